@@ -1,0 +1,128 @@
+"""The Dramatiq broker, its options and its middleware; connects to nothing until configured and used."""
+
+import signal
+from types import FrameType
+from typing import Any
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed
+from dramatiq.middleware import AgeLimit, Middleware, Retries, ShutdownNotifications, TimeLimit
+
+from config import Settings, require_redis_url
+from trading import redis_link
+
+# Beside an ordinary read this bounds a fetch while Redis is busy with a large script.
+WORKER_TIMEOUT_S = 5.0
+# An idle consumer looks this often; Dramatiq's default of a second would be a client's wait.
+IDLE_POLL_MS = 100
+# Above the longest transaction (a statement may take 5 s), below the shutdown's 20 s.
+TIME_LIMIT_MS = 15_000
+
+
+class Consumer(_RedisConsumer):
+    """Treats a time-out on ack like the lost connection that it is, so that the ack is tried again."""
+
+    def ack(self, message: Any) -> None:
+        """Tell Redis that a message is done."""
+        try:
+            super().ack(message)
+        except redis.TimeoutError as error:
+            raise ConnectionClosed(error) from None
+
+    def nack(self, message: Any) -> None:
+        """Tell Redis that a message has failed for good."""
+        try:
+            super().nack(message)
+        except redis.TimeoutError as error:
+            raise ConnectionClosed(error) from None
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except redis.TimeoutError as error:
+            raise ConnectionClosed(error) from None
+
+
+class Broker(RedisBroker):
+    """Dramatiq's Redis broker with a short idle poll and our consumer."""
+
+    @property
+    def consumer_class(self) -> type[Consumer]:
+        """The consumer to use."""
+        return Consumer
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Any:
+        """Consume a queue, looking at it at least every IDLE_POLL_MS."""
+        return super().consume(queue_name, prefetch, min(timeout, IDLE_POLL_MS))
+
+
+class RequestContext(Middleware):
+    """Lets the id of the request that sent a message stand in the worker's log lines."""
+
+    def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.MessageProxy) -> None:
+        """Bind the message's request id."""
+        structlog.contextvars.bind_contextvars(
+            request_id=message.options.get("request_id"), message_id=message.message_id
+        )
+
+    def after_process_message(self, *_: Any, **__: Any) -> None:
+        """Forget it."""
+        structlog.contextvars.clear_contextvars()
+
+    after_skip_message = after_process_message
+
+
+class OneTermination(Middleware):
+    """Lets a worker process hear SIGTERM once.
+
+    A host signals every process of a dyno and Dramatiq's main process signals its children again;
+    Dramatiq takes the second signal as an order to exit at once, and running jobs would be lost.
+    """
+
+    def after_process_boot(self, broker: dramatiq.Broker) -> None:
+        """Wrap the handler that Dramatiq has installed."""
+        handler = signal.getsignal(signal.SIGTERM)
+        heard = False
+
+        def hear_once(number: int, frame: FrameType | None) -> None:
+            nonlocal heard
+            if not heard and callable(handler):
+                heard = True
+                handler(number, frame)
+
+        signal.signal(signal.SIGTERM, hear_once)
+
+
+client = redis.Redis()  # connects on first use, through the pool that configure() gives it
+broker = Broker(
+    client=client,
+    namespace="tradepost",
+    # Every fetch looks for dead workers, and a worker is dead after 10 s without one: a killed
+    # worker's messages come back in 10 to 11 s, where the defaults took minutes.
+    maintenance_chance=1_000_000,
+    heartbeat_timeout=10_000,
+    dead_message_ttl=7 * 24 * 60 * 60 * 1000,
+    middleware=[
+        AgeLimit(),
+        TimeLimit(time_limit=TIME_LIMIT_MS),
+        ShutdownNotifications(),
+        Retries(max_retries=3, min_backoff=500, max_backoff=5_000),
+        RequestContext(),
+        OneTermination(),
+    ],
+)
+dramatiq.set_broker(broker)
+
+
+def configure(settings: Settings, *, role: str) -> None:
+    """Give the broker its Redis: in a web process bounded by a request's budget, in a worker by seconds."""
+    if role == "web":
+        redis_link.configure(settings.redis_url)
+        client.connection_pool = redis_link.client.connection_pool
+    else:
+        url = require_redis_url(settings)
+        redis_link.configure(url)
+        client.connection_pool = redis_link.make_pool(url, timeout_s=WORKER_TIMEOUT_S)

@@ -1,0 +1,89 @@
+"""The periodic sweep, and the tick in every worker process that starts it."""
+
+import threading
+import time
+from typing import Any
+
+import dramatiq
+from dramatiq.middleware import Middleware
+
+from actors.broker import broker
+from config import settings
+from models.database import DatabaseUnavailable
+from trading import redis_link
+from trading.logs import get_logger
+from trading.sweeping import sweep_once
+
+TICK_KEY = "tradepost:tick"
+# A backlog is drained batch after batch; after this long the next tick goes on with it.
+DRAIN_S = 5.0
+
+logger = get_logger(__name__)
+_draining = threading.Lock()
+
+
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0, max_age=10_000)
+def sweep_orders() -> None:
+    """Execute the orders that are older than one interval and still PENDING."""
+    drain()
+
+
+def drain() -> None:
+    """Sweep batch after batch while batches come out full; one drain at a time in a process."""
+    if not _draining.acquire(blocking=False):
+        return
+    try:
+        end = time.monotonic() + DRAIN_S
+        limit = settings().order_worker_batch_limit
+        while time.monotonic() < end:
+            counts = sweep_once(limit=limit, older_than_ms=settings().order_worker_interval_ms, exclusive=True)
+            if counts.claimed:
+                logger.info("swept", **counts._asdict())
+            if counts.claimed < limit:
+                return
+    except DatabaseUnavailable as error:
+        logger.warning("sweep_failed", error=str(error))
+    finally:
+        _draining.release()
+
+
+def tick(interval_ms: int) -> None:
+    """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
+    if not redis_link.attempt(lambda: _announce(interval_ms)):
+        drain()
+
+
+def _announce(interval_ms: int) -> None:
+    # The key lives a little shorter than the interval: else the tick that made it would find it still there.
+    if redis_link.client.set(TICK_KEY, 1, nx=True, px=max(1, interval_ms * 9 // 10)):
+        broker.enqueue(sweep_orders.message())
+
+
+class Ticker(Middleware):
+    """Ticks once an interval in every worker process, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Start ticking."""
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+        self._thread.start()
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Stop ticking and wait for a sweep in this thread to end."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, *_: Any) -> None:
+        interval_ms = settings().order_worker_interval_ms
+        while not self._stopping.wait(interval_ms / 1000):
+            try:
+                tick(interval_ms)
+            except Exception:  # the tick is what makes execution certain: nothing may end it
+                logger.exception("tick_failed")
+
+
+broker.add_middleware(Ticker())

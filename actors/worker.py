@@ -1,0 +1,22 @@
+"""Set up a worker process; `dramatiq actors.worker:boot` calls it in every child after the fork."""
+
+import sys
+
+from actors import broker, maintenance, orders
+from config import ConfigurationError, require_database_url, settings_or_exit
+from models import database
+from trading import logs
+
+ACTORS = (orders.execute_order, maintenance.sweep_orders)
+
+
+def boot() -> None:
+    """Read the settings, set up logs, and name the database and the broker; nothing is connected yet."""
+    settings = settings_or_exit()
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        # One connection a thread, one for the ticker and one to spare.
+        database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
+        broker.configure(settings, role="worker")
+    except ConfigurationError as error:
+        sys.exit(f"tradepost: {error}")

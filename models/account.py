@@ -1,0 +1,20 @@
+"""Trading accounts: who owns money, margin and orders."""
+
+from peewee import BigIntegerField, TextField, UUIDField
+
+from models.base import MoneyField, Table, TimestampField
+
+
+class Account(Table):
+    """One trading account; available_margin is computed by the database."""
+
+    id = UUIDField(primary_key=True)
+    name = TextField()
+    status = TextField()
+    balance = MoneyField()
+    blocked_margin = MoneyField()
+    available_margin = MoneyField()
+    realized_pnl = MoneyField()
+    last_event_id = BigIntegerField()
+    created_at = TimestampField()
+    updated_at = TimestampField()

@@ -1,0 +1,32 @@
+"""What every table has in common."""
+
+from decimal import Decimal
+from typing import Any
+
+from peewee import DecimalField, Field, Model
+
+from models.database import db
+
+
+class Table(Model):
+    """A table of the schema; the migrations own its definition, a model only reads and names it."""
+
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+class MoneyField(DecimalField):
+    """Rupees with two places."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=2, auto_round=False, **options)
+
+    def db_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, Decimal) else Decimal(value)
+
+
+class TimestampField(Field):
+    """An aware point in time, in UTC."""
+
+    field_type = "TIMESTAMPTZ"

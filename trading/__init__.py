@@ -1,0 +1,1 @@
+"""What the product is about: the rules of orders, margin, charges and the ledger."""

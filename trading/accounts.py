@@ -1,0 +1,74 @@
+"""Open accounts, move their funds, suspend them."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from models.database import Row, execute, fetch_one, transactional
+from models.identifiers import new_id
+from trading import events
+from trading.books import lock_books, save_books
+from trading.errors import InsufficientMargin, NotFound
+from trading.money import ZERO
+
+
+def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
+    """Open an ACTIVE account with a deposit of opening_balance ≥ 0 rupees and return its row."""
+    account = _create(name, opening_balance)
+    events.nudge([account["id"]])
+    return account
+
+
+def move_funds(account_id: UUID, kind: str, amount: Decimal) -> Row:
+    """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees and return its ledger row.
+
+    Raises NotFound, or InsufficientMargin for a withdrawal above the available margin.
+    """
+    entry = _move(account_id, kind, amount)
+    events.nudge([account_id])
+    return entry
+
+
+def set_status(account_id: UUID, status: str) -> Row:
+    """Make an account ACTIVE or SUSPENDED and return its row; raises NotFound."""
+    account = _set_status(account_id, status)
+    events.nudge([account_id])
+    return account
+
+
+@transactional
+def _create(name: str, opening_balance: Decimal) -> Row:
+    account_id = new_id()
+    execute("INSERT INTO account (id, name) VALUES (%s, %s)", (account_id, name))
+    _post(account_id, "DEPOSIT", opening_balance)
+    return _account(account_id)
+
+
+@transactional
+def _move(account_id: UUID, kind: str, amount: Decimal) -> Row:
+    _post(account_id, kind, amount)
+    entry = fetch_one("SELECT * FROM fund_transaction WHERE account_id = %s ORDER BY id DESC LIMIT 1", (account_id,))
+    assert entry is not None  # amount > 0 always leaves a row, and the account is locked
+    return entry
+
+
+@transactional
+def _set_status(account_id: UUID, status: str) -> Row:
+    execute("UPDATE account SET status = %s WHERE id = %s", (status, account_id))
+    return _account(account_id)
+
+
+def _post(account_id: UUID, kind: str, amount: Decimal) -> None:
+    book = lock_books([account_id]).get(account_id)
+    if book is None:
+        raise NotFound
+    if kind == "WITHDRAWAL" and amount > book.available_margin:
+        raise InsufficientMargin(required=amount, available=book.available_margin)
+    book.post(kind, amount)
+    save_books([book])
+
+
+def _account(account_id: UUID) -> Row:
+    account = fetch_one("SELECT * FROM account WHERE id = %s", (account_id,))
+    if account is None:
+        raise NotFound
+    return account

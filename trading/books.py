@@ -1,0 +1,43 @@
+"""Ledger books of accounts, locked and written set-wise in the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg2.extras
+
+from models.database import db, fetch_all
+from trading.ledger import Book
+
+
+def lock_books(account_ids: Iterable[UUID]) -> dict[UUID, Book]:
+    """Lock accounts in id order and return a book for each that exists."""
+    rows = fetch_all(
+        "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
+        " WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+        (sorted(set(account_ids)),),
+    )
+    return {row["account_id"]: Book(**row) for row in rows}
+
+
+def save_books(books: Iterable[Book]) -> None:
+    """Write the accounts that have new entries, and the entries in the order of their posting."""
+    changed = [book for book in books if book.entries]
+    write_rows(
+        "UPDATE account SET balance = changed.balance, blocked_margin = changed.blocked_margin,"
+        " realized_pnl = changed.realized_pnl"
+        " FROM (VALUES %s) AS changed (id, balance, blocked_margin, realized_pnl) WHERE account.id = changed.id",
+        [(book.account_id, book.balance, book.blocked_margin, book.realized_pnl) for book in changed],
+    )
+    write_rows(
+        "INSERT INTO fund_transaction"
+        " (account_id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
+        [entry for book in changed for entry in book.entries],
+    )
+
+
+def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:
+    """Run one statement over a list of rows in place of its `VALUES %s`; no rows, no statement."""
+    if rows:
+        with db.cursor() as cursor:
+            psycopg2.extras.execute_values(cursor, sql, rows, template=template, page_size=len(rows))

@@ -1,0 +1,235 @@
+"""Execute orders: fill them into positions, settle margin and profit, in one transaction per batch.
+
+Executing anything twice does nothing the second time: an order is claimed under its row lock, and
+only while it is PENDING.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from models.database import Row, execute, fetch_all, transactional
+from models.identifiers import new_id
+from trading import events
+from trading.books import lock_books, save_books, write_rows
+from trading.cancellation import give_back, write_final
+from trading.fills import Fill, Holding, fill
+from trading.ledger import Book
+from trading.logs import get_logger
+from trading.timing import Stopwatch
+
+logger = get_logger(__name__)
+
+Key = tuple[UUID, UUID, str]  # account, stock, product
+
+
+class Outcome(NamedTuple):
+    """How many orders of a batch were executed, rejected, or not PENDING and free any more."""
+
+    executed: int
+    rejected: int
+    skipped: int
+
+
+class Rejection(NamedTuple):
+    """An order that cannot be executed and why; the reason is a code of the error table."""
+
+    order: Row
+    reason: str
+
+
+class Execution(NamedTuple):
+    """An executed order, its price and its position."""
+
+    order: Row
+    price: Decimal
+    position_id: UUID
+
+
+@dataclass
+class OpenPosition:
+    """A position while its account is locked."""
+
+    id: UUID
+    holding: Holding
+    is_new: bool
+    changed: bool = False
+
+
+@dataclass
+class Batch:
+    """What a batch of orders works on, read under locks, and what came of it."""
+
+    orders: list[Row]
+    books: dict[UUID, Book]
+    positions: dict[Key, OpenPosition]
+    last_prices: dict[UUID, Decimal | None]
+    executions: list[Execution] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def execute_orders(order_ids: Iterable[UUID], *, unsuspected_only: bool = False) -> Outcome:
+    """Execute those of these orders that are PENDING and that nobody else has in hand.
+
+    With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts
+    attempts (see trading.sweeping).
+    """
+    requested = list(dict.fromkeys(order_ids))
+    watch = Stopwatch()
+    batch = _execute(requested, unsuspected_only, watch)
+    watch.lap("commit")
+    events.nudge(batch.books)
+    _log(batch, watch)
+    executed, rejected = len(batch.executions), len(batch.rejections)
+    return Outcome(executed, rejected, len(requested) - executed - rejected)
+
+
+@transactional
+def _execute(order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch) -> Batch:
+    watch.mark()
+    batch = _claim(order_ids, unsuspected_only)
+    watch.lap("claim")
+    for order in batch.orders:
+        _execute_one(batch, order)
+    watch.lap("fill")
+    _write(batch)
+    watch.lap("write")
+    return batch
+
+
+def _log(batch: Batch, watch: Stopwatch) -> None:
+    """Write a line for every order; the timings (ms) are those of its batch."""
+    steps = {f"{name}_ms": round(length, 2) for name, length in watch.steps.items()}
+    facts = {"batch": len(batch.orders), **steps}
+    for order, price, _ in batch.executions:
+        logger.info("order_executed", **_names(order), price=str(price), **facts)
+    for order, reason in batch.rejections:
+        logger.info("order_rejected", **_names(order), reason=reason, **facts)
+
+
+def _names(order: Row) -> dict[str, str]:
+    return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
+
+
+def _claim(order_ids: list[UUID], unsuspected_only: bool) -> Batch:
+    """Lock orders, then accounts, then positions, each in id order, and read what execution needs."""
+    orders = fetch_all(
+        "SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND status = 'PENDING'"
+        " AND (retry_at IS NULL OR NOT %s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+        (order_ids, unsuspected_only),
+    )
+    if not orders:
+        return Batch([], {}, {}, {})
+    orders.sort(key=lambda order: (order["placed_at"], order["id"]))
+    books = lock_books(order["account_id"] for order in orders)
+    positions = fetch_all(
+        "SELECT * FROM position WHERE (account_id, stock_id, product) IN"
+        " (SELECT account_id, stock_id, product FROM trading_order WHERE id = ANY(%s::uuid[]))"
+        " ORDER BY id FOR NO KEY UPDATE",
+        ([order["id"] for order in orders],),
+    )
+    stocks = fetch_all(
+        "SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])",
+        (list({order["stock_id"] for order in orders if order["price"] is None}),),
+    )
+    return Batch(
+        orders=orders,
+        books=books,
+        positions={_key(row): _open_position(row) for row in positions},
+        last_prices={stock["id"]: stock["last_price"] for stock in stocks},
+    )
+
+
+def _key(row: Row) -> Key:
+    return row["account_id"], row["stock_id"], row["product"]
+
+
+def _open_position(row: Row) -> OpenPosition:
+    holding = Holding(row["quantity"], row["cost"], row["blocked_margin"], row["realized_pnl"])
+    return OpenPosition(row["id"], holding, is_new=False)
+
+
+def _execute_one(batch: Batch, order: Row) -> None:
+    """Fill one order in memory, or reject it; nothing of a rejected fill remains."""
+    book = batch.books[order["account_id"]]
+    price = order["price"] or order["average_price"] or batch.last_prices.get(order["stock_id"])
+    if price is None:
+        _reject(batch, order, "no_price")
+        return
+    position = batch.positions.get(_key(order)) or OpenPosition(new_id(), Holding(), is_new=True)
+    result = fill(
+        position.holding,
+        side=order["side"],
+        product=order["product"],
+        quantity=order["quantity"],
+        price=price,
+        reserved_margin=order["blocked_margin"],
+    )
+    if order["product"] == "DELIVERY" and result.holding.quantity < 0:
+        _reject(batch, order, "insufficient_holdings")
+    elif result.margin_change > 0 and result.margin_change > book.available_margin + result.profit:
+        _reject(batch, order, "insufficient_margin")
+    else:
+        _settle(book, order["id"], position.id, result)
+        position.holding, position.changed = result.holding, True
+        batch.positions[_key(order)] = position
+        batch.executions.append(Execution(order, price, position.id))
+
+
+def _reject(batch: Batch, order: Row, reason: str) -> None:
+    give_back(batch.books[order["account_id"]], order)
+    batch.rejections.append(Rejection(order, reason))
+
+
+def _settle(book: Book, order_id: UUID, position_id: UUID, result: Fill) -> None:
+    links = {"order_id": order_id, "position_id": position_id}
+    book.post("PROFIT" if result.profit > 0 else "LOSS", abs(result.profit), **links)
+    book.post("MARGIN_BLOCK" if result.margin_change > 0 else "MARGIN_RELEASE", abs(result.margin_change), **links)
+
+
+def _write(batch: Batch) -> None:
+    """Write everything set-wise: positions first, since ledger rows and orders point to them."""
+    _write_positions(batch)
+    save_books(batch.books.values())
+    write_rows(
+        "UPDATE trading_order SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price,"
+        " position_id = done.position_id, executed_at = clock_timestamp(), updated_at = clock_timestamp()"
+        " FROM (VALUES %s) AS done (id, price, position_id) WHERE trading_order.id = done.id",
+        [(execution.order["id"], execution.price, execution.position_id) for execution in batch.executions],
+    )
+    if batch.executions:
+        execute(
+            "UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled"
+            " WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL"
+            " AND filled.id = ANY(%s::uuid[])",
+            ([execution.order["id"] for execution in batch.executions],),
+        )
+    write_final([(rejection.order["id"], "REJECTED", rejection.reason) for rejection in batch.rejections])
+
+
+def _write_positions(batch: Batch) -> None:
+    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
+    orders = {_key(execution.order): execution.order for execution in batch.executions}
+    write_rows(
+        "INSERT INTO position (id, account_id, stock_id, product, exchange, symbol,"
+        " quantity, cost, blocked_margin, realized_pnl) VALUES %s",
+        [
+            (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *_numbers(position.holding))
+            for key, position in changed
+            if position.is_new
+        ],
+    )
+    write_rows(
+        "UPDATE position SET quantity = changed.quantity, cost = changed.cost,"
+        " blocked_margin = changed.blocked_margin, realized_pnl = changed.realized_pnl,"
+        " updated_at = clock_timestamp()"
+        " FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl)"
+        " WHERE position.id = changed.id",
+        [(position.id, *_numbers(position.holding)) for _, position in changed if not position.is_new],
+    )
+
+
+def _numbers(holding: Holding) -> tuple[int, Decimal, Decimal, Decimal]:
+    return holding.quantity, holding.cost, holding.blocked_margin, holding.realized_pnl

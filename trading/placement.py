@@ -1,0 +1,189 @@
+"""Accept an order: check, reserve margin, debit charges and write it PENDING, in one transaction."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from models import Position
+from models.database import Row, fetch_one, transactional
+from models.identifiers import new_id
+from trading import calendars, events
+from trading.charges import charges_for
+from trading.errors import (
+    AccountSuspended,
+    DuplicateClientOrderId,
+    InsufficientHoldings,
+    InsufficientMargin,
+    MarketClosed,
+    NoPrice,
+    NotFound,
+    NothingToClose,
+)
+from trading.margin import closing_quantity, margin_for
+from trading.sessions import INDIAN_TIME, session_at
+from trading.timing import Stopwatch
+
+MAX_QUANTITY = 1_000_000
+
+READ = """
+SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
+                             %(client_order_id)s, %(new_stock_id)s)
+"""
+WRITE = """
+SELECT (placed).*, reserve_ms, order_ms, ledger_ms
+FROM placement_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
+                     %(side)s, %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(closing_quantity)s,
+                     %(blocked_margin)s, %(charges)s, %(charge_items)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What a client asks for; price in rupees for LIMIT, None for MARKET."""
+
+    exchange: str
+    symbol: str
+    side: str
+    quantity: int
+    order_type: str = "MARKET"
+    price: Decimal | None = None
+    product: str = "INTRADAY"
+    client_order_id: str | None = None
+
+
+def place_order(account_id: UUID, request: OrderRequest, *, calendar: str | None, watch: Stopwatch) -> Row:
+    """Accept an order and return its row, PENDING and committed.
+
+    Raises NotFound, DuplicateClientOrderId, AccountSuspended, MarketClosed, NoPrice,
+    InsufficientHoldings or InsufficientMargin; then nothing is left behind.
+    """
+    order = _place(account_id, request, calendar, watch)
+    watch.lap("commit")
+    events.nudge([account_id])
+    return order
+
+
+def close_position(account_id: UUID, position_id: UUID, *, calendar: str | None, watch: Stopwatch) -> Row:
+    """Accept the MARKET order that closes what is open and not promised of a position.
+
+    Raises NothingToClose, and what place_order raises. At most 1,000,000 are closed by one order.
+    """
+    order = _close(account_id, position_id, calendar, watch)
+    watch.lap("commit")
+    events.nudge([account_id])
+    return order
+
+
+@transactional
+def _place(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
+    state = _read(account_id, request, calendar, watch)
+    return _accept(account_id, request, state, watch)
+
+
+@transactional
+def _close(account_id: UUID, position_id: UUID, calendar: str | None, watch: Stopwatch) -> Row:
+    position = Position.get_or_none(Position.id == position_id, Position.account_id == account_id)
+    if position is None:
+        raise NotFound
+    request = OrderRequest(
+        exchange=position.exchange,
+        symbol=position.symbol,
+        side="SELL" if position.quantity > 0 else "BUY",
+        quantity=MAX_QUANTITY,
+        product=position.product,
+    )
+    state = _read(account_id, request, calendar, watch)
+    closable = _closing_quantity(request, state)
+    if closable == 0:
+        raise NothingToClose
+    return _accept(account_id, _with_quantity(request, closable), state, watch)
+
+
+def _with_quantity(request: OrderRequest, quantity: int) -> OrderRequest:
+    return OrderRequest(
+        exchange=request.exchange,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=quantity,
+        product=request.product,
+    )
+
+
+def _read(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
+    """Lock the account, ensure or recover the stock, and return what the decision rests on."""
+    watch.mark()
+    parameters = {
+        "account_id": account_id,
+        "exchange": request.exchange,
+        "symbol": request.symbol,
+        "side": request.side,
+        "product": request.product,
+        "client_order_id": request.client_order_id,
+        "new_stock_id": new_id(),
+    }
+    state = fetch_one(READ, parameters)
+    watch.lap("stock")
+    if state is None:
+        raise NotFound
+    if state["duplicate_of"] is not None:
+        raise DuplicateClientOrderId(order_id=state["duplicate_of"])
+    if state["status"] != "ACTIVE":
+        raise AccountSuspended
+    if calendar is not None:
+        session = session_at(state["read_at"], calendars.holidays(calendar))
+        if session.next_open is not None:
+            raise MarketClosed(next_open=session.next_open)
+    return state
+
+
+def _closing_quantity(request: OrderRequest, state: Row) -> int:
+    return closing_quantity(
+        side=request.side, quantity=request.quantity, held=state["held"], promised=int(state["promised"])
+    )
+
+
+def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatch) -> Row:
+    """Decide by the rules of money, then reserve, debit and write the order."""
+    price = request.price if request.price is not None else state["last_price"]
+    if price is None:
+        raise NoPrice
+    closing = _closing_quantity(request, state)
+    opening = request.quantity - closing
+    charges = charges_for(
+        exchange=request.exchange,
+        product=request.product,
+        side=request.side,
+        turnover=price * request.quantity,
+        on=state["read_at"].astimezone(INDIAN_TIME).date(),
+    )
+    margin = margin_for(request.product, price, opening)
+    if request.product == "DELIVERY" and request.side == "SELL" and opening > 0:
+        raise InsufficientHoldings
+    required = margin + charges.total
+    if opening > 0 and state["available_margin"] < required:
+        raise InsufficientMargin(required=required, available=state["available_margin"])
+    watch.lap("margin")
+
+    parameters = {
+        "id": new_id(),
+        "account_id": account_id,
+        "stock_id": state["stock_id"],
+        "exchange": request.exchange,
+        "symbol": request.symbol,
+        "client_order_id": request.client_order_id,
+        "side": request.side,
+        "product": request.product,
+        "order_type": request.order_type,
+        "quantity": request.quantity,
+        "price": request.price,
+        "closing_quantity": closing,
+        "blocked_margin": margin,
+        "charges": charges.total,
+        "charge_items": charges.as_json(),
+    }
+    order = fetch_one(WRITE, parameters)
+    assert order is not None
+    for step in ("reserve", "order", "ledger"):
+        watch.record(step, order.pop(f"{step}_ms"))
+    watch.mark()
+    return order
