@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from models.database import Row, session
+from models.database import Row, fetch_all, session
 from trading import redis_link
 
 CHANNEL_PREFIX = "tradepost:events:"
