@@ -2,7 +2,6 @@
 
 import threading
 import time
-from typing import Any
 
 import dramatiq
 from dramatiq.middleware import Middleware
@@ -68,6 +67,7 @@ class Ticker(Middleware):
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Start ticking."""
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
         self._thread.start()
 
@@ -77,7 +77,7 @@ class Ticker(Middleware):
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, *_: Any) -> None:
+    def _run(self) -> None:
         interval_ms = settings().order_worker_interval_ms
         while not self._stopping.wait(interval_ms / 1000):
             try:

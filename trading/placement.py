@@ -1,6 +1,7 @@
 """Accept an order: check, reserve margin, debit charges and write it PENDING, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -96,17 +97,7 @@ def _close(account_id: UUID, position_id: UUID, calendar: str | None, watch: Sto
     closable = _closing_quantity(request, state)
     if closable == 0:
         raise NothingToClose
-    return _accept(account_id, _with_quantity(request, closable), state, watch)
-
-
-def _with_quantity(request: OrderRequest, quantity: int) -> OrderRequest:
-    return OrderRequest(
-        exchange=request.exchange,
-        symbol=request.symbol,
-        side=request.side,
-        quantity=quantity,
-        product=request.product,
-    )
+    return _accept(account_id, replace(request, quantity=closable), state, watch)
 
 
 def _read(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
@@ -129,11 +120,17 @@ def _read(account_id: UUID, request: OrderRequest, calendar: str | None, watch: 
         raise DuplicateClientOrderId(order_id=state["duplicate_of"])
     if state["status"] != "ACTIVE":
         raise AccountSuspended
-    if calendar is not None:
-        session = session_at(state["read_at"], calendars.holidays(calendar))
-        if session.next_open is not None:
-            raise MarketClosed(next_open=session.next_open)
+    with watch.step("session"):
+        _check_session(calendar, state["read_at"])
     return state
+
+
+def _check_session(calendar: str | None, now: datetime) -> None:
+    if calendar is None:
+        return
+    session = session_at(now, calendars.holidays(calendar))
+    if session.next_open is not None:
+        raise MarketClosed(next_open=session.next_open)
 
 
 def _closing_quantity(request: OrderRequest, state: Row) -> int:

@@ -1,0 +1,57 @@
+# `make run` and `make test` need Python 3.11+, make and a C library; everything else comes from wheels.
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$name"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+TESTS ?= tests
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install run test bench lint types format requirements clean
+.DEFAULT_GOAL := help
+
+help: ## show what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "tradepost: Python 3.11 or later is needed: install it, or name it with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON) ..."; $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }; }
+	@echo "installing packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+install: $(INSTALLED) ## install the packages
+
+run: $(INSTALLED) ## start everything and print a curl to try (PORT=8000 DATA_DIR=.data)
+	@$(BIN)/python -m embedded.run
+
+test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
+	@$(BIN)/python -m pytest $(ARGS) $(TESTS)
+
+bench: $(INSTALLED) ## measure placements against pgbench (ARGS=...)
+	@$(BIN)/python -m bench.placement $(ARGS)
+
+lint: $(INSTALLED) ## check style, format and imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(INSTALLED) ## check types
+	@$(BIN)/mypy
+
+format: $(INSTALLED) ## put the code into the agreed format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+requirements: $(INSTALLED) ## pin the packages anew
+	@$(PIP_COMPILE) --output-file requirements.txt requirements.in
+	@$(PIP_COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+clean: ## remove what was made, the data of `make run` excepted
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

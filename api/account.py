@@ -1,0 +1,70 @@
+"""The account of a token, and its fund ledger."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from models.database import Row, fetch_one, session
+from schemas.accounts import AccountSchema
+from schemas.pages import AccountChoiceSchema
+from schemas.transactions import TransactionListSchema, TransactionPageSchema
+
+from .answers import answer
+from .auth import account_named, existing_account, requires
+from .errors import not_found
+from .pagination import Keyset, fetch_page, read_integer
+from .parsing import Blueprint
+
+blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
+
+ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
+NEWEST_FIRST = Keyset({"id": read_integer})
+# Positions whose stock was never priced are left out of the sum.
+SELECT_ACCOUNT = """
+    SELECT account.*, (
+        SELECT coalesce(sum(
+            position.quantity * stock.last_price
+            - CASE WHEN position.quantity < 0 THEN -position.cost ELSE position.cost END
+        ), 0)
+        FROM position JOIN stock ON stock.id = position.stock_id
+        WHERE position.account_id = account.id AND position.quantity <> 0 AND stock.last_price IS NOT NULL
+    ) AS unrealized_pnl
+    FROM account WHERE account.id = %s
+"""
+
+
+def read_account(account_id: UUID) -> Row:
+    """Return an account's row with its unrealised profit, or refuse; opens its own session."""
+    with session():
+        row = fetch_one(SELECT_ACCOUNT, (account_id,))
+    if row is None:
+        raise not_found()
+    return row
+
+
+@blueprint.get("/account")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, ACCOUNT)
+def read(query: dict[str, Any]) -> Response:
+    """Read the account."""
+    return answer(ACCOUNT, read_account(account_named(query["account_id"])))
+
+
+@blueprint.get("/transactions")
+@requires("read", "admin")
+@blueprint.arguments(TransactionListSchema(), location="query")
+@blueprint.response(200, TRANSACTION_PAGE)
+def list_transactions(query: dict[str, Any]) -> Response:
+    """List the rows of the fund ledger, newest first."""
+    with session():
+        where = {
+            "account_id = %s": existing_account(query["account_id"]),
+            "order_id = %s": query["order_id"],
+            "kind = %s": query["kind"],
+        }
+        page = fetch_page(
+            "SELECT * FROM fund_transaction", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
+        )
+    return answer(TRANSACTION_PAGE, page)

@@ -1,0 +1,89 @@
+"""Accounts, funds and tokens, for administrators."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from schemas.accounts import AccountSchema
+from schemas.admin import (
+    AccountCreationSchema,
+    AccountStatusSchema,
+    FundsSchema,
+    TokenCreationSchema,
+    TokenSchema,
+)
+from schemas.transactions import TransactionSchema
+from trading.accounts import create_account, move_funds, set_status
+from trading.tokens import create_token, revoke_token
+
+from . import auth
+from .account import read_account
+from .answers import answer
+from .auth import requires
+from .parsing import Blueprint, takes_no_query
+
+blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
+
+ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema()
+
+
+@blueprint.post("/accounts")
+@requires("admin")
+@blueprint.arguments(AccountCreationSchema())
+@blueprint.response(201, ACCOUNT)
+def create(body: dict[str, Any]) -> Response:
+    """Create an account with its opening balance."""
+    account_id = create_account(body["name"], body["opening_balance"])["id"]
+    return answer(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
+
+
+@blueprint.get("/accounts/<thing:account_id>")
+@requires("admin")
+@takes_no_query
+@blueprint.response(200, ACCOUNT)
+def read(account_id: UUID) -> Response:
+    """Read an account."""
+    return answer(ACCOUNT, read_account(account_id))
+
+
+@blueprint.patch("/accounts/<thing:account_id>")
+@requires("admin")
+@blueprint.arguments(AccountStatusSchema())
+@blueprint.response(200, ACCOUNT)
+def change_status(body: dict[str, Any], account_id: UUID) -> Response:
+    """Suspend an account or let it trade again; accepted orders, cancels and funds go on."""
+    set_status(account_id, body["status"])
+    return answer(ACCOUNT, read_account(account_id))
+
+
+@blueprint.post("/accounts/<thing:account_id>/funds")
+@requires("admin")
+@blueprint.arguments(FundsSchema())
+@blueprint.response(201, TRANSACTION)
+def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
+    """Deposit or withdraw money; a withdrawal is limited to the available margin."""
+    row = move_funds(account_id, body["kind"], body["amount"])
+    ledger = f"/api/trading/transactions?tradingAccountId={account_id}&kind={row['kind']}"
+    return answer(TRANSACTION, row, 201, {"Location": ledger})
+
+
+@blueprint.post("/accounts/<thing:account_id>/tokens")
+@requires("admin")
+@blueprint.arguments(TokenCreationSchema())
+@blueprint.response(201, TOKEN)
+def add_token(body: dict[str, Any], account_id: UUID) -> Response:
+    """Create a token of the account; its secret is shown this once."""
+    token_id, secret = create_token(body["scopes"], account_id=account_id, expires_at=body["expires_at"])
+    return answer(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
+
+
+@blueprint.delete("/tokens/<thing:token_id>")
+@requires("admin")
+@takes_no_query
+@blueprint.response(204)
+def delete_token(token_id: UUID) -> Response:
+    """Revoke a token, within 5 s on every process."""
+    revoke_token(token_id)
+    auth.tokens.forget()  # here at once
+    return Response(status=204)

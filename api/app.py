@@ -1,0 +1,82 @@
+"""Build the web application: settings in, Flask out."""
+
+from flask import Flask
+from flask_smorest import Api
+
+import config
+from actors import broker
+from models import database
+from schemas.fields import Money
+from schemas.problems import ProblemSchema
+from trading import logs
+
+from . import (
+    account,
+    admin,
+    cli,
+    converters,
+    cron,
+    errors,
+    health,
+    market,
+    observability,
+    orders,
+    positions,
+    realtime,
+)
+from .answers import CompactProvider
+from .parsing import BODY_SIZE_MAXIMUM
+
+# A request holds one connection at a time, and none while it talks to Redis.
+POOL_SIZE = 16
+RESOURCES = (orders, positions, account, market, admin, cron, realtime, health)
+
+
+class DocumentedApi(Api):
+    """Describe the API; what goes wrong is answered by api.errors."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """Leave the errors to api.errors."""
+
+
+class TradepostFlask(Flask):
+    """Flask with compact JSON."""
+
+    json_provider_class = CompactProvider
+
+
+def create_app(settings: config.Settings | None = None) -> Flask:
+    """Return the application; nothing is connected before the first request."""
+    settings = settings or config.settings_or_exit()
+    logs.configure(settings.log_level, settings.log_format)
+    if settings.database_url is not None:
+        database.initialise(settings.database_url, pool_size=POOL_SIZE, application_name="tradepost-web")
+    broker.configure(settings, role="web")
+    app = TradepostFlask("tradepost", static_folder=None)
+    app.config.update(
+        SETTINGS=settings,
+        MAX_CONTENT_LENGTH=BODY_SIZE_MAXIMUM,
+        API_TITLE="Tradepost",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+    )
+    app.url_map.converters["thing"] = converters.ThingId
+    observability.register(app)
+    _register_resources(app)
+    errors.register(app)
+    cli.register(app)
+    return app
+
+
+def _register_resources(app: Flask) -> None:
+    api = DocumentedApi(app)
+    api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
+    api.register_converter(converters.ThingId, converters.describe_thing_id)
+    api.register_field(Money, "string", "decimal")
+    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    api.spec.options["security"] = [{"token": []}]
+    for resource in RESOURCES:
+        api.register_blueprint(resource.blueprint)

@@ -1,0 +1,156 @@
+"""Check bearer tokens, and say which account a request speaks for."""
+
+import functools
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from flask import g, request
+
+from models.database import fetch_one
+from trading.tokens import find_token
+
+from .errors import HttpRefusal, invalid, not_found
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# A revocation takes effect within 5 s on every process; the second left over is for a slow query.
+STALENESS_S = 4.0
+CACHE_SIZE = 10_000
+BEARER_PATTERN = re.compile(r"bearer +([\x21-\x7e]{1,256}) *", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who sends a request: a token with its scopes and, for trade and read, its account."""
+
+    token_id: UUID
+    account_id: UUID | None
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    is_revoked: bool
+
+    def is_valid(self) -> bool:
+        """Tell whether the token may still be used."""
+        return not self.is_revoked and (self.expires_at is None or self.expires_at > datetime.now(UTC))
+
+
+class TokenCache:
+    """Remember for a few seconds what the database said about a token, unknown ones included."""
+
+    def __init__(self, size: int, staleness_s: float) -> None:
+        self.size = size
+        self.staleness_s = staleness_s
+        self.entries: dict[bytes, tuple[float, Principal | None]] = {}
+        self.lock = threading.Lock()
+
+    def find(self, secret: str) -> Principal | None:
+        """Return the token's principal, valid or not, or None for an unknown token."""
+        digest = hashlib.sha256(secret.encode()).digest()
+        asked_at = time.monotonic()
+        entry = self.entries.get(digest)
+        if entry is None or asked_at - entry[0] > self.staleness_s:
+            # The time is taken before the question: the answer may be older than its arrival.
+            entry = (asked_at, _principal_of(find_token(secret)))
+            self._keep(digest, entry)
+        return entry[1]
+
+    def forget(self) -> None:
+        """Forget everything, so that the next request asks the database."""
+        with self.lock:
+            self.entries.clear()
+
+    def _keep(self, digest: bytes, entry: tuple[float, Principal | None]) -> None:
+        with self.lock:
+            self.entries.pop(digest, None)
+            if len(self.entries) >= self.size:
+                del self.entries[next(iter(self.entries))]  # the one that was asked for longest ago
+            self.entries[digest] = entry
+
+
+tokens = TokenCache(CACHE_SIZE, STALENESS_S)
+
+
+def requires(*scopes: str) -> Callable[[View], View]:
+    """Let a request through whose token has one of these scopes, any token when none is named."""
+    accepted = frozenset(scopes)
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            g.principal = _authenticate()
+            if accepted and accepted.isdisjoint(g.principal.scopes):
+                raise HttpRefusal("forbidden", f"This needs a token with the scope {_either(scopes)}.")
+            return view(*args, **kwargs)
+
+        return cast(View, checked)
+
+    return decorate
+
+
+def principal() -> Principal:
+    """Return who sent the request."""
+    return cast(Principal, g.principal)
+
+
+def account_named(named: UUID | None) -> UUID:
+    """Return the account that a request is for; whether it exists is for the caller to find out."""
+    own = principal().account_id
+    if own is None:
+        if named is None:
+            raise invalid({"tradingAccountId": ["Required with an admin token."]})
+        return named
+    if named is not None and named != own:
+        raise not_found()
+    return own
+
+
+def existing_account(named: UUID | None) -> UUID:
+    """Return the account that a list is for, which exists; needs an open session."""
+    account_id = account_named(named)
+    if principal().account_id is None and not fetch_one("SELECT 1 AS found FROM account WHERE id = %s", (account_id,)):
+        raise not_found()
+    return account_id
+
+
+def bearer_secret() -> str | None:
+    """Return the secret of the Authorization header, or None."""
+    match = BEARER_PATTERN.fullmatch(request.headers.get("Authorization", ""))
+    return match[1] if match else None
+
+
+def unauthenticated(detail: str) -> HttpRefusal:
+    """Return the refusal of a request without a good token."""
+    return HttpRefusal("unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="tradepost"'})
+
+
+def _authenticate() -> Principal:
+    secret = bearer_secret()
+    if secret is None:
+        raise unauthenticated("A bearer token is needed.")
+    found = tokens.find(secret)
+    if found is None or not found.is_valid():
+        raise unauthenticated("The token is unknown, expired or revoked.")
+    return found
+
+
+def _principal_of(row: dict[str, Any] | None) -> Principal | None:
+    if row is None:
+        return None
+    return Principal(
+        token_id=row["id"],
+        account_id=row["account_id"],
+        scopes=frozenset(row["scopes"]),
+        expires_at=row["expires_at"],
+        is_revoked=row["revoked_at"] is not None,
+    )
+
+
+def _either(scopes: Iterable[str]) -> str:
+    return " or ".join(f"`{scope}`" for scope in scopes)

@@ -1,0 +1,240 @@
+"""The operator's commands: `flask --app api accounts create …` and its like."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+import config
+from models import migrate
+from models.database import DatabaseUnavailable, fetch_all, session
+from schemas.accounts import AccountSchema
+from schemas.admin import (
+    ACCOUNT_SCOPES,
+    AccountCreationSchema,
+    FundsSchema,
+    ServiceTokenCreationSchema,
+    TokenCreationSchema,
+)
+from schemas.calendars import HolidaySchema
+from schemas.fields import format_timestamp
+from schemas.market import QuoteSchema, StockImportSchema
+from schemas.transactions import TransactionSchema
+from trading.accounts import create_account, move_funds
+from trading.calendars import import_holidays
+from trading.errors import Refused
+from trading.quotes import import_stocks, set_quotes
+from trading.sweeping import SweepCounts, count_pending, sweep_once
+from trading.tokens import create_token, revoke_token
+from trading.verify import verify
+
+from .command_input import identifier, load, read_csv
+from .errors import HttpRefusal
+
+accounts = AppGroup("accounts", help="Create, list and fund accounts.")
+tokens = AppGroup("tokens", help="Create and revoke API tokens.")
+quotes = AppGroup("quotes", help="Set last traded prices.")
+stocks = AppGroup("stocks", help="Make stocks known.")
+holidays = AppGroup("holidays", help="Keep the market's holidays.")
+orders = AppGroup("orders", help="Execute what is PENDING.")
+ledger = AppGroup("ledger", help="Prove the books.")
+db = AppGroup("db", help="Keep the schema up to date.")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
+csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
+
+SWEEP_BATCH = 500
+
+
+def register(app: Flask) -> None:
+    """Add the commands to the application."""
+    for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
+        app.cli.add_command(group)
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and exit 1."""
+    click.echo(f"tradepost: {' '.join(message.split())}", err=True)
+    sys.exit(1)
+
+
+def with_database(command: Callable[..., None]) -> Callable[..., None]:
+    """Run a command that needs the database; what is refused is one line and exit 1."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            config.require_database_url(current_app.config["SETTINGS"])
+            command(*args, **kwargs)
+        except HttpRefusal as error:
+            fail("; ".join(f"{name}: {' '.join(messages)}" for name, messages in (error.fields or {}).items()))
+        except Refused as error:
+            fail(f"{error.message} {_facts(error)}")
+        except config.ConfigurationError as error:
+            fail(str(error))
+        except DatabaseUnavailable as error:
+            fail(f"The database cannot be reached: {str(error).splitlines()[0]}")
+
+    return run
+
+
+def _facts(error: Refused) -> str:
+    return " ".join(f"{name}={value}" for name, value in error.details.items())
+
+
+def _show(as_json: bool, document: Any) -> None:
+    if as_json:
+        click.echo(json.dumps(document, separators=(",", ":")))
+    elif isinstance(document, dict):
+        for name, value in document.items():
+            click.echo(f"{name}: {value}")
+    else:
+        for line in document:
+            click.echo("  ".join(str(value) for value in line.values()))
+
+
+@accounts.command("create")
+@click.option("--name", required=True)
+@click.option("--balance", default="0.00", show_default=True, help="Opening deposit in rupees.")
+@as_json
+@with_database
+def accounts_create(name: str, balance: str, as_json: bool) -> None:
+    """Create an account and a token that may trade and read for it."""
+    values = load(AccountCreationSchema(), {"name": name, "openingBalance": balance})
+    account_id = create_account(values["name"], values["opening_balance"])["id"]
+    _, secret = create_token(ACCOUNT_SCOPES, account_id=account_id)
+    _show(as_json, {"accountId": str(account_id), "token": secret})
+
+
+@accounts.command("list")
+@as_json
+@with_database
+def accounts_list(as_json: bool) -> None:
+    """List all accounts, oldest first."""
+    with session():
+        rows = fetch_all("SELECT * FROM account ORDER BY id")
+    _show(as_json, AccountSchema(exclude=("unrealized_pnl",), many=True).dump(rows))
+
+
+@accounts.command("deposit")
+@click.argument("account_id", metavar="ACCOUNT")
+@click.argument("amount")
+@as_json
+@with_database
+def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
+    """Deposit an amount of rupees into an account."""
+    values = load(FundsSchema(), {"kind": "DEPOSIT", "amount": amount})
+    row = move_funds(identifier("account", account_id), values["kind"], values["amount"])
+    _show(as_json, TransactionSchema().dump(row))
+
+
+@tokens.command("create")
+@click.option("--account", "account_id", help="The account that it trades or reads for.")
+@click.option("--scopes", required=True, help="trade,read with an account; feed,admin without.")
+@click.option("--expires-at", help="An RFC 3339 timestamp; never, when left out.")
+@as_json
+@with_database
+def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, as_json: bool) -> None:
+    """Create a token; its secret is printed this once."""
+    schema = ServiceTokenCreationSchema() if account_id is None else TokenCreationSchema()
+    values = load(schema, {"scopes": [scope.strip() for scope in scopes.split(",")], "expiresAt": expires_at})
+    owner = None if account_id is None else identifier("account", account_id)
+    token_id, secret = create_token(values["scopes"], account_id=owner, expires_at=values["expires_at"])
+    _show(as_json, {"tokenId": str(token_id), "token": secret})
+
+
+@tokens.command("revoke")
+@click.argument("token_id", metavar="TOKEN_ID")
+@with_database
+def tokens_revoke(token_id: str) -> None:
+    """Revoke a token; it stops working within 5 s."""
+    revoke_token(identifier("tokenId", token_id))
+
+
+@quotes.command("set")
+@click.argument("exchange")
+@click.argument("symbol")
+@click.argument("last_price", metavar="PRICE")
+@with_database
+def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
+    """Set the last traded price of a stock, which is created when unknown."""
+    quote = load(QuoteSchema(), {"exchange": exchange, "symbol": symbol, "lastPrice": last_price})
+    set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"])])
+
+
+@stocks.command("import")
+@csv_file
+@with_database
+def stocks_import(path: str) -> None:
+    """Make the stocks of a file known: exchange,symbol and, if wanted, lastPrice."""
+    rows = list(read_csv(path, StockImportSchema()))
+    created = import_stocks([(row["exchange"], row["symbol"]) for row in rows])
+    priced = [(row["exchange"], row["symbol"], row["last_price"]) for row in rows if row["last_price"] is not None]
+    if priced:
+        set_quotes(priced)
+    click.echo(f"{len(rows)} read, {created} new, {len(priced)} priced")
+
+
+@holidays.command("import")
+@csv_file
+@with_database
+def holidays_import(path: str) -> None:
+    """Add the holidays of a file: calendar,day,name."""
+    rows = list(read_csv(path, HolidaySchema()))
+    import_holidays([(row["calendar"], row["day"], row["name"]) for row in rows])
+    click.echo(f"{len(rows)} holidays read")
+
+
+@orders.command("sweep")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@as_json
+@with_database
+def orders_sweep(limit: int, as_json: bool) -> None:
+    """Execute PENDING orders here and now, oldest first."""
+    total = SweepCounts()
+    while total.claimed < limit:
+        wanted = min(limit - total.claimed, SWEEP_BATCH)
+        counts = sweep_once(limit=wanted, older_than_ms=0, exclusive=False)
+        total = SweepCounts(*(sum(pair) for pair in zip(total, counts, strict=True)))
+        if counts.claimed < wanted:
+            break
+    _show(as_json, {**total._asdict(), "remaining": count_pending()})
+
+
+@ledger.command("verify")
+@as_json
+@with_database
+def ledger_verify(as_json: bool) -> None:
+    """Check the books of every account against the rules; exit 1 and list what is broken."""
+    violations = [{"accountId": str(item.account_id), "rule": item.rule, "detail": item.detail} for item in verify()]
+    if as_json or violations:
+        _show(as_json, violations)
+    else:
+        click.echo("The books are right.")
+    if violations:
+        fail(f"{len(violations)} broken")
+
+
+@db.command("upgrade")
+@with_database
+def db_upgrade() -> None:
+    """Apply the migrations that are missing."""
+    for name in migrate.upgrade():
+        click.echo(f"applied {name}")
+
+
+@db.command("status")
+@as_json
+@with_database
+def db_status(as_json: bool) -> None:
+    """List the migrations, each with the time at which it was applied."""
+    rows = [
+        {"name": name, "appliedAt": format_timestamp(applied_at) if applied_at else None}
+        for name, applied_at in migrate.status()
+    ]
+    _show(as_json, rows)

@@ -1,0 +1,50 @@
+"""Say whether the process lives, and whether what it needs is there."""
+
+from typing import Any
+
+from flask import Response, current_app
+
+from models import migrate
+from models.database import DatabaseUnavailable, fetch_one, session
+from schemas.operations import LiveSchema, ReadySchema
+from trading import redis_link
+
+from .answers import answer
+from .parsing import Blueprint
+
+blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
+
+LIVE, READY = LiveSchema(), ReadySchema()
+
+
+@blueprint.get("/live")
+@blueprint.response(200, LIVE)
+def live() -> Response:
+    """Answer, without touching anything."""
+    return answer(LIVE, {"status": "ok"})
+
+
+@blueprint.get("/ready")
+@blueprint.response(200, READY)
+def ready() -> Response:
+    """Say what is ready; without the broker orders are still accepted and executed."""
+    report: dict[str, Any] = {**_database_state(), "broker": _broker_state()}
+    if (report["database"], report["migrations"]) != ("ok", "ok"):
+        return answer(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
+    return answer(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
+
+
+def _database_state() -> dict[str, str]:
+    try:
+        with session():
+            fetch_one("SELECT 1 AS found")
+            return {"database": "ok", "migrations": "ok" if migrate.is_current() else "pending"}
+    except DatabaseUnavailable:
+        return {"database": "unavailable", "migrations": "unknown"}
+
+
+def _broker_state() -> str:
+    settings = current_app.config["SETTINGS"]
+    if settings.order_dispatch == "inline" and settings.redis_url is None:
+        return "disabled"
+    return "ok" if redis_link.attempt(lambda: redis_link.client.ping()) else "unavailable"

@@ -1,0 +1,68 @@
+"""Stocks and quotes."""
+
+from typing import Any
+
+from flask import Response
+from marshmallow import ValidationError
+
+from models.database import fetch_one, session
+from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
+from trading.quotes import set_quotes
+
+from .answers import answer
+from .auth import requires
+from .errors import not_found
+from .pagination import Keyset, fetch_page, read_word
+from .parsing import Blueprint, takes_no_query
+
+blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
+
+STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
+BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=False)
+
+
+@blueprint.get("/stocks")
+@requires()
+@blueprint.arguments(StockListSchema(), location="query")
+@blueprint.response(200, STOCK_PAGE)
+def list_stocks(query: dict[str, Any]) -> Response:
+    """Search stocks by the start of their symbol."""
+    prefix = query["prefix"]
+    where = {
+        "is_active = %s": True,
+        # An underscore is a letter of symbols and a wildcard of LIKE.
+        "symbol LIKE %s": None if prefix is None else prefix.replace("_", r"\_") + "%",
+        "exchange = %s": query["exchange"],
+    }
+    with session():
+        page = fetch_page("SELECT * FROM stock", where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
+    return answer(STOCK_PAGE, page)
+
+
+@blueprint.get("/stocks/<exchange>/<symbol>")
+@requires()
+@takes_no_query
+@blueprint.response(200, STOCK)
+def read_stock(exchange: str, symbol: str) -> Response:
+    """Read one stock with its last traded price."""
+    try:
+        key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
+    except ValidationError:
+        raise not_found() from None
+    with session():
+        row = fetch_one(
+            "SELECT * FROM stock WHERE exchange = %s AND symbol = %s AND is_active", (key["exchange"], key["symbol"])
+        )
+    if row is None:
+        raise not_found()
+    return answer(STOCK, row)
+
+
+@blueprint.put("/quotes")
+@requires("feed")
+@blueprint.arguments(QuotesSchema())
+@blueprint.response(204)
+def put_quotes(body: dict[str, Any]) -> Response:
+    """Set the last traded prices of stocks; unknown ones are created."""
+    set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"]) for quote in body["quotes"]])
+    return Response(status=204)

@@ -1,0 +1,89 @@
+"""Give each request its id and headers, and each placement its timings and its log line."""
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from trading.logs import get_logger
+from trading.timing import Stopwatch
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+logger = get_logger(__name__)
+
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+STEPS = ("parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+
+
+def register(app: Flask) -> None:
+    """Watch every request of the application."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def placement(view: View) -> View:
+    """Time a placement's steps, whatever becomes of it; stands above every other decorator."""
+
+    @functools.wraps(view)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        g.stopwatch = Stopwatch()
+        return view(*args, **kwargs)
+
+    return cast(View, timed)
+
+
+def stopwatch() -> Stopwatch:
+    """Return the stopwatch of the placement that is going on."""
+    return cast(Stopwatch, g.stopwatch)
+
+
+def step(name: str) -> contextlib.AbstractContextManager[Any]:
+    """Time a step when the request is a placement."""
+    watch = g.get("stopwatch")
+    return contextlib.nullcontext() if watch is None else watch.step(name)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    # A thread serves one request after the other: nothing of the last one may stay.
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers.extend(HEADERS)
+    watch = g.get("stopwatch")
+    if watch is not None:
+        response.headers["Server-Timing"] = server_timing(watch)
+        _log_placement(response, watch)
+    return response
+
+
+def server_timing(watch: Stopwatch) -> str:
+    """Return the Server-Timing header: every step in milliseconds, 0 for what was not reached."""
+    return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
+
+
+def _log_placement(response: Response, watch: Stopwatch) -> None:
+    principal, order = g.get("principal"), g.get("placed_order")
+    logger.info(
+        "placement" if order is not None else "placement_refused",
+        status=response.status_code,
+        code=g.get("problem_code"),
+        account_id=str(order["account_id"] if order else principal and principal.account_id),
+        order_id=str(order["id"]) if order else None,
+        **{f"{name}_ms": round(duration, 3) for name, duration in watch.steps.items()},
+    )

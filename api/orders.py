@@ -1,0 +1,95 @@
+"""Orders: place, list, read and cancel."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app
+
+from models.database import fetch_all, fetch_one, session
+from schemas.orders import (
+    OrderDetailSchema,
+    OrderListSchema,
+    OrderPageSchema,
+    OrderRequestSchema,
+    OrderSchema,
+    PlacementSchema,
+)
+from schemas.pages import AccountChoiceSchema
+from trading.cancellation import cancel_order
+from trading.placement import OrderRequest, place_order
+
+from .answers import answer, tagged_answer
+from .auth import account_named, existing_account, requires
+from .dispatching import accepted
+from .errors import not_found
+from .observability import placement, stopwatch
+from .pagination import Keyset, fetch_page, read_moment, read_uuid
+from .parsing import Blueprint
+
+blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
+
+ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
+NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
+
+
+@blueprint.post("/orders")
+@placement
+@requires("trade", "admin")
+@blueprint.arguments(OrderRequestSchema())
+@blueprint.response(202, PlacementSchema())
+def place(body: dict[str, Any]) -> Response:
+    """Place an order."""
+    account_id = account_named(body.pop("account_id"))
+    request, watch = OrderRequest(**body), stopwatch()
+    calendar = current_app.config["SETTINGS"].market_calendar
+    with watch.step("place"):
+        order = place_order(account_id, request, calendar=calendar, watch=watch)
+    return accepted(order)
+
+
+@blueprint.get("/orders")
+@requires("read", "admin")
+@blueprint.arguments(OrderListSchema(), location="query")
+@blueprint.response(200, ORDER_PAGE)
+def list_orders(query: dict[str, Any]) -> Response:
+    """List orders, newest first."""
+    with session():
+        where = {
+            "account_id = %s": existing_account(query["account_id"]),
+            "status = %s": query["status"],
+            "symbol = %s": query["symbol"],
+            "side = %s": query["side"],
+            "product = %s": query["product"],
+            "placed_at >= %s": query["placed_from"],
+            "placed_at < %s": query["placed_before"],
+        }
+        page = fetch_page(
+            "SELECT * FROM trading_order", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
+        )
+    return answer(ORDER_PAGE, page)
+
+
+@blueprint.get("/orders/<thing:order_id>")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, ORDER_DETAIL)
+def read(query: dict[str, Any], order_id: UUID) -> Response:
+    """Read one order with its charges and its rows of the fund ledger."""
+    with session():
+        order = fetch_one(
+            "SELECT * FROM trading_order WHERE id = %s AND account_id = %s",
+            (order_id, account_named(query["account_id"])),
+        )
+        if order is None:
+            raise not_found()
+        order["transactions"] = fetch_all("SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id", (order_id,))
+    return tagged_answer(ORDER_DETAIL, order)
+
+
+@blueprint.delete("/orders/<thing:order_id>")
+@requires("trade", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, ORDER)
+def cancel(query: dict[str, Any], order_id: UUID) -> Response:
+    """Cancel a PENDING order; its margin and charges are given back."""
+    return answer(ORDER, cancel_order(account_named(query["account_id"]), order_id))

@@ -1,0 +1,122 @@
+"""Read bodies and queries strictly: exact decimals, no surprise in the keys, no 500 for any bytes."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import flask_smorest
+from flask import Request, request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from schemas.fields import NumberLiteral
+
+from .errors import HttpRefusal, invalid
+from .observability import step
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+BODY_SIZE_MAXIMUM = 64 * 1024
+
+
+class StrictParser(FlaskParser):
+    """Feed schemas from JSON bodies and query strings, one source per route."""
+
+    def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **_: Any) -> Any:
+        """Return what the schema made of the request, or refuse."""
+        del req  # Flask's own is the only one
+        if location == "query":
+            return load(argmap, *read_query())
+        with step("parse"):
+            body = read_json()
+        with step("schema"):
+            return load(argmap, body, _unknown_parameters())
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint that reads requests strictly."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+def load(schema: Schema, data: Any, errors: dict[str, list[str]]) -> Any:
+    """Return data that fits the schema; refuse it otherwise, or when there are errors already."""
+    try:
+        loaded = schema.load(data)
+    except ValidationError as error:
+        raise invalid({**cast(dict[str, Any], error.messages), **errors}) from None
+    if errors:
+        raise invalid(errors)
+    return loaded
+
+
+def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the query's parameters and what is wrong with their number."""
+    repeated = {name: ["Given more than once."] for name, values in request.args.lists() if len(values) > 1}
+    return request.args.to_dict(), repeated
+
+
+def read_json() -> dict[str, Any]:
+    """Return the JSON object of the body, or refuse what is no such thing."""
+    raw = request.get_data(cache=False)  # werkzeug refuses what is longer than MAX_CONTENT_LENGTH
+    if raw and request.mimetype != "application/json":
+        raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
+    try:
+        body = _decode(raw.decode())
+    except RepeatedKey as error:
+        raise invalid({str(error): ["Given more than once."]}) from None
+    # ValueError: no UTF-8, no JSON, or an integer of more than 4,300 digits.
+    except (ValueError, RecursionError):
+        raise HttpRefusal("malformed_json", "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise invalid({"body": ["Must be a JSON object."]})
+    return body
+
+
+def takes_no_body(view: View) -> View:
+    """Refuse a body other than an empty JSON object."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        with step("parse"):
+            body = read_json() if request.get_data() else {}
+        if body:
+            raise invalid({name: ["Unknown field."] for name in body})
+        return view(*args, **kwargs)
+
+    return cast(View, checked)
+
+
+def takes_no_query(view: View) -> View:
+    """Refuse every query parameter."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if errors := _unknown_parameters():
+            raise invalid(errors)
+        return view(*args, **kwargs)
+
+    return cast(View, checked)
+
+
+def _unknown_parameters() -> dict[str, list[str]]:
+    """Return an error for each query parameter, for a route that takes none."""
+    return {name: ["Unknown parameter."] for name in request.args} if request.query_string else {}
+
+
+class RepeatedKey(Exception):
+    """A JSON object has a key twice; which one counts would be anybody's guess."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        seen: set[str] = set()
+        raise RepeatedKey(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+    return document
+
+
+_decode: Callable[[str], Any] = json.JSONDecoder(
+    parse_float=NumberLiteral, parse_constant=NumberLiteral, object_pairs_hook=_object
+).decode

@@ -1,0 +1,72 @@
+"""Positions: list and close."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app
+
+from models.database import Row, session
+from schemas.orders import PlacementSchema
+from schemas.pages import AccountChoiceSchema, AccountListSchema
+from schemas.positions import PositionPageSchema
+from trading.money import ZERO, proportion
+from trading.placement import close_position
+
+from .answers import answer
+from .auth import account_named, existing_account, requires
+from .dispatching import accepted
+from .observability import placement, stopwatch
+from .pagination import Keyset, fetch_page, read_uuid
+from .parsing import Blueprint, takes_no_body
+
+blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
+
+POSITION_PAGE = PositionPageSchema()
+NEWEST_FIRST = Keyset({"position.id": read_uuid})
+SELECT = "SELECT position.*, stock.last_price FROM position JOIN stock ON stock.id = position.stock_id"
+
+
+def average_price(row: Row) -> Decimal | None:
+    """Return what a position's units cost on average, None when it is flat."""
+    return proportion(row["cost"], 1, abs(row["quantity"])) if row["quantity"] else None
+
+
+def unrealized_pnl(row: Row) -> Decimal | None:
+    """Return what closing the position at the last price would earn, None without a price."""
+    quantity, last_price = row["quantity"], row["last_price"]
+    if not quantity:
+        return ZERO
+    if last_price is None:
+        return None
+    signed_cost: Decimal = row["cost"] if quantity > 0 else -row["cost"]
+    return Decimal(quantity * last_price - signed_cost)
+
+
+@blueprint.get("/positions")
+@requires("read", "admin")
+@blueprint.arguments(AccountListSchema(), location="query")
+@blueprint.response(200, POSITION_PAGE)
+def list_positions(query: dict[str, Any]) -> Response:
+    """List open and closed positions, newest first."""
+    with session():
+        where = {"position.account_id = %s": existing_account(query["account_id"])}
+        page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
+    for row in page["data"]:
+        row |= {"average_price": average_price(row), "unrealized_pnl": unrealized_pnl(row)}
+    return answer(POSITION_PAGE, page)
+
+
+@blueprint.post("/positions/<thing:position_id>/close")
+@placement
+@requires("trade", "admin")
+@takes_no_body
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(202, PlacementSchema())
+def close(query: dict[str, Any], position_id: UUID) -> Response:
+    """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
+    account_id, watch = account_named(query["account_id"]), stopwatch()
+    calendar = current_app.config["SETTINGS"].market_calendar
+    with watch.step("place"):
+        order = close_position(account_id, position_id, calendar=calendar, watch=watch)
+    return accepted(order)

@@ -1,0 +1,252 @@
+"""Read and check the settings that the environment gives, once, and nothing else."""
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+POSTGRES_SCHEMES = ("postgres", "postgresql")
+REDIS_SCHEMES = ("redis", "rediss")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+SECRET_LENGTH_MINIMUM = 16
+OBVIOUS_SECRET = re.compile(r"(.)\1*|.*(change[-_ ]?me|secret|password|default|example|12345678).*", re.IGNORECASE)
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or bad; the message is one line that names the variable."""
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """Allow `count` requests in each period of `period_seconds`."""
+
+    count: int
+    period_seconds: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hold every setting of a process, already checked."""
+
+    database_url: str | None
+    redis_url: str | None
+    cron_secret: str | None
+    order_worker_interval_ms: int
+    order_worker_batch_limit: int
+    order_dispatch: str
+    log_level: str
+    log_format: str
+    web_concurrency: int
+    worker_processes: int
+    worker_threads: int
+    market_calendar: str | None
+    rate_limit_orders: RateLimit | None
+    allowed_origins: tuple[str, ...]
+    environment: str
+    data_dir: Path
+    port: int
+
+    @property
+    def is_production(self) -> bool:
+        """Say whether the strict rules of production apply."""
+        return self.environment == "production"
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment gives, or raise ConfigurationError."""
+    data_dir = Path(_text(environ, "DATA_DIR") or ".data").expanduser()
+    environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
+    # In production nothing may come from a file that `make run` left behind.
+    saved = {} if environment == "production" else read_saved_environment(data_dir)
+    settings = Settings(
+        database_url=_database_url(environ, saved),
+        redis_url=_redis_url(environ, saved),
+        cron_secret=_secret(environ, "CRON_SECRET"),
+        order_worker_interval_ms=_integer(environ, "ORDER_WORKER_INTERVAL_MS", 750, 50, 60_000),
+        order_worker_batch_limit=_integer(environ, "ORDER_WORKER_BATCH_LIMIT", 50, 1, 500),
+        order_dispatch=_choice(environ, "ORDER_DISPATCH", ("queue", "inline"), "queue"),
+        log_level=_choice(environ, "LOG_LEVEL", LOG_LEVELS, "INFO"),
+        log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
+        web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
+        worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
+        worker_threads=_integer(environ, "WORKER_THREADS", 4, 1, 64),
+        market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
+        rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
+        allowed_origins=_origins(environ, "ALLOWED_ORIGINS"),
+        environment=environment,
+        data_dir=data_dir,
+        port=_integer(environ, "PORT", 8000, 1, 65_535),
+    )
+    if settings.is_production:
+        _refuse_what_production_must_not_have(settings)
+    return settings
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return load(os.environ)
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings of this process; print what is bad in one line and exit 1 otherwise."""
+    try:
+        return settings()
+    except ConfigurationError as error:
+        print(f"tradepost: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def require_database_url(settings: Settings) -> str:
+    """Return the database's URL, or raise ConfigurationError saying what to set."""
+    return _required(settings, "DATABASE_URL", settings.database_url)
+
+
+def require_redis_url(settings: Settings) -> str:
+    """Return the broker's URL, or raise ConfigurationError saying what to set."""
+    return _required(settings, "REDIS_URL", settings.redis_url)
+
+
+def read_saved_environment(data_dir: Path) -> dict[str, str]:
+    """Return the KEY=value lines that `make run` keeps in the data folder, none if there are none."""
+    try:
+        lines = (data_dir / "env").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"DATA_DIR: {data_dir / 'env'} cannot be read ({type(error).__name__})") from None
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def _required(settings: Settings, name: str, value: str | None) -> str:
+    if value is None:
+        raise ConfigurationError(f"{name} is not set: set it, or start the embedded servers with `make run`")
+    return value
+
+
+def _text(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the trimmed value; what is set to nothing counts as unset."""
+    return environ.get(name, "").strip() or None
+
+
+def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+    text = _text(environ, name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
+        raise ConfigurationError(f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
+    return int(text)
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
+    return _optional_choice(environ, name, choices) or default
+
+
+def _optional_choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    text = _text(environ, name)
+    if text is None:
+        return None
+    for choice in choices:
+        if text.lower() == choice.lower():
+            return choice
+    raise ConfigurationError(f"{name} must be {' or '.join(choices)}, not {text!r}")
+
+
+def _database_url(environ: Mapping[str, str], saved: Mapping[str, str]) -> str | None:
+    name = "DATABASE_URL"
+    url = _url(environ, saved, name, POSTGRES_SCHEMES)
+    if url is None:
+        return None
+    location, query = urlsplit(url).netloc.rpartition("@")[2], urlsplit(url).query
+    for host in location.split(","):  # libpq takes a list of hosts
+        if not re.fullmatch(r"([^:\[\]]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]{1,5})?", host):
+            raise ConfigurationError(f"{name} has a bad host or port")
+    mode = parse_qs(query).get("sslmode", ["prefer"])[0]
+    if mode not in SSL_MODES:
+        raise ConfigurationError(f"{name} has a bad sslmode {mode!r}: use {', '.join(SSL_MODES)}")
+    return url
+
+
+def _redis_url(environ: Mapping[str, str], saved: Mapping[str, str]) -> str | None:
+    name = "REDIS_URL"
+    url = _url(environ, saved, name, REDIS_SCHEMES)
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"{name} has a bad host or port")
+    if not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ConfigurationError(f"{name} must end in a database number or nothing")
+    return url
+
+
+def _url(environ: Mapping[str, str], saved: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """Return a URL of one of these schemes; messages never repeat it, for it may hold a password."""
+    url = _text(environ, name) or _text(saved, name)
+    if url is None:
+        return None
+    if not re.fullmatch(rf"({'|'.join(schemes)})://[\x21-\x7e]+", url):
+        raise ConfigurationError(f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
+    return url
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    secret = _text(environ, name)
+    if secret is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", secret):
+        raise ConfigurationError(f"{name} must be at most 512 printable ASCII characters without spaces")
+    return secret
+
+
+def _rate_limit(environ: Mapping[str, str], name: str, default: str) -> RateLimit | None:
+    text = _text(environ, name) or default
+    if text.lower() == "off":
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,6}) per (second|minute|hour)", text.lower())
+    if match is None:
+        raise ConfigurationError(f"{name} must be 'N per second', 'N per minute', 'N per hour' or 'off', not {text!r}")
+    return RateLimit(count=int(match[1]), period_seconds=PERIOD_SECONDS[match[2]])
+
+
+def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in (_text(environ, name) or "").split(",") if part.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", origin, re.IGNORECASE):
+            raise ConfigurationError(f"{name} must list origins like https://desk.example.com, not {origin!r}")
+    return tuple(origin.lower() for origin in origins)
+
+
+def _refuse_what_production_must_not_have(settings: Settings) -> None:
+    require_database_url(settings)
+    if settings.order_dispatch == "queue":
+        require_redis_url(settings)
+    if settings.cron_secret is None:
+        raise ConfigurationError("CRON_SECRET is not set: production needs one")
+    if len(settings.cron_secret) < SECRET_LENGTH_MINIMUM or OBVIOUS_SECRET.fullmatch(settings.cron_secret):
+        raise ConfigurationError(f"CRON_SECRET is weak: use at least {SECRET_LENGTH_MINIMUM} random characters")
+    _refuse_embedded_servers(settings)
+
+
+def _refuse_embedded_servers(settings: Settings) -> None:
+    saved = read_saved_environment(settings.data_dir)
+    embedded = saved.get("EMBEDDED_SERVERS", "").split(",")
+    for name, url in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
+        if url is not None and ((name in embedded and saved.get(name) == url) or _is_below(url, settings.data_dir)):
+            raise ConfigurationError(f"{name} points to the embedded server of DATA_DIR, which is for development only")
+
+
+def _is_below(url: str, data_dir: Path) -> bool:
+    """Say whether the URL's socket lies in the data folder."""
+    parts = urlsplit(url)
+    places = [unquote(parts.netloc.rpartition("@")[2]), *parse_qs(parts.query).get("host", [])]
+    root = data_dir.resolve()
+    return any(Path(place).resolve().is_relative_to(root) for place in places if place.startswith("/"))

@@ -1,0 +1,55 @@
+"""Let a plain system user run the database server when we are root, opening no more than needed."""
+
+import os
+import pwd
+import stat
+import subprocess
+from pathlib import Path
+
+SERVER_USER = "pgserver"
+
+
+def ensure_server_user() -> str:
+    """Return the name of the system user that runs the server, created when missing (needs root)."""
+    try:
+        pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--shell", "/bin/false", SERVER_USER], check=True, capture_output=True)
+    return SERVER_USER
+
+
+def give_to(user: str, *folders: Path) -> None:
+    """Make these folders private to the user, and the way to them passable."""
+    entry = pwd.getpwnam(user)
+    for folder in folders:
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        folder.chmod(0o700)
+        _make_passable(folder.parent)
+
+
+def allow_programs(user: str, program: Path) -> None:
+    """See to it that the user can run the program beside its libraries."""
+    if _can_run(user, program):
+        return
+    _make_passable(program.parent)
+    for path in program.parent.parent.rglob("*"):
+        mode = path.stat().st_mode
+        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if path.is_dir() or mode & stat.S_IXUSR else 0)
+        if wanted != mode:
+            path.chmod(wanted)
+
+
+def _can_run(user: str, program: Path) -> bool:
+    options = {"user": user, "group": user, "extra_groups": [], "cwd": "/"}
+    try:
+        return subprocess.run([str(program), "--version"], capture_output=True, **options).returncode == 0
+    except OSError:
+        return False
+
+
+def _make_passable(folder: Path) -> None:
+    """Allow others to pass through (not to list) the folder and all above it."""
+    for place in (folder, *folder.parents):
+        mode = place.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            place.chmod(mode | stat.S_IXOTH)

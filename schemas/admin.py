@@ -1,0 +1,73 @@
+"""What administrators and the command line give."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import fields, validate
+from marshmallow.exceptions import ValidationError
+
+from .base import StrictSchema
+from .fields import Choice, Identifier, Money, Text, Timestamp
+
+ACCOUNT_SCOPES = ("trade", "read")
+SERVICE_SCOPES = ("feed", "admin")
+
+
+def check_distinct(values: list[Any]) -> None:
+    """Refuse a value that stands in a list twice."""
+    if len(set(values)) != len(values):
+        raise ValidationError("Must not name anything twice.")
+
+
+def check_future(moment: datetime) -> None:
+    """Refuse a moment that has passed."""
+    if moment <= datetime.now(UTC):
+        raise ValidationError("Must be in the future.")
+
+
+class AccountCreationSchema(StrictSchema):
+    """Create an account."""
+
+    name = Text(maximum=100, pattern=r".*\S.*", required=True)
+    opening_balance = Money(data_key="openingBalance", allow_zero=True, required=True)
+
+
+class AccountStatusSchema(StrictSchema):
+    """Suspend an account or let it trade again."""
+
+    status = Choice("ACTIVE", "SUSPENDED", required=True)
+
+
+class FundsSchema(StrictSchema):
+    """Move money into an account or out of it."""
+
+    kind = Choice("DEPOSIT", "WITHDRAWAL", required=True)
+    amount = Money(required=True)
+
+
+class TokenCreationSchema(StrictSchema):
+    """Create a token of an account."""
+
+    scopes = fields.List(
+        Choice(*ACCOUNT_SCOPES),
+        required=True,
+        validate=[validate.Length(min=1, error="Must name a scope."), check_distinct],
+    )
+    expires_at = Timestamp(data_key="expiresAt", allow_none=True, load_default=None, validate=check_future)
+
+
+class ServiceTokenCreationSchema(TokenCreationSchema):
+    """Create a token that belongs to no account."""
+
+    scopes = fields.List(
+        Choice(*SERVICE_SCOPES),
+        required=True,
+        validate=[validate.Length(min=1, error="Must name a scope."), check_distinct],
+    )
+
+
+class TokenSchema(StrictSchema):
+    """Show a new token, the only time that its secret is shown."""
+
+    token_id = Identifier(data_key="tokenId")
+    token = fields.String()

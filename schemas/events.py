@@ -1,0 +1,40 @@
+"""Events of an account, each rendered with the schema of the thing that changed."""
+
+from marshmallow import fields
+
+from .accounts import AccountSchema
+from .base import StrictSchema
+from .fields import Timestamp, Whole, WholeParameter
+from .orders import OrderDetailSchema
+from .pages import LIMIT_DEFAULT, LIMIT_MAXIMUM, AccountChoiceSchema
+from .positions import PositionSchema
+
+# What moves with the market, and what has events of its own, stays out of an event.
+DATA_SCHEMAS = {
+    "order": OrderDetailSchema(exclude=("transactions",)),
+    "position": PositionSchema(exclude=("last_price", "unrealized_pnl")),
+    "account": AccountSchema(exclude=("unrealized_pnl",)),
+}
+
+
+class EventListSchema(AccountChoiceSchema):
+    """Ask for the events after one."""
+
+    since = WholeParameter(load_default=0, metadata={"description": "`id` of the last event that is known."})
+    limit = WholeParameter(minimum=1, maximum=LIMIT_MAXIMUM, load_default=LIMIT_DEFAULT)
+
+
+class EventSchema(StrictSchema):
+    """Show an event."""
+
+    id = Whole()
+    type = fields.String()
+    at = Timestamp()
+    data = fields.Dict()
+
+
+class EventPageSchema(StrictSchema):
+    """Show events, oldest first."""
+
+    data = fields.List(fields.Nested(EventSchema))
+    last_event_id = Whole(data_key="lastEventId", metadata={"description": "Give it as `since` to go on."})

@@ -1,0 +1,214 @@
+"""Field types: exact decimals, strict integers, clean texts, UUIDs and timestamps."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from marshmallow import fields
+
+PRICE_MAXIMUM = Decimal("10000000.00")
+AMOUNT_MAXIMUM = Decimal("1000000000000.00")
+IDENTIFIER_MAXIMUM = 2**63 - 1
+
+DECIMAL_PATTERN = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,2})?")
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+TIMESTAMP_PATTERN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+# Control characters, and halves of surrogate pairs, which no UTF-8 database can store.
+UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class NumberLiteral:
+    """A JSON number that is not an integer, kept as it was written.
+
+    Deliberately no str and no number, so that only a Money field takes it.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def parse_uuid(text: Any) -> UUID | None:
+    """Return the UUID in its usual hyphenated form, or None."""
+    if isinstance(text, str) and UUID_PATTERN.fullmatch(text):
+        return UUID(text)
+    return None
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with six fractional digits and Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Money(fields.Field):
+    """An amount or price with 2 places: a Decimal inside, a string outside."""
+
+    default_error_messages = {
+        "invalid": 'Must be a decimal number, such as "1050.00", without an exponent.',
+        "places": "Must have at most 2 decimals.",
+        "low": "Must be greater than 0.",
+        "negative": "Must be 0 or more.",
+        "high": "Must be at most {maximum}.",
+    }
+
+    def __init__(self, *, maximum: Decimal = AMOUNT_MAXIMUM, allow_zero: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.maximum = maximum
+        self.allow_zero = allow_zero
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return None if value is None else f"{value:.2f}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Decimal:
+        amount = Decimal(self._exact_text(value))
+        if amount < 0 and self.allow_zero:
+            raise self.make_error("negative")
+        if amount <= 0 and not self.allow_zero:
+            raise self.make_error("low")
+        if amount > self.maximum:
+            raise self.make_error("high", maximum=self.maximum)
+        return amount.quantize(Decimal("0.01"))
+
+    def _exact_text(self, value: Any) -> str:
+        if type(value) is NumberLiteral:
+            text = value.text
+        elif type(value) is int:
+            # A JSON integer of thousands of digits need not be written out to be refused.
+            text = str(value) if abs(value) <= AMOUNT_MAXIMUM else str(AMOUNT_MAXIMUM.copy_sign(value) * 2)
+        else:
+            text = value
+        if not isinstance(text, str):
+            raise self.make_error("invalid")
+        if not DECIMAL_PATTERN.fullmatch(text):
+            raise self.make_error("places" if re.fullmatch(r"-?[0-9]+\.[0-9]{3,}", text) else "invalid")
+        return text
+
+
+class Whole(fields.Integer):
+    """A JSON integer within bounds; true, "10" and 10.0 are none."""
+
+    default_error_messages = {"invalid": "Must be a whole number.", "range": "Must be from {minimum} to {maximum}."}
+
+    def __init__(self, *, minimum: int = 0, maximum: int = IDENTIFIER_MAXIMUM, **options: Any) -> None:
+        super().__init__(**options)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> int | None:
+        return None if value is None else int(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return self._within_bounds(value)
+
+    def _within_bounds(self, value: int) -> int:
+        if not self.minimum <= value <= self.maximum:
+            raise self.make_error("range", minimum=self.minimum, maximum=self.maximum)
+        return value
+
+
+class WholeParameter(Whole):
+    """A whole number of a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,19}", value):
+            raise self.make_error("invalid")
+        return self._within_bounds(int(value))
+
+
+class Text(fields.String):
+    """A text without control characters, of bounded length, of a pattern when there is one."""
+
+    default_error_messages = {
+        "invalid": "Must be a string.",
+        "unclean": "Must not contain control characters or broken Unicode.",
+        "length": "Must have 1 to {maximum} characters.",
+        "pattern": "Must match {pattern}.",
+    }
+
+    def __init__(self, *, maximum: int, pattern: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.maximum = maximum
+        self.pattern = re.compile(pattern) if pattern else None
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if UNCLEAN.search(value):
+            raise self.make_error("unclean")
+        if not 1 <= len(value) <= self.maximum:
+            raise self.make_error("length", maximum=self.maximum)
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise self.make_error("pattern", pattern=self.pattern.pattern)
+        return value
+
+
+class Symbol(Text):
+    """A stock's symbol, or the start of one; lower case is folded to upper."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(maximum=32, pattern=r"[A-Z0-9&\-_.]+", **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        # Only ASCII is folded: "ı" and "ſ" would otherwise become plain letters.
+        folded = value.upper() if isinstance(value, str) and value.isascii() else value
+        return super()._deserialize(folded, attr, data, **options)
+
+
+class Choice(fields.String):
+    """One word of a fixed list, or another spelling of one."""
+
+    default_error_messages = {"choice": "Must be one of: {choices}."}
+
+    def __init__(self, *choices: str, spellings: dict[str, str] | None = None, **options: Any) -> None:
+        metadata = {"enum": [*choices, *(spellings or {})], **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+        self.choices = choices
+        self.words = {choice: choice for choice in choices} | (spellings or {})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+        word = self.words.get(value) if isinstance(value, str) else None
+        if word is None:
+            raise self.make_error("choice", choices=", ".join(self.choices))
+        return word
+
+
+class Identifier(fields.UUID):
+    """A UUID in its usual hyphenated form."""
+
+    default_error_messages = {"invalid": "Must be a UUID."}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> UUID:
+        identifier = parse_uuid(value)
+        if identifier is None:
+            raise self.make_error("invalid")
+        return identifier
+
+
+class Timestamp(fields.DateTime):
+    """An RFC 3339 timestamp with its offset; UTC inside and outside."""
+
+    default_error_messages = {"invalid": "Must be an RFC 3339 timestamp with its offset, such as 2026-01-31T09:15:00Z."}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        if value is None:
+            return None
+        return format_timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
+        try:
+            text = value.upper()
+            if not TIMESTAMP_PATTERN.fullmatch(text):
+                raise ValueError
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except (AttributeError, ValueError, OverflowError):
+            raise self.make_error("invalid") from None

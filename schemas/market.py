@@ -1,0 +1,59 @@
+"""Stocks and quotes."""
+
+from marshmallow import fields, validate
+
+from .base import StrictSchema
+from .fields import PRICE_MAXIMUM, Choice, Identifier, Money, Symbol, Timestamp
+from .orders import EXCHANGES
+from .pages import ListSchema
+
+QUOTES_MAXIMUM = 1_000
+
+
+class StockListSchema(ListSchema):
+    """Search stocks."""
+
+    prefix = Symbol(load_default=None, metadata={"description": "What the symbol starts with."})
+    exchange = Choice(*EXCHANGES, load_default=None)
+
+
+class StockKeySchema(StrictSchema):
+    """Name one stock."""
+
+    exchange = Choice(*EXCHANGES, required=True)
+    symbol = Symbol(required=True)
+
+
+class StockSchema(StrictSchema):
+    """Show a stock."""
+
+    id = Identifier(data_key="stockId")
+    exchange = fields.String()
+    symbol = fields.String()
+    last_price = Money(data_key="lastPrice", allow_none=True)
+    last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True)
+
+
+class StockPageSchema(StrictSchema):
+    """Show one page of stocks."""
+
+    data = fields.List(fields.Nested(StockSchema))
+    next_cursor = fields.String(data_key="nextCursor", allow_none=True)
+
+
+class QuoteSchema(StockKeySchema):
+    """Give one stock's last traded price."""
+
+    last_price = Money(data_key="lastPrice", maximum=PRICE_MAXIMUM, required=True)
+
+
+class QuotesSchema(StrictSchema):
+    """Give the last traded prices of many stocks."""
+
+    quotes = fields.List(fields.Nested(QuoteSchema), required=True, validate=validate.Length(min=1, max=QUOTES_MAXIMUM))
+
+
+class StockImportSchema(StockKeySchema):
+    """Take one line of a file of stocks."""
+
+    last_price = Money(data_key="lastPrice", maximum=PRICE_MAXIMUM, allow_none=True, load_default=None)

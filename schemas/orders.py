@@ -1,0 +1,123 @@
+"""Orders: what a placement takes, what a list filters by, what an order looks like."""
+
+from typing import Any
+
+from marshmallow import fields, validates_schema
+from marshmallow.exceptions import ValidationError
+
+from .base import StrictSchema
+from .fields import PRICE_MAXIMUM, Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
+from .pages import AccountListSchema
+from .transactions import TransactionSchema
+
+EXCHANGES = ("NSE", "BSE")
+SIDES = ("BUY", "SELL")
+PRODUCTS = ("INTRADAY", "DELIVERY")
+PRODUCT_SPELLINGS = {"MIS": "INTRADAY", "CNC": "DELIVERY"}
+ORDER_TYPES = ("MARKET", "LIMIT")
+STATUSES = ("PENDING", "EXECUTED", "CANCELLED", "REJECTED")
+QUANTITY_MAXIMUM = 1_000_000
+CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
+
+
+class OrderRequestSchema(StrictSchema):
+    """Place an order."""
+
+    exchange = Choice(*EXCHANGES, required=True)
+    symbol = Symbol(required=True)
+    side = Choice(*SIDES, required=True)
+    quantity = Whole(minimum=1, maximum=QUANTITY_MAXIMUM, required=True)
+    order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET")
+    price = Money(
+        maximum=PRICE_MAXIMUM,
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "Required for LIMIT, refused for MARKET."},
+    )
+    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default="INTRADAY")
+    client_order_id = Text(
+        maximum=64,
+        pattern=CLIENT_ORDER_ID_PATTERN,
+        data_key="clientOrderId",
+        allow_none=True,
+        load_default=None,
+    )
+    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+
+    @validates_schema
+    def check_price(self, data: dict[str, Any], **_: Any) -> None:
+        """Require a price for LIMIT and refuse one for MARKET."""
+        if data["order_type"] == "LIMIT" and data["price"] is None:
+            raise ValidationError("A LIMIT order needs a price.", "price")
+        if data["order_type"] == "MARKET" and data["price"] is not None:
+            raise ValidationError("A MARKET order takes no price.", "price")
+
+
+class OrderListSchema(AccountListSchema):
+    """Ask for one page of orders."""
+
+    status = Choice(*STATUSES, load_default=None)
+    symbol = Symbol(load_default=None)
+    side = Choice(*SIDES, load_default=None)
+    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
+    placed_from = Timestamp(data_key="from", load_default=None, metadata={"description": "`placedAt` at or after."})
+    placed_before = Timestamp(data_key="to", load_default=None, metadata={"description": "`placedAt` before."})
+
+
+class OrderSchema(StrictSchema):
+    """Show an order."""
+
+    id = Identifier(data_key="orderId")
+    account_id = Identifier(data_key="tradingAccountId")
+    client_order_id = fields.String(data_key="clientOrderId", allow_none=True)
+    exchange = fields.String()
+    symbol = fields.String()
+    stock_id = Identifier(data_key="stockId")
+    side = fields.String()
+    product = fields.String()
+    order_type = fields.String(data_key="orderType")
+    quantity = Whole()
+    price = Money(allow_none=True)
+    status = fields.String(metadata={"enum": list(STATUSES)})
+    filled_quantity = Whole(data_key="filledQuantity")
+    average_price = Money(data_key="averagePrice", allow_none=True)
+    position_id = Identifier(data_key="positionId", allow_none=True)
+    blocked_margin = Money(data_key="blockedMargin")
+    charges = Money()
+    rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
+    placed_at = Timestamp(data_key="placedAt")
+    executed_at = Timestamp(data_key="executedAt", allow_none=True)
+    updated_at = Timestamp(data_key="updatedAt")
+
+
+class ChargeItemsSchema(StrictSchema):
+    """Show the parts of an order's charges."""
+
+    brokerage = Money()
+    transaction_tax = Money(data_key="transactionTax")
+    exchange_charge = Money(data_key="exchangeCharge")
+    regulatory_fee = Money(data_key="regulatoryFee")
+    stamp_duty = Money(data_key="stampDuty")
+    gst = Money()
+
+
+class OrderDetailSchema(OrderSchema):
+    """Show one order with the parts of its charges and its rows of the fund ledger."""
+
+    charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
+    transactions = fields.List(fields.Nested(TransactionSchema))
+
+
+class PlacementSchema(StrictSchema):
+    """Answer a placement."""
+
+    order_id = Identifier(data_key="orderId")
+    execution_scheduled = fields.Boolean(data_key="executionScheduled")
+    order = fields.Nested(OrderSchema)
+
+
+class OrderPageSchema(StrictSchema):
+    """Show one page of orders."""
+
+    data = fields.List(fields.Nested(OrderSchema))
+    next_cursor = fields.String(data_key="nextCursor", allow_none=True)

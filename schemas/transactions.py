@@ -1,0 +1,45 @@
+"""Rows of the fund ledger."""
+
+from marshmallow import fields
+
+from .base import StrictSchema
+from .fields import Choice, Identifier, Money, Timestamp, Whole
+from .pages import AccountListSchema
+
+KINDS = (
+    "DEPOSIT",
+    "WITHDRAWAL",
+    "CHARGES",
+    "CHARGES_REFUND",
+    "PROFIT",
+    "LOSS",
+    "MARGIN_BLOCK",
+    "MARGIN_RELEASE",
+)
+
+
+class TransactionListSchema(AccountListSchema):
+    """Ask for one page of the fund ledger."""
+
+    order_id = Identifier(data_key="orderId", load_default=None)
+    kind = Choice(*KINDS, load_default=None)
+
+
+class TransactionSchema(StrictSchema):
+    """Show a row of the fund ledger."""
+
+    id = Whole()
+    kind = fields.String(metadata={"enum": list(KINDS)})
+    amount = Money()
+    balance_after = Money(data_key="balanceAfter")
+    blocked_after = Money(data_key="blockedAfter")
+    order_id = Identifier(data_key="orderId", allow_none=True)
+    position_id = Identifier(data_key="positionId", allow_none=True)
+    created_at = Timestamp(data_key="createdAt")
+
+
+class TransactionPageSchema(StrictSchema):
+    """Show one page of the fund ledger."""
+
+    data = fields.List(fields.Nested(TransactionSchema))
+    next_cursor = fields.String(data_key="nextCursor", allow_none=True)

@@ -1,0 +1,122 @@
+"""Processes and servers die; an accepted order is executed all the same, once."""
+
+import json
+import signal
+import subprocess
+import time
+from typing import Any
+
+import psycopg2
+import pytest
+import requests
+
+from tests.acceptance.conftest import Trader
+from tests.conftest import Servers
+from tests.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
+from trading.verify import verify
+
+
+def test_a_killed_worker_loses_no_order(start: ProcessStarter, trader_of: Any) -> None:
+    trader = trader_of(start.web())
+    first = start.worker().wait_for_log("ready for action")
+    order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(30)]
+    first.kill()
+    order_ids += [trader.place(quantity=1).json()["orderId"] for _ in range(10)]
+    start.worker()
+    for order_id in order_ids:
+        trader.wait_for(order_id, timeout_seconds=20)
+    (position,) = trader.read("positions")["data"]
+    assert position["quantity"] == 40
+    assert verify() == []
+
+
+def test_a_worker_dyno_that_is_told_twice_to_stop_finishes_its_work(start: ProcessStarter, trader_of: Any) -> None:
+    trader = trader_of(start.web())
+    worker = start.worker().wait_for_log("ready for action")
+    order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(20)]
+    worker.signal_all(signal.SIGTERM)
+    assert worker.terminate(25) == 0
+    start.worker()
+    for order_id in order_ids:
+        trader.wait_for(order_id, timeout_seconds=20)
+    assert verify() == []
+
+
+@pytest.fixture
+def own_processes(own_servers: Servers, tmp_path: Any, setting_values: dict[str, str]) -> Any:
+    """Start web and worker on servers of this test alone, with an account; return them."""
+    settings = setting_values | {"DATABASE_URL": own_servers.database_url, "REDIS_URL": own_servers.redis_url}
+    environment = command_environment(settings)
+
+    def flask(*arguments: str) -> str:
+        command = ["flask", "--app", "api", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+    flask("db", "upgrade")
+    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
+    starter = ProcessStarter(environment, tmp_path)
+    yield starter, made["token"], flask
+    starter.stop()
+
+
+def test_without_valkey_orders_are_accepted_and_executed(own_processes: Any, own_servers: Servers) -> None:
+    starter, token, flask = own_processes
+    web = starter.web()
+    starter.worker().wait_for_log("ready for action")
+    trader = Trader(web, token)
+    trader.wait_for(trader.place().json()["orderId"])
+    assert own_servers.valkey is not None
+    own_servers.valkey.stop()
+
+    start = time.monotonic()
+    answer = trader.place()
+    assert answer.status_code == 202
+    assert time.monotonic() - start < 1.5
+    trader.wait_for(answer.json()["orderId"], timeout_seconds=5)
+    ready = requests.get(f"{web.base_url}/health/ready", timeout=5)
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+
+    own_servers.valkey.start()
+    wait_until(lambda: requests.get(f"{web.base_url}/health/ready", timeout=5).json()["status"] == "ok")
+    trader.wait_for(trader.place().json()["orderId"])
+    flask("ledger", "verify")  # exits 1 when a rule is broken
+
+
+def test_a_restarted_database_costs_503s_and_no_order(own_processes: Any, own_servers: Servers) -> None:
+    starter, token, flask = own_processes
+    web: Running = starter.web()
+    starter.worker().wait_for_log("ready for action")
+    trader = Trader(web, token)
+    accepted = [trader.place(quantity=1).json()["orderId"] for _ in range(5)]
+    assert own_servers.postgres is not None
+    own_servers.postgres.stop()
+
+    answer = trader.place()
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "service_unavailable"
+    assert answer.headers["Retry-After"]
+    assert requests.get(f"{web.base_url}/health/ready", timeout=5).status_code == 503
+
+    own_servers.postgres.start()
+    answer = wait_until(lambda: next((found for found in [trader.place(quantity=1)] if found.status_code == 202), None))
+    for order_id in [*accepted, answer.json()["orderId"]]:
+        trader.wait_for(order_id, timeout_seconds=15)
+    flask("ledger", "verify")  # exits 1 when a rule is broken
+
+
+def test_a_web_process_killed_after_its_commit_leaves_the_order_to_the_sweeper(
+    start: ProcessStarter, trader_of: Any, database_url: str
+) -> None:
+    web = start.web(REDIS_URL="redis://127.0.0.1:1")  # commits, and cannot send
+    trader = trader_of(web)
+    order_id = trader.place().json()["orderId"]
+    web.kill()
+    start.worker()
+
+    def status() -> str:
+        with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT status FROM trading_order WHERE id = %s", (order_id,))
+            return str(cursor.fetchone()[0])
+
+    wait_until(lambda: status() == "EXECUTED")
+    assert verify() == []

@@ -1,0 +1,38 @@
+"""Orders for tests of what happens after a placement."""
+
+from decimal import Decimal
+from typing import Any
+
+from models.database import fetch_one, session
+from trading.placement import OrderRequest, place_order
+from trading.timing import Stopwatch
+
+
+def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:
+    """Place an order in the database and send no message."""
+    values = {
+        "exchange": "NSE",
+        "symbol": "INFY",
+        "side": "BUY",
+        "quantity": 10,
+        "order_type": "LIMIT",
+        "price": Decimal("1500.00"),
+    }
+    return place_order(account.id, OrderRequest(**values | changes), calendar=None, watch=Stopwatch())
+
+
+def status_of(order: dict[str, Any]) -> str:
+    """Return an order's status as the database has it."""
+    with session():
+        row = fetch_one("SELECT status FROM trading_order WHERE id = %s", (order["id"],))
+    assert row is not None
+    return str(row["status"])
+
+
+def make_older(order: dict[str, Any], milliseconds: int) -> None:
+    """Let an order have been placed earlier."""
+    with session():
+        fetch_one(
+            "UPDATE trading_order SET placed_at = placed_at - %s * interval '1 ms' WHERE id = %s RETURNING id",
+            (milliseconds, order["id"]),
+        )

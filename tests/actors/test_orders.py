@@ -1,0 +1,137 @@
+"""The execute_order actor and its dispatch, on a stub and on a real broker."""
+
+import socket
+import threading
+import time
+import uuid
+from typing import Any
+
+import dramatiq
+import pytest
+import structlog
+
+from actors import orders
+from actors.dispatch import dispatch
+from models.database import DatabaseUnavailable, execute, fetch_one, session
+from tests.actors.placing import place_quietly, status_of
+from tests.processes import free_port, wait_until
+from trading import redis_link
+from trading.verify import verify
+
+
+def filled_quantity(account: Any) -> int:
+    with session():
+        row = fetch_one("SELECT coalesce(sum(quantity), 0) AS held FROM position WHERE account_id = %s", (account.id,))
+    assert row is not None
+    return int(row["held"])
+
+
+def test_a_dispatched_order_is_executed(worker: dramatiq.Worker, account: Any) -> None:
+    order = place_quietly(account())
+    assert dispatch(order["id"], "request-1")
+    wait_until(lambda: status_of(order) == "EXECUTED")
+    assert verify() == []
+
+
+def test_one_message_delivered_a_hundred_times_fills_once(worker: dramatiq.Worker, account: Any) -> None:
+    holder = account()
+    order = place_quietly(holder)
+    for _ in range(100):
+        orders.execute_order.send(str(order["id"]))
+    worker.broker.join("orders", timeout=20_000)
+    worker.join()
+    assert status_of(order) == "EXECUTED"
+    assert filled_quantity(holder) == 10
+    assert verify() == []
+
+
+def test_a_message_for_an_order_that_does_not_exist_is_done_at_once(worker: dramatiq.Worker, clean: None) -> None:
+    orders.execute_order.send(str(uuid.uuid4()))
+    worker.broker.join("orders", timeout=5_000)
+
+
+def test_the_request_id_travels_with_the_message(
+    worker: dramatiq.Worker, account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def look(*_: Any, **__: Any) -> None:
+        seen.update(structlog.contextvars.get_contextvars())
+
+    monkeypatch.setattr(orders, "execute_orders", look)
+    dispatch(place_quietly(account())["id"], "request-77")
+    wait_until(lambda: seen)
+    assert seen["request_id"] == "request-77"
+
+
+def test_an_order_whose_row_is_locked_is_acked_and_left_to_sweeping(worker: dramatiq.Worker, account: Any) -> None:
+    order = place_quietly(account())
+    with session():
+        execute("BEGIN")
+        execute("SELECT 1 FROM trading_order WHERE id = %s FOR UPDATE", (order["id"],))
+        dispatch(order["id"], None)
+        worker.broker.join("orders", timeout=5_000)
+        worker.join()
+        execute("ROLLBACK")
+    assert status_of(order) == "PENDING"
+
+
+def test_without_a_database_the_message_is_left_to_sweeping(
+    monkeypatch: pytest.MonkeyPatch, account: Any, configured: None
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(orders, "execute_orders", fail)
+    orders.execute_order(str(uuid.uuid4()))  # raises nothing, so that no innocent becomes a dead letter
+
+
+@pytest.fixture
+def away_redis(configured: None, settings: Any) -> Any:
+    """Point the link at a port, and back afterwards."""
+    from actors import broker as broker_module
+
+    def point(port: int) -> None:
+        redis_link.configure(f"redis://127.0.0.1:{port}")
+        broker_module.client.connection_pool = redis_link.client.connection_pool
+
+    yield point
+    broker_module.configure(settings, role="web")
+
+
+def test_dispatch_to_a_redis_that_is_down_says_so_and_raises_nothing(account: Any, away_redis: Any) -> None:
+    order = place_quietly(account())
+    away_redis(free_port())
+    assert not dispatch(order["id"], None)
+    assert status_of(order) == "PENDING"
+
+
+def test_dispatch_to_a_silent_redis_takes_less_than_a_second(account: Any, away_redis: Any) -> None:
+    order = place_quietly(account())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away_redis(silent.getsockname()[1])
+        start = time.monotonic()
+        assert not dispatch(order["id"], None)
+        first = time.monotonic() - start
+        assert first < 1.0
+        start = time.monotonic()
+        assert not dispatch(order["id"], None)
+        assert time.monotonic() - start < first / 2  # Redis is left alone for a second
+
+
+def test_two_threads_with_the_same_order_fill_it_once(account: Any, configured: None) -> None:
+    for _ in range(20):
+        holder = account()
+        order = place_quietly(holder)
+        gate = threading.Barrier(2)
+
+        def run(order_id: str = str(order["id"]), gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            orders.execute_order(order_id)
+
+        threads = [threading.Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert filled_quantity(holder) == 10

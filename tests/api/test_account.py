@@ -1,0 +1,118 @@
+"""The account, its fund ledger, and its events."""
+
+import pytest
+
+from models.database import execute, session
+from trading.execution import execute_orders
+
+
+@pytest.fixture
+def trader(account):
+    """Return an account with a token."""
+    return account("1000000.00", name="Meera & Söhne")
+
+
+@pytest.fixture
+def get(client, trader):
+    """Return a function that gets a path below /api/trading as JSON."""
+    return lambda path: client.get(f"/api/trading/{path}", headers=trader.headers).get_json()
+
+
+def test_an_account_is_shown_whole(get, trader, place):
+    place(trader, quantity=10, price="2500.00")
+    document = get("account")
+    charges = get("transactions?kind=CHARGES")["data"][0]["amount"]
+    assert document == {
+        "tradingAccountId": str(trader.id),
+        "name": "Meera & Söhne",
+        "balance": f"{1_000_000 - float(charges):.2f}",
+        "blockedMargin": "5000.00",
+        "availableMargin": f"{995_000 - float(charges):.2f}",
+        "realizedPnl": "0.00",
+        "unrealizedPnl": "0.00",
+        "status": "ACTIVE",
+    }
+
+
+def test_the_ledger_is_listed_newest_first_page_by_page(get, trader, place):
+    for _ in range(3):
+        place(trader)
+    every = get("transactions?limit=200")["data"]
+    assert [row["id"] for row in every] == sorted((row["id"] for row in every), reverse=True)
+    assert every[-1] == {
+        "id": every[-1]["id"],
+        "kind": "DEPOSIT",
+        "amount": "1000000.00",
+        "balanceAfter": "1000000.00",
+        "blockedAfter": "0.00",
+        "orderId": None,
+        "positionId": None,
+        "createdAt": every[-1]["createdAt"],
+    }
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = get(f"transactions?limit=2{cursor and '&cursor=' + cursor}")
+        seen, cursor = seen + page["data"], page["nextCursor"]
+    assert seen == every
+
+
+def test_the_ledger_is_filtered_by_order_and_kind(get, trader, place):
+    first, second = (place(trader).get_json()["orderId"] for _ in range(2))
+    assert {row["orderId"] for row in get(f"transactions?orderId={first}")["data"]} == {first}
+    assert [row["orderId"] for row in get("transactions?kind=MARGIN_BLOCK")["data"]] == [second, first]
+    assert len(get(f"transactions?kind=CHARGES&orderId={second}")["data"]) == 1
+
+
+def test_events_are_listed_oldest_first_from_where_the_client_is(get, trader, place):
+    order_id = place(trader).get_json()["orderId"]
+    execute_orders([order_id])
+    page = get("events")
+    assert [event["id"] for event in page["data"]] == list(range(1, len(page["data"]) + 1))
+    assert page["lastEventId"] == page["data"][-1]["id"]
+    assert set(page["data"][0]) == {"id", "type", "at", "data"}
+    types = [event["type"] for event in page["data"]]
+    assert types.index("order.pending") < types.index("order.executed")
+    assert {event["data"]["tradingAccountId"] for event in page["data"]} == {str(trader.id)}
+    later = get(f"events?since={page['lastEventId'] - 2}&limit=1")
+    assert [event["id"] for event in later["data"]] == [page["lastEventId"] - 1]
+    assert later["lastEventId"] == page["lastEventId"] - 1
+
+
+def test_a_client_that_passes_the_last_id_back_loses_nothing(get, trader, place):
+    last = get("events")["lastEventId"]
+    assert get(f"events?since={last}") == {"data": [], "lastEventId": last}
+    place(trader)
+    assert [event["id"] for event in get(f"events?since={last}")["data"]][0] == last + 1
+    assert get("events?since=9223372036854775807") == {"data": [], "lastEventId": get("events")["lastEventId"]}
+
+
+def test_what_an_event_says_is_what_the_get_says(get, trader, place, quote):
+    quote("RELIANCE", "90.00")
+    order_id = place(trader).get_json()["orderId"]
+    execute_orders([order_id])
+    place(trader, side="SELL", quantity=3)
+    latest = {}
+    for event in get("events?limit=200")["data"]:
+        latest[event["type"].split(".")[0], event["data"].get("orderId")] = event["data"]
+    order = get(f"orders/{order_id}")
+    del order["transactions"]
+    assert latest["order", order_id] == order
+    position = get("positions")["data"][0]
+    del position["lastPrice"], position["unrealizedPnl"]
+    assert latest["position", None] == position
+    account = get("account")
+    del account["unrealizedPnl"]
+    assert latest["account", None] == account
+
+
+def test_a_change_made_in_sql_has_its_event(get, trader):
+    with session():
+        execute("UPDATE account SET status = 'SUSPENDED' WHERE id = %s", (trader.id,))
+    event = get("events")["data"][-1]
+    assert (event["type"], event["data"]["status"]) == ("account.updated", "SUSPENDED")
+
+
+@pytest.mark.parametrize("query", ["since=-1", "since=x", "since=9223372036854775808", "limit=0", "limit=201", "until=1"])
+def test_a_bad_question_about_events_is_named(client, trader, query):
+    response = client.get(f"/api/trading/events?{query}", headers=trader.headers)
+    assert set(response.get_json()["errors"]) == {query.split("=")[0]}

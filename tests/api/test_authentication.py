@@ -1,0 +1,216 @@
+"""Who may do what."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from api import auth
+from trading import accounts, tokens
+
+ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
+
+
+def bearer(secret):
+    """Return the headers that carry a token."""
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer tp_unknown", "Bearer a b", "Bearer é", "Bearer " + "x" * 9_000],
+)
+def test_without_a_good_token_nothing_is_answered(client, header):
+    response = client.get("/api/trading/account", headers={} if header is None else {"Authorization": header})
+    assert response.status_code == 401
+    assert response.get_json()["code"] == "unauthenticated"
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_the_scheme_may_be_written_in_any_case(client, account):
+    assert client.get("/api/trading/account", headers={"Authorization": f"bEARER {account().token}"}).status_code == 200
+
+
+def test_an_expired_token_is_refused_also_when_it_is_remembered(client, account):
+    expires_at = datetime.now(UTC) + timedelta(seconds=0.5)
+    _, secret = tokens.create_token(["read"], account_id=account().id, expires_at=expires_at)
+    assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 200
+    while datetime.now(UTC) < expires_at:
+        pass
+    assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
+
+
+def test_a_revoked_token_is_refused_within_the_time_promised(client, account, monkeypatch):
+    token_id, secret = tokens.create_token(["read"], account_id=account().id)
+    assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 200
+    tokens.revoke_token(token_id)
+    assert auth.tokens.staleness_s < 5
+    monkeypatch.setattr(auth.tokens, "staleness_s", 0.0)
+    assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
+
+
+def test_a_token_is_looked_up_once_in_a_while(client, account, monkeypatch):
+    trader, asked = account(), []
+
+    def find(secret):
+        asked.append(secret)
+        return tokens.find_token(secret)
+
+    monkeypatch.setattr(auth, "find_token", find)
+    for _ in range(5):
+        assert client.get("/api/market/stocks", headers=trader.headers).status_code == 200
+        assert client.get("/api/market/stocks", headers=bearer("tp_wrong")).status_code == 401
+    assert sorted(asked) == sorted([trader.token, "tp_wrong"])
+
+
+def test_what_is_remembered_of_tokens_is_bounded(monkeypatch):
+    monkeypatch.setattr(auth, "find_token", lambda secret: None)
+    cache = auth.TokenCache(size=3, staleness_s=60)
+    for number in range(10):
+        cache.find(str(number))
+    assert len(cache.entries) == 3
+
+
+ROUTES = [
+    ("GET", "/api/trading/orders", {"read", "admin"}),
+    ("POST", "/api/trading/orders", {"trade", "admin"}),
+    ("GET", f"/api/trading/orders/{uuid4()}", {"read", "admin"}),
+    ("DELETE", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
+    ("GET", "/api/trading/positions", {"read", "admin"}),
+    ("POST", f"/api/trading/positions/{uuid4()}/close", {"trade", "admin"}),
+    ("GET", "/api/trading/account", {"read", "admin"}),
+    ("GET", "/api/trading/transactions", {"read", "admin"}),
+    ("GET", "/api/trading/events", {"read", "admin"}),
+    ("GET", "/api/market/stocks", {"read", "trade", "feed", "admin"}),
+    ("GET", "/api/market/stocks/NSE/NONE", {"read", "trade", "feed", "admin"}),
+    ("PUT", "/api/market/quotes", {"feed"}),
+    ("POST", "/api/admin/accounts", {"admin"}),
+    ("GET", f"/api/admin/accounts/{uuid4()}", {"admin"}),
+    ("PATCH", f"/api/admin/accounts/{uuid4()}", {"admin"}),
+    ("POST", f"/api/admin/accounts/{uuid4()}/funds", {"admin"}),
+    ("POST", f"/api/admin/accounts/{uuid4()}/tokens", {"admin"}),
+    ("DELETE", f"/api/admin/tokens/{uuid4()}", {"admin"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scopes"), ROUTES)
+def test_a_route_wants_a_token_and_one_of_its_scopes(client, account, headers_for, method, path, scopes):
+    assert client.open(path, method=method).get_json()["code"] == "unauthenticated"
+    trader = account()
+    for scope in ("trade", "read", "feed", "admin"):
+        headers = (
+            bearer(tokens.create_token([scope], account_id=trader.id)[1])
+            if scope in ("trade", "read")
+            else headers_for(scope)
+        )
+        is_forbidden = client.open(path, method=method, headers=headers).status_code == 403
+        assert is_forbidden == (scope not in scopes), scope
+
+
+def test_every_route_of_the_api_is_in_that_table(app):
+    routes = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/") and "/cron/" not in rule.rule
+    }
+    assert len(routes) == len(ROUTES)
+
+
+def test_an_admin_token_names_the_account_that_it_reads(client, account, headers_for):
+    trader, admin = account(name="Read"), headers_for("admin")
+    for path in ("orders", "positions", "account", "transactions", "events"):
+        unnamed = client.get(f"/api/trading/{path}", headers=admin)
+        assert unnamed.status_code == 422
+        assert set(unnamed.get_json()["errors"]) == {"tradingAccountId"}
+        assert client.get(f"/api/trading/{path}?tradingAccountId={trader.id}", headers=admin).status_code == 200
+        nobody = client.get(f"/api/trading/{path}?tradingAccountId={uuid4()}", headers=admin)
+        assert nobody.get_json()["code"] == "not_found"
+
+
+def test_an_admin_token_names_the_account_that_it_trades_for(client, account, headers_for):
+    trader, admin = account(), headers_for("admin", "feed")
+    unnamed = client.post("/api/trading/orders", json=ORDER, headers=admin)
+    assert set(unnamed.get_json()["errors"]) == {"tradingAccountId"}
+    placed = client.post("/api/trading/orders", json=ORDER | {"tradingAccountId": str(trader.id)}, headers=admin)
+    assert placed.get_json()["order"]["tradingAccountId"] == str(trader.id)
+    nobody = client.post("/api/trading/orders", json=ORDER | {"tradingAccountId": str(uuid4())}, headers=admin)
+    assert nobody.status_code == 404
+    order_id = placed.get_json()["orderId"]
+    assert client.delete(f"/api/trading/orders/{order_id}", headers=admin).status_code == 422
+    cancelled = client.delete(f"/api/trading/orders/{order_id}?tradingAccountId={trader.id}", headers=admin)
+    assert cancelled.get_json()["status"] == "CANCELLED"
+
+
+def test_an_account_token_may_name_its_own_account_and_no_other(client, account):
+    mine, other = account(), account()
+    for path in ("orders", "positions", "account", "transactions", "events"):
+        assert client.get(f"/api/trading/{path}?tradingAccountId={mine.id}", headers=mine.headers).status_code == 200
+        refused = client.get(f"/api/trading/{path}?tradingAccountId={other.id}", headers=mine.headers)
+        assert refused.get_json()["code"] == "not_found"
+    own = client.post("/api/trading/orders", json=ORDER | {"tradingAccountId": str(mine.id)}, headers=mine.headers)
+    assert own.status_code == 202
+    body = ORDER | {"tradingAccountId": str(other.id)}
+    assert client.post("/api/trading/orders", json=body, headers=mine.headers).status_code == 404
+
+
+def test_what_belongs_to_another_account_does_not_exist(client, account, place):
+    mine, other = account(), account()
+    order_id = place(other).get_json()["orderId"]
+    for method in ("GET", "DELETE"):
+        theirs = client.open(f"/api/trading/orders/{order_id}", method=method, headers=mine.headers)
+        missing = client.open(f"/api/trading/orders/{uuid4()}", method=method, headers=mine.headers)
+        assert (theirs.status_code, theirs.get_json()["code"]) == (404, "not_found")
+        assert theirs.get_json()["detail"] == missing.get_json()["detail"]
+    assert client.get(f"/api/trading/transactions?orderId={order_id}", headers=mine.headers).get_json()["data"] == []
+
+
+def test_a_request_is_refused_for_the_first_reason_in_the_order_agreed(client, account, headers_for):
+    trader, admin = account("10.00"), headers_for("admin")
+    reader = bearer(tokens.create_token(["read"], account_id=trader.id)[1])
+    large, text = b"x" * 70_000, {"Content-Type": "text/plain"}
+
+    def code(path="/api/trading/orders", **request):
+        return client.post(path, **request).get_json()["code"]
+
+    assert code(data=large, headers=text) == "unauthenticated"
+    assert code(data=large, headers=reader | text) == "forbidden"
+    assert code(data=large, headers=trader.headers | text) == "payload_too_large"
+    assert code(data=b"{", headers=trader.headers | text) == "unsupported_media_type"
+    json_type = {"Content-Type": "application/json"}
+    assert code("/api/trading/orders?x=1", data=b"{", headers=trader.headers | json_type) == "malformed_json"
+    unfit = ORDER | {"quantity": 0, "tradingAccountId": str(uuid4())}
+    assert code(json=unfit, headers=admin) == "validation_failed"
+    assert code(json=ORDER | {"tradingAccountId": str(uuid4())}, headers=admin) == "not_found"
+    close = "/api/trading/positions/not-a-uuid/close"
+    assert code(close + "?x=1", json={}, headers=trader.headers) == "validation_failed"
+    assert code(close, json={}, headers=trader.headers) == "not_found"
+
+
+def test_what_the_books_refuse_is_refused_in_the_order_agreed(client, account, app, settings, monkeypatch, quote):
+    trader = account("10.00")
+    sell = {"exchange": "NSE", "symbol": "UNPRICED", "side": "SELL", "quantity": 1, "product": "DELIVERY"}
+
+    def code(**changes):
+        return client.post("/api/trading/orders", json=sell | changes, headers=trader.headers).get_json()["code"]
+
+    # A calendar on which every day is a holiday.
+    monkeypatch.setattr("trading.calendars.holidays", lambda _: EveryDay())
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
+    accounts.set_status(trader.id, "SUSPENDED")
+    assert code() == "account_suspended"
+    accounts.set_status(trader.id, "ACTIVE")
+    assert code() == "market_closed"
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    assert code() == "no_price"
+    quote("UNPRICED", "5000.00")
+    assert code() == "insufficient_holdings"
+    assert code(side="BUY") == "insufficient_margin"
+
+
+class EveryDay(frozenset):
+    """A calendar that is closed for the next hundred days."""
+
+    def __contains__(self, day):
+        return day < datetime.now(UTC).date() + timedelta(days=100)

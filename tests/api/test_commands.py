@@ -1,0 +1,222 @@
+"""The operator's commands."""
+
+import dataclasses
+import json
+from uuid import uuid4
+
+import pytest
+
+from models.database import fetch_one, session
+
+
+@pytest.fixture
+def run(app):
+    """Return a function that runs a command; the result has exit_code, stdout and stderr."""
+    return app.test_cli_runner().invoke
+
+
+@pytest.fixture
+def run_well(run):
+    """Return a function that runs a command which must succeed, and returns what it printed."""
+
+    def make(*arguments):
+        result = run(args=list(arguments))
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return result.stdout
+
+    return make
+
+
+@pytest.fixture
+def run_badly(run):
+    """Return a function that runs a command which must fail, and returns its one line."""
+
+    def make(*arguments):
+        result = run(args=list(arguments))
+        assert (result.exit_code, result.stdout) == (1, ""), result.output
+        assert result.stderr.endswith("\n")
+        assert result.stderr.count("\n") == 1
+        return result.stderr
+
+    return make
+
+
+def test_an_account_is_created_with_a_token_that_trades(client, run_well):
+    output = run_well("accounts", "create", "--name", "N", "--balance", "1000000.00", "--json")
+    assert output.count("\n") == 1
+    created = json.loads(output)
+    assert set(created) == {"accountId", "token"}
+    headers = {"Authorization": f"Bearer {created['token']}"}
+    account = client.get("/api/trading/account", headers=headers).get_json()
+    assert (account["tradingAccountId"], account["balance"]) == (created["accountId"], "1000000.00")
+    order = {"exchange": "NSE", "symbol": "A", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "1.00"}
+    assert client.post("/api/trading/orders", json=order, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("balance", ["x", "-1", "1.001", "1e5", "NaN", ""])
+def test_a_bad_balance_is_one_line(run_badly, balance):
+    assert "openingBalance" in run_badly("accounts", "create", "--name", "N", f"--balance={balance}")
+
+
+def test_accounts_are_listed_without_secrets(run_well):
+    created = json.loads(run_well("accounts", "create", "--name", "First", "--json"))
+    (listed,) = json.loads(run_well("accounts", "list", "--json"))
+    assert (listed["tradingAccountId"], listed["name"], listed["balance"]) == (created["accountId"], "First", "0.00")
+    assert created["token"] not in run_well("accounts", "list")
+
+
+def test_a_deposit_is_made(run_well, run_badly, account):
+    account_id = str(account("1.00").id)
+    assert json.loads(run_well("accounts", "deposit", account_id, "9.50", "--json"))["balanceAfter"] == "10.50"
+    assert "amount" in run_badly("accounts", "deposit", account_id, "0")
+    assert "UUID" in run_badly("accounts", "deposit", "me", "1")
+    assert "no such thing" in run_badly("accounts", "deposit", str(uuid4()), "1")
+
+
+def test_tokens_are_created_and_revoked(client, run_well, run_badly, account):
+    account_id = str(account().id)
+    created = json.loads(run_well("tokens", "create", "--account", account_id, "--scopes", "trade,read", "--json"))
+    headers = {"Authorization": f"Bearer {created['token']}"}
+    assert client.get("/api/trading/account", headers=headers).status_code == 200
+    assert created["token"] not in run_well("tokens", "revoke", created["tokenId"])
+    assert "no such thing" in run_badly("tokens", "revoke", str(uuid4()))
+    assert "UUID" in run_badly("tokens", "revoke", "x")
+
+
+def test_a_token_of_no_account_feeds_and_administrates(client, run_well):
+    created = json.loads(run_well("tokens", "create", "--scopes", "feed,admin", "--json"))
+    headers = {"Authorization": f"Bearer {created['token']}"}
+    assert client.put("/api/market/quotes", json={"quotes": []}, headers=headers).status_code == 422
+    assert client.get(f"/api/admin/accounts/{uuid4()}", headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--scopes", "trade"],
+        ["--scopes", ""],
+        ["--scopes", "root"],
+        ["--scopes", "admin", "--expires-at", "2020-01-01T00:00:00Z"],
+        ["--scopes", "admin", "--expires-at", "tomorrow"],
+        ["--scopes", "admin", "--account", "01a204eb-88a0-72a2-b773-773d0f84d6b4"],
+        ["--scopes", "read", "--account", "x"],
+        ["--scopes", "read", "--account", "01a204eb-88a0-72a2-b773-773d0f84d6b4"],
+    ],
+)
+def test_a_token_that_cannot_be_is_one_line(run_badly, options):
+    run_badly("tokens", "create", *options)
+
+
+def test_a_quote_is_set(run_well, run_badly):
+    run_well("quotes", "set", "NSE", "reliance", "2500.00")
+    with session():
+        assert str(fetch_one("SELECT last_price FROM stock WHERE symbol = 'RELIANCE'")["last_price"]) == "2500.00"
+    assert "lastPrice" in run_badly("quotes", "set", "NSE", "RELIANCE", "free")
+    assert "exchange" in run_badly("quotes", "set", "LSE", "RELIANCE", "1")
+
+
+def test_stocks_are_imported_from_a_file(run_well, tmp_path):
+    path = tmp_path / "stocks.csv"
+    path.write_text("\ufeffexchange,symbol,lastPrice\r\nNSE,tcs,3500.00\r\n\r\nBSE,INFY,\r\n", encoding="utf-8")
+    assert run_well("stocks", "import", str(path)) == "2 read, 2 new, 1 priced\n"
+    assert run_well("stocks", "import", str(path)) == "2 read, 0 new, 1 priced\n"
+    path.write_text("exchange,symbol\nNSE,WIPRO\n")
+    run_well("stocks", "import", str(path))
+    with session():
+        assert fetch_one("SELECT count(*) AS number FROM stock")["number"] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"exchange,symbol\nNSE,TCS\nX,TCS\n", "line 3, exchange"),
+        (b"exchange,symbol\nNSE\n", "line 2, symbol"),
+        (b"exchange,symbol\nNSE,TCS,1,2\n", "line 2, surplus"),
+        (b"exchange,symbol,lastPrice\nNSE,TCS,1.001\n", "line 2, lastPrice"),
+        (b"NSE,TCS\nNSE,TCS\n", "line 2"),
+        (b"exchange,symbol\nNSE,\xff\xff\n", "line"),
+        (b'exchange,symbol\nNSE,"TCS\n', "line"),
+        (b"exchange,symbol\nNSE,T\x00S\n", "line"),
+    ],
+)
+def test_a_file_of_stocks_that_does_not_fit_is_one_line_and_changes_nothing(run_badly, tmp_path, content, place):
+    path = tmp_path / "stocks.csv"
+    path.write_bytes(content)
+    assert place in run_badly("stocks", "import", str(path))
+    with session():
+        assert fetch_one("SELECT count(*) AS number FROM stock")["number"] == 0
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(run):
+    assert run(args=["stocks", "import", "/nowhere.csv"]).exit_code == 2
+
+
+def test_holidays_are_imported_from_a_file(run_well, run_badly, tmp_path):
+    path = tmp_path / "holidays.csv"
+    path.write_text("calendar,day,name\nNSE,2026-01-26,Republic Day\nNSE,2026-12-25,Christmas\n")
+    assert run_well("holidays", "import", str(path)) == "2 holidays read\n"
+    run_well("holidays", "import", str(path))
+    with session():
+        assert fetch_one("SELECT count(*) AS number FROM market_holiday")["number"] == 2
+    path.write_text("calendar,day,name\nNSE,26.1.2026,Republic Day\n")
+    assert "line 2, day" in run_badly("holidays", "import", str(path))
+
+
+def test_pending_orders_are_swept(run_well, run, account, place):
+    trader = account()
+    for _ in range(3):
+        place(trader)
+    assert json.loads(run_well("orders", "sweep", "--limit", "2", "--json")) == {
+        "claimed": 2,
+        "executed": 2,
+        "rejected": 0,
+        "failed": 0,
+        "remaining": 1,
+    }
+    assert "executed: 1" in run_well("orders", "sweep")
+    assert run(args=["orders", "sweep", "--limit", "0"]).exit_code == 2
+
+
+def test_the_books_are_verified(run_well, run, account, place):
+    trader = account()
+    place(trader)
+    run_well("orders", "sweep")
+    assert "right" in run_well("ledger", "verify")
+    with session():
+        from models.database import execute
+
+        execute("UPDATE account SET balance = balance + 1 WHERE id = %s", (trader.id,))
+    result = run(args=["ledger", "verify"])
+    assert result.exit_code == 1
+    assert str(trader.id) in result.stdout
+    result = run(args=["ledger", "verify", "--json"])
+    assert result.exit_code == 1
+    assert {violation["accountId"] for violation in json.loads(result.stdout)} == {str(trader.id)}
+
+
+def test_the_schema_is_brought_up_to_date_and_shown(run_well):
+    assert run_well("db", "upgrade") == ""
+    rows = json.loads(run_well("db", "status", "--json"))
+    assert rows
+    assert all(row["appliedAt"] for row in rows)
+
+
+def test_without_a_database_a_command_says_what_to_set(app, run_badly, settings, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, database_url=None))
+    for command in (["accounts", "list"], ["db", "status"], ["ledger", "verify"], ["orders", "sweep"]):
+        assert "DATABASE_URL" in run_badly(*command)
+
+
+def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
+    from models.database import DatabaseUnavailable
+
+    def fail():
+        raise DatabaseUnavailable("connection refused\nis the server running?")
+
+    monkeypatch.setattr("api.cli.session", fail)
+    assert "connection refused" in run_badly("accounts", "list")
+
+
+def test_usage_errors_are_clicks_own(run):
+    assert run(args=["accounts", "create"]).exit_code == 2
+    assert run(args=["accounts", "nothing"]).exit_code == 2

@@ -1,0 +1,128 @@
+"""Stocks and quotes."""
+
+import pytest
+
+from models.database import execute, session
+
+
+@pytest.fixture
+def get(client, account):
+    """Return a function that gets a path below /api/market."""
+    trader = account()
+    return lambda path: client.get(f"/api/market/{path}", headers=trader.headers)
+
+
+@pytest.fixture
+def put(client, headers_for):
+    """Return a function that puts quotes."""
+    feed = headers_for("feed")
+    return lambda *quotes: client.put("/api/market/quotes", json={"quotes": list(quotes)}, headers=feed)
+
+
+def price(symbol, last_price="10.00", exchange="NSE"):
+    """Return a quote."""
+    return {"exchange": exchange, "symbol": symbol, "lastPrice": last_price}
+
+
+def test_quotes_create_stocks_and_set_their_prices(get, put):
+    response = put(price("tcs", "3500.50"), price("INFY", 1500))
+    assert (response.status_code, response.data) == (204, b"")
+    stock = get("stocks/NSE/tcs").get_json()
+    assert stock == {
+        "stockId": stock["stockId"],
+        "exchange": "NSE",
+        "symbol": "TCS",
+        "lastPrice": "3500.50",
+        "lastPriceAt": stock["lastPriceAt"],
+    }
+    assert get("stocks/NSE/INFY").get_json()["lastPrice"] == "1500.00"
+    put(price("TCS", "3501.00"), price("TCS", "3502.00"))
+    assert get("stocks/NSE/TCS").get_json()["lastPrice"] == "3502.00"
+
+
+@pytest.mark.parametrize(
+    ("quote", "field"),
+    [
+        (price("TCS", "0"), "quotes.1.lastPrice"),
+        (price("TCS", "1.001"), "quotes.1.lastPrice"),
+        (price("TCS", "10000000.01"), "quotes.1.lastPrice"),
+        (price("T S"), "quotes.1.symbol"),
+        (price("TCS", exchange="X"), "quotes.1.exchange"),
+        ({"exchange": "NSE", "symbol": "TCS"}, "quotes.1.lastPrice"),
+        (price("TCS") | {"volume": 1}, "quotes.1.volume"),
+        ("TCS", "quotes.1"),
+        (None, "quotes.1"),
+    ],
+)
+def test_a_bad_quote_is_named_and_none_is_set(get, put, quote, field):
+    response = put(price("FIRST"), quote)
+    assert response.status_code == 422
+    assert set(response.get_json()["errors"]) == {field}
+    assert get("stocks/NSE/FIRST").status_code == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"quotes": []}, {"quotes": {}}, {"quotes": None}, {"quotes": "x"}])
+def test_quotes_without_a_quote_are_refused(client, headers_for, body):
+    response = client.put("/api/market/quotes", json=body, headers=headers_for("feed"))
+    assert set(response.get_json()["errors"]) == {"quotes"}
+
+
+def test_a_thousand_quotes_are_the_most(put):
+    def many(number):
+        return [{"exchange": "NSE", "symbol": f"S{index}", "lastPrice": 1} for index in range(number)]
+
+    assert put(*many(1_000)).status_code == 204
+    assert set(put(*many(1_001)).get_json()["errors"]) == {"quotes"}
+
+
+def test_a_thousand_bad_quotes_get_a_bounded_answer(put):
+    response = put(*[{"exchange": "X", "symbol": "", "lastPrice": 0}] * 1_000)
+    assert response.status_code == 422
+    assert len(response.data) < 20_000
+
+
+def test_stocks_are_searched_by_the_start_of_their_symbol(get, put):
+    put(price("REL_A"), price("RELXA"), price("TCS"), price("REL_A", exchange="BSE"), price("M&M"))
+
+    def found(query):
+        return [(stock["symbol"], stock["exchange"]) for stock in get(f"stocks?{query}").get_json()["data"]]
+
+    assert found("") == [("M&M", "NSE"), ("RELXA", "NSE"), ("REL_A", "BSE"), ("REL_A", "NSE"), ("TCS", "NSE")]
+    assert found("prefix=rel_") == [("REL_A", "BSE"), ("REL_A", "NSE")]
+    assert found("prefix=REL&exchange=NSE") == [("RELXA", "NSE"), ("REL_A", "NSE")]
+    assert found("prefix=M%26") == [("M&M", "NSE")]
+    assert found("prefix=Z") == []
+    assert get("stocks?prefix=%25").status_code == 422
+
+
+def test_stocks_are_listed_page_by_page(get, put):
+    put(*[price(f"S{number}", exchange=exchange) for number in range(3) for exchange in ("NSE", "BSE")])
+    every = get("stocks").get_json()["data"]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = get(f"stocks?limit=2{cursor and '&cursor=' + cursor}").get_json()
+        seen, cursor = seen + page["data"], page["nextCursor"]
+    assert seen == every
+    assert len(seen) == 6
+
+
+def test_a_stock_that_was_deactivated_is_gone_until_it_is_priced_again(get, put):
+    put(price("OLD"))
+    with session():
+        execute("UPDATE stock SET is_active = false WHERE symbol = 'OLD'")
+    assert get("stocks/NSE/OLD").status_code == 404
+    assert get("stocks?prefix=OLD").get_json()["data"] == []
+    put(price("OLD"))
+    assert get("stocks/NSE/OLD").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["NSE/NONE", "BSE/TCS", "X/TCS", "NSE/%00", "NSE/T%20S", "nse/TCS", "NSE/" + "A" * 33])
+def test_a_stock_that_is_not_there_is_not_found(get, put, path):
+    put(price("TCS"))
+    assert get(f"stocks/{path}").get_json()["code"] == "not_found"
+
+
+def test_a_stock_that_was_never_priced_has_no_price(get, account, place):
+    place(account(), symbol="FRESH")
+    stock = get("stocks/NSE/FRESH").get_json()
+    assert (stock["lastPrice"], stock["lastPriceAt"]) == (None, None)

@@ -1,0 +1,98 @@
+"""The recovery endpoint and the health checks."""
+
+import dataclasses
+
+import pytest
+
+from models.database import DatabaseUnavailable
+
+PATH = "/api/cron/order-worker"
+
+
+@pytest.fixture
+def sweep(client, settings):
+    """Return a function that calls the recovery endpoint with its secret."""
+    headers = {"Authorization": f"Bearer {settings.cron_secret}"}
+    return lambda query="": client.get(f"{PATH}?{query}", headers=headers)
+
+
+def test_the_recovery_endpoint_executes_what_is_pending_oldest_first(client, sweep, account, place):
+    trader = account()
+    ids = [place(trader).get_json()["orderId"] for _ in range(3)]
+    report = sweep("limit=2").get_json()
+    assert set(report) == {"claimed", "executed", "rejected", "failed", "remaining", "durationMs"}
+    assert (report["claimed"], report["executed"], report["remaining"]) == (2, 2, 1)
+    assert report["durationMs"] >= 0
+
+    def status(order_id):
+        return client.get(f"/api/trading/orders/{order_id}", headers=trader.headers).get_json()["status"]
+
+    assert [status(order_id) for order_id in ids] == ["EXECUTED", "EXECUTED", "PENDING"]
+    assert sweep().get_json()["executed"] == 1
+    assert sweep().get_json()["claimed"] == 0
+
+
+@pytest.mark.parametrize(
+    "header", [None, "Bearer wrong", "Bearer", "Basic x", "Bearer sécret", "Bearer \xff\xfe", "Bearer " + "x" * 5_000]
+)
+def test_a_wrong_secret_is_refused(client, header):
+    response = client.get(PATH, headers={} if header is None else {"Authorization": header})
+    assert (response.status_code, response.get_json()["code"]) == (401, "unauthenticated")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_token_of_the_api_is_no_secret_of_the_scheduler(client, headers_for):
+    assert client.get(PATH, headers=headers_for("admin")).status_code == 401
+
+
+def test_without_a_configured_secret_the_endpoint_is_disabled(app, client, settings, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, cron_secret=None))
+    response = client.get(PATH, headers={"Authorization": "Bearer "})
+    assert (response.status_code, response.get_json()["code"]) == (503, "cron_disabled")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=1&limit=2", "older=1"])
+def test_a_bad_limit_is_named(sweep, query):
+    response = sweep(query)
+    assert response.status_code == 422
+    assert set(response.get_json()["errors"]) == {query.split("=")[0]}
+
+
+def test_a_living_process_says_so(client):
+    assert client.get("/health/live").get_json() == {"status": "ok"}
+
+
+def test_a_ready_process_says_so(client):
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.get_json() == {"status": "ok", "database": "ok", "migrations": "ok", "broker": "ok"}
+
+
+def test_without_its_broker_a_process_is_degraded_but_ready(client, monkeypatch):
+    monkeypatch.setattr("trading.redis_link.attempt", lambda _: False)
+    response = client.get("/health/ready")
+    assert (response.status_code, response.get_json()["status"]) == (200, "degraded")
+    assert response.get_json()["broker"] == "unavailable"
+
+
+def test_a_broker_that_is_not_wanted_is_not_missed(app, client, settings, monkeypatch):
+    inline = dataclasses.replace(settings, order_dispatch="inline", redis_url=None)
+    monkeypatch.setitem(app.config, "SETTINGS", inline)
+    document = client.get("/health/ready").get_json()
+    assert (document["status"], document["broker"]) == ("ok", "disabled")
+
+
+def test_without_its_database_a_process_is_not_ready(client, monkeypatch):
+    def fail():
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr("api.health.session", fail)
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert (response.get_json()["status"], response.get_json()["database"]) == ("unavailable", "unavailable")
+
+
+def test_with_migrations_missing_a_process_is_not_ready(client, monkeypatch):
+    monkeypatch.setattr("models.migrate.is_current", lambda: False)
+    response = client.get("/health/ready")
+    assert (response.status_code, response.get_json()["migrations"]) == (503, "pending")

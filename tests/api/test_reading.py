@@ -1,0 +1,290 @@
+"""How requests are read: bodies, queries, decimals, and what is refused before anything else."""
+
+import json
+
+import pytest
+
+ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10, "orderType": "LIMIT", "price": "100.00"}
+
+
+@pytest.fixture
+def send(client, account):
+    """Return a function that posts bytes as an order of one account."""
+    trader = account()
+
+    def post(body, content_type="application/json", **options):
+        return client.post(
+            "/api/trading/orders", data=body, content_type=content_type, headers=trader.headers, **options
+        )
+
+    return post
+
+
+@pytest.fixture
+def send_order(send):
+    """Return a function that posts an order with some of its JSON written out by hand."""
+
+    def post(**literals):
+        fields = {name: json.dumps(value) for name, value in ORDER.items()} | literals
+        return send("{" + ",".join(f'"{name}":{literal}' for name, literal in fields.items()) + "}")
+
+    return post
+
+
+def assert_problem(response, status, code):
+    """Check that an answer is a problem document with this status and code."""
+    document = response.get_json()
+    assert (response.status_code, document["code"], document["status"]) == (status, code, status)
+    assert response.content_type == "application/problem+json"
+    assert {"type", "title", "detail", "instance"} <= set(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"a":1} x',
+        b'{"a":}',
+        b"\xff\xfe{}",
+        b'{"symbol":"\xed\xa0\x80"}',
+        b"\x00",
+        b'{"symbol":"\x00"}',
+        b"\xef\xbb\xbf{}",
+        b"[" * 60_000,
+        b'{"a":' * 12_000,
+        b'{"quantity":' + b"9" * 60_000 + b"}",
+        b"'single'",
+        b"nul",
+    ],
+)
+def test_a_body_that_is_no_json_is_malformed(send, body):
+    assert_problem(send(body), 400, "malformed_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"1.5", b"null", b"true", b"NaN", b"[{}]"])
+def test_json_that_is_no_object_does_not_fit(send, body):
+    assert assert_problem(send(body), 422, "validation_failed")["errors"] == {"body": ["Must be a JSON object."]}
+
+
+def test_a_key_that_stands_twice_is_named(send):
+    assert set(assert_problem(send(b'{"side":"BUY","side":"SELL"}'), 422, "validation_failed")["errors"]) == {"side"}
+
+
+def test_thousands_of_repeated_keys_are_refused_quickly(send):
+    body = "{" + ",".join(f'"{number}":1' for number in range(6_000)) + ',"5999":1}'
+    assert set(send(body).get_json()["errors"]) == {"5999"}
+
+
+def test_a_body_of_exactly_64_kib_is_read_and_one_byte_more_is_too_large(send):
+    body = json.dumps(ORDER).encode()
+    assert send(body + b" " * (64 * 1024 - len(body))).status_code == 202
+    assert_problem(send(body + b" " * (64 * 1024 + 1 - len(body))), 413, "payload_too_large")
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml"]
+)
+def test_a_body_of_another_type_is_unsupported(send, content_type):
+    assert_problem(send(json.dumps(ORDER), content_type=content_type), 415, "unsupported_media_type")
+
+
+def test_a_charset_beside_the_content_type_is_no_obstacle(send):
+    assert send(json.dumps(ORDER), content_type="application/json; charset=utf-8").status_code == 202
+
+
+@pytest.mark.parametrize("literal", ['"100.10"', "100.10", "100.1", '"100.1"'])
+def test_a_price_is_read_exactly_from_a_string_or_a_number(send_order, literal):
+    assert send_order(price=literal).get_json()["order"]["price"] == "100.10"
+
+
+def test_a_price_never_goes_through_a_binary_float(send_order):
+    assert send_order(price="9999999.99", quantity="1").get_json()["code"] == "insufficient_margin"
+    assert send_order(price="10000000.000000000000001").status_code == 422
+    assert send_order(price="1.005").get_json()["errors"] == {"price": ["Must have at most 2 decimals."]}
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        *("1e2", "1E2", "100.0e0", "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "0", "0.00", "-1", "-0.01"),
+        *('"1e2"', '"NaN"', '"Infinity"', '" 1"', '"1 "', '"+1"', '"1."', '".5"', '"1,000"', '"1_000"', '""', '"0x1"'),
+        *('"\\u0661"', '"01.00"', '"1.000"', "1.000", '"100\\u0000"', "true", "[]", "{}", "10000000.01", '"10000000.01"'),
+        "9" * 4_000,
+        "1." + "0" * 4_000,
+        '"' + "9" * 60_000 + '"',
+    ],
+)
+def test_what_is_no_price_is_named(send_order, literal):
+    assert set(assert_problem(send_order(price=literal), 422, "validation_failed")["errors"]) == {"price"}
+
+
+@pytest.mark.parametrize(
+    "literal", ["true", '"10"', "10.0", "1e1", "0", "-1", "1000001", "null", "[10]", "NaN", "1" * 4_000]
+)
+def test_a_quantity_is_a_json_integer_within_its_limits(send_order, literal):
+    assert set(assert_problem(send_order(quantity=literal), 422, "validation_failed")["errors"]) == {"quantity"}
+
+
+@pytest.mark.parametrize(
+    "literal",
+    ['"A\\u0000"', '"\\ud800"', '""', '"A B"', '"' + "A" * 33 + '"', "1", "1.5", "null", '"RELİANCE"', '"ſ"', '"A\\n"'],
+)
+def test_what_is_no_symbol_is_named(send_order, literal):
+    assert set(assert_problem(send_order(symbol=literal), 422, "validation_failed")["errors"]) == {"symbol"}
+
+
+@pytest.mark.parametrize("literal", ['"a\\u0000"', '"\\ud83d"', '"é"', '""', '"' + "x" * 65 + '"', "7", "7.5", '"a\\tb"'])
+def test_what_is_no_client_order_id_is_named(send_order, literal):
+    document = assert_problem(send_order(clientOrderId=literal), 422, "validation_failed")
+    assert set(document["errors"]) == {"clientOrderId"}
+
+
+@pytest.mark.parametrize(
+    ("field", "literal"),
+    [
+        ("exchange", '"nse"'),
+        ("exchange", '"NASDAQ"'),
+        ("exchange", "[]"),
+        ("side", '"buy"'),
+        ("side", "1.5"),
+        ("orderType", '"STOP"'),
+        ("product", '"NRML"'),
+        ("product", "{}"),
+        ("tradingAccountId", '"7"'),
+        ("tradingAccountId", '"{01a204eb-88a0-72a2-b773-773d0f84d6b4}"'),
+        ("tradingAccountId", "1"),
+        ("surprise", "1"),
+        ("order_type", '"LIMIT"'),
+        ("", "1"),
+        ("_schema", "1"),
+    ],
+)
+def test_a_field_that_does_not_fit_or_is_unknown_is_named(send_order, field, literal):
+    errors = assert_problem(send_order(**{field: literal}), 422, "validation_failed")["errors"]
+    assert list(errors) == [field if field != "_schema" else "body"]
+
+
+@pytest.mark.parametrize("field", ["exchange", "symbol", "side", "quantity"])
+def test_a_required_field_that_is_missing_is_named(send, field):
+    order = {name: value for name, value in ORDER.items() if name != field}
+    assert set(send(json.dumps(order)).get_json()["errors"]) == {field}
+
+
+def test_every_field_that_is_wrong_is_named_at_once(send_order):
+    errors = send_order(side='"X"', quantity="0", surprise="1").get_json()["errors"]
+    assert set(errors) == {"side", "quantity", "surprise"}
+
+
+def test_an_unknown_key_that_no_text_can_hold_is_still_answered(send):
+    assert_problem(send(b'{"\\ud800":1}'), 422, "validation_failed")
+
+
+def test_a_query_parameter_beside_a_body_is_unknown(client, account):
+    response = client.post("/api/trading/orders?x=1", json=ORDER, headers=account().headers)
+    assert assert_problem(response, 422, "validation_failed")["errors"] == {"x": ["Unknown parameter."]}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("x=1", "x"),
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=", "limit"),
+        ("limit=1.0", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=%D9%A1", "limit"),
+        ("limit=" + "1" * 30, "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("status=pending", "status"),
+        ("symbol=%00", "symbol"),
+        ("symbol=%FF", "symbol"),
+        ("side=", "side"),
+        ("product=X", "product"),
+        ("from=yesterday", "from"),
+        ("from=2026-01-01", "from"),
+        ("from=2026-01-01T00:00:00", "from"),
+        ("from=2026-13-01T00:00:00Z", "from"),
+        ("to=0001-01-01T00:00:00%2B05:30", "to"),
+        ("to=20260101T000000Z", "to"),
+        ("tradingAccountId=7", "tradingAccountId"),
+    ],
+)
+def test_a_query_parameter_that_does_not_fit_is_named(client, account, query, field):
+    response = client.get(f"/api/trading/orders?{query}", headers=account().headers)
+    assert set(assert_problem(response, 422, "validation_failed")["errors"]) == {field}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/api/nothing",
+        "/api/trading/orders/",
+        "/api/trading/orders/a/b",
+        "/%00",
+        "/%FF",
+        "/static/x",
+    ],
+)
+def test_an_unknown_address_is_a_problem_document(client, path):
+    assert_problem(client.get(path), 404, "not_found")
+
+
+def test_an_unknown_method_is_a_problem_document_that_names_the_known_ones(client):
+    response = client.patch("/api/trading/orders")
+    assert_problem(response, 405, "method_not_allowed")
+    assert {"GET", "POST"} <= {method.strip() for method in response.headers["Allow"].split(",")}
+
+
+@pytest.mark.parametrize("given", ["a", "Az0._-", "x" * 64])
+def test_a_sane_request_id_is_taken_over(client, given):
+    assert client.get("/health/live", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", [None, "", "x" * 65, "a b", "é", "a/b", "a;b"])
+def test_another_request_id_is_replaced(client, given):
+    headers = {} if given is None else {"X-Request-Id": given}
+    answered = client.get("/nothing", headers=headers).headers["X-Request-Id"]
+    assert answered != given
+    assert answered.isalnum()
+
+
+def test_every_answer_has_the_headers_of_an_api(client):
+    for path in ("/health/live", "/nothing", "/api/trading/orders"):
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_failure_of_ours_says_nothing_about_itself(client, account, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise RuntimeError("a secret of the implementation")
+
+    monkeypatch.setattr("api.orders.place_order", fail)
+    response = client.post("/api/trading/orders", json=ORDER, headers=account().headers)
+    assert_problem(response, 500, "internal_error")
+    assert "secret" not in response.get_data(as_text=True)
+    assert "a secret of the implementation" in caplog.text  # the log has it, with its traceback
+
+
+def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(client, account, monkeypatch):
+    from models.database import DatabaseUnavailable
+
+    def fail(*_, **__):
+        raise DatabaseUnavailable("no route to 10.0.0.7")
+
+    monkeypatch.setattr("api.orders.place_order", fail)
+    response = client.post("/api/trading/orders", json=ORDER, headers=account().headers)
+    assert_problem(response, 503, "service_unavailable")
+    assert response.headers["Retry-After"] == "1"
+    assert "10.0.0.7" not in response.get_data(as_text=True)
+
+
+def test_the_description_of_the_api_is_served(client):
+    document = client.get("/openapi.json").get_json()
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"]["/api/trading/orders/{order_id}"]["get"]["parameters"]

@@ -1,0 +1,275 @@
+"""Start real servers once per run, and give every test that uses them an empty database."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import psycopg2
+import pytest
+import redis
+
+import config
+from embedded.postgres import Postgres, create_database
+from embedded.valkey import Valkey
+from tests.processes import ProcessStarter, command_environment
+
+CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
+# Each row may be deleted only because the triggers are off; the stocks go too.
+TABLES = (
+    "event",
+    "fund_transaction",
+    "trading_order",
+    "position",
+    "api_token",
+    "account",
+    "stock",
+    "market_holiday",
+)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Hold the servers' URLs, and the servers themselves where they are ours (else None)."""
+
+    database_url: str
+    redis_url: str
+    postgres: Postgres | None
+    valkey: Valkey | None
+
+
+@dataclass(frozen=True)
+class TestAccount:
+    """Hold an account that a test made, with a token for it."""
+
+    __test__ = False
+
+    id: UUID
+    token: str
+    row: dict[str, Any]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request in the name of this account."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Start PostgreSQL and Valkey in a temporary folder, unless the environment names others."""
+    folder = tmp_path_factory.mktemp("servers")
+    database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    postgres = None if database_url else Postgres(folder / "postgres", durable=False)
+    valkey = None if redis_url else Valkey(folder / "valkey", durable=False)
+    with contextlib.ExitStack() as stack:
+        if postgres is not None:
+            stack.callback(postgres.delete)
+            stack.callback(postgres.stop)
+            postgres.start()
+            database_url = postgres.url()
+        if valkey is not None:
+            stack.callback(valkey.delete)
+            stack.callback(valkey.stop)
+            valkey.start()
+            redis_url = valkey.url
+        yield Servers(database_url or "", redis_url or "", postgres, valkey)
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Servers) -> Iterator[str]:
+    """Create a database for this run, and drop it afterwards."""
+    name = f"tradepost_test_{os.getpid()}"
+    create_database(servers.database_url, name)
+    yield urlsplit(servers.database_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
+    _administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def setting_values(servers: Servers, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment variables that all of this run's processes share."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": servers.redis_url,
+        "CRON_SECRET": CRON_SECRET,
+        "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "RATE_LIMIT_ORDERS": "off",
+        "WEB_CONCURRENCY": "1",
+        "TRADEPOST_ENV": "test",
+    }
+
+
+@pytest.fixture(scope="session")
+def settings(setting_values: dict[str, str]) -> config.Settings:
+    """Return the settings of the processes under test."""
+    return config.load(setting_values)
+
+
+@pytest.fixture(scope="session")
+def migrated(settings: config.Settings) -> Iterator[None]:
+    """Bring the run's database up to date, and point the models of this process at it."""
+    from models import database, migrate
+
+    database.initialise(config.require_database_url(settings), pool_size=40)
+    migrate.upgrade()
+    yield
+    database.db.dispose()
+
+
+@pytest.fixture(scope="session")
+def configured(settings: config.Settings, migrated: None) -> None:
+    """Point this process at the run's broker, as a web process does."""
+    from actors import broker
+
+    broker.configure(settings, role="web")
+
+
+@pytest.fixture(scope="session")
+def redis_client(servers: Servers) -> Iterator[redis.Redis]:
+    """Return a client of the run's Redis that is not the application's own."""
+    with redis.Redis.from_url(servers.redis_url, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def cleaner(database_url: str) -> Iterator[Any]:
+    """Keep one connection that empties the tables although triggers refuse it."""
+    connection = psycopg2.connect(database_url)
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
+    """Empty the database and Redis; every fixture that uses them begins with this."""
+    from trading import calendars
+
+    with cleaner.cursor() as cursor:
+        deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
+        cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '10s'; {deletes}")
+    redis_client.flushdb()
+    calendars._remembered.clear()
+
+
+@pytest.fixture
+def database(clean: None) -> Iterator[SimpleNamespace]:
+    """Return models.database with a connection open for the test."""
+    from models import database
+
+    with database.session():
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shared_app(settings: config.Settings, configured: None) -> Any:
+    """Make the Flask application once: it keeps nothing between requests but caches."""
+    from api import create_app
+
+    app = create_app(settings)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def app(clean: None, shared_app: Any) -> Any:
+    """Return the Flask application on an empty database."""
+    return shared_app
+
+
+@pytest.fixture
+def client(app: Any) -> Any:
+    """Return a Flask test client."""
+    return app.test_client()
+
+
+@pytest.fixture
+def account(clean: None) -> Callable[..., TestAccount]:
+    """Return a function that opens an account with a token: account("5000.00", scopes=["read"])."""
+    from trading import accounts, tokens
+
+    def make(
+        balance: str = "1000000.00", *, name: str = "Test", scopes: tuple[str, ...] = ("trade", "read")
+    ) -> TestAccount:
+        row = accounts.create_account(name, Decimal(balance))
+        _, secret = tokens.create_token(list(scopes), account_id=row["id"])
+        return TestAccount(id=row["id"], token=secret, row=row)
+
+    return make
+
+
+@pytest.fixture
+def headers_for(clean: None) -> Callable[..., dict[str, str]]:
+    """Return a function that makes a token of no account: headers_for("admin", "feed")."""
+    from trading import tokens
+
+    def make(*scopes: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {tokens.create_token(list(scopes))[1]}"}
+
+    return make
+
+
+@pytest.fixture
+def quote(clean: None) -> Callable[..., None]:
+    """Return a function that sets a last price: quote("RELIANCE", "2500.00", exchange="NSE")."""
+    from trading import quotes
+
+    def make(symbol: str = "RELIANCE", last_price: str = "2500.00", *, exchange: str = "NSE") -> None:
+        quotes.set_quotes([(exchange, symbol, Decimal(last_price))])
+
+    return make
+
+
+@pytest.fixture
+def place(client: Any) -> Callable[..., Any]:
+    """Return a function that places an order over HTTP: place(account, side="SELL", quantity=5) -> response."""
+
+    def make(account: TestAccount, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
+        order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10, "orderType": "LIMIT"}
+        order |= {"price": "100.00"} if body.get("orderType", "LIMIT") == "LIMIT" else {}
+        return client.post("/api/trading/orders", json=order | body, headers=account.headers | (headers or {}))
+
+    return make
+
+
+@pytest.fixture
+def process_environment(clean: None, setting_values: dict[str, str]) -> dict[str, str]:
+    """Return the environment for commands run as processes of their own."""
+    return command_environment(setting_values)
+
+
+@pytest.fixture
+def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[ProcessStarter]:
+    """Return a starter of the Procfile's processes: start.web(), start.worker(WORKER_THREADS="1")."""
+    starter = ProcessStarter(process_environment, tmp_path)
+    yield starter
+    starter.stop()
+
+
+@pytest.fixture
+def own_servers(tmp_path: Path) -> Iterator[Servers]:
+    """Start servers that belong to this test alone, to be stopped, killed and started at will."""
+    postgres, valkey = Postgres(tmp_path / "postgres", durable=False), Valkey(tmp_path / "valkey", durable=False)
+    try:
+        postgres.start()
+        valkey.start()
+        yield Servers(postgres.url(), valkey.url, postgres, valkey)
+    finally:
+        valkey.stop()
+        postgres.stop()
+        postgres.delete()
+
+
+def _administer(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,197 @@
+"""A bad setting stops the process with one line that names it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import config
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCTION = {
+    "TRADEPOST_ENV": "production",
+    "DATABASE_URL": "postgres://user:hidden-word@db.example.com:5432/tradepost?sslmode=require",
+    "REDIS_URL": "rediss://:hidden-word@redis.example.com:6380",
+    "CRON_SECRET": "Zx8vQ2mLr5TnW0aB",
+}
+
+BAD = [
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("PORT", "eighty"),
+    ("PORT", "8000.0"),
+    ("PORT", "-1"),
+    ("PORT", "٨٠٠٠"),
+    ("WEB_CONCURRENCY", "0"),
+    ("WEB_CONCURRENCY", "two"),
+    ("WORKER_PROCESSES", "0"),
+    ("WORKER_THREADS", "1000"),
+    ("ORDER_WORKER_INTERVAL_MS", "49"),
+    ("ORDER_WORKER_INTERVAL_MS", "60001"),
+    ("ORDER_WORKER_BATCH_LIMIT", "0"),
+    ("ORDER_WORKER_BATCH_LIMIT", "501"),
+    ("ORDER_DISPATCH", "later"),
+    ("LOG_LEVEL", "LOUD"),
+    ("LOG_FORMAT", "xml"),
+    ("MARKET_CALENDAR", "NYSE"),
+    ("TRADEPOST_ENV", "staging"),
+    ("RATE_LIMIT_ORDERS", "0 per second"),
+    ("RATE_LIMIT_ORDERS", "50 per day"),
+    ("RATE_LIMIT_ORDERS", "fifty"),
+    ("ALLOWED_ORIGINS", "*"),
+    ("ALLOWED_ORIGINS", "https://desk.example.com, desk.example.com"),
+    ("ALLOWED_ORIGINS", "https://desk.example.com/path"),
+    ("CRON_SECRET", "two words"),
+    ("CRON_SECRET", "schlüssel"),
+    ("DATABASE_URL", "mysql://user:hidden-word@db.example.com/tradepost"),
+    ("DATABASE_URL", "postgres://user:hidden-word@db.example.com:port/tradepost"),
+    ("DATABASE_URL", "postgres://user:hidden-word@db.example.com/tradepost?sslmode=maybe"),
+    ("DATABASE_URL", "db.example.com"),
+    ("DATABASE_URL", "postgresql://"),
+    ("REDIS_URL", "http://redis.example.com"),
+    ("REDIS_URL", "redis://:hidden-word@redis.example.com:99999"),
+    ("REDIS_URL", "redis://:6379"),
+    ("REDIS_URL", "redis://redis.example.com/zero"),
+]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"DATA_DIR": str(tmp_path)}
+
+
+def problem_of(environment: dict[str, str]) -> str:
+    with pytest.raises(config.ConfigurationError) as caught:
+        config.load(environment)
+    return str(caught.value)
+
+
+def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> None:
+    settings = config.load(environment)
+    assert (settings.database_url, settings.redis_url, settings.cron_secret) == (None, None, None)
+    assert (settings.order_worker_interval_ms, settings.order_worker_batch_limit) == (750, 50)
+    assert (settings.order_dispatch, settings.log_level, settings.log_format) == ("queue", "INFO", "text")
+    assert (settings.web_concurrency, settings.worker_processes, settings.worker_threads) == (2, 1, 4)
+    assert settings.rate_limit_orders == config.RateLimit(count=50, period_seconds=1)
+    assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
+    assert config.load({}).data_dir == Path(".data")
+
+
+def test_what_is_set_to_nothing_counts_as_unset(environment: dict[str, str]) -> None:
+    names = ["DATABASE_URL", "REDIS_URL", "PORT", "CRON_SECRET", "MARKET_CALENDAR", "RATE_LIMIT_ORDERS"]
+    assert config.load(environment | dict.fromkeys(names, " ")) == config.load(environment)
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=[f"{name}={value}"[:40] for name, value in BAD])
+def test_a_bad_value_is_one_line_that_names_the_variable(environment: dict[str, str], name: str, value: str) -> None:
+    problem = problem_of(environment | {name: value})
+    assert problem.startswith(name)
+    assert "\n" not in problem
+    assert "hidden-word" not in problem
+
+
+def test_a_value_with_a_line_break_is_still_reported_in_one_line(environment: dict[str, str]) -> None:
+    assert "\n" not in problem_of(environment | {"LOG_FORMAT": "te\nxt"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://db.example.com/tradepost",
+        "postgresql://user:p%40ss@db.example.com:5432/tradepost?sslmode=require",
+        "postgresql://postgres@/postgres?host=/var/run/postgresql",
+        "postgresql://one.example.com:5432,two.example.com:5433/tradepost",
+        "postgresql://user@[::1]:5432/tradepost",
+    ],
+)
+def test_every_form_of_database_url_that_libpq_takes_is_accepted(environment: dict[str, str], url: str) -> None:
+    assert config.load(environment | {"DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "rediss://:word@redis.example.com:6380", "redis://[::1]"])
+def test_redis_urls_are_accepted(environment: dict[str, str], url: str) -> None:
+    assert config.load(environment | {"REDIS_URL": url}).redis_url == url
+
+
+def test_a_rate_limit_has_a_period_or_is_off(environment: dict[str, str]) -> None:
+    limited = config.load(environment | {"RATE_LIMIT_ORDERS": "10 per Minute"})
+    assert limited.rate_limit_orders == config.RateLimit(count=10, period_seconds=60)
+    assert config.load(environment | {"RATE_LIMIT_ORDERS": "off"}).rate_limit_orders is None
+
+
+def test_origins_are_a_list(environment: dict[str, str]) -> None:
+    settings = config.load(environment | {"ALLOWED_ORIGINS": "https://Desk.example.com, http://localhost:3000"})
+    assert settings.allowed_origins == ("https://desk.example.com", "http://localhost:3000")
+
+
+def test_unset_urls_are_read_from_the_data_folder(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("DATABASE_URL=postgres://kept.example.com/a\nREDIS_URL=redis://kept.example.com\n")
+    assert config.load(environment).database_url == "postgres://kept.example.com/a"
+    settings = config.load(environment | {"DATABASE_URL": "postgres://given.example.com/a"})
+    assert (settings.database_url, settings.redis_url) == (
+        "postgres://given.example.com/a",
+        "redis://kept.example.com",
+    )
+
+
+def test_a_command_without_urls_says_what_to_set(environment: dict[str, str]) -> None:
+    settings = config.load(environment)
+    with pytest.raises(config.ConfigurationError, match=r"^DATABASE_URL is not set: .*make run"):
+        config.require_database_url(settings)
+    with pytest.raises(config.ConfigurationError, match=r"^REDIS_URL is not set: .*make run"):
+        config.require_redis_url(settings)
+
+
+def test_production_takes_real_servers_and_secrets(environment: dict[str, str]) -> None:
+    settings = config.load(environment | PRODUCTION)
+    assert settings.is_production
+    assert config.require_database_url(settings) == PRODUCTION["DATABASE_URL"]
+    assert config.require_redis_url(settings) == PRODUCTION["REDIS_URL"]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CRON_SECRET"])
+def test_production_refuses_what_is_missing(environment: dict[str, str], name: str) -> None:
+    assert problem_of(environment | PRODUCTION | {name: ""}).startswith(f"{name} is not set")
+
+
+def test_production_without_a_queue_needs_no_redis(environment: dict[str, str]) -> None:
+    assert config.load(environment | PRODUCTION | {"REDIS_URL": "", "ORDER_DISPATCH": "inline"}).redis_url is None
+
+
+@pytest.mark.parametrize("secret", ["short", "aaaaaaaaaaaaaaaaaaaaaaaa", "please-change-me-now", "my-secret-password"])
+def test_production_refuses_a_weak_secret(environment: dict[str, str], secret: str) -> None:
+    problem = problem_of(environment | PRODUCTION | {"CRON_SECRET": secret})
+    assert problem.startswith("CRON_SECRET is weak")
+    assert secret not in problem
+
+
+def test_production_refuses_the_embedded_servers(environment: dict[str, str], tmp_path: Path) -> None:
+    socket = f"postgresql://postgres@/tradepost?host={tmp_path}/postgres"
+    assert problem_of(environment | PRODUCTION | {"DATABASE_URL": socket}).startswith("DATABASE_URL points to")
+    elsewhere, valkey = "postgresql://postgres@/tradepost?host=/tmp/tradepost-1", "redis://127.0.0.1:40001/0"
+    lines = [f"DATABASE_URL={elsewhere}", f"REDIS_URL={valkey}", "EMBEDDED_SERVERS=DATABASE_URL,REDIS_URL"]
+    (tmp_path / "env").write_text("\n".join(lines))
+    assert problem_of(environment | PRODUCTION | {"DATABASE_URL": elsewhere}).startswith("DATABASE_URL points to")
+    assert problem_of(environment | PRODUCTION | {"REDIS_URL": valkey}).startswith("REDIS_URL points to")
+
+
+def test_production_reads_nothing_from_the_data_folder(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "env").write_text(f"DATABASE_URL={PRODUCTION['DATABASE_URL']}\n")
+    assert problem_of(environment | PRODUCTION | {"DATABASE_URL": ""}).startswith("DATABASE_URL is not set")
+
+
+def test_a_process_with_a_bad_setting_prints_one_line_and_exits_1() -> None:
+    code = "import config; config.settings_or_exit()"
+    environment = {**os.environ, "PORT": "http"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "tradepost: PORT must be a whole number from 1 to 65535, not 'http'\n"
+
+
+def test_importing_the_module_reads_nothing() -> None:
+    environment = {**os.environ, "PORT": "http"}
+    done = subprocess.run([sys.executable, "-c", "import config"], cwd=ROOT, env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
