@@ -4,6 +4,7 @@ import os
 import sys
 
 import gunicorn.http.wsgi
+from gunicorn.workers.base import Worker
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -21,7 +22,7 @@ accesslog = None  # the application writes its own line per placement, with the 
 # The worker patches the standard library after the fork and before it loads the application,
 # so nothing may be preloaded and nothing may be connected here.
 worker_class = "gevent"
-worker_connections = 4000
+worker_connections = 10_000
 preload_app = False
 
 # Heroku gives 30 s from SIGTERM to SIGKILL.
@@ -36,3 +37,8 @@ control_socket_disable = True
 
 # No setting of gunicorn hides what serves; its response class reads this name for each response.
 gunicorn.http.wsgi.SERVER = "tradepost"
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Let the hub notice that the worker is stopping, so that it can tell the listeners."""
+    worker.wsgi.extensions["hub"].is_stopping = lambda: not worker.alive

@@ -16,6 +16,7 @@ from . import (
     cli,
     converters,
     cron,
+    desk,
     errors,
     health,
     market,
@@ -25,7 +26,7 @@ from . import (
     realtime,
 )
 from .answers import CompactProvider
-from .parsing import BODY_SIZE_MAXIMUM
+from .parsing import BODY_SIZE_READ
 
 # A request holds one connection at a time, and none while it talks to Redis.
 POOL_SIZE = 16
@@ -57,7 +58,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app = TradepostFlask("tradepost", static_folder=None)
     app.config.update(
         SETTINGS=settings,
-        MAX_CONTENT_LENGTH=BODY_SIZE_MAXIMUM,
+        MAX_CONTENT_LENGTH=BODY_SIZE_READ,
         API_TITLE="Tradepost",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
@@ -66,6 +67,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app.url_map.converters["thing"] = converters.ThingId
     observability.register(app)
     _register_resources(app)
+    realtime.register(app)
     errors.register(app)
     cli.register(app)
     return app

@@ -1,7 +1,6 @@
 """Check bearer tokens, and say which account a request speaks for."""
 
 import functools
-import hashlib
 import re
 import threading
 import time
@@ -14,7 +13,7 @@ from uuid import UUID
 from flask import g, request
 
 from models.database import fetch_one
-from trading.tokens import find_token
+from trading.tokens import digest_of, find_token
 
 from .errors import HttpRefusal, invalid, not_found
 
@@ -52,7 +51,7 @@ class TokenCache:
 
     def find(self, secret: str) -> Principal | None:
         """Return the token's principal, valid or not, or None for an unknown token."""
-        digest = hashlib.sha256(secret.encode()).digest()
+        digest = digest_of(secret)
         asked_at = time.monotonic()
         entry = self.entries.get(digest)
         if entry is None or asked_at - entry[0] > self.staleness_s:
@@ -84,9 +83,7 @@ def requires(*scopes: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            g.principal = _authenticate()
-            if accepted and accepted.isdisjoint(g.principal.scopes):
-                raise HttpRefusal("forbidden", f"This needs a token with the scope {_either(scopes)}.")
+            authenticate(accepted)
             return view(*args, **kwargs)
 
         return cast(View, checked)
@@ -101,7 +98,12 @@ def principal() -> Principal:
 
 def account_named(named: UUID | None) -> UUID:
     """Return the account that a request is for; whether it exists is for the caller to find out."""
-    own = principal().account_id
+    return account_of(principal(), named)
+
+
+def account_of(principal: Principal, named: UUID | None) -> UUID:
+    """Return the account that somebody speaks for, who may have named one."""
+    own = principal.account_id
     if own is None:
         if named is None:
             raise invalid({"tradingAccountId": ["Required with an admin token."]})
@@ -130,14 +132,23 @@ def unauthenticated(detail: str) -> HttpRefusal:
     return HttpRefusal("unauthenticated", detail, headers={"WWW-Authenticate": 'Bearer realm="tradepost"'})
 
 
-def _authenticate() -> Principal:
+def authenticate(scopes: frozenset[str]) -> None:
+    """Let the request's bearer token speak for it, or refuse; it needs one of the scopes, when there are any."""
     secret = bearer_secret()
     if secret is None:
         raise unauthenticated("A bearer token is needed.")
-    found = tokens.find(secret)
-    if found is None or not found.is_valid():
+    found = principal_of_secret(secret)
+    if found is None:
         raise unauthenticated("The token is unknown, expired or revoked.")
-    return found
+    if scopes and scopes.isdisjoint(found.scopes):
+        raise HttpRefusal("forbidden", f"This needs a token with the scope {_either(sorted(scopes))}.")
+    g.principal = found
+
+
+def principal_of_secret(secret: str) -> Principal | None:
+    """Return whom a token speaks for, None when it is unknown, expired or revoked."""
+    found = tokens.find(secret)
+    return found if found is not None and found.is_valid() else None
 
 
 def _principal_of(row: dict[str, Any] | None) -> Principal | None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
+from peewee import ProgrammingError
 
 import config
 from models import migrate
@@ -79,6 +80,8 @@ def with_database(command: Callable[..., None]) -> Callable[..., None]:
             fail(str(error))
         except DatabaseUnavailable as error:
             fail(f"The database cannot be reached: {str(error).splitlines()[0]}")
+        except ProgrammingError as error:
+            fail(f"The schema does not fit ({str(error).splitlines()[0]}): run `flask --app api db upgrade`.")
 
     return run
 

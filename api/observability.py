@@ -63,12 +63,12 @@ def _begin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    response.headers.extend(HEADERS)
+    headers = [("X-Request-Id", g.request_id), *g.get("headers", HEADERS)]
     watch = g.get("stopwatch")
     if watch is not None:
-        response.headers["Server-Timing"] = server_timing(watch)
+        headers.append(("Server-Timing", server_timing(watch)))
         _log_placement(response, watch)
+    response.headers.extend(headers)
     return response
 
 

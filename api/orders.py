@@ -1,5 +1,6 @@
 """Orders: place, list, read and cancel."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from schemas.orders import (
     OrderRequestSchema,
     OrderSchema,
     PlacementSchema,
+    PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
 from trading.cancellation import cancel_order
-from trading.placement import OrderRequest, place_order
+from trading.placement import OrderRequest, place_order, preview_order
 
 from .answers import answer, tagged_answer
 from .auth import account_named, existing_account, requires
@@ -29,6 +31,7 @@ from .parsing import Blueprint
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
+PREVIEW = PreviewSchema()
 NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 
 
@@ -45,6 +48,29 @@ def place(body: dict[str, Any]) -> Response:
     with watch.step("place"):
         order = place_order(account_id, request, calendar=calendar, watch=watch)
     return accepted(order)
+
+
+@blueprint.post("/orders/preview")
+@requires("trade", "read", "admin")
+@blueprint.arguments(OrderRequestSchema())
+@blueprint.response(200, PREVIEW)
+def preview(body: dict[str, Any]) -> Response:
+    """Work out what an order would take, and place nothing."""
+    account_id = account_named(body.pop("account_id"))
+    calendar = current_app.config["SETTINGS"].market_calendar
+    decision, available_margin, refusal = preview_order(account_id, OrderRequest(**body), calendar=calendar)
+    row = {
+        "price": decision.price,
+        "margin": decision.margin,
+        "charges": decision.charges.total,
+        "charge_items": asdict(decision.charges),
+        "closing_quantity": decision.closing_quantity,
+        "opening_quantity": decision.opening_quantity,
+        "available_margin": available_margin,
+        "available_margin_after": available_margin - decision.margin - decision.charges.total,
+        "refusal": refusal.code if refusal else None,
+    }
+    return answer(PREVIEW, row)
 
 
 @blueprint.get("/orders")

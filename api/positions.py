@@ -10,7 +10,7 @@ from models.database import Row, session
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
 from schemas.positions import PositionPageSchema
-from trading.money import ZERO, proportion
+from trading.money import ZERO, average_price
 from trading.placement import close_position
 
 from .answers import answer
@@ -25,11 +25,6 @@ blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", descript
 POSITION_PAGE = PositionPageSchema()
 NEWEST_FIRST = Keyset({"position.id": read_uuid})
 SELECT = "SELECT position.*, stock.last_price FROM position JOIN stock ON stock.id = position.stock_id"
-
-
-def average_price(row: Row) -> Decimal | None:
-    """Return what a position's units cost on average, None when it is flat."""
-    return proportion(row["cost"], 1, abs(row["quantity"])) if row["quantity"] else None
 
 
 def unrealized_pnl(row: Row) -> Decimal | None:
@@ -53,7 +48,7 @@ def list_positions(query: dict[str, Any]) -> Response:
         where = {"position.account_id = %s": existing_account(query["account_id"])}
         page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
-        row |= {"average_price": average_price(row), "unrealized_pnl": unrealized_pnl(row)}
+        row |= {"average_price": average_price(row["cost"], row["quantity"]), "unrealized_pnl": unrealized_pnl(row)}
     return answer(POSITION_PAGE, page)
 
 

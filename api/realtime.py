@@ -1,22 +1,51 @@
-"""Events of an account over HTTP."""
+"""Events of an account: as a page of JSON, as server-sent events, or over a websocket."""
 
-from typing import Any
+import socket
+from collections.abc import Iterator
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from flask import Response
+import flask
+from flask import Flask, Response, current_app, g, request
+from flask_sock import Sock
+from simple_websocket import Server
 
-from models.database import Row, fetch_one, session
-from schemas.events import DATA_SCHEMAS, EventListSchema, EventPageSchema, EventSchema
-from trading.events import events_since
+from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
+from trading.events import bounds, events_since
 
-from .answers import answer
-from .auth import account_named, requires
-from .errors import not_found
-from .parsing import Blueprint
-from .positions import average_price
+from .answers import answer, encode
+from .auth import Principal, account_named, account_of, authenticate, principal, requires
+from .errors import HttpRefusal
+from .event_view import as_text, presented
+from .hub import Hub
+from .listeners import Message, QueueListener
+from .parsing import Blueprint, load, read_query
+from .stream import REPLAY_PAGE, SERVER_OPTIONS, StreamListener
 
 blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", description="Events")
+# Not a documented blueprint: OpenAPI has no websockets.
+streams = flask.Blueprint("streams", __name__, url_prefix="/api/trading")
+sock = Sock()
 
-EVENT, EVENT_PAGE = EventSchema(), EventPageSchema()
+EVENT_PAGE, STREAM_REQUEST = EventPageSchema(), StreamRequestSchema()
+READERS = frozenset({"read", "admin"})
+# Proxies end what is silent for 55 s or so.
+KEEP_ALIVE_S = 20.0
+# A reader of server-sent events that takes nothing for this long is dropped by the kernel.
+USER_TIMEOUT_MS = 10_000
+
+
+def register(app: Flask) -> None:
+    """Give the application its hub and its websocket."""
+    app.extensions["hub"] = Hub(as_text)
+    app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
+    app.register_blueprint(streams)
+
+
+def hub() -> Hub:
+    """Return the hub of this process."""
+    return cast(Hub, current_app.extensions["hub"])
 
 
 @blueprint.get("/events")
@@ -24,25 +53,97 @@ EVENT, EVENT_PAGE = EventSchema(), EventPageSchema()
 @blueprint.arguments(EventListSchema(), location="query")
 @blueprint.response(200, EVENT_PAGE)
 def list_events(query: dict[str, Any]) -> Response:
-    """List the events after `since`, oldest first."""
+    """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
     account_id = account_named(query["account_id"])
-    with session():
-        # The counter is read before the events: one that is committed in between is not skipped.
-        account = fetch_one("SELECT last_event_id FROM account WHERE id = %s", (account_id,))
-        if account is None:
-            raise not_found()
-        events = events_since(account_id, query["since"], query["limit"])
-    last_event_id = events[-1]["id"] if events else account["last_event_id"]
+    _, newest = bounds(account_id)
+    if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
+        return _event_stream(account_id, _resumed_from(query["since"]))
+    # The counter is read before the events: one that is committed in between is not skipped.
+    events = events_since(account_id, query["since"] or 0, query["limit"])
+    last_event_id = events[-1]["id"] if events else newest
     return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id})
 
 
-def presented(event: Row) -> Row:
-    """Return an event whose data is what the GET of that thing returns."""
-    subject = event["type"].partition(".")[0]
-    data = dict(event["data"])
-    if subject == "position":
-        data["average_price"] = average_price(data)
-    elif subject == "account":
-        # The database computes the column after the trigger has written the event.
-        data["available_margin"] = data["balance"] - data["blocked_margin"]
-    return event | {"data": DATA_SCHEMAS[subject].dump(data)}
+@streams.before_request
+def check_before_the_upgrade() -> None:
+    """Refuse in HTTP what can be refused before there is a websocket."""
+    _check_origin(request.headers.get("Origin"))
+    g.stream_query = load(STREAM_REQUEST, *read_query())
+    if "Authorization" in request.headers:
+        authenticate(READERS)
+        bounds(account_named(g.stream_query["account_id"]))
+    if hub().is_full:
+        raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
+    # Compression would cost tens of kilobytes a listener; what is not offered is not used.
+    request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+
+
+@sock.route("/stream", bp=streams)
+def stream(websocket: Server) -> None:
+    """Stream the account's events."""
+    query = g.stream_query
+
+    def account_of_listener(speaker: Principal) -> UUID:
+        return account_of(speaker, query["account_id"])
+
+    StreamListener(hub(), websocket, account_of_listener).run(g.get("principal"), query["since"])
+
+
+def _check_origin(origin: str | None) -> None:
+    """Refuse a browser that shows a page of somebody else's."""
+    allowed = current_app.config["SETTINGS"].allowed_origins
+    if origin is not None and urlsplit(origin).netloc != request.host and origin not in allowed:
+        raise HttpRefusal("forbidden", "This origin may not open a stream.")
+
+
+def _resumed_from(since: int | None) -> int | None:
+    """Return the event to go on from; what a browser that reconnects says is newer than its URL."""
+    last_event_id = request.headers.get("Last-Event-ID")
+    if not last_event_id:
+        return since
+    return cast(int, load(STREAM_REQUEST, {"since": last_event_id}, {})["since"])
+
+
+def _event_stream(account_id: UUID, since: int | None) -> Response:
+    if hub().is_full:
+        raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    blocks = _blocks(hub(), QueueListener(account_id, principal().token_id), account_id, since)
+    return Response(blocks, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _blocks(here: Hub, listener: QueueListener, account_id: UUID, since: int | None) -> Iterator[str]:
+    here.add(listener)
+    try:
+        oldest, newest = bounds(account_id)
+        yield _note("ready", newest)
+        if since is not None and not oldest - 1 <= since <= newest:
+            yield _note("reset", newest, f"id: {newest}\n")
+            since = newest
+        yield from _replayed(here, listener, account_id, newest if since is None else since)
+        while True:
+            message = listener.take(KEEP_ALIVE_S)
+            if message is not None:
+                yield message.block
+            elif listener.ending is not None:
+                return
+            else:
+                yield ": still here\n\n"
+    finally:
+        here.remove(listener)
+
+
+def _replayed(here: Hub, listener: QueueListener, account_id: UUID, last_sent: int) -> Iterator[str]:
+    while True:
+        events = events_since(account_id, last_sent, REPLAY_PAGE)
+        for event in events:
+            last_sent = event["id"]
+            yield Message(event["id"], event["type"], as_text(event)).block
+        if len(events) < REPLAY_PAGE and here.go_live(listener, last_sent):
+            return
+
+
+def _note(name: str, last_event_id: int, head: str = "") -> str:
+    return f"{head}event: {name}\ndata: {encode({'type': name, 'lastEventId': last_event_id})}\n\n"

@@ -151,6 +151,9 @@ class Postgres:
             self.system_user = permissions.ensure_server_user()
             permissions.give_to(self.system_user, self.folder, self.socket_directory)
             permissions.allow_programs(self.system_user, binary("postgres"))
+            return
+        for folder in {self.folder, self.socket_directory}:
+            folder.chmod(0o700)  # fails if it is another user's
 
     def _noted_pid(self) -> int | None:
         try:

@@ -26,7 +26,8 @@ from models.database import DatabaseUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"
-# As on Heroku: what has not ended by itself after this long is killed. Honcho's own limit is 5 s.
+# As on Heroku: what has not ended by itself after this long is killed. Honcho's own 5 s are right
+# only before the service is ready: a gunicorn worker that is still importing loses its signal.
 STOP_TIMEOUT_SECONDS = 25
 
 
@@ -123,7 +124,6 @@ class Run:
             return seed(self.settings)
 
     def _run_procfile(self, demo: Demo) -> int:
-        honcho.manager.KILL_WAIT = STOP_TIMEOUT_SECONDS
         manager = honcho.manager.Manager()
         for name, command in _procfile().items():
             if name != "release":
@@ -154,6 +154,7 @@ class Run:
                 self.folder.remember_processes(sorted(started))
                 noted = started
             time.sleep(0.1)
+        honcho.manager.KILL_WAIT = STOP_TIMEOUT_SECONDS
         secret = self.settings.cron_secret or ""
         text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=str(self.settings.data_dir))
         print(text, flush=True)
@@ -169,6 +170,9 @@ def main() -> int:
         return 0
     except (config.ConfigurationError, CannotRunError, ServerError, DatabaseUnavailable) as error:
         print(f"tradepost: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"tradepost: {error.strerror}: {error.filename}", file=sys.stderr)
         return 1
 
 

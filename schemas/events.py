@@ -20,8 +20,14 @@ DATA_SCHEMAS = {
 class EventListSchema(AccountChoiceSchema):
     """Ask for the events after one."""
 
-    since = WholeParameter(load_default=0, metadata={"description": "`id` of the last event that is known."})
+    since = WholeParameter(load_default=None, metadata={"description": "`id` of the last event that is known."})
     limit = WholeParameter(minimum=1, maximum=LIMIT_MAXIMUM, load_default=LIMIT_DEFAULT)
+
+
+class StreamRequestSchema(AccountChoiceSchema):
+    """Ask for a stream of events."""
+
+    since = WholeParameter(load_default=None, metadata={"description": "Replay what came after this event first."})
 
 
 class EventSchema(StrictSchema):

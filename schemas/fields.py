@@ -42,10 +42,10 @@ def parse_uuid(text: Any) -> UUID | None:
 
 def format_timestamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with six fractional digits and Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-class Money(fields.Field):
+class Money(fields.Field[Decimal]):
     """An amount or price with 2 places: a Decimal inside, a string outside."""
 
     default_error_messages = {

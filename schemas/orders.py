@@ -108,6 +108,20 @@ class OrderDetailSchema(OrderSchema):
     transactions = fields.List(fields.Nested(TransactionSchema))
 
 
+class PreviewSchema(StrictSchema):
+    """Show what an order would take."""
+
+    price = Money()
+    margin = Money()
+    charges = Money()
+    charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
+    closing_quantity = Whole(data_key="closingQuantity")
+    opening_quantity = Whole(data_key="openingQuantity")
+    available_margin = Money(data_key="availableMargin")
+    available_margin_after = Money(data_key="availableMarginAfter")
+    refusal = fields.String(allow_none=True, metadata={"description": "The code with which it would be refused."})
+
+
 class PlacementSchema(StrictSchema):
     """Answer a placement."""
 

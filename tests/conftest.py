@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -158,7 +158,7 @@ def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
 
 
 @pytest.fixture
-def database(clean: None) -> Iterator[SimpleNamespace]:
+def database(clean: None) -> Iterator[ModuleType]:
     """Return models.database with a connection open for the test."""
     from models import database
 

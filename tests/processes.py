@@ -46,9 +46,7 @@ def command_environment(settings: Mapping[str, str]) -> dict[str, str]:
 class Running:
     """One command of the Procfile in a process group of its own; its output goes to a file."""
 
-    def __init__(
-        self, command: str, environment: Mapping[str, str], log_path: Path, *, port: int | None = None
-    ) -> None:
+    def __init__(self, command: str, environment: Mapping[str, str], log_path: Path, port: int | None = None) -> None:
         self.command = command
         self.log_path = log_path
         self.port = port

@@ -2,47 +2,59 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
+    structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
 
 def configure(level: str, output_format: str, stream: TextIO | None = None) -> None:
-    """Send all logging, ours and the libraries', to one stream (standard error) in one format."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if output_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *([structlog.processors.format_exc_info] if output_format == "json" else []),
-            renderer,
-        ],
-    )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    """Send all logging, ours and the libraries', to one stream (standard error) in one format.
+
+    Ours goes there directly: the way through the standard library costs a placement 0.1 ms.
+    """
+    stream = stream or sys.stderr
+    renderers = _renderers(output_format)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        processors=[*SHARED, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.WriteLoggerFactory(stream),
     )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*SHARED, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _renderers(output_format: str) -> list[Any]:
+    last = structlog.processors.JSONRenderer() if output_format == "json" else _as_text
+    # format_exc_info writes plain tracebacks; pretty ones show local variables, and with them tokens.
+    return [structlog.processors.format_exc_info, last]
+
+
+def _as_text(_: Any, __: str, facts: MutableMapping[str, Any]) -> str:
+    """Write one line: time, level, event, and the other facts as key=value; then the traceback, if any."""
+    exception = facts.pop("exception", None)
+    head = f"{facts.pop('timestamp')} {facts.pop('level'):<8} {facts.pop('event')}"
+    pairs = "".join(f" {key}={_quoted(value)}" for key, value in facts.items())
+    return head + pairs + (f"\n{exception}" if exception else "")
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return repr(text) if not text or " " in text or not text.isprintable() else text
 
 
 def get_logger(name: str) -> Any:
     """Return a logger that takes an event name and key=value facts."""
-    return structlog.stdlib.get_logger(name)
+    return structlog.get_logger(module=name)

@@ -18,3 +18,8 @@ def proportion(amount: Decimal, part: int, whole: int) -> Decimal:
     """
     numerator = 2 * int(amount / PAISA) * part + whole
     return Decimal(numerator // (2 * whole)).scaleb(-2)
+
+
+def average_price(cost: Decimal, quantity: int) -> Decimal | None:
+    """Return what a position's units cost on average, None when it is flat; quantity is signed."""
+    return proportion(cost, 1, abs(quantity)) if quantity else None

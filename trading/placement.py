@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from models import Position
 from models.database import Row, fetch_one, transactional
 from models.identifiers import new_id
 from trading import calendars, events
-from trading.charges import charges_for
+from trading.charges import Charges, charges_for
 from trading.errors import (
     AccountSuspended,
     DuplicateClientOrderId,
@@ -19,6 +20,7 @@ from trading.errors import (
     NoPrice,
     NotFound,
     NothingToClose,
+    Refused,
 )
 from trading.margin import closing_quantity, margin_for
 from trading.sessions import INDIAN_TIME, session_at
@@ -52,6 +54,34 @@ class OrderRequest:
     client_order_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an order will take: price and margin in rupees, its charges, and what it closes and opens."""
+
+    price: Decimal
+    closing_quantity: int
+    opening_quantity: int
+    margin: Decimal
+    charges: Charges
+
+
+class Preview(NamedTuple):
+    """A decision that was not carried out, the margin available to it, and why it would be refused, if it would."""
+
+    decision: Decision
+    available_margin: Decimal
+    refusal: Refused | None
+
+
+def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
+    """Work out what place_order would do, and do nothing; raises what leaves nothing to work out."""
+    try:
+        _preview(account_id, request, calendar)
+    except _Previewed as done:
+        return done.preview
+    raise AssertionError("unreachable")
+
+
 def place_order(account_id: UUID, request: OrderRequest, *, calendar: str | None, watch: Stopwatch) -> Row:
     """Accept an order and return its row, PENDING and committed.
 
@@ -79,6 +109,25 @@ def close_position(account_id: UUID, position_id: UUID, *, calendar: str | None,
 def _place(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
     state = _read(account_id, request, calendar, watch)
     return _accept(account_id, request, state, watch)
+
+
+class _Previewed(Exception):
+    """Carries a preview out of its transaction, which is rolled back by that."""
+
+    def __init__(self, preview: Preview) -> None:
+        super().__init__()
+        self.preview = preview
+
+
+@transactional
+def _preview(account_id: UUID, request: OrderRequest, calendar: str | None) -> None:
+    state = _read(account_id, request, calendar, Stopwatch())
+    decision, refusal = _decide(request, state), None
+    try:
+        _check(request, decision, state["available_margin"])
+    except Refused as error:
+        refusal = error
+    raise _Previewed(Preview(decision, state["available_margin"], refusal))
 
 
 @transactional
@@ -139,13 +188,12 @@ def _closing_quantity(request: OrderRequest, state: Row) -> int:
     )
 
 
-def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatch) -> Row:
-    """Decide by the rules of money, then reserve, debit and write the order."""
+def _decide(request: OrderRequest, state: Row) -> Decision:
+    """Work out an order's price, margin and charges by the rules of money; raises NoPrice."""
     price = request.price if request.price is not None else state["last_price"]
     if price is None:
         raise NoPrice
     closing = _closing_quantity(request, state)
-    opening = request.quantity - closing
     charges = charges_for(
         exchange=request.exchange,
         product=request.product,
@@ -153,14 +201,26 @@ def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatc
         turnover=price * request.quantity,
         on=state["read_at"].astimezone(INDIAN_TIME).date(),
     )
-    margin = margin_for(request.product, price, opening)
-    if request.product == "DELIVERY" and request.side == "SELL" and opening > 0:
-        raise InsufficientHoldings
-    required = margin + charges.total
-    if opening > 0 and state["available_margin"] < required:
-        raise InsufficientMargin(required=required, available=state["available_margin"])
-    watch.lap("margin")
+    margin = margin_for(request.product, price, request.quantity - closing)
+    return Decision(price, closing, request.quantity - closing, margin, charges)
 
+
+def _check(request: OrderRequest, decision: Decision, available_margin: Decimal) -> None:
+    """Refuse what is not covered; an order that only closes always is."""
+    if decision.opening_quantity == 0:
+        return
+    if request.product == "DELIVERY" and request.side == "SELL":
+        raise InsufficientHoldings
+    required = decision.margin + decision.charges.total
+    if available_margin < required:
+        raise InsufficientMargin(required=required, available=available_margin)
+
+
+def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatch) -> Row:
+    """Decide, then reserve, debit and write the order."""
+    decision = _decide(request, state)
+    _check(request, decision, state["available_margin"])
+    watch.lap("margin")
     parameters = {
         "id": new_id(),
         "account_id": account_id,
@@ -173,10 +233,10 @@ def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatc
         "order_type": request.order_type,
         "quantity": request.quantity,
         "price": request.price,
-        "closing_quantity": closing,
-        "blocked_margin": margin,
-        "charges": charges.total,
-        "charge_items": charges.as_json(),
+        "closing_quantity": decision.closing_quantity,
+        "blocked_margin": decision.margin,
+        "charges": decision.charges.total,
+        "charge_items": decision.charges.as_json(),
     }
     order = fetch_one(WRITE, parameters)
     assert order is not None

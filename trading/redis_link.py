@@ -18,7 +18,7 @@ PAUSE_S = 1.0
 
 logger = get_logger(__name__)
 client = redis.Redis()  # connects on first use, through the pool that configure() gives it
-_enabled = False
+_url: str | None = None
 _paused_until = 0.0
 
 
@@ -41,23 +41,30 @@ def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
 
 def configure(url: str | None) -> None:
     """Point this process at a Redis, or at none; nothing is connected until the first use."""
-    global _enabled, _paused_until
-    _enabled = url is not None
+    global _url, _paused_until
+    _url = url
     _paused_until = 0.0
     if url is not None:
         client.connection_pool = make_pool(url, timeout_s=TIMEOUT_S)
 
 
+def dedicated_client(timeout_s: float) -> redis.Redis:
+    """Return a client with a pool of its own, for a connection that may wait longer; close it after use."""
+    if _url is None:
+        raise redis.ConnectionError("no Redis is configured")
+    return redis.Redis.from_pool(make_pool(_url, timeout_s=timeout_s))
+
+
 def is_enabled() -> bool:
     """Tell whether this process has a Redis at all."""
-    return _enabled
+    return _url is not None
 
 
 def attempt(action: Callable[[], object]) -> bool:
     """Do some Redis work and tell whether it was done; never raise, never wait long."""
     global _paused_until
     start = time.monotonic()
-    if not _enabled or start < _paused_until:
+    if _url is None or start < _paused_until:
         return False
     try:
         action()

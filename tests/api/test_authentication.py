@@ -19,7 +19,17 @@ def bearer(secret):
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer tp_unknown", "Bearer a b", "Bearer é", "Bearer " + "x" * 9_000],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic abc",
+        "Bearer tp_unknown",
+        "Bearer a b",
+        "Bearer é",
+        "Bearer " + "x" * 9_000,
+    ],
 )
 def test_without_a_good_token_nothing_is_answered(client, header):
     response = client.get("/api/trading/account", headers={} if header is None else {"Authorization": header})

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from models.database import fetch_one, session
+from models.database import DatabaseUnavailable, execute, fetch_one, session
 
 
 @pytest.fixture
@@ -183,8 +183,6 @@ def test_the_books_are_verified(run_well, run, account, place):
     run_well("orders", "sweep")
     assert "right" in run_well("ledger", "verify")
     with session():
-        from models.database import execute
-
         execute("UPDATE account SET balance = balance + 1 WHERE id = %s", (trader.id,))
     result = run(args=["ledger", "verify"])
     assert result.exit_code == 1
@@ -208,13 +206,16 @@ def test_without_a_database_a_command_says_what_to_set(app, run_badly, settings,
 
 
 def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
-    from models.database import DatabaseUnavailable
-
     def fail():
         raise DatabaseUnavailable("connection refused\nis the server running?")
 
     monkeypatch.setattr("api.cli.session", fail)
     assert "connection refused" in run_badly("accounts", "list")
+
+
+def test_a_schema_that_is_missing_is_one_line(run_badly, monkeypatch):
+    monkeypatch.setattr("api.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
+    assert "db upgrade" in run_badly("accounts", "list")
 
 
 def test_usage_errors_are_clicks_own(run):

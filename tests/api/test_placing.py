@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from models.database import fetch_one, session
+from models.database import db, fetch_one, session
 from trading import accounts
 
 STEPS = {"parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit"}
@@ -185,8 +185,6 @@ def test_an_order_is_accepted_and_scheduled_when_no_message_can_be_sent(account,
 
 
 def test_no_connection_is_held_while_a_message_is_sent(account, place, monkeypatch):
-    from models.database import db
-
     held = []
     monkeypatch.setattr("api.dispatching.dispatch", lambda *_: held.append(not db.is_closed()))
     place(account())

@@ -1,10 +1,20 @@
 """How requests are read: bodies, queries, decimals, and what is refused before anything else."""
 
+import io
 import json
 
 import pytest
 
-ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10, "orderType": "LIMIT", "price": "100.00"}
+from models.database import DatabaseUnavailable
+
+ORDER = {
+    "exchange": "NSE",
+    "symbol": "RELIANCE",
+    "side": "BUY",
+    "quantity": 10,
+    "orderType": "LIMIT",
+    "price": "100.00",
+}
 
 
 @pytest.fixture
@@ -83,6 +93,23 @@ def test_a_body_of_exactly_64_kib_is_read_and_one_byte_more_is_too_large(send):
     assert_problem(send(body + b" " * (64 * 1024 + 1 - len(body))), 413, "payload_too_large")
 
 
+def test_a_chunked_body_that_is_too_large_is_not_cut_off_in_silence(client, account):
+    def send(size):
+        body = json.dumps(ORDER).encode()
+        return client.post(
+            "/api/trading/orders",
+            input_stream=io.BytesIO(body + b" " * (size - len(body))),
+            content_type="application/json",
+            headers=trader.headers,
+            environ_overrides={"wsgi.input_terminated": True},  # as gunicorn says of a chunked body
+        )
+
+    trader = account()
+    assert send(64 * 1024).status_code == 202
+    assert_problem(send(64 * 1024 + 1), 413, "payload_too_large")
+    assert_problem(send(200_000), 413, "payload_too_large")
+
+
 @pytest.mark.parametrize(
     "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml"]
 )
@@ -110,7 +137,18 @@ def test_a_price_never_goes_through_a_binary_float(send_order):
     [
         *("1e2", "1E2", "100.0e0", "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "0", "0.00", "-1", "-0.01"),
         *('"1e2"', '"NaN"', '"Infinity"', '" 1"', '"1 "', '"+1"', '"1."', '".5"', '"1,000"', '"1_000"', '""', '"0x1"'),
-        *('"\\u0661"', '"01.00"', '"1.000"', "1.000", '"100\\u0000"', "true", "[]", "{}", "10000000.01", '"10000000.01"'),
+        *(
+            '"\\u0661"',
+            '"01.00"',
+            '"1.000"',
+            "1.000",
+            '"100\\u0000"',
+            "true",
+            "[]",
+            "{}",
+            "10000000.01",
+            '"10000000.01"',
+        ),
         "9" * 4_000,
         "1." + "0" * 4_000,
         '"' + "9" * 60_000 + '"',
@@ -135,7 +173,9 @@ def test_what_is_no_symbol_is_named(send_order, literal):
     assert set(assert_problem(send_order(symbol=literal), 422, "validation_failed")["errors"]) == {"symbol"}
 
 
-@pytest.mark.parametrize("literal", ['"a\\u0000"', '"\\ud83d"', '"é"', '""', '"' + "x" * 65 + '"', "7", "7.5", '"a\\tb"'])
+@pytest.mark.parametrize(
+    "literal", ['"a\\u0000"', '"\\ud83d"', '"é"', '""', '"' + "x" * 65 + '"', "7", "7.5", '"a\\tb"']
+)
 def test_what_is_no_client_order_id_is_named(send_order, literal):
     document = assert_problem(send_order(clientOrderId=literal), 422, "validation_failed")
     assert set(document["errors"]) == {"clientOrderId"}
@@ -272,8 +312,6 @@ def test_a_failure_of_ours_says_nothing_about_itself(client, account, monkeypatc
 
 
 def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(client, account, monkeypatch):
-    from models.database import DatabaseUnavailable
-
     def fail(*_, **__):
         raise DatabaseUnavailable("no route to 10.0.0.7")
 

@@ -1,0 +1,203 @@
+"""The fan-out of one web process: one Redis subscription and one reader, whatever the number of listeners."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from uuid import UUID
+
+import redis
+
+from models.database import DatabaseUnavailable, Row, fetch_all, session
+from trading import redis_link
+from trading.events import CHANNEL_PREFIX
+from trading.logs import get_logger
+
+from .listeners import EXPIRED, RESTARTING, Listener, Message
+
+# A nudge can be lost; a look once a second finds what it announced.
+POLL_S = 1.0
+TOKEN_CHECK_S = 5.0
+MAX_LISTENERS = 8_000
+BATCH = 200  # events of one account read at once
+# The subscription's own connection may wait longer than a request's; a ping finds a dead one.
+SUBSCRIPTION_TIMEOUT_S = 5.0
+
+NEW_EVENTS = """
+SELECT event.* FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (account_id, since)
+JOIN account ON account.id = wanted.account_id AND account.last_event_id > wanted.since
+CROSS JOIN LATERAL (
+    SELECT * FROM event WHERE event.account_id = wanted.account_id AND event.id > wanted.since
+    ORDER BY event.id LIMIT %s) AS event
+ORDER BY event.account_id, event.id
+"""
+ENDED_TOKENS = """
+SELECT id FROM api_token WHERE id = ANY(%s::uuid[]) AND (revoked_at IS NOT NULL OR expires_at <= clock_timestamp())
+"""
+
+logger = get_logger(__name__)
+
+
+class Hub:
+    """Hands each account's new events to its listeners, in order, each once."""
+
+    def __init__(self, render: Callable[[Row], str]) -> None:
+        self.is_stopping: Callable[[], bool] = lambda: False
+        self._render = render
+        self._lock = threading.Lock()
+        self._listeners: dict[UUID | None, set[Listener]] = defaultdict(set)
+        # The last event of each account that was handed out: what is later is read and handed out next.
+        self._handed_out: dict[UUID, int] = {}
+        self._nudged: set[UUID] = set()
+        self._wake = threading.Event()
+        self._count = 0
+        self._started = False
+
+    @property
+    def count(self) -> int:
+        """How many listeners there are."""
+        return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another listener would be one too many, or too late."""
+        return self._count >= MAX_LISTENERS or self.is_stopping()
+
+    def add(self, listener: Listener) -> None:
+        """Take a listener in; it gets nothing until it is live."""
+        with self._lock:
+            self._listeners[listener.account_id].add(listener)
+            self._count += 1
+            starting, self._started = not self._started, True
+        if starting:
+            threading.Thread(target=self._read, name="hub-reader", daemon=True).start()
+            threading.Thread(target=self._subscribe, name="hub-subscription", daemon=True).start()
+
+    def remove(self, listener: Listener) -> None:
+        """Let a listener go."""
+        with self._lock:
+            listeners = self._listeners.get(listener.account_id, set())
+            if listener not in listeners:
+                return
+            listeners.remove(listener)
+            self._count -= 1
+            if not listeners:
+                del self._listeners[listener.account_id]
+                if listener.account_id is not None:
+                    self._handed_out.pop(listener.account_id, None)
+
+    def identify(self, listener: Listener, account_id: UUID, token_id: UUID) -> None:
+        """Give a listener, once its token is known, to its account."""
+        self.remove(listener)
+        listener.account_id, listener.token_id = account_id, token_id
+        self.add(listener)
+
+    def go_live(self, listener: Listener, last_event_id: int) -> bool:
+        """Let a listener that has everything up to an event have the rest; False when it has missed some since."""
+        account_id = listener.account_id
+        assert account_id is not None
+        with self._lock:
+            if self._handed_out.setdefault(account_id, last_event_id) > last_event_id:
+                return False
+            listener.last_event_id, listener.is_live = last_event_id, True
+        self.nudge(account_id)  # what was committed between the last look and now need not wait for the poll
+        return True
+
+    def nudge(self, account_id: UUID) -> None:
+        """Have an account looked at soon."""
+        with self._lock:
+            if account_id not in self._handed_out:
+                return
+            self._nudged.add(account_id)
+        self._wake.set()
+
+    def _read(self) -> None:
+        next_poll = next_token_check = 0.0
+        while True:
+            self._wake.wait(max(0.0, next_poll - time.monotonic()))
+            self._wake.clear()
+            try:
+                if time.monotonic() >= next_poll:
+                    next_poll = time.monotonic() + POLL_S
+                    self._look_after_listeners()
+                    self._hand_out(set(self._handed_out))
+                else:
+                    self._hand_out(self._take_nudged())
+                if time.monotonic() >= next_token_check:
+                    next_token_check = time.monotonic() + TOKEN_CHECK_S
+                    self._close_ended()
+            except DatabaseUnavailable as error:
+                logger.warning("hub_waits_for_database", error=str(error))
+            except Exception:  # the reader of thousands of listeners may not end with one bad event
+                logger.exception("hub_failed")
+
+    def _take_nudged(self) -> set[UUID]:
+        with self._lock:
+            nudged, self._nudged = self._nudged, set()
+        return nudged
+
+    def _hand_out(self, account_ids: set[UUID]) -> None:
+        with self._lock:
+            wanted = {key: self._handed_out[key] for key in account_ids if key in self._handed_out}
+        if not wanted:
+            return
+        with session():
+            events = fetch_all(NEW_EVENTS, (list(wanted), list(wanted.values()), BATCH))
+        for event in events:
+            self._deliver(event)
+        if len(events) >= BATCH:  # one account may have more
+            for account_id in wanted:
+                self.nudge(account_id)
+
+    def _deliver(self, event: Row) -> None:
+        account_id, event_id = event["account_id"], event["id"]
+        with self._lock:
+            if self._handed_out.get(account_id) != event_id - 1:
+                return  # its last listener left, perhaps another came, while the events were read
+            self._handed_out[account_id] = event_id
+            targets = [listener for listener in self._listeners[account_id] if listener.is_live]
+        message = Message(event_id, event["type"], self._render(event))
+        for listener in targets:
+            if listener.last_event_id < event_id:
+                listener.deliver(message)
+
+    def _look_after_listeners(self) -> None:
+        stopping = self.is_stopping()
+        for listener in self._all():
+            if stopping:
+                listener.close(RESTARTING)
+            listener.tick()
+
+    def _close_ended(self) -> None:
+        by_token = defaultdict(list)
+        for listener in self._all():
+            if listener.token_id is not None:
+                by_token[listener.token_id].append(listener)
+        if by_token:
+            with session():
+                ended = fetch_all(ENDED_TOKENS, (list(by_token),))
+            for row in ended:
+                for listener in by_token[row["id"]]:
+                    listener.close(EXPIRED)
+
+    def _all(self) -> list[Listener]:
+        with self._lock:
+            return [listener for listeners in self._listeners.values() for listener in listeners]
+
+    def _subscribe(self) -> None:
+        while redis_link.is_enabled():
+            try:
+                self._follow_nudges()
+            except redis.RedisError as error:
+                logger.warning("hub_waits_for_redis", error=str(error))
+            time.sleep(POLL_S)
+
+    def _follow_nudges(self) -> None:
+        with redis_link.dedicated_client(SUBSCRIPTION_TIMEOUT_S) as client, client.pubsub() as subscription:
+            subscription.psubscribe(f"{CHANNEL_PREFIX}*")
+            while True:
+                message = subscription.get_message(ignore_subscribe_messages=True, timeout=SUBSCRIPTION_TIMEOUT_S)
+                if message is None:
+                    subscription.check_health()
+                    continue
+                self.nudge(UUID(message["channel"].decode().removeprefix(CHANNEL_PREFIX)))

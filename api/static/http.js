@@ -1,0 +1,53 @@
+/** @file Talk to the API: an answer, a problem (it refused), or a silence (nobody answered). */
+
+import * as session from "./session.js";
+
+const TIMEOUT = 10_000;
+
+/** The API refused; `document` is its problem document. */
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail ?? `The answer was ${status}.`);
+    this.status = status;
+    this.document = document;
+    this.code = document.code ?? "unknown";
+    this.errors = document.errors ?? {};
+  }
+}
+
+/** Nobody answered; whether the request was served is not known. */
+export class Silence extends Error {}
+
+/** Send a request and return the JSON of its answer, null when it is empty. */
+export async function send(method, path, { body, headers = {}, signal, token = session.token() } = {}) {
+  const sent = { Authorization: `Bearer ${token}`, ...headers };
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  const signals = [AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])];
+  let response;
+  try {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    response = await fetch(path, { method, headers: sent, body: text, signal: AbortSignal.any(signals) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Silence("The server does not answer.");
+  }
+  return read(response);
+}
+
+/** Read a path with query parameters; those that are null stay out. */
+export function get(path, query = {}, options = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+  const text = new URLSearchParams(given).toString();
+  return send("GET", text ? `${path}?${text}` : path, options);
+}
+
+async function read(response) {
+  let document = null;
+  try {
+    document = response.status === 204 ? null : await response.json();
+  } catch {
+    if (response.ok) throw new Silence("The answer cannot be read.");
+  }
+  if (!response.ok) throw new Problem(response.status, document ?? {});
+  return document;
+}

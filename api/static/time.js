@@ -1,0 +1,46 @@
+/** @file Timestamps with microseconds: "2026-11-22T20:40:41.504741Z". */
+
+const MICROS = /\.(\d{1,6})\d*Z$/;
+
+/** Return microseconds since 1970; exact, since they stay below 2^53 until the year 2255. */
+export function micros(timestamp) {
+  const fraction = MICROS.exec(timestamp)?.[1] ?? "";
+  const seconds = Date.parse(timestamp.replace(MICROS, "Z")) / 1000;
+  return seconds * 1e6 + Number(fraction.padEnd(6, "0"));
+}
+
+/** Return the milliseconds between two timestamps, to the microsecond. */
+export function millisecondsBetween(first, second) {
+  return (micros(second) - micros(first)) / 1000;
+}
+
+/** Return the local time of day with milliseconds: "20:40:41.504". */
+export function clock(timestamp) {
+  const moment = new Date(micros(timestamp) / 1000);
+  const parts = [moment.getHours(), moment.getMinutes(), moment.getSeconds()];
+  const millis = String(Math.floor(micros(timestamp) / 1000) % 1000).padStart(3, "0");
+  return `${parts.map(twoDigits).join(":")}.${millis}`;
+}
+
+/** Return the local time of day to the second. */
+export function shortClock(timestamp) {
+  return clock(timestamp).slice(0, 8);
+}
+
+/** Return day and time where the day is not today, else the time alone. */
+export function dayAndClock(timestamp) {
+  const moment = new Date(micros(timestamp) / 1000);
+  if (moment.toDateString() === new Date().toDateString()) return shortClock(timestamp);
+  const day = moment.toLocaleDateString("en-GB", { day: "2-digit", month: "short" });
+  return `${day} ${shortClock(timestamp).slice(0, 5)}`;
+}
+
+/** Return a duration a person can compare: "17.2 ms", "1.20 s". */
+export function duration(milliseconds) {
+  if (milliseconds < 1000) return `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`;
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+function twoDigits(number) {
+  return String(number).padStart(2, "0");
+}

@@ -1,0 +1,222 @@
+"""The websocket stream of an account's events: authentication, replay, then live."""
+
+import json
+import select
+import selectors
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from simple_websocket import ConnectionClosed, Server
+
+from models.database import DatabaseUnavailable
+from schemas.fields import IDENTIFIER_MAXIMUM
+from trading.errors import Refused
+from trading.events import bounds, events_since
+from trading.logs import get_logger
+
+from .answers import encode
+from .auth import Principal, principal_of_secret
+from .errors import HttpRefusal
+from .event_view import as_text
+from .hub import Hub
+from .listeners import (
+    AUTHENTICATION_S,
+    CLOSING_S,
+    EXPIRED,
+    TOO_SLOW,
+    Ending,
+    Listener,
+    Message,
+    Outbox,
+    OutboxSocket,
+    close_frame,
+    deadline_in,
+    shut_down,
+    text_frame,
+)
+
+BAD_MESSAGE = Ending(1008, "the first message must be {action: auth, token, since?}")
+FAILED = Ending(1011, "something went wrong here")
+UNAVAILABLE = Ending(1013, "try again later")
+REPLAY_PAGE = 200
+# How often a replay looks whether a slow reader has caught up, and how long it lets it.
+REPLAY_PAUSE_S = 0.02
+REPLAY_PATIENCE_S = 5.0
+
+logger = get_logger(__name__)
+
+AccountOf = Callable[[Principal], UUID]
+
+
+class OwnThread:
+    """Stands in for the thread that the websocket library would start: the handler runs its loop itself.
+
+    One thread (or greenlet) a listener is half the memory of two.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self.name = ""
+        self.run = target
+
+    def start(self) -> None:
+        """Start nothing."""
+
+
+class SocketSelector:
+    """Waits for one socket without a descriptor of its own, under threads and gevent alike."""
+
+    def register(self, sock: Any, *_: Any) -> None:
+        """Choose the socket."""
+        self._sock = sock
+
+    def select(self, timeout_s: float) -> bool:
+        """Tell whether the socket has something to read within a time."""
+        poller = select.poll()
+        poller.register(self._sock.fileno(), selectors.EVENT_READ)
+        return bool(poller.poll(timeout_s * 1000))
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class MessageHook:
+    """Stands in for the event that the library sets when a message has come or the connection is gone."""
+
+    def __init__(self) -> None:
+        self.call: Callable[[], None] = lambda: None
+
+    def set(self) -> None:
+        """Call whoever waits."""
+        self.call()
+
+
+SERVER_OPTIONS = {
+    "ping_interval": 25,
+    "max_message_size": 4096,
+    "receive_bytes": 1024,
+    "thread_class": OwnThread,
+    "event_class": MessageHook,
+    "selector_class": SocketSelector,
+}
+
+
+class StreamListener(Listener):
+    """One websocket: reads in its handler's thread, is written to by whoever has a message for it."""
+
+    def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf) -> None:
+        super().__init__(None, None)
+        self._hub = hub
+        self._websocket = websocket
+        self._account_of = account_of
+        self._sock = websocket.sock
+        self._outbox = Outbox(self._sock)
+        websocket.sock = OutboxSocket(self._sock, self._outbox)
+        websocket.event.call = self._on_message
+        self._authenticate_until = deadline_in(AUTHENTICATION_S)
+        self._end_at: float | None = None
+
+    def run(self, principal: Principal | None, since: int | None) -> None:
+        """Serve the socket until it ends; without a principal its first message must bring the token."""
+        self._hub.add(self)
+        try:
+            if principal is not None:
+                self._open(principal, since)
+            self._websocket.thread.run()
+        except ConnectionClosed:
+            pass
+        except Exception:  # the handshake is done: no HTTP answer may follow on this socket
+            logger.exception("stream_failed")
+            self.close(FAILED)
+        finally:
+            self._hub.remove(self)
+
+    def deliver(self, message: Message) -> None:
+        """Have an event written; end a stream that does not keep up."""
+        self.last_event_id = message.event_id
+        if not self._outbox.push(message.frame):
+            self.close(TOO_SLOW)
+
+    def close(self, ending: Ending) -> None:
+        """Send a close frame behind what is being written, and give the other side a moment to answer."""
+        if self._end_at is None:
+            self._end_at = deadline_in(CLOSING_S)
+            self.is_live = False
+            self._outbox.push_last(close_frame(ending))
+
+    def tick(self) -> None:
+        """End what is due to end."""
+        now = time.monotonic()
+        if self.token_id is None and now > self._authenticate_until:
+            self.close(EXPIRED)
+        if self._end_at is not None and now > self._end_at and not self._outbox.is_behind:
+            shut_down(self._sock)
+
+    def _on_message(self) -> None:
+        """Take the first message for the token; what comes later has no meaning and is dropped."""
+        messages, self._websocket.input_buffer = self._websocket.input_buffer, []
+        if messages and self.token_id is None and self._end_at is None:
+            self._authenticate(messages[0])
+
+    def _authenticate(self, text: str | bytes) -> None:
+        try:
+            message = json.loads(text)
+            if not isinstance(message, dict) or message.get("action") != "auth":
+                raise ValueError
+            since = message.get("since")
+            if since is not None and (type(since) is not int or not 0 <= since <= IDENTIFIER_MAXIMUM):
+                raise ValueError
+            token = message["token"]
+        except (ValueError, KeyError, RecursionError):
+            self.close(BAD_MESSAGE)
+            return
+        self._try_to_open(token, since)
+
+    def _try_to_open(self, token: Any, since: int | None) -> None:
+        try:
+            principal = principal_of_secret(token) if isinstance(token, str) else None
+            if principal is None or principal.scopes.isdisjoint({"read", "admin"}):
+                self.close(EXPIRED)
+            else:
+                self._open(principal, since)
+        except DatabaseUnavailable:
+            self.close(UNAVAILABLE)
+        except (HttpRefusal, Refused) as refusal:
+            self.close(Ending(1008, str(refusal)))
+
+    def _open(self, principal: Principal, since: int | None) -> None:
+        account_id = self._account_of(principal)
+        self._hub.identify(self, account_id, principal.token_id)
+        try:
+            oldest, newest = bounds(account_id)
+            self._send({"type": "ready", "lastEventId": newest})
+            if since is not None and not oldest - 1 <= since <= newest:
+                self._send({"type": "reset", "lastEventId": newest})
+                since = newest
+            self._replay(account_id, newest if since is None else since)
+        except DatabaseUnavailable:
+            self.close(UNAVAILABLE)
+
+    def _replay(self, account_id: UUID, last_sent: int) -> None:
+        """Send what came after an event, page by page, until the hub can take over without a gap."""
+        while self._end_at is None:
+            events = events_since(account_id, last_sent, REPLAY_PAGE)
+            for event in events:
+                last_sent = event["id"]
+                if not self._outbox.push(text_frame(as_text(event))):
+                    self.close(TOO_SLOW)
+            self._let_the_reader_catch_up()
+            # A full page has more behind it, and what the hub handed out meanwhile is missing here.
+            if len(events) < REPLAY_PAGE and self._hub.go_live(self, last_sent):
+                return
+
+    def _let_the_reader_catch_up(self) -> None:
+        end = deadline_in(REPLAY_PATIENCE_S)
+        while self._outbox.is_behind and self._end_at is None:
+            if time.monotonic() > end:
+                self.close(TOO_SLOW)
+            time.sleep(REPLAY_PAUSE_S)
+
+    def _send(self, document: dict[str, Any]) -> None:
+        self._outbox.push(text_frame(encode(document)))

@@ -1,0 +1,1 @@
+"""Benchmarks: one command each, every figure beside its reference in the same run."""

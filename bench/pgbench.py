@@ -1,0 +1,110 @@
+"""The reference: what PostgreSQL itself does when pgbench sends the plain sequence of a placement.
+
+This reference is fixed. It is the sequence of the accounting rules, section 5: one prepared
+statement per step between BEGIN and COMMIT, on the same server and tables with every trigger on.
+It does not change when placement gets cleverer; only the columns of the tables may be followed.
+"""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bench.seeding import ACCOUNT_PREFIX, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
+from embedded.postgres import binary
+from models.database import fetch_one, session
+from trading.charges import charges_for
+from trading.margin import margin_for
+
+SIDE = "BUY"
+PRODUCT = "INTRADAY"
+THREADS = 2
+EXIT_TIMEOUT_S = 30
+
+SCRIPT = f"""
+\\set account_number random(1, :accounts)
+\\set stock_number random(1, {STOCKS})
+BEGIN;
+SELECT id AS account_id, status AS account_status, available_margin FROM account
+    WHERE id = ('{ACCOUNT_PREFIX}' || lpad(:account_number, 12, '0'))::uuid FOR NO KEY UPDATE \\gset
+SELECT id AS stock_id, symbol, last_price, is_active FROM stock
+    WHERE exchange = '{EXCHANGE}' AND symbol = '{SYMBOL_PREFIX}' || :stock_number \\gset
+SELECT quantity FROM position
+    WHERE account_id = :account_id AND stock_id = :stock_id AND product = '{PRODUCT}';
+SELECT coalesce(sum(closing_quantity), 0) AS promised FROM trading_order
+    WHERE account_id = :account_id AND stock_id = :stock_id AND product = '{PRODUCT}' AND side = '{SIDE}'
+      AND status = 'PENDING' \\gset
+INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity,
+                           price, closing_quantity, blocked_margin, charges, charge_items)
+    VALUES (@new_id@, :account_id, :stock_id, '{EXCHANGE}', :symbol, '{SIDE}', '{PRODUCT}', 'LIMIT', 1,
+            {PRICE}, 0, @margin@, @charges@, '@charge_items@')
+    RETURNING id AS order_id \\gset
+UPDATE account SET blocked_margin = blocked_margin + @margin@ WHERE id = :account_id
+    RETURNING balance, blocked_margin \\gset
+INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_after, order_id)
+    VALUES (:account_id, 'MARGIN_BLOCK', @margin@, :balance, :blocked_margin, :order_id);
+UPDATE account SET balance = balance - @charges@ WHERE id = :account_id
+    RETURNING balance, blocked_margin \\gset
+INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_after, order_id)
+    VALUES (:account_id, 'CHARGES', @charges@, :balance, :blocked_margin, :order_id);
+COMMIT;
+"""
+
+
+class PgbenchError(Exception):
+    """pgbench failed, or some of its transactions did; the message is what it wrote."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Hold what pgbench reports of one run."""
+
+    transactions: int
+    transactions_per_second: float
+
+
+def script() -> str:
+    """Return the script with today's charges and with order ids that grow with time where the server makes them."""
+    charges = charges_for(exchange=EXCHANGE, product=PRODUCT, side=SIDE, turnover=PRICE, on=date.today())  # noqa: DTZ011
+    margin = margin_for(PRODUCT, PRICE, 1)
+    assert min(margin, charges.total) > 0, "every step must have something to write"
+    values = {
+        "new_id": "uuidv7()" if _has_uuidv7() else "gen_random_uuid()",
+        "margin": str(margin),
+        "charges": str(charges.total),
+        "charge_items": charges.as_json(),
+    }
+    return re.sub(r"@(\w+)@", lambda match: values[match[1]], SCRIPT)
+
+
+def run_pgbench(database_url: str, *, accounts: int, clients: int, seconds: int) -> Reference:
+    """Run the plain sequence with so many clients on the first accounts, and return what pgbench counted."""
+    with tempfile.TemporaryDirectory(prefix="pgbench-") as folder:
+        path = Path(folder) / "placement.sql"
+        path.write_text(script())
+        command = [str(binary("pgbench")), "--no-vacuum", "--protocol=prepared", f"--file={path}"]
+        command += [f"--client={clients}", f"--jobs={min(clients, THREADS)}", f"--time={seconds}"]
+        command += [f"--define=accounts={accounts}", database_url]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds + EXIT_TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
+    if done.returncode != 0:
+        raise PgbenchError(done.stderr.strip())
+    return _read(done.stdout)
+
+
+def _read(output: str) -> Reference:
+    processed = re.search(r"^number of transactions actually processed: (\d+)", output, re.MULTILINE)
+    failed = re.search(r"^number of failed transactions: (\d+)", output, re.MULTILINE)
+    rate = re.search(r"^tps = ([0-9.]+) \(without initial connection time\)", output, re.MULTILINE)
+    if processed is None or rate is None or (failed is not None and failed[1] != "0"):
+        raise PgbenchError(output)
+    return Reference(int(processed[1]), float(rate[1]))
+
+
+def _has_uuidv7() -> bool:
+    with session():
+        row = fetch_one("SELECT count(*) AS found FROM pg_proc WHERE proname = 'uuidv7'")
+    return row is not None and row["found"] > 0

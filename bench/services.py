@@ -1,0 +1,124 @@
+"""Start the servers and processes that a benchmark measures, all its own, and stop them at the end."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+import config
+from bench.seeding import seed
+from embedded.interruption import Interruption
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+from models import database, migrate
+from models.database import execute, fetch_one, unbounded
+from tests.processes import ProcessStarter, Running, command_environment, wait_until
+from trading import logs
+from trading.sweeping import MAX_BATCH, count_pending, sweep_once
+
+DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
+READY_TIMEOUT_S = 30.0
+HOT_TABLES = ("account", "trading_order", "position", "fund_transaction", "event")
+
+
+@dataclass(frozen=True)
+class Services:
+    """Hold what runs: the database, the broker and the Procfile's web process."""
+
+    database_url: str
+    redis: redis.Redis
+    starter: ProcessStarter
+    web: Running
+
+    @property
+    def port(self) -> int:
+        """Return the port of the web process."""
+        assert self.web.port is not None
+        return self.web.port
+
+    def start_worker(self) -> Running:
+        """Start the Procfile's worker on an empty queue and wait until it works."""
+        self.redis.flushdb()
+        worker = self.starter.worker()
+        # Once an interval each worker process ticks: the key is the first sign of one at work.
+        wait_until(lambda: self.redis.dbsize() > 0, timeout_seconds=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
+        return worker
+
+    def settle(self) -> None:
+        """Execute what is PENDING, forget what is queued and tidy the tables, so that runs start alike."""
+        self.redis.flushdb()
+        while count_pending():
+            sweep_once(limit=MAX_BATCH)
+        self.redis.flushdb()
+        with unbounded():
+            execute(f"VACUUM (ANALYZE) {', '.join(HOT_TABLES)}")
+
+    def versions(self) -> dict[str, str]:
+        """Return the servers' versions and the settings that make a commit durable, which must be on."""
+        with database.session():
+            facts = {name: _shown(name) for name in ("server_version", *DURABLE_SETTINGS)}
+        for name in DURABLE_SETTINGS:
+            assert facts[name] == "on", f"{name} is {facts[name]}: the figures would be worth nothing"
+        return {
+            "postgresql": facts.pop("server_version"),
+            "valkey": self.redis.info("server").get("valkey_version", "unknown"),
+            **facts,
+        }
+
+
+@contextlib.contextmanager
+def running(interruption: Interruption, *, web_concurrency: int = 2) -> Iterator[Services]:
+    """Run a durable PostgreSQL, a Valkey and the web processes in a temporary folder while the block runs."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
+        postgres, valkey = Postgres(folder / "postgres"), Valkey(folder / "valkey", durable=False)
+        with interruption.shielded():
+            for server in (postgres, valkey):
+                stack.callback(server.delete)
+                stack.callback(server.stop)
+                server.start()
+            stack.callback(interruption.ignore)
+        settings = _settings(postgres, valkey, folder, web_concurrency)
+        _prepare(settings["DATABASE_URL"])
+        stack.callback(database.db.dispose)
+        client = stack.enter_context(redis.Redis.from_url(valkey.url, socket_timeout=5))
+        starter = ProcessStarter(command_environment(settings), folder)
+        stack.callback(starter.stop)
+        web = starter.web()
+        stack.callback(interruption.ignore)  # first of all: nothing disturbs the stop
+        yield Services(settings["DATABASE_URL"], client, starter, web)
+
+
+def _settings(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrency: int) -> dict[str, str]:
+    """Return the variables of the processes: as in production, less the limit on orders."""
+    data = folder / "data"
+    data.mkdir()
+    return {
+        "DATABASE_URL": postgres.url(),
+        "REDIS_URL": valkey.url,
+        "DATA_DIR": str(data),
+        "RATE_LIMIT_ORDERS": "off",
+        "WEB_CONCURRENCY": str(web_concurrency),
+        "ORDER_DISPATCH": "queue",
+        "MARKET_CALENDAR": "",
+        "LOG_LEVEL": "INFO",
+        "TRADEPOST_ENV": "test",
+    }
+
+
+def _prepare(database_url: str) -> None:
+    """Point this process at the database, migrate it and fill it."""
+    logs.configure("WARNING", "text")
+    settings = config.load({"DATABASE_URL": database_url})
+    database.initialise(config.require_database_url(settings), pool_size=4, application_name="tradepost-bench")
+    migrate.upgrade()
+    seed()
+
+
+def _shown(name: str) -> str:
+    row = fetch_one("SELECT current_setting(%s) AS value", (name,))
+    assert row is not None
+    return str(row["value"])

@@ -1,0 +1,82 @@
+"""The field types, by properties."""
+
+from datetime import UTC
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from api.errors import HttpRefusal
+from api.pagination import Keyset, read_integer, read_moment, read_uuid, read_word
+from schemas.fields import AMOUNT_MAXIMUM, Money, NumberLiteral, Text, Timestamp
+
+amounts = st.decimals(min_value=Decimal("0.01"), max_value=AMOUNT_MAXIMUM, places=2)
+
+
+@given(amounts)
+def test_money_is_exactly_what_was_written(amount):
+    for value in (str(amount), NumberLiteral(str(amount))):
+        assert Money().deserialize(value) == amount
+    assert Money().serialize("x", {"x": amount}) == str(amount)
+
+
+@given(st.integers(min_value=1, max_value=int(AMOUNT_MAXIMUM)))
+def test_money_may_be_a_json_integer(number):
+    assert Money().deserialize(number) == number
+
+
+@given(
+    st.one_of(
+        st.floats(),
+        st.booleans(),
+        st.binary(),
+        st.text(),
+        st.lists(st.integers()),
+        st.integers(max_value=0),
+        st.integers(min_value=int(AMOUNT_MAXIMUM) + 1),
+        st.integers(min_value=1, max_value=10**6).map(lambda number: NumberLiteral(f"{number}e0")),
+        st.decimals(places=3).map(str),
+    )
+)
+def test_anything_else_is_money_or_a_validation_error_and_never_another_failure(value):
+    try:
+        amount = Money().deserialize(value)
+    except ValidationError:
+        return
+    assert type(value) is str or type(value) is int
+    assert 0 < amount <= AMOUNT_MAXIMUM
+
+
+@given(st.text(alphabet=st.characters(), max_size=20))
+def test_a_text_is_storable_or_refused(text):
+    try:
+        assert Text(maximum=20).deserialize(text) == text
+    except ValidationError:
+        return
+    assert "\x00" not in text
+    text.encode()
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_a_timestamp_is_read_back_as_it_was_shown(moment):
+    try:
+        shown = Timestamp().serialize("x", {"x": moment})
+    except OverflowError:  # at the ends of the calendar
+        return
+    assert len(shown) == len("2026-01-31T09:15:00.000000Z")
+    assert Timestamp().deserialize(shown) == moment.astimezone(UTC)
+
+
+@given(st.text())
+def test_a_cursor_is_ours_or_refused(text):
+    keyset = Keyset({"a": read_moment, "b": read_uuid, "c": read_integer, "d": read_word})
+    with pytest.raises(HttpRefusal):
+        keyset.decode(text)
+
+
+@given(st.integers(min_value=0, max_value=2**63 - 1), st.text(alphabet="ABC&-_.19", min_size=1, max_size=32))
+def test_a_cursor_is_read_back_as_it_was_given(number, word):
+    keyset = Keyset({"c": read_integer, "stock.d": read_word})
+    assert keyset.decode(keyset.encode({"c": number, "d": word})) == [number, word]

@@ -1,0 +1,148 @@
+"""`make run` starts everything, keeps the data, and leaves nothing behind."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from embedded import processes
+from tests.processes import ROOT, Running, free_port, wait_until
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR")
+
+
+class Runs:
+    """Start `make run` again and again on one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.port = free_port()
+        self.started: list[Running] = []
+
+    def launch(self, **settings: str) -> Running:
+        inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+        environment = inherited | {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WEB_CONCURRENCY": "1"}
+        command = f"{shlex.quote(sys.executable)} -m embedded.run"
+        log_path = self.folder / f"run-{len(self.started)}.log"
+        running = Running(command, environment | settings, log_path, self.port)
+        self.started.append(running)
+        return running
+
+    def processes(self) -> list[psutil.Process]:
+        """Return whatever runs with this data folder in its environment or as its place of work."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            ours = process.environ().get("DATA_DIR") == str(self.data_dir) or process.cwd().startswith(
+                str(self.data_dir)
+            )
+            return ours and processes.is_alive(process)
+        except psutil.Error:
+            return False
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    runs = Runs(tmp_path)
+    yield runs
+    for running in runs.started:
+        running.kill()
+    processes.stop_all(runs.processes(), timeout_seconds=5)
+
+
+def printed_commands(log: str) -> list[str]:
+    return [command.replace("\\\n", " ") for command in re.findall(r"^  (curl (?:.*\\\n)*.*)$", log, re.MULTILINE)]
+
+
+def curl(command: str) -> Any:
+    done = subprocess.run(shlex.split(command.replace(" -i ", " ")), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def is_executed(read: str) -> bool:
+    return bool(curl(read)["data"][0]["status"] == "EXECUTED")
+
+
+def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
+    run = runs.launch().wait_for_log("Ctrl-C stops", 60)
+    place, read, cron = printed_commands(run.log)
+    assert curl(place)["executionScheduled"] is True
+    wait_until(lambda: is_executed(read), timeout_seconds=5, what="the order is executed")
+    assert curl(cron)["remaining"] == 0
+
+    saved = dict(line.split("=", 1) for line in (runs.data_dir / "env").read_text().splitlines())
+    assert saved["EMBEDDED_SERVERS"] == "DATABASE_URL,REDIS_URL"
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    verify = [str(Path(sys.executable).with_name("flask")), "--app", "api", "ledger", "verify"]
+    environment = inherited | {"DATA_DIR": str(runs.data_dir)}
+    assert subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True).returncode == 0
+
+    run.signal(signal.SIGINT)
+    assert run.wait() == 0
+    wait_until(lambda: not runs.processes(), what="nothing is left")
+
+    done = subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "DATABASE_URL is not set" in done.stderr
+
+    again = runs.launch().wait_for_log("Ctrl-C stops", 60)
+    assert printed_commands(again.log) == [place, read, cron]
+    assert "initdb" not in again.log
+    assert is_executed(read)
+    again.signal(signal.SIGTERM)
+    assert again.wait() == 0
+    wait_until(lambda: not runs.processes(), what="nothing is left")
+
+
+def test_a_killed_run_does_not_block_the_next(runs: Runs) -> None:
+    runs.launch().wait_for_log("Ctrl-C stops", 60).kill()
+    assert runs.processes() != []
+    again = runs.launch().wait_for_log("Ctrl-C stops", 60)
+    place, read, _ = printed_commands(again.log)
+    assert curl(place)["executionScheduled"] is True
+    wait_until(lambda: is_executed(read), timeout_seconds=5, what="the order is executed")
+    again.signal(signal.SIGTERM)
+    assert again.wait() == 0
+    wait_until(lambda: not runs.processes(), what="nothing is left")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"PORT": "http"}, "tradepost: PORT must be a whole number from 1 to 65535, not 'http'\n"),
+        ({"TRADEPOST_ENV": "production"}, "tradepost: DATABASE_URL is not set: .*\n"),
+        ({"DATABASE_URL": "mysql://x/y"}, "tradepost: DATABASE_URL must be a URL .*\n"),
+    ],
+)
+def test_a_bad_setting_is_one_line(runs: Runs, settings: dict[str, str], line: str) -> None:
+    run = runs.launch(**settings)
+    assert run.wait() == 1
+    assert re.fullmatch(line, run.log)
+    assert runs.processes() == []
+
+
+def test_a_busy_port_is_one_line(runs: Runs, tmp_path: Path) -> None:
+    listener = subprocess.Popen(
+        [sys.executable, "-c", f"import socket; s = socket.create_server(('127.0.0.1', {runs.port})); input()"],
+        stdin=subprocess.PIPE,
+    )
+    try:
+        wait_until(lambda: psutil.Process(listener.pid).net_connections(), what="the listener listens")
+        run = runs.launch()
+        assert run.wait() == 1
+        assert re.fullmatch(rf"tradepost: PORT {runs.port} cannot be used .*\n", run.log)
+    finally:
+        listener.kill()
+        listener.wait()

@@ -1,0 +1,56 @@
+"""The packages import only what architecture says they may."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ["actors", "api", "models", "schemas", "trading"]
+
+
+def modules() -> list[str]:
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.stem.isidentifier()]
+    return sorted(str(path.relative_to(ROOT).with_suffix("")).replace("/", ".") for path in paths)
+
+
+def test_every_package_imports_only_what_it_may() -> None:
+    program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    done = subprocess.run([str(program), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_rules_bite(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copy(ROOT / "config.py", tmp_path)
+    for package in [*PACKAGES, "embedded"]:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    for module, line in [("trading/money.py", "import redis"), ("trading/verify.py", "import actors.orders")]:
+        text = (ROOT / module).read_text()
+        (tmp_path / module).write_text(f"{text}\n{line}\n")
+    program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    done = subprocess.run([str(program), "--no-cache"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "trading knows no door BROKEN" in done.stdout
+    assert "the arithmetic of trading is pure BROKEN" in done.stdout
+
+
+def test_config_imports_the_standard_library_only() -> None:
+    nodes = list(ast.walk(ast.parse((ROOT / "config.py").read_text())))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_does_nothing(package: str) -> None:
+    """Import every module without an environment: a connection or a setting read would fail."""
+    names = [name.removesuffix(".__init__") for name in modules() if name.startswith(package)]
+    code = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], cwd=ROOT, env={"PORT": "bad"}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,48 @@
+"""Fixtures of the tests of trading."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+import pytest
+
+from tests.trading import helpers
+
+
+@pytest.fixture
+def trader(account: Callable[..., Any]) -> UUID:
+    """Return the id of an account with a million rupees."""
+    return account().id
+
+
+@pytest.fixture
+def connect(clean: None, database_url: str) -> Iterator[Callable[[], Any]]:
+    """Return a function that opens a connection of its own, in a transaction from its first statement on."""
+    opened = []
+
+    def make() -> Any:
+        opened.append(psycopg2.connect(database_url))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def trigger(clean: None) -> Iterator[Callable[[str, str], None]]:
+    """Return a function that runs plpgsql when these orders become EXECUTED: trigger("the_id = ...", body)."""
+
+    def make(condition: str, body: str) -> None:
+        helpers.run(
+            "CREATE OR REPLACE FUNCTION test_trap() RETURNS trigger LANGUAGE plpgsql AS $$"
+            f" BEGIN {body}; RETURN NEW; END $$"
+        )
+        helpers.run(
+            "CREATE OR REPLACE TRIGGER test_trap BEFORE UPDATE ON trading_order FOR EACH ROW"
+            f" WHEN (NEW.status = 'EXECUTED' AND {condition}) EXECUTE FUNCTION test_trap()"
+        )
+
+    yield make
+    helpers.run("DROP FUNCTION IF EXISTS test_trap() CASCADE")

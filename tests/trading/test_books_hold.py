@@ -1,0 +1,179 @@
+"""Any sequence of operations keeps the books, and an independent reckoning agrees with them."""
+
+import itertools
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tests.trading import helpers
+from tests.trading.reckoning import Reckoning
+from trading import accounts, quotes, verify
+from trading.cancellation import reject_order
+from trading.errors import InsufficientHoldings, InsufficientMargin, NoPrice, NothingToClose, OrderNotOpen
+
+SYMBOLS = ("ALPHA", "BETA", "GAMMA")
+PRICES = st.decimals("0.01", "300.00", places=2)
+OPENING = Decimal("20000.00")
+WHO = st.integers(0, 1)
+WHICH = st.integers(0, 10)
+
+PLACE = st.tuples(
+    st.just("place"),
+    WHO,
+    st.sampled_from(["BUY", "SELL"]),
+    st.one_of(st.integers(1, 20), st.integers(1, 600)),
+    st.one_of(st.none(), PRICES),
+    st.sampled_from(SYMBOLS),
+    st.sampled_from(["INTRADAY", "DELIVERY"]),
+)
+OPERATIONS = st.one_of(
+    PLACE,
+    PLACE,
+    st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
+    st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
+    st.tuples(st.just("execute_again"), WHICH),
+    st.tuples(st.sampled_from(["cancel", "reject", "close"]), WHICH),
+    st.tuples(
+        st.just("funds"), WHO, st.sampled_from(["DEPOSIT", "WITHDRAWAL"]), st.decimals("0.01", "9000.00", places=2)
+    ),
+    st.tuples(st.just("quote"), st.sampled_from(SYMBOLS), PRICES),
+)
+runs = itertools.count()
+
+
+class Trading:
+    """Two accounts in the database, and their reckonings."""
+
+    def __init__(self):
+        self.prefix = f"{next(runs)}-"
+        self.ids = [accounts.create_account(name, OPENING)["id"] for name in ("one", "two")]
+        self.reckonings = {account_id: Reckoning(Fraction(OPENING)) for account_id in self.ids}
+        self.orders, self.prices = [], {}
+
+    def run(self, name, *arguments):
+        getattr(self, name)(*arguments)
+        self.check()
+
+    def pending(self):
+        orders = [order for reckoning in self.reckonings.values() for order in reckoning.pending.values()]
+        return sorted(orders, key=lambda order: (order["placed_at"], order["id"]))
+
+    def place(self, who, side, quantity, price, symbol, product):
+        account_id, symbol = self.ids[who], self.prefix + symbol
+        reckoning, assumed = self.reckonings[account_id], price or self.prices.get(symbol)
+        closing = reckoning.closes(symbol, product, side, quantity)
+        try:
+            order = helpers.place(account_id, side, quantity, price, symbol=symbol, product=product)
+        except NoPrice:
+            assert assumed is None
+        except InsufficientHoldings:
+            assert (product, side) == ("DELIVERY", "SELL")
+            assert closing < quantity
+        except InsufficientMargin as refusal:
+            self.short_of_margin(reckoning, refusal.details, closing < quantity)
+        else:
+            assert order["closing_quantity"] == closing
+            assert order["blocked_margin"] == reckoning.margin(product, assumed, quantity - closing)
+            self.accepted(order)
+
+    def short_of_margin(self, reckoning, details, opens):
+        assert opens
+        assert reckoning.available() == Fraction(details["available"])
+        assert reckoning.available() < Fraction(details["required"])
+
+    def accepted(self, order):
+        reckoning = self.reckonings[order["account_id"]]
+        reckoning.accept(order)
+        self.orders.append(order)
+        assert reckoning.available() >= 0 or order["closing_quantity"] == order["quantity"]
+
+    def execute(self, picks):
+        pending = self.pending()
+        chosen = {pick % len(pending) for pick in picks if pending}
+        outcome = helpers.execute(*(pending[pick] for pick in sorted(chosen, reverse=True)))
+        expected = [self.reckon(pending[pick]) for pick in sorted(chosen)]
+        assert outcome == (expected.count("EXECUTED"), expected.count("REJECTED"), 0)
+
+    def reckon(self, order):
+        status = self.reckonings[order["account_id"]].execute(order, self.prices.get(order["symbol"]))
+        assert helpers.order_now(order)["status"] == status
+        event(status)
+        return status
+
+    def execute_again(self, which):
+        done = [order for order in self.orders if order["id"] not in self.reckonings[order["account_id"]].pending]
+        if done:
+            assert helpers.execute(done[which % len(done)]) == (0, 0, 1)
+
+    def cancel(self, which):
+        if self.orders:
+            order = self.orders[which % len(self.orders)]
+            reckoning = self.reckonings[order["account_id"]]
+            try:
+                helpers.cancel(order)
+            except OrderNotOpen:
+                assert order["id"] not in reckoning.pending
+            else:
+                reckoning.give_back(order)
+
+    def reject(self, which):
+        if pending := self.pending():
+            order = pending[which % len(pending)]
+            assert reject_order(order["id"], "execution_failed")
+            self.reckonings[order["account_id"]].give_back(order)
+
+    def close(self, which):
+        positions = helpers.rows("SELECT * FROM position WHERE account_id = ANY(%s::uuid[]) ORDER BY id", self.ids)
+        if positions:
+            position = positions[which % len(positions)]
+            try:
+                order = helpers.close(position["account_id"], position["id"])
+            except (NothingToClose, NoPrice) as refusal:
+                event(refusal.code)
+            else:
+                assert order["closing_quantity"] == order["quantity"] <= abs(position["quantity"])
+                self.accepted(order)
+
+    def funds(self, who, kind, amount):
+        reckoning = self.reckonings[self.ids[who]]
+        try:
+            accounts.move_funds(self.ids[who], kind, amount)
+        except InsufficientMargin:
+            assert kind == "WITHDRAWAL"
+            assert reckoning.available() < Fraction(amount)
+        else:
+            reckoning.balance += Fraction(amount) * (1 if kind == "DEPOSIT" else -1)
+            assert kind == "DEPOSIT" or reckoning.available() >= 0
+
+    def quote(self, symbol, price):
+        quotes.set_quotes([("NSE", self.prefix + symbol, price)])
+        self.prices[self.prefix + symbol] = price
+
+    def check(self):
+        """Compare both accounts with their reckonings."""
+        for account_id, reckoning in self.reckonings.items():
+            account = helpers.account_now(account_id)
+            numbers = (account["balance"], account["blocked_margin"], account["available_margin"])
+            assert numbers == (reckoning.balance, reckoning.blocked(), reckoning.available())
+            positions = helpers.rows("SELECT * FROM position WHERE account_id = %s", account_id)
+            held = {(row["symbol"], row["product"]): row for row in positions}
+            for key, lot in reckoning.lots.items():
+                row = held.pop(key, {"quantity": 0, "cost": 0, "blocked_margin": 0})
+                assert (row["quantity"], row["cost"], row["blocked_margin"]) == (lot.quantity, lot.cost, lot.margin)
+            assert held == {}
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    # the database is emptied once: every example has accounts and symbols of its own
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(operations=st.lists(OPERATIONS, min_size=5, max_size=50))
+def test_any_sequence_of_operations_keeps_the_books(clean, operations):
+    trading = Trading()
+    for operation in operations:
+        trading.run(*operation)
+    assert verify.verify() == []
