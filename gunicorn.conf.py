@@ -2,9 +2,12 @@
 
 import os
 import sys
+from types import FrameType
+from typing import Any
 
+import gevent
 import gunicorn.http.wsgi
-from gunicorn.workers.base import Worker
+from gunicorn.workers.ggevent import GeventWorker
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -18,10 +21,52 @@ workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id
 
+
+class IdleTime(gevent.Timeout):
+    """How long a connection may wait for its next request; the worker that stops cuts it short."""
+
+    def __init__(self, worker: "Worker") -> None:
+        super().__init__(worker.cfg.keepalive if worker.alive else 0, False)
+        self.worker = worker
+
+    def __enter__(self) -> "IdleTime":
+        self.worker.idle[self] = gevent.getcurrent()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        del self.worker.idle[self]
+        return super().__exit__(*error)
+
+
+class Worker(GeventWorker):
+    """gunicorn's gevent worker, which stops at once when its connections are idle.
+
+    The stock one waits the whole graceful_timeout for clients that keep a connection open.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.idle: dict[IdleTime, gevent.Greenlet] = {}
+
+    def timeout_ctx(self) -> IdleTime:
+        """Bound the wait for a connection's next request."""
+        return IdleTime(self)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the requests that are going on."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self.end_idle_connections)
+
+    def end_idle_connections(self) -> None:
+        """Wake every connection that waits for a request."""
+        for idle_time, greenlet in list(self.idle.items()):
+            gevent.kill(greenlet, idle_time)
+
+
 # gevent: thousands of idle listeners in one process, where gthread needs a thread for each.
 # The worker patches the standard library after the fork and before it loads the application,
 # so nothing may be preloaded and nothing may be connected here.
-worker_class = "gevent"
+worker_class = Worker
 worker_connections = 10_000
 preload_app = False
 

@@ -1,4 +1,4 @@
-"""The periodic sweep, and the tick in every worker process that starts it."""
+"""The periodic work, and the tick in every worker process that starts it."""
 
 import threading
 import time
@@ -11,11 +11,13 @@ from config import settings
 from models.database import DatabaseUnavailable
 from trading import redis_link
 from trading.logs import get_logger
+from trading.retention import delete_old_events
 from trading.sweeping import sweep_once
 
 TICK_KEY = "tradepost:tick"
 # A backlog is drained batch after batch; after this long the next tick goes on with it.
 DRAIN_S = 5.0
+CLEAN_UP_INTERVAL_MS = 600_000
 
 logger = get_logger(__name__)
 _draining = threading.Lock()
@@ -46,16 +48,26 @@ def drain() -> None:
         _draining.release()
 
 
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, max_age=600_000)
+def delete_what_is_old() -> None:
+    """Delete events that are older than they are kept."""
+    end = time.monotonic() + DRAIN_S
+    while time.monotonic() < end and (deleted := delete_old_events()):
+        logger.info("old_events_deleted", events=deleted)
+
+
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
-    if not redis_link.attempt(lambda: _announce(interval_ms)):
+    if not redis_link.attempt(lambda: _announce(sweep_orders, interval_ms)):
         drain()
 
 
-def _announce(interval_ms: int) -> None:
+def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
+    """Enqueue an actor's message unless somebody of the fleet has done so in this interval."""
     # The key lives a little shorter than the interval: else the tick that made it would find it still there.
-    if redis_link.client.set(TICK_KEY, 1, nx=True, px=max(1, interval_ms * 9 // 10)):
-        broker.enqueue(sweep_orders.message())
+    key = f"{TICK_KEY}:{actor.actor_name}"
+    if redis_link.client.set(key, 1, nx=True, px=max(1, interval_ms * 9 // 10)):
+        broker.enqueue(actor.message())
 
 
 class Ticker(Middleware):
@@ -79,9 +91,13 @@ class Ticker(Middleware):
 
     def _run(self) -> None:
         interval_ms = settings().order_worker_interval_ms
+        clean_up_at = 0.0
         while not self._stopping.wait(interval_ms / 1000):
             try:
                 tick(interval_ms)
+                if time.monotonic() >= clean_up_at:
+                    clean_up_at = time.monotonic() + CLEAN_UP_INTERVAL_MS / 1000
+                    redis_link.attempt(lambda: _announce(delete_what_is_old, CLEAN_UP_INTERVAL_MS))
             except Exception:  # the tick is what makes execution certain: nothing may end it
                 logger.exception("tick_failed")
 

@@ -68,6 +68,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     observability.register(app)
     _register_resources(app)
     realtime.register(app)
+    app.register_blueprint(desk.blueprint)
     errors.register(app)
     cli.register(app)
     return app

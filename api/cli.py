@@ -34,6 +34,7 @@ from trading.sweeping import SweepCounts, count_pending, sweep_once
 from trading.tokens import create_token, revoke_token
 from trading.verify import verify
 
+from .cli_stream import stream_command
 from .command_input import identifier, load, read_csv
 from .errors import HttpRefusal
 
@@ -56,6 +57,7 @@ def register(app: Flask) -> None:
     """Add the commands to the application."""
     for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
         app.cli.add_command(group)
+    app.cli.add_command(stream_command)
 
 
 def fail(message: str) -> NoReturn:

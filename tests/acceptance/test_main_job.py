@@ -1,5 +1,6 @@
 """The main job on real processes: an order over HTTP, executed by a worker a moment later."""
 
+from decimal import Decimal
 from typing import Any
 
 import requests
@@ -27,7 +28,7 @@ def test_an_order_placed_over_http_is_executed_with_its_position_ledger_and_even
     assert (position["quantity"], position["averagePrice"], position["blockedMargin"]) == (10, "2500.00", "5000.00")
     account = trader.read("account")
     assert account["blockedMargin"] == "5000.00"
-    assert account["balance"] == str(1_000_000 - float(order["charges"]))
+    assert account["balance"] == str(Decimal("1000000.00") - Decimal(order["charges"]))
 
     events = trader.read("events?since=0")["data"]
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))

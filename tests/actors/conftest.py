@@ -10,7 +10,7 @@ from dramatiq.brokers.stub import StubBroker
 from actors import maintenance, orders
 from actors.broker import RequestContext, broker
 
-ACTORS = (orders.execute_order, maintenance.sweep_orders)
+ACTORS = (orders.execute_order, maintenance.sweep_orders, maintenance.delete_what_is_old)
 
 
 @pytest.fixture

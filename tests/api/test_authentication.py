@@ -85,6 +85,7 @@ def test_what_is_remembered_of_tokens_is_bounded(monkeypatch):
 ROUTES = [
     ("GET", "/api/trading/orders", {"read", "admin"}),
     ("POST", "/api/trading/orders", {"trade", "admin"}),
+    ("POST", "/api/trading/orders/preview", {"trade", "read", "admin"}),
     ("GET", f"/api/trading/orders/{uuid4()}", {"read", "admin"}),
     ("DELETE", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
@@ -123,7 +124,7 @@ def test_every_route_of_the_api_is_in_that_table(app):
         (method, rule.rule)
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/") and "/cron/" not in rule.rule
+        if rule.rule.startswith("/api/") and "/cron/" not in rule.rule and not rule.websocket
     }
     assert len(routes) == len(ROUTES)
 

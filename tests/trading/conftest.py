@@ -6,8 +6,16 @@ from uuid import UUID
 
 import psycopg2
 import pytest
+from structlog.testing import capture_logs
 
 from tests.trading import helpers
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    """Keep what is logged, for tests that look at it and for the eyes of those that do not."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture

@@ -1,0 +1,68 @@
+"""A listener for the terminal: prints an account's events as they come, and loses none."""
+
+import json
+import time
+from collections.abc import Iterator
+from urllib.parse import urlencode, urlsplit
+
+import click
+import simple_websocket
+from flask import current_app
+from flask.cli import with_appcontext
+from simple_websocket import Client, ConnectionClosed
+from wsproto.utilities import ProtocolError
+
+FINAL_CLOSES = (4401, 1008)  # a bad token, a request that makes no sense
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
+
+
+@click.command("stream")
+@click.option("--token", required=True, envvar="TRADEPOST_TOKEN", help="A token with the scope read or admin.")
+@click.option("--since", type=click.IntRange(min=0), help="Replay what came after this event first.")
+@click.option("--account", "account_id", help="The account to listen to, with an admin token.")
+@click.option("--url", envvar="TRADEPOST_URL", help="The service's address; http://127.0.0.1:$PORT when left out.")
+@with_appcontext
+def stream_command(token: str, since: int | None, account_id: str | None, url: str | None) -> None:
+    """Print events as JSON lines; reconnects by itself and goes on where it was."""
+    base = url or f"http://127.0.0.1:{current_app.config['SETTINGS'].port}"
+    for line in follow(base, token, since, account_id):
+        click.echo(line)
+
+
+def follow(base: str, token: str, since: int | None, account_id: str | None) -> Iterator[str]:
+    """Yield the JSON texts of events and resets for ever, over as many connections as it takes."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            for text in _messages(base, token, since, account_id):
+                pause_s = FIRST_PAUSE_S
+                message = json.loads(text)
+                if message["type"] != "ready":
+                    since = message.get("id", message.get("lastEventId"))
+                    yield text
+                elif since is None:  # the stream starts at the present, and that is what to resume from
+                    since = message["lastEventId"]
+        except ConnectionClosed as closed:
+            _give_up_on(int(closed.reason), closed.message)
+        except (simple_websocket.ConnectionError, ProtocolError, OSError) as error:
+            _give_up_on(getattr(error, "status_code", None), str(error))
+        click.echo(f"reconnecting in {pause_s:g} s", err=True)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def _messages(base: str, token: str, since: int | None, account_id: str | None) -> Iterator[str]:
+    address = urlsplit(base)
+    scheme = "wss" if address.scheme == "https" else "ws"
+    query = f"?{urlencode({'tradingAccountId': account_id})}" if account_id else ""
+    # A ping of ours notices a server that has gone without a word.
+    socket = Client.connect(f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25)
+    socket.send(json.dumps({"action": "auth", "token": token, "since": since}))
+    while True:
+        yield socket.receive()
+
+
+def _give_up_on(code: int | None, detail: str | None) -> None:
+    """End when trying again cannot help: a bad token or a request that the service refuses."""
+    if code in FINAL_CLOSES or (code is not None and 400 <= code < 500):
+        raise click.ClickException(f"the service refuses this stream: {detail or code}")

@@ -1,0 +1,21 @@
+/** @file The account's money. */
+
+import { byId, setText } from "./dom.js";
+import { grouped, signed, toneOf } from "./money.js";
+
+/** Keep the funds in step with the store. */
+export function showFunds(store) {
+  const fields = [...byId("funds").querySelectorAll("[data-field]")];
+  store.on(["account"], () => {
+    setText(byId("account-name"), store.account.name);
+    byId("account-status").hidden = store.account.status === "ACTIVE";
+    setText(byId("account-status"), store.account.status === "SUSPENDED" ? "Suspended" : store.account.status);
+    for (const field of fields) showField(field, store.account[field.dataset.field]);
+  });
+}
+
+function showField(field, amount) {
+  const isSigned = "signed" in field.dataset;
+  setText(field, isSigned ? signed(amount) : grouped(amount));
+  if (isSigned) field.className = toneOf(amount);
+}

@@ -1,0 +1,63 @@
+/** @file The fund ledger, page by page; the first page follows what happens. */
+
+import { byId, debounce, notify, setText } from "./dom.js";
+import { get } from "./http.js";
+import { difference, grouped, signed } from "./money.js";
+import { sentenceOf } from "./problems.js";
+import { Table } from "./table.js";
+import { dayAndClock } from "./time.js";
+import { nameOf } from "./words.js";
+
+const PAGE = 12;
+
+const COLUMNS = [
+  { name: "time", label: "Time", value: (row) => dayAndClock(row.createdAt) },
+  { name: "kind", label: "Entry", value: (row) => nameOf(row.kind) },
+  { name: "amount", label: "Amount", value: (row) => signed(row.amount) },
+  { name: "balance", label: "Balance after", value: (row) => grouped(row.balanceAfter) },
+  { name: "blocked", label: "Blocked after", value: (row) => grouped(row.blockedAfter) },
+  {
+    name: "available",
+    label: "Available after",
+    value: (row) => grouped(difference(row.balanceAfter, row.blockedAfter)),
+  },
+];
+
+/** The pages of the ledger that were turned so far. */
+export class Ledger {
+  #cursors = [null];
+  #next = null;
+  #asked = 0;
+
+  constructor(store) {
+    this.table = new Table(byId("ledger"), COLUMNS, { keyOf: (row) => row.id });
+    const follow = debounce(() => this.#cursors.length === 1 && this.#read(), 150);
+    store.on(["ledger", "history"], follow);
+    byId("ledger-newer").addEventListener("click", () => this.#turn(() => this.#cursors.pop()));
+    byId("ledger-older").addEventListener("click", () => this.#turn(() => this.#cursors.push(this.#next)));
+  }
+
+  #turn(step) {
+    step();
+    this.#read();
+  }
+
+  async #read() {
+    const asked = ++this.#asked;
+    try {
+      const page = await get("/api/trading/transactions", { limit: PAGE, cursor: this.#cursors.at(-1) });
+      if (asked === this.#asked) this.#show(page);
+    } catch (error) {
+      notify(`The ledger could not be read. ${sentenceOf(error)}`, "problem");
+    }
+  }
+
+  #show(page) {
+    this.#next = page.nextCursor;
+    this.table.show(page.data);
+    byId("ledger-empty").hidden = page.data.length > 0;
+    byId("ledger-newer").disabled = this.#cursors.length === 1;
+    byId("ledger-older").disabled = this.#next === null;
+    setText(byId("ledger-page"), this.#cursors.length > 1 || this.#next ? `Page ${this.#cursors.length}` : "");
+  }
+}

@@ -1,0 +1,43 @@
+/** @file Ask for a token, and try it before it is kept. */
+
+import { byId } from "./dom.js";
+import { Problem, get } from "./http.js";
+import * as session from "./session.js";
+
+const REASONS = {
+  unauthenticated: "This token is unknown, expired or revoked.",
+  forbidden: "This token may not read an account.",
+  validation_failed: "This token belongs to no trading account; the desk needs one that does.",
+};
+
+/** Show the form; call `opened` once a token works. */
+export function askForToken(opened) {
+  const form = byId("login-form");
+  byId("login").hidden = false;
+  byId("token").focus();
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const secret = byId("token").value.trim();
+    const reason = await reasonAgainst(secret);
+    byId("token-error").textContent = reason;
+    byId("token").setAttribute("aria-invalid", String(reason !== ""));
+    if (reason) {
+      byId("token").select();
+      return;
+    }
+    session.begin(secret);
+    form.reset();
+    opened();
+    byId("symbol").focus();
+  });
+}
+
+async function reasonAgainst(secret) {
+  if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return "Paste a token: it is one word.";
+  try {
+    await get("/api/trading/account", {}, { token: secret });
+    return "";
+  } catch (error) {
+    return error instanceof Problem ? (REASONS[error.code] ?? error.message) : error.message;
+  }
+}

@@ -1,0 +1,65 @@
+/** @file Start the desk: ask for a token once, then wire what is known to what is shown. */
+
+import { byId, notify } from "./dom.js";
+import { showFunds } from "./funds.js";
+import { Ledger } from "./ledger.js";
+import { showLight } from "./light.js";
+import { askForToken } from "./login.js";
+import { showOrders } from "./orders.js";
+import { showPlots } from "./plots.js";
+import { showPositions } from "./positions.js";
+import * as session from "./session.js";
+import { Store } from "./store.js";
+import { Stream } from "./stream.js";
+import { Sync } from "./sync.js";
+import { startTicket } from "./ticket.js";
+
+/** Show the desk for the remembered token. */
+function openDesk() {
+  byId("login").hidden = true;
+  byId("desk").hidden = false;
+  const store = new Store();
+  const sync = new Sync(store, { refused: tokenEnded });
+  showFunds(store);
+  showPositions(store);
+  showOrders(store, sync);
+  showPlots(store);
+  new Ledger(store);
+  startTicket(store);
+  const stream = new Stream({ token: session.token(), since: session.lastEventId(), handlers: handlersOf(sync) });
+  byId("sign-out").addEventListener("click", leave);
+  stream.start();
+  sync.load();
+}
+
+/** Say what becomes of each message of the stream. */
+function handlersOf(sync) {
+  return {
+    event(event) {
+      session.rememberEvent(event.id);
+      sync.take(event);
+    },
+    ready: session.rememberEvent,
+    reset(id) {
+      session.rememberEvent(id);
+      sync.load();
+    },
+    state: showLight,
+    refused: tokenEnded,
+  };
+}
+
+/** Start over: a fresh page keeps nothing of the account. */
+function leave() {
+  session.end();
+  location.reload();
+}
+
+function tokenEnded() {
+  notify("The token has expired or was revoked.", "problem");
+  session.end();
+  setTimeout(() => location.reload(), 1500);
+}
+
+if (session.token()) openDesk();
+else askForToken(openDesk);

@@ -1,0 +1,109 @@
+/** @file The blotter: every order with its timeline, filling in by itself. */
+
+import { byId, make, notify, setText } from "./dom.js";
+import { send } from "./http.js";
+import { grouped } from "./money.js";
+import { openDetail } from "./order_detail.js";
+import { sentenceOf } from "./problems.js";
+import { Table } from "./table.js";
+import { clock, duration, millisecondsBetween } from "./time.js";
+import { exchangeOf, nameOf } from "./words.js";
+
+const PAGE = 50;
+
+/** Keep the blotter in step with the store. */
+export function showOrders(store, sync) {
+  const table = new Table(byId("orders"), COLUMNS, {
+    keyOf: (order) => order.orderId,
+    classOf: (order) => (order.status === "PENDING" ? "is-pending" : ""),
+  });
+  let limit = PAGE;
+  const show = () => {
+    const onlyPending = byId("only-pending").checked;
+    const orders = store.newestOrders().filter((order) => !onlyPending || order.status === "PENDING");
+    table.show(orders.slice(0, limit));
+    setText(byId("orders-count"), `${store.orders.size}${sync.hasOlderOrders ? "+" : ""}`);
+    setText(byId("orders-empty"), onlyPending && store.orders.size ? "Nothing is pending." : EMPTY);
+    byId("orders-empty").hidden = orders.length > 0;
+    byId("orders-older").hidden = onlyPending || !(orders.length > limit || sync.hasOlderOrders);
+  };
+  store.on(["orders"], show);
+  byId("only-pending").addEventListener("change", show);
+  byId("orders-older").addEventListener("click", async () => {
+    limit += PAGE;
+    try {
+      if (store.orders.size < limit && sync.hasOlderOrders) await sync.readOlderOrders();
+    } catch (error) {
+      notify(sentenceOf(error), "problem");
+    }
+    show();
+  });
+}
+
+const EMPTY = "No orders yet. The first one you place appears here by itself.";
+
+const COLUMNS = [
+  { name: "side", value: (order) => order.side, paint: paintSide },
+  { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: paintSymbol },
+  { name: "terms", label: "Terms", value: (order) => `${nameOf(order.product)} ${nameOf(order.orderType)}` },
+  { name: "quantity", label: "Filled", value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}` },
+  { name: "price", label: "Price", value: (order) => (order.price === null ? "Market" : grouped(order.price)) },
+  { name: "average", label: "Average", value: (order) => grouped(order.averagePrice) },
+  { name: "status", label: "Status", value: (order) => order.status, paint: paintStatus, flash: true },
+  { name: "timeline", label: "Accepted → final", value: timelineOf },
+  { name: "took", label: "Took", value: tookText },
+  { name: "action", value: (order) => (order.status === "PENDING" ? "cancel" : ""), paint: paintAction },
+];
+
+/** Return when an order reached its final state, or null. */
+export function finalAt(order) {
+  return order.status === "PENDING" ? null : (order.executedAt ?? order.updatedAt);
+}
+
+function timelineOf(order) {
+  const end = finalAt(order);
+  return `${clock(order.placedAt)} → ${end ? clock(end) : "…"}`;
+}
+
+function tookText(order) {
+  const end = finalAt(order);
+  return end ? duration(millisecondsBetween(order.placedAt, end)) : "";
+}
+
+function paintSide(cell, order) {
+  cell.replaceChildren(make("span", { className: `side-tag ${order.side.toLowerCase()}`, textContent: nameOf(order.side) }));
+}
+
+function paintSymbol(cell, order) {
+  const button = make("button", { type: "button", className: "link", textContent: order.symbol });
+  button.setAttribute("aria-label", `${order.symbol}: details of this order`);
+  button.onclick = () => openDetail(order.orderId);
+  cell.replaceChildren(button, exchangeOf(order));
+}
+
+function paintStatus(cell, order) {
+  const badge = make("span", { className: `status ${order.status.toLowerCase()}`, textContent: nameOf(order.status) });
+  cell.replaceChildren(badge);
+  if (order.rejectionReason) {
+    cell.append(make("small", { className: "reason", textContent: nameOf(order.rejectionReason) }));
+  }
+}
+
+function paintAction(cell, order) {
+  if (order.status !== "PENDING") return cell.replaceChildren();
+  const button = make("button", { type: "button", className: "quiet", textContent: "Cancel" });
+  button.setAttribute("aria-label", `Cancel ${nameOf(order.side)} ${order.quantity} ${order.symbol}`);
+  button.onclick = () => cancel(order, button);
+  return cell.replaceChildren(button);
+}
+
+async function cancel(order, button) {
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await send("DELETE", `/api/trading/orders/${order.orderId}`);
+    notify(`Cancelled ${nameOf(order.side).toLowerCase()} ${order.quantity} ${order.symbol}.`);
+  } catch (error) {
+    button.removeAttribute("aria-disabled");
+    notify(`${order.symbol} was not cancelled. ${sentenceOf(error)}`, "problem");
+  }
+}

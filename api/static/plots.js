@@ -1,0 +1,122 @@
+/** @file Two plots: the available margin over time, and how long orders took from acceptance to execution. */
+
+import { byId, debounce, setText } from "./dom.js";
+import { grouped } from "./money.js";
+import { duration, millisecondsBetween } from "./time.js";
+
+const HEIGHT = 132;
+const ORDERS_MAXIMUM = 200;
+const TICK_FONT = "11px Inter, system-ui, sans-serif";
+// uPlot comes as a plain script.
+const { uPlot } = globalThis;
+
+/** Keep both plots in step with the store, the window's width and the colour scheme. */
+export function showPlots(store) {
+  const plots = [
+    new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
+    new Plot(byId("latency-plot"), { tick: (value) => `${value} ms`, dataOf: () => latencyData(store) }),
+  ];
+  const draw = debounce(() => plots.forEach((plot) => plot.draw()), 100);
+  store.on(["history", "orders", "account"], draw);
+  new ResizeObserver(draw).observe(byId("margin-plot"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    plots.forEach((plot) => plot.forget());
+    draw();
+  });
+}
+
+/** One plot, made when there is something to show. */
+class Plot {
+  constructor(holder, options) {
+    Object.assign(this, { holder, options, plot: null });
+  }
+
+  draw() {
+    const data = this.options.dataOf();
+    const width = this.holder.clientWidth;
+    this.holder.classList.toggle("is-empty", data[0].length === 0);
+    if (width === 0 || data[0].length === 0) return;
+    if (!this.plot) {
+      this.plot = new uPlot(plotOptions(this.options, width), data, this.holder);
+      return;
+    }
+    if (this.plot.width !== width) this.plot.setSize({ width, height: HEIGHT });
+    this.plot.setData(data);
+  }
+
+  /** Throw the plot away, to be drawn in other colours. */
+  forget() {
+    this.plot?.destroy();
+    this.plot = null;
+  }
+}
+
+function plotOptions({ tick, isStepped }, width) {
+  const colours = getComputedStyle(document.documentElement);
+  const colour = (name) => colours.getPropertyValue(name).trim();
+  const axis = { stroke: colour("--muted"), font: TICK_FONT, ticks: { show: false } };
+  const grid = { stroke: colour("--line"), width: 1 };
+  const line = { stroke: colour("--plot"), fill: colour("--plot-fill"), width: 1.5 };
+  const stepped = { ...line, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } };
+  const dots = { stroke: colour("--plot"), paths: () => null, points: { show: true, size: 5, fill: colour("--plot") } };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
+    scales: { x: { time: isStepped ?? false }, y: { range: isStepped ? roomy : fromZero } },
+    axes: [
+      { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks } : {}) },
+      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick) },
+    ],
+    series: [{}, isStepped ? stepped : dots],
+  };
+}
+
+/** The available margin, with a last point that is now. */
+function marginData(store) {
+  const times = store.history.map(([at]) => at / 1e6);
+  const amounts = store.history.map(([, amount]) => Number(amount));
+  if (store.account && amounts.length) {
+    times.push(Math.max(Date.now() / 1000, times.at(-1)));
+    amounts.push(Number(store.account.availableMargin));
+  }
+  return [times, amounts];
+}
+
+/** The last executed orders, one after the other, with their milliseconds. */
+function latencyData(store) {
+  const executed = store.newestOrders().filter((order) => order.executedAt);
+  const recent = executed.slice(0, ORDERS_MAXIMUM).reverse();
+  const milliseconds = recent.map((order) => millisecondsBetween(order.placedAt, order.executedAt));
+  summarise(milliseconds);
+  return [recent.map((_, index) => index + 1), milliseconds];
+}
+
+function summarise(milliseconds) {
+  const sorted = [...milliseconds].sort((a, b) => a - b);
+  const at = (share) => duration(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+  setText(byId("latency-summary"), sorted.length ? `p50 ${at(0.5)} · p95 ${at(0.95)}` : "");
+}
+
+function roomy(_, low, high) {
+  const margin = Math.max((high - low) * 0.15, high * 0.001, 1);
+  return [low - margin, high + margin];
+}
+
+function fromZero(_, __, high) {
+  return [0, Math.max(high * 1.15, 10)];
+}
+
+function clockTicks(_, ticks) {
+  const isShort = ticks.length > 1 && ticks.at(-1) - ticks[0] < 600;
+  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, isShort ? 8 : 5));
+}
+
+/** Write lakhs and crores short: 1,000,000 is "10.00 L". */
+function compact(value) {
+  if (Math.abs(value) >= 1e7) return `${(value / 1e7).toFixed(2)} Cr`;
+  if (Math.abs(value) >= 1e5) return `${(value / 1e5).toFixed(2)} L`;
+  return grouped(Math.round(value));
+}

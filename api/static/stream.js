@@ -1,0 +1,149 @@
+/** @file The account's events as they happen, over a websocket that comes back by itself and misses none. */
+
+import { get } from "./http.js";
+
+const FIRST_DELAY = 250;
+const LONGEST_DELAY = 8000;
+const STALE_AFTER = 10_000;
+const SILENCE_CHECK = 10_000;
+const SILENCE_GRACE = 3000;
+const BAD_TOKEN = 4401;
+
+/**
+ * A stream of events from `since` on (null: from now on).
+ *
+ * Handlers: event(event), ready(), reset(), state({ name, replayed?, attempt? }), refused().
+ */
+export class Stream {
+  constructor({ token, since, handlers }) {
+    Object.assign(this, { token, handlers, last: since, attempt: 0, socket: null, timer: 0, isStopped: false });
+    this.replayFrom = this.replayUntil = null;
+    this.lostAt = Date.now();
+  }
+
+  /** Connect, and stay connected. */
+  start() {
+    this.connect();
+    this.watchdog = setInterval(() => this.findSilence(), SILENCE_CHECK);
+    this.ageing = setInterval(() => this.reportAge(), 1000);
+    this.hurry = () => document.visibilityState === "visible" && this.reconnectNow();
+    addEventListener("online", this.hurry);
+    document.addEventListener("visibilitychange", this.hurry);
+  }
+
+  /** Disconnect for good. */
+  stop() {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    clearInterval(this.watchdog);
+    clearInterval(this.ageing);
+    removeEventListener("online", this.hurry);
+    document.removeEventListener("visibilitychange", this.hurry);
+    this.drop();
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    const url = new URL("/api/trading/stream", location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    this.isLive = false;
+    socket.onopen = () => socket.send(JSON.stringify(this.greeting()));
+    socket.onmessage = (message) => this.socket === socket && this.take(JSON.parse(message.data));
+    socket.onclose = (event) => this.socket === socket && this.lose(event.code);
+  }
+
+  greeting() {
+    const since = this.last === null ? {} : { since: this.last };
+    return { action: "auth", token: this.token, ...since };
+  }
+
+  take(message) {
+    if (message.type === "ready") this.begin(message.lastEventId);
+    else if (message.type === "reset") this.startAnew(message.lastEventId);
+    else if (message.id > this.last) {
+      this.last = message.id;
+      this.handlers.event(message);
+      this.reportReplay();
+    }
+  }
+
+  begin(newestId) {
+    const isResumed = this.attempt > 0;
+    this.replayFrom = this.last ?? newestId;
+    this.replayUntil = newestId;
+    this.last ??= newestId;
+    this.isResumed = isResumed;
+    this.isLive = true;
+    this.attempt = 0;
+    this.lostAt = null;
+    this.handlers.ready(this.last);
+    this.reportReplay();
+  }
+
+  /** Say that all is live once everything missed has come. */
+  reportReplay() {
+    if (this.replayUntil === null || this.last < this.replayUntil) return;
+    const replayed = this.replayUntil - this.replayFrom;
+    this.replayUntil = null;
+    this.handlers.state({ name: "live", replayed: this.isResumed || replayed > 0 ? replayed : null });
+  }
+
+  startAnew(newestId) {
+    this.last = newestId;
+    this.replayUntil = null;
+    this.isLive = true;
+    this.attempt = 0;
+    this.lostAt = null;
+    this.handlers.reset(newestId);
+    this.handlers.state({ name: "live", replayed: null });
+  }
+
+  lose(code) {
+    this.socket = null;
+    this.isLive = false;
+    this.replayUntil = null;
+    if (this.isStopped) return;
+    if (code === BAD_TOKEN) {
+      this.handlers.refused();
+      return;
+    }
+    this.lostAt ??= Date.now();
+    this.attempt += 1;
+    this.reportAge();
+    const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (this.attempt - 1));
+    // Not all desks at the same moment.
+    this.timer = setTimeout(() => this.connect(), delay * (0.5 + Math.random() / 2));
+  }
+
+  reportAge() {
+    if (this.lostAt === null || this.attempt === 0) return;
+    const name = Date.now() - this.lostAt > STALE_AFTER ? "stale" : "reconnecting";
+    this.handlers.state({ name, attempt: this.attempt, lostAt: this.lostAt });
+  }
+
+  reconnectNow() {
+    if (!this.isStopped && this.socket === null) this.connect();
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  /** Ask over HTTP whether there is an event that a socket, which looks alive, has not brought. */
+  async findSilence() {
+    if (!this.isLive || document.visibilityState !== "visible") return;
+    const socket = this.socket;
+    const page = await get("/api/trading/events", { since: this.last, limit: 1 }).catch(() => null);
+    const missing = page?.data[0]?.id ?? 0;
+    if (missing <= this.last) return;
+    setTimeout(() => {
+      if (this.socket !== socket || this.last >= missing) return;
+      this.drop();
+      this.lose(0);
+    }, SILENCE_GRACE);
+  }
+}

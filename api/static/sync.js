@@ -1,0 +1,112 @@
+/** @file Read the state over HTTP: all of it at the start, what moves with the market every two seconds. */
+
+import { Problem, get } from "./http.js";
+
+const POLL = 2000;
+const RETRY = 1000;
+const PAGE_MAXIMUM = 200;
+
+const ACCOUNT = "/api/trading/account";
+const POSITIONS = "/api/trading/positions";
+const ORDERS = "/api/trading/orders";
+const LEDGER = "/api/trading/transactions";
+
+/** Keeps a store in step with the server, beside the stream of events. */
+export class Sync {
+  #waiting = [];
+  #isLoaded = false;
+  #timer = 0;
+  #cursor = null;
+  #run = 0;
+
+  constructor(store, { refused }) {
+    this.store = store;
+    this.refused = refused;
+  }
+
+  /** Read everything; events that come in the meantime are applied afterwards. */
+  async load() {
+    const run = ++this.#run;
+    this.#isLoaded = false;
+    while (run === this.#run) {
+      try {
+        await this.#readAll(run);
+        return;
+      } catch (error) {
+        if (this.#isRefusal(error)) return;
+        await new Promise((resume) => setTimeout(resume, RETRY));
+      }
+    }
+  }
+
+  /** Take an event now, or after the state has been read. */
+  take(event) {
+    if (this.#isLoaded) this.store.apply(event);
+    else this.#waiting.push(event);
+    if (this.#isLoaded && event.type === "position.updated") this.#pollSoon(50);
+  }
+
+  /** Stop reading. */
+  stop() {
+    this.#run += 1;
+    clearTimeout(this.#timer);
+  }
+
+  /** Say whether there are orders older than those that were read. */
+  get hasOlderOrders() {
+    return this.#cursor !== null;
+  }
+
+  /** Read the next page of older orders. */
+  async readOlderOrders() {
+    const page = await get(ORDERS, { limit: 50, cursor: this.#cursor });
+    this.#cursor = page.nextCursor;
+    this.store.putOrders(page.data);
+  }
+
+  async #readAll(run) {
+    const [account, positions, orders, ledger] = await Promise.all([
+      get(ACCOUNT),
+      get(POSITIONS, { limit: PAGE_MAXIMUM }),
+      get(ORDERS, { limit: 50 }),
+      get(LEDGER, { limit: PAGE_MAXIMUM }),
+    ]);
+    if (run !== this.#run) return;
+    this.#cursor = orders.nextCursor;
+    this.store.putAccount(account);
+    this.store.putPositions(positions.data);
+    this.store.putOrders(orders.data);
+    this.store.putHistory(ledger.data);
+    this.#isLoaded = true;
+    for (const event of this.#waiting.splice(0)) this.store.apply(event);
+    this.#pollSoon(POLL);
+  }
+
+  #pollSoon(delay) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#poll(this.#run), delay);
+  }
+
+  async #poll(run) {
+    try {
+      if (document.visibilityState === "visible") await this.#readMarket();
+    } catch (error) {
+      if (this.#isRefusal(error)) return;
+    }
+    if (run === this.#run) this.#pollSoon(POLL);
+  }
+
+  async #readMarket() {
+    const version = this.store.accountVersion;
+    const [account, positions] = await Promise.all([get(ACCOUNT), get(POSITIONS, { limit: PAGE_MAXIMUM })]);
+    this.store.putPositions(positions.data);
+    // An event may have overtaken the answer.
+    if (version === this.store.accountVersion) this.store.putAccount(account);
+  }
+
+  #isRefusal(error) {
+    const isRefused = error instanceof Problem && [401, 403].includes(error.status);
+    if (isRefused) this.refused();
+    return isRefused;
+  }
+}

@@ -1,0 +1,35 @@
+/** @file How the desk writes what the API names. */
+
+import { make } from "./dom.js";
+
+const NAMES = {
+  INTRADAY: "Intraday",
+  DELIVERY: "Delivery",
+  MARKET: "Market",
+  LIMIT: "Limit",
+  BUY: "Buy",
+  SELL: "Sell",
+  PENDING: "Pending",
+  EXECUTED: "Executed",
+  CANCELLED: "Cancelled",
+  REJECTED: "Rejected",
+};
+
+/** Return a product's name. */
+export const productName = (product) => nameOf(product);
+
+/** Return the name of one of the API's words: "MARGIN_BLOCK" is "Margin block". */
+export function nameOf(word) {
+  const spaced = String(word).toLowerCase().replaceAll("_", " ");
+  return NAMES[word] ?? spaced[0].toUpperCase() + spaced.slice(1);
+}
+
+/** Paint a stock's symbol and exchange into a cell. */
+export function instrument(cell, thing) {
+  cell.replaceChildren(make("b", { textContent: thing.symbol }), exchangeOf(thing));
+}
+
+/** Make the small name of a thing's exchange. */
+export function exchangeOf(thing) {
+  return make("small", { className: "exchange", textContent: ` ${thing.exchange}` });
+}

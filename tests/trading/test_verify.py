@@ -1,0 +1,187 @@
+"""Each rule of the books finds its own violation."""
+
+import threading
+
+import pytest
+
+from tests.trading.helpers import buy, cancel, execute, hold, order_now, rows, run, sell
+from trading import accounts, verify
+from trading.verify import RULES
+
+SUMS = "running sums of the ledger"
+LEDGER = "balance and blocked margin are the ledger's"
+BLOCKED = "blocked margin is that of pending orders and positions"
+FILLS = "a position is the sum of its fills"
+ORDER = "an order's ledger rows fit its status"
+EVENTS = "an order has its events"
+NUMBERS = "events are numbered without a gap"
+LAST = "the last events say what the rows say"
+SHORT = "no delivery position is short"
+(FLAT,) = [rule for rule in RULES if "flat" in rule or "cost" in rule] or [None]
+(PNL,) = [rule for rule in RULES if "realized" in rule or "realised" in rule or "profit" in rule] or [None]
+
+
+@pytest.fixture
+def books(trader, account, quote):
+    """Leave books with orders of every status, a position of profit and one of loss."""
+    quote("RELIANCE", "100.00")
+    hold(trader, "BUY", 10, "100.00")
+    hold(trader, "SELL", 4, "120.00")
+    hold(trader, "BUY", 5, "10.00", product="DELIVERY", symbol="TCS")
+    cancel(buy(trader, 1, "10.00", client_order_id="cancelled"))
+    rejected = buy(trader, 1, client_order_id="rejected")
+    run("UPDATE stock SET last_price = NULL, last_price_at = NULL")
+    assert execute(rejected).rejected == 1
+    buy(trader, 7, "10.00", client_order_id="pending")
+    sell(trader, 6, "10.00")
+    accounts.move_funds(trader, "WITHDRAWAL", 5)
+    hold(account().id, "BUY", 1, "10.00")
+    assert verify.verify() == []
+    return trader
+
+
+def breaking(cleaner, *statements):
+    """Break rows behind the triggers' back and return the rules that notice, with whose books they are."""
+    with cleaner.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+            assert cursor.rowcount == 1, statement
+    found = verify.verify()
+    assert all(violation.detail for violation in found)
+    return {violation.rule for violation in found}, {violation.account_id for violation in found}
+
+
+CANCELLED = "(SELECT id FROM trading_order WHERE client_order_id = 'cancelled')"
+FIRST = "(SELECT min(id) FROM fund_transaction WHERE kind = '{}')"
+LAST_EVENT = "(SELECT max(id) FROM event WHERE type = '{0}' AND account_id = event.account_id)"
+
+
+@pytest.mark.parametrize(
+    ("rule", "statement"),
+    [
+        (SUMS, "UPDATE fund_transaction SET balance_after = balance_after + 0.01 WHERE id = " + FIRST.format("CHARGES")),
+        (SUMS, "UPDATE fund_transaction SET blocked_after = blocked_after + 0.01 WHERE id = " + FIRST.format("CHARGES")),
+        (SUMS, "UPDATE fund_transaction SET amount = amount + 0.01 WHERE id = " + FIRST.format("DEPOSIT")),
+        (SUMS, "DELETE FROM fund_transaction WHERE id = " + FIRST.format("DEPOSIT")),
+        (LEDGER, "UPDATE account SET balance = balance + 0.01 WHERE id = %(trader)s"),
+        (LEDGER, "UPDATE fund_transaction SET amount = amount + 0.01 WHERE kind = 'WITHDRAWAL'"),
+        (LEDGER, "UPDATE account SET blocked_margin = blocked_margin + 0.01 WHERE id = %(trader)s"),
+        (BLOCKED, "UPDATE account SET blocked_margin = blocked_margin + 0.01 WHERE id = %(trader)s"),
+        (BLOCKED, "UPDATE trading_order SET blocked_margin = 0 WHERE client_order_id = 'pending'"),
+        (BLOCKED, "UPDATE position SET blocked_margin = blocked_margin - 0.01 WHERE product = 'DELIVERY'"),
+        (FILLS, "UPDATE position SET quantity = quantity + 1 WHERE product = 'DELIVERY'"),
+        (PNL, "UPDATE position SET realized_pnl = 1 WHERE product = 'DELIVERY'"),
+        (PNL, "UPDATE account SET realized_pnl = realized_pnl + 0.01 WHERE id = %(trader)s"),
+        (ORDER, "UPDATE trading_order SET charges = charges + 0.01 WHERE client_order_id = 'pending'"),
+        (ORDER, "UPDATE trading_order SET charges = charges + 0.01 WHERE product = 'DELIVERY'"),
+        (ORDER, "UPDATE fund_transaction SET position_id = NULL WHERE kind = 'PROFIT'"),
+        (ORDER, "UPDATE fund_transaction SET position_id = (SELECT id FROM position WHERE product = 'DELIVERY')"
+                " WHERE kind = 'PROFIT'"),
+        (ORDER, "DELETE FROM fund_transaction WHERE kind = 'CHARGES_REFUND' AND order_id = " + CANCELLED),
+        (ORDER, "UPDATE fund_transaction SET kind = 'DEPOSIT' WHERE kind = 'MARGIN_RELEASE' AND order_id = " + CANCELLED),
+        (EVENTS, "DELETE FROM event WHERE type = 'order.cancelled'"),
+        (EVENTS, "UPDATE event SET type = 'order.modified' WHERE type = 'order.rejected'"),
+        (EVENTS, "UPDATE event SET type = 'order.executed' WHERE type = 'order.rejected' AND false"
+                 " OR type = 'order.pending' AND data ->> 'client_order_id' = 'pending'"),
+        (NUMBERS, "DELETE FROM event WHERE id = 4 AND account_id = %(trader)s"),
+        (NUMBERS, "UPDATE account SET last_event_id = last_event_id + 1 WHERE id = %(trader)s"),
+        (LAST, "UPDATE account SET name = 'Somebody else' WHERE id = %(trader)s"),
+        (LAST, "UPDATE account SET status = 'SUSPENDED' WHERE id = %(trader)s"),
+        (LAST, "UPDATE position SET cost = cost + 0.01 WHERE product = 'DELIVERY'"),
+    ],
+)  # fmt: skip
+def test_a_broken_row_is_noticed_by_its_rule(books, cleaner, rule, statement):
+    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{books}'"))
+    assert rule in rules
+    assert whose == {books}
+
+
+@pytest.mark.parametrize("number", ["quantity", "cost", "blocked_margin", "realized_pnl"])
+def test_the_last_position_event_must_say_what_the_row_says(books, cleaner, number):
+    rules, _ = breaking(
+        cleaner,
+        f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
+            (SELECT account_id, max(id) FROM event WHERE type = 'position.updated' AND account_id = '{books}'
+             GROUP BY account_id)""",
+    )
+    assert rules == {LAST}
+
+
+@pytest.mark.parametrize("number", ["balance", "blocked_margin", "available_margin", "realized_pnl"])
+def test_the_last_account_event_must_say_what_the_row_says(books, cleaner, number):
+    rules, _ = breaking(
+        cleaner,
+        f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
+            (SELECT account_id, max(id) FROM event WHERE type = 'account.updated' AND account_id = '{books}'
+             GROUP BY account_id)""",
+    )
+    assert rules == {LAST}
+
+
+def without(cleaner, table, constraint, statement):
+    """Break a row that a CHECK protects too, with the CHECK away."""
+    definition = rows("SELECT pg_get_constraintdef(oid) AS is FROM pg_constraint WHERE conname = %s", constraint)[0][
+        "is"
+    ]
+    with cleaner.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        try:
+            return breaking(cleaner, statement)[0]
+        finally:
+            cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition}")
+
+
+def test_a_short_delivery_position_is_noticed(books, cleaner):
+    statement = "UPDATE position SET quantity = -1 WHERE product = 'DELIVERY'"
+    assert SHORT in without(cleaner, "position", "position_delivery_is_never_short", statement)
+
+
+def test_an_executed_order_that_was_not_filled_whole_is_noticed(books, cleaner):
+    statement = "UPDATE trading_order SET filled_quantity = 4 WHERE product = 'DELIVERY'"
+    assert {ORDER, FILLS} <= without(cleaner, "trading_order", "order_is_filled_once_and_whole", statement)
+
+
+def test_an_executed_order_without_a_position_is_noticed(books, cleaner):
+    statement = "UPDATE trading_order SET position_id = NULL WHERE product = 'DELIVERY'"
+    assert ORDER in without(cleaner, "trading_order", "order_is_filled_once_and_whole", statement)
+
+
+def test_a_cost_without_a_quantity_is_noticed(books, cleaner):
+    statement = "UPDATE position SET cost = 0 WHERE product = 'DELIVERY'"
+    assert without(cleaner, "position", "position_cost_is_zero_exactly_when_flat", statement)
+
+
+def test_an_order_older_than_events_are_kept_needs_none(books, cleaner):
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '8 days'")
+        cursor.execute("DELETE FROM event WHERE id <= 5")
+    assert verify.verify() == []
+
+
+def test_an_empty_database_breaks_no_rule(clean):
+    assert verify.verify() == []
+
+
+def test_the_books_are_right_under_live_traffic(trader):
+    stop = threading.Event()
+
+    def trade():
+        while not stop.is_set():
+            execute(buy(trader, 1, "10.00"))
+            cancel(sell(trader, 1, "10.00"))
+
+    thread = threading.Thread(target=trade)
+    thread.start()
+    try:
+        assert [verify.verify() for _ in range(10)] == [[]] * 10
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def test_verifying_leaves_the_callers_connection_open(database, trader):
+    order = buy(trader, 1, "10.00")
+    assert verify.verify() == []
+    assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
+    assert order_now(order)["status"] == "PENDING"
