@@ -10,7 +10,7 @@ BATCH = 5_000
 DELETE_EVENTS = """
 WITH old AS (
     SELECT account_id, max(id) AS last_id FROM (
-        SELECT account_id, id FROM event WHERE at < now() - %(kept)s * interval '1 day' LIMIT %(limit)s) AS some
+        SELECT account_id, id FROM event WHERE at < now() - %(kept)s * interval '1 day' LIMIT %(limit)s) AS old_events
     GROUP BY account_id)
 DELETE FROM event USING old WHERE event.account_id = old.account_id AND event.id <= old.last_id
 """
