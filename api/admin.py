@@ -21,6 +21,7 @@ from . import auth
 from .account import read_account
 from .answers import answer
 from .auth import requires
+from .idempotency import idempotency_key, mark_replayed
 from .parsing import Blueprint, takes_no_query
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
@@ -63,9 +64,11 @@ def change_status(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.response(201, TRANSACTION)
 def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     """Deposit or withdraw money; a withdrawal is limited to the available margin."""
-    row = move_funds(account_id, body["kind"], body["amount"])
+    key = idempotency_key(body)
+    row, is_replay = move_funds(account_id, body["kind"], body["amount"], idempotency_key=key)
     ledger = f"/api/trading/transactions?tradingAccountId={account_id}&kind={row['kind']}"
-    return answer(TRANSACTION, row, 201, {"Location": ledger})
+    response = answer(TRANSACTION, row, 201, {"Location": ledger})
+    return mark_replayed(response) if is_replay else response
 
 
 @blueprint.post("/accounts/<thing:account_id>/tokens")

@@ -134,7 +134,7 @@ def accounts_list(as_json: bool) -> None:
 def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
     """Deposit an amount of rupees into an account."""
     values = load(FundsSchema(), {"kind": "DEPOSIT", "amount": amount})
-    row = move_funds(identifier("account", account_id), values["kind"], values["amount"])
+    row, _ = move_funds(identifier("account", account_id), values["kind"], values["amount"])
     _show(as_json, TransactionSchema().dump(row))
 
 

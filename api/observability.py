@@ -32,7 +32,7 @@ def register(app: Flask) -> None:
     app.after_request(_finish)
 
 
-def placement(view: View) -> View:
+def timed_placement(view: View) -> View:
     """Time a placement's steps, whatever becomes of it; stands above every other decorator."""
 
     @functools.wraps(view)

@@ -18,13 +18,15 @@ from schemas.orders import (
 )
 from schemas.pages import AccountChoiceSchema
 from trading.cancellation import cancel_order
-from trading.placement import OrderRequest, place_order, preview_order
+from trading.placement import OrderRequest, place_order
+from trading.preview import preview_order
 
 from .answers import answer, tagged_answer
 from .auth import account_named, existing_account, requires
 from .dispatching import accepted
 from .errors import not_found
-from .observability import placement, stopwatch
+from .idempotency import idempotency_key
+from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_moment, read_uuid
 from .parsing import Blueprint
 
@@ -36,18 +38,18 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 
 
 @blueprint.post("/orders")
-@placement
+@timed_placement
 @requires("trade", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(202, PlacementSchema())
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     account_id = account_named(body.pop("account_id"))
-    request, watch = OrderRequest(**body), stopwatch()
+    key, watch = idempotency_key(body), stopwatch()
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
-        order = place_order(account_id, request, calendar=calendar, watch=watch)
-    return accepted(order)
+        placement = place_order(account_id, OrderRequest(**body), calendar=calendar, watch=watch, idempotency_key=key)
+    return accepted(placement)
 
 
 @blueprint.post("/orders/preview")

@@ -16,7 +16,8 @@ from trading.placement import close_position
 from .answers import answer
 from .auth import account_named, existing_account, requires
 from .dispatching import accepted
-from .observability import placement, stopwatch
+from .idempotency import idempotency_key
+from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_uuid
 from .parsing import Blueprint, takes_no_body
 
@@ -53,7 +54,7 @@ def list_positions(query: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/positions/<thing:position_id>/close")
-@placement
+@timed_placement
 @requires("trade", "admin")
 @takes_no_body
 @blueprint.arguments(AccountChoiceSchema(), location="query")
@@ -63,5 +64,7 @@ def close(query: dict[str, Any], position_id: UUID) -> Response:
     account_id, watch = account_named(query["account_id"]), stopwatch()
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
-        order = close_position(account_id, position_id, calendar=calendar, watch=watch)
-    return accepted(order)
+        placement = close_position(
+            account_id, position_id, calendar=calendar, watch=watch, idempotency_key=idempotency_key({})
+        )
+    return accepted(placement)

@@ -10,13 +10,14 @@ import flask
 from flask import Flask, Response, current_app, g, request
 from flask_sock import Sock
 from simple_websocket import Server
+from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
 from trading.events import bounds, events_since
 
 from .answers import answer, encode
 from .auth import Principal, account_named, account_of, authenticate, principal, requires
-from .errors import HttpRefusal
+from .errors import HttpRefusal, problem
 from .event_view import as_text, presented
 from .hub import Hub
 from .listeners import Message, QueueListener
@@ -78,6 +79,13 @@ def check_before_the_upgrade() -> None:
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
 
 
+@streams.errorhandler(RemoteProtocolError)
+def refuse_handshake(_error: RemoteProtocolError) -> Response:
+    """Refuse what asks for an upgrade, but not as a websocket's handshake does."""
+    detail = "This is not a websocket's handshake of version 13."
+    return problem("bad_request", detail, headers={"Sec-WebSocket-Version": "13"})
+
+
 @sock.route("/stream", bp=streams)
 def stream(websocket: Server) -> None:
     """Stream the account's events."""
@@ -92,8 +100,15 @@ def stream(websocket: Server) -> None:
 def _check_origin(origin: str | None) -> None:
     """Refuse a browser that shows a page of somebody else's."""
     allowed = current_app.config["SETTINGS"].allowed_origins
-    if origin is not None and urlsplit(origin).netloc != request.host and origin not in allowed:
+    if origin is not None and _host_of(origin) != request.host and origin not in allowed:
         raise HttpRefusal("forbidden", "This origin may not open a stream.")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # as http://[ is
+        return None
 
 
 def _resumed_from(since: int | None) -> int | None:

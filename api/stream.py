@@ -114,11 +114,13 @@ class StreamListener(Listener):
         self._outbox = Outbox(self._sock)
         websocket.sock = OutboxSocket(self._sock, self._outbox)
         websocket.event.call = self._on_message
+        self._since: int | None = None
         self._authenticate_until = deadline_in(AUTHENTICATION_S)
         self._end_at: float | None = None
 
     def run(self, principal: Principal | None, since: int | None) -> None:
         """Serve the socket until it ends; without a principal its first message must bring the token."""
+        self._since = since
         self._hub.add(self)
         try:
             if principal is not None:
@@ -164,7 +166,7 @@ class StreamListener(Listener):
             message = json.loads(text)
             if not isinstance(message, dict) or message.get("action") != "auth":
                 raise ValueError
-            since = message.get("since")
+            since = message.get("since", self._since)
             if since is not None and (type(since) is not int or not 0 <= since <= IDENTIFIER_MAXIMUM):
                 raise ValueError
             token = message["token"]

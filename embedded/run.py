@@ -128,6 +128,8 @@ class Run:
         for name, command in _procfile().items():
             if name != "release":
                 manager.add_process(name, command, env=self.environment, cwd=str(ROOT))
+        feed = {**self.environment, "DEMO_FEED_TOKEN": demo.feed_token}
+        manager.add_process("quotes", "exec python -m embedded.quote_simulator", env=feed, cwd=str(ROOT))
         self.stack.callback(self._stop_processes, known := self._known_leaders())
         watcher = threading.Thread(target=self._announce, args=(demo, known), daemon=True)
         watcher.start()

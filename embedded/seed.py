@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,15 +14,19 @@ from trading import accounts, quotes, tokens
 DEMO_NAME = "Demo"
 DEMO_BALANCE = Decimal("1000000.00")
 DEMO_SCOPES = ("trade", "read")
+FEED_SCOPES = ("feed",)
+# Exchange, symbol and last traded price.
+Quote = tuple[str, str, Decimal]
 STOCKS_PATH = Path(__file__).with_name("demo_stocks.csv")
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Hold the demo account and the secret of its token."""
+    """Hold the demo account, the secret of its token, and the secret of the quote simulator's."""
 
     account_id: str
     token: str
+    feed_token: str = ""
 
 
 def seed(settings: Settings) -> Demo:
@@ -30,7 +34,7 @@ def seed(settings: Settings) -> Demo:
     database.initialise(require_database_url(settings), pool_size=2)
     path = settings.data_dir / "demo.json"
     try:
-        return _existing(path) or _create(path)
+        return _with_feed(_existing(path) or _create(path), path)
     finally:
         database.db.dispose()  # the processes forked from here must not share a connection
 
@@ -46,7 +50,7 @@ def _existing(path: Path) -> Demo | None:
 
 
 def _create(path: Path) -> Demo:
-    quotes.set_quotes(_stocks())
+    quotes.set_quotes(read_stocks())
     account = accounts.create_account(DEMO_NAME, DEMO_BALANCE)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)
@@ -54,7 +58,19 @@ def _create(path: Path) -> Demo:
     return demo
 
 
-def _stocks() -> list[tuple[str, str, Decimal]]:
+def _with_feed(demo: Demo, path: Path) -> Demo:
+    """Return the demo with a feed token that works."""
+    token = tokens.find_token(demo.feed_token) if demo.feed_token else None
+    if token is not None and token["revoked_at"] is None:
+        return demo
+    _, secret = tokens.create_token(list(FEED_SCOPES))
+    demo = replace(demo, feed_token=secret)
+    write_private(path, json.dumps(asdict(demo), indent=2) + "\n")
+    return demo
+
+
+def read_stocks() -> list[Quote]:
+    """Return the demo's stocks with the prices that they begin with."""
     with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
         return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
 

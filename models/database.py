@@ -14,7 +14,9 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 from peewee import InterfaceError, InternalError, OperationalError
-from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase
+from playhouse.pool import PooledPostgresqlDatabase
+
+from models.slots import Slots
 
 Row = dict[str, Any]
 Parameters = ParamSpec("Parameters")
@@ -47,6 +49,7 @@ class Database(PooledPostgresqlDatabase):  # type: ignore[misc]
     """Pool that notices dead connections and answers in bounded time while the server is away."""
 
     refused_until = 0.0
+    slots = Slots(0)
 
     def _connect(self) -> Any:
         if time.monotonic() < self.refused_until:
@@ -54,8 +57,6 @@ class Database(PooledPostgresqlDatabase):  # type: ignore[misc]
         reset = _deadline_s.set(CONNECT_TIMEOUT_S)
         try:
             return super()._connect()
-        except MaxConnectionsExceeded:
-            raise
         except Exception:
             self.refused_until = time.monotonic() + CONNECT_PAUSE_S
             raise
@@ -64,7 +65,8 @@ class Database(PooledPostgresqlDatabase):  # type: ignore[misc]
 
     def _is_closed(self, conn: Any) -> bool:
         # An idle connection has nothing to say; one that is readable has been told goodbye.
-        return bool(super()._is_closed(conn) or _wait(conn.fileno(), select.POLLIN, 0))
+        # The pool's own check asks the server, which would be a round trip for every session.
+        return bool(conn.closed or _wait(conn.fileno(), select.POLLIN, 0))
 
 
 db = Database(None, autoconnect=False)
@@ -84,10 +86,10 @@ def initialise(url: str, *, pool_size: int, application_name: str = "tradepost")
     }
     db.dispose()
     db.refused_until = 0.0
+    db.slots = Slots(pool_size)
     db.init(
         url.replace("postgres://", "postgresql://", 1),
         max_connections=pool_size,
-        timeout=POOL_TIMEOUT_S,
         options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         application_name=application_name,
         # A host that vanished is noticed by the kernel even while nothing is being sent.
@@ -143,19 +145,26 @@ def session() -> Iterator[None]:
 
     Raises DatabaseUnavailable when the server cannot be reached, is too slow, or the pool is empty.
     """
+    if not db.is_closed():
+        yield
+        return
+    slots = db.slots
+    if not slots.acquire(POOL_TIMEOUT_S):
+        raise DatabaseUnavailable("no connection became free in time")
     try:
-        opened = db.connect(reuse_if_open=True)
+        db.connect()
         try:
             yield
         finally:
-            if opened:
-                _give_back()
-    except (OperationalError, InterfaceError, MaxConnectionsExceeded, psycopg2.OperationalError) as error:
+            _give_back()
+    except (OperationalError, InterfaceError, psycopg2.OperationalError) as error:
         raise DatabaseUnavailable(str(error)) from error
     except InternalError as error:
         if _state(error) in READ_ONLY_STATES:
             raise DatabaseUnavailable(str(error)) from error
         raise
+    finally:
+        slots.release()
 
 
 def _give_back() -> None:

@@ -23,6 +23,7 @@ from tests.processes import ProcessStarter, command_environment
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 # Each row may be deleted only because the triggers are off; the stocks go too.
 TABLES = (
+    "idempotency_key",
     "event",
     "fund_transaction",
     "trading_order",

@@ -8,6 +8,7 @@ from models.identifiers import new_id
 from trading import events
 from trading.books import lock_books, save_books
 from trading.errors import InsufficientMargin, NotFound
+from trading.idempotency import IdempotencyKey, find_answer, keep_answer
 from trading.money import ZERO
 
 
@@ -18,14 +19,18 @@ def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
     return account
 
 
-def move_funds(account_id: UUID, kind: str, amount: Decimal) -> Row:
-    """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees and return its ledger row.
+def move_funds(
+    account_id: UUID, kind: str, amount: Decimal, *, idempotency_key: IdempotencyKey | None = None
+) -> tuple[Row, bool]:
+    """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees; return its ledger row and whether it was answered before.
 
-    Raises NotFound, or InsufficientMargin for a withdrawal above the available margin.
+    Raises NotFound, InsufficientMargin for a withdrawal above the available margin,
+    IdempotencyConflict or IdempotencyInProgress.
     """
-    entry = _move(account_id, kind, amount)
-    events.nudge([account_id])
-    return entry
+    entry, is_replay = _move(account_id, kind, amount, idempotency_key)
+    if not is_replay:
+        events.nudge([account_id])
+    return entry, is_replay
 
 
 def set_status(account_id: UUID, status: str) -> Row:
@@ -44,11 +49,15 @@ def _create(name: str, opening_balance: Decimal) -> Row:
 
 
 @transactional
-def _move(account_id: UUID, kind: str, amount: Decimal) -> Row:
+def _move(account_id: UUID, kind: str, amount: Decimal, key: IdempotencyKey | None) -> tuple[Row, bool]:
+    answer = find_answer(account_id, key)
+    if answer is not None:
+        return answer, True
     _post(account_id, kind, amount)
     entry = fetch_one("SELECT * FROM fund_transaction WHERE account_id = %s ORDER BY id DESC LIMIT 1", (account_id,))
     assert entry is not None  # amount > 0 always leaves a row, and the account is locked
-    return entry
+    keep_answer(account_id, key, "fund_transaction", entry["id"])
+    return entry, False
 
 
 @transactional

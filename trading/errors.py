@@ -85,3 +85,15 @@ class OrderNotOpen(Refused):
 
     def __init__(self, *, status: str) -> None:
         super().__init__(order_status=status)
+
+
+class IdempotencyConflict(Refused):
+    """This Idempotency-Key was used with another request."""
+
+    code = "idempotency_conflict"
+
+
+class IdempotencyInProgress(Refused):
+    """The first request with this Idempotency-Key has not finished; try again."""
+
+    code = "idempotency_in_progress"

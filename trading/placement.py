@@ -20,8 +20,8 @@ from trading.errors import (
     NoPrice,
     NotFound,
     NothingToClose,
-    Refused,
 )
+from trading.idempotency import IdempotencyKey, in_progress_refused
 from trading.margin import closing_quantity, margin_for
 from trading.sessions import INDIAN_TIME, session_at
 from trading.timing import Stopwatch
@@ -30,13 +30,13 @@ MAX_QUANTITY = 1_000_000
 
 READ = """
 SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
-                             %(client_order_id)s, %(new_stock_id)s)
+                             %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
 """
 WRITE = """
 SELECT (placed).*, reserve_ms, order_ms, ledger_ms
 FROM placement_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
                      %(side)s, %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(closing_quantity)s,
-                     %(blocked_margin)s, %(charges)s, %(charge_items)s)
+                     %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s)
 """
 
 
@@ -65,73 +65,70 @@ class Decision:
     charges: Charges
 
 
-class Preview(NamedTuple):
-    """A decision that was not carried out, the margin available to it, and why it would be refused, if it would."""
+class Placement(NamedTuple):
+    """An accepted order's row as it is answered, and whether the same was answered before."""
 
-    decision: Decision
-    available_margin: Decimal
-    refusal: Refused | None
-
-
-def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
-    """Work out what place_order would do, and do nothing; raises what leaves nothing to work out."""
-    try:
-        _preview(account_id, request, calendar)
-    except _Previewed as done:
-        return done.preview
-    raise AssertionError("unreachable")
+    order: Row
+    is_replay: bool
 
 
-def place_order(account_id: UUID, request: OrderRequest, *, calendar: str | None, watch: Stopwatch) -> Row:
-    """Accept an order and return its row, PENDING and committed.
+def place_order(
+    account_id: UUID,
+    request: OrderRequest,
+    *,
+    calendar: str | None,
+    watch: Stopwatch,
+    idempotency_key: IdempotencyKey | None = None,
+) -> Placement:
+    """Accept an order and return its row, PENDING and committed; with a key that was used, the first answer's.
 
-    Raises NotFound, DuplicateClientOrderId, AccountSuspended, MarketClosed, NoPrice,
-    InsufficientHoldings or InsufficientMargin; then nothing is left behind.
+    Raises NotFound, DuplicateClientOrderId, AccountSuspended, MarketClosed, NoPrice, InsufficientHoldings,
+    InsufficientMargin, IdempotencyConflict or IdempotencyInProgress; then nothing is left behind.
     """
-    order = _place(account_id, request, calendar, watch)
-    watch.lap("commit")
-    events.nudge([account_id])
-    return order
+    with in_progress_refused():
+        placement = _place(account_id, request, calendar, watch, idempotency_key)
+    return _announced(placement, watch)
 
 
-def close_position(account_id: UUID, position_id: UUID, *, calendar: str | None, watch: Stopwatch) -> Row:
+def close_position(
+    account_id: UUID,
+    position_id: UUID,
+    *,
+    calendar: str | None,
+    watch: Stopwatch,
+    idempotency_key: IdempotencyKey | None = None,
+) -> Placement:
     """Accept the MARKET order that closes what is open and not promised of a position.
 
     Raises NothingToClose, and what place_order raises. At most 1,000,000 are closed by one order.
     """
-    order = _close(account_id, position_id, calendar, watch)
+    with in_progress_refused():
+        placement = _close(account_id, position_id, calendar, watch, idempotency_key)
+    return _announced(placement, watch)
+
+
+def _announced(placement: Placement, watch: Stopwatch) -> Placement:
     watch.lap("commit")
-    events.nudge([account_id])
-    return order
+    if not placement.is_replay:
+        events.nudge([placement.order["account_id"]])
+    return placement
 
 
 @transactional
-def _place(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
-    state = _read(account_id, request, calendar, watch)
-    return _accept(account_id, request, state, watch)
-
-
-class _Previewed(Exception):
-    """Carries a preview out of its transaction, which is rolled back by that."""
-
-    def __init__(self, preview: Preview) -> None:
-        super().__init__()
-        self.preview = preview
+def _place(
+    account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch, key: IdempotencyKey | None
+) -> Placement:
+    state = read_under_lock(account_id, request, key, watch)
+    if state["answer"] is not None:
+        return _replayed(state, key)
+    refuse_early(state, calendar, watch)
+    return _accept(account_id, request, state, key, watch)
 
 
 @transactional
-def _preview(account_id: UUID, request: OrderRequest, calendar: str | None) -> None:
-    state = _read(account_id, request, calendar, Stopwatch())
-    decision, refusal = _decide(request, state), None
-    try:
-        _check(request, decision, state["available_margin"])
-    except Refused as error:
-        refusal = error
-    raise _Previewed(Preview(decision, state["available_margin"], refusal))
-
-
-@transactional
-def _close(account_id: UUID, position_id: UUID, calendar: str | None, watch: Stopwatch) -> Row:
+def _close(
+    account_id: UUID, position_id: UUID, calendar: str | None, watch: Stopwatch, key: IdempotencyKey | None
+) -> Placement:
     position = Position.get_or_none(Position.id == position_id, Position.account_id == account_id)
     if position is None:
         raise NotFound
@@ -142,15 +139,27 @@ def _close(account_id: UUID, position_id: UUID, calendar: str | None, watch: Sto
         quantity=MAX_QUANTITY,
         product=position.product,
     )
-    state = _read(account_id, request, calendar, watch)
+    state = read_under_lock(account_id, request, key, watch)
+    if state["answer"] is not None:
+        return _replayed(state, key)
+    refuse_early(state, calendar, watch)
     closable = _closing_quantity(request, state)
     if closable == 0:
         raise NothingToClose
-    return _accept(account_id, replace(request, quantity=closable), state, watch)
+    return _accept(account_id, replace(request, quantity=closable), state, key, watch)
 
 
-def _read(account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch) -> Row:
-    """Lock the account, ensure or recover the stock, and return what the decision rests on."""
+def _replayed(state: Row, key: IdempotencyKey | None) -> Placement:
+    assert key is not None
+    key.check(state["fingerprint"])
+    return Placement(state["answer"], is_replay=True)
+
+
+def read_under_lock(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None, watch: Stopwatch) -> Row:
+    """Lock the account, ensure or recover the stock, and return what the decision rests on.
+
+    With a key that was used, return its answer and nothing else. Raises NotFound.
+    """
     watch.mark()
     parameters = {
         "account_id": account_id,
@@ -160,18 +169,24 @@ def _read(account_id: UUID, request: OrderRequest, calendar: str | None, watch: 
         "product": request.product,
         "client_order_id": request.client_order_id,
         "new_stock_id": new_id(),
+        "scope": key and key.scope,
+        "key": key and key.key,
     }
     state = fetch_one(READ, parameters)
     watch.lap("stock")
     if state is None:
         raise NotFound
+    return state
+
+
+def refuse_early(state: Row, calendar: str | None, watch: Stopwatch) -> None:
+    """Refuse what does not depend on money; raises DuplicateClientOrderId, AccountSuspended or MarketClosed."""
     if state["duplicate_of"] is not None:
         raise DuplicateClientOrderId(order_id=state["duplicate_of"])
     if state["status"] != "ACTIVE":
         raise AccountSuspended
     with watch.step("session"):
         _check_session(calendar, state["read_at"])
-    return state
 
 
 def _check_session(calendar: str | None, now: datetime) -> None:
@@ -188,7 +203,7 @@ def _closing_quantity(request: OrderRequest, state: Row) -> int:
     )
 
 
-def _decide(request: OrderRequest, state: Row) -> Decision:
+def decide(request: OrderRequest, state: Row) -> Decision:
     """Work out an order's price, margin and charges by the rules of money; raises NoPrice."""
     price = request.price if request.price is not None else state["last_price"]
     if price is None:
@@ -205,7 +220,7 @@ def _decide(request: OrderRequest, state: Row) -> Decision:
     return Decision(price, closing, request.quantity - closing, margin, charges)
 
 
-def _check(request: OrderRequest, decision: Decision, available_margin: Decimal) -> None:
+def check_cover(request: OrderRequest, decision: Decision, available_margin: Decimal) -> None:
     """Refuse what is not covered; an order that only closes always is."""
     if decision.opening_quantity == 0:
         return
@@ -216,10 +231,12 @@ def _check(request: OrderRequest, decision: Decision, available_margin: Decimal)
         raise InsufficientMargin(required=required, available=available_margin)
 
 
-def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatch) -> Row:
+def _accept(
+    account_id: UUID, request: OrderRequest, state: Row, key: IdempotencyKey | None, watch: Stopwatch
+) -> Placement:
     """Decide, then reserve, debit and write the order."""
-    decision = _decide(request, state)
-    _check(request, decision, state["available_margin"])
+    decision = decide(request, state)
+    check_cover(request, decision, state["available_margin"])
     watch.lap("margin")
     parameters = {
         "id": new_id(),
@@ -237,10 +254,13 @@ def _accept(account_id: UUID, request: OrderRequest, state: Row, watch: Stopwatc
         "blocked_margin": decision.margin,
         "charges": decision.charges.total,
         "charge_items": decision.charges.as_json(),
+        "scope": key and key.scope,
+        "key": key and key.key,
+        "fingerprint": key and key.fingerprint,
     }
     order = fetch_one(WRITE, parameters)
     assert order is not None
     for step in ("reserve", "order", "ledger"):
         watch.record(step, order.pop(f"{step}_ms"))
     watch.mark()
-    return order
+    return Placement(order, is_replay=False)

@@ -2,18 +2,20 @@
 
 import { byId, debounce, notify, setText } from "./dom.js";
 import { get } from "./http.js";
-import { difference, grouped, signed } from "./money.js";
+import { MINUS, difference, grouped } from "./money.js";
 import { sentenceOf } from "./problems.js";
 import { Table } from "./table.js";
 import { dayAndClock } from "./time.js";
 import { nameOf } from "./words.js";
 
-const PAGE = 12;
+const PAGE = 8;
+// What an entry does to the balance; margin only moves within it.
+const SIGNS = { DEPOSIT: "+", PROFIT: "+", CHARGES_REFUND: "+", WITHDRAWAL: MINUS, CHARGES: MINUS, LOSS: MINUS };
 
 const COLUMNS = [
   { name: "time", label: "Time", value: (row) => dayAndClock(row.createdAt) },
   { name: "kind", label: "Entry", value: (row) => nameOf(row.kind) },
-  { name: "amount", label: "Amount", value: (row) => signed(row.amount) },
+  { name: "amount", label: "Amount", value: amountOf },
   { name: "balance", label: "Balance after", value: (row) => grouped(row.balanceAfter) },
   { name: "blocked", label: "Blocked after", value: (row) => grouped(row.blockedAfter) },
   {
@@ -60,4 +62,9 @@ export class Ledger {
     byId("ledger-older").disabled = this.#next === null;
     setText(byId("ledger-page"), this.#cursors.length > 1 || this.#next ? `Page ${this.#cursors.length}` : "");
   }
+}
+
+/** Return an entry's amount with the sign of what it does to the balance. */
+export function amountOf(row) {
+  return `${SIGNS[row.kind] ?? ""}${grouped(row.amount)}`;
 }

@@ -1,7 +1,7 @@
 /** @file Ask for a token, and try it before it is kept. */
 
 import { byId } from "./dom.js";
-import { Problem, get } from "./http.js";
+import { Problem, get, send } from "./http.js";
 import * as session from "./session.js";
 
 const REASONS = {
@@ -9,6 +9,8 @@ const REASONS = {
   forbidden: "This token may not read an account.",
   validation_failed: "This token belongs to no trading account; the desk needs one that does.",
 };
+
+const NO_ORDER = "00000000-0000-0000-0000-000000000000";
 
 /** Show the form; call `opened` once a token works. */
 export function askForToken(opened) {
@@ -26,6 +28,7 @@ export function askForToken(opened) {
       return;
     }
     session.begin(secret);
+    session.rememberMayTrade(await mayTrade());
     form.reset();
     opened();
     byId("symbol").focus();
@@ -40,4 +43,10 @@ async function reasonAgainst(secret) {
   } catch (error) {
     return error instanceof Problem ? (REASONS[error.code] ?? error.message) : error.message;
   }
+}
+
+/** No answer tells a token's scopes; who may not cancel an order that does not exist may not trade. */
+async function mayTrade() {
+  const error = await send("DELETE", `/api/trading/orders/${NO_ORDER}`).catch((reason) => reason);
+  return error?.code !== "forbidden";
 }

@@ -2,7 +2,8 @@
 
 import { byId, make, notify } from "./dom.js";
 import { get } from "./http.js";
-import { NOTHING, grouped, signed } from "./money.js";
+import { amountOf } from "./ledger.js";
+import { NOTHING, grouped } from "./money.js";
 import { sentenceOf } from "./problems.js";
 import { clock, duration, millisecondsBetween } from "./time.js";
 import { nameOf } from "./words.js";
@@ -37,7 +38,7 @@ function charges(order) {
 }
 
 function moves(order) {
-  return list(order.transactions.map((row) => [`${clock(row.createdAt)} ${nameOf(row.kind)}`, signed(row.amount)]));
+  return list(order.transactions.map((row) => [`${clock(row.createdAt)} ${nameOf(row.kind)}`, amountOf(row)]));
 }
 
 /** Return the name of a part of the charges: "transactionTax" is "Transaction tax". */

@@ -45,7 +45,7 @@ const EMPTY = "No orders yet. The first one you place appears here by itself.";
 const COLUMNS = [
   { name: "side", value: (order) => order.side, paint: paintSide },
   { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: paintSymbol },
-  { name: "terms", label: "Terms", value: (order) => `${nameOf(order.product)} ${nameOf(order.orderType)}` },
+  { name: "product", label: "Product", value: (order) => nameOf(order.product) },
   { name: "quantity", label: "Filled", value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}` },
   { name: "price", label: "Price", value: (order) => (order.price === null ? "Market" : grouped(order.price)) },
   { name: "average", label: "Average", value: (order) => grouped(order.averagePrice) },
@@ -82,7 +82,7 @@ function paintSymbol(cell, order) {
 }
 
 function paintStatus(cell, order) {
-  const badge = make("span", { className: `status ${order.status.toLowerCase()}`, textContent: nameOf(order.status) });
+  const badge = make("span", { className: `state ${order.status.toLowerCase()}`, textContent: nameOf(order.status) });
   cell.replaceChildren(badge);
   if (order.rejectionReason) {
     cell.append(make("small", { className: "reason", textContent: nameOf(order.rejectionReason) }));

@@ -6,6 +6,7 @@ import { duration, millisecondsBetween } from "./time.js";
 
 const HEIGHT = 132;
 const ORDERS_MAXIMUM = 200;
+const COUNTS = [1, 2, 5, 10, 20, 50, 100];
 const TICK_FONT = "11px Inter, system-ui, sans-serif";
 // uPlot comes as a plain script.
 const { uPlot } = globalThis;
@@ -62,12 +63,12 @@ function plotOptions({ tick, isStepped }, width) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 14, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
-    scales: { x: { time: isStepped ?? false }, y: { range: isStepped ? roomy : fromZero } },
+    scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { range: fromZero } },
     axes: [
-      { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks } : {}) },
+      { ...axis, size: 24, space: 72, grid: { show: false }, ...(isStepped ? { values: clockTicks } : { incrs: COUNTS }) },
       { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick) },
     ],
     series: [{}, isStepped ? stepped : dots],
@@ -103,6 +104,10 @@ function summarise(milliseconds) {
 function roomy(_, low, high) {
   const margin = Math.max((high - low) * 0.15, high * 0.001, 1);
   return [low - margin, high + margin];
+}
+
+function wholeDots(_, low, high) {
+  return [low - 0.5, high + 0.5];
 }
 
 function fromZero(_, __, high) {

@@ -2,6 +2,7 @@
 
 const TOKEN = "tradepost.token";
 const LAST_EVENT = "tradepost.lastEvent";
+const READS_ONLY = "tradepost.readsOnly";
 
 /** Return the token, or null before it was given. */
 export const token = () => sessionStorage.getItem(TOKEN);
@@ -16,6 +17,16 @@ export function begin(secret) {
 export function end() {
   sessionStorage.removeItem(TOKEN);
   sessionStorage.removeItem(LAST_EVENT);
+  sessionStorage.removeItem(READS_ONLY);
+}
+
+/** Say whether the token may place orders, as far as is known. */
+export const mayTrade = () => sessionStorage.getItem(READS_ONLY) === null;
+
+/** Remember whether the token may place orders. */
+export function rememberMayTrade(may) {
+  if (may) sessionStorage.removeItem(READS_ONLY);
+  else sessionStorage.setItem(READS_ONLY, "yes");
 }
 
 /** Return the id of the last event seen, or null. */

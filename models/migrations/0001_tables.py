@@ -138,6 +138,18 @@ CREATE TABLE api_token (
         account_id IS NULL OR NOT scopes && ARRAY['feed', 'admin'])
 );
 
+-- An answer that is given again to a request with the same key; written with what it answers.
+CREATE TABLE idempotency_key (
+    account_id  uuid NOT NULL REFERENCES account,
+    scope       text NOT NULL,  -- method and concrete path
+    key         text NOT NULL CHECK (key ~ '^[ -~]{1,255}$'),
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    answer      jsonb NOT NULL,  -- the row that was answered, as it stood then
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (account_id, scope, key)
+);
+CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
+
 CREATE TABLE market_holiday (
     calendar text NOT NULL CHECK (calendar IN ('NSE')),
     day      date NOT NULL,

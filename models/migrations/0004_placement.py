@@ -1,4 +1,4 @@
-"""Two functions that placement calls: what it decides on, read under the account's lock, and what it writes.
+"""The functions that placement calls: what it decides on, read under the account's lock, and what it writes.
 
 They hold no rule of money; trading/placement.py decides between the two calls. Functions, because
 their statements are planned once per connection and cost one round trip each.
@@ -11,17 +11,36 @@ from playhouse.migrate import SchemaMigrator
 from models.database import execute
 
 FUNCTIONS = """
+-- Wait for a request with the same key that has not finished, then find its answer, if it left one.
+CREATE FUNCTION idempotency_find(the_account uuid, the_scope text, the_key text)
+RETURNS TABLE (fingerprint bytea, answer jsonb) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(' ', the_account, the_scope, the_key), 0));
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION USING ERRCODE = 'TP409', MESSAGE = 'the first request with this key has not finished';
+    END;
+    RETURN QUERY SELECT k.fingerprint, k.answer FROM idempotency_key k
+        WHERE k.account_id = the_account AND k.scope = the_scope AND k.key = the_key;
+END $$;
+
 CREATE FUNCTION placement_read(
     the_account uuid, the_exchange text, the_symbol text, the_side text, the_product text,
-    the_client_order_id text, new_stock_id uuid
+    the_client_order_id text, new_stock_id uuid, the_scope text, the_key text
 ) RETURNS TABLE (
-    status text, available_margin numeric, duplicate_of uuid, stock_id uuid, last_price numeric,
-    held bigint, promised bigint, read_at timestamptz
+    fingerprint bytea, answer jsonb, status text, available_margin numeric, duplicate_of uuid,
+    stock_id uuid, last_price numeric, held bigint, promised bigint, read_at timestamptz
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     active boolean;
 BEGIN
+    IF the_key IS NOT NULL THEN
+        SELECT f.fingerprint, f.answer INTO fingerprint, answer
+            FROM idempotency_find(the_account, the_scope, the_key) f;
+        IF answer IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
+    END IF;
     SELECT a.status, a.available_margin INTO status, available_margin
         FROM account a WHERE a.id = the_account FOR NO KEY UPDATE;
     IF NOT FOUND THEN RETURN; END IF;
@@ -55,7 +74,8 @@ END $$;
 CREATE FUNCTION placement_write(
     new_id uuid, the_account uuid, the_stock uuid, the_exchange text, the_symbol text,
     the_client_order_id text, the_side text, the_product text, the_order_type text, the_quantity integer,
-    the_price numeric, the_closing_quantity integer, the_margin numeric, the_charges numeric, the_items jsonb
+    the_price numeric, the_closing_quantity integer, the_margin numeric, the_charges numeric, the_items jsonb,
+    the_scope text, the_key text, the_fingerprint bytea
 ) RETURNS TABLE (placed trading_order, reserve_ms float8, order_ms float8, ledger_ms float8)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -87,6 +107,10 @@ BEGIN
     IF the_charges > 0 THEN
         INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_after, order_id)
         VALUES (the_account, 'CHARGES', the_charges, new_balance, new_blocked, new_id);
+    END IF;
+    IF the_key IS NOT NULL THEN
+        INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer)
+        VALUES (the_account, the_scope, the_key, the_fingerprint, to_jsonb(placed));
     END IF;
     reserve_ms := extract(epoch FROM reserved - began) * 1000;
     order_ms := extract(epoch FROM inserted - reserved) * 1000;

@@ -18,7 +18,7 @@ def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:
         "order_type": "LIMIT",
         "price": Decimal("1500.00"),
     }
-    return place_order(account.id, OrderRequest(**values | changes), calendar=None, watch=Stopwatch())
+    return place_order(account.id, OrderRequest(**values | changes), calendar=None, watch=Stopwatch()).order
 
 
 def status_of(order: dict[str, Any]) -> str:

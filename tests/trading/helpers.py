@@ -31,7 +31,7 @@ def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | Non
         price=None if price is None else Decimal(price),
         **fields,
     )
-    return placement.place_order(account_id, request, calendar=calendar, watch=Stopwatch())
+    return placement.place_order(account_id, request, calendar=calendar, watch=Stopwatch()).order
 
 
 def buy(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
@@ -46,7 +46,7 @@ def sell(account_id: UUID, quantity: int, price: str | Decimal | None = None, **
 
 def close(account_id: UUID, position_id: UUID) -> dict:
     """Close a position."""
-    return placement.close_position(account_id, position_id, calendar=None, watch=Stopwatch())
+    return placement.close_position(account_id, position_id, calendar=None, watch=Stopwatch()).order
 
 
 def execute(*orders: dict) -> execution.Outcome:

@@ -38,8 +38,8 @@ def test_an_account_may_open_with_nothing(clean):
 
 
 def test_a_deposit_and_a_withdrawal_return_their_ledger_rows(trader):
-    deposit = accounts.move_funds(trader, "DEPOSIT", D("10.00"))
-    withdrawal = accounts.move_funds(trader, "WITHDRAWAL", D("4.00"))
+    deposit, _ = accounts.move_funds(trader, "DEPOSIT", D("10.00"))
+    withdrawal, _ = accounts.move_funds(trader, "WITHDRAWAL", D("4.00"))
     assert (deposit["kind"], deposit["amount"], deposit["balance_after"]) == ("DEPOSIT", 10, D("1000010.00"))
     assert (withdrawal["kind"], withdrawal["amount"], withdrawal["balance_after"]) == ("WITHDRAWAL", 4, D("1000006.00"))
     assert withdrawal["id"] > deposit["id"]

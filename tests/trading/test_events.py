@@ -22,8 +22,9 @@ def linked(servers):
 def listener(redis_client, linked):
     with redis_client.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.psubscribe("tradepost:events:*")
-        while pubsub.get_message(ignore_subscribe_messages=False, timeout=1) is None:
-            pass
+        wait_until(lambda: pubsub.get_message(timeout=0.1) or pubsub.subscribed, what="the subscription")
+        wait_until(redis_client.pubsub_numpat, what="the subscription")
+        pubsub.get_message(timeout=0.1)  # the confirmation
         yield pubsub
 
 

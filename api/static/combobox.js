@@ -1,0 +1,100 @@
+/** @file A text field that suggests stocks: the listbox pattern, by keyboard and pointer. */
+
+import { byId, debounce, make } from "./dom.js";
+import { get } from "./http.js";
+import { grouped } from "./money.js";
+
+const SHOWN = 7;
+const SYMBOL_START = /^[A-Z0-9&_.-]{1,32}$/;
+
+/** The suggestions below the symbol's field. */
+export class Combobox {
+  #input = byId("symbol");
+  #list = byId("symbol-list");
+  #stocks = [];
+  #active = -1;
+  #asked = 0;
+
+  /** `exchangeOf()` says where to look, `chosen(stock)` is told what was taken. */
+  constructor({ exchangeOf, chosen }) {
+    this.exchangeOf = exchangeOf;
+    this.chosen = chosen;
+    const suggest = debounce(() => this.#suggest(), 120);
+    this.#input.addEventListener("input", suggest);
+    this.#input.addEventListener("keydown", (event) => this.#press(event));
+    this.#input.addEventListener("blur", () => this.#close());
+    // Before the field loses the focus.
+    this.#list.addEventListener("pointerdown", (event) => this.#point(event));
+  }
+
+  async #suggest() {
+    const prefix = this.#input.value.trim().toUpperCase();
+    const asked = ++this.#asked;
+    if (!SYMBOL_START.test(prefix)) return this.#close();
+    const query = { prefix, exchange: this.exchangeOf(), limit: SHOWN };
+    const page = await get("/api/market/stocks", query).catch(() => ({ data: [] }));
+    if (asked !== this.#asked || document.activeElement !== this.#input) return undefined;
+    this.#stocks = page.data;
+    return this.#stocks.length === 1 && this.#stocks[0].symbol === prefix ? this.#close() : this.#open();
+  }
+
+  #open() {
+    this.#active = -1;
+    this.#list.replaceChildren(...this.#stocks.map(option));
+    this.#list.hidden = this.#stocks.length === 0;
+    this.#mark();
+  }
+
+  #close() {
+    this.#asked += 1;
+    this.#stocks = [];
+    this.#list.hidden = true;
+    this.#active = -1;
+    this.#mark();
+  }
+
+  /** Say in attributes what is open and which suggestion is the current one. */
+  #mark() {
+    this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
+    [...this.#list.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === this.#active)));
+    if (this.#active >= 0) this.#input.setAttribute("aria-activedescendant", `stock-${this.#active}`);
+    else this.#input.removeAttribute("aria-activedescendant");
+  }
+
+  #press(event) {
+    if (this.#list.hidden) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      const count = this.#stocks.length;
+      this.#active = (this.#active + step + count + (this.#active < 0 && step < 0 ? 1 : 0)) % count;
+      this.#mark();
+      event.preventDefault();
+    } else if (event.key === "Escape") {
+      this.#close();
+      event.preventDefault();
+    } else if (event.key === "Enter" && this.#active >= 0) {
+      this.#take(this.#active);
+      event.preventDefault();
+    } else if (event.key === "Tab" && this.#active >= 0) {
+      this.#take(this.#active);
+    }
+  }
+
+  #point(event) {
+    const item = event.target.closest("[role=option]");
+    event.preventDefault();
+    if (item) this.#take([...this.#list.children].indexOf(item));
+  }
+
+  #take(index) {
+    const stock = this.#stocks[index];
+    this.#input.value = stock.symbol;
+    this.#close();
+    this.chosen(stock);
+  }
+}
+
+function option(stock, index) {
+  const price = make("span", { className: "num", textContent: grouped(stock.lastPrice) });
+  return make("li", { id: `stock-${index}`, role: "option", "aria-selected": "false" }, stock.symbol, price);
+}

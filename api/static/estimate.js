@@ -1,0 +1,80 @@
+/** @file What an order would take, asked of the server while the ticket is being filled in. */
+
+import { byId, debounce, setText } from "./dom.js";
+import { Problem, send } from "./http.js";
+import { NOTHING, grouped } from "./money.js";
+import { chargeName, list } from "./order_detail.js";
+import { sentenceFor } from "./problems.js";
+
+const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
+const QUIET = 200;
+
+/** The estimate of the ticket; `orderOf()` returns the order, or null while it is not complete. */
+export class Estimate {
+  #asking = null;
+
+  constructor(orderOf) {
+    this.orderOf = orderOf;
+    this.refresh = debounce(() => this.#ask(), QUIET);
+    this.#showNothing("");
+  }
+
+  async #ask() {
+    this.#asking?.abort();
+    const order = this.orderOf();
+    if (!order) return this.#showNothing("");
+    const asking = new AbortController();
+    this.#asking = asking;
+    try {
+      const preview = await send("POST", "/api/trading/orders/preview", { body: order, signal: asking.signal });
+      return this.#show(preview, order);
+    } catch (error) {
+      return asking.signal.aborted ? undefined : this.#showNothing(reasonOf(error));
+    }
+  }
+
+  #show(preview, order) {
+    for (const field of FIELDS) setText(valueOf(field), grouped(preview[field]));
+    const items = Object.entries(preview.chargeItems).map(([name, amount]) => [chargeName(name), grouped(amount)]);
+    byId("charge-items").replaceChildren(...list(items).children);
+    byId("estimate").dataset.state = "known";
+    const refusal = preview.refusal;
+    this.#say(refusal ? wouldBeRefused(refusal, {}) : effectOf(preview, order), refusal);
+  }
+
+  #showNothing(text) {
+    for (const field of FIELDS) setText(valueOf(field), NOTHING);
+    byId("estimate").dataset.state = "empty";
+    byId("charge-items").replaceChildren(...list([["Not known yet", NOTHING]]).children);
+    this.#say(text, text !== "");
+  }
+
+  #say(text, isRefusal) {
+    setText(byId("verdict"), text);
+    byId("verdict").classList.toggle("is-refusal", Boolean(isRefusal));
+  }
+}
+
+/** Say what the order would do to the position. */
+function effectOf({ closingQuantity, openingQuantity }, { side }) {
+  const parts = [];
+  if (closingQuantity) parts.push(`closes ${grouped(closingQuantity)}`);
+  if (openingQuantity) parts.push(`opens ${grouped(openingQuantity)} ${side === "BUY" ? "long" : "short"}`);
+  const text = parts.join(", ");
+  return text && text[0].toUpperCase() + text.slice(1);
+}
+
+function reasonOf(error) {
+  if (!(error instanceof Problem)) return "No estimate: the server does not answer.";
+  if (error.code === "validation_failed") return "";
+  return wouldBeRefused(error.code, error.document);
+}
+
+function wouldBeRefused(code, document) {
+  const sentence = sentenceFor(code, document);
+  return `Would be refused: ${sentence[0].toLowerCase()}${sentence.slice(1)}`;
+}
+
+function valueOf(field) {
+  return byId("estimate").querySelector(`[data-estimate=${field}]`);
+}

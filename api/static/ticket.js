@@ -1,0 +1,175 @@
+/** @file The order ticket: fill in, see what it takes, place, and see at its field what was refused. */
+
+import { Combobox } from "./combobox.js";
+import { byId, debounce, setText } from "./dom.js";
+import { Estimate } from "./estimate.js";
+import { Problem, Silence, get, send } from "./http.js";
+import { grouped } from "./money.js";
+import { sentenceOf } from "./problems.js";
+import * as session from "./session.js";
+import { nameOf } from "./words.js";
+
+const FIELDS = ["exchange", "symbol", "side", "quantity", "orderType", "price", "product"];
+const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
+const HINT_POLL = 2000;
+
+/** Bring the ticket to life. */
+export function startTicket(store) {
+  const ticket = new Ticket(byId("ticket"));
+  store.on(["account", "positions"], () => ticket.estimate.refresh());
+}
+
+class Ticket {
+  /** The body and key of a placement that nobody answered: sent again, it is the same order. */
+  #unanswered = null;
+  #isPlacing = false;
+
+  constructor(form) {
+    this.form = form;
+    this.estimate = new Estimate(() => this.completeOrder());
+    this.lookUp = debounce(() => this.#showLastPrice(), 200);
+    new Combobox({ exchangeOf: () => form.exchange.value, chosen: () => this.#change() });
+    form.addEventListener("input", (event) => this.#change(event.target.name));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#place();
+    });
+    document.addEventListener("keydown", (event) => this.#shortcut(event));
+    setInterval(() => document.visibilityState === "visible" && this.#showLastPrice(), HINT_POLL);
+    this.#change();
+    if (!session.mayTrade()) this.#refuseToTrade();
+  }
+
+  /** Return the order as it stands in the ticket, as text where it is not what it should be: the API says so. */
+  order() {
+    const { exchange, symbol, side, quantity, orderType, price, product } = this.form;
+    const size = quantity.value.trim();
+    const order = {
+      exchange: exchange.value,
+      symbol: symbol.value.trim(),
+      side: side.value,
+      quantity: /^\d{1,15}$/.test(size) ? Number(size) : size,
+      orderType: orderType.value,
+      product: product.value,
+    };
+    if (orderType.value === "LIMIT") order.price = price.value.trim();
+    return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== ""));
+  }
+
+  /** Return the order if there is enough of it to ask what it would take. */
+  completeOrder() {
+    const order = this.order();
+    const isPriced = order.orderType === "MARKET" || AMOUNT.test(order.price ?? "");
+    return order.symbol && Number.isInteger(order.quantity) && order.quantity > 0 && isPriced ? order : null;
+  }
+
+  #change(name) {
+    const { side, orderType, price, symbol, quantity } = this.form;
+    this.form.dataset.side = side.value;
+    price.disabled = orderType.value === "MARKET";
+    price.placeholder = price.disabled ? "At market" : "0.00";
+    const what = [quantity.value.trim(), symbol.value.trim().toUpperCase()].filter(Boolean).join(" ");
+    setText(byId("submit"), `${nameOf(side.value)} ${what}`);
+    if (name) showFieldErrors(this.form, { ...currentErrors(), [name]: [] });
+    if (name === "symbol" || name === "exchange" || !name) this.lookUp();
+    this.estimate.refresh();
+  }
+
+  async #showLastPrice() {
+    const symbol = this.form.symbol.value.trim().toUpperCase();
+    if (!/^[A-Z0-9&_.-]{1,32}$/.test(symbol)) return void setText(byId("symbol-hint"), "");
+    const query = { prefix: symbol, exchange: this.form.exchange.value, limit: 1 };
+    const page = await get("/api/market/stocks", query).catch(() => null);
+    const stock = page?.data[0];
+    const isKnown = stock?.symbol === symbol && stock.lastPrice !== null;
+    if (page) setText(byId("symbol-hint"), isKnown ? `Last ${grouped(stock.lastPrice)}` : "");
+    return undefined;
+  }
+
+  async #place() {
+    if (this.#isPlacing || !session.mayTrade()) return;
+    this.#setPlacing(true);
+    const body = this.order();
+    const text = JSON.stringify(body);
+    const key = this.#unanswered?.text === text ? this.#unanswered.key : crypto.randomUUID();
+    this.#unanswered = null;
+    this.#say("");
+    try {
+      const headers = { "Idempotency-Key": key };
+      const placement = await send("POST", "/api/trading/orders", { body, headers });
+      showFieldErrors(this.form, {});
+      this.#say(`Accepted: ${describe(placement.order)}.`, "success");
+    } catch (error) {
+      this.#refused(error, { text, key });
+    } finally {
+      this.#setPlacing(false);
+    }
+  }
+
+  #refused(error, attempt) {
+    const isUnknown = error instanceof Silence || error.status >= 500;
+    if (isUnknown) this.#unanswered = attempt;
+    if (error instanceof Problem && error.code === "forbidden") return this.#refuseToTrade();
+    const errors = error instanceof Problem ? error.errors : {};
+    showFieldErrors(this.form, errors);
+    const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
+    const rest = others.map(([name, messages]) => `${name}: ${messages.join(" ")}`).join(" ");
+    const retry = isUnknown ? " Press again to retry: it cannot be placed twice." : "";
+    const isAtField = error.code === "validation_failed" && others.length === 0;
+    this.#say(isAtField ? "Not placed: see the marked fields." : rest || sentenceOf(error) + retry, "problem");
+    focusFirstError(this.form);
+    return undefined;
+  }
+
+  #refuseToTrade() {
+    session.rememberMayTrade(false);
+    byId("submit").disabled = true;
+    this.#say("This token may only read: it cannot trade.", "problem");
+  }
+
+  #setPlacing(isPlacing) {
+    this.#isPlacing = isPlacing;
+    byId("submit").setAttribute("aria-busy", String(isPlacing));
+  }
+
+  #say(text, kind = "") {
+    byId("ticket-message").dataset.kind = kind;
+    byId("ticket-message").textContent = text;
+  }
+
+  #shortcut(event) {
+    const side = { KeyB: "BUY", KeyS: "SELL" }[event.code];
+    if (!side || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || byId("detail").open) return;
+    event.preventDefault();
+    this.form.side.value = side;
+    this.#change("side");
+    this.form.symbol.focus();
+    this.form.symbol.select();
+  }
+}
+
+/** Show messages at the fields that they name, and take away the others. */
+function showFieldErrors(form, errors) {
+  for (const name of FIELDS) {
+    const text = (errors[name] ?? []).join(" ");
+    const place = byId(`${name}-error`);
+    setText(place, text);
+    if (["exchange", "side", "orderType", "product"].includes(name)) place.hidden = text === "";
+    for (const control of form.querySelectorAll(`[name=${name}]`)) {
+      if (text) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+  }
+}
+
+function currentErrors() {
+  return Object.fromEntries(FIELDS.map((name) => [name, [byId(`${name}-error`).textContent].filter(Boolean)]));
+}
+
+function focusFirstError(form) {
+  form.querySelector("[aria-invalid=true]:not(:disabled)")?.focus();
+}
+
+function describe({ side, quantity, symbol, price }) {
+  return `${nameOf(side).toLowerCase()} ${grouped(quantity)} ${symbol} ${price === null ? "at market" : `at ${grouped(price)}`}`;
+}

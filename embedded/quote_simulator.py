@@ -1,0 +1,122 @@
+"""Let the demo's prices move: a random walk over the seeded stocks, through the API's own door.
+
+A price that somebody else has set is left alone from then on, so that an experiment is not disturbed.
+"""
+
+import http.client
+import json
+import os
+import random
+import signal
+import sys
+import time
+import urllib.request
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from embedded.seed import Quote, read_stocks
+
+PAUSE_SECONDS = 0.8
+TIMEOUT_SECONDS = 5
+# A step is about a thousandth of the price, and no price leaves the band around the one it began with.
+STEP_MAXIMUM = 0.0012
+BAND = Decimal("0.06")
+TICK = Decimal("0.05")
+MOVING_SHARE = 0.7
+PAGE = 200
+
+
+class Walk:
+    """The walk of one stock's price."""
+
+    def __init__(self, start: Decimal, price: Decimal) -> None:
+        self.low, self.high = start * (1 - BAND), start * (1 + BAND)
+        self.price = price
+
+    def step(self, chance: random.Random) -> Decimal:
+        """Move the price by a bounded step and return it."""
+        moved = self.price * Decimal(1 + chance.uniform(-STEP_MAXIMUM, STEP_MAXIMUM))
+        bounded = min(max(moved, self.low), self.high)
+        self.price = max(TICK, (bounded / TICK).quantize(Decimal(1), ROUND_HALF_UP) * TICK)
+        return self.price
+
+
+class Simulator:
+    """Walks the prices of the stocks that nobody else sets."""
+
+    def __init__(self, stocks: list[Quote], chance: random.Random) -> None:
+        self.starts = {(exchange, symbol): price for exchange, symbol, price in stocks}
+        self.walks: dict[tuple[str, str], Walk] = {}
+        self.left_alone: set[tuple[str, str]] = set()
+        self.chance = chance
+
+    def next_quotes(self, prices: dict[tuple[str, str], Decimal]) -> list[dict[str, str]]:
+        """Return the quotes to set, given the prices that are there now."""
+        quotes = []
+        for key, start in self.starts.items():
+            if key in self.left_alone or key not in prices:
+                continue
+            walk = self.walks.setdefault(key, Walk(start, prices[key]))
+            if prices[key] != walk.price:
+                self.left_alone.add(key)
+            elif self.chance.random() < MOVING_SHARE:
+                exchange, symbol = key
+                quotes.append({"exchange": exchange, "symbol": symbol, "lastPrice": f"{walk.step(self.chance):.2f}"})
+        return quotes
+
+    def forget(self) -> None:
+        """Begin again from the prices that are there: whether the last quotes were set is not known."""
+        self.walks.clear()
+
+
+class Feed:
+    """The API, as its quote feed sees it."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self.base_url = base_url
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def prices(self) -> dict[tuple[str, str], Decimal]:
+        """Return the last traded prices of all stocks."""
+        prices, cursor = {}, ""
+        while cursor is not None:
+            page = self._send("GET", f"/api/market/stocks?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""))
+            for stock in page["data"]:
+                if stock["lastPrice"] is not None:
+                    prices[stock["exchange"], stock["symbol"]] = Decimal(stock["lastPrice"])
+            cursor = page["nextCursor"]
+        return prices
+
+    def put(self, quotes: list[dict[str, str]]) -> None:
+        """Set last traded prices."""
+        if quotes:
+            self._send("PUT", "/api/market/quotes", {"quotes": quotes})
+
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base_url + path, data, self.headers, method=method)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            return json.loads(response.read() or b"null")
+
+
+def run(feed: Feed, simulator: Simulator) -> None:
+    """Walk until the process is told to stop; a server that is away is waited for."""
+    while True:
+        try:
+            feed.put(simulator.next_quotes(feed.prices()))
+        except (OSError, http.client.HTTPException, ValueError):
+            simulator.forget()
+        time.sleep(PAUSE_SECONDS)
+
+
+def main() -> int:
+    """Walk the demo's prices until a signal."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    feed = Feed(f"http://127.0.0.1:{os.environ['PORT']}", os.environ["DEMO_FEED_TOKEN"])
+    run(feed, Simulator(read_stocks(), random.Random()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

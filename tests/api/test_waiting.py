@@ -1,0 +1,93 @@
+"""`Prefer: wait=N` waits for an order to end."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from models.database import fetch_all, session
+from tests.processes import wait_until
+from trading.cancellation import cancel_order
+from trading.execution import execute_orders
+
+
+def pending_ids(account: Any) -> list[Any]:
+    with session():
+        rows = fetch_all("SELECT id FROM trading_order WHERE account_id = %s AND status = 'PENDING'", (account.id,))
+    return [row["id"] for row in rows]
+
+
+@pytest.fixture
+def when_placed(account: Any) -> Any:
+    """Do something with a trader's order as soon as it is there, in another thread."""
+    threads: list[threading.Thread] = []
+
+    def run(trader: Any, action: Any) -> None:
+        def act() -> None:
+            action(wait_until(lambda: pending_ids(trader))[0])
+
+        threads.append(threading.Thread(target=act))
+        threads[-1].start()
+
+    yield run
+    for thread in threads:
+        thread.join()
+
+
+def test_the_answer_is_the_final_order_when_it_ends_in_time(account: Any, place: Any, when_placed: Any) -> None:
+    trader = account()
+    when_placed(trader, lambda order_id: execute_orders([order_id]))
+    answer = place(trader, headers={"Prefer": "wait=10"})
+    assert answer.status_code == 200
+    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert answer.get_json()["executionScheduled"] is False
+    assert answer.get_json()["order"]["status"] == "EXECUTED"
+
+
+def test_a_cancelled_order_has_ended_too(account: Any, place: Any, when_placed: Any) -> None:
+    trader = account()
+    when_placed(trader, lambda order_id: cancel_order(trader.id, order_id))
+    answer = place(trader, headers={"Prefer": "respond-async, wait=5"})
+    assert (answer.status_code, answer.get_json()["order"]["status"]) == (200, "CANCELLED")
+
+
+def test_an_order_that_does_not_end_in_time_is_a_202(account: Any, place: Any) -> None:
+    start = time.monotonic()
+    answer = place(account(), headers={"Prefer": "wait=1"})
+    assert time.monotonic() - start >= 1
+    assert answer.status_code == 202
+    assert answer.get_json()["executionScheduled"] is True
+
+
+@pytest.mark.parametrize("preference", ["wait", "wait=", "wait=-1", "wait=1.5", "return=minimal", "wait=x"])
+def test_a_preference_that_is_none_is_ignored(account: Any, place: Any, preference: str) -> None:
+    answer = place(account(), headers={"Prefer": preference})
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+
+
+def test_a_replay_waits_again(account: Any, place: Any, when_placed: Any) -> None:
+    trader, key = account(), {"Idempotency-Key": "k"}
+    first = place(trader, headers=key)
+    when_placed(trader, lambda order_id: execute_orders([order_id]))
+    again = place(trader, headers=key | {"Prefer": "wait=10"})
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.get_json()["orderId"] == first.get_json()["orderId"]
+
+
+def test_a_client_that_waits_holds_no_connection(account: Any, place: Any, database: Any, when_placed: Any) -> None:
+    trader = account()
+    busy = "SELECT count(*) AS busy FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()"
+    seen: list[int] = []
+
+    def look(order_id: Any) -> None:
+        with session():
+            wait_until(lambda: fetch_all(f"{busy} AND datname = current_database()")[0]["busy"] == 0)
+        seen.append(0)
+        execute_orders([order_id])
+
+    when_placed(trader, look)
+    assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
+    assert seen == [0]

@@ -1,0 +1,172 @@
+"""Servers with a stream, in this process and in one of their own, and what makes events happen."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg2
+import pytest
+from werkzeug.serving import make_server
+
+from tests.conftest import TestAccount
+from tests.processes import ProcessStarter, Running, command_environment, free_port
+from tests.realtime.clients import HOST
+from tests.realtime.network import Proxy
+
+RENAMES = """
+DO $$ BEGIN
+    FOR number IN 1..%s LOOP
+        UPDATE account SET name = %s || number WHERE id = %s;
+    END LOOP;
+END $$
+"""
+
+
+class Database:
+    """Somebody at a psql prompt, who knows of no nudge."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg2.connect(url)
+        self._connection.autocommit = True
+
+    def run(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows, if any."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, tuple(str(part) if isinstance(part, UUID) else part for part in parameters))
+            return cursor.fetchall() if cursor.description else []
+
+    def change(self, account_id: UUID, times: int = 1, text: str = "Changed ") -> None:
+        """Change an account so many times in one transaction; each change is an event."""
+        self.run(RENAMES, times, text, account_id)
+
+    def events(self, account_id: UUID) -> list[tuple[int, str]]:
+        """Return the numbers and types of an account's events."""
+        return self.run("SELECT id, type FROM event WHERE account_id = %s ORDER BY id", account_id)  # type: ignore[return-value]
+
+    def last_event_id(self, account_id: UUID) -> int:
+        """Return the number of an account's last event."""
+        return int(self.run("SELECT last_event_id FROM account WHERE id = %s", account_id)[0][0])
+
+    def forget_events(self, account_id: UUID, up_to: int) -> None:
+        """Make an account's first events too old to be kept, and delete them as retention does."""
+        self.run("SET session_replication_role = replica")
+        self.run("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s AND id <= %s", account_id, up_to)
+        self.run("SET session_replication_role = DEFAULT")
+        self.run("DELETE FROM event WHERE account_id = %s AND at < now() - interval '7 days'", account_id)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+
+@pytest.fixture
+def plain_sql(clean: None, database_url: str) -> Iterator[Database]:
+    """Return a connection of somebody who works on the tables directly."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+class Served:
+    """A server with a stream, and the number of listeners it holds."""
+
+    def __init__(self, name: str, port: int, count: Callable[[], int]) -> None:
+        self.name = name
+        self.port = port
+        self.base_url = f"http://{HOST}:{port}"
+        self.count = count
+
+    def wait_for_count(self, count: int, timeout_seconds: float = 12.0) -> None:
+        """Wait until it holds so many listeners."""
+        end = time.monotonic() + timeout_seconds
+        while self.count() != count:
+            assert time.monotonic() < end, f"{self.count()} listeners instead of {count}"
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def web_process(
+    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start the Procfile's web process once for all tests that leave it as it was."""
+    environment = command_environment(setting_values | {"ALLOWED_ORIGINS": "https://desk.example.com"})
+    starter = ProcessStarter(environment, tmp_path_factory.mktemp("web"))
+    yield starter.web()
+    starter.stop()
+
+
+@pytest.fixture
+def web(web_process: Running, clean: None) -> Running:
+    """Return that web process on an empty database."""
+    return web_process
+
+
+@pytest.fixture(scope="session")
+def threaded_server(shared_app: Any) -> Iterator[Any]:
+    """Serve the application from this process, with plain threads instead of gevent."""
+    server = make_server(HOST, 0, shared_app, threaded=True)
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(params=["threads", "gevent"])
+def served(request: pytest.FixtureRequest, app: Any) -> Served:
+    """Return both kinds of servers, one after the other, with a way to count their listeners."""
+    if request.param == "threads":
+        port = request.getfixturevalue("threaded_server").server_port
+        return Served("threads", port, lambda: app.extensions["hub"].count)
+    running = request.getfixturevalue("web")
+    return Served("gevent", running.port, lambda: open_connections(running))
+
+
+def open_connections(web: Running) -> int:
+    """Return how many clients' sockets the processes of a web server hold."""
+    connections = [link for child in web.children() for link in child.net_connections("tcp")]
+    return sum(
+        link.laddr.port == web.port and link.status not in (psutil.CONN_LISTEN, psutil.CONN_TIME_WAIT)
+        for link in connections
+    )
+
+
+@pytest.fixture
+def start_on_port(start: ProcessStarter) -> Callable[..., Running]:
+    """Return a starter of web processes on a port that is chosen by the test."""
+
+    def begin(port: int, **settings: str) -> Running:
+        return start._start("web", {"PORT": str(port), **settings}, port=port).wait_until_ready()
+
+    return begin
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a free port."""
+    return free_port()
+
+
+@pytest.fixture
+def proxy(servers: Any) -> Iterator[Proxy]:
+    """Return a proxy in front of the run's Valkey."""
+    proxy = Proxy(servers.redis_url)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def deposit(configured: None) -> Callable[..., None]:
+    """Return a function that deposits money, which makes one event each time, with its nudge."""
+    from decimal import Decimal
+
+    from trading import accounts
+
+    def make(account: TestAccount, times: int = 1) -> None:
+        for _ in range(times):
+            accounts.move_funds(account.id, "DEPOSIT", Decimal("1.00"))
+
+    return make

@@ -1,0 +1,248 @@
+"""The fan-out, in this process with plain threads: nobody misses an event between replay and live."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.event_view import as_text
+from api.hub import BATCH, Hub
+from api.listeners import EXPIRED, MAX_WAITING_MESSAGES, TOO_SLOW, Ending, Listener, Message, QueueListener
+from tests.conftest import TestAccount
+from tests.realtime.conftest import Database
+from trading.events import events_since
+
+ONE, OTHER = uuid4(), uuid4()
+
+
+class Collector(Listener):
+    """Keeps what it is told."""
+
+    def __init__(self, account_id: UUID, token_id: UUID | None = None) -> None:
+        super().__init__(account_id, token_id)
+        self.received: list[int] = []
+        self.ending: Ending | None = None
+
+    def deliver(self, message: Message) -> None:
+        self.last_event_id = message.event_id
+        self.received.append(message.event_id)
+
+    def close(self, ending: Ending) -> None:
+        self.ending = ending
+
+
+@pytest.fixture
+def hub() -> Hub:
+    """Return a hub whose reader is the test itself."""
+    hub = Hub(as_text)
+    hub._started = True
+    return hub
+
+
+def event(event_id: int, account_id: UUID = ONE) -> dict[str, Any]:
+    return {"account_id": account_id, "id": event_id, "type": "account.updated"}
+
+
+@pytest.fixture
+def bare_hub() -> Hub:
+    """Return a hub that hands out rows as they are."""
+    hub = Hub(str)
+    hub._started = True
+    return hub
+
+
+def test_a_listener_gets_nothing_before_it_is_live(bare_hub: Hub) -> None:
+    live, waiting = Collector(ONE), Collector(ONE)
+    bare_hub.add(live)
+    bare_hub.add(waiting)
+    assert bare_hub.go_live(live, 5)
+    bare_hub._deliver(event(6))
+    assert (live.received, waiting.received) == ([6], [])
+
+
+def test_who_missed_an_event_while_replaying_reads_on_before_it_is_live(bare_hub: Hub) -> None:
+    live, late = Collector(ONE), Collector(ONE)
+    bare_hub.add(live)
+    bare_hub.add(late)
+    assert bare_hub.go_live(live, 5)
+    bare_hub._deliver(event(6))
+    assert not bare_hub.go_live(late, 5)
+    assert not late.is_live
+    assert bare_hub.go_live(late, 6)
+    bare_hub._deliver(event(7))
+    assert (live.received, late.received) == ([6, 7], [7])
+
+
+def test_who_has_read_further_than_the_hub_gets_nothing_twice(bare_hub: Hub) -> None:
+    live, ahead = Collector(ONE), Collector(ONE)
+    bare_hub.add(live)
+    bare_hub.add(ahead)
+    assert bare_hub.go_live(live, 5)
+    assert bare_hub.go_live(ahead, 7)
+    for event_id in (6, 7, 8):
+        bare_hub._deliver(event(event_id))
+    assert (live.received, ahead.received) == ([6, 7, 8], [8])
+
+
+def test_rows_that_were_read_for_listeners_who_left_are_not_handed_to_those_who_came(bare_hub: Hub) -> None:
+    first, second = Collector(ONE), Collector(ONE)
+    bare_hub.add(first)
+    assert bare_hub.go_live(first, 5)
+    bare_hub.remove(first)
+    bare_hub._deliver(event(6))  # nobody is there
+    bare_hub.add(second)
+    assert bare_hub.go_live(second, 3)
+    bare_hub._deliver(event(6))  # 4 and 5 are still to come
+    assert second.received == []
+    for event_id in (4, 5, 6, 6):
+        bare_hub._deliver(event(event_id))
+    assert second.received == [4, 5, 6]
+
+
+def test_accounts_do_not_hear_each_other(bare_hub: Hub) -> None:
+    one, other = Collector(ONE), Collector(OTHER)
+    for listener in (one, other):
+        bare_hub.add(listener)
+        assert bare_hub.go_live(listener, 0)
+    bare_hub._deliver(event(1, ONE))
+    bare_hub._deliver(event(1, OTHER))
+    bare_hub._deliver(event(2, OTHER))
+    assert (one.received, other.received) == ([1], [1, 2])
+
+
+def test_listeners_are_counted_once_however_they_come_and_go(bare_hub: Hub) -> None:
+    listener = Collector(ONE)
+    bare_hub.add(listener)
+    bare_hub.identify(listener, OTHER, uuid4())
+    assert bare_hub.count == 1
+    bare_hub.remove(listener)
+    bare_hub.remove(listener)
+    assert bare_hub.count == 0
+    assert (dict(bare_hub._listeners), bare_hub._handed_out) == ({}, {})
+
+
+def test_a_stopping_process_is_full(bare_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not bare_hub.is_full
+    bare_hub.is_stopping = lambda: True
+    assert bare_hub.is_full
+    bare_hub.is_stopping = lambda: False
+    monkeypatch.setattr("api.hub.MAX_LISTENERS", 1)
+    bare_hub.add(Collector(ONE))
+    assert bare_hub.is_full
+
+
+def test_a_nudge_for_an_account_without_listeners_is_forgotten(bare_hub: Hub) -> None:
+    bare_hub.nudge(ONE)
+    assert bare_hub._take_nudged() == set()
+    listener = Collector(ONE)
+    bare_hub.add(listener)
+    bare_hub.go_live(listener, 0)
+    bare_hub.nudge(ONE)
+    assert bare_hub._take_nudged() == {ONE}
+    assert bare_hub._take_nudged() == set()
+
+
+def test_more_events_than_one_batch_are_all_handed_out(
+    hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
+) -> None:
+    owner = account().id
+    listener = Collector(owner)
+    hub.add(listener)
+    hub.go_live(listener, 2)
+    plain_sql.change(owner, 2 * BATCH + 10)
+    hub._take_nudged()
+    hub._hand_out({owner})
+    while nudged := hub._take_nudged():
+        hub._hand_out(nudged)
+    assert listener.received == list(range(3, 2 * BATCH + 13))
+
+
+def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:
+    from trading import tokens
+
+    owner = account().id
+    revoked, good = (tokens.create_token(["read"], account_id=owner)[0] for _ in range(2))
+    listeners = [Collector(owner, token_id) for token_id in (revoked, revoked, good, None)]
+    for listener in listeners:
+        hub.add(listener)
+    hub._close_ended()
+    assert {listener.ending for listener in listeners} == {None}
+    tokens.revoke_token(revoked)
+    hub._close_ended()
+    assert [listener.ending for listener in listeners] == [EXPIRED, EXPIRED, None, None]
+
+
+def test_a_full_queue_ends_its_stream_and_is_bounded() -> None:
+    listener = QueueListener(ONE, None)
+    for number in range(1, MAX_WAITING_MESSAGES + 50):
+        listener.deliver(Message(number, "account.updated", "{}"))
+    assert listener.ending == TOO_SLOW
+    assert listener.queue.qsize() == MAX_WAITING_MESSAGES
+    assert listener.take(0.01) is None
+
+
+def test_a_closed_queue_wakes_the_one_who_waits() -> None:
+    listener = QueueListener(ONE, None)
+    threading.Timer(0.1, listener.close, [EXPIRED]).start()
+    assert listener.take(10) is None
+    assert listener.ending == EXPIRED
+
+
+@pytest.fixture
+def reading(hub: Hub, account: Callable[..., TestAccount]) -> Iterator[UUID]:
+    """Hand out an account's events in a thread until the test is over."""
+    owner, stop = account().id, threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            hub._hand_out({owner})
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    yield owner
+    stop.set()
+    thread.join()
+
+
+def test_listeners_that_come_and_go_while_events_flow_miss_and_repeat_nothing(
+    hub: Hub, reading: UUID, plain_sql: Database
+) -> None:
+    flowing = threading.Event()
+    failures: list[str] = []
+
+    def listen(seed: int) -> None:
+        chance, last = random.Random(seed), 0
+        while not flowing.is_set() or last < final:
+            listener = Collector(reading)
+            hub.add(listener)
+            replayed = last
+            while True:  # as the stream does: page by page until the hub takes over
+                events = events_since(reading, replayed, 7)
+                listener.received += [row["id"] for row in events]
+                replayed = events[-1]["id"] if events else replayed
+                if len(events) < 7 and hub.go_live(listener, replayed):
+                    break
+            flowing.wait(chance.random() * 0.02)
+            hub.remove(listener)
+            received = list(listener.received)
+            if received != list(range(last + 1, last + 1 + len(received))):
+                failures.append(f"after {last}: {received}")
+                return
+            last += len(received)
+
+    final = 0
+    threads = [threading.Thread(target=listen, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(150):
+        plain_sql.change(reading, 2)
+    final = plain_sql.last_event_id(reading)
+    flowing.set()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert final == 302
+    assert hub.count == 0
