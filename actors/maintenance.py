@@ -11,7 +11,7 @@ from config import settings
 from models.database import DatabaseUnavailable
 from trading import redis_link
 from trading.logs import get_logger
-from trading.retention import delete_old_events
+from trading.retention import delete_old_events, delete_old_keys
 from trading.sweeping import sweep_once
 
 TICK_KEY = "tradepost:tick"
@@ -50,10 +50,11 @@ def drain() -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, max_age=600_000)
 def delete_what_is_old() -> None:
-    """Delete events that are older than they are kept."""
-    end = time.monotonic() + DRAIN_S
-    while time.monotonic() < end and (deleted := delete_old_events()):
-        logger.info("old_events_deleted", events=deleted)
+    """Delete events and idempotency keys that are older than they are kept."""
+    for delete in (delete_old_events, delete_old_keys):
+        end = time.monotonic() + DRAIN_S
+        while time.monotonic() < end and (deleted := delete()):
+            logger.info(delete.__name__, rows=deleted)
 
 
 def tick(interval_ms: int) -> None:

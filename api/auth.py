@@ -13,7 +13,7 @@ from uuid import UUID
 from flask import g, request
 
 from models.database import fetch_one
-from trading.tokens import digest_of, find_token
+from trading.tokens import digest_of, find_token, revoked_since
 
 from .errors import HttpRefusal, invalid, not_found
 
@@ -41,29 +41,53 @@ class Principal:
 
 
 class TokenCache:
-    """Remember for a few seconds what the database said about a token, unknown ones included."""
+    """Remember what the database said about tokens, and ask it every other second which were revoked since.
+
+    A token is looked up once; what then changes about it is told by one query for all of them. An
+    unknown token is asked for again after staleness_s. When the question cannot be asked, nothing
+    older than staleness_s is believed.
+    """
 
     def __init__(self, size: int, staleness_s: float) -> None:
         self.size = size
         self.staleness_s = staleness_s
         self.entries: dict[bytes, tuple[float, Principal | None]] = {}
         self.lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._asked_at = 0.0
+        self._known_until: datetime | None = None
 
     def find(self, secret: str) -> Principal | None:
         """Return the token's principal, valid or not, or None for an unknown token."""
         digest = digest_of(secret)
-        asked_at = time.monotonic()
+        now = time.monotonic()
+        asked_at = self._checked_at(now)
         entry = self.entries.get(digest)
-        if entry is None or asked_at - entry[0] > self.staleness_s:
+        if entry is None or now - (entry[0] if entry[1] is None else asked_at) > self.staleness_s:
             # The time is taken before the question: the answer may be older than its arrival.
-            entry = (asked_at, _principal_of(find_token(secret)))
-            self._keep(digest, entry)
+            self._keep(digest, entry := (now, _principal_of(find_token(secret))))
         return entry[1]
 
     def forget(self) -> None:
         """Forget everything, so that the next request asks the database."""
         with self.lock:
             self.entries.clear()
+
+    def _checked_at(self, now: float) -> float:
+        """Return when revocations were last asked for, having asked if it is time."""
+        if now - self._asked_at > self.staleness_s / 2 and self._asking.acquire(blocking=False):
+            try:
+                self._forget_revoked()
+                self._asked_at = now
+            finally:
+                self._asking.release()
+        return self._asked_at
+
+    def _forget_revoked(self) -> None:
+        digests, self._known_until = revoked_since(self._known_until)
+        with self.lock:
+            for digest in digests:
+                self.entries.pop(digest, None)
 
     def _keep(self, digest: bytes, entry: tuple[float, Principal | None]) -> None:
         with self.lock:

@@ -47,3 +47,19 @@ def find_token(secret: str) -> Row | None:
     """Return the row of a token, whatever its state, or None."""
     with session():
         return fetch_one("SELECT * FROM api_token WHERE digest = %s", (digest_of(secret),))
+
+
+def revoked_since(moment: datetime | None) -> tuple[list[bytes], datetime]:
+    """Return the digests of the tokens revoked since a moment of the database's clock, and what to ask with next.
+
+    Ten seconds are asked for twice: a revocation takes its time from before its commit.
+    """
+    with session():
+        row = fetch_one(
+            "SELECT clock_timestamp() - interval '10 s' AS asked_at, ARRAY("
+            "SELECT digest FROM api_token WHERE revoked_at >= coalesce(%s, clock_timestamp() - interval '10 s')"
+            ") AS digests",
+            (moment,),
+        )
+    assert row is not None
+    return [bytes(digest) for digest in row["digests"]], row["asked_at"]

@@ -63,7 +63,7 @@ function plotOptions({ tick, isStepped }, width) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 14, 0, 0],
+    padding: [8, isStepped ? 28 : 8, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { range: fromZero } },

@@ -138,6 +138,8 @@ CREATE TABLE api_token (
         account_id IS NULL OR NOT scopes && ARRAY['feed', 'admin'])
 );
 
+CREATE INDEX api_token_revoked ON api_token (revoked_at) WHERE revoked_at IS NOT NULL;
+
 -- An answer that is given again to a request with the same key; written with what it answers.
 CREATE TABLE idempotency_key (
     account_id  uuid NOT NULL REFERENCES account,

@@ -10,7 +10,7 @@ from models.database import fetch_all, session
 from tests.actors.placing import place_quietly
 from tests.processes import wait_until
 from trading.execution import execute_orders
-from trading.retention import delete_old_events
+from trading.retention import delete_old_events, delete_old_keys
 from trading.verify import verify
 
 
@@ -69,3 +69,15 @@ def test_the_actor_deletes_until_nothing_old_is_left(worker: dramatiq.Worker, ac
     aged(holder.id, 2)
     maintenance.delete_what_is_old.send()
     wait_until(lambda: kept_ids(holder)[0] == 3)
+
+
+def test_idempotency_keys_are_kept_for_their_time(account: Any, cleaner: Any) -> None:
+    holder = account()
+    key = "INSERT INTO idempotency_key SELECT %s, 's', %s, sha256('x'), '{}', now() - %s * interval '1 hour'"
+    with cleaner.cursor() as cursor:
+        for number, hours in enumerate((0, 24, 26, 200)):
+            cursor.execute(key, (str(holder.id), str(number), hours))
+    assert delete_old_keys() == 2
+    assert delete_old_keys() == 0
+    with session():
+        assert [row["key"] for row in fetch_all("SELECT key FROM idempotency_key ORDER BY key")] == ["0", "1"]
