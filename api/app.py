@@ -23,6 +23,7 @@ from . import (
     observability,
     orders,
     positions,
+    rate_limits,
     realtime,
 )
 from .answers import CompactProvider
@@ -68,6 +69,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     observability.register(app)
     _register_resources(app)
     realtime.register(app)
+    rate_limits.register(app, settings)
     app.register_blueprint(desk.blueprint)
     errors.register(app)
     cli.register(app)

@@ -44,6 +44,7 @@ STATUS_BY_CODE = {
     "no_price": 422,
     "account_suspended": 422,
     "market_closed": 422,
+    "rate_limited": 429,
     "internal_error": 500,
     "cron_disabled": 503,
     "service_unavailable": 503,

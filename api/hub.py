@@ -195,9 +195,21 @@ class Hub:
     def _follow_nudges(self) -> None:
         with redis_link.dedicated_client(SUBSCRIPTION_TIMEOUT_S) as client, client.pubsub() as subscription:
             subscription.psubscribe(f"{CHANNEL_PREFIX}*")
+            is_asked = False
             while True:
-                message = subscription.get_message(ignore_subscribe_messages=True, timeout=SUBSCRIPTION_TIMEOUT_S)
-                if message is None:
-                    subscription.check_health()
-                    continue
-                self.nudge(UUID(message["channel"].decode().removeprefix(CHANNEL_PREFIX)))
+                message = subscription.get_message(timeout=SUBSCRIPTION_TIMEOUT_S)
+                if message is not None:
+                    is_asked = False
+                    if message["type"] == "pmessage":
+                        self._nudge_named(message["channel"].decode(errors="replace").removeprefix(CHANNEL_PREFIX))
+                elif is_asked:
+                    raise redis.TimeoutError("the subscription does not answer a ping")
+                else:
+                    subscription.ping()
+                    is_asked = True
+
+    def _nudge_named(self, name: str) -> None:
+        try:
+            self.nudge(UUID(name))
+        except ValueError:  # anybody may publish anything
+            logger.warning("hub_heard_nonsense", channel=name[:100])

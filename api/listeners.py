@@ -136,6 +136,11 @@ class Outbox:
         """Whether something waits to be written."""
         return bool(self._waiting)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will be written: there was a last message, or the socket was given up."""
+        return self._is_last
+
     def push(self, data: bytes) -> bool:
         """Have data written; False when too much is waiting already."""
         with self._lock:

@@ -29,6 +29,7 @@ from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_moment, read_uuid
 from .parsing import Blueprint
+from .rate_limits import limited
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
@@ -40,6 +41,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 @blueprint.post("/orders")
 @timed_placement
 @requires("trade", "admin")
+@limited
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(202, PlacementSchema())
 def place(body: dict[str, Any]) -> Response:

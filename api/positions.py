@@ -20,6 +20,7 @@ from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_uuid
 from .parsing import Blueprint, takes_no_body
+from .rate_limits import limited
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
@@ -56,6 +57,7 @@ def list_positions(query: dict[str, Any]) -> Response:
 @blueprint.post("/positions/<thing:position_id>/close")
 @timed_placement
 @requires("trade", "admin")
+@limited
 @takes_no_body
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(202, PlacementSchema())

@@ -202,7 +202,7 @@ class StreamListener(Listener):
 
     def _replay(self, account_id: UUID, last_sent: int) -> None:
         """Send what came after an event, page by page, until the hub can take over without a gap."""
-        while self._end_at is None:
+        while not self._outbox.is_ended:
             events = events_since(account_id, last_sent, REPLAY_PAGE)
             for event in events:
                 last_sent = event["id"]
@@ -215,7 +215,7 @@ class StreamListener(Listener):
 
     def _let_the_reader_catch_up(self) -> None:
         end = deadline_in(REPLAY_PATIENCE_S)
-        while self._outbox.is_behind and self._end_at is None:
+        while self._outbox.is_behind and not self._outbox.is_ended:
             if time.monotonic() > end:
                 self.close(TOO_SLOW)
             time.sleep(REPLAY_PAUSE_S)

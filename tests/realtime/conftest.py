@@ -73,8 +73,7 @@ def plain_sql(clean: None, database_url: str) -> Iterator[Database]:
 class Served:
     """A server with a stream, and the number of listeners it holds."""
 
-    def __init__(self, name: str, port: int, count: Callable[[], int]) -> None:
-        self.name = name
+    def __init__(self, port: int, count: Callable[[], int]) -> None:
         self.port = port
         self.base_url = f"http://{HOST}:{port}"
         self.count = count
@@ -98,6 +97,19 @@ def web_process(
     starter.stop()
 
 
+@pytest.fixture(scope="session")
+def threads_process(
+    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start a web process with plain threads instead of gevent: nothing in the code may need gevent."""
+    port = free_port()
+    environment = command_environment(setting_values | {"PORT": str(port)})
+    command = "gunicorn --worker-class gthread --threads 100 'api:create_app()'"
+    running = Running(command, environment, tmp_path_factory.mktemp("threads") / "log", port)
+    yield running.wait_until_ready()
+    running.kill()
+
+
 @pytest.fixture
 def web(web_process: Running, clean: None) -> Running:
     """Return that web process on an empty database."""
@@ -105,8 +117,8 @@ def web(web_process: Running, clean: None) -> Running:
 
 
 @pytest.fixture(scope="session")
-def threaded_server(shared_app: Any) -> Iterator[Any]:
-    """Serve the application from this process, with plain threads instead of gevent."""
+def server_here(shared_app: Any) -> Iterator[Any]:
+    """Serve the application from this process, where a test can change what is fixed."""
     server = make_server(HOST, 0, shared_app, threaded=True)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -116,13 +128,10 @@ def threaded_server(shared_app: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(params=["threads", "gevent"])
-def served(request: pytest.FixtureRequest, app: Any) -> Served:
+def served(request: pytest.FixtureRequest, clean: None) -> Served:
     """Return both kinds of servers, one after the other, with a way to count their listeners."""
-    if request.param == "threads":
-        port = request.getfixturevalue("threaded_server").server_port
-        return Served("threads", port, lambda: app.extensions["hub"].count)
-    running = request.getfixturevalue("web")
-    return Served("gevent", running.port, lambda: open_connections(running))
+    running = request.getfixturevalue("web_process" if request.param == "gevent" else "threads_process")
+    return Served(running.port, lambda: open_connections(running))
 
 
 def open_connections(web: Running) -> int:

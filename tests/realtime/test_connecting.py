@@ -280,15 +280,15 @@ def test_the_cap_on_listeners_is_a_clear_refusal(
 
 
 def test_listeners_up_to_the_cap_are_served_and_one_more_is_not(
-    threaded_server: Any, app: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
+    server_here: Any, app: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trader, port = account(), threaded_server.server_port
+    trader, port = account(), server_here.server_port
     monkeypatch.setattr("api.hub.MAX_LISTENERS", 2)
     with Stream(port, trader.token) as first:
         with Stream(port, trader.token) as second:
             assert first.ready() == second.ready() == 2
             assert refusal(port, trader.token)[0] == 503
-        Served("", port, lambda: app.extensions["hub"].count).wait_for_count(1)
+        Served(port, lambda: app.extensions["hub"].count).wait_for_count(1)
         with Stream(port, trader.token) as third:
             assert third.ready() == 2
 

@@ -182,13 +182,13 @@ def sweep_until_it_hangs_and_kill(database_url):
 
 
 @pytest.mark.slow
-def test_a_poison_that_kills_the_process_takes_no_innocent_with_it(trader, trigger, database_url):
-    poison, innocents = buy(trader, 1, "10.00"), [buy(trader, 1, "10.00") for _ in range(15)]
-    trigger(those(poison), "PERFORM pg_sleep(5)")
-    for _ in range(MAX_ATTEMPTS + 1):
+def test_a_process_that_dies_counts_no_attempt_that_it_did_not_make(trader, trigger, database_url):
+    orders = [buy(trader, 1, "10.00") for _ in range(8)]
+    trigger(those(*orders), "PERFORM pg_sleep(5)")
+    for _ in range(MAX_ATTEMPTS + 1):  # the first dies in the batch, each other one in an attempt made alone
         sweep_until_it_hangs_and_kill(database_url)
         end_the_pause()
-    for _ in range(3):
-        sweep_once(limit=50)
-    assert statuses(*innocents) == ["EXECUTED"] * len(innocents)
-    assert statuses(poison) == ["REJECTED"]
+    assert sum(attempts(*orders)) <= MAX_ATTEMPTS
+    run("DROP TRIGGER test_trap ON trading_order")
+    sweep_once(limit=50)
+    assert statuses(*orders).count("REJECTED") <= 1

@@ -1,0 +1,82 @@
+"""Limit placements per token, counted in Redis for all processes, and in this one while Redis is away."""
+
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, current_app, g
+from limits.storage import MemoryStorage, RedisStorage
+
+from config import RateLimit, Settings
+from trading import redis_link
+
+from .auth import principal
+from .errors import HttpRefusal
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class PlacementLimit:
+    """Counts a token's placements in windows of one period; a whole window's number may come at once."""
+
+    def __init__(self, limit: RateLimit, redis_url: str | None) -> None:
+        self.limit = limit
+        self._here = MemoryStorage()
+        self._shared = redis_url and RedisStorage(redis_url, connection_pool=redis_link.client.connection_pool)
+
+    def hit(self, token_id: str) -> int:
+        """Count a placement and return how many are left in this window; below 0 it is one too many."""
+        key, counts = f"orders:{token_id}", list[int]()
+        if self._shared:
+            shared = self._shared
+            redis_link.attempt(lambda: counts.append(shared.incr(key, self.limit.period_seconds)))
+        used = counts[0] if counts else self._here.incr(key, self.limit.period_seconds)
+        return self.limit.count - used
+
+    def seconds_left(self, token_id: str) -> int:
+        """Return the whole seconds after which the window is over, at least 1."""
+        ends_at, key = list[float](), f"orders:{token_id}"
+        if self._shared:
+            shared = self._shared
+            redis_link.attempt(lambda: ends_at.append(shared.get_expiry(key)))
+        left = (ends_at[0] if ends_at else self._here.get_expiry(key)) - time.time()
+        return max(1, min(self.limit.period_seconds, math.ceil(left)))
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Give the application its limit, when there is one."""
+    limit = settings.rate_limit_orders
+    app.extensions["placement_limit"] = limit and PlacementLimit(limit, settings.redis_url)
+    app.after_request(_tell_what_is_left)
+
+
+def limited(view: View) -> View:
+    """Count a placement of the request's token, or refuse it; stands below @requires."""
+
+    @functools.wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        counter = current_app.extensions["placement_limit"]
+        if counter is not None:
+            token_id = str(principal().token_id)
+            left = counter.hit(token_id)
+            g.placements_left = max(0, left)
+            if left < 0:
+                seconds = g.window_seconds = counter.seconds_left(token_id)
+                raise HttpRefusal(
+                    "rate_limited", "Too many placements with this token.", headers={"Retry-After": str(seconds)}
+                )
+        return view(*args, **kwargs)
+
+    return cast(View, counted)
+
+
+def _tell_what_is_left(response: Response) -> Response:
+    """Add the fields of draft-ietf-httpapi-ratelimit-headers-10 (September 2025)."""
+    left = g.get("placements_left")
+    if left is not None:
+        limit = current_app.extensions["placement_limit"].limit
+        response.headers["RateLimit-Policy"] = f'"orders";q={limit.count};w={limit.period_seconds}'
+        response.headers["RateLimit"] = f'"orders";r={left};t={g.get("window_seconds", limit.period_seconds)}'
+    return response

@@ -1,0 +1,153 @@
+"""The database goes away, stays silent, or ends a connection."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from models import database
+from tests.processes import wait_until
+from tests.trading.helpers import at_once, one, rows, run
+
+
+@pytest.fixture
+def elsewhere(database_url):
+    """Let a test point this process elsewhere, and point it back."""
+    yield database.initialise
+    database.initialise(database_url, pool_size=40)
+
+
+@pytest.fixture
+def silent_port():
+    """Listen, take connections into the backlog, and never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def timed_refusal(action):
+    start = time.monotonic()
+    with pytest.raises(database.DatabaseUnavailable):
+        action()
+    return time.monotonic() - start
+
+
+def terminate(connect, pid):
+    other = connect()
+    other.cursor().execute("SELECT pg_terminate_backend(%s)", (pid,))
+    other.commit()
+    wait_until(lambda: not gone(other, pid), what="the backend ends")
+
+
+def gone(other, pid):
+    cursor = other.cursor()
+    cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,))
+    found = cursor.fetchall()
+    other.rollback()
+    return found
+
+
+def lose_the_connection(connect):
+    with database.session():
+        terminate(connect, database.fetch_one("SELECT pg_backend_pid() AS pid")["pid"])
+        database.fetch_one("SELECT 1")
+
+
+def test_an_idle_connection_that_was_terminated_is_replaced_without_an_error(database_url, elsewhere, connect, clean):
+    elsewhere(database_url, pool_size=2)
+    first = one("SELECT pg_backend_pid()")
+    assert one("SELECT pg_backend_pid()") == first  # it was kept
+    terminate(connect, first)
+    assert one("SELECT pg_backend_pid()") != first
+
+
+def test_a_connection_terminated_in_use_is_unavailable_and_the_next_works(clean, connect):
+    timed_refusal(lambda: lose_the_connection(connect))
+    assert one("SELECT 1") == 1
+
+
+def test_a_transaction_whose_connection_is_terminated_leaves_nothing(account_id, connect):
+    @database.transactional
+    def rename():
+        database.execute("UPDATE account SET name = 'Asha'")
+        terminate(connect, database.fetch_one("SELECT pg_backend_pid() AS pid")["pid"])
+
+    with pytest.raises(database.DatabaseUnavailable):
+        rename()
+    assert one("SELECT name FROM account") == "Plain"
+
+
+def test_connections_that_died_give_their_places_back(database_url, elsewhere, connect, clean):
+    elsewhere(database_url, pool_size=2)
+    for _ in range(5):
+        timed_refusal(lambda: lose_the_connection(connect))
+    assert at_once([lambda: one("SELECT 1 FROM pg_sleep(0.05)")] * 2) == [1, 1]
+
+
+def test_a_server_that_refuses_is_unavailable_at_once(elsewhere, clean):
+    elsewhere("postgresql://127.0.0.1:1/nothing", pool_size=2)
+    assert timed_refusal(lambda: one("SELECT 1")) < 0.5
+
+
+def test_a_silent_server_is_unavailable_within_three_seconds(elsewhere, silent_port, clean):
+    elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=2)
+    assert timed_refusal(lambda: one("SELECT 1")) < 3.0
+    assert timed_refusal(lambda: one("SELECT 1")) < 0.1  # nobody queues behind the next time-out
+
+
+def test_many_at_once_at_a_silent_server_are_all_answered_in_bounded_time(elsewhere, silent_port, clean):
+    elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=4)
+    took = at_once([lambda: timed_refusal(lambda: one("SELECT 1"))] * 8)
+    assert max(took) < 5.0
+
+
+def test_a_server_that_comes_back_is_used_again(database_url, elsewhere, silent_port, clean, monkeypatch):
+    monkeypatch.setattr(database, "CONNECT_PAUSE_S", 0.05)
+    elsewhere("postgresql://127.0.0.1:1/nothing", pool_size=2)
+    timed_refusal(lambda: one("SELECT 1"))
+    elsewhere(database_url, pool_size=2)
+    assert one("SELECT 1") == 1
+
+
+def test_a_server_that_stops_answering_in_a_query_ends_in_bounded_time(clean, monkeypatch):
+    reset = database._deadline_s.set(0.2)
+    try:
+        took = timed_refusal(lambda: rows("SELECT pg_sleep(3)"))
+    finally:
+        database._deadline_s.reset(reset)
+    assert took < 1.0
+    assert one("SELECT 1") == 1
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(clean):
+    def slow():
+        with database.session():
+            database.execute("SET statement_timeout = 50")
+            try:
+                database.execute("SELECT pg_sleep(3)")
+            finally:
+                database.execute("RESET statement_timeout")
+
+    assert timed_refusal(slow) < 1.0
+
+
+def test_a_read_only_server_is_unavailable(account_id):
+    def write():
+        with database.session(), database.db.atomic():
+            database.execute("SET TRANSACTION READ ONLY")
+            database.execute("UPDATE account SET name = 'Asha'")
+
+    timed_refusal(write)
+    run("UPDATE account SET name = 'Asha'")
+
+
+def test_connections_are_not_shared_between_threads(clean):
+    barrier = threading.Barrier(4)
+
+    def who():
+        with database.session():
+            pid = database.fetch_one("SELECT pg_backend_pid() AS pid")["pid"]
+            barrier.wait(10)
+            return pid
+
+    assert len(set(at_once([who] * 4))) == 4

@@ -1,0 +1,50 @@
+"""The database's own word in a placement."""
+
+import pytest
+from peewee import IntegrityError
+
+from models.identifiers import new_id
+from tests.trading.helpers import counts, one, rows, run
+
+
+def write(account_id, stock_id, *, quantity=10, closing=0, margin=200, charges=1):
+    """Call the function with its arguments by name; what a test does not care about stays away."""
+    known = {
+        "new_id": new_id(), "the_account": account_id, "the_stock": stock_id, "the_exchange": "NSE",
+        "the_symbol": "TCS", "the_client_order_id": None, "the_side": "BUY", "the_product": "INTRADAY",
+        "the_order_type": "LIMIT", "the_quantity": quantity, "the_price": 100, "the_closing_quantity": closing,
+        "the_margin": margin, "the_charges": charges, "the_items": "{}",
+    }  # fmt: skip
+    names = one("SELECT proargnames[1:pronargs] FROM pg_proc WHERE proname = 'placement_write'")
+    types = one("SELECT proargtypes::regtype[]::text[] FROM pg_proc WHERE proname = 'placement_write'")
+    values = ", ".join(f"%s::{type_name}" for type_name in types)
+    run(f"SELECT placement_write({values})", *(known.get(name) for name in names))
+
+
+def test_an_order_that_opens_may_use_the_last_paisa(account_id, stock_id):
+    write(account_id, stock_id, margin=999, charges=1)
+    assert one("SELECT available_margin FROM account") == 0
+
+
+def test_an_order_that_opens_may_not_take_the_available_margin_below_zero(account_id, stock_id):
+    before = counts()
+    with pytest.raises(IntegrityError, match="below zero"):
+        write(account_id, stock_id, margin="999.01", charges=1)
+    assert counts() == before
+    assert one("SELECT balance FROM account") == 1000
+
+
+def test_an_order_that_only_closes_may(account_id, stock_id):
+    write(account_id, stock_id, closing=10, margin=0, charges=1001)
+    assert one("SELECT available_margin FROM account") == -1
+
+
+def test_an_order_that_opens_a_part_may_not(account_id, stock_id):
+    with pytest.raises(IntegrityError, match="below zero"):
+        write(account_id, stock_id, closing=9, margin=0, charges=1001)
+
+
+def test_its_ledger_rows_carry_the_running_sums(account_id, stock_id):
+    write(account_id, stock_id, margin=200, charges=1)
+    entries = rows("SELECT kind, amount, balance_after, blocked_after FROM fund_transaction ORDER BY id")
+    assert [tuple(entry.values()) for entry in entries] == [("MARGIN_BLOCK", 200, 1000, 200), ("CHARGES", 1, 999, 200)]
