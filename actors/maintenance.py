@@ -1,5 +1,6 @@
 """The periodic work, and the tick in every worker process that starts it."""
 
+import functools
 import threading
 import time
 
@@ -13,11 +14,11 @@ from trading import redis_link
 from trading.logs import get_logger
 from trading.retention import delete_old_events, delete_old_keys
 from trading.sweeping import sweep_once
+from trading.verify import check_and_note
 
 TICK_KEY = "tradepost:tick"
 # A backlog is drained batch after batch; after this long the next tick goes on with it.
 DRAIN_S = 5.0
-CLEAN_UP_INTERVAL_MS = 600_000
 
 logger = get_logger(__name__)
 _draining = threading.Lock()
@@ -57,6 +58,19 @@ def delete_what_is_old() -> None:
             logger.info(delete.__name__, rows=deleted)
 
 
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, time_limit=600_000)
+def check_ledger() -> None:
+    """Prove the books and note the outcome, which /health/ready shows."""
+    try:
+        check_and_note()
+    except DatabaseUnavailable as error:
+        logger.warning("ledger_not_checked", error=str(error))
+
+
+# What is enqueued once in an interval (ms) for the whole fleet, beside the sweep.
+PERIODIC = ((delete_what_is_old, 600_000), (check_ledger, 3_600_000))
+
+
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
     if not redis_link.attempt(lambda: _announce(sweep_orders, interval_ms)):
@@ -69,6 +83,14 @@ def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
     key = f"{TICK_KEY}:{actor.actor_name}"
     if redis_link.client.set(key, 1, nx=True, px=max(1, interval_ms * 9 // 10)):
         broker.enqueue(actor.message())
+
+
+def _announce_periodic(due: dict[int, float]) -> None:
+    """Enqueue what is due by this process's clock, unless another process has."""
+    for number, (actor, period_ms) in enumerate(PERIODIC):
+        if time.monotonic() >= due[number]:
+            due[number] = time.monotonic() + period_ms / 1000
+            redis_link.attempt(functools.partial(_announce, actor, period_ms))
 
 
 class Ticker(Middleware):
@@ -92,13 +114,11 @@ class Ticker(Middleware):
 
     def _run(self) -> None:
         interval_ms = settings().order_worker_interval_ms
-        clean_up_at = 0.0
+        due = dict.fromkeys(range(len(PERIODIC)), 0.0)
         while not self._stopping.wait(interval_ms / 1000):
             try:
                 tick(interval_ms)
-                if time.monotonic() >= clean_up_at:
-                    clean_up_at = time.monotonic() + CLEAN_UP_INTERVAL_MS / 1000
-                    redis_link.attempt(lambda: _announce(delete_what_is_old, CLEAN_UP_INTERVAL_MS))
+                _announce_periodic(due)
             except Exception:  # the tick is what makes execution certain: nothing may end it
                 logger.exception("tick_failed")
 

@@ -7,7 +7,12 @@ from config import ConfigurationError, require_database_url, settings_or_exit
 from models import database
 from trading import logs
 
-ACTORS = (orders.execute_order, maintenance.sweep_orders, maintenance.delete_what_is_old)
+ACTORS = (
+    orders.execute_order,
+    maintenance.sweep_orders,
+    maintenance.delete_what_is_old,
+    maintenance.check_ledger,
+)
 
 
 def boot() -> None:

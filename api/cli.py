@@ -27,6 +27,7 @@ from schemas.fields import format_timestamp
 from schemas.market import QuoteSchema, StockImportSchema
 from schemas.transactions import TransactionSchema
 from trading.accounts import create_account, move_funds
+from trading.audit import record_action
 from trading.calendars import import_holidays
 from trading.errors import Refused
 from trading.quotes import import_stocks, set_quotes
@@ -51,6 +52,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON l
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
 
 SWEEP_BATCH = 500
+COMMAND_LINE = "command line"  # where an audited action came from
 
 
 def register(app: Flask) -> None:
@@ -111,6 +113,7 @@ def _show(as_json: bool, document: Any) -> None:
 def accounts_create(name: str, balance: str, as_json: bool) -> None:
     """Create an account and a token that may trade and read for it."""
     values = load(AccountCreationSchema(), {"name": name, "openingBalance": balance})
+    record_action("account.create", values, address=COMMAND_LINE)
     account_id = create_account(values["name"], values["opening_balance"])["id"]
     _, secret = create_token(ACCOUNT_SCOPES, account_id=account_id)
     _show(as_json, {"accountId": str(account_id), "token": secret})
@@ -134,7 +137,9 @@ def accounts_list(as_json: bool) -> None:
 def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
     """Deposit an amount of rupees into an account."""
     values = load(FundsSchema(), {"kind": "DEPOSIT", "amount": amount})
-    row, _ = move_funds(identifier("account", account_id), values["kind"], values["amount"])
+    owner = identifier("account", account_id)
+    record_action("account.funds", {"account_id": owner, **values}, address=COMMAND_LINE)
+    row, _ = move_funds(owner, values["kind"], values["amount"])
     _show(as_json, TransactionSchema().dump(row))
 
 
@@ -149,6 +154,7 @@ def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, a
     schema = ServiceTokenCreationSchema() if account_id is None else TokenCreationSchema()
     values = load(schema, {"scopes": [scope.strip() for scope in scopes.split(",")], "expiresAt": expires_at})
     owner = None if account_id is None else identifier("account", account_id)
+    record_action("token.create", {"account_id": owner, **values}, address=COMMAND_LINE)
     token_id, secret = create_token(values["scopes"], account_id=owner, expires_at=values["expires_at"])
     _show(as_json, {"tokenId": str(token_id), "token": secret})
 
@@ -158,7 +164,9 @@ def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, a
 @with_database
 def tokens_revoke(token_id: str) -> None:
     """Revoke a token; it stops working within 5 s."""
-    revoke_token(identifier("tokenId", token_id))
+    revoked = identifier("tokenId", token_id)
+    record_action("token.revoke", {"token_id": revoked}, address=COMMAND_LINE)
+    revoke_token(revoked)
 
 
 @quotes.command("set")

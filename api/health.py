@@ -6,6 +6,7 @@ from flask import Response, current_app
 
 from models import migrate
 from models.database import DatabaseUnavailable, fetch_one, session
+from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
 from trading import redis_link
 
@@ -34,13 +35,23 @@ def ready() -> Response:
     return answer(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
 
 
-def _database_state() -> dict[str, str]:
+def _database_state() -> dict[str, Any]:
     try:
         with session():
             fetch_one("SELECT 1 AS found")
-            return {"database": "ok", "migrations": "ok" if migrate.is_current() else "pending"}
+            if not migrate.is_current():
+                return {"database": "ok", "migrations": "pending"}
+            return {"database": "ok", "migrations": "ok", **_warnings()}
     except DatabaseUnavailable:
         return {"database": "unavailable", "migrations": "unknown"}
+
+
+def _warnings() -> dict[str, list[str]]:
+    """Tell when the last periodic proof of the books found a broken rule: a warning, not a reason to stop."""
+    last = fetch_one("SELECT violations, at FROM ledger_check ORDER BY id DESC LIMIT 1")
+    if last is None or last["violations"] == 0:
+        return {}
+    return {"warnings": [f"the ledger check of {format_timestamp(last['at'])} found {last['violations']} violations"]}
 
 
 def _broker_state() -> str:

@@ -36,3 +36,6 @@ class ReadySchema(StrictSchema):
     database = fields.String(metadata={"enum": ["ok", "unavailable"]})
     migrations = fields.String(metadata={"enum": ["ok", "pending", "unknown"]})
     broker = fields.String(metadata={"enum": ["ok", "unavailable", "disabled"]})
+    warnings = fields.List(
+        fields.String(), metadata={"description": "What an operator should look at; absent when there is nothing."}
+    )

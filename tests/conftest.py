@@ -24,6 +24,8 @@ CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 # Each row may be deleted only because the triggers are off; the stocks go too.
 TABLES = (
     "idempotency_key",
+    "admin_action",
+    "ledger_check",
     "event",
     "fund_transaction",
     "trading_order",

@@ -1,9 +1,15 @@
 """Prove from the tables alone that every account's books are right."""
 
+import time
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import db, execute, fetch_all, unbounded
+from models.database import db, execute, fetch_all, transactional, unbounded
+from trading.logs import get_logger
+
+MAX_LOGGED = 20
+
+logger = get_logger(__name__)
 
 
 class Violation(NamedTuple):
@@ -120,6 +126,23 @@ RULES = {
         SELECT account_id, format('position %s holds %s', id, quantity) AS detail FROM position
         WHERE product = 'DELIVERY' AND quantity < 0""",
 }
+
+
+def check_and_note() -> int:
+    """Verify, log what is wrong, note the outcome in ledger_check and return the number of violations."""
+    start = time.monotonic()
+    violations = verify()
+    duration_ms = round((time.monotonic() - start) * 1000)
+    for violation in violations[:MAX_LOGGED]:
+        logger.error("ledger_violation", **{name: str(value) for name, value in violation._asdict().items()})
+    logger.info("ledger_checked", violations=len(violations), duration_ms=duration_ms)
+    _note(len(violations), duration_ms)
+    return len(violations)
+
+
+@transactional
+def _note(violations: int, duration_ms: int) -> None:
+    execute("INSERT INTO ledger_check (violations, duration_ms) VALUES (%s, %s)", (violations, duration_ms))
 
 
 def verify() -> list[Violation]:

@@ -152,6 +152,25 @@ CREATE TABLE idempotency_key (
 );
 CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
 
+-- Who asked for what, written before it is done, so that nothing is done without its row.
+CREATE TABLE admin_action (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    action     text NOT NULL,
+    token_id   uuid,  -- none on the command line
+    address    text NOT NULL,
+    request_id text,
+    detail     jsonb NOT NULL
+);
+
+-- What the periodic proof of the books has found.
+CREATE TABLE ledger_check (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    violations  integer NOT NULL CHECK (violations >= 0),
+    duration_ms integer NOT NULL
+);
+
 CREATE TABLE market_holiday (
     calendar text NOT NULL CHECK (calendar IN ('NSE')),
     day      date NOT NULL,

@@ -42,6 +42,11 @@ CREATE TRIGGER ledger_is_append_only BEFORE UPDATE ON fund_transaction
             NEW.order_id, NEW.created_at))
     EXECUTE FUNCTION refuse_change('the ledger is append-only');
 
+CREATE TRIGGER admin_actions_are_append_only BEFORE UPDATE OR DELETE ON admin_action
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('the audit is append-only');
+CREATE TRIGGER admin_actions_are_not_truncated BEFORE TRUNCATE ON admin_action
+    EXECUTE FUNCTION refuse_change('the audit is append-only');
+
 CREATE TRIGGER order_stays_final BEFORE UPDATE ON trading_order
     FOR EACH ROW WHEN (OLD.status <> 'PENDING')
     EXECUTE FUNCTION refuse_change('the order is final');

@@ -1,0 +1,70 @@
+"""A real Chromium in front of the real processes; without one these tests say so and are skipped."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.desk import Desk
+from tests.processes import ProcessStarter, Running, command_environment
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium that is installed on this machine, or None."""
+    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+# For the package and not the session: while Playwright runs, no other test could run an event loop.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Start a browser for the tests of this folder."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no chromium on PATH: apt-get install chromium, to test the desk in a browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def web(
+    browser: Browser, migrated: None, setting_values: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start one web process for the tests of this folder that do not kill it."""
+    starter = ProcessStarter(command_environment(setting_values), Path(tmp_path_factory.mktemp("web")))
+    yield starter.web()
+    starter.stop()
+
+
+@pytest.fixture
+def desk_of(browser: Browser, clean: None) -> Iterator[Callable[..., Desk]]:
+    """Return a function that opens the desk of a web process in a browser of its own: desk_of(web, width=390)."""
+    desks: list[Desk] = []
+
+    def make(web: Running, *, width: int = 1280, height: int = 900, scheme: Any = "light") -> Desk:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        context.set_default_timeout(float(os.environ.get("BROWSER_TIMEOUT_MS", "10000")))
+        desks.append(Desk(context.new_page(), web.base_url))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.page.context.close()

@@ -1,0 +1,111 @@
+"""The desk as a person uses it."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocket, expect
+
+PLACEMENT_PATH = "/api/trading/orders"
+WATCH_POLICY = """
+  window.policyViolations = [];
+  addEventListener("securitypolicyviolation", (event) => window.policyViolations.push(event.violatedDirective));
+"""
+
+
+class Desk:
+    """One browser window with the desk in it; keeps what the console says and what is sent."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self.base_url = base_url
+        self.complaints: list[str] = []
+        self.greetings: list[dict[str, Any]] = []
+        self.placement_keys: list[str] = []
+        page.add_init_script(WATCH_POLICY)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("websocket", self._watch_socket)
+        page.on("request", self._watch_request)
+
+    def open(self) -> "Desk":
+        """Load the page."""
+        self.page.goto(self.base_url)
+        return self
+
+    def log_in(self, token: str) -> "Desk":
+        """Load the page, give the token, and wait until the stream is live."""
+        self.open()
+        self.page.get_by_label("Token").fill(token)
+        self.page.get_by_label("Token").press("Enter")
+        self.wait_until_live()
+        return self
+
+    def wait_until_live(self) -> None:
+        """Wait until the connection light says live."""
+        expect(self.light).to_have_attribute("data-state", "live")
+
+    @property
+    def light(self) -> Locator:
+        """The connection light."""
+        return self.page.locator("#light")
+
+    @property
+    def message(self) -> Locator:
+        """What the ticket says about the last placement."""
+        return self.page.locator("#ticket-message")
+
+    @property
+    def orders(self) -> Locator:
+        """The rows of the blotter."""
+        return self.page.locator("#orders tr")
+
+    @property
+    def positions(self) -> Locator:
+        """The rows of the positions."""
+        return self.page.locator("#positions tr")
+
+    def fund(self, name: str) -> Locator:
+        """One of the account's figures, by the API's name."""
+        return self.page.locator(f"[data-field={name}]")
+
+    def estimate(self, name: str) -> Locator:
+        """One of the estimate's figures, by the API's name."""
+        return self.page.locator(f"[data-estimate={name}]")
+
+    def error_at(self, field: str) -> Locator:
+        """The message at a field of the ticket."""
+        return self.page.locator(f"#{field}-error")
+
+    def fill(self, *, symbol: str = "RELIANCE", quantity: str = "10", price: str | None = None, side: str = "Buy") -> None:
+        """Fill in the ticket; with a price it is a LIMIT order."""
+        ticket = self.page.locator("#ticket")
+        ticket.get_by_role("radio", name=side).check()
+        ticket.get_by_label("Symbol").fill(symbol)
+        ticket.get_by_label("Quantity").fill(quantity)
+        ticket.get_by_role("radio", name="Market" if price is None else "Limit").check()
+        if price is not None:
+            ticket.get_by_label("Price").fill(price)
+
+    def place(self, **order: Any) -> None:
+        """Fill in the ticket and press its button."""
+        self.fill(**order)
+        self.page.locator("#submit").click()
+
+    def policy_violations(self) -> list[str]:
+        """Return the directives of the Content-Security-Policy that the page has gone against."""
+        return list(self.page.evaluate("window.policyViolations"))
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def _watch_socket(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda payload: self.greetings.append(json.loads(payload)))
+
+    def _watch_request(self, request: Any) -> None:
+        if request.method == "POST" and request.url.endswith(PLACEMENT_PATH):
+            self.placement_keys.append(request.headers.get("idempotency-key", ""))

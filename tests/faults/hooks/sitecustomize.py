@@ -1,0 +1,150 @@
+"""Python runs this at the start of every process under test: it puts fault points around named functions.
+
+A point does nothing until a file with its name lies in TRADEPOST_FAULT_DIR. The process that reaches
+the point first takes the file away and suffers the fault; so does every process that reaches a point
+whose file is called NAME.always. The file's text is the fault's argument. Nothing of the product changes.
+"""
+
+import functools
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+import sys
+import time
+
+FOLDER = os.environ.get("TRADEPOST_FAULT_DIR", "")
+POISON = "poison"
+
+
+def die(text):
+    """End this process as kill -9 does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep(text):
+    """Stay here for so many seconds, and leave the process's id where the test finds it."""
+    with open(os.path.join(FOLDER, "sleeping"), "w") as note:
+        note.write(str(os.getpid()))
+    time.sleep(float(text))
+
+
+def raise_time_limit(text):
+    """Raise what Dramatiq raises in a thread that is over its time limit."""
+    raise sys.modules["dramatiq"].middleware.TimeLimitExceeded
+
+
+def raise_shutdown(text):
+    """Raise what Dramatiq raises in a thread that must end."""
+    raise sys.modules["dramatiq"].middleware.Shutdown
+
+
+def is_poison(*args):
+    """Tell whether the order in hand is the poison."""
+    return args[-1].get("client_order_id") == POISON
+
+
+# name: (module, function, when, action, condition)
+POINTS = {
+    "web_dies_before_commit": ("trading.placement", "_accept", "after", die, None),
+    "web_dies_before_send": ("actors.dispatch", "dispatch", "before", die, None),
+    "worker_dies_before_commit": ("trading.execution", "_write", "after", die, None),
+    "worker_dies_before_ack": ("trading.execution", "_execute", "after", die, None),
+    "worker_sleeps_before_commit": ("trading.execution", "_write", "after", sleep, None),
+    "worker_sleeps_before_claim": ("trading.execution", "_execute", "before", sleep, None),
+    "time_limit_before_commit": ("trading.execution", "_write", "after", raise_time_limit, None),
+    "time_limit_after_commit": ("trading.execution", "_execute", "after", raise_time_limit, None),
+    "shutdown_before_commit": ("trading.execution", "_write", "after", raise_shutdown, None),
+    "shutdown_after_commit": ("trading.execution", "_execute", "after", raise_shutdown, None),
+    "poison_kills": ("trading.execution", "_execute_one", "before", die, is_poison),
+}
+
+
+def take(name):
+    """Return the argument of an armed point, None when it is not armed; only one process gets it."""
+    path = os.path.join(FOLDER, name)
+    try:
+        os.rename(path, f"{path}.taken.{os.getpid()}.{time.monotonic_ns()}")
+    except FileNotFoundError:
+        return "" if os.path.exists(f"{path}.always") else None
+    with open(max((p for p in os.scandir(FOLDER) if p.name.startswith(f"{name}.taken.{os.getpid()}.")),
+                  key=lambda entry: entry.name)) as file:
+        return file.read()
+
+
+def put(module, name, function_name, when, action, condition):
+    """Wrap a function of a module that has just been loaded."""
+    function = getattr(module, function_name)
+
+    def reach(args):
+        if (condition is None or condition(*args)) and (text := take(name)) is not None:
+            action(text)
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        if when == "before":
+            reach(args)
+        result = function(*args, **kwargs)
+        if when == "after":
+            reach(args)
+        return result
+
+    setattr(module, function_name, wrapped)
+
+
+class Loader(importlib.abc.Loader):
+    """Loads a module as usual, then puts its points in."""
+
+    def __init__(self, usual):
+        self.usual = usual
+
+    def create_module(self, spec):
+        """Create it as usual."""
+        return self.usual.create_module(spec)
+
+    def exec_module(self, module):
+        """Run it, then put the points in."""
+        self.usual.exec_module(module)
+        for name, (module_name, *point) in POINTS.items():
+            if module_name == module.__name__:
+                put(module, name, *point)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules that have points."""
+
+    def find_spec(self, name, path, target=None):
+        """Find a module as usual, but load it with our loader."""
+        if name not in {point[0] for point in POINTS.values()}:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None:
+            spec.loader = Loader(spec.loader)
+        return spec
+
+
+def shift_clock(seconds):
+    """Let this process believe in another time of day."""
+    now, now_ns = time.time, time.time_ns
+    time.time = lambda: now() + seconds
+    time.time_ns = lambda: now_ns() + int(seconds * 1e9)
+
+
+def shorten_time_limit(milliseconds):
+    """Give Dramatiq's jobs less time, so that its exception comes at any moment of a busy one."""
+    import dramatiq.middleware.time_limit as limits
+
+    usual = limits.TimeLimit.__init__
+
+    def __init__(self, **options):
+        usual(self, **(options | {"time_limit": milliseconds, "interval": 20}))
+
+    limits.TimeLimit.__init__ = __init__
+
+
+if FOLDER:
+    sys.meta_path.insert(0, Finder())
+    if "TRADEPOST_CLOCK_OFF_S" in os.environ:
+        shift_clock(float(os.environ["TRADEPOST_CLOCK_OFF_S"]))
+    if "TRADEPOST_TIME_LIMIT_MS" in os.environ:
+        shorten_time_limit(int(os.environ["TRADEPOST_TIME_LIMIT_MS"]))

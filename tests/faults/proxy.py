@@ -1,0 +1,217 @@
+"""A TCP proxy in front of a server: it passes, refuses, stays silent, delays, or cuts at a chosen moment."""
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+HOST = "127.0.0.1"
+Direction = Literal["to_server", "to_client"]
+
+
+class Rule:
+    """What happens to the connection on which a pattern passes in a direction, so many times.
+
+    With "cut" the data that holds the pattern is dropped and the connection ends. With "answer" the data
+    passes, and the connection ends when the server answers. With "mute" the data passes, and the answer
+    never comes, though the connection stays open.
+    """
+
+    def __init__(self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "mute"], times: int):
+        self.direction = direction
+        self.action = action
+        self.fired = 0
+        self._pattern = re.compile(pattern, re.DOTALL)
+        self._left = times
+        self._lock = threading.Lock()
+
+    def catches(self, direction: Direction, data: bytes) -> bool:
+        """Tell whether this data is what the rule waits for, and use the rule up."""
+        if direction != self.direction or not self._pattern.search(data):
+            return False
+        with self._lock:
+            if self._left <= 0:
+                return False
+            self._left -= 1
+            self.fired += 1
+            return True
+
+
+class Link:
+    """One connection through the proxy."""
+
+    def __init__(self, proxy: "Proxy", client: socket.socket, server: socket.socket) -> None:
+        self.proxy = proxy
+        self.ends = {"to_server": (client, server), "to_client": (server, client)}
+        self.passed = {"to_server": 0, "to_client": 0}
+        self.swallowing = False
+        self.cut_answer = False
+        self.mute = False
+
+    def start(self) -> None:
+        """Pump both ways until one side ends."""
+        for direction in self.ends:
+            threading.Thread(target=self._pump, args=(direction,), daemon=True).start()
+
+    def close(self) -> None:
+        """End both sides; shutdown wakes whoever waits in a system call, close alone does not."""
+        for sock in self.ends["to_server"]:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _pump(self, direction: Direction) -> None:
+        source, sink = self.ends[direction]
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if self.proxy.delay_s:
+                    time.sleep(self.proxy.delay_s)
+                if not self._judge(direction, data):
+                    break
+                if not (self.swallowing or (self.mute and direction == "to_client")):
+                    sink.sendall(data)
+        if not self.swallowing:  # of a swallowed connection nobody hears again, not even its end
+            self.close()
+            self.proxy.forget(self)
+
+    def _judge(self, direction: Direction, data: bytes) -> bool:
+        """Apply the rules to data that is about to pass; False ends the connection before it does."""
+        if direction == "to_client" and self.cut_answer:
+            return False
+        self.passed[direction] += len(data)
+        limit = self.proxy.cut_after.get(direction)
+        if limit is not None and self.passed[direction] > limit:
+            return False
+        for rule in self.proxy.rules:
+            if rule.catches(direction, data):
+                self.cut_answer = self.cut_answer or rule.action == "answer"
+                self.mute = self.mute or rule.action == "mute"
+                return rule.action != "cut"
+        return True
+
+
+class Proxy:
+    """Stands between processes and a server, on a port that stays the same."""
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._links: set[Link] = set()
+        self._parked: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.is_silent = False
+        self.delay_s = 0.0
+        self.rules: list[Rule] = []
+        self.cut_after: dict[Direction, int] = {}
+        self._listen()
+
+    def refuse(self) -> None:
+        """Refuse new connections and cut those that there are."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self.cut_all()
+
+    def go_silent(self) -> None:
+        """Accept and never answer; what goes over open connections disappears."""
+        self.is_silent = True
+        with self._lock:
+            for link in self._links:
+                link.swallowing = True
+
+    def cut_all(self) -> None:
+        """Cut every connection."""
+        with self._lock:
+            links, self._links = self._links, set()
+        for link in links:
+            link.close()
+
+    def add_rule(self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "mute"], times: int = 1):
+        """Wait for a pattern (a regular expression over one packet); return the rule, which counts."""
+        rule = Rule(direction, pattern, action, times)
+        self.rules = [*self.rules, rule]
+        return rule
+
+    def heal(self) -> None:
+        """Serve again as if nothing had been; what was swallowed or silent is closed."""
+        self.rules, self.cut_after, self.delay_s = [], {}, 0.0
+        was_silent, self.is_silent = self.is_silent, False
+        if was_silent:
+            self.cut_all()
+        with self._lock:
+            parked, self._parked = self._parked, []
+            dead = [link for link in self._links if link.mute]
+        for sock in parked:
+            sock.close()
+        for link in dead:
+            link.close()
+        if self._listener is None:
+            self._listen()
+
+    def close(self) -> None:
+        """End everything."""
+        self.heal()
+        self.refuse()
+
+    def forget(self, link: Link) -> None:
+        """Drop a link that has ended."""
+        with self._lock:
+            self._links.discard(link)
+
+    def _listen(self) -> None:
+        self._listener = socket.create_server((HOST, self.port), backlog=512)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                if self.is_silent:
+                    with self._lock:
+                        self._parked.append(client)
+                    continue
+                self._open(client)
+
+    def _open(self, client: socket.socket) -> None:
+        try:
+            server = self._connect()
+        except OSError:
+            client.close()
+            return
+        link = Link(self, client, server)
+        with self._lock:
+            self._links.add(link)
+        link.start()
+
+
+def unix_target(path: str) -> Callable[[], socket.socket]:
+    """Return what connects to a server's unix socket."""
+
+    def connect() -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    return connect
+
+
+def tcp_target(port: int) -> Callable[[], socket.socket]:
+    """Return what connects to a port of this machine."""
+
+    def connect() -> socket.socket:
+        sock = socket.create_connection((HOST, port), timeout=5)
+        sock.settimeout(None)
+        return sock
+
+    return connect
