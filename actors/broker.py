@@ -7,56 +7,26 @@ from typing import Any
 import dramatiq
 import redis
 import structlog
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.errors import ConnectionClosed
+from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AgeLimit, Middleware, Retries, ShutdownNotifications, TimeLimit
 
+from actors.consumer import WaitingConsumer
 from config import Settings, require_redis_url
 from trading import redis_link
 
-# Beside an ordinary read this bounds a fetch while Redis is busy with a large script.
+# Longer than a consumer's wait of a second, and than Redis is busy with a large script.
 WORKER_TIMEOUT_S = 5.0
-# An idle consumer looks this often; Dramatiq's default of a second would be a client's wait.
-IDLE_POLL_MS = 100
 # Above the longest transaction (a statement may take 5 s), below the shutdown's 20 s.
 TIME_LIMIT_MS = 15_000
 
 
-class Consumer(_RedisConsumer):
-    """Treats a time-out on ack like the lost connection that it is, so that the ack is tried again."""
-
-    def ack(self, message: Any) -> None:
-        """Tell Redis that a message is done."""
-        try:
-            super().ack(message)
-        except redis.TimeoutError as error:
-            raise ConnectionClosed(error) from None
-
-    def nack(self, message: Any) -> None:
-        """Tell Redis that a message has failed for good."""
-        try:
-            super().nack(message)
-        except redis.TimeoutError as error:
-            raise ConnectionClosed(error) from None
-
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except redis.TimeoutError as error:
-            raise ConnectionClosed(error) from None
-
-
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker with a short idle poll and our consumer."""
+    """Dramatiq's Redis broker with consumers that wait instead of polling."""
 
     @property
-    def consumer_class(self) -> type[Consumer]:
+    def consumer_class(self) -> type[WaitingConsumer]:
         """The consumer to use."""
-        return Consumer
-
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Any:
-        """Consume a queue, looking at it at least every IDLE_POLL_MS."""
-        return super().consume(queue_name, prefetch, min(timeout, IDLE_POLL_MS))
+        return WaitingConsumer
 
 
 class RequestContext(Middleware):

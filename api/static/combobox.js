@@ -34,12 +34,14 @@ export class Combobox {
     const query = { prefix, exchange: this.exchangeOf(), limit: SHOWN };
     const page = await get("/api/market/stocks", query).catch(() => ({ data: [] }));
     if (asked !== this.#asked || document.activeElement !== this.#input) return undefined;
-    this.#stocks = page.data;
-    return this.#stocks.length === 1 && this.#stocks[0].symbol === prefix ? this.#close() : this.#open();
+    return page.data.length === 1 && page.data[0].symbol === prefix ? this.#close() : this.#open(page.data);
   }
 
-  #open() {
-    this.#active = -1;
+  #open(stocks) {
+    // Who has gone down to a stock already keeps it when a narrower list arrives.
+    const kept = this.#stocks[this.#active]?.stockId;
+    this.#stocks = stocks;
+    this.#active = stocks.findIndex((stock) => stock.stockId === kept);
     this.#list.replaceChildren(...this.#stocks.map(option));
     this.#list.hidden = this.#stocks.length === 0;
     this.#mark();

@@ -7,6 +7,7 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
+from actors import broker as broker_module
 from actors import maintenance, orders
 from actors.broker import RequestContext, broker
 
@@ -33,7 +34,17 @@ def any_broker(request: pytest.FixtureRequest, configured: None, clean: None) ->
 
 
 @pytest.fixture
-def worker(any_broker: dramatiq.Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[dramatiq.Worker]:
+def worker_role(configured: None, settings: Any) -> Iterator[None]:
+    """Give this process the broker's connections of a worker."""
+    broker_module.configure(settings, role="worker")
+    yield
+    broker_module.configure(settings, role="web")
+
+
+@pytest.fixture
+def worker(
+    any_broker: dramatiq.Broker, worker_role: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dramatiq.Worker]:
     """Run a worker in this process; its ticks are left out, so that only messages execute orders."""
     monkeypatch.setattr(maintenance.Ticker, "after_worker_boot", lambda *_: None)
     worker = dramatiq.Worker(any_broker, worker_timeout=100, worker_threads=2)

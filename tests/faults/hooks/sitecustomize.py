@@ -63,12 +63,12 @@ POINTS = {
 def take(name):
     """Return the argument of an armed point, None when it is not armed; only one process gets it."""
     path = os.path.join(FOLDER, name)
+    taken = f"{path}.taken.{os.getpid()}.{time.monotonic_ns()}"
     try:
-        os.rename(path, f"{path}.taken.{os.getpid()}.{time.monotonic_ns()}")
+        os.rename(path, taken)
     except FileNotFoundError:
         return "" if os.path.exists(f"{path}.always") else None
-    with open(max((p for p in os.scandir(FOLDER) if p.name.startswith(f"{name}.taken.{os.getpid()}.")),
-                  key=lambda entry: entry.name)) as file:
+    with open(taken) as file:
         return file.read()
 
 

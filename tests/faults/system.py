@@ -1,0 +1,259 @@
+"""The whole of Tradepost on this machine: its servers, a proxy before each, and the Procfile's processes."""
+
+import contextlib
+import hashlib
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import psycopg2
+import psycopg2.extras
+import redis
+
+from embedded.postgres import SOCKET_PORT, Postgres
+from embedded.valkey import Valkey
+from tests.faults.proxy import Proxy, tcp_target, unix_target
+from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+
+HOOKS = Path(__file__).parent / "hooks"
+CRON_SECRET = "a-cron-key-of-the-faults-81bd"
+TEMPLATE = "faults_template"
+BOOT_S = 60.0  # other work may keep this machine busy
+
+
+class Machine:
+    """A PostgreSQL and a Valkey of our own, which stay while systems come and go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = Postgres(folder / "postgres", durable=False)
+        self.valkey = Valkey(folder / "valkey", durable=False)
+
+    def start(self) -> None:
+        """Start what does not run, and take back what was done to the servers."""
+        signal_postgres(self.postgres, signal.SIGCONT)
+        self.postgres.start()
+        if self.valkey.pid is None:
+            self.valkey.start()
+        with redis.Redis.from_url(self.valkey.url, socket_timeout=5) as client:
+            client.config_set("maxmemory", 0)
+            client.replicaof("NO", "ONE")
+            client.flushall()
+
+    def make_template(self) -> None:
+        """Migrate a database once, from which each system's is copied."""
+        self.postgres.create_database(TEMPLATE)
+        environment = command_environment({"DATABASE_URL": self.postgres.url(TEMPLATE)})
+        command = ["flask", "--app", "api", "db", "upgrade"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=BOOT_S)
+
+    def close(self) -> None:
+        """Stop the servers and remove their files."""
+        self.valkey.stop()
+        self.valkey.delete()
+        self.postgres.stop(mode="immediate")
+        self.postgres.delete()
+
+
+class System:
+    """Tradepost's processes on a database of their own."""
+
+    def __init__(self, machine: Machine, folder: Path, **settings: str) -> None:
+        self.postgres, self.valkey = machine.postgres, machine.valkey
+        self.name = f"faults_{uuid4().hex[:12]}"
+        self.points = folder / "points"
+        self.points.mkdir()
+        self.database_proxy = Proxy(unix_target(str(self.postgres.socket_directory / f".s.PGSQL.{SOCKET_PORT}")))
+        self.broker_proxy = Proxy(tcp_target(self.valkey.port or 0))
+        self.settings = {
+            "DATABASE_URL": self._proxied_url(),
+            "REDIS_URL": f"redis://127.0.0.1:{self.broker_proxy.port}/0",
+            "CRON_SECRET": CRON_SECRET,
+            "DATA_DIR": str(folder),
+            "RATE_LIMIT_ORDERS": "100000 per second",  # counted, and never reached
+            "WEB_CONCURRENCY": "1",
+            "TRADEPOST_ENV": "test",
+            "TRADEPOST_FAULT_DIR": str(self.points),
+            "PYTHONPATH": str(HOOKS),
+            **settings,
+        }
+        self.starter = ProcessStarter(command_environment(self.settings), folder)
+        self.redis = redis.Redis.from_url(self.valkey.url, socket_timeout=10)
+        self.web_port = free_port()
+        self.webs: list[Running] = []
+        self.workers: list[Running] = []
+        self._keeping = threading.Event()
+        self._start_lock = threading.Lock()
+        self._create_database()
+
+    # --- servers
+
+    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement past the proxy on a connection of its own, and return its rows, if any."""
+        connection = self.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query, parameters or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def connect(self) -> Any:
+        """Return a connection past the proxy, in autocommit."""
+        connection = psycopg2.connect(self.postgres.url(self.name), application_name="harness", connect_timeout=10)
+        connection.autocommit = True
+        return connection
+
+    def stop_clockwork(self) -> None:
+        """Suspend every process of PostgreSQL."""
+        signal_postgres(self.postgres, signal.SIGSTOP)
+
+    def continue_clockwork(self) -> None:
+        """Let PostgreSQL go on."""
+        signal_postgres(self.postgres, signal.SIGCONT)
+
+    # --- processes
+
+    @property
+    def base_url(self) -> str:
+        """Return the URL of the web process, the same after a restart."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    def start_web(self, **settings: str) -> Running:
+        """Start the web command on its port and wait until it answers."""
+        web = self.starter._start("web", {"PORT": str(self.web_port), **settings}, port=self.web_port)
+        self.webs.append(web)
+        return web.wait_until_ready(BOOT_S)
+
+    def start_worker(self, **settings: str) -> Running:
+        """Start a worker command and wait until it works."""
+        worker = self.starter._start("worker", settings)
+        self.workers.append(worker)
+        return worker.wait_for_log("ready for action", BOOT_S)
+
+    def start(self, **settings: str) -> "System":
+        """Start one web and one worker command."""
+        self.start_web(**settings)
+        self.start_worker(**settings)
+        return self
+
+    def worker_children(self) -> list[psutil.Process]:
+        """Return the processes that execute orders; Dramatiq's resource helpers are none."""
+        return [
+            child
+            for worker in self.workers
+            for child in worker.children()
+            if "resource_tracker" not in " ".join(child.cmdline())
+        ]
+
+    @contextlib.contextmanager
+    def kept(self):
+        """Start commands again that end, as the platform does, while the block runs."""
+        self._keeping.set()
+        keeper = threading.Thread(target=self._keep, daemon=True)
+        keeper.start()
+        try:
+            yield self
+        finally:
+            self._keeping.clear()
+            keeper.join(BOOT_S)
+
+    def revive(self) -> None:
+        """Start anew what has ended."""
+        with self._start_lock:
+            for dead in [web for web in self.webs if not web.is_running]:
+                self.webs.remove(dead)
+                self.start_web()
+            for dead in [worker for worker in self.workers if not worker.is_running]:
+                self.workers.remove(dead)
+                self.start_worker()
+
+    def _keep(self) -> None:
+        while self._keeping.is_set():
+            with contextlib.suppress(AssertionError):  # it may be hit again while it starts
+                self.revive()
+            time.sleep(0.2)
+
+    # --- fault points
+
+    def arm(self, point: str, argument: str = "", *, always: bool = False) -> Path:
+        """Let the next process that reaches a point suffer it (or every one); return the file that says so."""
+        path = self.points / f"{point}{'.always' if always else ''}"
+        staging = self.points / f".{point}"
+        staging.write_text(argument)
+        staging.rename(path)
+        return path
+
+    def wait_for_hit(self, armed: Path, timeout_seconds: float = 20.0) -> None:
+        """Wait until somebody has reached an armed point."""
+        wait_until(lambda: not armed.exists(), timeout_seconds=timeout_seconds, what=f"{armed.name} is reached")
+
+    def disarm(self) -> None:
+        """Take back every point that nobody has reached."""
+        for path in self.points.iterdir():
+            path.unlink(missing_ok=True)
+
+    # --- begin and end
+
+    def heal(self) -> None:
+        """End every fault, and start what it has ended."""
+        self.disarm()
+        self.continue_clockwork()
+        for worker in self.workers:
+            worker.signal_all(signal.SIGCONT)
+        self.postgres.start()
+        if self.valkey.pid is None:
+            self.valkey.start()
+        self.redis.config_set("maxmemory", 0)
+        self.redis.replicaof("NO", "ONE")
+        self.database_proxy.heal()
+        self.broker_proxy.heal()
+        self.revive()
+
+    def close(self) -> None:
+        """End the processes and drop the database."""
+        self._keeping.clear()
+        self.continue_clockwork()
+        self.starter.stop()
+        self.database_proxy.close()
+        self.broker_proxy.close()
+        self.redis.close()
+        with contextlib.suppress(psycopg2.Error):
+            administer(self.postgres, f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def _proxied_url(self) -> str:
+        options = "sslmode=disable&gssencmode=disable"
+        return f"postgresql://postgres@127.0.0.1:{self.database_proxy.port}/{self.name}?{options}"
+
+    def _create_database(self) -> None:
+        administer(self.postgres, f"CREATE DATABASE {self.name} TEMPLATE {TEMPLATE}")
+        self.admin_token = f"tp_{uuid4().hex}"
+        digest = hashlib.sha256(self.admin_token.encode()).digest()
+        scopes = "ARRAY['admin', 'feed']"
+        self.sql(f"INSERT INTO api_token (id, digest, scopes) VALUES (%s, %s, {scopes})", str(uuid4()), digest)
+
+
+def signal_postgres(postgres: Postgres, number: int) -> None:
+    """Send a signal to every process of a server of ours."""
+    pid = postgres.pid
+    if pid is None:
+        return
+    main = psutil.Process(pid)
+    for process in [main, *main.children(recursive=True)]:  # the main one first: it starts no more children
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def administer(postgres: Postgres, statement: str) -> None:
+    """Run a statement that belongs to no database of a system."""
+    connection = psycopg2.connect(postgres.url(), application_name="harness")
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,149 @@
+"""F1, F2 and F4 to F7: processes die at the worst moment, or are told to stop."""
+
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.faults.checks import drain, heal_drain_check
+from tests.faults.system import System
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.faults
+
+
+def statuses_of(system: System) -> dict[str, str]:
+    """Return the status of every order."""
+    return dict(system.sql("SELECT id::text, status FROM trading_order"))
+
+
+def test_f1_a_web_process_killed_between_commit_and_send_leaves_an_order_that_is_swept_and_a_key_that_replays(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=1)
+    armed = system.arm("web_dies_before_send")
+    request = workload.clients[0].place(side="BUY")
+    assert not armed.exists()
+    assert (request.answers[0], request.status) == (None, 202)
+    assert len(statuses_of(system)) == 1
+    assert heal_drain_check(system, workload).longest < 5
+
+
+def test_f2_a_web_process_killed_before_its_commit_leaves_nothing_and_a_retry_places_once(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=1)
+    client = workload.clients[0]
+    armed = system.arm("web_dies_before_commit")
+    request = client.wish("place")
+    client.requests.append(request)
+    client._send(request)
+    assert request.answers == [None]
+    assert not armed.exists()
+    assert statuses_of(system) == {}
+    assert system.sql("SELECT count(*) FROM fund_transaction WHERE order_id IS NOT NULL") == [(0,)]
+    client.requests.remove(request)
+    assert client.settle(request).status == 202
+    assert len(statuses_of(system)) == 1
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("worker_dies_before_ack", id="f4-between-fill-commit-and-ack"),
+        pytest.param("worker_dies_before_commit", id="f5-inside-the-fill-transaction"),
+    ],
+)
+def test_f4_f5_a_worker_killed_around_the_commit_of_a_fill_fills_once(system: System, begin: Any, point: str) -> None:
+    workload = begin(clients=4)
+    with system.kept(), workload.running(pause_s=0.05):
+        for _ in range(2):
+            time.sleep(0.5)
+            system.wait_for_hit(system.arm(point))
+            killed = system.workers[0]
+            wait_until(lambda dead=killed: not dead.is_running, timeout_seconds=20)
+    heal_drain_check(system, workload)
+
+
+def test_f4_the_redelivered_message_of_an_executed_order_is_acked_and_changes_nothing(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=1)
+    armed = system.arm("worker_dies_before_ack")
+    order_id = workload.clients[0].place(side="BUY").document["orderId"]
+    system.wait_for_hit(armed)
+    assert statuses_of(system) == {order_id: "EXECUTED"}
+    wait_until(lambda: not system.workers[0].is_running)
+    assert system.redis.hlen("tradepost:orders.msgs") == 1  # fetched, and never acked
+    heal_drain_check(system, workload)  # waits for the redelivery, which empties the ack set
+
+
+def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fill_once(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=4, WORKER_PROCESSES="2")
+    with system.kept(), workload.running(pause_s=0.05):
+        time.sleep(1)
+        child = system.worker_children()[-1]
+        child.kill()  # Dramatiq's main process ends the others then
+        first = system.workers[0]
+        wait_until(lambda: not first.is_running, timeout_seconds=30)
+        wait_until(lambda: system.workers and system.workers[0].is_running, timeout_seconds=60)
+        second = system.workers[0]
+        orphans = second.children()
+        second.signal(signal.SIGKILL)  # its children go on beside those of the next
+        wait_until(lambda: not second.is_running)
+        wait_until(lambda: system.workers and system.workers[0].is_running, timeout_seconds=60)
+        assert any(orphan.is_running() for orphan in orphans)
+        time.sleep(2)
+    second.kill()
+    heal_drain_check(system, workload)
+
+
+def stop_and_start_dyno(system: System) -> float:
+    """Signal every process of every command at once, twice as Heroku's init does, and return the slowest exit."""
+    start = time.monotonic()
+    for command in (*system.webs, *system.workers):
+        command.signal_all(signal.SIGTERM)
+    longest = 0.0
+    for command in (*system.webs, *system.workers):
+        command.wait(30)
+        longest = max(longest, time.monotonic() - start)
+        wait_until(lambda done=command: not done.children(), what="no process is left")
+    system.revive()
+    return longest
+
+
+def series_of_stops(system: System, workload: Any, times: int) -> list[float]:
+    """Stop the whole dyno under load, again and again; return how long each took."""
+    exits = []
+    workload.begin(pause_s=0.02)
+    for _ in range(times):
+        time.sleep(1.0)
+        exits.append(stop_and_start_dyno(system))
+    return exits
+
+
+def test_f7_a_dyno_that_is_told_to_stop_under_load_exits_in_time_and_leaves_no_message_behind(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=6, WEB_CONCURRENCY="2", WORKER_PROCESSES="2")
+    exits = series_of_stops(system, workload, 2)
+    assert max(exits) < 25
+    workload.finish()
+    drain(system)
+    # Nothing waits for a dead worker's heartbeat to age: every job was finished and acked.
+    wait_until(lambda: not list(system.redis.scan_iter("tradepost:__acks__*")), timeout_seconds=3, what="acks empty")
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_f7_twenty_times_of_twenty(system: System, begin: Any) -> None:
+    workload = begin(clients=6, WEB_CONCURRENCY="2", WORKER_PROCESSES="2")
+    exits = series_of_stops(system, workload, 20)
+    print(f"\nSIGTERM of the whole dyno under load, seconds: {[round(length, 1) for length in exits]}")
+    assert max(exits) < 25
+    heal_drain_check(system, workload)

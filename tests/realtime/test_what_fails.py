@@ -1,0 +1,399 @@
+"""Redis, processes, tokens and readers fail; the streams go on, or end in the way that was agreed."""
+
+import json
+import resource
+import signal
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+import requests
+
+from tests.conftest import Servers, TestAccount
+from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
+from tests.realtime.conftest import Database, open_connections
+from tests.realtime.network import Proxy
+from tests.realtime.test_delivery import place
+from trading import tokens
+
+pytestmark = pytest.mark.faults
+
+MakeAccount = Callable[..., TestAccount]
+# A nudge is there in milliseconds; the poll that stands in for it needs up to a second.
+PROMPT_S = 0.5
+
+
+def delay_of(stream: Stream, make_event: Callable[[], object]) -> float:
+    """Return how long after it was committed an event arrives."""
+    make_event()
+    made = time.monotonic()
+    stream.next()
+    return time.monotonic() - made
+
+
+def is_prompt(stream: Stream, make_event: Callable[[], object]) -> bool:
+    """Tell whether events arrive sooner than polling alone could bring them."""
+    return max(delay_of(stream, make_event) for _ in range(6)) < PROMPT_S
+
+
+def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
+    start: ProcessStarter, proxy: Proxy, account: MakeAccount, deposit: Callable[..., None]
+) -> None:
+    trader = account()
+    web = start.web(REDIS_URL=proxy.url)
+    with Stream(web.port, trader.token) as stream:
+        stream.ready()
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        proxy.swallow()
+        assert max(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2
+        proxy.heal()  # the old connection stays dead: only who asks finds out
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_seconds=30)
+    assert "hub_waits_for_redis" in web.log
+
+
+def test_killed_pub_sub_connections_come_back_and_cost_two_seconds_at_most(
+    web: Running, account: MakeAccount, deposit: Callable[..., None], redis_client: redis.Redis
+) -> None:
+    trader = account()
+    with Stream(web.port, trader.token) as stream:
+        stream.ready()
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        for _ in range(3):
+            assert redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub") >= 1
+            assert delay_of(stream, lambda: deposit(trader)) < 2
+            wait_until(lambda: redis_client.pubsub_numpat() >= 1)
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+
+
+def test_nonsense_on_the_channel_disturbs_nobody(
+    web: Running, account: MakeAccount, deposit: Callable[..., None], redis_client: redis.Redis
+) -> None:
+    trader = account()
+    with Stream(web.port, trader.token) as stream:
+        stream.ready()
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        for channel in ("tradepost:events:", "tradepost:events:x", b"tradepost:events:\xff"):
+            assert redis_client.publish(channel, b"\xff") >= 1
+        assert is_prompt(stream, lambda: deposit(trader))
+
+
+@pytest.fixture
+def own_world(own_servers: Servers, tmp_path: Path, setting_values: dict[str, str]) -> Iterator[Any]:
+    """Return a starter on servers of this test alone, and the token of an account there."""
+    settings = setting_values | {"DATABASE_URL": own_servers.database_url, "REDIS_URL": own_servers.redis_url}
+    environment = command_environment(settings)
+
+    def flask(*arguments: str) -> str:
+        command = ["flask", "--app", "api", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+    flask("db", "upgrade")
+    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
+    starter = ProcessStarter(environment, tmp_path)
+    yield starter, TestAccount(made["accountId"], made["token"], {})
+    starter.stop()
+
+
+def test_valkey_stops_and_starts_and_no_event_is_lost(own_world: Any, own_servers: Servers) -> None:
+    starter, trader = own_world
+    web, other = starter.web(), starter.web()
+    assert own_servers.valkey is not None
+    last = 2
+    with Stream(web.port, trader.token, query="?since=0") as stream:
+        assert stream.ready() == last
+        stream.events(2)
+        for turn in ("with", "without", "with again"):
+            if turn == "without":
+                own_servers.valkey.stop()
+            if turn == "with again":
+                own_servers.valkey.start()
+            for _ in range(3):
+                place(other, trader)
+                committed = time.monotonic()
+                assert ids(stream.events(2)) == [last + 1, last + 2], turn
+                assert time.monotonic() - committed < 2.5
+                last += 2
+
+
+def rss_mb(web: Running) -> float:
+    return sum(child.memory_info().rss for child in web.children()) / 1e6
+
+
+@pytest.fixture
+def bystander(web: Running, account: MakeAccount) -> Iterator[list[float]]:
+    """Place orders of another account all the while, and collect how long each takes."""
+    trader, stop, latencies = account(), threading.Event(), []
+
+    def trade() -> None:
+        session = requests.Session()
+        while not stop.wait(0.02):
+            start = time.monotonic()
+            place(web, trader, session)
+            latencies.append(time.monotonic() - start)
+
+    thread = threading.Thread(target=trade)
+    thread.start()
+    yield latencies
+    stop.set()
+    thread.join()
+
+
+def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
+    web: Running, account: MakeAccount, plain_sql: Database, bystander: list[float]
+) -> None:
+    trader = account()
+    place(web, trader)  # the process has served before its memory is measured
+    before = rss_mb(web)
+    deaf = [RawStream(web.port, trader.token, receive_buffer=4096) for _ in range(5)]
+    with Stream(web.port, trader.token, query="?since=0") as reader:
+        last = reader.ready()
+        reader.events(last)
+        delays = []
+        held = open_connections(web)
+        for _ in range(40):
+            plain_sql.change(trader.id, 200, "x" * 180)
+            committed = time.monotonic()
+            assert ids(reader.events(200)) == list(range(last + 1, last + 201))
+            delays.append(time.monotonic() - committed)
+            last += 200
+        assert max(delays) < 3
+        wait_until(lambda: open_connections(web) <= held - len(deaf), timeout_seconds=12)
+        assert rss_mb(web) - before < 100
+        plain_sql.change(trader.id)
+        assert reader.next()["id"] == last + 1
+    wait_until(lambda: len(bystander) > 50)
+    assert statistics.median(bystander) < 0.5
+    assert max(bystander) < 5
+    for stream in deaf:
+        stream.socket.close()
+
+
+def test_a_listener_that_reads_again_is_told_4408_and_resumes_with_since(
+    web: Running, account: MakeAccount, plain_sql: Database
+) -> None:
+    trader = account()
+    slow = RawStream(web.port, trader.token, receive_buffer=4096)
+    assert slow.next()["type"] == "ready"
+    plain_sql.change(trader.id, 12_000, "x" * 180)
+    last = plain_sql.last_event_id(trader.id)
+    with Stream(web.port, trader.token) as reader:  # it is here when the hub has handed everything out
+        reader.ready()
+        plain_sql.change(trader.id)
+        assert reader.next()["id"] == last + 1
+    received: list[int] = []
+    while (found := slow.next_frame()) and found[0] != CLOSE:
+        received.append(json.loads(found[1])["id"])
+    assert found is not None
+    assert int.from_bytes(found[1][:2], "big") == 4408
+    assert received == list(range(3, 3 + len(received)))
+    assert len(received) < last
+    with Stream(web.port, trader.token, query=f"?since={received[-1]}") as stream:
+        stream.ready()
+        assert ids(stream.events(last + 1 - received[-1])) == list(range(received[-1] + 1, last + 2))
+
+
+def test_sigterm_closes_a_hundred_listeners_with_1012_and_the_process_ends_in_time(
+    start: ProcessStarter, account: MakeAccount, plain_sql: Database
+) -> None:
+    traders = [account() for _ in range(10)]
+    web = start.web()
+    streams = [RawStream(web.port, traders[number % 10].token) for number in range(97)]
+    streams += [RawStream(web.port) for _ in range(3)]  # have not authenticated yet
+    for stream in streams[:97]:
+        assert stream.next()["type"] == "ready"
+    events = [ServerSentEvents(web.port, trader.token) for trader in traders]
+    for sse in events:
+        sse.take(1)
+    began = time.monotonic()
+    web.signal_all(signal.SIGTERM)
+    for stream in streams:
+        found = stream.next_frame()
+        assert found is not None
+        assert (found[0], int.from_bytes(found[1][:2], "big")) == (CLOSE, 1012)
+    assert time.monotonic() - began < 5
+    for sse in events:
+        assert list(sse.blocks()) == []
+    for stream in streams[:50]:
+        stream.send(CLOSE, found[1][:2])  # the others never answer
+    assert web.wait(25) == 0
+    assert time.monotonic() - began < 15
+
+
+def test_sigterm_ends_streams_that_do_not_read_in_time_too(
+    start: ProcessStarter, account: MakeAccount, plain_sql: Database
+) -> None:
+    trader, web = account(), start.web()
+    deaf = [RawStream(web.port, trader.token, receive_buffer=4096) for _ in range(3)]
+    sse = ServerSentEvents(web.port, trader.token)
+    plain_sql.change(trader.id, 12_000, "x" * 180)
+    assert deaf[0].next()["type"] == "ready"
+    sse.take(2)  # it has come that far, and reads no further
+    began = time.monotonic()
+    web.signal_all(signal.SIGTERM)
+    web.wait(25)
+    assert time.monotonic() - began < 25
+
+
+def test_ended_tokens_close_their_streams_with_4401_within_ten_seconds(web: Running, account: MakeAccount) -> None:
+    trader = account()
+    good = trader.token
+    revoked_id, revoked = tokens.create_token(["read"], account_id=trader.id)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    _, expiring = tokens.create_token(["read"], account_id=trader.id, expires_at=soon)
+    with Stream(web.port, good) as staying, ServerSentEvents(web.port, good) as staying_events:
+        staying.ready()
+        staying_events.take(1)
+        streams, event_streams = [], []
+        for token in (revoked, expiring):
+            streams += [Stream(web.port, token), Stream(web.port)]
+            streams[-1].authenticate(token)
+            event_streams.append(ServerSentEvents(web.port, token))
+        for stream in streams:
+            stream.ready()
+        for sse in event_streams:
+            sse.take(1)
+        tokens.revoke_token(revoked_id)
+        began = time.monotonic()
+        assert [stream.close_code() for stream in streams] == [4401] * 4
+        for sse in event_streams:
+            assert list(sse.blocks()) == []
+        assert time.monotonic() - began < 10
+        assert time.monotonic() > began
+        place(web, trader)
+        assert staying.next()["id"] == 3
+        assert staying_events.take(1)[0]["id"] == "3"
+
+
+def test_listeners_that_wait_hold_no_database_connection(
+    start: ProcessStarter, account: MakeAccount, plain_sql: Database
+) -> None:
+    trader, web = account(), start.web()
+    streams = [RawStream(web.port, trader.token) for _ in range(50)]
+    for stream in streams:
+        assert stream.next()["type"] == "ready"
+    pids = [str(child.pid) for child in web.children()]
+    assert pids
+    held = plain_sql.run(
+        "SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'tradepost-web'"
+    )
+    assert held[0][0] <= 3 * 16  # the shared web processes included: far below one each
+    began = time.monotonic()
+    for _ in range(20):
+        place(web, trader)
+    assert time.monotonic() - began < 5
+    for stream in streams:
+        assert [stream.next()["id"] for _ in range(40)] == list(range(3, 43))
+        stream.socket.close()
+
+
+def test_five_hundred_listeners_that_reconnect_at_once_leave_placements_their_latency(
+    web: Running, account: MakeAccount, bystander: list[float]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    traders = [account() for _ in range(20)]
+    failures: list[str] = []
+
+    def come_back(trader: TestAccount) -> None:
+        try:
+            streams = [RawStream(web.port, trader.token, query="?since=0") for _ in range(25)]
+            for stream in streams:
+                assert stream.next(20)["type"] == "ready"
+                assert [stream.next(20)["id"] for _ in range(2)] == [1, 2]
+                stream.socket.close()
+        except Exception as error:  # noqa: BLE001
+            failures.append(repr(error))
+
+    wait_until(lambda: len(bystander) > 5)
+    threads = [threading.Thread(target=come_back, args=(trader,)) for trader in traders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    placed = len(bystander)
+    wait_until(lambda: len(bystander) > placed + 5)
+    assert max(bystander) < 5
+
+
+@pytest.fixture
+def listener(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Return a function that starts the command line's listener."""
+    started: list[Running] = []
+
+    def begin(port: int, token: str, *arguments: str) -> Running:
+        environment = process_environment | {"PORT": str(port)}
+        command = " ".join(["flask --app api stream --token", token, *arguments])
+        started.append(Running(command, environment, tmp_path / f"stream-{len(started)}.log"))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        running.kill()
+
+
+def printed(listener: Running) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in listener.log.splitlines() if line.startswith("{")]
+
+
+def wait_for_events(listener: Running, last: int) -> list[int]:
+    def has_come() -> bool:
+        events = printed(listener)
+        return bool(events) and events[-1].get("id") == last
+
+    wait_until(has_come, timeout_seconds=20, what=f"event {last}\n{listener.log[-2000:]}")
+    return ids(printed(listener))
+
+
+def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_loses_nothing(
+    start_on_port: Callable[..., Running],
+    listener: Callable[..., Running],
+    web: Running,
+    account: MakeAccount,
+    plain_sql: Database,
+) -> None:
+    trader, port = account(), free_port()
+    first = start_on_port(port)
+    from_the_start = listener(port, trader.token, "--since", "0")
+    from_now_on = listener(port, trader.token)
+    wait_for_events(from_the_start, 2)
+    wait_until(lambda: open_connections(first) >= 2)
+    plain_sql.change(trader.id, 3)
+    wait_until(lambda: printed(from_now_on))
+    begin = ids(printed(from_now_on))[0]
+    first.kill()
+    for _ in range(5):
+        place(web, trader)
+    start_on_port(port)
+    plain_sql.change(trader.id, 3)
+    last = plain_sql.last_event_id(trader.id)
+    assert wait_for_events(from_the_start, last) == list(range(1, last + 1))
+    assert wait_for_events(from_now_on, last) == list(range(begin, last + 1))
+    assert begin <= 5
+    for running in (from_the_start, from_now_on):
+        running.signal(signal.SIGINT)
+        assert running.wait(10) != 0
+        assert "Traceback" not in running.log
+
+
+def test_the_listener_of_the_command_line_starts_without_a_server_and_gives_up_on_a_bad_token(
+    start_on_port: Callable[..., Running], listener: Callable[..., Running], account: MakeAccount
+) -> None:
+    trader, port = account(), free_port()
+    good, bad = listener(port, trader.token, "--since", "0"), listener(port, "wrong")
+    good.wait_for_log("reconnecting")
+    start_on_port(port)
+    assert wait_for_events(good, 2) == [1, 2]
+    assert bad.wait(20) == 1
+    assert "Traceback" not in good.log + bad.log
