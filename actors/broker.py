@@ -8,7 +8,7 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import AgeLimit, Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from actors.consumer import WaitingConsumer
 from config import Settings, require_redis_url
@@ -76,7 +76,6 @@ broker = Broker(
     heartbeat_timeout=10_000,
     dead_message_ttl=7 * 24 * 60 * 60 * 1000,
     middleware=[
-        AgeLimit(),
         TimeLimit(time_limit=TIME_LIMIT_MS),
         ShutdownNotifications(),
         Retries(max_retries=3, min_backoff=500, max_backoff=5_000),

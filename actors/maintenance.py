@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 _draining = threading.Lock()
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0, max_age=10_000)
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
 def sweep_orders() -> None:
     """Execute the orders that are older than one interval and still PENDING."""
     drain()
@@ -49,7 +49,7 @@ def drain() -> None:
         _draining.release()
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, max_age=600_000)
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
     """Delete events and idempotency keys that are older than they are kept."""
     for delete in (delete_old_events, delete_old_keys):

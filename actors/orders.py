@@ -6,7 +6,7 @@ import dramatiq
 
 from actors.broker import broker
 from models.database import DatabaseUnavailable
-from trading.execution import execute_orders
+from trading.gathering import execute_promptly
 from trading.logs import get_logger
 
 logger = get_logger(__name__)
@@ -14,8 +14,8 @@ logger = get_logger(__name__)
 
 @dramatiq.actor(broker=broker, queue_name="orders", priority=10)
 def execute_order(order_id: str) -> None:
-    """Execute one order, unless somebody has; without a database it is left to sweeping."""
+    """Execute an order, unless somebody has; without a database it is left to sweeping."""
     try:
-        execute_orders([UUID(order_id)], unsuspected_only=True)
+        execute_promptly(UUID(order_id))
     except DatabaseUnavailable:
         logger.warning("execution_left_to_sweeping", order_id=order_id, exc_info=True)

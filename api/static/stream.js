@@ -1,12 +1,13 @@
 /** @file The account's events as they happen, over a websocket that comes back by itself and misses none. */
 
-import { get } from "./http.js";
+import { Problem, Silence, get } from "./http.js";
 
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8000;
 const STALE_AFTER = 10_000;
 const SILENCE_CHECK = 10_000;
 const SILENCE_GRACE = 3000;
+const PATIENCE = 10_000;
 const BAD_TOKEN = 4401;
 
 /**
@@ -27,7 +28,9 @@ export class Stream {
     this.watchdog = setInterval(() => this.findSilence(), SILENCE_CHECK);
     this.ageing = setInterval(() => this.reportAge(), 1000);
     this.hurry = () => document.visibilityState === "visible" && this.reconnectNow();
+    this.doubt = () => this.findSilence();
     addEventListener("online", this.hurry);
+    addEventListener("offline", this.doubt);
     document.addEventListener("visibilitychange", this.hurry);
   }
 
@@ -35,9 +38,11 @@ export class Stream {
   stop() {
     this.isStopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.patience);
     clearInterval(this.watchdog);
     clearInterval(this.ageing);
     removeEventListener("online", this.hurry);
+    removeEventListener("offline", this.doubt);
     document.removeEventListener("visibilitychange", this.hurry);
     this.drop();
   }
@@ -49,6 +54,8 @@ export class Stream {
     const socket = new WebSocket(url);
     this.socket = socket;
     this.isLive = false;
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.socket === socket && !this.isLive && this.giveUp(), PATIENCE);
     socket.onopen = () => socket.send(JSON.stringify(this.greeting()));
     socket.onmessage = (message) => this.socket === socket && this.take(JSON.parse(message.data));
     socket.onclose = (event) => this.socket === socket && this.lose(event.code);
@@ -100,15 +107,16 @@ export class Stream {
     this.handlers.state({ name: "live", replayed: null });
   }
 
-  lose(code) {
+  async lose(code) {
     this.socket = null;
     this.isLive = false;
     this.replayUntil = null;
-    if (this.isStopped) return;
-    if (code === BAD_TOKEN) {
-      this.handlers.refused();
-      return;
-    }
+    // The same code says that the greeting came too late.
+    if (code === BAD_TOKEN && (await hasTokenEnded())) this.handlers.refused();
+    else if (!this.isStopped) this.comeBack();
+  }
+
+  comeBack() {
     this.lostAt ??= Date.now();
     this.attempt += 1;
     this.reportAge();
@@ -133,17 +141,23 @@ export class Stream {
     socket?.close();
   }
 
+  giveUp() {
+    this.drop();
+    this.lose(0);
+  }
+
   /** Ask over HTTP whether there is an event that a socket, which looks alive, has not brought. */
   async findSilence() {
     if (!this.isLive || document.visibilityState !== "visible") return;
     const socket = this.socket;
-    const page = await get("/api/trading/events", { since: this.last, limit: 1 }).catch(() => null);
-    const missing = page?.data[0]?.id ?? 0;
-    if (missing <= this.last) return;
-    setTimeout(() => {
-      if (this.socket !== socket || this.last >= missing) return;
-      this.drop();
-      this.lose(0);
-    }, SILENCE_GRACE);
+    const page = await get("/api/trading/events", { since: this.last, limit: 1 }).catch((error) => error);
+    const missing = page.data?.[0]?.id ?? 0;
+    if (page instanceof Silence && this.socket === socket) this.giveUp();
+    else if (missing > this.last) setTimeout(() => this.socket === socket && this.last < missing && this.giveUp(), SILENCE_GRACE);
   }
+}
+
+async function hasTokenEnded() {
+  const error = await get("/api/trading/account").catch((reason) => reason);
+  return error instanceof Problem && [401, 403].includes(error.status);
 }

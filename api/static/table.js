@@ -68,11 +68,10 @@ export class Table {
   }
 }
 
-/** Mark a cell as just changed; the style sheet decides how, and whether. */
-export function flash(element) {
-  element.classList.remove("is-fresh");
-  void element.offsetWidth;
-  element.classList.add("is-fresh");
+/** Mark a cell as just changed, for those who do not mind movement. */
+function flash(element) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  element.animate({ backgroundColor: ["var(--fresh)", "transparent"] }, { duration: 900, easing: "ease-out" });
 }
 
 function makeCell(column) {

@@ -12,6 +12,8 @@ import { nameOf } from "./words.js";
 const FIELDS = ["exchange", "symbol", "side", "quantity", "orderType", "price", "product"];
 const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
 const HINT_POLL = 2000;
+// Enter held down, or pressed twice, is one wish.
+const SAME_AGAIN_AFTER = 500;
 
 /** Bring the ticket to life. */
 export function startTicket(store) {
@@ -23,6 +25,7 @@ class Ticket {
   /** The body and key of a placement that nobody answered: sent again, it is the same order. */
   #unanswered = null;
   #isPlacing = false;
+  #accepted = { text: "", at: 0 };
 
   constructor(form) {
     this.form = form;
@@ -87,16 +90,17 @@ class Ticket {
   }
 
   async #place() {
-    if (this.#isPlacing || !session.mayTrade()) return;
-    this.#setPlacing(true);
     const body = this.order();
     const text = JSON.stringify(body);
+    if (this.#isPlacing || !session.mayTrade() || this.#isRepeated(text)) return;
+    this.#setPlacing(true);
     const key = this.#unanswered?.text === text ? this.#unanswered.key : crypto.randomUUID();
     this.#unanswered = null;
     this.#say("");
     try {
       const headers = { "Idempotency-Key": key };
       const placement = await send("POST", "/api/trading/orders", { body, headers });
+      this.#accepted = { text, at: Date.now() };
       showFieldErrors(this.form, {});
       this.#say(`Accepted: ${describe(placement.order)}.`, "success");
     } catch (error) {
@@ -104,6 +108,12 @@ class Ticket {
     } finally {
       this.#setPlacing(false);
     }
+  }
+
+  #isRepeated(text) {
+    const isRepeated = this.#accepted.text === text && Date.now() - this.#accepted.at < SAME_AGAIN_AFTER;
+    if (isRepeated) this.#accepted.at = Date.now();
+    return isRepeated;
   }
 
   #refused(error, attempt) {

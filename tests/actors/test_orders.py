@@ -58,7 +58,7 @@ def test_the_request_id_travels_with_the_message(
     def look(*_: Any, **__: Any) -> None:
         seen.update(structlog.contextvars.get_contextvars())
 
-    monkeypatch.setattr(orders, "execute_orders", look)
+    monkeypatch.setattr(orders, "execute_promptly", look)
     dispatch(place_quietly(account())["id"], "request-77")
     wait_until(lambda: seen)
     assert seen["request_id"] == "request-77"
@@ -82,7 +82,7 @@ def test_without_a_database_the_message_is_left_to_sweeping(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseUnavailable("gone")
 
-    monkeypatch.setattr(orders, "execute_orders", fail)
+    monkeypatch.setattr(orders, "execute_promptly", fail)
     orders.execute_order(str(uuid.uuid4()))  # raises nothing, so that no innocent becomes a dead letter
 
 

@@ -76,7 +76,9 @@ class Desk:
         """The message at a field of the ticket."""
         return self.page.locator(f"#{field}-error")
 
-    def fill(self, *, symbol: str = "RELIANCE", quantity: str = "10", price: str | None = None, side: str = "Buy") -> None:
+    def fill(
+        self, *, symbol: str = "RELIANCE", quantity: str = "10", price: str | None = None, side: str = "Buy"
+    ) -> None:
         """Fill in the ticket; with a price it is a LIMIT order."""
         ticket = self.page.locator("#ticket")
         ticket.get_by_role("radio", name=side).check()

@@ -63,6 +63,20 @@ def test_a_reload_keeps_the_token_and_goes_on_from_the_last_event(
     assert desk.page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_network_that_was_lost_comes_back_with_nothing_missing(
+    desk_of: Callable[..., Desk], web: Running, account: Any
+) -> None:
+    trader = account()
+    desk = desk_of(web).log_in(trader.token)
+    desk.page.context.set_offline(True)
+    expect(desk.light).to_have_attribute("data-state", "reconnecting")
+    place(web, trader.headers)
+    desk.page.context.set_offline(False)
+    desk.wait_until_live()
+    expect(desk.light).to_contain_text("replayed")
+    expect(desk.orders.locator(".state")).to_have_text(["Pending"])
+
+
 @pytest.mark.faults
 def test_a_server_that_was_lost_comes_back_with_nothing_missing(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any

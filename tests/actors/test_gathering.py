@@ -1,0 +1,82 @@
+"""Under load orders are executed together; alone when there is nothing else to do."""
+
+import threading
+from typing import Any
+
+import pytest
+import structlog
+
+from models.database import execute, session
+from tests.actors.placing import place_quietly, status_of
+from trading import execution, gathering
+from trading.verify import verify
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many orders each transaction executes."""
+    sizes: list[int] = []
+
+    def note(batch: Any, watch: Any) -> None:
+        sizes.append(len(batch.orders))
+
+    monkeypatch.setattr(execution, "_log", note)
+    return sizes
+
+
+def test_an_order_with_nobody_beside_it_is_executed_alone(account: Any, batches: list[int]) -> None:
+    gathering.execute_promptly(place_quietly(account())["id"])
+    assert batches == [1]
+
+
+def test_what_waits_is_executed_together_and_its_messages_find_it_done(account: Any, batches: list[int]) -> None:
+    orders = [place_quietly(account(), quantity=1) for _ in range(30)]
+    for order in orders:
+        gathering.execute_promptly(order["id"])
+    assert batches == [30]
+    assert {status_of(order) for order in orders} == {"EXECUTED"}
+    assert verify() == []
+
+
+def test_an_order_behind_more_than_a_batch_is_executed_all_the_same(
+    account: Any, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "BATCH", 5)
+    holder = account()
+    orders = [place_quietly(holder, quantity=1) for _ in range(12)]
+    gathering.execute_promptly(orders[-1]["id"])
+    assert batches == [5, 1]
+    assert status_of(orders[-1]) == "EXECUTED"
+
+
+def test_a_turn_that_takes_long_does_not_hold_up_the_others(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "TURN_S", 0.05)
+    stuck, other = place_quietly(account()), place_quietly(account())
+    with session():
+        execute("BEGIN")
+        execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", (stuck["account_id"],))
+        slow = threading.Thread(target=execution.execute_orders, args=([stuck["id"]],))
+        gathering._turn.acquire()
+        try:
+            slow.start()
+            waiting = threading.Thread(target=gathering.execute_promptly, args=(other["id"],))
+            waiting.start()
+            waiting.join(5)
+            assert not waiting.is_alive()
+        finally:
+            gathering._turn.release()
+        execute("ROLLBACK")
+    slow.join()
+    assert status_of(other) == "EXECUTED"
+
+
+def test_a_suspect_is_left_to_sweeping(account: Any) -> None:
+    suspect, innocent = place_quietly(account()), place_quietly(account())
+    with session():
+        execute(
+            "UPDATE trading_order SET retry_at = clock_timestamp() + interval '1 min' WHERE id = %s", (suspect["id"],)
+        )
+    with structlog.testing.capture_logs():
+        gathering.execute_promptly(suspect["id"])
+        gathering.execute_promptly(innocent["id"])
+    assert (status_of(suspect), status_of(innocent)) == ("PENDING", "EXECUTED")

@@ -1,0 +1,150 @@
+"""F8 to F13: Redis is emptied, refuses, falls silent, is full or read-only, or loses single answers."""
+
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from tests.faults.checks import answered, drain, heal_drain_check, pending_orders
+from tests.faults.system import System
+from tests.faults.workload import Workload
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.faults
+
+BATCH_LIMIT = 50
+
+
+def ready(system: System) -> dict[str, Any]:
+    """Return what the web process says of itself."""
+    return requests.get(f"{system.base_url}/health/ready", timeout=20).json()
+
+
+def wait_until_ready(system: System) -> None:
+    """Wait until the web process has found Redis again."""
+    wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=15, what="ready is ok")
+
+
+def queue_without_worker(workload: Workload, count: int) -> None:
+    """Have orders placed while nobody executes them."""
+    workload.begin()
+    wait_until(lambda: pending_orders(workload.system) >= count, timeout_seconds=600, what=f"{count} orders")
+    workload.finish()
+
+
+def emptied_redis_drains(system: System, workload: Workload, count: int) -> float:
+    """Queue orders, FLUSHALL, start a worker; return the rate (orders per second) at which they are swept."""
+    queue_without_worker(workload, count)
+    pending = pending_orders(system)
+    assert system.redis.llen("tradepost:orders") > 0
+    system.redis.flushall()
+    worker = system.start_worker()
+    seconds = drain(system, timeout_s=count / 20 + 30)
+    sweeps = [line for line in worker.log.splitlines() if " swept" in line]
+    assert sum(int(word.split("=")[1]) for line in sweeps for word in line.split() if word.startswith("claimed="))
+    assert all(f"claimed={claimed}" not in line for line in sweeps for claimed in range(BATCH_LIMIT + 1, 501))
+    return pending / seconds
+
+
+def test_f8_a_flushed_redis_loses_no_order_and_they_are_swept_in_bounded_batches(system: System) -> None:
+    system.start_web(LOG_FORMAT="text")
+    workload = Workload(system, clients=6)
+    assert emptied_redis_drains(system, workload, 300) > 10
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_f8_with_ten_thousand_queued(system: System) -> None:
+    system.start_web(WEB_CONCURRENCY="2")
+    workload = Workload(system, clients=16)
+    rate = emptied_redis_drains(system, workload, 10_000)
+    print(f"\ndrain rate after FLUSHALL with 10,000 queued: {rate:.0f} orders/s")
+    heal_drain_check(system, workload)
+
+
+def break_redis(system: System, how: str) -> None:
+    """Make Redis useless in one of four ways."""
+    match how:
+        case "refuses":
+            system.broker_proxy.refuse()
+        case "silent":
+            system.broker_proxy.go_silent()
+        case "full":
+            system.redis.config_set("maxmemory-policy", "noeviction")
+            system.redis.config_set("maxmemory", 1)
+        case "read-only":
+            system.redis.replicaof("127.0.0.1", 1)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("refuses", id="f9-refuses"),
+        pytest.param("silent", id="f9-silent"),
+        pytest.param("full", id="f11-full"),
+        pytest.param("read-only", id="f11-read-only"),
+    ],
+)
+def test_f9_f11_without_redis_orders_are_accepted_within_a_second_more_and_executed_within_five(
+    system: System, begin: Any, how: str
+) -> None:
+    workload = begin(clients=2)
+    client = workload.clients[0]
+    usual_s = min(client.place(side="BUY").seconds[-1] for _ in range(5))
+    break_redis(system, how)
+    placed = []
+    for _ in range(8):
+        request = client.place(side="BUY", quantity=1)
+        placed.append(request)
+        time.sleep(0.3)  # so that some come after the pause in which Redis is left alone
+    assert answered(placed) == {202: 8}
+    assert max(request.seconds[-1] for request in placed) < usual_s + 1.2  # a second, and this machine's noise
+    assert ready(system)["status"] == "degraded"
+    drain(system, timeout_s=6)
+    system.heal()
+    wait_until_ready(system)
+    client.place(side="BUY", quantity=1)
+    assert heal_drain_check(system, workload).longest < 6
+
+
+def test_f10_a_redis_that_restarts_empty_is_used_again_and_loses_nothing(system: System, begin: Any) -> None:
+    workload = begin(clients=4)
+    with workload.running(pause_s=0.02):
+        for _ in range(2):
+            time.sleep(1)
+            system.valkey.stop()
+            system.valkey.start()
+            assert system.redis.dbsize() < 50  # nothing was kept, its scripts neither
+    wait_until_ready(system)
+    last = workload.clients[0].place(side="BUY", quantity=1)
+    wait_until(
+        lambda: system.sql("SELECT retry_at FROM trading_order WHERE id = %s", last.document["orderId"]) == [(None,)]
+    )
+    heal_drain_check(system, workload)
+
+
+# A fetch that brings an order, an enqueue, an ack: (direction, pattern, what becomes of the answer).
+LOST = {
+    "f12-fetch": ("to_client", rb'"actor_name":"execute_order"', "cut"),
+    "f12-enqueue": ("to_server", rb"enqueue\r\n.*execute_order", "answer"),
+    "f13-ack": ("to_server", rb"\r\nack\r\n", "answer"),
+    "f13-ack-time-out": ("to_server", rb"\r\nack\r\n", "mute"),
+}
+
+
+@pytest.mark.parametrize("which", LOST)
+def test_f12_f13_a_lost_answer_of_redis_costs_no_order_and_fills_none_twice(
+    system: System, begin: Any, which: str
+) -> None:
+    workload = begin(clients=4)
+    rule = system.broker_proxy.add_rule(*LOST[which], times=3)
+    with workload.running(pause_s=0.05):
+        wait_until(lambda: rule.fired == 3, timeout_seconds=30, what="answers are lost")
+        time.sleep(1)
+    assert set(answered(workload.requests)) <= {200, 201, 202, 204, 404, 409, 422}
+    drain(system)
+    # What a lost fetch has stranded belongs to its worker for as long as that lives.
+    system.workers[0].terminate()
+    heal_drain_check(system, workload)
