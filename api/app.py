@@ -1,6 +1,7 @@
 """Build the web application: settings in, Flask out."""
 
 from flask import Flask
+from flask_cors import CORS
 from flask_smorest import Api
 
 import config
@@ -31,6 +32,17 @@ from .parsing import BODY_SIZE_READ
 
 # A request holds one connection at a time, and none while it talks to Redis.
 POOL_SIZE = 16
+EXPOSED_HEADERS = [
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Server-Timing",
+    "X-Request-Id",
+]
 RESOURCES = (orders, positions, account, market, admin, cron, realtime, health)
 
 
@@ -67,6 +79,9 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     )
     app.url_map.converters["thing"] = converters.ThingId
     observability.register(app)
+    if settings.allowed_origins:
+        # No credentials: a token comes in a header that the page sets, never in a cookie.
+        CORS(app, origins=list(settings.allowed_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)
     realtime.register(app)
     rate_limits.register(app, settings)

@@ -18,7 +18,7 @@ from embedded.seed import Quote, read_stocks
 
 PAUSE_SECONDS = 0.8
 TIMEOUT_SECONDS = 5
-# A step is about a thousandth of the price, and no price leaves the band around the one it began with.
+# A step is about a thousandth of the price, and no price leaves the band around the seeded one.
 STEP_MAXIMUM = 0.0012
 BAND = Decimal("0.06")
 TICK = Decimal("0.05")
@@ -30,7 +30,9 @@ class Walk:
     """The walk of one stock's price."""
 
     def __init__(self, start: Decimal, price: Decimal) -> None:
-        self.low, self.high = start * (1 - BAND), start * (1 + BAND)
+        is_near = abs(price - start) <= start * BAND
+        centre = start if is_near else price
+        self.low, self.high = centre * (1 - BAND), centre * (1 + BAND)
         self.price = price
 
     def step(self, chance: random.Random) -> Decimal:

@@ -31,6 +31,11 @@ def test_a_walk_takes_small_steps_on_the_tick_and_stays_in_its_band() -> None:
     assert len(seen) > 20
 
 
+def test_a_price_far_from_the_seeded_one_does_not_jump_back() -> None:
+    walk = Walk(Decimal("100.00"), Decimal("500.00"))
+    assert abs(walk.step(random.Random(7)) - Decimal("500.00")) < 1
+
+
 def test_a_price_that_somebody_else_sets_is_left_alone_from_then_on() -> None:
     simulator, prices = Simulator(STOCKS, random.Random(7)), {KEY: Decimal("2500.00")}
     for _ in range(20):

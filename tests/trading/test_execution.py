@@ -193,6 +193,14 @@ def test_a_batch_executes_by_time_of_placement_whatever_order_it_is_named_in(tra
     assert numbers(position_of(orders[0])) == (-1, D("80.00"), D("16.00"), D("140.00"))
 
 
+def test_the_time_of_placement_goes_before_the_id(trader):
+    orders = sorted((buy(trader, 10, "100.00"), sell(trader, 10, "110.00")), key=lambda order: order["id"])
+    run("UPDATE trading_order SET placed_at = placed_at - interval '1 minute' WHERE id = %s", orders[1]["id"])
+    execute(*orders)
+    assert ledger_of(orders[1])[2:] == []
+    assert ledger_of(orders[0])[2:][0] == ("PROFIT", D("100.00"))
+
+
 def test_placements_of_the_same_instant_execute_by_id(trader):
     orders = sorted((buy(trader, 10, "100.00"), sell(trader, 10, "110.00")), key=lambda order: order["id"])
     run("UPDATE trading_order SET placed_at = now()")

@@ -66,11 +66,12 @@ def test_a_paisa_less_is_not_enough(account):
 
 
 def test_the_profit_of_a_flip_pays_for_its_margin(account):
-    trader = account("2100.00").id
+    trader = account("500.00").id
     hold(trader, "BUY", 10, "100.00")
     price_is("100.00")
     order = sell(trader, 20)
-    price_is("1000.00")  # a profit of 9,000.00 and a margin of 2,000.00
+    price_is("1000.00")  # a profit of 9,000.00; margin 2,000.00 against 200.00 + 200.00
+    assert account_now(trader)["available_margin"] < 100
     assert execute(order).executed == 1
 
 

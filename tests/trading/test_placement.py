@@ -170,6 +170,13 @@ def test_pending_orders_of_the_other_side_product_stock_or_account_claim_nothing
     assert sell(trader, 10, "100.00")["closing_quantity"] == 10
 
 
+def test_promises_to_buy_back_a_short_position_claim_nothing_of_the_long_one_that_followed(trader):
+    hold(trader, "SELL", 10, "100.00")
+    assert buy(trader, 10, "100.00")["closing_quantity"] == 10  # stays PENDING
+    hold(trader, "BUY", 20, "100.00")
+    assert sell(trader, 10, "100.00")["closing_quantity"] == 10
+
+
 def test_a_cancelled_promise_is_free_again(trader):
     hold(trader, "BUY", 10, "100.00")
     cancel(sell(trader, 10, "100.00"))
