@@ -1,5 +1,7 @@
 """Events: what the triggers wrote, read in order, and the nudge that tells listeners to look."""
 
+import functools
+import threading
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -35,14 +37,47 @@ def bounds(account_id: UUID) -> tuple[int, int]:
     return newest + 1 if row["oldest"] is None else row["oldest"], newest
 
 
+class Nudger:
+    """Publishes nudges from a thread of its own, all that have gathered in one round trip.
+
+    Nobody waits for a nudge, so that no request and no execution pays for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._waiting: set[UUID] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, account_ids: Iterable[UUID]) -> None:
+        """Have accounts announced soon."""
+        with self._lock:
+            self._waiting.update(account_ids)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            with self._lock:
+                account_ids, self._waiting = self._waiting, set()
+            if account_ids:
+                redis_link.attempt(functools.partial(_publish, account_ids))
+
+
+_nudger = Nudger()
+
+
 def nudge(account_ids: Iterable[UUID]) -> None:
     """Tell listeners of these accounts that there is something new; best effort, after the commit."""
-    account_ids = list(account_ids)
-    if account_ids:
-        redis_link.attempt(lambda: _publish(account_ids))
+    if redis_link.is_enabled():
+        _nudger.add(account_ids)
 
 
-def _publish(account_ids: list[UUID]) -> None:
+def _publish(account_ids: Iterable[UUID]) -> None:
     with redis_link.client.pipeline(transaction=False) as pipeline:
         for account_id in account_ids:
             pipeline.publish(f"{CHANNEL_PREFIX}{account_id}", "")

@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from trading.logs import get_logger
 
-# One request may send and nudge; together they may not take more than a second. A step that
+# One request may count itself and send; together they may not take more than a second. A step that
 # fails or is slow ends the request's Redis work, so the worst case is SLOW_S twice and then
 # one connect and one read: 0.15 + 0.15 + 0.25 + 0.25 s.
 TIMEOUT_S = 0.25

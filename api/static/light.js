@@ -10,7 +10,7 @@ let timer = 0;
 /** Show a state of the stream. */
 export function showLight(state) {
   clearTimeout(timer);
-  byId("light").dataset.state = state.name;
+  byId("light").dataset.state = byId("desk").dataset.state = state.name;
   setText(byId("light-text"), textOf(state));
   if (state.name === "live" && typeof state.replayed === "number") {
     timer = setTimeout(() => setText(byId("light-text"), "Live"), CAUGHT_UP_SHOWN);

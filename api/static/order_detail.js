@@ -5,7 +5,7 @@ import { get } from "./http.js";
 import { amountOf } from "./ledger.js";
 import { NOTHING, grouped } from "./money.js";
 import { sentenceOf } from "./problems.js";
-import { clock, duration, millisecondsBetween } from "./time.js";
+import { clock, duration, fullClock, millisecondsBetween } from "./time.js";
 import { nameOf } from "./words.js";
 
 /** Read an order and show it over the desk. */
@@ -24,7 +24,7 @@ function facts(order) {
   const took = order.executedAt ? duration(millisecondsBetween(order.placedAt, order.executedAt)) : NOTHING;
   return list([
     ["Status", nameOf(order.status) + (order.rejectionReason ? `: ${nameOf(order.rejectionReason)}` : "")],
-    ["Accepted", clock(order.placedAt)],
+    ["Accepted", fullClock(order.placedAt)],
     ["Executed", order.executedAt ? `${clock(order.executedAt)} (${took})` : NOTHING],
     ["Margin blocked", grouped(order.blockedMargin)],
     ["Order", order.orderId],

@@ -6,7 +6,7 @@ import { grouped } from "./money.js";
 import { openDetail } from "./order_detail.js";
 import { sentenceOf } from "./problems.js";
 import { Table } from "./table.js";
-import { clock, duration, millisecondsBetween } from "./time.js";
+import { duration, millisecondsBetween, span } from "./time.js";
 import { exchangeOf, nameOf } from "./words.js";
 
 const PAGE = 50;
@@ -56,13 +56,12 @@ const COLUMNS = [
 ];
 
 /** Return when an order reached its final state, or null. */
-export function finalAt(order) {
+function finalAt(order) {
   return order.status === "PENDING" ? null : (order.executedAt ?? order.updatedAt);
 }
 
 function timelineOf(order) {
-  const end = finalAt(order);
-  return `${clock(order.placedAt)} → ${end ? clock(end) : "…"}`;
+  return span(order.placedAt, finalAt(order));
 }
 
 function tookText(order) {

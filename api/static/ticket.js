@@ -71,7 +71,8 @@ class Ticket {
     this.form.dataset.side = side.value;
     price.disabled = orderType.value === "MARKET";
     price.placeholder = price.disabled ? "At market" : "0.00";
-    const what = [quantity.value.trim(), symbol.value.trim().toUpperCase()].filter(Boolean).join(" ");
+    const size = quantity.value.trim();
+    const what = [size && grouped(size), symbol.value.trim().toUpperCase()].filter(Boolean).join(" ");
     setText(byId("submit"), `${nameOf(side.value)} ${what}`);
     if (name) showFieldErrors(this.form, { ...currentErrors(), [name]: [] });
     if (name === "symbol" || name === "exchange" || !name) this.lookUp();

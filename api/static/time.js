@@ -27,18 +27,34 @@ export function shortClock(timestamp) {
   return clock(timestamp).slice(0, 8);
 }
 
+/** Return the day and the time with milliseconds. */
+export function fullClock(timestamp) {
+  return `${day(timestamp)} ${clock(timestamp)}`;
+}
+
+/** Return when something began and ended, by the millisecond if it was today. */
+export function span(first, last) {
+  const text = isToday(first) ? clock : shortClock;
+  return `${isToday(first) ? "" : `${day(first)} `}${text(first)} → ${last ? text(last) : "…"}`;
+}
+
 /** Return day and time where the day is not today, else the time alone. */
 export function dayAndClock(timestamp) {
-  const moment = new Date(micros(timestamp) / 1000);
-  if (moment.toDateString() === new Date().toDateString()) return shortClock(timestamp);
-  const day = moment.toLocaleDateString("en-GB", { day: "2-digit", month: "short" });
-  return `${day} ${shortClock(timestamp).slice(0, 5)}`;
+  return isToday(timestamp) ? shortClock(timestamp) : `${day(timestamp)} ${shortClock(timestamp).slice(0, 5)}`;
 }
 
 /** Return a duration a person can compare: "17.2 ms", "1.20 s". */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`;
   return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+function isToday(timestamp) {
+  return new Date(micros(timestamp) / 1000).toDateString() === new Date().toDateString();
+}
+
+function day(timestamp) {
+  return new Date(micros(timestamp) / 1000).toLocaleDateString("en-GB", { day: "2-digit", month: "short" });
 }
 
 function twoDigits(number) {

@@ -30,11 +30,13 @@ ORDER = (
 )
 PLACE = st.tuples(st.just("place"), *ORDER)
 TRADE = st.tuples(st.just("trade"), *ORDER)
+SHOCK = st.tuples(st.just("shock"), WHO, st.sampled_from(["BUY", "SELL"]), st.integers(50, 300), QUOTES)
 OPERATIONS = st.one_of(
     PLACE,
     PLACE,
     TRADE,
     TRADE,
+    SHOCK,
     st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
     st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
     st.tuples(st.just("execute_again"), WHICH),
@@ -98,6 +100,15 @@ class Trading:
         """Place an order and execute it at once, whatever waits before it."""
         known = len(self.orders)
         self.place(*order)
+        for accepted in self.orders[known:]:
+            outcome = helpers.execute(accepted)
+            assert outcome.executed == (self.reckon(accepted) == "EXECUTED")
+
+    def shock(self, who, side, quantity, price):
+        """Move the price between the placement of a MARKET order and its execution."""
+        known = len(self.orders)
+        self.place(who, side, quantity, None, SYMBOLS[0], "INTRADAY")
+        self.quote(SYMBOLS[0], price)
         for accepted in self.orders[known:]:
             outcome = helpers.execute(accepted)
             assert outcome.executed == (self.reckon(accepted) == "EXECUTED")
@@ -181,7 +192,7 @@ class Trading:
 
 
 @settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes: each example is a small life
     # the database is emptied once: every example has accounts and symbols of its own
