@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
-from peewee import InterfaceError, InternalError, OperationalError
+from peewee import InterfaceError, InternalError, OperationalError, PeeweeException
 from playhouse.pool import PooledPostgresqlDatabase
 
 from models.slots import Slots
@@ -125,7 +125,7 @@ def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
 
 @contextlib.contextmanager
 def unbounded() -> Iterator[None]:
-    """Lift the time limits for the work inside, on a connection of its own (reports, migrations)."""
+    """Lift the time limits for the work inside (reports, migrations)."""
     reset = _deadline_s.set(None)
     try:
         with session():
@@ -133,38 +133,52 @@ def unbounded() -> Iterator[None]:
             try:
                 yield
             finally:
-                with contextlib.suppress(Exception):
-                    db.manual_close()  # the limits were lifted on it: it must not return to the pool
+                _restore_limits()
     finally:
         _deadline_s.reset(reset)
+
+
+def _restore_limits() -> None:
+    try:
+        execute("RESET statement_timeout; RESET lock_timeout")
+    except (PeeweeException, psycopg2.Error):  # a broken connection, which nobody will use again
+        if not db.in_transaction():
+            db.manual_close()
 
 
 @contextlib.contextmanager
 def session() -> Iterator[None]:
     """Hold a connection while the block runs; join the one that is open, close only what was opened.
 
-    Raises DatabaseUnavailable when the server cannot be reached, is too slow, or the pool is empty.
+    Raises DatabaseUnavailable when the server cannot be reached, is too slow, or no connection is free.
     """
-    if not db.is_closed():
-        yield
-        return
-    slots = db.slots
-    if not slots.acquire(POOL_TIMEOUT_S):
-        raise DatabaseUnavailable("no connection became free in time")
-    try:
-        db.connect()
-        try:
+    with _translated():
+        if not db.is_closed():
             yield
+            return
+        slots = db.slots
+        if not slots.acquire(POOL_TIMEOUT_S):
+            raise DatabaseUnavailable("no connection became free in time")
+        try:
+            db.connect()
+            try:
+                yield
+            finally:
+                _give_back()
         finally:
-            _give_back()
+            slots.release()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except (OperationalError, InterfaceError, psycopg2.OperationalError) as error:
         raise DatabaseUnavailable(str(error)) from error
     except InternalError as error:
         if _state(error) in READ_ONLY_STATES:
             raise DatabaseUnavailable(str(error)) from error
         raise
-    finally:
-        slots.release()
 
 
 def _give_back() -> None:

@@ -15,8 +15,11 @@ LOCK_KEY = 0x74726164
 def upgrade() -> list[str]:
     """Apply what is missing, in order, and return the names applied."""
     with unbounded():
-        execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))  # ends with this connection
-        return list(_runner().up())
+        execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+        try:
+            return list(_runner().up())
+        finally:
+            execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
 
 
 def status() -> list[tuple[str, datetime.datetime | None]]:

@@ -3,17 +3,16 @@
 How attempts count. A sweep marks the orders that it takes (retry_at) in a transaction of its own
 before it executes them as one batch. An order that is still PENDING afterwards, because the batch
 raised or the process died, is a suspect: it is executed alone from then on, so that no innocent
-shares its fate. Each attempt made alone is counted, committed before it begins, and after
-MAX_ATTEMPTS of them the order is REJECTED. An attempt that ended for a reason outside the order
+shares its fate. Each attempt made alone is counted in a commit of its own just before it begins,
+and after MAX_ATTEMPTS of them the order is REJECTED. An attempt that ended for a reason outside the order
 (database away, time-out, shutdown) is taken back.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import DatabaseUnavailable, execute, fetch_all, fetch_one, session, transactional
+from models.database import DatabaseUnavailable, Row, execute, fetch_all, fetch_one, session, transactional
 from trading.cancellation import reject_order
 from trading.execution import Outcome, execute_orders
 from trading.logs import get_logger
@@ -23,21 +22,25 @@ MAX_ATTEMPTS = 5
 # Others leave a taken order alone for this long: it covers the moment between the mark's commit
 # and the row lock of the execution. What died in between is tried again after it.
 RETRY_PAUSE = timedelta(seconds=2)
+UNCOUNT = "attempts = greatest(attempts - 1, 0), retry_at = clock_timestamp()"
 TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
 
 logger = get_logger(__name__)
 
-# An order that was taken before is a suspect, and its attempt is counted here.
 TAKE = """
-UPDATE trading_order
-SET attempts = attempts + (retry_at IS NOT NULL)::int, retry_at = clock_timestamp() + %(pause)s
-WHERE id IN (
-    SELECT id FROM trading_order
+WITH oldest AS (
+    SELECT id, retry_at IS NULL AS is_fresh FROM trading_order
     WHERE status = 'PENDING' AND placed_at <= clock_timestamp() - %(older_than)s
       AND (retry_at IS NULL OR retry_at <= clock_timestamp())
     ORDER BY placed_at, id LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING id, attempts
+UPDATE trading_order SET retry_at = clock_timestamp() + %(pause)s FROM oldest WHERE trading_order.id = oldest.id
+RETURNING trading_order.id, placed_at, is_fresh
+"""
+COUNT_ATTEMPT = """
+UPDATE trading_order SET attempts = attempts + 1, retry_at = clock_timestamp() + %(pause)s
+WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status = 'PENDING' FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING attempts
 """
 
 
@@ -56,9 +59,9 @@ def sweep_once(*, limit: int, older_than_ms: int = 0, exclusive: bool = False) -
     With exclusive, do nothing while another exclusive sweep is taking orders.
     """
     taken = _take(min(limit, MAX_BATCH), timedelta(milliseconds=older_than_ms), exclusive)
-    fresh = [order_id for order_id, attempts in taken if attempts == 0]
+    fresh = [row["id"] for row in taken if row["is_fresh"]]
     counts = [_execute_batch(fresh)] if fresh else []
-    counts += [_execute_suspect(order_id, attempts) for order_id, attempts in taken if attempts > 0]
+    counts += [_execute_alone(row["id"]) for row in taken if not row["is_fresh"]]
     return _sum(counts)._replace(claimed=len(taken))
 
 
@@ -75,11 +78,12 @@ def _sum(counts: list[SweepCounts]) -> SweepCounts:
 
 
 @transactional
-def _take(limit: int, older_than: timedelta, exclusive: bool) -> list[tuple[UUID, int]]:
+def _take(limit: int, older_than: timedelta, exclusive: bool) -> list[Row]:
+    """Mark the oldest orders as taken and return them, oldest first."""
     if exclusive and not _lock_out_other_ticks():
         return []
     rows = fetch_all(TAKE, {"limit": limit, "older_than": older_than, "pause": RETRY_PAUSE})
-    return [(row["id"], row["attempts"]) for row in rows]
+    return sorted(rows, key=lambda row: (row["placed_at"], row["id"]))
 
 
 def _lock_out_other_ticks() -> bool:
@@ -90,62 +94,51 @@ def _lock_out_other_ticks() -> bool:
 def _execute_batch(order_ids: list[UUID]) -> SweepCounts:
     """Execute orders together; when something among them raises, each of them alone."""
     try:
-        outcome = _unless_interrupted(order_ids, _forget_marks)
+        outcome = _unless_interrupted(order_ids, "retry_at = NULL")
     except Exception as error:
         if isinstance(error, DatabaseUnavailable):
             raise
         logger.warning("batch_failed", orders=len(order_ids), exc_info=True)
-        _count_attempts(order_ids)
-        return _sum([_execute_alone(order_id, attempts=1) for order_id in order_ids])
+        return _sum([_execute_alone(order_id) for order_id in order_ids])
     return SweepCounts(executed=outcome.executed, rejected=outcome.rejected)
 
 
-def _execute_suspect(order_id: UUID, attempts: int) -> SweepCounts:
+def _execute_alone(order_id: UUID) -> SweepCounts:
     """Execute an order alone, or reject it when it has failed alone often enough."""
+    attempts = _count_attempt(order_id)
+    if attempts is None:  # final, or somebody else has it in hand
+        return SweepCounts()
     if attempts > MAX_ATTEMPTS:
         logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)
         return SweepCounts(rejected=int(reject_order(order_id, "execution_failed")))
-    return _execute_alone(order_id, attempts)
-
-
-def _execute_alone(order_id: UUID, attempts: int) -> SweepCounts:
     try:
-        outcome = _unless_interrupted([order_id], _uncount_attempts)
+        outcome = _unless_interrupted([order_id], UNCOUNT)
     except Exception as error:
         if isinstance(error, DatabaseUnavailable):
             raise
         logger.exception("order_failed", order_id=str(order_id), attempts=attempts)
-        _end_pause(order_id)
+        _update_pending("retry_at = clock_timestamp()", [order_id])
         return SweepCounts(failed=1)
-    if outcome.skipped:  # somebody else has it in hand
-        _uncount_attempts([order_id])
+    if outcome.skipped:
+        _update_pending(UNCOUNT, [order_id])
     return SweepCounts(executed=outcome.executed, rejected=outcome.rejected)
 
 
-def _unless_interrupted(order_ids: list[UUID], take_back: Callable[[list[UUID]], None]) -> Outcome:
+@transactional
+def _count_attempt(order_id: UUID) -> int | None:
+    """Count an attempt that begins now, and return which it is; None when the order is not free and PENDING."""
+    row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "pause": RETRY_PAUSE})
+    return None if row is None else int(row["attempts"])
+
+
+def _unless_interrupted(order_ids: list[UUID], taking_back: str) -> Outcome:
     """Execute orders; an end for a reason outside them takes the attempt back and goes on to the caller."""
     try:
         return execute_orders(order_ids)
     except BaseException as error:
         if isinstance(error, DatabaseUnavailable) or not isinstance(error, Exception):
-            take_back(order_ids)
+            _update_pending(taking_back, order_ids)
         raise
-
-
-def _forget_marks(order_ids: list[UUID]) -> None:
-    _update_pending("retry_at = NULL", order_ids)
-
-
-def _count_attempts(order_ids: list[UUID]) -> None:
-    _update_pending("attempts = attempts + 1", order_ids)
-
-
-def _uncount_attempts(order_ids: list[UUID]) -> None:
-    _update_pending("attempts = greatest(attempts - 1, 0), retry_at = clock_timestamp()", order_ids)
-
-
-def _end_pause(order_id: UUID) -> None:
-    _update_pending("retry_at = clock_timestamp()", [order_id])
 
 
 def _update_pending(change: str, order_ids: list[UUID]) -> None:

@@ -15,16 +15,21 @@ export class Combobox {
   #active = -1;
   #asked = 0;
 
-  /** `exchangeOf()` says where to look, `chosen(stock)` is told what was taken. */
-  constructor({ exchangeOf, chosen }) {
-    this.exchangeOf = exchangeOf;
-    this.chosen = chosen;
+  /** `exchangeOf()` says where to look; `chosen()` is told of a stock taken, `closed()` of the list's end. */
+  constructor({ exchangeOf, chosen, closed }) {
+    Object.assign(this, { exchangeOf, chosen, closed });
     const suggest = debounce(() => this.#suggest(), 120);
     this.#input.addEventListener("input", suggest);
     this.#input.addEventListener("keydown", (event) => this.#press(event));
     this.#input.addEventListener("blur", () => this.#close());
     // Before the field loses the focus.
     this.#list.addEventListener("pointerdown", (event) => this.#point(event));
+  }
+
+  /** Say whether there are suggestions, and what was typed is none of them. */
+  get isUndecided() {
+    const typed = this.#input.value.trim().toUpperCase();
+    return !this.#list.hidden && this.#stocks.every((stock) => stock.symbol !== typed);
   }
 
   async #suggest() {
@@ -48,11 +53,13 @@ export class Combobox {
   }
 
   #close() {
+    const wasOpen = !this.#list.hidden;
     this.#asked += 1;
     this.#stocks = [];
     this.#list.hidden = true;
     this.#active = -1;
     this.#mark();
+    if (wasOpen) this.closed();
   }
 
   /** Say in attributes what is open and which suggestion is the current one. */
@@ -92,7 +99,7 @@ export class Combobox {
     const stock = this.#stocks[index];
     this.#input.value = stock.symbol;
     this.#close();
-    this.chosen(stock);
+    this.chosen();
   }
 }
 

@@ -6,6 +6,7 @@ import { duration, millisecondsBetween } from "./time.js";
 
 const HEIGHT = 132;
 const ORDERS_MAXIMUM = 200;
+const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
 const TICK_FONT = "11px Inter, system-ui, sans-serif";
 // uPlot comes as a plain script.
@@ -15,7 +16,7 @@ const { uPlot } = globalThis;
 export function showPlots(store) {
   const plots = [
     new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
-    new Plot(byId("latency-plot"), { tick: (value) => `${value} ms`, dataOf: () => latencyData(store) }),
+    new Plot(byId("latency-plot"), { tick: milliseconds, dataOf: () => latencyData(store) }),
   ];
   const draw = debounce(() => plots.forEach((plot) => plot.draw()), 100);
   store.on(["history", "orders", "account"], draw);
@@ -66,10 +67,10 @@ function plotOptions({ tick, isStepped }, width) {
     padding: [8, isStepped ? 28 : 8, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
-    scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { range: fromZero } },
+    scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { distr: 3, range: aroundDots } },
     axes: [
-      { ...axis, size: 24, space: 72, grid: { show: false }, ...(isStepped ? { values: clockTicks } : { incrs: COUNTS }) },
-      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick) },
+      { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks } : { incrs: COUNTS }) },
+      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick), ...(isStepped ? {} : { splits }) },
     ],
     series: [{}, isStepped ? stepped : dots],
   };
@@ -90,13 +91,13 @@ function marginData(store) {
 function latencyData(store) {
   const executed = store.newestOrders().filter((order) => order.executedAt);
   const recent = executed.slice(0, ORDERS_MAXIMUM).reverse();
-  const milliseconds = recent.map((order) => millisecondsBetween(order.placedAt, order.executedAt));
-  summarise(milliseconds);
-  return [recent.map((_, index) => index + 1), milliseconds];
+  const took = recent.map((order) => Math.max(0.1, millisecondsBetween(order.placedAt, order.executedAt)));
+  summarise(took);
+  return [recent.map((_, index) => index + 1), took];
 }
 
-function summarise(milliseconds) {
-  const sorted = [...milliseconds].sort((a, b) => a - b);
+function summarise(took) {
+  const sorted = [...took].sort((a, b) => a - b);
   const at = (share) => duration(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
   setText(byId("latency-summary"), sorted.length ? `p50 ${at(0.5)} · p95 ${at(0.95)}` : "");
 }
@@ -110,8 +111,18 @@ function wholeDots(_, low, high) {
   return [low - 0.5, high + 0.5];
 }
 
-function fromZero(_, __, high) {
-  return [0, Math.max(high * 1.15, 10)];
+/** The scale is logarithmic: one slow order must not press all others to the ground. */
+function aroundDots(_, low, high) {
+  return [Math.max(0.1, low / 2), high * 2];
+}
+
+function splits(_, __, low, high) {
+  const within = STEPS.filter((step) => step >= low && step <= high);
+  return within.length > 5 ? within.filter((step) => Number.isInteger(Math.log10(step))) : within;
+}
+
+function milliseconds(value) {
+  return value < 1000 ? `${value} ms` : `${value / 1000} s`;
 }
 
 function clockTicks(_, ticks) {

@@ -31,7 +31,11 @@ class Ticket {
     this.form = form;
     this.estimate = new Estimate(() => this.completeOrder());
     this.lookUp = debounce(() => this.#showLastPrice(), 200);
-    new Combobox({ exchangeOf: () => form.exchange.value, chosen: () => this.#change() });
+    this.stocks = new Combobox({
+      exchangeOf: () => form.exchange.value,
+      chosen: () => this.#change("symbol"),
+      closed: () => this.estimate.refresh(),
+    });
     form.addEventListener("input", (event) => this.#change(event.target.name));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -61,6 +65,7 @@ class Ticket {
 
   /** Return the order if there is enough of it to ask what it would take. */
   completeOrder() {
+    if (this.stocks.isUndecided) return null;
     const order = this.order();
     const isPriced = order.orderType === "MARKET" || AMOUNT.test(order.price ?? "");
     return order.symbol && Number.isInteger(order.quantity) && order.quantity > 0 && isPriced ? order : null;

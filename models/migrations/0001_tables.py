@@ -6,14 +6,18 @@ from playhouse.migrate import SchemaMigrator
 from models.database import execute
 
 TABLES = """
+-- PostgreSQL takes NaN for a number, and for one that is over 0.
+CREATE DOMAIN rupees AS numeric(20, 2) CHECK (VALUE <> 'NaN');
+CREATE DOMAIN price AS numeric(12, 2) CHECK (VALUE > 0 AND VALUE <> 'NaN');
+
 CREATE TABLE account (
     id               uuid PRIMARY KEY,
     name             text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     status           text NOT NULL DEFAULT 'ACTIVE' CHECK (status IN ('ACTIVE', 'SUSPENDED')),
-    balance          numeric(20, 2) NOT NULL DEFAULT 0,
-    blocked_margin   numeric(20, 2) NOT NULL DEFAULT 0 CHECK (blocked_margin >= 0),
-    available_margin numeric(20, 2) GENERATED ALWAYS AS (balance - blocked_margin) STORED,
-    realized_pnl     numeric(20, 2) NOT NULL DEFAULT 0,
+    balance          rupees NOT NULL DEFAULT 0,
+    blocked_margin   rupees NOT NULL DEFAULT 0 CHECK (blocked_margin >= 0),
+    available_margin rupees GENERATED ALWAYS AS (balance - blocked_margin) STORED,
+    realized_pnl     rupees NOT NULL DEFAULT 0,
     last_event_id    bigint NOT NULL DEFAULT 0 CHECK (last_event_id >= 0),
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at       timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -23,7 +27,7 @@ CREATE TABLE stock (
     id            uuid PRIMARY KEY,
     exchange      text NOT NULL CHECK (exchange IN ('NSE', 'BSE')),
     symbol        text NOT NULL CHECK (symbol ~ '^[A-Z0-9&_.-]{1,32}$'),
-    last_price    numeric(12, 2) CHECK (last_price > 0),
+    last_price    price,
     last_price_at timestamptz,
     is_active     boolean NOT NULL DEFAULT true,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -40,9 +44,9 @@ CREATE TABLE position (
     symbol         text NOT NULL,
     product        text NOT NULL CHECK (product IN ('INTRADAY', 'DELIVERY')),
     quantity       bigint NOT NULL DEFAULT 0,
-    cost           numeric(20, 2) NOT NULL DEFAULT 0 CHECK (cost >= 0),
-    blocked_margin numeric(20, 2) NOT NULL DEFAULT 0 CHECK (blocked_margin >= 0),
-    realized_pnl   numeric(20, 2) NOT NULL DEFAULT 0,
+    cost           rupees NOT NULL DEFAULT 0 CHECK (cost >= 0),
+    blocked_margin rupees NOT NULL DEFAULT 0 CHECK (blocked_margin >= 0),
+    realized_pnl   rupees NOT NULL DEFAULT 0,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (account_id, stock_id, product),
@@ -63,15 +67,15 @@ CREATE TABLE trading_order (
     product          text NOT NULL CHECK (product IN ('INTRADAY', 'DELIVERY')),
     order_type       text NOT NULL CHECK (order_type IN ('MARKET', 'LIMIT')),
     quantity         integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
-    price            numeric(12, 2) CHECK (price > 0),
+    price            price,
     status           text NOT NULL DEFAULT 'PENDING'
                      CHECK (status IN ('PENDING', 'EXECUTED', 'CANCELLED', 'REJECTED')),
     filled_quantity  integer NOT NULL DEFAULT 0,
-    average_price    numeric(12, 2) CHECK (average_price > 0),
+    average_price    price,
     position_id      uuid REFERENCES position,
     closing_quantity integer NOT NULL CHECK (closing_quantity BETWEEN 0 AND quantity),
-    blocked_margin   numeric(20, 2) NOT NULL CHECK (blocked_margin >= 0),
-    charges          numeric(20, 2) NOT NULL CHECK (charges >= 0),
+    blocked_margin   rupees NOT NULL CHECK (blocked_margin >= 0),
+    charges          rupees NOT NULL CHECK (charges >= 0),
     charge_items     jsonb NOT NULL,
     rejection_reason text,
     attempts         smallint NOT NULL DEFAULT 0 CHECK (attempts >= 0),
@@ -100,9 +104,9 @@ CREATE TABLE fund_transaction (
     account_id    uuid NOT NULL REFERENCES account,
     kind          text NOT NULL CHECK (kind IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGES', 'CHARGES_REFUND',
                                                 'PROFIT', 'LOSS', 'MARGIN_BLOCK', 'MARGIN_RELEASE')),
-    amount        numeric(20, 2) NOT NULL CHECK (amount > 0),
-    balance_after numeric(20, 2) NOT NULL,
-    blocked_after numeric(20, 2) NOT NULL CHECK (blocked_after >= 0),
+    amount        rupees NOT NULL CHECK (amount > 0),
+    balance_after rupees NOT NULL,
+    blocked_after rupees NOT NULL CHECK (blocked_after >= 0),
     order_id      uuid REFERENCES trading_order,
     position_id   uuid REFERENCES position,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -133,7 +133,8 @@ class System:
         """Start a worker command and wait until it works."""
         worker = self.starter._start("worker", settings)
         self.workers.append(worker)
-        return worker.wait_for_log("ready for action", BOOT_S)
+        wait_until(lambda: is_booted(worker), timeout_seconds=BOOT_S, what=f"a worker is ready\n{worker.log}")
+        return worker
 
     def start(self, **settings: str) -> "System":
         """Start one web and one worker command."""
@@ -235,6 +236,12 @@ class System:
         digest = hashlib.sha256(self.admin_token.encode()).digest()
         scopes = "ARRAY['admin', 'feed']"
         self.sql(f"INSERT INTO api_token (id, digest, scopes) VALUES (%s, %s, {scopes})", str(uuid4()), digest)
+
+
+def is_booted(worker: Running) -> bool:
+    """Tell whether a worker command works already; fail when it has ended."""
+    assert worker.is_running, f"a worker command has ended:\n{worker.log}"
+    return "ready for action" in worker.log
 
 
 def signal_postgres(postgres: Postgres, number: int) -> None:

@@ -84,18 +84,17 @@ def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fi
     system: System, begin: Any
 ) -> None:
     workload = begin(clients=4, WORKER_PROCESSES="2")
-    with system.kept(), workload.running(pause_s=0.05):
+    with workload.running(pause_s=0.05):
         time.sleep(1)
-        child = system.worker_children()[-1]
-        child.kill()  # Dramatiq's main process ends the others then
         first = system.workers[0]
+        system.worker_children()[-1].kill()  # Dramatiq's main process ends the others then
         wait_until(lambda: not first.is_running, timeout_seconds=30)
-        wait_until(lambda: system.workers and system.workers[0].is_running, timeout_seconds=60)
+        system.revive()
         second = system.workers[0]
-        orphans = second.children()
+        orphans = system.worker_children()
         second.signal(signal.SIGKILL)  # its children go on beside those of the next
         wait_until(lambda: not second.is_running)
-        wait_until(lambda: system.workers and system.workers[0].is_running, timeout_seconds=60)
+        system.revive()
         assert any(orphan.is_running() for orphan in orphans)
         time.sleep(2)
     second.kill()

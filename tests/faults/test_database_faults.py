@@ -1,0 +1,188 @@
+"""F3, F14 to F16 and F21: PostgreSQL loses an answer, restarts, kills sessions, stands still, or has no room."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.checks import answered, drain, heal_drain_check
+from tests.faults.system import Machine, System
+from tests.faults.workload import Workload
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.faults
+
+COMMITTED = rb"C\x00\x00\x00\x0bCOMMIT\x00"  # the server's word that a transaction is committed
+
+
+def test_f3_a_placement_whose_commits_answer_is_lost_is_settled_by_its_key(system: System, begin: Any) -> None:
+    workload = begin(clients=1)
+    system.workers[0].terminate()  # so that the next commit is the placement's
+    rule = system.database_proxy.add_rule("to_client", COMMITTED, "cut")
+    request = workload.clients[0].place(side="BUY")
+    assert rule.fired == 1
+    assert request.answers == [503, 202]
+    assert system.sql("SELECT count(*) FROM trading_order") == [(1,)]
+    heal_drain_check(system, workload)
+
+
+def test_f3_commits_whose_answers_are_lost_under_load_fill_and_place_once(system: System, begin: Any) -> None:
+    workload = begin(clients=4)
+    with workload.running(pause_s=0.02):
+        rule = system.database_proxy.add_rule("to_client", COMMITTED, "cut", times=10)
+        wait_until(lambda: rule.fired == 10, timeout_seconds=60)
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_f14_a_restart_of_postgresql_under_load_costs_503s_and_nothing_that_was_accepted(
+    system: System, begin: Any, mode: str
+) -> None:
+    workload = begin(clients=4)
+    with workload.running(pause_s=0.02):
+        for _ in range(2):
+            time.sleep(1)
+            system.postgres.stop(mode=mode)
+            time.sleep(1)
+            system.postgres.start()
+        wait_until(lambda: workload.clients[0].requests[-1].status, timeout_seconds=30)
+    assert 503 in answered(workload.requests)
+    heal_drain_check(system, workload)
+
+
+def test_f15_sessions_that_are_terminated_in_mid_transaction_are_rolled_back_and_the_pool_stays_healthy(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=4)
+    terminate = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = %s AND application_name <> 'harness' AND (xact_start IS NOT NULL OR random() < 0.2)"
+    )
+    ended = 0
+    with workload.running():
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            ended += system.sql(terminate, system.name)[0][0]
+            time.sleep(0.1)
+    assert ended > 10
+    system.heal()
+    after = [workload.clients[0].place(side="BUY", quantity=1) for _ in range(20)]
+    # A pooled connection that was ended while idle is noticed before it is used.
+    assert answered(after) == {202: 20}
+    heal_drain_check(system, workload)
+
+
+def test_f16_a_postgresql_that_stands_still_is_answered_with_503_in_bounded_time(system: System, begin: Any) -> None:
+    workload = begin(clients=4)
+    with workload.running(pause_s=0.05):
+        time.sleep(1)
+        system.stop_clockwork()
+        time.sleep(9)  # longer than a statement may take (5 s), and the client waits for it (6 s)
+        system.continue_clockwork()
+        time.sleep(1)
+    slowest = max(seconds for request in workload.requests for seconds in request.seconds)
+    assert 503 in answered(workload.requests)
+    assert slowest < 12  # 2 s for a connection of the pool, 6 s for the answer, and this machine's noise
+    heal_drain_check(system, workload)
+
+
+def test_f16_a_worker_that_stands_still_inside_a_fill_is_fenced_off(system: System, begin: Any) -> None:
+    workload = begin(clients=1)
+    stopped = system.workers[0]
+    armed = system.arm("worker_sleeps_before_commit", "1")
+    order_id = workload.clients[0].place(side="BUY").document["orderId"]
+    system.wait_for_hit(armed)
+    stopped.signal_all(signal.SIGSTOP)
+    system.start_worker()
+    # The session that sits in its transaction is ended after 10 s; then a sweep gets the row.
+    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_seconds=30)
+    stopped.signal_all(signal.SIGCONT)
+    time.sleep(2)  # the late worker tries to go on
+    assert heal_drain_check(system, workload).longest < 20
+
+
+def test_f16_a_worker_that_stood_still_before_its_claim_finds_the_order_done(system: System, begin: Any) -> None:
+    workload = begin(clients=1)
+    armed = system.arm("worker_sleeps_before_claim", "3")
+    order_id = workload.clients[0].place(side="BUY").document["orderId"]
+    system.wait_for_hit(armed)
+    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_seconds=20)  # by a sweep
+    time.sleep(3)
+    heal_drain_check(system, workload)
+
+
+def _status(system: System, order_id: str) -> str:
+    return str(system.sql("SELECT status FROM trading_order WHERE id = %s", order_id)[0][0])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a small tmpfs of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=160m,mode=0755", "tmpfs", str(place)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a tmpfs cannot be mounted here (needs root): {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+@pytest.fixture
+def system_on_small_disk(small_disk: Path, tmp_path: Path) -> Iterator[System]:
+    """Return a system whose PostgreSQL may run out of room."""
+    machine = Machine(small_disk)
+    try:
+        machine.start()
+        machine.make_template()
+        folder = tmp_path / "system"
+        folder.mkdir()
+        system = System(machine, folder)
+        yield system
+        system.close()
+    finally:
+        machine.close()
+
+
+def fill_disk(place: Path) -> Path:
+    """Take all the room that is left, and what becomes free meanwhile; return the file that takes it."""
+    filler = place / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 65_536)
+        except OSError:
+            pass
+    return filler
+
+
+def test_f21_a_full_disk_is_a_503_that_leaves_nothing_half_done(system_on_small_disk: System, small_disk: Path) -> None:
+    system = system_on_small_disk.start()
+    workload = Workload(system, clients=4)
+    full = threading.Event()
+
+    def keep_full() -> None:
+        while not full.wait(0.05):
+            fill_disk(small_disk)
+
+    with workload.running():
+        time.sleep(1)
+        filling = threading.Thread(target=keep_full)
+        filling.start()
+        wait_until(lambda: 503 in answered(workload.requests), timeout_seconds=40, what="no room is a 503")
+        time.sleep(2)
+        full.set()
+        filling.join()
+        os.remove(small_disk / "filler")
+        system.heal()  # a server that could not even write its log has ended, and is started by hand
+    assert shutil.disk_usage(small_disk).free > 0
+    drain(system, timeout_s=60)
+    heal_drain_check(system, workload)

@@ -1,0 +1,117 @@
+"""F25 and F26: orders that cannot be executed, and Dramatiq's own exceptions around a commit."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.faults.checks import drain, heal_drain_check
+from tests.faults.system import System
+from tests.faults.workload import Workload
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.faults
+
+RAISING = """
+CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.client_order_id = 'poison' AND NEW.status = 'EXECUTED' THEN RAISE EXCEPTION 'poison'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_poison BEFORE UPDATE ON trading_order FOR EACH ROW EXECUTE FUNCTION refuse_poison();
+"""
+
+
+def place_poison(workload: Workload) -> str:
+    """Place the order that cannot be executed."""
+    request = workload.clients[0].place(side="BUY", clientOrderId="poison")
+    assert request.status == 202
+    return str(request.document["orderId"])
+
+
+def assert_given_back(system: System, order_id: str) -> None:
+    """The poison ended REJECTED, by attempts counted in the database, and cost nothing."""
+    row = system.sql("SELECT status, rejection_reason, attempts FROM trading_order WHERE id = %s", order_id)[0]
+    assert row[:2] == ("REJECTED", "execution_failed")
+    assert row[2] >= 5
+    signs = {"MARGIN_BLOCK": -1, "CHARGES": -1, "MARGIN_RELEASE": 1, "CHARGES_REFUND": 1}
+    rows = system.sql("SELECT kind, amount FROM fund_transaction WHERE order_id = %s", order_id)
+    assert len(rows) == 4
+    assert sum(signs[kind] * amount for kind, amount in rows) == 0
+
+
+def innocents_in_time(system: System, order_id: str, longest_s: float) -> None:
+    """Everybody else was executed, however close to the poison."""
+    rows = system.sql(
+        "SELECT count(*), max(extract(epoch FROM updated_at - placed_at)) FROM trading_order"
+        " WHERE id <> %s AND rejection_reason IS DISTINCT FROM 'insufficient_margin'",
+        order_id,
+    )
+    assert rows[0][0] > 20
+    assert rows[0][1] < longest_s
+    odd = "SELECT count(*) FROM trading_order WHERE id <> %s AND rejection_reason = 'execution_failed'"
+    assert system.sql(odd, order_id) == [(0,)]
+
+
+def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(system: System, begin: Any) -> None:
+    workload = begin(clients=4)
+    system.sql(RAISING)
+    order_id = place_poison(workload)
+    with workload.running(pause_s=0.05):
+        wait_until(lambda: status_of(system, order_id) == "REJECTED", timeout_seconds=60)
+    assert_given_back(system, order_id)
+    innocents_in_time(system, order_id, 8)
+    # The message itself is tried four times, and is then the one dead letter that belongs here.
+    wait_until(lambda: system.redis.zcard("tradepost:orders.XQ") <= 1 and no_delayed(system), timeout_seconds=40)
+    heal_drain_check(system, workload, dead_letters=system.redis.zcard("tradepost:orders.XQ"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_f25_a_poison_that_kills_the_process_is_rejected_and_takes_nobody_along(system: System, begin: Any) -> None:
+    workload = begin(clients=3)
+    system.arm("poison_kills", always=True)
+    with system.kept():
+        order_id = place_poison(workload)
+        with workload.running(pause_s=0.2):
+            wait_until(lambda: status_of(system, order_id) == "REJECTED", timeout_seconds=240)
+    assert_given_back(system, order_id)
+    innocents_in_time(system, order_id, 60)
+    heal_drain_check(system, workload)
+
+
+def status_of(system: System, order_id: str) -> str:
+    """Return an order's status."""
+    return str(system.sql("SELECT status FROM trading_order WHERE id = %s", order_id)[0][0])
+
+
+def no_delayed(system: System) -> bool:
+    """Tell whether no message waits for its next try."""
+    return system.redis.hlen("tradepost:orders.DQ.msgs") == 0 and system.redis.hlen("tradepost:orders.msgs") == 0
+
+
+@pytest.mark.parametrize(
+    "point", ["time_limit_before_commit", "time_limit_after_commit", "shutdown_before_commit", "shutdown_after_commit"]
+)
+def test_f26_an_exception_of_dramatiq_just_around_the_commit_fills_once(
+    system: System, begin: Any, point: str
+) -> None:
+    workload = begin(clients=2)
+    with workload.running(pause_s=0.05):
+        for _ in range(5):
+            system.wait_for_hit(system.arm(point))
+    heal_drain_check(system, workload)
+
+
+def test_f26_a_time_limit_that_strikes_anywhere_fills_once(system: System) -> None:
+    system.start_web()
+    workload = Workload(system, clients=4)
+    worker = system.start_worker(TRADEPOST_TIME_LIMIT_MS="25", ORDER_WORKER_INTERVAL_MS="200")
+    with workload.running():
+        time.sleep(6)
+    assert "TimeLimitExceeded" in worker.log
+    worker.terminate()
+    system.workers.clear()
+    system.start_worker()
+    drain(system)
+    heal_drain_check(system, workload, dead_letters=system.redis.zcard("tradepost:maintenance.XQ"))
