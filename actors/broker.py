@@ -33,10 +33,9 @@ class RequestContext(Middleware):
     """Lets the id of the request that sent a message stand in the worker's log lines."""
 
     def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.MessageProxy) -> None:
-        """Bind the message's request id."""
-        structlog.contextvars.bind_contextvars(
-            request_id=message.options.get("request_id"), message_id=message.message_id
-        )
+        """Bind the message's request id, when a request has sent it."""
+        if request_id := message.options.get("request_id"):
+            structlog.contextvars.bind_contextvars(request_id=request_id)
 
     def after_process_message(self, *_: Any, **__: Any) -> None:
         """Forget it."""

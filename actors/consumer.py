@@ -23,6 +23,10 @@ class WaitingConsumer(_RedisConsumer):
     returns as soon as the list has an element. Producers need to know nothing of it, and no wake-up
     can be lost, since it is the list itself that is waited for. A time-out of the connection is
     treated as the lost connection that it is.
+
+    Dramatiq replaces a consumer that has lost its connection. What that one had fetched, and what the
+    answer that never came would have brought, stays this worker's for as long as it lives, unless the
+    new one puts it back. What is being worked on then comes a second time, which does nothing.
     """
 
     def __init__(self, broker: Any, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -30,15 +34,27 @@ class WaitingConsumer(_RedisConsumer):
         self._list = f"{broker.namespace}:{queue_name}"
         self._can_wait = True
         self._has_room = threading.Event()
+        self._has_begun = False
 
     def __next__(self) -> Any:
         try:
+            if not self._has_begun:
+                self._put_back()
+                self._has_begun = True
             message = super().__next__()
             if message is None:
                 self._wait()
             return message
         except (redis.TimeoutError, redis.ConnectionError) as error:
             raise ConnectionClosed(error) from None
+
+    def _put_back(self) -> None:
+        """Return to the queue what this worker has fetched and not acked."""
+        fetched = self.broker.client.smembers(
+            f"{self.broker.namespace}:__acks__.{self.broker.broker_id}.{self.queue_name}"
+        )
+        if fetched:
+            self.broker.do_requeue(self.queue_name, *fetched)
 
     def ack(self, message: Any) -> None:
         """Tell Redis that a message is done."""

@@ -52,10 +52,13 @@ def drain() -> None:
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
     """Delete events and idempotency keys that are older than they are kept."""
-    for delete in (delete_old_events, delete_old_keys):
-        end = time.monotonic() + DRAIN_S
-        while time.monotonic() < end and (deleted := delete()):
-            logger.info(delete.__name__, rows=deleted)
+    try:
+        for delete in (delete_old_events, delete_old_keys):
+            end = time.monotonic() + DRAIN_S
+            while time.monotonic() < end and (deleted := delete()):
+                logger.info(delete.__name__, rows=deleted)
+    except DatabaseUnavailable as error:  # the next time finds what is left
+        logger.warning("deletion_failed", error=str(error))
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, time_limit=600_000)

@@ -16,6 +16,7 @@ from .parsing import Blueprint
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
 LIVE, READY = LiveSchema(), ReadySchema()
+READY_KEY = "tradepost:ready"
 
 
 @blueprint.get("/live")
@@ -58,4 +59,5 @@ def _broker_state() -> str:
     settings = current_app.config["SETTINGS"]
     if settings.order_dispatch == "inline" and settings.redis_url is None:
         return "disabled"
-    return "ok" if redis_link.attempt(lambda: redis_link.client.ping()) else "unavailable"
+    # A write: a Redis that is full, or a replica after a failover, still answers a ping.
+    return "ok" if redis_link.attempt(lambda: redis_link.client.set(READY_KEY, 1, px=60_000)) else "unavailable"

@@ -120,10 +120,11 @@ class Outbox:
     """The one writer of a socket: whole messages, in order, without anybody waiting for the other side.
 
     What the socket takes at once is written at once; the rest is left to a thread that exists only
-    while the socket is behind.
+    while the socket is behind. The socket does not block from here on: who reads from it waits first.
     """
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         self._sock = sock
         self._lock = threading.Lock()
         self._waiting: deque[memoryview] = deque()
@@ -189,10 +190,12 @@ class Outbox:
                     self._is_writing = False
                     return True
                 data = self._waiting[0]
-            if not can_write(self._sock, patience_s):
-                return False
             try:
-                sent = self._sock.send(data, socket.MSG_DONTWAIT)
+                sent = self._sock.send(data)
+            except BlockingIOError:
+                if patience_s and can_write(self._sock, patience_s):
+                    continue
+                return False
             except OSError:  # gone, which its reader notices too
                 self.abandon()
                 return True

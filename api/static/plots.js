@@ -6,6 +6,7 @@ import { duration, millisecondsBetween } from "./time.js";
 
 const HEIGHT = 132;
 const ORDERS_MAXIMUM = 200;
+const SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400];
 const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
 const TICK_FONT = "11px Inter, system-ui, sans-serif";
@@ -69,8 +70,8 @@ function plotOptions({ tick, isStepped }, width) {
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { distr: 3, range: aroundDots } },
     axes: [
-      { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks } : { incrs: COUNTS }) },
-      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick), ...(isStepped ? {} : { splits }) },
+      { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks, incrs: SECONDS } : { incrs: COUNTS }) },
+      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick), ...(isStepped ? {} : { splits, filter: (_, ticks) => ticks }) },
     ],
     series: [{}, isStepped ? stepped : dots],
   };

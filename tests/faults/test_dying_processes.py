@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faults.checks import drain, heal_drain_check
+from tests.faults.series import series_of_stops
 from tests.faults.system import System
 from tests.processes import wait_until
 
@@ -101,30 +102,6 @@ def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fi
     heal_drain_check(system, workload)
 
 
-def stop_and_start_dyno(system: System) -> float:
-    """Signal every process of every command at once, twice as Heroku's init does, and return the slowest exit."""
-    start = time.monotonic()
-    for command in (*system.webs, *system.workers):
-        command.signal_all(signal.SIGTERM)
-    longest = 0.0
-    for command in (*system.webs, *system.workers):
-        command.wait(30)
-        longest = max(longest, time.monotonic() - start)
-        wait_until(lambda done=command: not done.children(), what="no process is left")
-    system.revive()
-    return longest
-
-
-def series_of_stops(system: System, workload: Any, times: int) -> list[float]:
-    """Stop the whole dyno under load, again and again; return how long each took."""
-    exits = []
-    workload.begin(pause_s=0.02)
-    for _ in range(times):
-        time.sleep(1.0)
-        exits.append(stop_and_start_dyno(system))
-    return exits
-
-
 def test_f7_a_dyno_that_is_told_to_stop_under_load_exits_in_time_and_leaves_no_message_behind(
     system: System, begin: Any
 ) -> None:
@@ -135,14 +112,4 @@ def test_f7_a_dyno_that_is_told_to_stop_under_load_exits_in_time_and_leaves_no_m
     drain(system)
     # Nothing waits for a dead worker's heartbeat to age: every job was finished and acked.
     wait_until(lambda: not list(system.redis.scan_iter("tradepost:__acks__*")), timeout_seconds=3, what="acks empty")
-    heal_drain_check(system, workload)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_f7_twenty_times_of_twenty(system: System, begin: Any) -> None:
-    workload = begin(clients=6, WEB_CONCURRENCY="2", WORKER_PROCESSES="2")
-    exits = series_of_stops(system, workload, 20)
-    print(f"\nSIGTERM of the whole dyno under load, seconds: {[round(length, 1) for length in exits]}")
-    assert max(exits) < 25
     heal_drain_check(system, workload)

@@ -66,7 +66,7 @@ def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(sy
     heal_drain_check(system, workload, dead_letters=system.redis.zcard("tradepost:orders.XQ"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_f25_a_poison_that_kills_the_process_is_rejected_and_takes_nobody_along(system: System, begin: Any) -> None:
     workload = begin(clients=3)

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.checks import answered, drain, heal_drain_check, pending_orders
+from tests.faults.checks import answered, drain, heal_drain_check
+from tests.faults.series import emptied_redis_drains
 from tests.faults.system import System
 from tests.faults.workload import Workload
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.faults
-
-BATCH_LIMIT = 50
 
 
 def ready(system: System) -> dict[str, Any]:
@@ -26,41 +25,10 @@ def wait_until_ready(system: System) -> None:
     wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=15, what="ready is ok")
 
 
-def queue_without_worker(workload: Workload, count: int) -> None:
-    """Have orders placed while nobody executes them."""
-    workload.begin()
-    wait_until(lambda: pending_orders(workload.system) >= count, timeout_seconds=600, what=f"{count} orders")
-    workload.finish()
-
-
-def emptied_redis_drains(system: System, workload: Workload, count: int) -> float:
-    """Queue orders, FLUSHALL, start a worker; return the rate (orders per second) at which they are swept."""
-    queue_without_worker(workload, count)
-    pending = pending_orders(system)
-    assert system.redis.llen("tradepost:orders") > 0
-    system.redis.flushall()
-    worker = system.start_worker()
-    seconds = drain(system, timeout_s=count / 20 + 30)
-    sweeps = [line for line in worker.log.splitlines() if " swept" in line]
-    assert sum(int(word.split("=")[1]) for line in sweeps for word in line.split() if word.startswith("claimed="))
-    assert all(f"claimed={claimed}" not in line for line in sweeps for claimed in range(BATCH_LIMIT + 1, 501))
-    return pending / seconds
-
-
 def test_f8_a_flushed_redis_loses_no_order_and_they_are_swept_in_bounded_batches(system: System) -> None:
     system.start_web(LOG_FORMAT="text")
     workload = Workload(system, clients=6)
     assert emptied_redis_drains(system, workload, 300) > 10
-    heal_drain_check(system, workload)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_f8_with_ten_thousand_queued(system: System) -> None:
-    system.start_web(WEB_CONCURRENCY="2")
-    workload = Workload(system, clients=16)
-    rate = emptied_redis_drains(system, workload, 10_000)
-    print(f"\ndrain rate after FLUSHALL with 10,000 queued: {rate:.0f} orders/s")
     heal_drain_check(system, workload)
 
 

@@ -214,7 +214,9 @@ def test_another_account_is_not_found(web: Running, account: MakeAccount) -> Non
 @pytest.mark.parametrize(
     "query", ["?unknown=1", "?since=x", "?since=-1", "?since=1&since=2", "?tradingAccountId=7", "?token=secret"]
 )
-def test_a_query_that_does_not_fit_is_a_422_before_the_upgrade(served: Served, account: MakeAccount, query: str) -> None:
+def test_a_query_that_does_not_fit_is_a_422_before_the_upgrade(
+    served: Served, account: MakeAccount, query: str
+) -> None:
     status, problem = refusal(served.port, account().token, query=query)
     assert (status, problem["code"]) == (422, "validation_failed")
 
