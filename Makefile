@@ -8,10 +8,11 @@ INSTALLED := $(VENV)/.installed
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 TESTS ?= tests
 ARGS ?=
+MINUTES ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test bench lint types format requirements clean
+.PHONY: help install run test faults bench lint types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## show what there is to make
@@ -32,6 +33,10 @@ run: $(INSTALLED) ## start everything and print a curl to try (PORT=8000 DATA_DI
 
 test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
 	@$(BIN)/python -m pytest $(ARGS) $(TESTS)
+
+faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a random one is printed)
+	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## measure placements against pgbench (ARGS=...)
 	@$(BIN)/python -m bench.placement $(ARGS)

@@ -22,6 +22,7 @@ from . import auth
 from .account import read_account
 from .answers import answer
 from .auth import principal, requires
+from .description import IDEMPOTENCY_KEY, LOCATION, described
 from .idempotency import idempotency_key, mark_replayed
 from .parsing import Blueprint, takes_no_query
 
@@ -33,7 +34,7 @@ ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema(
 @blueprint.post("/accounts")
 @requires("admin")
 @blueprint.arguments(AccountCreationSchema())
-@blueprint.response(201, ACCOUNT)
+@blueprint.response(201, ACCOUNT, headers=LOCATION)
 def create(body: dict[str, Any]) -> Response:
     """Create an account with its opening balance."""
     _audit("account.create", body)
@@ -64,7 +65,8 @@ def change_status(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.post("/accounts/<thing:account_id>/funds")
 @requires("admin")
 @blueprint.arguments(FundsSchema())
-@blueprint.response(201, TRANSACTION)
+@blueprint.response(201, TRANSACTION, headers=LOCATION)
+@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
 def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     """Deposit or withdraw money; a withdrawal is limited to the available margin."""
     _audit("account.funds", {"account_id": account_id, **body})
@@ -78,7 +80,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.post("/accounts/<thing:account_id>/tokens")
 @requires("admin")
 @blueprint.arguments(TokenCreationSchema())
-@blueprint.response(201, TOKEN)
+@blueprint.response(201, TOKEN, headers=LOCATION)
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
     """Create a token of the account; its secret is shown this once."""
     _audit("token.create", {"account_id": account_id, **body})

@@ -1,6 +1,8 @@
 """Build the web application: settings in, Flask out."""
 
-from flask import Flask
+import functools
+
+from flask import Flask, Response
 from flask_cors import CORS
 from flask_smorest import Api
 
@@ -17,6 +19,7 @@ from . import (
     cli,
     converters,
     cron,
+    description,
     desk,
     errors,
     health,
@@ -27,7 +30,7 @@ from . import (
     rate_limits,
     realtime,
 )
-from .answers import CompactProvider
+from .answers import CompactProvider, encode
 from .parsing import BODY_SIZE_READ
 
 # A request holds one connection at a time, and none while it talks to Redis.
@@ -50,9 +53,18 @@ class DocumentedApi(Api):
     """Describe the API; what goes wrong is answered by api.errors."""
 
     ERROR_SCHEMA = ProblemSchema
+    # Every problem that a route may answer is named; see api.description.
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
         """Leave the errors to api.errors."""
+
+    def _openapi_json(self) -> Response:
+        return Response(self._document, content_type="application/json")
+
+    @functools.cached_property
+    def _document(self) -> str:
+        return encode(description.complete(self.spec.to_dict()))
 
 
 class TradepostFlask(Flask):
@@ -97,6 +109,9 @@ def _register_resources(app: Flask) -> None:
     api.register_converter(converters.ThingId, converters.describe_thing_id)
     api.register_field(Money, "string", "decimal")
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    api.spec.options["security"] = [{"token": []}]
+    api.spec.components.security_scheme(
+        "cronSecret", {"type": "http", "scheme": "bearer", "description": "The secret that CRON_SECRET holds."}
+    )
+    api.spec.options["info"] = {"description": description.DESCRIPTION}
     for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)

@@ -15,6 +15,7 @@ from flask import g, request
 from models.database import fetch_one
 from trading.tokens import digest_of, find_token, revoked_since
 
+from .description import note
 from .errors import HttpRefusal, invalid, not_found
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -110,7 +111,8 @@ def requires(*scopes: str) -> Callable[[View], View]:
             authenticate(accepted)
             return view(*args, **kwargs)
 
-        return cast(View, checked)
+        # One entry for each scope: any of them will do.
+        return cast(View, note(checked, security=[{"token": [scope]} for scope in scopes] or [{"token": []}]))
 
     return decorate
 

@@ -1,6 +1,8 @@
 """A listener for the terminal: prints an account's events as they come, and loses none."""
 
+import functools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import urlencode, urlsplit
@@ -13,6 +15,8 @@ from simple_websocket import Client, ConnectionClosed
 from wsproto.utilities import ProtocolError
 
 FINAL_CLOSES = (4401, 1008)  # a bad token, a request that makes no sense
+# Ctrl-C ends the process at once, whatever the connection's thread waits for.
+DaemonThread = functools.partial(threading.Thread, daemon=True)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 
 
@@ -56,7 +60,9 @@ def _messages(base: str, token: str, since: int | None, account_id: str | None) 
     scheme = "wss" if address.scheme == "https" else "ws"
     query = f"?{urlencode({'tradingAccountId': account_id})}" if account_id else ""
     # A ping of ours notices a server that has gone without a word.
-    socket = Client.connect(f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25)
+    socket = Client.connect(
+        f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25, thread_class=DaemonThread
+    )
     socket.send(json.dumps({"action": "auth", "token": token, "since": since}))
     while True:
         yield socket.receive()

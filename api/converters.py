@@ -14,8 +14,12 @@ class ThingId(BaseConverter):
     """A UUID in a path; anything else becomes an id that nothing has.
 
     It matches every segment, so that a request is first refused for its token, its body and
-    its query, in the order that clients rely on, and only then for its address.
+    its query, in the order that clients rely on, and only then for its address. Words that are
+    addresses of their own are none of its segments: their other methods are a 405.
     """
+
+    regex = r"(?!preview$)[^/]+"
+    part_isolating = True
 
     def to_python(self, value: str) -> UUID:
         """Return the UUID."""

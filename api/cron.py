@@ -1,7 +1,9 @@
 """The recovery endpoint: execute what is PENDING, in the request itself, without Redis."""
 
+import functools
 import hmac
 import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, current_app
@@ -11,22 +13,41 @@ from trading.sweeping import count_pending, sweep_once
 
 from .answers import answer
 from .auth import bearer_secret, unauthenticated
+from .description import described
 from .errors import HttpRefusal
-from .parsing import Blueprint, load, read_query
+from .parsing import Blueprint
 
 blueprint = Blueprint("cron", __name__, url_prefix="/api/cron", description="Recovery")
 
-SWEEP, SWEEP_REQUEST = SweepSchema(), SweepRequestSchema()
+SWEEP = SweepSchema()
+
+
+def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Let a request through that brings the secret of CRON_SECRET."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Response:
+        secret = current_app.config["SETTINGS"].cron_secret
+        if not secret:
+            raise HttpRefusal("cron_disabled", "No secret is configured for this endpoint.")
+        given = bearer_secret()
+        # Bytes: compare_digest refuses texts that are not ASCII.
+        if given is None or not hmac.compare_digest(given.encode(), secret.encode()):
+            raise unauthenticated("The secret is missing or wrong.")
+        return view(*args, **kwargs)
+
+    return checked
 
 
 @blueprint.get("/order-worker")
+@needs_secret
+@blueprint.arguments(SweepRequestSchema(), location="query")
 @blueprint.response(200, SWEEP)
-def sweep_orders() -> Response:
+@described(security=[{"cronSecret": []}])
+def sweep_orders(query: dict[str, Any]) -> Response:
     """Execute PENDING orders, oldest first; needs the secret that CRON_SECRET holds."""
-    _check_secret(current_app.config["SETTINGS"].cron_secret)
-    limit = load(SWEEP_REQUEST, *read_query())["limit"]
     started = time.monotonic()
-    counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)
+    counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     report: dict[str, Any] = {
         "claimed": counts.claimed,
         "executed": counts.executed,
@@ -36,12 +57,3 @@ def sweep_orders() -> Response:
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
     return answer(SWEEP, report)
-
-
-def _check_secret(secret: str | None) -> None:
-    if not secret:
-        raise HttpRefusal("cron_disabled", "No secret is configured for this endpoint.")
-    given = bearer_secret()
-    # Bytes: compare_digest refuses texts that are not ASCII.
-    if given is None or not hmac.compare_digest(given.encode(), secret.encode()):
-        raise unauthenticated("The secret is missing or wrong.")

@@ -11,7 +11,8 @@ from schemas.operations import LiveSchema, ReadySchema
 from trading import redis_link
 
 from .answers import answer
-from .parsing import Blueprint
+from .description import RETRY_AFTER, described
+from .parsing import Blueprint, takes_no_query
 
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
@@ -20,14 +21,19 @@ READY_KEY = "tradepost:ready"
 
 
 @blueprint.get("/live")
+@takes_no_query
 @blueprint.response(200, LIVE)
+@described(security=[])
 def live() -> Response:
     """Answer, without touching anything."""
     return answer(LIVE, {"status": "ok"})
 
 
 @blueprint.get("/ready")
+@takes_no_query
 @blueprint.response(200, READY)
+@blueprint.response(503, READY, headers=RETRY_AFTER)
+@described(security=[])
 def ready() -> Response:
     """Say what is ready; without the broker orders are still accepted and executed."""
     report: dict[str, Any] = {**_database_state(), "broker": _broker_state()}

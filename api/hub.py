@@ -159,6 +159,7 @@ class Hub:
         message = Message(event_id, event["type"], self._render(event))
         for listener in targets:
             if listener.last_event_id < event_id:
+                listener.last_event_id = event_id
                 listener.deliver(message)
 
     def _look_after_listeners(self) -> None:

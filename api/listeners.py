@@ -17,6 +17,8 @@ MAX_WAITING_MESSAGES = 1_000
 MAX_WAITING_BYTES = 1_000_000
 # A socket that takes nothing for this long, while there is something for it, is given up.
 SEND_TIMEOUT_S = 5.0
+# The kernel would let megabytes wait for a listener that does not read.
+SEND_BUFFER_BYTES = 128 * 1024
 AUTHENTICATION_S = 5.0
 # How long the other side has to answer a close.
 CLOSING_S = 2.0
@@ -35,9 +37,12 @@ RESTARTING = Ending(1012, "restarting; resume with since")
 
 
 class Message:
-    """An event ready to be sent; a websocket's frame and an SSE block are made once for all listeners."""
+    """An event, or a word about the stream, ready to be sent.
 
-    def __init__(self, event_id: int, event_type: str, text: str) -> None:
+    A websocket's frame and an SSE block are made once for all listeners.
+    """
+
+    def __init__(self, event_id: int | None, event_type: str, text: str) -> None:
         self.event_id = event_id
         self.event_type = event_type
         self.text = text
@@ -50,7 +55,8 @@ class Message:
     @functools.cached_property
     def block(self) -> str:
         """The server-sent event."""
-        return f"id: {self.event_id}\nevent: {self.event_type}\ndata: {self.text}\n\n"
+        head = "" if self.event_id is None else f"id: {self.event_id}\n"
+        return f"{head}event: {self.event_type}\ndata: {self.text}\n\n"
 
 
 def text_frame(text: str) -> bytes:
@@ -94,7 +100,6 @@ class QueueListener(Listener):
 
     def deliver(self, message: Message) -> None:
         """Put the message into the queue, or end the stream when it is full."""
-        self.last_event_id = message.event_id
         try:
             self.queue.put_nowait(message)
         except queue.Full:

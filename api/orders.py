@@ -23,6 +23,7 @@ from trading.preview import preview_order
 
 from .answers import answer, tagged_answer
 from .auth import account_named, existing_account, requires
+from .description import ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, LOCATION, PREFER, described
 from .dispatching import accepted
 from .errors import not_found
 from .idempotency import idempotency_key
@@ -43,7 +44,9 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 @requires("trade", "admin")
 @limited
 @blueprint.arguments(OrderRequestSchema())
-@blueprint.response(202, PlacementSchema())
+@blueprint.response(200, PlacementSchema(), headers=LOCATION)
+@blueprint.response(202, PlacementSchema(), headers=LOCATION)
+@described(problems=(404, 409), headers=(IDEMPOTENCY_KEY, PREFER))
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     account_id = account_named(body.pop("account_id"))
@@ -58,6 +61,7 @@ def place(body: dict[str, Any]) -> Response:
 @requires("trade", "read", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PREVIEW)
+@described(problems=(404,))
 def preview(body: dict[str, Any]) -> Response:
     """Work out what an order would take, and place nothing."""
     account_id = account_named(body.pop("account_id"))
@@ -102,7 +106,8 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.get("/orders/<thing:order_id>")
 @requires("read", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
-@blueprint.response(200, ORDER_DETAIL)
+@blueprint.response(200, ORDER_DETAIL, headers=ETAG)
+@described(headers=(IF_NONE_MATCH,), responses={304: {"description": "The order is unchanged.", "headers": ETAG}})
 def read(query: dict[str, Any], order_id: UUID) -> Response:
     """Read one order with its charges and its rows of the fund ledger."""
     with session():
@@ -120,6 +125,7 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER)
+@described(problems=(409,))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     """Cancel a PENDING order; its margin and charges are given back."""
     return answer(ORDER, cancel_order(account_named(query["account_id"]), order_id))

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from schemas.fields import NumberLiteral
 
+from .description import note
 from .errors import HttpRefusal, invalid
 from .observability import step
 
@@ -31,7 +32,9 @@ class StrictParser(FlaskParser):
         """Return what the schema made of the request, or refuse."""
         del req  # Flask's own is the only one
         if location == "query":
-            return load(argmap, *read_query())
+            unknown = _unknown_members()
+            parameters, repeated = read_query()
+            return load(argmap, parameters, unknown | repeated)
         with step("parse"):
             body = read_json()
         with step("schema"):
@@ -64,7 +67,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorate(view: View) -> View:
             cast(Any, view)._apidoc = cast(Any, describe(view))._apidoc
-            return view
+            name = view.__name__.title().replace("_", "")
+            return cast(View, note(view, operationId=f"{self.name}{name}"))
 
         return decorate
 
@@ -105,26 +109,12 @@ def read_json() -> dict[str, Any]:
     return body
 
 
-def takes_no_body(view: View) -> View:
-    """Refuse a body other than an empty JSON object."""
-
-    @functools.wraps(view)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        with step("parse"):
-            body = read_json() if request.get_data() else {}
-        if body:
-            raise invalid({name: ["Unknown field."] for name in body})
-        return view(*args, **kwargs)
-
-    return cast(View, checked)
-
-
 def takes_no_query(view: View) -> View:
-    """Refuse every query parameter."""
+    """Refuse every query parameter, and a body too."""
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if errors := _unknown_parameters():
+        if errors := _unknown_members() | _unknown_parameters():
             raise invalid(errors)
         return view(*args, **kwargs)
 
@@ -134,6 +124,12 @@ def takes_no_query(view: View) -> View:
 def _unknown_parameters() -> dict[str, list[str]]:
     """Return an error for each query parameter, for a route that takes none."""
     return {name: ["Unknown parameter."] for name in request.args} if request.query_string else {}
+
+
+def _unknown_members() -> dict[str, list[str]]:
+    """Return an error for each member of the body, for a route that takes none; an empty object is nothing."""
+    with step("parse"):
+        return {name: ["Unknown field."] for name in read_json()} if request.get_data() else {}
 
 
 class RepeatedKey(Exception):

@@ -15,11 +15,12 @@ from trading.placement import close_position
 
 from .answers import answer
 from .auth import account_named, existing_account, requires
+from .description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .dispatching import accepted
 from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_uuid
-from .parsing import Blueprint, takes_no_body
+from .parsing import Blueprint
 from .rate_limits import limited
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
@@ -58,9 +59,10 @@ def list_positions(query: dict[str, Any]) -> Response:
 @timed_placement
 @requires("trade", "admin")
 @limited
-@takes_no_body
 @blueprint.arguments(AccountChoiceSchema(), location="query")
-@blueprint.response(202, PlacementSchema())
+@blueprint.response(200, PlacementSchema(), headers=LOCATION)
+@blueprint.response(202, PlacementSchema(), headers=LOCATION)
+@described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
     account_id, watch = account_named(query["account_id"]), stopwatch()

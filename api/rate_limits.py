@@ -13,6 +13,7 @@ from config import RateLimit, Settings
 from trading import redis_link
 
 from .auth import principal
+from .description import described
 from .errors import HttpRefusal
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -69,7 +70,7 @@ def limited(view: View) -> View:
                 )
         return view(*args, **kwargs)
 
-    return cast(View, counted)
+    return cast(View, described(problems=(429,))(counted))
 
 
 def _tell_what_is_left(response: Response) -> Response:

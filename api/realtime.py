@@ -15,14 +15,16 @@ from wsproto.utilities import RemoteProtocolError
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
 from trading.events import bounds, events_since
 
-from .answers import answer, encode
+from .answers import answer
 from .auth import Principal, account_named, account_of, authenticate, principal, requires
+from .description import EVENT_STREAM, LAST_EVENT_ID, described
 from .errors import HttpRefusal, problem
 from .event_view import as_text, presented
 from .hub import Hub
-from .listeners import Message, QueueListener
+from .listeners import QueueListener
 from .parsing import Blueprint, load, read_query
-from .stream import REPLAY_PAGE, SERVER_OPTIONS, StreamListener
+from .replay import replay
+from .stream import SERVER_OPTIONS, StreamListener
 
 blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", description="Events")
 # Not a documented blueprint: OpenAPI has no websockets.
@@ -53,6 +55,7 @@ def hub() -> Hub:
 @requires("read", "admin")
 @blueprint.arguments(EventListSchema(), location="query")
 @blueprint.response(200, EVENT_PAGE)
+@described(headers=(LAST_EVENT_ID,), responses={200: {"content": EVENT_STREAM}})
 def list_events(query: dict[str, Any]) -> Response:
     """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
     account_id = account_named(query["account_id"])
@@ -132,33 +135,15 @@ def _event_stream(account_id: UUID, since: int | None) -> Response:
 def _blocks(here: Hub, listener: QueueListener, account_id: UUID, since: int | None) -> Iterator[str]:
     here.add(listener)
     try:
-        oldest, newest = bounds(account_id)
-        yield _note("ready", newest)
-        if since is not None and not oldest - 1 <= since <= newest:
-            yield _note("reset", newest, f"id: {newest}\n")
-            since = newest
-        yield from _replayed(here, listener, account_id, newest if since is None else since)
+        for message in replay(here, listener, account_id, since):
+            yield message.block
         while True:
-            message = listener.take(KEEP_ALIVE_S)
-            if message is not None:
-                yield message.block
+            event = listener.take(KEEP_ALIVE_S)
+            if event is not None:
+                yield event.block
             elif listener.ending is not None:
                 return
             else:
                 yield ": still here\n\n"
     finally:
         here.remove(listener)
-
-
-def _replayed(here: Hub, listener: QueueListener, account_id: UUID, last_sent: int) -> Iterator[str]:
-    while True:
-        events = events_since(account_id, last_sent, REPLAY_PAGE)
-        for event in events:
-            last_sent = event["id"]
-            yield Message(event["id"], event["type"], as_text(event)).block
-        if len(events) < REPLAY_PAGE and here.go_live(listener, last_sent):
-            return
-
-
-def _note(name: str, last_event_id: int, head: str = "") -> str:
-    return f"{head}event: {name}\ndata: {encode({'type': name, 'lastEventId': last_event_id})}\n\n"

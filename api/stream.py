@@ -3,6 +3,7 @@
 import json
 import select
 import selectors
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +14,16 @@ from simple_websocket import ConnectionClosed, Server
 from models.database import DatabaseUnavailable
 from schemas.fields import IDENTIFIER_MAXIMUM
 from trading.errors import Refused
-from trading.events import bounds, events_since
 from trading.logs import get_logger
 
-from .answers import encode
 from .auth import Principal, principal_of_secret
 from .errors import HttpRefusal
-from .event_view import as_text
 from .hub import Hub
 from .listeners import (
     AUTHENTICATION_S,
     CLOSING_S,
     EXPIRED,
+    SEND_BUFFER_BYTES,
     TOO_SLOW,
     Ending,
     Listener,
@@ -34,13 +33,12 @@ from .listeners import (
     close_frame,
     deadline_in,
     shut_down,
-    text_frame,
 )
+from .replay import REPLAY_PAGE, replay
 
 BAD_MESSAGE = Ending(1008, "the first message must be {action: auth, token, since?}")
 FAILED = Ending(1011, "something went wrong here")
 UNAVAILABLE = Ending(1013, "try again later")
-REPLAY_PAGE = 200
 # How often a replay looks whether a slow reader has caught up, and how long it lets it.
 REPLAY_PAUSE_S = 0.02
 REPLAY_PATIENCE_S = 5.0
@@ -111,6 +109,7 @@ class StreamListener(Listener):
         self._websocket = websocket
         self._account_of = account_of
         self._sock = websocket.sock
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._outbox = Outbox(self._sock)
         websocket.sock = OutboxSocket(self._sock, self._outbox)
         websocket.event.call = self._on_message
@@ -136,7 +135,6 @@ class StreamListener(Listener):
 
     def deliver(self, message: Message) -> None:
         """Have an event written; end a stream that does not keep up."""
-        self.last_event_id = message.event_id
         if not self._outbox.push(message.frame):
             self.close(TOO_SLOW)
 
@@ -191,27 +189,15 @@ class StreamListener(Listener):
         account_id = self._account_of(principal)
         self._hub.identify(self, account_id, principal.token_id)
         try:
-            oldest, newest = bounds(account_id)
-            self._send({"type": "ready", "lastEventId": newest})
-            if since is not None and not oldest - 1 <= since <= newest:
-                self._send({"type": "reset", "lastEventId": newest})
-                since = newest
-            self._replay(account_id, newest if since is None else since)
+            for number, message in enumerate(replay(self._hub, self, account_id, since), 1):
+                if not self._outbox.push(message.frame):
+                    self.close(TOO_SLOW)
+                if number % REPLAY_PAGE == 0:
+                    self._let_the_reader_catch_up()
+                if self._outbox.is_ended:
+                    return
         except DatabaseUnavailable:
             self.close(UNAVAILABLE)
-
-    def _replay(self, account_id: UUID, last_sent: int) -> None:
-        """Send what came after an event, page by page, until the hub can take over without a gap."""
-        while not self._outbox.is_ended:
-            events = events_since(account_id, last_sent, REPLAY_PAGE)
-            for event in events:
-                last_sent = event["id"]
-                if not self._outbox.push(text_frame(as_text(event))):
-                    self.close(TOO_SLOW)
-            self._let_the_reader_catch_up()
-            # A full page has more behind it, and what the hub handed out meanwhile is missing here.
-            if len(events) < REPLAY_PAGE and self._hub.go_live(self, last_sent):
-                return
 
     def _let_the_reader_catch_up(self) -> None:
         end = deadline_in(REPLAY_PATIENCE_S)
@@ -219,6 +205,3 @@ class StreamListener(Listener):
             if time.monotonic() > end:
                 self.close(TOO_SLOW)
             time.sleep(REPLAY_PAUSE_S)
-
-    def _send(self, document: dict[str, Any]) -> None:
-        self._outbox.push(text_frame(encode(document)))

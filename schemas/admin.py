@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
-from .fields import Choice, Identifier, Money, Text, Timestamp
+from .fields import CLEAN_PATTERN, Choice, GivenMoney, Identifier, Text, Timestamp
 
 ACCOUNT_SCOPES = ("trade", "read")
 SERVICE_SCOPES = ("feed", "admin")
@@ -28,8 +28,13 @@ def check_future(moment: datetime) -> None:
 class AccountCreationSchema(StrictSchema):
     """Create an account."""
 
-    name = Text(maximum=100, pattern=r".*\S.*", required=True)
-    opening_balance = Money(data_key="openingBalance", allow_zero=True, required=True)
+    name = Text(
+        maximum=100,
+        pattern=r".*\S.*",
+        required=True,
+        metadata={"pattern": rf"^{CLEAN_PATTERN}*[^\s\u0000-\u001f\u007f-\u009f]{CLEAN_PATTERN}*$"},
+    )
+    opening_balance = GivenMoney(data_key="openingBalance", allow_zero=True, required=True)
 
 
 class AccountStatusSchema(StrictSchema):
@@ -42,7 +47,7 @@ class FundsSchema(StrictSchema):
     """Move money into an account or out of it."""
 
     kind = Choice("DEPOSIT", "WITHDRAWAL", required=True)
-    amount = Money(required=True)
+    amount = GivenMoney(required=True)
 
 
 class TokenCreationSchema(StrictSchema):
@@ -51,6 +56,7 @@ class TokenCreationSchema(StrictSchema):
     scopes = fields.List(
         Choice(*ACCOUNT_SCOPES),
         required=True,
+        metadata={"uniqueItems": True},
         validate=[validate.Length(min=1, error="Must name a scope."), check_distinct],
     )
     expires_at = Timestamp(data_key="expiresAt", allow_none=True, load_default=None, validate=check_future)

@@ -19,6 +19,8 @@ TIMESTAMP_PATTERN = re.compile(
 )
 # Control characters, and halves of surrogate pairs, which no UTF-8 database can store.
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# The same for readers of the API's description, less the surrogates, which no UTF-8 text has.
+CLEAN_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]"
 
 
 class NumberLiteral:
@@ -40,6 +42,11 @@ def parse_uuid(text: Any) -> UUID | None:
     return None
 
 
+def described(options: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """Return a field's options with facts for the API's description, which its own metadata may override."""
+    return options | {"metadata": facts | options.get("metadata", {})}
+
+
 def format_timestamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with six fractional digits and Z."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
@@ -57,7 +64,7 @@ class Money(fields.Field[Decimal]):
     }
 
     def __init__(self, *, maximum: Decimal = AMOUNT_MAXIMUM, allow_zero: bool = False, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**described(options, pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1050.00"]))
         self.maximum = maximum
         self.allow_zero = allow_zero
 
@@ -89,13 +96,25 @@ class Money(fields.Field[Decimal]):
         return text
 
 
+class GivenMoney(Money):
+    """An amount or price that a client gives: described with its limits, and as a string or a number."""
+
+    def __init__(self, *, maximum: Decimal = AMOUNT_MAXIMUM, allow_zero: bool = False, **options: Any) -> None:
+        digits = len(str(int(maximum))) - 1  # every maximum is a power of ten
+        positive = "" if allow_zero else r"(?!0(\.0{1,2})?$)"
+        pattern = rf"^{positive}((0|[1-9][0-9]{{0,{digits - 1}}})(\.[0-9]{{1,2}})?|10{{{digits}}}(\.0{{1,2}})?)$"
+        lowest = {"minimum": 0} if allow_zero else {"exclusiveMinimum": 0}
+        facts = {"type": ["string", "number"], "pattern": pattern, "maximum": int(maximum), "multipleOf": 0.01}
+        super().__init__(maximum=maximum, allow_zero=allow_zero, **described(options, **facts, **lowest))
+
+
 class Whole(fields.Integer):
     """A JSON integer within bounds; true, "10" and 10.0 are none."""
 
     default_error_messages = {"invalid": "Must be a whole number.", "range": "Must be from {minimum} to {maximum}."}
 
     def __init__(self, *, minimum: int = 0, maximum: int = IDENTIFIER_MAXIMUM, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**described(options, minimum=minimum, maximum=maximum))
         self.minimum = minimum
         self.maximum = maximum
 
@@ -133,7 +152,8 @@ class Text(fields.String):
     }
 
     def __init__(self, *, maximum: int, pattern: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
+        facts = {"minLength": 1, "maxLength": maximum, "pattern": f"^{pattern or CLEAN_PATTERN + '+'}$"}
+        super().__init__(**described(options, **facts))
         self.maximum = maximum
         self.pattern = re.compile(pattern) if pattern else None
 
@@ -153,7 +173,8 @@ class Symbol(Text):
     """A stock's symbol, or the start of one; lower case is folded to upper."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(maximum=32, pattern=r"[A-Z0-9&\-_.]+", **options)
+        facts = {"pattern": r"^[A-Za-z0-9&_.\-]+$"}
+        super().__init__(maximum=32, pattern=r"[A-Z0-9&_.\-]+", **described(options, **facts))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         # Only ASCII is folded: "ı" and "ſ" would otherwise become plain letters.
@@ -167,8 +188,7 @@ class Choice(fields.String):
     default_error_messages = {"choice": "Must be one of: {choices}."}
 
     def __init__(self, *choices: str, spellings: dict[str, str] | None = None, **options: Any) -> None:
-        metadata = {"enum": [*choices, *(spellings or {})], **options.pop("metadata", {})}
-        super().__init__(metadata=metadata, **options)
+        super().__init__(**described(options, enum=[*choices, *(spellings or {})]))
         self.choices = choices
         self.words = {choice: choice for choice in choices} | (spellings or {})
 

@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from .base import StrictSchema
-from .fields import PRICE_MAXIMUM, Choice, Identifier, Money, Symbol, Timestamp
+from .fields import PRICE_MAXIMUM, Choice, GivenMoney, Identifier, Money, Symbol, Timestamp
 from .orders import EXCHANGES
 from .pages import ListSchema
 
@@ -44,7 +44,7 @@ class StockPageSchema(StrictSchema):
 class QuoteSchema(StockKeySchema):
     """Give one stock's last traded price."""
 
-    last_price = Money(data_key="lastPrice", maximum=PRICE_MAXIMUM, required=True)
+    last_price = GivenMoney(data_key="lastPrice", maximum=PRICE_MAXIMUM, required=True)
 
 
 class QuotesSchema(StrictSchema):
@@ -56,4 +56,4 @@ class QuotesSchema(StrictSchema):
 class StockImportSchema(StockKeySchema):
     """Take one line of a file of stocks."""
 
-    last_price = Money(data_key="lastPrice", maximum=PRICE_MAXIMUM, allow_none=True, load_default=None)
+    last_price = GivenMoney(data_key="lastPrice", maximum=PRICE_MAXIMUM, allow_none=True, load_default=None)

@@ -6,7 +6,7 @@ from marshmallow import fields, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
-from .fields import PRICE_MAXIMUM, Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
+from .fields import PRICE_MAXIMUM, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
 from .pages import AccountListSchema
 from .transactions import TransactionSchema
 
@@ -28,7 +28,7 @@ class OrderRequestSchema(StrictSchema):
     side = Choice(*SIDES, required=True)
     quantity = Whole(minimum=1, maximum=QUANTITY_MAXIMUM, required=True)
     order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET")
-    price = Money(
+    price = GivenMoney(
         maximum=PRICE_MAXIMUM,
         allow_none=True,
         load_default=None,
@@ -70,12 +70,12 @@ class OrderSchema(StrictSchema):
     id = Identifier(data_key="orderId")
     account_id = Identifier(data_key="tradingAccountId")
     client_order_id = fields.String(data_key="clientOrderId", allow_none=True)
-    exchange = fields.String()
+    exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String()
     stock_id = Identifier(data_key="stockId")
-    side = fields.String()
-    product = fields.String()
-    order_type = fields.String(data_key="orderType")
+    side = fields.String(metadata={"enum": list(SIDES)})
+    product = fields.String(metadata={"enum": list(PRODUCTS)})
+    order_type = fields.String(data_key="orderType", metadata={"enum": list(ORDER_TYPES)})
     quantity = Whole()
     price = Money(allow_none=True)
     status = fields.String(metadata={"enum": list(STATUSES)})

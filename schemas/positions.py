@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from .base import StrictSchema
-from .fields import Identifier, Money, Timestamp, Whole
+from .fields import IDENTIFIER_MAXIMUM, Identifier, Money, Timestamp, Whole
 
 
 class PositionSchema(StrictSchema):
@@ -15,7 +15,7 @@ class PositionSchema(StrictSchema):
     exchange = fields.String()
     symbol = fields.String()
     product = fields.String()
-    quantity = Whole(metadata={"description": "Negative when short."})
+    quantity = Whole(minimum=-IDENTIFIER_MAXIMUM, metadata={"description": "Negative when short."})
     average_price = Money(data_key="averagePrice", allow_none=True)
     realized_pnl = Money(data_key="realizedPnl")
     unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True)

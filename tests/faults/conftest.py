@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.system import Machine, System
+from tests.faults.machine import Machine
+from tests.faults.system import System
 from tests.faults.workload import Workload
 
 

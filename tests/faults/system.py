@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -15,48 +14,15 @@ import psycopg2
 import psycopg2.extras
 import redis
 
-from embedded.postgres import SOCKET_PORT, Postgres
-from embedded.valkey import Valkey
+from actors.orders import execute_order
+from embedded.postgres import SOCKET_PORT
+from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.processes import ProcessStarter, Running, command_environment, free_port, wait_until
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"
-TEMPLATE = "faults_template"
 BOOT_S = 60.0  # other work may keep this machine busy
-
-
-class Machine:
-    """A PostgreSQL and a Valkey of our own, which stay while systems come and go."""
-
-    def __init__(self, folder: Path) -> None:
-        self.postgres = Postgres(folder / "postgres", durable=False)
-        self.valkey = Valkey(folder / "valkey", durable=False)
-
-    def start(self) -> None:
-        """Start what does not run, and take back what was done to the servers."""
-        signal_postgres(self.postgres, signal.SIGCONT)
-        self.postgres.start()
-        if self.valkey.pid is None:
-            self.valkey.start()
-        with redis.Redis.from_url(self.valkey.url, socket_timeout=5) as client:
-            client.config_set("maxmemory", 0)
-            client.replicaof("NO", "ONE")
-            client.flushall()
-
-    def make_template(self) -> None:
-        """Migrate a database once, from which each system's is copied."""
-        self.postgres.create_database(TEMPLATE)
-        environment = command_environment({"DATABASE_URL": self.postgres.url(TEMPLATE)})
-        command = ["flask", "--app", "api", "db", "upgrade"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=BOOT_S)
-
-    def close(self) -> None:
-        """Stop the servers and remove their files."""
-        self.valkey.stop()
-        self.valkey.delete()
-        self.postgres.stop(mode="immediate")
-        self.postgres.delete()
 
 
 class System:
@@ -115,6 +81,16 @@ class System:
     def continue_clockwork(self) -> None:
         """Let PostgreSQL go on."""
         signal_postgres(self.postgres, signal.SIGCONT)
+
+    def enqueue(self, order_id: str, times: int) -> None:
+        """Put messages for an order into the queue, as a dispatch does."""
+        for _ in range(times):
+            message = execute_order.message(order_id)
+            message = message.copy(options={"redis_message_id": message.message_id})
+            with self.redis.pipeline() as pipe:
+                pipe.hset("tradepost:orders.msgs", message.message_id, message.encode())
+                pipe.rpush("tradepost:orders", message.message_id)
+                pipe.execute()
 
     # --- processes
 
@@ -242,25 +218,3 @@ def is_booted(worker: Running) -> bool:
     """Tell whether a worker command works already; fail when it has ended."""
     assert worker.is_running, f"a worker command has ended:\n{worker.log}"
     return "ready for action" in worker.log
-
-
-def signal_postgres(postgres: Postgres, number: int) -> None:
-    """Send a signal to every process of a server of ours."""
-    pid = postgres.pid
-    if pid is None:
-        return
-    main = psutil.Process(pid)
-    for process in [main, *main.children(recursive=True)]:  # the main one first: it starts no more children
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-
-
-def administer(postgres: Postgres, statement: str) -> None:
-    """Run a statement that belongs to no database of a system."""
-    connection = psycopg2.connect(postgres.url(), application_name="harness")
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from tests.faults.checks import answered, drain, heal_drain_check
-from tests.faults.system import Machine, System
+from tests.faults.kinds_of_servers import COMMITTED
+from tests.faults.machine import Machine
+from tests.faults.system import System
 from tests.faults.workload import Workload
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.faults
-
-COMMITTED = rb"C\x00\x00\x00\x0bCOMMIT\x00"  # the server's word that a transaction is committed
 
 
 def test_f3_a_placement_whose_commits_answer_is_lost_is_settled_by_its_key(system: System, begin: Any) -> None:
@@ -84,7 +84,7 @@ def test_f16_a_postgresql_that_stands_still_is_answered_with_503_in_bounded_time
     with workload.running(pause_s=0.05):
         time.sleep(1)
         system.stop_clockwork()
-        time.sleep(9)  # longer than a statement may take (5 s), and the client waits for it (6 s)
+        time.sleep(7.5)  # longer than a statement may take (5 s), and the client waits for it (6 s)
         system.continue_clockwork()
         time.sleep(1)
     slowest = max(seconds for request in workload.requests for seconds in request.seconds)
@@ -108,6 +108,7 @@ def test_f16_a_worker_that_stands_still_inside_a_fill_is_fenced_off(system: Syst
     assert heal_drain_check(system, workload).longest < 20
 
 
+@pytest.mark.long
 def test_f16_a_worker_that_stood_still_before_its_claim_finds_the_order_done(system: System, begin: Any) -> None:
     workload = begin(clients=1)
     armed = system.arm("worker_sleeps_before_claim", "3")

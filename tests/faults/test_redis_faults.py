@@ -28,7 +28,7 @@ def wait_until_ready(system: System) -> None:
 def test_f8_a_flushed_redis_loses_no_order_and_they_are_swept_in_bounded_batches(system: System) -> None:
     system.start_web(LOG_FORMAT="text")
     workload = Workload(system, clients=6)
-    assert emptied_redis_drains(system, workload, 300) > 10
+    assert emptied_redis_drains(system, workload, 200) > 10
     heal_drain_check(system, workload)
 
 
@@ -102,17 +102,18 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("which", LOST)
+@pytest.mark.parametrize(
+    "which", [pytest.param(name, marks=pytest.mark.long) if "time-out" in name else name for name in LOST]
+)
 def test_f12_f13_a_lost_answer_of_redis_costs_no_order_and_fills_none_twice(
     system: System, begin: Any, which: str
 ) -> None:
     workload = begin(clients=4)
-    rule = system.broker_proxy.add_rule(*LOST[which], times=3)
+    rule = system.broker_proxy.add_rule(*LOST[which], times=2)
     with workload.running(pause_s=0.05):
-        wait_until(lambda: rule.fired == 3, timeout_seconds=30, what="answers are lost")
+        wait_until(lambda: rule.fired == 2, timeout_seconds=30, what="answers are lost")
         time.sleep(1)
     assert set(answered(workload.requests)) <= {200, 201, 202, 204, 404, 409, 422}
     drain(system)
-    # What a lost fetch has stranded belongs to its worker for as long as that lives.
-    system.workers[0].terminate()
+    # What a lost answer has left behind comes back to the queue, although its worker lives on.
     heal_drain_check(system, workload)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.checks import answered, drain, heal_drain_check, pending_orders
+from tests.faults.checks import answered, drain, heal_drain_check, pending_orders, unbalanced
 from tests.faults.system import CRON_SECRET, System
 from tests.faults.workload import Workload
 from tests.processes import wait_until
@@ -17,31 +17,18 @@ from tests.processes import wait_until
 pytestmark = pytest.mark.faults
 
 
-def enqueue(system: System, order_id: str, times: int) -> None:
-    """Put messages for an order into the queue, as a dispatch does."""
-    from actors.orders import execute_order
-
-    for _ in range(times):
-        message = execute_order.message(order_id)
-        message = message.copy(options={"redis_message_id": message.message_id})
-        with system.redis.pipeline() as pipe:
-            pipe.hset("tradepost:orders.msgs", message.message_id, message.encode())
-            pipe.rpush("tradepost:orders", message.message_id)
-            pipe.execute()
-
-
 def test_f17_one_order_with_a_hundred_messages_is_filled_once(system: System) -> None:
     system.start_web()
     workload = Workload(system, clients=1)
     order_ids = [workload.clients[0].place(side="BUY", quantity=7).document["orderId"] for _ in range(3)]
     for order_id in order_ids:
-        enqueue(system, order_id, 99)
+        system.enqueue(order_id, 99)
     for _ in range(2):
         system.start_worker(WORKER_PROCESSES="2")
     wait_until(lambda: system.redis.hlen("tradepost:orders.msgs") == 0, timeout_seconds=30)
     assert system.sql("SELECT sum(quantity) FROM position") == [(21,)]
     lines = "".join(worker.log for worker in system.workers)
-    assert [lines.count(f"order_executed") for _ in range(1)] == [3]
+    assert lines.count("order_executed") == 3
     heal_drain_check(system, workload)
 
 
@@ -58,7 +45,7 @@ def test_f18_two_workers_two_sweepers_and_the_cron_endpoint_share_the_orders(sys
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=6)
     workload.begin()
-    wait_until(lambda: pending_orders(system) > 400, timeout_seconds=60)
+    wait_until(lambda: pending_orders(system) > 200, timeout_seconds=60)
     workload.finish()
     stopping = threading.Event()
 
@@ -97,7 +84,9 @@ def test_f19_a_message_acked_because_the_row_was_locked_is_recovered_when_the_ho
     heal_drain_check(system, workload)
 
 
-@pytest.mark.parametrize("seconds", ["90", "-90", "86400", "-86400"])
+@pytest.mark.parametrize(
+    "seconds", ["86400", *(pytest.param(off, marks=pytest.mark.long) for off in ("90", "-90", "-86400"))]
+)
 def test_f20_a_process_whose_clock_is_wrong_disturbs_nobody(system: System, begin: Any, seconds: str) -> None:
     workload = begin(clients=2)
     system.start_worker(TRADEPOST_CLOCK_OFF_S=seconds)
@@ -131,7 +120,7 @@ def test_f22_placements_and_executions_across_accounts_do_not_deadlock(system: S
     heal_drain_check(system, workload)
 
 
-@pytest.mark.parametrize("repeat", range(2))
+@pytest.mark.parametrize("repeat", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_f23_of_two_hundred_orders_at_once_with_margin_for_a_hundred_a_hundred_are_accepted(
     system: System, repeat: int
 ) -> None:
@@ -151,13 +140,12 @@ def test_f23_of_two_hundred_orders_at_once_with_margin_for_a_hundred_a_hundred_a
     requests_made = [request for client in clients for request in client.requests]
     assert answered(requests_made) == {202: 100, 422: 100}
     assert system.sql("SELECT available_margin FROM account WHERE id = %s", account_id) == [(0,)]
-    workload.accounts.pop(next(iter(workload.accounts)))  # opened with another balance
-    system.sql("SELECT 1")
     system.start_worker()
     drain(system)
+    assert unbalanced(system) == []
 
 
-@pytest.mark.parametrize("repeat", range(2))
+@pytest.mark.parametrize("repeat", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_f24_fifty_requests_at_once_with_one_key_are_one_order(system: System, repeat: int) -> None:
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=50)

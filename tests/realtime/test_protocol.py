@@ -191,7 +191,7 @@ def test_a_client_that_leaves_during_the_replay_leaves_nothing_behind(
     served: Served, account: MakeAccount, plain_sql: Database, how: str
 ) -> None:
     trader = account()
-    plain_sql.change(trader.id, 6_000, "x" * 180)
+    plain_sql.change(trader.id, 4_000, "x" * 180)
     stream = RawStream(served.port, trader.token, query="?since=0", receive_buffer=4096)
     assert stream.next()["type"] == "ready"
     assert stream.next()["id"] == 1

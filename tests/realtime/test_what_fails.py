@@ -182,7 +182,7 @@ def test_a_listener_that_reads_again_is_told_4408_and_resumes_with_since(
     trader = account()
     slow = RawStream(web.port, trader.token, receive_buffer=4096)
     assert slow.next()["type"] == "ready"
-    plain_sql.change(trader.id, 8_000, "x" * 180)
+    plain_sql.change(trader.id, 4_000, "x" * 180)
     last = plain_sql.last_event_id(trader.id)
     with Stream(web.port, trader.token) as reader:  # it is here when the hub has handed everything out
         reader.ready()
@@ -214,7 +214,7 @@ def test_sigterm_closes_a_hundred_listeners_with_1012_and_the_process_ends_in_ti
         sse.take(1)
     deaf = [RawStream(web.port, flooded.token, receive_buffer=4096) for _ in range(3)]
     deaf_to_events = ServerSentEvents(web.port, flooded.token)
-    plain_sql.change(flooded.id, 8_000, "x" * 180)
+    plain_sql.change(flooded.id, 4_000, "x" * 180)
     assert deaf[0].next()["type"] == "ready"
     deaf_to_events.take(2)  # it has come that far, and reads no further
     began = time.monotonic()
@@ -373,7 +373,6 @@ def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_lose
     assert "Traceback" not in from_the_start.log + from_now_on.log + refused.log
 
 
-@pytest.mark.xfail(reason="simple-websocket's client thread is no daemon, and the process waits for it")
 def test_ctrl_c_ends_the_listener_of_the_command_line_at_once(
     listener: Callable[..., Running], web: Running, account: MakeAccount
 ) -> None:

@@ -62,3 +62,14 @@ def test_entries_keep_their_order_and_running_sums(book):
         (900, 300),
         (900, 200),
     ]
+
+
+def test_a_paisa_is_an_amount(book):
+    book.post("DEPOSIT", Decimal("0.01"))
+    assert [entry.amount for entry in book.entries] == [Decimal("0.01")]
+
+
+def test_profits_and_losses_add_up(book):
+    for kind in ("PROFIT", "PROFIT", "LOSS", "PROFIT"):
+        book.post(kind, HUNDRED)
+    assert book.realized_pnl == 200

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.money import ZERO, proportion, rounded
+from trading.money import ZERO, average_price, proportion, rounded
 
 AMOUNTS = st.decimals(min_value=0, max_value=Decimal("1e15"), places=2)
 
@@ -58,3 +58,15 @@ def test_a_proportion_is_not_rounded_twice():
 def test_rounding_is_the_nearest_paisa(exact):
     assert abs(rounded(exact) - exact) <= Decimal("0.005")
     assert rounded(exact) == exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize(
+    ("cost", "quantity", "average"),
+    [("100.00", 4, "25.00"), ("100.00", -4, "25.00"), ("100.00", 3, "33.33"), ("0.05", 2, "0.03"), ("7.00", 1, "7.00")],
+)
+def test_the_average_price_is_of_one_unit_whichever_way_it_is_held(cost, quantity, average):
+    assert str(average_price(Decimal(cost), quantity)) == average
+
+
+def test_nothing_has_no_average_price():
+    assert average_price(ZERO, 0) is None

@@ -136,10 +136,10 @@ def shorten_time_limit(milliseconds):
 
     usual = limits.TimeLimit.__init__
 
-    def __init__(self, **options):
+    def short(self, **options):
         usual(self, **(options | {"time_limit": milliseconds, "interval": 20}))
 
-    limits.TimeLimit.__init__ = __init__
+    limits.TimeLimit.__init__ = short
 
 
 if FOLDER:

@@ -1,0 +1,128 @@
+"""Every operation of the service, read from its own OpenAPI document."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+SCOPES = ("trade", "read", "feed", "admin")
+# Who owns what a path parameter names. A parameter that is not here fails every test that goes through
+# the routes: say here whose it is, and make one in the fixture `belongings`.
+OF_AN_ACCOUNT = {"order_id", "position_id"}
+OF_ADMINISTRATORS = {"account_id", "token_id"}
+OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE"}
+# Whom a request without a token may ask.
+PUBLIC = {"/health/live", "/health/ready"}
+# A good body for each schema that a request may have.
+BODIES: dict[str, dict[str, Any]] = {
+    "OrderRequest": {
+        "exchange": "NSE",
+        "symbol": "RELIANCE",
+        "side": "BUY",
+        "quantity": 1,
+        "orderType": "LIMIT",
+        "price": "10.00",
+    },
+    "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
+    "AccountCreation": {"name": "New", "openingBalance": "1.00"},
+    "AccountStatus": {"status": "ACTIVE"},
+    "Funds": {"kind": "DEPOSIT", "amount": "1.00"},
+    "TokenCreation": {"scopes": ["read"]},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, and what the document says of it."""
+
+    method: str
+    path: str
+    spec: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """Return the names in the path; fail for one that nobody has thought about."""
+        names = re.findall(r"\{(\w+)\}", self.path)
+        unknown = set(names) - OF_AN_ACCOUNT - OF_ADMINISTRATORS - set(OF_EVERYBODY)
+        assert not unknown, f"{self}: whose is {unknown}? Tell tests/security/operations.py"
+        return names
+
+    @property
+    def is_of_an_account(self) -> bool:
+        """Say whether the path names a thing of one account."""
+        return not OF_AN_ACCOUNT.isdisjoint(self.path_parameters)
+
+    @property
+    def is_public(self) -> bool:
+        """Say whether it needs no token."""
+        return self.spec["security"] == []
+
+    @property
+    def is_for_cron(self) -> bool:
+        """Say whether its token is the secret of CRON_SECRET."""
+        return self.spec["security"] == [{"cronSecret": []}]
+
+    @property
+    def scopes(self) -> set[str]:
+        """Return the scopes of which a token needs one; all of them when any token will do."""
+        if self.spec["security"] == [{"token": []}]:
+            return set(SCOPES)
+        return {scope for entry in self.spec["security"] for scope in entry.get("token", [])}
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """Return a good body, None when it takes none."""
+        if "requestBody" not in self.spec:
+            return None
+        name = self.spec["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        assert name in BODIES, f"{self}: what is a good {name}? Tell tests/security/operations.py"
+        return dict(BODIES[name])
+
+    @property
+    def query(self) -> set[str]:
+        """Return the names of its query parameters."""
+        return {parameter["name"] for parameter in self.spec["parameters"] if parameter["in"] == "query"}
+
+    @property
+    def account_is_named_in(self) -> str | None:
+        """Say whether an administrator names the account in the query, the body, or nowhere."""
+        if "tradingAccountId" in self.query:
+            return "query"
+        body = self.spec.get("requestBody")
+        return "body" if body and "OrderRequest" in str(body) else None
+
+    def url(self, **things: Any) -> str:
+        """Return the path with these things in it, for the others what does not exist."""
+        values = {name: str(uuid4()) for name in self.path_parameters} | OF_EVERYBODY | things
+        return self.path.format(**{name: values[name] for name in self.path_parameters})
+
+    def send(
+        self,
+        client: Any,
+        headers: dict[str, str] | None = None,
+        *,
+        things: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> Any:
+        """Send it with a good body, to which more may be added."""
+        body = self.body
+        if body is not None or more is not None:
+            body = (body or {}) | (more or {})
+        options = {} if body is None else {"json": body}
+        return client.open(
+            self.url(**(things or {})), method=self.method, headers=headers, query_string=query, **options
+        )
+
+
+def operations_of(document: dict[str, Any]) -> list[Operation]:
+    """Return every operation of a document."""
+    return [
+        Operation(method.upper(), path, spec)
+        for path, item in document["paths"].items()
+        for method, spec in item.items()
+        if method != "parameters"
+    ]

@@ -1,0 +1,270 @@
+"""Any sequence of requests, by hypothesis: the answers and the books are those of an independent reckoning."""
+
+import itertools
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, Phase, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.security.conftest import CRON
+from tests.trading.reckoning import Lot, Reckoning
+from trading import verify
+from trading.execution import execute_orders
+
+SYMBOLS = ("ALPHA", "BETA")
+PRICES = st.one_of(st.decimals("0.01", "300.00", places=2), st.decimals("300.00", "5000.00", places=2))
+QUANTITIES = st.one_of(st.integers(1, 10), st.integers(1, 60), st.integers(1, 600))
+WHO = st.integers(0, 1)
+WHICH = st.integers(0, 30)
+OPENING = "20000.00"
+runs = itertools.count()
+
+
+class Requests(RuleBasedStateMachine):
+    """Two traders, an administrator, a feed and a scheduler, each over HTTP; `world` brings client and tokens."""
+
+    world: dict
+
+    @initialize()
+    def open_accounts(self):
+        self.client, self.service = self.world["client"], self.world["service"]
+        self.prefix = f"M{next(runs)}-"
+        self.traders = [self.world["account"](OPENING, name="Machine") for _ in range(2)]
+        self.reckonings = [Reckoning(Fraction(OPENING)) for _ in self.traders]
+        self.suspended, self.prices, self.final, self.keys = [False, False], {}, {}, []
+        self.owner_of = {}
+        self.set_quote(SYMBOLS[0], Decimal("100.00"))
+
+    def send(self, method, path, headers, **options):
+        answer = self.client.open(f"/api/{path}", method=method, headers=headers, **options)
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    def read(self, who, path):
+        answer = self.send("GET", f"trading/{path}", self.traders[who].headers)
+        assert answer.status_code == 200, answer.text
+        return answer.get_json()
+
+    def pending(self):
+        orders = [order for reckoning in self.reckonings for order in reckoning.pending.values()]
+        return sorted(orders, key=lambda order: (order["placed_at"], order["id"]))
+
+    @rule(
+        who=WHO,
+        side=st.sampled_from(["BUY", "SELL"]),
+        quantity=QUANTITIES,
+        price=st.one_of(st.none(), PRICES),
+        symbol=st.sampled_from(SYMBOLS),
+        product=st.sampled_from(["INTRADAY", "INTRADAY", "DELIVERY"]),
+        keyed=st.booleans(),
+    )
+    def place(self, who, side, quantity, price, symbol, product, keyed):
+        symbol = self.prefix + symbol
+        body = {"exchange": "NSE", "symbol": symbol, "side": side, "quantity": quantity, "product": product}
+        body |= {"orderType": "MARKET"} if price is None else {"orderType": "LIMIT", "price": str(price)}
+        key = {"Idempotency-Key": f"{self.prefix}{len(self.keys)}"} if keyed else {}
+        answer = self.send("POST", "trading/orders", self.traders[who].headers | key, json=body)
+        assumed = price or self.prices.get(symbol)
+        closing = self.reckonings[who].closes(symbol, product, side, quantity)
+        if not self.refused(who, answer, product, side, quantity, closing, assumed):
+            order = self.accepted(who, answer, price)
+            if keyed:
+                self.keys.append((who, key, body, order["id"]))
+
+    def refused(self, who, answer, product, side, quantity, closing, assumed):
+        """Say whether an order was refused, rightly; the reasons come in the order of the contract."""
+        problem = answer.get_json() if answer.status_code == 422 else {"code": None}
+        if self.suspended[who]:
+            expected = "account_suspended"
+        elif assumed is None:
+            expected = "no_price"
+        elif product == "DELIVERY" and side == "SELL" and closing < quantity:
+            expected = "insufficient_holdings"
+        elif problem["code"] == "insufficient_margin":
+            reckoning = self.reckonings[who]
+            margin = reckoning.margin(product, assumed, quantity - closing)
+            assert closing < quantity
+            assert Fraction(problem["available"]) == reckoning.available()
+            assert reckoning.available() < Fraction(problem["required"])
+            assert margin <= Fraction(problem["required"])
+            expected = "insufficient_margin"
+        else:
+            expected = None
+        assert problem["code"] == expected, answer.text
+        event(f"place: {expected}")
+        return expected is not None
+
+    def accepted(self, who, answer, price):
+        assert answer.status_code == 202, answer.text
+        shown = answer.get_json()["order"]
+        closing = self.reckonings[who].closes(shown["symbol"], shown["product"], shown["side"], shown["quantity"])
+        order = {
+            "id": shown["orderId"], "symbol": shown["symbol"], "product": shown["product"], "side": shown["side"],
+            "quantity": shown["quantity"], "price": price, "closing_quantity": closing, "placed_at": shown["placedAt"],
+            "blocked_margin": Decimal(shown["blockedMargin"]), "charges": Decimal(shown["charges"]),
+        }  # fmt: skip
+        opens = order["quantity"] - closing
+        assumed = price or self.prices[order["symbol"]]
+        assert order["blocked_margin"] == self.reckonings[who].margin(order["product"], assumed, opens)
+        assert shown["status"] == "PENDING"
+        self.reckonings[who].accept(order)
+        self.owner_of[order["id"]] = who
+        assert not opens or self.reckonings[who].available() >= 0
+        return order
+
+    @precondition(lambda self: self.keys)
+    @rule(which=WHICH, changed=st.booleans())
+    def repeat(self, which, changed):
+        """Send a request again with its key: the first answer, or a conflict when it is another request."""
+        who, key, body, order_id = self.keys[which % len(self.keys)]
+        body = body | {"quantity": body["quantity"] + 1} if changed else body
+        answer = self.send("POST", "trading/orders", self.traders[who].headers | key, json=body)
+        if changed:
+            assert answer.get_json()["code"] == "idempotency_conflict"
+        else:
+            assert (answer.status_code, answer.get_json()["orderId"]) == (202, order_id)
+            assert answer.headers["Idempotent-Replayed"] == "true"
+
+    @precondition(lambda self: self.owner_of)
+    @rule(which=WHICH, by_the_other=st.booleans())
+    def cancel(self, which, by_the_other):
+        order_id = sorted(self.owner_of)[which % len(self.owner_of)]
+        who = self.owner_of[order_id]
+        if by_the_other:
+            answer = self.send("DELETE", f"trading/orders/{order_id}", self.traders[1 - who].headers)
+            assert answer.status_code == 404
+            return
+        answer = self.send("DELETE", f"trading/orders/{order_id}", self.traders[who].headers)
+        if order_id in self.final:
+            assert (answer.status_code, answer.get_json()["code"]) == (409, "order_not_open")
+        else:
+            assert answer.get_json()["status"] == "CANCELLED"
+            self.reckonings[who].give_back(self.reckonings[who].pending[order_id])
+            self.final[order_id] = "CANCELLED"
+
+    @rule(who=WHO, which=WHICH)
+    def close(self, who, which):
+        positions = self.read(who, "positions")["data"]
+        if not positions:
+            return
+        position = positions[which % len(positions)]
+        answer = self.send("POST", f"trading/positions/{position['positionId']}/close", self.traders[who].headers)
+        side = "SELL" if position["quantity"] > 0 else "BUY"
+        lot = self.reckonings[who].lots.get((position["symbol"], position["product"]), Lot())
+        free = self.reckonings[who].closes(position["symbol"], position["product"], side, abs(lot.quantity))
+        if answer.status_code in (409, 422):
+            code = answer.get_json()["code"]
+            event(f"close: {code}")
+            if self.suspended[who]:
+                assert code == "account_suspended"
+            elif position["symbol"] in self.prices:
+                assert (code, free) == ("nothing_to_close", 0)
+            else:
+                assert code in ("no_price", "nothing_to_close")
+        else:
+            order = self.accepted(who, answer, None)
+            assert (order["quantity"], order["closing_quantity"], order["side"]) == (free, free, side)
+
+    @rule(who=WHO, kind=st.sampled_from(["DEPOSIT", "WITHDRAWAL"]), amount=st.decimals("0.01", "9000.00", places=2))
+    def move_funds(self, who, kind, amount):
+        path = f"admin/accounts/{self.traders[who].id}/funds"
+        answer = self.send("POST", path, self.service, json={"kind": kind, "amount": str(amount)})
+        reckoning = self.reckonings[who]
+        if kind == "WITHDRAWAL" and reckoning.available() < Fraction(amount):
+            assert answer.get_json()["code"] == "insufficient_margin"
+        else:
+            assert answer.status_code == 201, answer.text
+            reckoning.balance += Fraction(amount) * (1 if kind == "DEPOSIT" else -1)
+            assert Fraction(answer.get_json()["balanceAfter"]) == reckoning.balance
+
+    @rule(who=WHO, is_suspended=st.sampled_from([True, False, False]))
+    def suspend(self, who, is_suspended):
+        status = "SUSPENDED" if is_suspended else "ACTIVE"
+        answer = self.send("PATCH", f"admin/accounts/{self.traders[who].id}", self.service, json={"status": status})
+        assert answer.get_json()["status"] == status
+        self.suspended[who] = is_suspended
+
+    @rule(symbol=st.sampled_from(SYMBOLS), price=PRICES)
+    def set_quote(self, symbol, price):
+        symbol = self.prefix + symbol
+        quotes = [{"exchange": "NSE", "symbol": symbol, "lastPrice": str(price)}]
+        assert self.send("PUT", "market/quotes", self.service, json={"quotes": quotes}).status_code == 204
+        self.prices[symbol] = price
+
+    @rule(limit=st.integers(1, 6))
+    def sweep(self, limit):
+        """Let the scheduler execute the oldest orders."""
+        due = self.pending()
+        report = self.send("GET", f"cron/order-worker?limit={limit}", CRON).get_json()
+        statuses = [self.reckon(order) for order in due[:limit]]
+        expected = (statuses.count("EXECUTED"), statuses.count("REJECTED"), 0, len(due[limit:]))
+        assert tuple(report[name] for name in ("executed", "rejected", "failed", "remaining")) == expected
+
+    @precondition(lambda self: self.pending())
+    @rule(which=WHICH)
+    def execute(self, which):
+        """Let a worker execute one order, whatever waits before it, and once more."""
+        due = self.pending()
+        order = due[which % len(due)]
+        execute_orders([order["id"]])
+        self.reckon(order)
+        assert execute_orders([order["id"]])[:2] == (0, 0)
+
+    def reckon(self, order):
+        who = self.owner_of[order["id"]]
+        status = self.reckonings[who].execute(order, self.prices.get(order["symbol"]))
+        self.final[order["id"]] = status
+        event(status)
+        return status
+
+    @invariant()
+    def the_books_are_those_of_the_reckoning(self):
+        for who, reckoning in enumerate(getattr(self, "reckonings", [])):
+            shown = self.read(who, "account")
+            numbers = [Fraction(shown[name]) for name in ("balance", "blockedMargin", "availableMargin")]
+            assert numbers == [reckoning.balance, reckoning.blocked(), reckoning.available()]
+            held = {(row["symbol"], row["product"]): row for row in self.read(who, "positions?limit=200")["data"]}
+            for key, lot in reckoning.lots.items():
+                row = held.pop(key, {"quantity": 0, "blockedMargin": "0"})
+                assert (row["quantity"], Fraction(row["blockedMargin"])) == (lot.quantity, lot.margin)
+            assert all(row["quantity"] == 0 for row in held.values())
+
+    def teardown(self):
+        for order_id, who in getattr(self, "owner_of", {}).items():
+            assert self.read(who, f"orders/{order_id}")["status"] == self.final.get(order_id, "PENDING")
+        for who, reckoning in enumerate(getattr(self, "reckonings", [])):
+            rows = self.read(who, "transactions?limit=1")["data"]
+            assert Fraction(rows[0]["balanceAfter"]) == reckoning.balance
+            events = self.read(who, "events?since=0&limit=200")["data"]
+            assert [each["id"] for each in events] == list(range(1, len(events) + 1))
+        assert verify.verify() == []
+        # What is left would be swept in the next run.
+        while (
+            self.client and self.pending() and self.send("GET", "cron/order-worker?limit=500", CRON).json["remaining"]
+        ):
+            pass
+
+
+@pytest.mark.timeout(180)
+def test_any_sequence_of_requests_keeps_the_books(client, account, headers_for):
+    Requests.world = {"client": client, "account": account, "service": headers_for("admin", "feed")}
+    run_state_machine_as_test(
+        Requests,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=45,
+            deadline=None,
+            phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes: each example is a small life
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
