@@ -12,7 +12,7 @@ MINUTES ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test faults bench lint types format requirements clean
+.PHONY: help install run test faults bench lint audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## show what there is to make
@@ -45,6 +45,9 @@ lint: $(INSTALLED) ## check style, format and imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+
+audit: $(INSTALLED) ## look for known weaknesses in the code (bandit) and in the packages (pip-audit)
+	@$(BIN)/python -m tests.security.audit
 
 types: $(INSTALLED) ## check types
 	@$(BIN)/mypy

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import flask_smorest
 from flask import Request, request
+from gunicorn.http.errors import ParseException
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -90,11 +91,23 @@ def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
     return request.args.to_dict(), repeated
 
 
-def read_json() -> dict[str, Any]:
-    """Return the JSON object of the body, or refuse what is no such thing."""
-    raw = request.get_data()
+def read_body() -> bytes:
+    """Return the whole body, or refuse one that is too large or broken off."""
+    try:
+        raw = request.get_data()
+    except ParseException:
+        raise HttpRefusal("bad_request", "The chunks of the body cannot be read.") from None
     if len(raw) > BODY_SIZE_MAXIMUM:
         raise RequestEntityTooLarge
+    # gunicorn hands out what came before a connection broke, and werkzeug trusts it.
+    if len(raw) < (request.content_length or 0):
+        raise HttpRefusal("bad_request", "The body is shorter than its Content-Length.")
+    return raw
+
+
+def read_json() -> dict[str, Any]:
+    """Return the JSON object of the body, or refuse what is no such thing."""
+    raw = read_body()
     if raw and request.mimetype != "application/json":
         raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
     try:
@@ -129,7 +142,7 @@ def _unknown_parameters() -> dict[str, list[str]]:
 def _unknown_members() -> dict[str, list[str]]:
     """Return an error for each member of the body, for a route that takes none; an empty object is nothing."""
     with step("parse"):
-        return {name: ["Unknown field."] for name in read_json()} if request.get_data() else {}
+        return {name: ["Unknown field."] for name in read_json()} if read_body() else {}
 
 
 class RepeatedKey(Exception):

@@ -176,7 +176,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, psycopg2.OperationalError) as error:
         raise DatabaseUnavailable(str(error)) from error
     except InternalError as error:
-        if _state(error) in READ_ONLY_STATES:
+        if sqlstate(error) in READ_ONLY_STATES:
             raise DatabaseUnavailable(str(error)) from error
         raise
 
@@ -203,14 +203,17 @@ def transactional(function: Callable[Parameters, Result]) -> Callable[Parameters
                 with session(), db.atomic():
                     return function(*args, **kwargs)
             except DatabaseUnavailable as error:
-                if attempt == MAX_ATTEMPTS or _state(error.__cause__) not in RETRIED_STATES:
+                if attempt == MAX_ATTEMPTS or sqlstate(error) not in RETRIED_STATES:
                     raise
         raise AssertionError("unreachable")
 
     return run
 
 
-def _state(error: BaseException | None) -> str | None:
+def sqlstate(error: BaseException | None) -> str | None:
+    """Return the database's five-letter code for an error, if it gave one."""
+    if isinstance(error, DatabaseUnavailable):
+        error = error.__cause__
     return getattr(getattr(error, "orig", error), "pgcode", None)
 
 

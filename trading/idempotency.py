@@ -10,7 +10,7 @@ from uuid import UUID
 
 from peewee import DatabaseError
 
-from models.database import Row, execute, fetch_one
+from models.database import Row, execute, fetch_one, sqlstate
 from trading.errors import IdempotencyConflict, IdempotencyInProgress
 
 IN_PROGRESS_STATE = "TP409"  # raised by the database's idempotency_find
@@ -42,7 +42,7 @@ def in_progress_refused() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        if getattr(getattr(error, "orig", None), "pgcode", None) == IN_PROGRESS_STATE:
+        if sqlstate(error) == IN_PROGRESS_STATE:
             raise IdempotencyInProgress from error
         raise
 

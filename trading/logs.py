@@ -1,6 +1,7 @@
 """Structured logs, as text for people or JSON for machines; one set-up for every process."""
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
@@ -34,12 +35,21 @@ def configure(level: str, output_format: str, stream: TextIO | None = None) -> N
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # At DEBUG it writes every statement with its values, which are bodies and digests of tokens.
+    logging.getLogger("peewee").setLevel(logging.INFO)
 
 
 def _renderers(output_format: str) -> list[Any]:
     last = structlog.processors.JSONRenderer() if output_format == "json" else _as_text
     # format_exc_info writes plain tracebacks; pretty ones show local variables, and with them tokens.
-    return [structlog.processors.format_exc_info, last]
+    return [structlog.processors.format_exc_info, _without_rows, last]
+
+
+def _without_rows(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out of a traceback the row that PostgreSQL shows, which holds what a client sent."""
+    if "exception" in facts:
+        facts["exception"] = re.sub(r"^DETAIL: .*$", "DETAIL: left out", facts["exception"], flags=re.MULTILINE)
+    return facts
 
 
 def _as_text(_: Any, __: str, facts: MutableMapping[str, Any]) -> str:

@@ -1,68 +1,24 @@
 """Accept an order: check, reserve margin, debit charges and write it PENDING, in one transaction."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from models import Position
-from models.database import Row, fetch_one, transactional
-from models.identifiers import new_id
+from models.database import Row, transactional
 from trading import calendars, events
-from trading.charges import Charges, charges_for
-from trading.errors import (
-    AccountSuspended,
-    DuplicateClientOrderId,
-    InsufficientHoldings,
-    InsufficientMargin,
-    MarketClosed,
-    NoPrice,
-    NotFound,
-    NothingToClose,
-)
+from trading.decision import Decision, OrderRequest, check_cover, decide
+from trading.errors import AccountSuspended, DuplicateClientOrderId, MarketClosed, NotFound, NothingToClose
 from trading.idempotency import IdempotencyKey, in_progress_refused
-from trading.margin import closing_quantity, margin_for
+from trading.margin import closing_quantity
+from trading.placement_statements import read_state, write_order, write_order_at_once
 from trading.sessions import INDIAN_TIME, session_at
 from trading.timing import Stopwatch
 
+__all__ = ["OrderRequest", "Placement", "close_position", "place_order"]
+
 MAX_QUANTITY = 1_000_000
-
-READ = """
-SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
-                             %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
-"""
-WRITE = """
-SELECT (placed).*, reserve_ms, order_ms, ledger_ms
-FROM placement_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
-                     %(side)s, %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(closing_quantity)s,
-                     %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """What a client asks for; price in rupees for LIMIT, None for MARKET."""
-
-    exchange: str
-    symbol: str
-    side: str
-    quantity: int
-    order_type: str = "MARKET"
-    price: Decimal | None = None
-    product: str = "INTRADAY"
-    client_order_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What an order will take: price and margin in rupees, its charges, and what it closes and opens."""
-
-    price: Decimal
-    closing_quantity: int
-    opening_quantity: int
-    margin: Decimal
-    charges: Charges
 
 
 class Placement(NamedTuple):
@@ -86,8 +42,11 @@ def place_order(
     InsufficientMargin, IdempotencyConflict or IdempotencyInProgress; then nothing is left behind.
     """
     with in_progress_refused():
-        placement = _place(account_id, request, calendar, watch, idempotency_key)
-    return _announced(placement, watch)
+        placement = _place_at_once(account_id, request, calendar, watch, idempotency_key)
+        if placement is None:
+            placement = _place(account_id, request, calendar, watch, idempotency_key)
+            watch.lap("commit")
+    return _announced(placement)
 
 
 def close_position(
@@ -104,21 +63,39 @@ def close_position(
     """
     with in_progress_refused():
         placement = _close(account_id, position_id, calendar, watch, idempotency_key)
-    return _announced(placement, watch)
-
-
-def _announced(placement: Placement, watch: Stopwatch) -> Placement:
     watch.lap("commit")
+    return _announced(placement)
+
+
+def _announced(placement: Placement) -> Placement:
     if not placement.is_replay:
         events.nudge([placement.order["account_id"]])
     return placement
+
+
+def _place_at_once(
+    account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch, key: IdempotencyKey | None
+) -> Placement | None:
+    """Take the short way of an order with a price in a market that is always open, if it only opens.
+
+    The database checks that it does, and that this process has the day of the charges right.
+    """
+    if request.price is None or calendar is not None:
+        return None
+    with watch.step("margin"):
+        today = datetime.now(INDIAN_TIME).date()
+        decision = decide(request, on=today)
+    order = write_order_at_once(account_id, request, decision, today, key, watch)
+    return None if order is None else Placement(order, is_replay=False)
 
 
 @transactional
 def _place(
     account_id: UUID, request: OrderRequest, calendar: str | None, watch: Stopwatch, key: IdempotencyKey | None
 ) -> Placement:
-    state = read_under_lock(account_id, request, key, watch)
+    watch.mark()
+    state = read_state(account_id, request, key)
+    watch.lap("stock")
     if state["answer"] is not None:
         return _replayed(state, key)
     refuse_early(state, calendar, watch)
@@ -139,11 +116,15 @@ def _close(
         quantity=MAX_QUANTITY,
         product=position.product,
     )
-    state = read_under_lock(account_id, request, key, watch)
+    watch.mark()
+    state = read_state(account_id, request, key)
+    watch.lap("stock")
     if state["answer"] is not None:
         return _replayed(state, key)
     refuse_early(state, calendar, watch)
-    closable = _closing_quantity(request, state)
+    closable = closing_quantity(
+        side=request.side, quantity=MAX_QUANTITY, held=state["held"], promised=int(state["promised"])
+    )
     if closable == 0:
         raise NothingToClose
     return _accept(account_id, replace(request, quantity=closable), state, key, watch)
@@ -153,30 +134,6 @@ def _replayed(state: Row, key: IdempotencyKey | None) -> Placement:
     assert key is not None
     key.check(state["fingerprint"])
     return Placement(state["answer"], is_replay=True)
-
-
-def read_under_lock(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None, watch: Stopwatch) -> Row:
-    """Lock the account, ensure or recover the stock, and return what the decision rests on.
-
-    With a key that was used, return its answer and nothing else. Raises NotFound.
-    """
-    watch.mark()
-    parameters = {
-        "account_id": account_id,
-        "exchange": request.exchange,
-        "symbol": request.symbol,
-        "side": request.side,
-        "product": request.product,
-        "client_order_id": request.client_order_id,
-        "new_stock_id": new_id(),
-        "scope": key and key.scope,
-        "key": key and key.key,
-    }
-    state = fetch_one(READ, parameters)
-    watch.lap("stock")
-    if state is None:
-        raise NotFound
-    return state
 
 
 def refuse_early(state: Row, calendar: str | None, watch: Stopwatch) -> None:
@@ -197,70 +154,25 @@ def _check_session(calendar: str | None, now: datetime) -> None:
         raise MarketClosed(next_open=session.next_open)
 
 
-def _closing_quantity(request: OrderRequest, state: Row) -> int:
-    return closing_quantity(
-        side=request.side, quantity=request.quantity, held=state["held"], promised=int(state["promised"])
-    )
-
-
-def decide(request: OrderRequest, state: Row) -> Decision:
-    """Work out an order's price, margin and charges by the rules of money; raises NoPrice."""
-    price = request.price if request.price is not None else state["last_price"]
-    if price is None:
-        raise NoPrice
-    closing = _closing_quantity(request, state)
-    charges = charges_for(
-        exchange=request.exchange,
-        product=request.product,
-        side=request.side,
-        turnover=price * request.quantity,
+def decide_on(request: OrderRequest, state: Row) -> Decision:
+    """Decide on an order by what was read under the account's lock; raises NoPrice."""
+    return decide(
+        request,
+        last_price=state["last_price"],
+        held=state["held"],
+        promised=int(state["promised"]),
         on=state["read_at"].astimezone(INDIAN_TIME).date(),
     )
-    margin = margin_for(request.product, price, request.quantity - closing)
-    return Decision(price, closing, request.quantity - closing, margin, charges)
-
-
-def check_cover(request: OrderRequest, decision: Decision, available_margin: Decimal) -> None:
-    """Refuse what is not covered; an order that only closes always is."""
-    if decision.opening_quantity == 0:
-        return
-    if request.product == "DELIVERY" and request.side == "SELL":
-        raise InsufficientHoldings
-    required = decision.margin + decision.charges.total
-    if available_margin < required:
-        raise InsufficientMargin(required=required, available=available_margin)
 
 
 def _accept(
     account_id: UUID, request: OrderRequest, state: Row, key: IdempotencyKey | None, watch: Stopwatch
 ) -> Placement:
     """Decide, then reserve, debit and write the order."""
-    decision = decide(request, state)
+    watch.mark()
+    decision = decide_on(request, state)
     check_cover(request, decision, state["available_margin"])
     watch.lap("margin")
-    parameters = {
-        "id": new_id(),
-        "account_id": account_id,
-        "stock_id": state["stock_id"],
-        "exchange": request.exchange,
-        "symbol": request.symbol,
-        "client_order_id": request.client_order_id,
-        "side": request.side,
-        "product": request.product,
-        "order_type": request.order_type,
-        "quantity": request.quantity,
-        "price": request.price,
-        "closing_quantity": decision.closing_quantity,
-        "blocked_margin": decision.margin,
-        "charges": decision.charges.total,
-        "charge_items": decision.charges.as_json(),
-        "scope": key and key.scope,
-        "key": key and key.key,
-        "fingerprint": key and key.fingerprint,
-    }
-    order = fetch_one(WRITE, parameters)
-    assert order is not None
-    for step in ("reserve", "order", "ledger"):
-        watch.record(step, order.pop(f"{step}_ms"))
+    order = write_order(account_id, request, decision, state["stock_id"], key, watch)
     watch.mark()
     return Placement(order, is_replay=False)

@@ -5,8 +5,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.database import db, session
+from trading.decision import Decision, OrderRequest, check_cover
 from trading.errors import Refused
-from trading.placement import Decision, OrderRequest, check_cover, decide, read_under_lock, refuse_early
+from trading.placement import decide_on, refuse_early
+from trading.placement_statements import read_state
 from trading.timing import Stopwatch
 
 
@@ -21,11 +23,10 @@ class Preview(NamedTuple):
 def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
     """Work out what place_order would do; raises what leaves nothing to work out (NotFound, NoPrice …)."""
     with session(), db.atomic() as transaction:
-        watch = Stopwatch()
-        state = read_under_lock(account_id, request, None, watch)
+        state = read_state(account_id, request, None)
         transaction.rollback()  # lets the account go, and the stock that was unknown
-        refuse_early(state, calendar, watch)
-        decision = decide(request, state)
+        refuse_early(state, calendar, Stopwatch())
+        decision = decide_on(request, state)
         return Preview(decision, state["available_margin"], _refusal(request, decision, state["available_margin"]))
 
 

@@ -117,6 +117,38 @@ BEGIN
     ledger_ms := extract(epoch FROM clock_timestamp() - inserted) * 1000;
     RETURN NEXT;
 END $$;
+
+-- The common placement in one statement: an order that only opens, by an account that may and can, with
+-- margin and charges worked out beforehand. What is not common is raised, rolled back, and done in steps.
+CREATE FUNCTION placement_at_once(
+    new_id uuid, the_account uuid, new_stock_id uuid, the_exchange text, the_symbol text,
+    the_client_order_id text, the_side text, the_product text, the_order_type text, the_quantity integer,
+    the_price numeric, the_margin numeric, the_charges numeric, the_items jsonb, charged_on date,
+    the_scope text, the_key text, the_fingerprint bytea
+) RETURNS TABLE (placed trading_order, stock_ms float8, reserve_ms float8, order_ms float8, ledger_ms float8)
+LANGUAGE plpgsql AS $$
+DECLARE
+    began timestamptz := clock_timestamp();
+    state record;
+    read_ms float8;
+BEGIN
+    SELECT * INTO state FROM placement_read(
+        the_account, the_exchange, the_symbol, the_side, the_product, the_client_order_id, new_stock_id,
+        the_scope, the_key);
+    IF NOT FOUND OR state.answer IS NOT NULL OR state.duplicate_of IS NOT NULL OR state.status <> 'ACTIVE'
+        OR (the_side = 'BUY' AND state.held < 0)
+        OR (the_side = 'SELL' AND (state.held > 0 OR the_product = 'DELIVERY'))
+        OR state.available_margin < the_margin + the_charges
+        OR (state.read_at AT TIME ZONE 'Asia/Kolkata')::date <> charged_on
+    THEN
+        RAISE EXCEPTION USING ERRCODE = 'TP100', MESSAGE = 'this placement is done in steps';
+    END IF;
+    read_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+    RETURN QUERY SELECT w.placed, read_ms, w.reserve_ms, w.order_ms, w.ledger_ms FROM placement_write(
+        new_id, the_account, state.stock_id, the_exchange, the_symbol, the_client_order_id, the_side,
+        the_product, the_order_type, the_quantity, the_price, 0, the_margin, the_charges, the_items,
+        the_scope, the_key, the_fingerprint) AS w;
+END $$;
 """
 
 

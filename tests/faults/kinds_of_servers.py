@@ -8,7 +8,7 @@ LOST_ANSWERS = {
     "F12 answer to a fetch lost": ("to_client", rb'"actor_name":"execute_order"', "cut"),
     "F12 answer to an enqueue lost": ("to_server", rb"enqueue\r\n.*execute_order", "answer"),
     "F13 answer to an ack lost": ("to_server", rb"\r\nack\r\n", "answer"),
-    "F13 ack times out": ("to_server", rb"\r\nack\r\n", "mute"),
+    "F13 ack times out": ("to_server", rb"\r\nack\r\n", "swallow"),
 }
 
 

@@ -10,17 +10,18 @@ from typing import Literal
 
 HOST = "127.0.0.1"
 Direction = Literal["to_server", "to_client"]
+Action = Literal["cut", "answer", "swallow"]
 
 
 class Rule:
     """What happens to the connection on which a pattern passes in a direction, so many times.
 
     With "cut" the data that holds the pattern is dropped and the connection ends. With "answer" the data
-    passes, and the connection ends when the server answers. With "mute" the data passes, and the answer
-    never comes, though the connection stays open.
+    passes, and the connection ends when the server answers. With "swallow" it disappears like all that
+    follows it, though the connection stays open.
     """
 
-    def __init__(self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "mute"], times: int):
+    def __init__(self, direction: Direction, pattern: bytes, action: Action, times: int) -> None:
         self.direction = direction
         self.action = action
         self.fired = 0
@@ -49,7 +50,6 @@ class Link:
         self.passed = {"to_server": 0, "to_client": 0}
         self.swallowing = False
         self.cut_answer = False
-        self.mute = False
 
     def start(self) -> None:
         """Pump both ways until one side ends."""
@@ -71,7 +71,7 @@ class Link:
                     time.sleep(self.proxy.delay_s)
                 if not self._judge(direction, data):
                     break
-                if not (self.swallowing or (self.mute and direction == "to_client")):
+                if not self.swallowing:
                     sink.sendall(data)
         if not self.swallowing:  # of a swallowed connection nobody hears again, not even its end
             self.close()
@@ -88,7 +88,7 @@ class Link:
         for rule in self.proxy.rules:
             if rule.catches(direction, data):
                 self.cut_answer = self.cut_answer or rule.action == "answer"
-                self.mute = self.mute or rule.action == "mute"
+                self.swallowing = self.swallowing or rule.action == "swallow"
                 return rule.action != "cut"
         return True
 
@@ -132,7 +132,9 @@ class Proxy:
         for link in links:
             link.close()
 
-    def add_rule(self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "mute"], times: int = 1):
+    def add_rule(
+        self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "swallow"], times: int = 1
+    ):
         """Wait for a pattern (a regular expression over one packet); return the rule, which counts."""
         rule = Rule(direction, pattern, action, times)
         self.rules = [*self.rules, rule]
@@ -146,7 +148,7 @@ class Proxy:
             self.cut_all()
         with self._lock:
             parked, self._parked = self._parked, []
-            dead = [link for link in self._links if link.mute]
+            dead = [link for link in self._links if link.swallowing]
         for sock in parked:
             sock.close()
         for link in dead:

@@ -46,6 +46,8 @@ def stop_and_start_dyno(system: System) -> float:
         command.wait(30)
         longest = max(longest, time.monotonic() - start)
         assert not processes.group_members(command.pid), "a process has outlived its command"
+    left = [key.decode() for key in system.redis.scan_iter("tradepost:__acks__*")]
+    assert not left, f"jobs were lost into ack sets: {left}"
     system.revive()
     return longest
 
@@ -56,5 +58,6 @@ def series_of_stops(system: System, workload: Workload, times: int) -> list[floa
     workload.begin(pause_s=0.02)
     for _ in range(times):
         time.sleep(1.0)
+        system.wait_for_hit(system.arm("worker_sleeps_before_commit", "1.0"))  # a job is under way for sure
         exits.append(stop_and_start_dyno(system))
     return exits

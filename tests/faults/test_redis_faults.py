@@ -98,7 +98,7 @@ LOST = {
     "f12-fetch": ("to_client", rb'"actor_name":"execute_order"', "cut"),
     "f12-enqueue": ("to_server", rb"enqueue\r\n.*execute_order", "answer"),
     "f13-ack": ("to_server", rb"\r\nack\r\n", "answer"),
-    "f13-ack-time-out": ("to_server", rb"\r\nack\r\n", "mute"),
+    "f13-ack-time-out": ("to_server", rb"\r\nack\r\n", "swallow"),
 }
 
 

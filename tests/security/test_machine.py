@@ -1,6 +1,7 @@
 """Any sequence of requests, by hypothesis: the answers and the books are those of an independent reckoning."""
 
 import itertools
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 
@@ -22,11 +23,13 @@ from trading import verify
 from trading.execution import execute_orders
 
 SYMBOLS = ("ALPHA", "BETA")
-PRICES = st.one_of(st.decimals("0.01", "300.00", places=2), st.decimals("300.00", "5000.00", places=2))
+LOW, HIGH = st.decimals("0.01", "300.00", places=2), st.decimals("300.00", "5000.00", places=2)
+PRICES = st.one_of(LOW, LOW, LOW, HIGH)
 QUANTITIES = st.one_of(st.integers(1, 10), st.integers(1, 60), st.integers(1, 600))
 WHO = st.integers(0, 1)
 WHICH = st.integers(0, 30)
-OPENING = "20000.00"
+OPENING = "50000.00"
+REFUSALS = ("account_suspended", "no_price", "insufficient_holdings", "insufficient_margin")
 runs = itertools.count()
 
 
@@ -44,6 +47,11 @@ class Requests(RuleBasedStateMachine):
         self.suspended, self.prices, self.final, self.keys = [False, False], {}, {}, []
         self.owner_of = {}
         self.set_quote(SYMBOLS[0], Decimal("100.00"))
+
+    def note(self, what):
+        """Count what has happened, so that the test can see that enough has."""
+        event(what)
+        self.world["seen"][what] += 1
 
     def send(self, method, path, headers, **options):
         answer = self.client.open(f"/api/{path}", method=method, headers=headers, **options)
@@ -101,7 +109,7 @@ class Requests(RuleBasedStateMachine):
         else:
             expected = None
         assert problem["code"] == expected, answer.text
-        event(f"place: {expected}")
+        self.note(f"place: {expected}")
         return expected is not None
 
     def accepted(self, who, answer, price):
@@ -121,6 +129,18 @@ class Requests(RuleBasedStateMachine):
         self.owner_of[order["id"]] = who
         assert not opens or self.reckonings[who].available() >= 0
         return order
+
+    @rule(
+        who=WHO,
+        side=st.sampled_from(["BUY", "SELL"]),
+        quantity=QUANTITIES,
+        price=PRICES,
+        product=st.sampled_from(["INTRADAY", "INTRADAY", "DELIVERY"]),
+    )
+    def trade(self, who, side, quantity, price, product):
+        """Place an order and have it executed, with all that waits before it."""
+        self.place(who, side, quantity, price, SYMBOLS[0], product, keyed=False)
+        self.sweep(limit=500)
 
     @precondition(lambda self: self.keys)
     @rule(which=WHICH, changed=st.booleans())
@@ -164,7 +184,7 @@ class Requests(RuleBasedStateMachine):
         free = self.reckonings[who].closes(position["symbol"], position["product"], side, abs(lot.quantity))
         if answer.status_code in (409, 422):
             code = answer.get_json()["code"]
-            event(f"close: {code}")
+            self.note(f"close: {code}")
             if self.suspended[who]:
                 assert code == "account_suspended"
             elif position["symbol"] in self.prices:
@@ -187,7 +207,7 @@ class Requests(RuleBasedStateMachine):
             reckoning.balance += Fraction(amount) * (1 if kind == "DEPOSIT" else -1)
             assert Fraction(answer.get_json()["balanceAfter"]) == reckoning.balance
 
-    @rule(who=WHO, is_suspended=st.sampled_from([True, False, False]))
+    @rule(who=WHO, is_suspended=st.sampled_from([True, False, False, False]))
     def suspend(self, who, is_suspended):
         status = "SUSPENDED" if is_suspended else "ACTIVE"
         answer = self.send("PATCH", f"admin/accounts/{self.traders[who].id}", self.service, json={"status": status})
@@ -222,9 +242,11 @@ class Requests(RuleBasedStateMachine):
 
     def reckon(self, order):
         who = self.owner_of[order["id"]]
+        held = self.reckonings[who].lot(order).quantity
         status = self.reckonings[who].execute(order, self.prices.get(order["symbol"]))
         self.final[order["id"]] = status
-        event(status)
+        closes = held * (1 if order["side"] == "SELL" else -1) > 0
+        self.note(f"{status}, closing {'long' if held > 0 else 'short'}" if closes else status)
         return status
 
     @invariant()
@@ -257,7 +279,7 @@ class Requests(RuleBasedStateMachine):
 
 @pytest.mark.timeout(180)
 def test_any_sequence_of_requests_keeps_the_books(client, account, headers_for):
-    Requests.world = {"client": client, "account": account, "service": headers_for("admin", "feed")}
+    Requests.world = {"client": client, "account": account, "service": headers_for("admin", "feed"), "seen": Counter()}
     run_state_machine_as_test(
         Requests,
         settings=settings(
@@ -268,3 +290,7 @@ def test_any_sequence_of_requests_keeps_the_books(client, account, headers_for):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    seen = Requests.world["seen"]
+    print(dict(seen))
+    assert min(seen[what] for what in ("EXECUTED, closing long", "EXECUTED, closing short", "place: None")) > 10
+    assert min(seen[f"place: {code}"] for code in REFUSALS) > 0

@@ -1,7 +1,7 @@
 """What an order costs."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 from datetime import date
 from decimal import Decimal
 
@@ -110,3 +110,17 @@ def test_the_schedule_in_force_on_the_day_counts(monkeypatch):
 
 def test_before_the_first_schedule_the_first_counts():
     assert on("100000.00", day=date(2020, 1, 1)) == on("100000.00", day=date(2026, 4, 1))
+
+
+def test_the_rates_hold_from_their_date_on_and_cannot_be_changed():
+    (schedule,) = charges.SCHEDULES
+    assert schedule.effective_from == date(2026, 4, 1)
+    with pytest.raises(FrozenInstanceError):
+        schedule.gst = Decimal(0)
+    for value in (schedule.products["INTRADAY"], on("100.00")):
+        with pytest.raises(FrozenInstanceError):
+            value.brokerage = Decimal(0)
+
+
+def test_the_cap_of_the_brokerage_is_exact():
+    assert charges.SCHEDULES[0].products["INTRADAY"].brokerage_cap == Decimal("20.00")

@@ -1,8 +1,9 @@
 """What a fill does to a position."""
 
-from dataclasses import astuple
+from dataclasses import FrozenInstanceError, astuple
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +128,11 @@ def test_every_fill_closes_or_opens_the_whole_order(trades):
         assert result.opened == 0 or result.closed in (0, abs(holding.quantity))
         assert result.holding.cost >= D("0.01") * abs(result.holding.quantity)
         holding = result.holding
+
+
+def test_a_holding_and_a_fill_cannot_be_changed():
+    outcome = fill(Holding(), side="BUY", product="INTRADAY", quantity=1, price=Decimal(1), reserved_margin=Decimal(0))
+    with pytest.raises(FrozenInstanceError):
+        outcome.profit = Decimal(1)
+    with pytest.raises(FrozenInstanceError):
+        outcome.holding.cost = Decimal(1)

@@ -1,5 +1,6 @@
 """When the market is open."""
 
+from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -87,3 +88,9 @@ def test_the_next_opening_is_the_first_open_moment_to_come(now, holidays):
     assert not session_at(session.next_open - timedelta(microseconds=1), holidays).is_open
     for hours in range(1, int((session.next_open - now) / timedelta(hours=1))):
         assert not session_at(now + timedelta(hours=hours), holidays).is_open
+
+
+def test_a_session_cannot_be_changed():
+    session = session_at(datetime(2026, 11, 20, 6, tzinfo=UTC), ())
+    with pytest.raises(FrozenInstanceError):
+        session.is_open = False

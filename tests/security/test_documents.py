@@ -1,0 +1,50 @@
+"""docs/security.md and what it promises: each test that it names exists, and nothing is left out."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.security import audit
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "security.md").read_text()
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
+
+
+def tests_of(path):
+    return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_document_names_tests():
+    assert len(NAMED) > 40
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in NAMED}))
+def test_every_test_that_the_document_names_exists(path):
+    assert {name for named, name in NAMED if named == path} - tests_of(path) == set()
+
+
+def test_every_risk_of_the_list_has_a_section_with_tests():
+    sections = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)
+    for number in range(1, 11):
+        (section,) = [section for section in sections if section.startswith(f"API{number}:2023 ")]
+        lines = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| what")]
+        assert lines, section
+        for line in lines:
+            assert re.search(r"`tests/[\w/]+\.py::\w+`|out of scope", line), line
+
+
+def test_every_file_of_this_suite_is_named():
+    for path in Path(__file__).parent.glob("test_*.py"):
+        assert f"tests/security/{path.name}" in DOCUMENT, path.name
+
+
+def test_bandit_finds_nothing_that_nobody_has_read():
+    assert audit.findings() == []
+
+
+def test_bandit_would_find_something(monkeypatch):
+    monkeypatch.setattr(audit, "ACCEPTED", {})
+    assert any("B608" in finding for finding in audit.findings())
