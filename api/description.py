@@ -24,12 +24,16 @@ PROBLEMS = {
     404: "There is no such thing, or it belongs to another account.",
     409: "The state of the thing does not allow it.",
     413: "The body is larger than 64 KiB.",
+    414: "The address is too long.",
     415: "The body is not application/json.",
     422: "The request does not fit the schema, or the account's books do not allow it.",
     429: "Too many placements with this token.",
+    431: "The headers are too large.",
     503: "The service cannot answer now; try again.",
 }
 TEXT: Document = {"type": "string"}
+# What gunicorn refuses before a request is one: it answers a line of HTML.
+REFUSED_EARLY = (400, 414, 431)
 RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
 LOCATION = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
 ETAG = {"ETag": {"required": True, "schema": {"type": "string", "pattern": '^"[0-9a-f]+"$'}}}
@@ -126,7 +130,7 @@ def _complete_operation(operation: Document, *, has_path_parameters: bool) -> No
     parameters += operation.pop("x-headers", {}).values()
     operation["parameters"] = parameters
     names = {parameter["name"] for parameter in parameters}
-    statuses = {400, 413, 415, 422} | {int(status) for status in facts}
+    statuses = {*REFUSED_EARLY, 413, 415, 422} | {int(status) for status in facts}
     if operation["security"]:
         statuses |= {401, 503}
     if any(scopes for entry in operation["security"] for scopes in entry.values()):
@@ -143,7 +147,10 @@ def _problem(status: int) -> Document:
     return {
         "description": PROBLEMS[status],
         "headers": PROBLEM_HEADERS.get(status, {}),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+            **({"text/html": {"schema": TEXT}} if status in REFUSED_EARLY else {}),
+        },
     }
 
 

@@ -37,15 +37,18 @@ class Soak:
     def __init__(self, machine: Machine, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.system = System(machine, folder, WEB_CONCURRENCY="2")
+        self.drains = [0.0]
+        self.injected: Counter[str] = Counter()
+        self.problems: list[str] = []
+
+    def start(self, seed: int) -> None:
+        """Start the processes, the clients and the listeners."""
         self.system.start_web()
         for _ in range(2):
             self.system.start_worker()
         self.workload = Workload(self.system, clients=8, seed=seed)
         self.scene = Scene(self.system, self.workload, self.chance)
         self.followers = [Follower(self.system, *pair) for pair in self.workload.accounts.items()]
-        self.injected: Counter[str] = Counter()
-        self.problems: list[str] = []
-        self.drains = [0.0]
 
     def run(self, minutes: float) -> None:
         """Inject one fault after the other, each kind once before any comes again, and check now and then."""
@@ -222,6 +225,7 @@ def main() -> int:
             (folder / "soak").mkdir()
             soak = Soak(machine, folder / "soak", options.seed)
             try:
+                soak.start(options.seed)
                 soak.run(options.minutes)
                 text = report(soak, options.seed, options.minutes)
             finally:

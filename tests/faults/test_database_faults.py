@@ -1,5 +1,6 @@
 """F3, F14 to F16 and F21: PostgreSQL loses an answer, restarts, kills sessions, stands still, or has no room."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -21,12 +22,23 @@ from tests.processes import wait_until
 
 pytestmark = pytest.mark.faults
 
+DISK_BYTES = 160 * 2**20
 
-def test_f3_a_placement_whose_commits_answer_is_lost_is_settled_by_its_key(system: System, begin: Any) -> None:
+
+@pytest.mark.parametrize(
+    ("order", "answer"),
+    [
+        pytest.param({}, rb"PENDING", id="in-one-statement"),
+        pytest.param({"orderType": "MARKET", "price": None}, COMMITTED, id="in-steps"),
+    ],
+)
+def test_f3_a_placement_whose_commits_answer_is_lost_is_settled_by_its_key(
+    system: System, begin: Any, order: dict[str, Any], answer: bytes
+) -> None:
     workload = begin(clients=1)
     system.workers[0].terminate()  # so that the next commit is the placement's
-    rule = system.database_proxy.add_rule("to_client", COMMITTED, "cut")
-    request = workload.clients[0].place(side="BUY")
+    rule = system.database_proxy.add_rule("to_client", answer, "cut")
+    request = workload.clients[0].place(side="BUY", **order)
     assert rule.fired == 1
     assert request.answers == [503, 202]
     assert system.sql("SELECT count(*) FROM trading_order") == [(1,)]
@@ -130,7 +142,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=160m,mode=0755", "tmpfs", str(place)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0755", "tmpfs", str(place)],
+        capture_output=True,
+        text=True,
     )
     if mounted.returncode != 0:
         pytest.skip(f"a tmpfs cannot be mounted here (needs root): {mounted.stderr.strip()}")
@@ -154,37 +168,43 @@ def system_on_small_disk(small_disk: Path, tmp_path: Path) -> Iterator[System]:
         machine.close()
 
 
-def fill_disk(place: Path) -> Path:
-    """Take all the room that is left, and what becomes free meanwhile; return the file that takes it."""
-    filler = place / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 65_536)
-        except OSError:
-            pass
-    return filler
+class Filler:
+    """Keeps a small disk full, what becomes free meanwhile included, and touches no other disk."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._device = place.stat().st_dev
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Filler":
+        assert shutil.disk_usage(self._place).total < 2**28, "this is not the small disk"
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        (self._place / "filler").unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        with open(self._place / "filler", "wb", buffering=0) as file:
+            # The file belongs to the disk on which it was opened, even when that is unmounted.
+            assert os.fstat(file.fileno()).st_dev == self._device
+            while not self._stopping.wait(0.05):
+                with contextlib.suppress(OSError):
+                    while file.tell() < DISK_BYTES:
+                        file.write(b"x" * 65_536)
 
 
 def test_f21_a_full_disk_is_a_503_that_leaves_nothing_half_done(system_on_small_disk: System, small_disk: Path) -> None:
     system = system_on_small_disk.start()
     workload = Workload(system, clients=4)
-    full = threading.Event()
-
-    def keep_full() -> None:
-        while not full.wait(0.05):
-            fill_disk(small_disk)
-
     with workload.running():
         time.sleep(1)
-        filling = threading.Thread(target=keep_full)
-        filling.start()
-        wait_until(lambda: 503 in answered(workload.requests), timeout_seconds=40, what="no room is a 503")
-        time.sleep(2)
-        full.set()
-        filling.join()
-        os.remove(small_disk / "filler")
+        with Filler(small_disk):
+            wait_until(lambda: 503 in answered(workload.requests), timeout_seconds=40, what="no room is a 503")
+            time.sleep(2)
         system.heal()  # a server that could not even write its log has ended, and is started by hand
-    assert shutil.disk_usage(small_disk).free > 0
     drain(system, timeout_s=60)
     heal_drain_check(system, workload)

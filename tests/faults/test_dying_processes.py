@@ -2,6 +2,7 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_f2_a_web_process_killed_before_its_commit_leaves_nothing_and_a_retry_pl
     workload = begin(clients=1)
     client = workload.clients[0]
     armed = system.arm("web_dies_before_commit")
-    request = client.wish("place")
+    request = client.wish("market")  # one in steps: an order with a price is committed by its one statement
     client.requests.append(request)
     client._send(request)
     assert request.answers == [None]
@@ -46,6 +47,27 @@ def test_f2_a_web_process_killed_before_its_commit_leaves_nothing_and_a_retry_pl
     assert system.sql("SELECT count(*) FROM fund_transaction WHERE order_id IS NOT NULL") == [(0,)]
     client.requests.remove(request)
     assert client.settle(request).status == 202
+    assert len(statuses_of(system)) == 1
+    heal_drain_check(system, workload)
+
+
+def test_f2_a_web_process_killed_while_the_database_is_at_work_has_placed_once_after_a_retry(
+    system: System, begin: Any
+) -> None:
+    workload = begin(clients=1)
+    client = workload.clients[0]
+    holder = system.connect()
+    holder.autocommit = False
+    holder.cursor().execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", (client.account_id,))
+    with ThreadPoolExecutor(1) as pool:
+        placing = pool.submit(client.place, side="BUY")
+        wait_until(lambda: system.sql("SELECT 1 FROM pg_locks WHERE NOT granted"), what="the placement waits")
+        for child in system.webs[0].children():
+            child.kill()
+        holder.rollback()
+        holder.close()
+        request = placing.result()
+    assert (request.answers[0], request.status) == (None, 202)
     assert len(statuses_of(system)) == 1
     heal_drain_check(system, workload)
 

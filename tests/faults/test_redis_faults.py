@@ -112,7 +112,7 @@ def test_f12_f13_a_lost_answer_of_redis_costs_no_order_and_fills_none_twice(
     rule = system.broker_proxy.add_rule(*LOST[which], times=2)
     with workload.running(pause_s=0.05):
         wait_until(lambda: rule.fired == 2, timeout_seconds=30, what="answers are lost")
-        time.sleep(1)
+        time.sleep(6 if "time-out" in which else 1)  # a worker waits 5 s for an answer
     assert set(answered(workload.requests)) <= {200, 201, 202, 204, 404, 409, 422}
     drain(system)
     # What a lost answer has left behind comes back to the queue, although its worker lives on.

@@ -13,7 +13,7 @@ DOCUMENT = (ROOT / "docs" / "security.md").read_text()
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", DOCUMENT)
 
 
-def tests_of(path):
+def names_in(path):
     return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef)}
 
 
@@ -23,7 +23,7 @@ def test_the_document_names_tests():
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in NAMED}))
 def test_every_test_that_the_document_names_exists(path):
-    assert {name for named, name in NAMED if named == path} - tests_of(path) == set()
+    assert {name for named, name in NAMED if named == path} - names_in(path) == set()
 
 
 def test_every_risk_of_the_list_has_a_section_with_tests():

@@ -1,10 +1,12 @@
 """Every route with the wrong key: another account's, none, a dead one, one of another scope, another method."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from tests.api.test_authentication import ROUTES
 from tests.security.conftest import CRON, EVENT_STREAM, WEBSOCKET, bearer
 from tests.security.operations import OF_ADMINISTRATORS, OF_AN_ACCOUNT, PUBLIC, SCOPES, Operation
 from tests.trading import helpers
@@ -14,6 +16,7 @@ from trading import tokens
 UNDOCUMENTED = {"/openapi.json", "/docs", "/metrics", "/api/trading/stream", "/", "/static/<path:name>"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "PURGE")
 STREAM = "/api/trading/stream"
+UUIDS = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def shown(response):
@@ -185,6 +188,17 @@ def test_every_scope_opens_what_the_document_says_and_nothing_else(client, opera
             if answer.status_code == 403:
                 assert answer.get_json()["code"] == "forbidden"
     assert books(belongings.account.id)["account"]["status"] == "ACTIVE"
+
+
+def test_the_document_and_the_list_that_was_written_by_hand_agree_about_scopes(operations):
+    by_hand = {(method, re.sub(UUIDS, "{}", path)): scopes for method, path, scopes in ROUTES}
+    described = {
+        (operation.method, re.sub(r"\{\w+\}", "{}", operation.path)): operation.scopes
+        for operation in operations
+        if operation.path.startswith("/api/") and not operation.is_for_cron
+    }
+    by_hand["GET", "/api/market/stocks/{}/{}"] = by_hand.pop(("GET", "/api/market/stocks/NSE/NONE"))
+    assert described == by_hand
 
 
 def test_the_streams_are_for_readers(client, belongings):

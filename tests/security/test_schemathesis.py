@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture
-def explore(start, account, quote):
+def explore(start, account, quote, tmp_path):
     """Return a function that lets schemathesis loose on a web process with one account and its tokens."""
     web, trader = start.web(WEB_CONCURRENCY="2"), account()
     quote()
@@ -23,6 +23,7 @@ def explore(start, account, quote):
         "SERVICE_TOKEN": tokens.create_token(["admin", "feed"])[1],
         "CRON_SECRET": CRON_SECRET,
         "SCHEMATHESIS_HOOKS": "tests.security.agreement",
+        "PYTHONPATH": str(HERE.parents[1]),
     }
 
     def run(seed, max_examples, *options):
@@ -36,9 +37,7 @@ def explore(start, account, quote):
         command += ["--seed", str(seed), "--max-examples", str(max_examples), *options]
         program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
         environment = {**os.environ, **secrets, "NO_COLOR": "1", "COLUMNS": "120"}
-        done = subprocess.run(
-            program, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, timeout=1500
-        )
+        done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=1500)
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-4_000:]
         assert "unexpected_error" not in web.log
         return done.stdout
@@ -54,6 +53,10 @@ def test_the_service_does_what_its_document_says(explore):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
-def test_the_service_does_what_its_document_says_for_long(explore):
+def test_the_service_does_what_its_document_says_for_long(request):
+    """Takes minutes: make test TESTS=tests/security ARGS="-m slow" (SEED=2)."""
+    if "slow" not in request.config.option.markexpr:
+        pytest.skip("only with -m slow")
+    explore = request.getfixturevalue("explore")
     report = explore(os.environ.get("SEED", 2), 100)
     assert "No issues found" in report

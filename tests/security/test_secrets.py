@@ -39,7 +39,7 @@ def boot(environment, command, **settings):
 def test_production_does_not_start_without_a_secret(process_environment, command):
     done = boot(process_environment, COMMANDS[command], CRON_SECRET="")
     assert done.returncode != 0
-    assert "tradepost: CRON_SECRET is not set: production needs one" in done.stderr.splitlines()
+    assert "tradepost: CRON_SECRET is not set: production needs one" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -52,9 +52,9 @@ POINTS = {
     "worker_dies_before_ack": ("trading.execution", "_execute", "after", die, None),
     "worker_sleeps_before_commit": ("trading.execution", "_write", "after", sleep, None),
     "worker_sleeps_before_claim": ("trading.execution", "_execute", "before", sleep, None),
-    "time_limit_before_commit": ("trading.execution", "_write", "after", raise_time_limit, None),
+    "time_limit_before_commit": ("trading.execution", "_write_positions", "after", raise_time_limit, None),
     "time_limit_after_commit": ("trading.execution", "_execute", "after", raise_time_limit, None),
-    "shutdown_before_commit": ("trading.execution", "_write", "after", raise_shutdown, None),
+    "shutdown_before_commit": ("trading.execution", "_write_positions", "after", raise_shutdown, None),
     "shutdown_after_commit": ("trading.execution", "_execute", "after", raise_shutdown, None),
     "poison_kills": ("trading.execution", "_execute_one", "before", die, is_poison),
 }
