@@ -8,6 +8,10 @@ from tests.faults.system import System
 from tests.faults.workload import Workload
 
 
+class NotReached(Exception):
+    """A fault was prepared, and nobody came by."""
+
+
 class Scene:
     """What a fault has to work with: the system, its clients, and chance."""
 
@@ -25,7 +29,9 @@ class Scene:
     def reach(self, point: str, argument: str = "") -> None:
         """Arm a fault point and wait, not for ever, until somebody has reached it."""
         armed, end = self.system.arm(point, argument), time.monotonic() + 10
-        while armed.exists() and time.monotonic() < end:
+        while armed.exists():
+            if time.monotonic() > end:
+                raise NotReached(point)
             time.sleep(0.05)
 
 

@@ -1,6 +1,6 @@
 """Faults of Redis and PostgreSQL, and of the network before them."""
 
-from tests.faults.kinds import KINDS, Scene, kind
+from tests.faults.kinds import KINDS, NotReached, Scene, kind
 
 COMMITTED = rb"C\x00\x00\x00\x0bCOMMIT\x00"  # the server's word that a transaction is committed
 
@@ -13,8 +13,10 @@ LOST_ANSWERS = {
 
 
 def _lose_answers(scene: Scene, rule: tuple[str, bytes, str]) -> None:
-    scene.system.broker_proxy.add_rule(*rule, times=3)
+    lost = scene.system.broker_proxy.add_rule(*rule, times=3)
     scene.last_for(1, 2)
+    if not lost.fired:
+        raise NotReached(rule)
 
 
 for _name, _rule in LOST_ANSWERS.items():

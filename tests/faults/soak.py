@@ -17,7 +17,7 @@ import psutil
 from tests.faults import kinds_of_clients, kinds_of_processes, kinds_of_servers  # noqa: F401  they register
 from tests.faults.checks import Times, answered, drain, find_leftovers, find_problems, pending_orders, times
 from tests.faults.followers import Follower
-from tests.faults.kinds import KINDS, Scene
+from tests.faults.kinds import KINDS, NotReached, Scene
 from tests.faults.machine import Machine
 from tests.faults.series import emptied_redis_drains, series_of_stops
 from tests.faults.system import System
@@ -70,7 +70,7 @@ class Soak:
         try:
             KINDS[name](self.scene)
             self.injected[name] += 1
-        except (psutil.Error, IndexError) as error:  # what it was meant for has just ended by itself
+        except (psutil.Error, IndexError, NotReached) as error:  # what it was meant for has just ended, or never came
             say(f"not injected: {error!r}")
         except Exception as error:  # noqa: BLE001  the run must end with a report
             self.problems.append(f"the fault {name} went wrong: {error!r}")

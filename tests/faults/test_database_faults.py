@@ -53,7 +53,7 @@ def test_f3_commits_whose_answers_are_lost_under_load_fill_and_place_once(system
     heal_drain_check(system, workload)
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", [pytest.param("fast", marks=pytest.mark.long), "immediate"])
 def test_f14_a_restart_of_postgresql_under_load_costs_503s_and_nothing_that_was_accepted(
     system: System, begin: Any, mode: str
 ) -> None:

@@ -75,7 +75,7 @@ def test_f2_a_web_process_killed_while_the_database_is_at_work_has_placed_once_a
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param("worker_dies_before_ack", id="f4-between-fill-commit-and-ack"),
+        pytest.param("worker_dies_before_ack", id="f4-between-fill-commit-and-ack", marks=pytest.mark.long),
         pytest.param("worker_dies_before_commit", id="f5-inside-the-fill-transaction"),
     ],
 )

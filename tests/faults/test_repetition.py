@@ -41,6 +41,7 @@ def cron(system: System, limit: int = 50) -> dict[str, Any]:
     return answer.json()
 
 
+@pytest.mark.long
 def test_f18_two_workers_two_sweepers_and_the_cron_endpoint_share_the_orders(system: System) -> None:
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=6)
@@ -109,6 +110,7 @@ def test_f20_a_web_process_whose_clock_is_wrong_places_orders_that_are_swept_in_
     assert system.sql(off) == [(0,)]
 
 
+@pytest.mark.long
 def test_f22_placements_and_executions_across_accounts_do_not_deadlock(system: System) -> None:
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=8)
