@@ -268,20 +268,8 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
         f" {deliveries} deliveries of {bench.events_per_second:.0f} events/s in {options.seconds:g} s"
     )
     print(f"memory per idle listener: {memory['Rss']:.1f} KB RSS, {memory['Pss']:.1f} KB PSS")
-    print("\nrequest        p50 ms: none   beside idle listeners   none again   ratio")
-    for name in alone:
-        print(f"{name:13s}  {alone[name]:12.2f}  {beside[name]:22.2f}  {again[name]:11.2f}  {ratios[name]:6.2f}")
-    print("\norder to order.executed     p50 ms   p95 ms   p99 ms")
-    labels = {
-        "accept": "accept (the 202)",
-        "dispatch": "dispatch",
-        "execute": "execute",
-        "deliver": "deliver",
-        "total": "total",
-    }
-    for name, label in labels.items():
-        print(f"{label:26s}" + "".join(f"  {parts[name][f'p{percent}_ms']:7.2f}" for percent in (50, 95, 99)))
-    print("(dispatch begins when the order is written, before its 202 arrives)\n")
+    _print_requests(alone, beside, again, ratios)
+    _print_parts(parts)
     for requirement in (
         Requirement("memory per idle listener (RSS)", memory["Rss"], MEMORY_ALLOWED_KB, "KB"),
         Requirement("event to listener p50", delays["p50_ms"], DELIVERY_P50_MS, "ms"),
@@ -292,6 +280,22 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     for line in [f"WRONG: {fact}" for fact in wrong] or ["the books are right, and no event was lost"]:
         print(line)
     return 1 if wrong else 0
+
+
+def _print_requests(
+    alone: dict[str, float], beside: dict[str, float], again: dict[str, float], ratios: dict[str, float]
+) -> None:
+    print("\nrequest        p50 ms: none   beside idle listeners   none again   ratio")
+    for name in alone:
+        print(f"{name:13s}  {alone[name]:12.2f}  {beside[name]:22.2f}  {again[name]:11.2f}  {ratios[name]:6.2f}")
+
+
+def _print_parts(parts: dict[str, dict[str, float]]) -> None:
+    print("\norder to order.executed     p50 ms   p95 ms   p99 ms")
+    for name in ("accept", "dispatch", "execute", "deliver", "total"):
+        label = "accept (the 202)" if name == "accept" else name
+        print(f"{label:26s}" + "".join(f"  {parts[name][f'p{percent}_ms']:7.2f}" for percent in (50, 95, 99)))
+    print("(dispatch begins when the order is written, before its 202 arrives)\n")
 
 
 def _progress(text: str) -> None:

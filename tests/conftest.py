@@ -1,7 +1,9 @@
 """Start real servers once per run, and give every test that uses them an empty database."""
 
 import contextlib
+import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +20,7 @@ import redis
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.processes import ProcessStarter, command_environment
+from tests.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 # Each row may be deleted only because the triggers are off; the stocks go too.
@@ -61,6 +63,15 @@ class TestAccount:
     def headers(self) -> dict[str, str]:
         """Return the headers of a request in the name of this account."""
         return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True)
+class OwnCommands:
+    """Hold what runs commands on a test's own servers, and the account made there."""
+
+    environment: dict[str, str]
+    flask: Callable[..., str]
+    account: TestAccount
 
 
 @pytest.fixture(scope="session")
@@ -266,6 +277,35 @@ def own_servers(tmp_path: Path) -> Iterator[Servers]:
         valkey.stop()
         postgres.stop()
         postgres.delete()
+
+
+@pytest.fixture
+def connect(clean: None, database_url: str) -> Iterator[Callable[[], Any]]:
+    """Return a function that opens a connection of its own, in a transaction from its first statement on."""
+    opened = []
+
+    def make() -> Any:
+        opened.append(psycopg2.connect(database_url))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCommands:
+    """Prepare the servers of this test alone for web and worker: migrated, with one account."""
+    urls = {"DATABASE_URL": own_servers.database_url, "REDIS_URL": own_servers.redis_url}
+    environment = command_environment(setting_values | urls)
+
+    def flask(*arguments: str) -> str:
+        command = ["flask", "--app", "api", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+    flask("db", "upgrade")
+    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
+    return OwnCommands(environment, flask, TestAccount(made["accountId"], made["token"], {}))
 
 
 def _administer(url: str, statement: str) -> None:

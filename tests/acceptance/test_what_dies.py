@@ -1,8 +1,6 @@
 """Processes and servers die; an accepted order is executed all the same, once."""
 
-import json
 import signal
-import subprocess
 import time
 from typing import Any
 
@@ -11,8 +9,8 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import Trader
-from tests.conftest import Servers
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
+from tests.conftest import OwnCommands, Servers
+from tests.processes import ProcessStarter, Running, wait_until
 from trading.verify import verify
 
 
@@ -43,19 +41,10 @@ def test_a_worker_dyno_that_is_told_twice_to_stop_finishes_its_work(start: Proce
 
 
 @pytest.fixture
-def own_processes(own_servers: Servers, tmp_path: Any, setting_values: dict[str, str]) -> Any:
-    """Start web and worker on servers of this test alone, with an account; return them."""
-    settings = setting_values | {"DATABASE_URL": own_servers.database_url, "REDIS_URL": own_servers.redis_url}
-    environment = command_environment(settings)
-
-    def flask(*arguments: str) -> str:
-        command = ["flask", "--app", "api", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-
-    flask("db", "upgrade")
-    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
-    starter = ProcessStarter(environment, tmp_path)
-    yield starter, made["token"], flask
+def own_processes(own_commands: OwnCommands, tmp_path: Any) -> Any:
+    """Return a starter on servers of this test alone, a token and the command line there."""
+    starter = ProcessStarter(own_commands.environment, tmp_path)
+    yield starter, own_commands.account.token, own_commands.flask
     starter.stop()
 
 

@@ -1,10 +1,7 @@
 """Fixtures of the tests of models."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import UUID
 
-import psycopg2
 import pytest
 
 from models.identifiers import new_id
@@ -25,17 +22,3 @@ def stock_id(clean: None) -> UUID:
     made = new_id()
     run("INSERT INTO stock (id, exchange, symbol) VALUES (%s, 'NSE', 'TCS')", made)
     return made
-
-
-@pytest.fixture
-def connect(clean: None, database_url: str) -> Iterator[Callable[[], Any]]:
-    """Return a function that opens a connection of its own."""
-    opened = []
-
-    def make() -> Any:
-        opened.append(psycopg2.connect(database_url))
-        return opened[-1]
-
-    yield make
-    for connection in opened:
-        connection.close()

@@ -4,7 +4,6 @@ import json
 import resource
 import signal
 import statistics
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +15,8 @@ import pytest
 import redis
 import requests
 
-from tests.conftest import Servers, TestAccount
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.conftest import OwnCommands, Servers, TestAccount
+from tests.processes import ProcessStarter, Running, free_port, wait_until
 from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
 from tests.realtime.conftest import Database, open_connections
 from tests.realtime.network import Proxy
@@ -86,19 +85,10 @@ def test_nonsense_on_the_channel_disturbs_nobody(
 
 
 @pytest.fixture
-def own_world(own_servers: Servers, tmp_path: Path, setting_values: dict[str, str]) -> Iterator[Any]:
-    """Return a starter on servers of this test alone, and the token of an account there."""
-    settings = setting_values | {"DATABASE_URL": own_servers.database_url, "REDIS_URL": own_servers.redis_url}
-    environment = command_environment(settings)
-
-    def flask(*arguments: str) -> str:
-        command = ["flask", "--app", "api", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-
-    flask("db", "upgrade")
-    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
-    starter = ProcessStarter(environment, tmp_path)
-    yield starter, TestAccount(made["accountId"], made["token"], {})
+def own_world(own_commands: OwnCommands, tmp_path: Path) -> Iterator[Any]:
+    """Return a starter on servers of this test alone, and the account there."""
+    starter = ProcessStarter(own_commands.environment, tmp_path)
+    yield starter, own_commands.account
     starter.stop()
 
 

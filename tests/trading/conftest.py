@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
-import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
@@ -22,20 +21,6 @@ def logged() -> Iterator[list[Any]]:
 def trader(account: Callable[..., Any]) -> UUID:
     """Return the id of an account with a million rupees."""
     return account().id
-
-
-@pytest.fixture
-def connect(clean: None, database_url: str) -> Iterator[Callable[[], Any]]:
-    """Return a function that opens a connection of its own, in a transaction from its first statement on."""
-    opened = []
-
-    def make() -> Any:
-        opened.append(psycopg2.connect(database_url))
-        return opened[-1]
-
-    yield make
-    for connection in opened:
-        connection.close()
 
 
 @pytest.fixture
