@@ -1,4 +1,4 @@
-"""The process's link to Redis: every use is bounded in time, and a Redis that failed is left alone for a second."""
+"""The process's link to Redis: every use is bounded in time, and a Redis that fails is left alone for a while."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,18 @@ from redis.retry import Retry
 
 from trading.logs import get_logger
 
-# One request may count itself and send; together they may not take more than a second. A step that
-# fails or is slow ends the request's Redis work, so the worst case is SLOW_S twice and then
-# one connect and one read: 0.15 + 0.15 + 0.25 + 0.25 s.
-TIMEOUT_S = 0.25
-SLOW_S = 0.15
-PAUSE_S = 1.0
+# One request may count itself and send, each over a connection that it may have to open: a connect and
+# a read, twice, stay under a second. What took as long as a failure may have taken counts as one.
+TIMEOUT_S = 0.2
+SLOW_S = 2 * TIMEOUT_S
+# One hiccup costs little: the pause doubles with every failure in a row.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 logger = get_logger(__name__)
 client = redis.Redis()  # connects on first use, through the pool that configure() gives it
 _url: str | None = None
 _paused_until = 0.0
+_pause_s = FIRST_PAUSE_S
 
 
 def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
@@ -35,15 +36,18 @@ def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
         max_connections=1000,
+        # Every answer awaited on a new connection may take the whole time-out: none but ours.
+        protocol=2,
+        driver_info=None,
         **options,
     )
 
 
 def configure(url: str | None) -> None:
     """Point this process at a Redis, or at none; nothing is connected until the first use."""
-    global _url, _paused_until
+    global _url
     _url = url
-    _paused_until = 0.0
+    _end_pause()
     if url is not None:
         client.connection_pool = make_pool(url, timeout_s=TIMEOUT_S)
 
@@ -62,17 +66,28 @@ def is_enabled() -> bool:
 
 def attempt(action: Callable[[], object]) -> bool:
     """Do some Redis work and tell whether it was done; never raise, never wait long."""
-    global _paused_until
     start = time.monotonic()
     if _url is None or start < _paused_until:
         return False
     try:
         action()
     except Exception as error:  # noqa: BLE001  whatever it is, the order is safe and sweeping recovers
-        _paused_until = time.monotonic() + PAUSE_S
         logger.warning("redis_failed", error=type(error).__name__, detail=str(error))
+        _pause()
         return False
-    now = time.monotonic()
-    if now - start > SLOW_S:
-        _paused_until = now + PAUSE_S
+    if time.monotonic() - start > SLOW_S:
+        _pause()
+    else:
+        _end_pause()
     return True
+
+
+def _pause() -> None:
+    global _paused_until, _pause_s
+    _paused_until = time.monotonic() + _pause_s
+    _pause_s = min(2 * _pause_s, LONGEST_PAUSE_S)
+
+
+def _end_pause() -> None:
+    global _paused_until, _pause_s
+    _paused_until, _pause_s = 0.0, FIRST_PAUSE_S

@@ -1,6 +1,8 @@
 """Under load orders are executed together; alone when there is nothing else to do."""
 
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,12 @@ from models.database import execute, session
 from tests.actors.placing import place_quietly, status_of
 from trading import execution, gathering
 from trading.verify import verify
+
+
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without a turn just before."""
+    monkeypatch.setattr(gathering, "_pace", gathering.Pace())
 
 
 @pytest.fixture
@@ -47,6 +55,27 @@ def test_an_order_behind_more_than_a_batch_is_executed_all_the_same(
     gathering.execute_promptly(orders[-1]["id"])
     assert batches == [5, 1]
     assert status_of(orders[-1]) == "EXECUTED"
+
+
+def test_orders_that_come_faster_than_one_after_the_other_are_busy() -> None:
+    pace = gathering.Pace()
+    assert not pace.is_busy(100.0)
+    pace.record(began_at=100.0, ended_at=100.01)
+    assert pace.is_busy(100.012)
+    assert not pace.is_busy(100.016)
+
+
+def test_a_busy_turn_waits_for_the_orders_behind_it(
+    account: Any, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader, later = account(), list[Any]()
+    first = place_quietly(trader)
+    monkeypatch.setattr(gathering._pace, "is_busy", lambda _: True)
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: later.append(place_quietly(trader)))
+    monkeypatch.setattr(gathering, "time", clock)
+    gathering.execute_promptly(first["id"])
+    assert batches == [2]
+    assert status_of(later[0]) == "EXECUTED"
 
 
 def test_a_turn_that_takes_long_does_not_hold_up_the_others(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:

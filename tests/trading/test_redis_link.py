@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -56,15 +57,40 @@ def test_a_redis_that_refuses_is_left_at_once_and_alone_for_a_second(logged):
 
 def test_after_the_pause_redis_is_tried_again(monkeypatch):
     redis_link.configure("redis://127.0.0.1:1")
-    monkeypatch.setattr(redis_link, "PAUSE_S", 0.05)
     redis_link.attempt(ping)
     tried = []
     wait_until(lambda: redis_link.attempt(lambda: tried.append(1)), timeout_seconds=1)
     assert tried == [1]
 
 
-def test_the_pause_is_a_second():
-    assert redis_link.PAUSE_S == 1.0
+def fail():
+    raise redis.TimeoutError
+
+
+def time_to_next_failure(clock):
+    """Fail until an attempt is made again, which fails as well, and return how long that took."""
+    began_at, tried = clock[0], []
+    while not tried:
+        clock[0] += 0.125
+        redis_link.attempt(lambda: (tried.append(1), fail()))
+    return clock[0] - began_at
+
+
+def test_the_pause_doubles_with_every_failure_up_to_a_second_and_a_success_ends_that(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(redis_link, "FIRST_PAUSE_S", 0.25)
+    redis_link.configure(redis_link._url)
+    redis_link.attempt(fail)
+    assert [time_to_next_failure(clock) for _ in range(4)] == [0.25, 0.5, 1.0, 1.0]
+    clock[0] += 1
+    assert redis_link.attempt(ping)
+    redis_link.attempt(fail)
+    assert time_to_next_failure(clock) == 0.25
+
+
+def test_the_longest_pause_is_a_second():
+    assert redis_link.LONGEST_PAUSE_S == 1.0
 
 
 def test_a_silent_redis_costs_less_than_half_a_second(silent_port):
@@ -89,14 +115,14 @@ def test_a_slow_redis_is_left_alone_too(monkeypatch):
 
 
 def test_a_connection_that_was_cut_is_replaced_within_two_attempts(monkeypatch, redis_client):
-    monkeypatch.setattr(redis_link, "PAUSE_S", 0.0)
+    monkeypatch.setattr(redis_link, "_pause", lambda: None)
     assert redis_link.attempt(ping)
     redis_client.client_kill_filter(_type="normal", skipme=True)
     assert any([redis_link.attempt(ping), redis_link.attempt(ping)])
 
 
 def test_a_redis_that_comes_back_is_used_again(servers, monkeypatch):
-    monkeypatch.setattr(redis_link, "PAUSE_S", 0.0)
+    monkeypatch.setattr(redis_link, "_pause", lambda: None)
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
     redis_link.configure(f"redis://127.0.0.1:{port}")
