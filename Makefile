@@ -59,6 +59,7 @@ format: $(INSTALLED) ## put the code into the agreed format
 requirements: $(INSTALLED) ## pin the packages anew
 	@$(PIP_COMPILE) --output-file requirements.txt requirements.in
 	@$(PIP_COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-tracing.txt requirements-tracing.in
 
 clean: ## remove what was made, the data of `make run` excepted
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
