@@ -48,6 +48,7 @@ class Settings:
     market_calendar: str | None
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
+    stream_compression: bool
     environment: str
     data_dir: Path
     port: int
@@ -79,6 +80,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=_origins(environ, "ALLOWED_ORIGINS"),
+        stream_compression=_choice(environ, "STREAM_COMPRESSION", ("off", "on"), "off") == "on",
         environment=environment,
         data_dir=data_dir,
         port=_integer(environ, "PORT", 8000, 1, 65_535),

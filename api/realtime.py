@@ -33,6 +33,7 @@ sock = Sock()
 
 EVENT_PAGE, STREAM_REQUEST = EventPageSchema(), StreamRequestSchema()
 READERS = frozenset({"read", "admin"})
+EXTENSIONS = "HTTP_SEC_WEBSOCKET_EXTENSIONS"
 # Proxies end what is silent for 55 s or so.
 KEEP_ALIVE_S = 20.0
 # A reader of server-sent events that takes nothing for this long is dropped by the kernel.
@@ -78,8 +79,7 @@ def check_before_the_upgrade() -> None:
         bounds(account_named(g.stream_query["account_id"]))
     if hub().is_full:
         raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
-    # Compression would cost tens of kilobytes a listener; what is not offered is not used.
-    request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    g.stream_is_compressed = _agree_on_compression()
 
 
 @streams.errorhandler(RemoteProtocolError)
@@ -97,7 +97,25 @@ def stream(websocket: Server) -> None:
     def account_of_listener(speaker: Principal) -> UUID:
         return account_of(speaker, query["account_id"])
 
-    StreamListener(hub(), websocket, account_of_listener).run(g.get("principal"), query["since"])
+    listener = StreamListener(hub(), websocket, account_of_listener, is_compressed=g.stream_is_compressed)
+    listener.run(g.get("principal"), query["since"])
+
+
+def _agree_on_compression() -> bool:
+    """Leave the websocket library one offer that it takes as it stands, or none.
+
+    Without context takeover (RFC 7692) a compressed frame is made once for all listeners, and none
+    keeps a window of its own. A client that wants a smaller window gets its frames uncompressed.
+    """
+    offers = request.environ.pop(EXTENSIONS, "").split(",")
+    if not current_app.config["SETTINGS"].stream_compression:
+        return False
+    for offer in offers:
+        name, *parameters = (part.strip() for part in offer.split(";"))
+        if name == "permessage-deflate" and not any(one.startswith("server_max_window") for one in parameters):
+            request.environ[EXTENSIONS] = f"{name}; server_no_context_takeover; client_no_context_takeover"
+            return True
+    return False
 
 
 def _check_origin(origin: str | None) -> None:

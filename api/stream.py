@@ -19,26 +19,18 @@ from trading.logs import get_logger
 from .auth import Principal, principal_of_secret
 from .errors import HttpRefusal
 from .hub import Hub
-from .listeners import (
-    AUTHENTICATION_S,
-    CLOSING_S,
-    EXPIRED,
-    SEND_BUFFER_BYTES,
-    TOO_SLOW,
-    Ending,
-    Listener,
-    Message,
-    Outbox,
-    OutboxSocket,
-    close_frame,
-    deadline_in,
-    shut_down,
-)
+from .listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, close_frame
+from .outbox import Outbox, OutboxSocket, shut_down
 from .replay import REPLAY_PAGE, replay
 
 BAD_MESSAGE = Ending(1008, "the first message must be {action: auth, token, since?}")
 FAILED = Ending(1011, "something went wrong here")
 UNAVAILABLE = Ending(1013, "try again later")
+AUTHENTICATION_S = 5.0
+# How long the other side has to answer a close.
+CLOSING_S = 2.0
+# The kernel would let megabytes wait for a listener that does not read.
+SEND_BUFFER_BYTES = 128 * 1024
 # How often a replay looks whether a slow reader has caught up, and how long it lets it.
 REPLAY_PAUSE_S = 0.02
 REPLAY_PATIENCE_S = 5.0
@@ -103,8 +95,9 @@ SERVER_OPTIONS = {
 class StreamListener(Listener):
     """One websocket: reads in its handler's thread, is written to by whoever has a message for it."""
 
-    def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf) -> None:
+    def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf, *, is_compressed: bool) -> None:
         super().__init__(None, None)
+        self._is_compressed = is_compressed
         self._hub = hub
         self._websocket = websocket
         self._account_of = account_of
@@ -114,7 +107,7 @@ class StreamListener(Listener):
         websocket.sock = OutboxSocket(self._sock, self._outbox)
         websocket.event.call = self._on_message
         self._since: int | None = None
-        self._authenticate_until = deadline_in(AUTHENTICATION_S)
+        self._authenticate_until = time.monotonic() + AUTHENTICATION_S
         self._end_at: float | None = None
 
     def run(self, principal: Principal | None, since: int | None) -> None:
@@ -135,13 +128,13 @@ class StreamListener(Listener):
 
     def deliver(self, message: Message) -> None:
         """Have an event written; end a stream that does not keep up."""
-        if not self._outbox.push(message.frame):
+        if not self._outbox.push(message.compressed_frame if self._is_compressed else message.frame):
             self.close(TOO_SLOW)
 
     def close(self, ending: Ending) -> None:
         """Send a close frame behind what is being written, and give the other side a moment to answer."""
         if self._end_at is None:
-            self._end_at = deadline_in(CLOSING_S)
+            self._end_at = time.monotonic() + CLOSING_S
             self.is_live = False
             self._outbox.push_last(close_frame(ending))
 
@@ -190,8 +183,7 @@ class StreamListener(Listener):
         self._hub.identify(self, account_id, principal.token_id)
         try:
             for number, message in enumerate(replay(self._hub, self, account_id, since), 1):
-                if not self._outbox.push(message.frame):
-                    self.close(TOO_SLOW)
+                self.deliver(message)
                 if number % REPLAY_PAGE == 0:
                     self._let_the_reader_catch_up()
                 if self._outbox.is_ended:
@@ -200,7 +192,7 @@ class StreamListener(Listener):
             self.close(UNAVAILABLE)
 
     def _let_the_reader_catch_up(self) -> None:
-        end = deadline_in(REPLAY_PATIENCE_S)
+        end = time.monotonic() + REPLAY_PATIENCE_S
         while self._outbox.is_behind and not self._outbox.is_ended:
             if time.monotonic() > end:
                 self.close(TOO_SLOW)

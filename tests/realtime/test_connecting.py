@@ -1,6 +1,9 @@
 """Who may open a stream, and what the others are told."""
 
+import dataclasses
+import json
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +268,44 @@ def test_compression_is_not_negotiated(served: Served, account: MakeAccount) -> 
         assert "Sec-WebSocket-Extensions" not in stream.socket.response.headers
         assert stream.socket.protocol.extensions == []
         assert stream.ready() == 2
+
+
+@pytest.fixture
+def compressing(server_here: Any, app: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the port of a server whose setting asks for compression."""
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], stream_compression=True))
+    return int(server_here.server_port)
+
+
+def test_compression_is_a_setting(compressing: int, account: MakeAccount, plain_sql: Database) -> None:
+    trader = account()
+    with Stream(compressing, trader.token, query="?since=0") as stream, Stream(compressing, trader.token) as other:
+        assert [extension.name for extension in stream.socket.protocol.extensions] == ["permessage-deflate"]
+        assert stream.ready() == other.ready() == 2
+        stream.events(2)
+        plain_sql.change(trader.id, 3, text="Changed and changed and changed ")
+        assert [event["data"]["name"][-1] for event in stream.events(3)] == ["1", "2", "3"]
+        assert ids(other.events(3)) == [3, 4, 5]
+
+
+def test_a_compressed_frame_needs_nothing_of_the_frames_before_it(
+    compressing: int, account: MakeAccount, plain_sql: Database
+) -> None:
+    trader, offer = account(), {"Sec-WebSocket-Extensions": "permessage-deflate"}
+    with RawStream(compressing, trader.token, headers=offer) as raw:
+        assert b"permessage-deflate; " in raw.head
+        found = raw.next_frame()
+        assert found is not None
+        assert found[0] == TEXT
+        text = zlib.decompressobj(wbits=-15).decompress(found[1] + b"\0\0\xff\xff")
+        assert json.loads(text)["type"] == "ready"
+
+
+def test_a_client_that_wants_a_smaller_window_gets_uncompressed_frames(compressing: int, account: MakeAccount) -> None:
+    offer = {"Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=9, x-unknown"}
+    with RawStream(compressing, account().token, headers=offer) as raw:
+        assert b"Extensions" not in raw.head
+        assert raw.next()["type"] == "ready"
 
 
 def test_the_cap_on_listeners_is_a_clear_refusal(

@@ -10,7 +10,8 @@ import pytest
 
 from api.event_view import as_text
 from api.hub import BATCH, Hub
-from api.listeners import EXPIRED, MAX_WAITING_MESSAGES, TOO_SLOW, Ending, Listener, Message, QueueListener
+from api.listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, QueueListener
+from api.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
 from tests.realtime.conftest import Database
 from trading.events import events_since

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api import listeners
-from api.listeners import MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, Outbox, OutboxSocket
+from api.outbox import MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, Outbox, OutboxSocket
 from tests.processes import wait_until
 
 SMALL = 4096
@@ -146,7 +145,7 @@ def test_the_last_message_is_written_at_once_when_nothing_waits(pair: tuple[sock
 def test_a_side_that_reads_nothing_is_given_up(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listeners, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("api.outbox.SEND_TIMEOUT_S", 0.3)
     ours, theirs = pair
     outbox = Outbox(ours)
     outbox.push(b"a" * 300_000)
@@ -160,7 +159,7 @@ def test_a_side_that_reads_nothing_is_given_up(
 def test_a_side_that_reads_a_little_now_and_then_is_not_given_up(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listeners, "SEND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("api.outbox.SEND_TIMEOUT_S", 0.5)
     ours, theirs = pair
     outbox = Outbox(ours)
     outbox.push(b"a" * 60_000)
