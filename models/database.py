@@ -124,18 +124,28 @@ def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
 
 
 @contextlib.contextmanager
-def unbounded() -> Iterator[None]:
-    """Lift the time limits for the work inside (reports, migrations)."""
+def patient() -> Iterator[None]:
+    """Lift this side's deadline for the session inside; the server's limits stay."""
     reset = _deadline_s.set(None)
     try:
         with session():
-            execute("SET statement_timeout = 0; SET lock_timeout = 0")
-            try:
-                yield
-            finally:
-                _restore_limits()
+            yield
     finally:
         _deadline_s.reset(reset)
+
+
+@contextlib.contextmanager
+def unbounded() -> Iterator[None]:
+    """Lift the time limits of both sides for the session inside, over several transactions.
+
+    What lifts them for one transaction only (SET LOCAL) also works behind a pooler.
+    """
+    with patient():
+        execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            _restore_limits()
 
 
 def _restore_limits() -> None:

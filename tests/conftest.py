@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ class OwnCommands:
     environment: dict[str, str]
     flask: Callable[..., str]
     account: TestAccount
+
+
+def pytest_configure() -> None:
+    """Let commands under test be stopped with Ctrl-C, though a shell began this run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

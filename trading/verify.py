@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import db, execute, fetch_all, transactional, unbounded
+from models.database import db, execute, fetch_all, patient, transactional
 from trading.logs import get_logger
 
 MAX_LOGGED = 20
@@ -147,8 +147,9 @@ def _note(violations: int, duration_ms: int) -> None:
 
 def verify() -> list[Violation]:
     """Check every rule for every account in one consistent snapshot, beside live traffic; [] is right."""
-    with unbounded(), db.atomic():
+    with patient(), db.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         return [
             Violation(row["account_id"], rule, row["detail"])
             for rule, query in RULES.items()
