@@ -1,0 +1,125 @@
+"""Measure what a second web and a second worker process add, and what an order costs each server.
+
+The processor time per order and role is what docs/scaling.md extrapolates from: two cores show a
+second process only as far as the cores reach.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.load import build_requests, place_orders
+from bench.report import percentiles
+from bench.seeding import ACCOUNTS
+from bench.services import Services, running
+from embedded.interruption import Interruption
+from models.database import fetch_one, session
+from trading.sweeping import count_pending
+from trading.verify import verify
+
+CONNECTIONS = 16
+WARM_UP_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold what one combination of processes did; processor times in milliseconds per order placed."""
+
+    web_processes: int
+    worker_processes: int
+    placed_per_second: float
+    executed_per_second: float
+    p50_ms: float
+    web_cpu_ms: float
+    worker_cpu_ms: float
+    postgres_cpu_ms: float
+    valkey_cpu_ms: float
+    wal_kb: float
+
+
+def main() -> int:
+    """Run every combination and print the table; 1 when the books are wrong."""
+    options = _options()
+    interruption = Interruption()
+    interruption.install()
+    rows: list[Row] = []
+    wrong: list[Any] = []
+    for web_processes in (1, 2):
+        with running(interruption, web_concurrency=web_processes) as services:
+            requests = build_requests(ACCOUNTS, port=services.port)
+            place_orders(services.port, requests, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
+            for worker_processes in (0, 1, 2):
+                print(f"... {web_processes} web, {worker_processes} worker processes", file=sys.stderr, flush=True)
+                services.settle()
+                rows.append(_measure(services, requests, web_processes, worker_processes, options.seconds))
+            services.settle()
+            wrong += verify()
+    _print(rows)
+    print("the books are wrong" if wrong else "the books are right")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    return 1 if wrong else 0
+
+
+def _measure(services: Services, requests: list[bytes], web_processes: int, worker_processes: int, seconds: int) -> Row:
+    workers = [services.start_worker() for _ in range(worker_processes)]
+    roots = {
+        "web": [services.web.pid],
+        "worker": [worker.pid for worker in workers],
+        "postgres": [_postmaster()],
+        "valkey": [int(services.redis.info("server")["process_id"])],
+    }
+    before, wal = {role: _cpu_s(pids) for role, pids in roots.items()}, _wal_bytes()
+    load = place_orders(services.port, requests, connections=CONNECTIONS, seconds=seconds)
+    executed = load.placed - count_pending()
+    cpu_ms = {f"{role}_cpu_ms": (_cpu_s(pids) - before[role]) * 1000 / load.placed for role, pids in roots.items()}
+    wal_kb = (_wal_bytes() - wal) / 1024 / load.placed
+    for worker in workers:
+        worker.terminate()
+    rates = (load.orders_per_second, executed / seconds)
+    p50_ms = percentiles(load.latencies_ms)["p50_ms"]
+    return Row(web_processes, worker_processes, *rates, p50_ms=p50_ms, wal_kb=wal_kb, **cpu_ms)
+
+
+def _cpu_s(pids: list[int]) -> float:
+    """Return the processor time of these processes and all below them."""
+    processes = [psutil.Process(pid) for pid in pids]
+    processes += [child for process in processes for child in process.children(recursive=True)]
+    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
+
+def _postmaster() -> int:
+    return int((Path(_value("SHOW data_directory")) / "postmaster.pid").read_text().split()[0])
+
+
+def _wal_bytes() -> int:
+    return int(_value("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"))
+
+
+def _value(query: str) -> Any:
+    with session():
+        row = fetch_one(query)
+    assert row is not None
+    return next(iter(row.values()))
+
+
+def _print(rows: list[Row]) -> None:
+    print("\n" + "  ".join(f"{field.name:>19}" for field in fields(Row)))
+    for row in rows:
+        print("  ".join(f"{value:19.2f}" if isinstance(value, float) else f"{value:19}" for value in astuple(row)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=10, help="length of each run (10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
