@@ -5,6 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+RUNNABLE := $(VENV)/.runnable
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 TESTS ?= tests
 ARGS ?=
@@ -18,17 +19,25 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## show what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements-dev.txt
+$(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "tradepost: Python 3.11 or later is needed: install it, or name it with PYTHON=..." >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON) ..."; $(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }; }
-	@echo "installing packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@echo "creating $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
+	@echo "installing what runs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet -r requirements-run.txt
 	@touch $@
+
+$(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
+	@echo "installing what tests and checks into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@ $(RUNNABLE)
 
 install: $(INSTALLED) ## install the packages
 
-run: $(INSTALLED) ## start everything and print a curl to try (PORT=8000 DATA_DIR=.data)
+run: $(RUNNABLE) ## start everything and print a curl to try (PORT=8000 DATA_DIR=.data)
 	@$(BIN)/python -m embedded.run
 
 test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
@@ -59,6 +68,7 @@ format: $(INSTALLED) ## put the code into the agreed format
 requirements: $(INSTALLED) ## pin the packages anew
 	@$(PIP_COMPILE) --output-file requirements.txt requirements.in
 	@$(PIP_COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-run.txt requirements-run.in
 	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-tracing.txt requirements-tracing.in
 
 clean: ## remove what was made, the data of `make run` excepted
