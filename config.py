@@ -1,9 +1,11 @@
 """Read and check the settings that the environment gives, once, and nothing else."""
 
 import functools
+import hashlib
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +50,10 @@ class Settings:
     market_calendar: str | None
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
+    metrics_token: str | None
+    metrics_port: int | None
+    metrics_dir: Path
+    tracing: bool
     stream_compression: bool
     environment: str
     data_dir: Path
@@ -71,7 +77,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         cron_secret=_secret(environ, "CRON_SECRET"),
         order_worker_interval_ms=_integer(environ, "ORDER_WORKER_INTERVAL_MS", 750, 50, 60_000),
         order_worker_batch_limit=_integer(environ, "ORDER_WORKER_BATCH_LIMIT", 50, 1, 500),
-        order_dispatch=_choice(environ, "ORDER_DISPATCH", ("queue", "inline"), "queue"),
+        order_dispatch=_choice(environ, "ORDER_DISPATCH", ("queue", "inline", "none"), "queue"),
         log_level=_choice(environ, "LOG_LEVEL", LOG_LEVELS, "INFO"),
         log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
         web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
@@ -80,6 +86,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=_origins(environ, "ALLOWED_ORIGINS"),
+        metrics_token=_secret(environ, "METRICS_TOKEN"),
+        metrics_port=_integer(environ, "METRICS_PORT", 0, 1, 65_535) or None,
+        metrics_dir=_metrics_dir(environ, data_dir),
+        tracing=_is_tracing(environ),
         stream_compression=_choice(environ, "STREAM_COMPRESSION", ("off", "on"), "off") == "on",
         environment=environment,
         data_dir=data_dir,
@@ -227,14 +237,34 @@ def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(origin.lower() for origin in origins)
 
 
+def _metrics_dir(environ: Mapping[str, str], data_dir: Path) -> Path:
+    """Return where processes keep what they count; by default in memory, where nobody waits for a disk."""
+    name = _text(environ, "METRICS_DIR")
+    if name is not None:
+        return Path(name).expanduser()
+    memory = "/dev/shm"  # noqa: S108  the folder made there is refused when it is somebody else's
+    root = memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
+    place = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+    return Path(root) / f"tradepost-{os.getuid()}-{place}"
+
+
+def _is_tracing(environ: Mapping[str, str]) -> bool:
+    """Say whether OpenTelemetry's own variables name somebody to send traces to."""
+    if (_text(environ, "OTEL_SDK_DISABLED") or "").lower() == "true":
+        return False
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return any(_text(environ, name) for name in names)
+
+
 def _refuse_what_production_must_not_have(settings: Settings) -> None:
     require_database_url(settings)
     if settings.order_dispatch == "queue":
         require_redis_url(settings)
     if settings.cron_secret is None:
         raise ConfigurationError("CRON_SECRET is not set: production needs one")
-    if len(settings.cron_secret) < SECRET_LENGTH_MINIMUM or OBVIOUS_SECRET.fullmatch(settings.cron_secret):
-        raise ConfigurationError(f"CRON_SECRET is weak: use at least {SECRET_LENGTH_MINIMUM} random characters")
+    for name, secret in (("CRON_SECRET", settings.cron_secret), ("METRICS_TOKEN", settings.metrics_token)):
+        if secret is not None and (len(secret) < SECRET_LENGTH_MINIMUM or OBVIOUS_SECRET.fullmatch(secret)):
+            raise ConfigurationError(f"{name} is weak: use at least {SECRET_LENGTH_MINIMUM} random characters")
     _refuse_embedded_servers(settings)
 
 

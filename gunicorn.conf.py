@@ -2,17 +2,22 @@
 
 import os
 import sys
+import time
 from types import FrameType
 from typing import Any
 
 import gevent
 import gunicorn.http.wsgi
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
+from werkzeug.exceptions import RequestTimeout
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # Not `import config`: gunicorn reads this module's names as its own settings, and has one called config.
-from config import settings_or_exit
+from config import ConfigurationError, settings_or_exit
+from trading import metrics_folder
 
 _settings = settings_or_exit()
 
@@ -20,6 +25,46 @@ bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id
+
+# From a request's first bytes to the last of its body: 64 KiB at 52 kbit/s.
+REQUEST_S = 10.0
+
+
+class Reader(SocketUnreader):
+    """Reads requests from a connection, each of which has to be there in time."""
+
+    def __init__(self, parser: "Parser", sock: Any) -> None:
+        super().__init__(sock)
+        self.parser = parser
+        self.deadline: float | None = None
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next bytes; raise RequestTimeout when a request's time is over."""
+        if self.deadline is None:  # IdleTime bounds the wait for a request's first bytes
+            data: bytes = super().chunk(size_hint)
+            self.deadline = time.monotonic() + REQUEST_S
+            return data
+        try:
+            with gevent.Timeout(max(0.0, self.deadline - time.monotonic()), RequestTimeout):
+                return super().chunk(size_hint)
+        except RequestTimeout:
+            if self.parser.mesg is not None:
+                self.parser.mesg.force_close()
+            raise
+
+
+class Parser(RequestParser):
+    """gunicorn's parser, over such a reader."""
+
+    def __init__(self, cfg: Any, source: Any, source_addr: Any) -> None:
+        super().__init__(cfg, source, source_addr)
+        self.unreader = Reader(self, source)
+
+    def finish_body(self, *args: Any, **options: Any) -> bool:
+        """Drop what is left of the last request, and let the next one have its own time."""
+        is_finished = super().finish_body(*args, **options)
+        self.unreader.deadline = None
+        return is_finished
 
 
 class IdleTime(gevent.Timeout):
@@ -33,9 +78,10 @@ class IdleTime(gevent.Timeout):
         self.worker.idle[self] = gevent.getcurrent()
         return super().__enter__()
 
-    def __exit__(self, *error: Any) -> Any:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         del self.worker.idle[self]
-        return super().__exit__(*error)
+        # Of a request whose headers do not come there is nothing to answer: the connection is closed.
+        return super().__exit__(kind, error, trace) or isinstance(error, RequestTimeout)
 
 
 class Worker(GeventWorker):
@@ -47,6 +93,11 @@ class Worker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.idle: dict[IdleTime, gevent.Greenlet] = {}
+
+    def init_process(self) -> None:
+        """Begin to serve."""
+        gunicorn.http.RequestParser = Parser
+        super().init_process()
 
     def timeout_ctx(self) -> IdleTime:
         """Bound the wait for a connection's next request."""
@@ -82,6 +133,19 @@ control_socket_disable = True
 
 # No setting of gunicorn hides what serves; its response class reads this name for each response.
 gunicorn.http.wsgi.SERVER = "tradepost"
+
+
+def on_starting(server: Any) -> None:
+    """Make the folder of the workers' counts: prometheus_client keeps them in files when this variable names one."""
+    try:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_folder.make(_settings.metrics_dir, "web", os.getpid()))
+    except ConfigurationError as error:
+        sys.exit(f"tradepost: {error}")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what was true of a worker only while it lived."""
+    metrics_folder.forget_dead(os.environ["PROMETHEUS_MULTIPROC_DIR"], worker.pid)
 
 
 def post_worker_init(worker: Worker) -> None:

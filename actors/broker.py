@@ -65,7 +65,8 @@ class OneTermination(Middleware):
         signal.signal(signal.SIGTERM, hear_once)
 
 
-client = redis.Redis()  # connects on first use, through the pool that configure() gives it
+# Connects on first use, through the pool that configure() gives it, whose protocol decides how answers are read.
+client = redis.Redis(protocol=2)
 broker = Broker(
     client=client,
     namespace="tradepost",

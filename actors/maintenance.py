@@ -8,9 +8,10 @@ import dramatiq
 from dramatiq.middleware import Middleware, TimeLimitExceeded
 
 from actors.broker import broker
+from actors.presence import say_present
 from config import settings
 from models.database import DatabaseUnavailable
-from trading import redis_link
+from trading import metrics, redis_link
 from trading.logs import get_logger
 from trading.retention import delete_old_events, delete_old_keys
 from trading.sweeping import sweep_once
@@ -28,12 +29,12 @@ _draining = threading.Lock()
 def sweep_orders() -> None:
     """Execute the orders that are older than one interval and still PENDING."""
     try:
-        drain()
+        drain(older_than_ms=settings().order_worker_interval_ms)
     except TimeLimitExceeded:  # the next tick goes on with it: this message is not worth keeping
         logger.warning("sweep_cut_short")
 
 
-def drain() -> None:
+def drain(*, older_than_ms: int = 0) -> None:
     """Sweep batch after batch while batches come out full; one drain at a time in a process."""
     if not _draining.acquire(blocking=False):
         return
@@ -41,7 +42,8 @@ def drain() -> None:
         end = time.monotonic() + DRAIN_S
         limit = settings().order_worker_batch_limit
         while time.monotonic() < end:
-            counts = sweep_once(limit=limit, older_than_ms=settings().order_worker_interval_ms, exclusive=True)
+            counts = sweep_once(limit=limit, older_than_ms=older_than_ms, exclusive=True)
+            metrics.count_sweep("tick", counts)
             if counts.claimed:
                 logger.info("swept", **counts._asdict())
             if counts.claimed < limit:
@@ -60,8 +62,8 @@ def delete_what_is_old() -> None:
             end = time.monotonic() + DRAIN_S
             while time.monotonic() < end and (deleted := delete()):
                 logger.info(delete.__name__, rows=deleted)
-    except DatabaseUnavailable as error:  # the next time finds what is left
-        logger.warning("deletion_failed", error=str(error))
+    except (DatabaseUnavailable, TimeLimitExceeded) as error:  # the next time finds what is left
+        logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0, time_limit=600_000)
@@ -69,8 +71,8 @@ def check_ledger() -> None:
     """Prove the books and note the outcome, which /health/ready shows."""
     try:
         check_and_note()
-    except DatabaseUnavailable as error:
-        logger.warning("ledger_not_checked", error=str(error))
+    except (DatabaseUnavailable, TimeLimitExceeded) as error:
+        logger.warning("ledger_not_checked", error=type(error).__name__, detail=str(error))
 
 
 # What is enqueued once in an interval (ms) for the whole fleet, beside the sweep.
@@ -80,7 +82,7 @@ PERIODIC = ((delete_what_is_old, 600_000), (check_ledger, 3_600_000))
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
     if not redis_link.attempt(lambda: _announce(sweep_orders, interval_ms)):
-        drain()
+        drain()  # of any age: there may be no messages that are about to execute them
 
 
 def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
@@ -124,6 +126,7 @@ class Ticker(Middleware):
         while not self._stopping.wait(interval_ms / 1000):
             try:
                 tick(interval_ms)
+                redis_link.attempt(say_present)
                 _announce_periodic(due)
             except Exception:  # the tick is what makes execution certain: nothing may end it
                 logger.exception("tick_failed")

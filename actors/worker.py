@@ -2,7 +2,7 @@
 
 import sys
 
-from actors import broker, maintenance, orders
+from actors import broker, maintenance, message_metrics, orders, traces
 from config import ConfigurationError, require_database_url, settings_or_exit
 from models import database
 from trading import logs
@@ -23,5 +23,7 @@ def boot() -> None:
         # One connection a thread, one for the ticker and one to spare.
         database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
         broker.configure(settings, role="worker")
+        message_metrics.begin(settings)
+        traces.begin(settings)
     except ConfigurationError as error:
         sys.exit(f"tradepost: {error}")

@@ -7,8 +7,8 @@ from flask import Response, g, request
 
 from schemas.accounts import AccountSchema
 from schemas.admin import (
+    AccountChangeSchema,
     AccountCreationSchema,
-    AccountStatusSchema,
     FundsSchema,
     TokenCreationSchema,
     TokenSchema,
@@ -37,7 +37,7 @@ ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema(
 @blueprint.response(201, ACCOUNT, headers=LOCATION)
 def create(body: dict[str, Any]) -> Response:
     """Create an account with its opening balance."""
-    _audit("account.create", body)
+    audit("account.create", body)
     account_id = create_account(body["name"], body["opening_balance"])["id"]
     return answer(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
 
@@ -53,11 +53,11 @@ def read(account_id: UUID) -> Response:
 
 @blueprint.patch("/accounts/<thing:account_id>")
 @requires("admin")
-@blueprint.arguments(AccountStatusSchema())
+@blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
     """Suspend an account or let it trade again; accepted orders, cancels and funds go on."""
-    _audit("account.status", {"account_id": account_id, **body})
+    audit("account.status", {"account_id": account_id, **body})
     set_status(account_id, body["status"])
     return answer(ACCOUNT, read_account(account_id))
 
@@ -69,7 +69,7 @@ def change_status(body: dict[str, Any], account_id: UUID) -> Response:
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
 def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     """Deposit or withdraw money; a withdrawal is limited to the available margin."""
-    _audit("account.funds", {"account_id": account_id, **body})
+    audit("account.funds", {"account_id": account_id, **body})
     key = idempotency_key(body)
     row, is_replay = move_funds(account_id, body["kind"], body["amount"], idempotency_key=key)
     ledger = f"/api/trading/transactions?tradingAccountId={account_id}&kind={row['kind']}"
@@ -83,7 +83,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.response(201, TOKEN, headers=LOCATION)
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
     """Create a token of the account; its secret is shown this once."""
-    _audit("token.create", {"account_id": account_id, **body})
+    audit("token.create", {"account_id": account_id, **body})
     token_id, secret = create_token(body["scopes"], account_id=account_id, expires_at=body["expires_at"])
     return answer(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
 
@@ -94,13 +94,13 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.response(204)
 def delete_token(token_id: UUID) -> Response:
     """Revoke a token, within 5 s on every process."""
-    _audit("token.revoke", {"token_id": token_id})
+    audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
     auth.tokens.forget()  # here at once
     return Response(status=204)
 
 
-def _audit(action: str, detail: dict[str, Any]) -> None:
+def audit(action: str, detail: dict[str, Any]) -> None:
     """Note who asks for what; only the peer's address is sure, what it forwards for is what it says."""
     forwarded = request.headers.get("X-Forwarded-For", "")[:100]
     record_action(

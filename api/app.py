@@ -1,6 +1,7 @@
 """Build the web application: settings in, Flask out."""
 
 import functools
+from typing import Any
 
 from flask import Flask, Response
 from flask_cors import CORS
@@ -16,19 +17,25 @@ from trading import logs
 from . import (
     account,
     admin,
+    asyncapi,
     cli,
     converters,
     cron,
     description,
     desk,
+    docs,
     errors,
     health,
     market,
+    metrics,
     observability,
+    openapi,
+    ops,
     orders,
     positions,
     rate_limits,
     realtime,
+    traces,
 )
 from .answers import CompactProvider, encode
 from .parsing import BODY_SIZE_READ
@@ -46,7 +53,7 @@ EXPOSED_HEADERS = [
     "Server-Timing",
     "X-Request-Id",
 ]
-RESOURCES = (orders, positions, account, market, admin, cron, realtime, health)
+RESOURCES = (orders, positions, account, market, admin, ops, cron, realtime, health, metrics)
 
 
 class DocumentedApi(Api):
@@ -60,11 +67,16 @@ class DocumentedApi(Api):
         """Leave the errors to api.errors."""
 
     def _openapi_json(self) -> Response:
-        return Response(self._document, content_type="application/json")
+        return Response(self._text, content_type="application/json")
 
     @functools.cached_property
-    def _document(self) -> str:
-        return encode(description.complete(self.spec.to_dict()))
+    def document(self) -> dict[str, Any]:
+        """The whole document."""
+        return openapi.complete(self.spec.to_dict())
+
+    @functools.cached_property
+    def _text(self) -> str:
+        return encode(self.document)
 
 
 class TradepostFlask(Flask):
@@ -96,22 +108,21 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         CORS(app, origins=list(settings.allowed_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)
     realtime.register(app)
+    metrics.register(app, settings)
+    traces.register(app, settings)
     rate_limits.register(app, settings)
-    app.register_blueprint(desk.blueprint)
+    for pages in (desk.blueprint, ops.pages, docs.blueprint, asyncapi.blueprint):
+        app.register_blueprint(pages)
     errors.register(app)
     cli.register(app)
     return app
 
 
 def _register_resources(app: Flask) -> None:
-    api = DocumentedApi(app)
+    api = app.extensions["documented_api"] = DocumentedApi(app)
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.ThingId, converters.describe_thing_id)
     api.register_field(Money, "string", "decimal")
-    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    api.spec.components.security_scheme(
-        "cronSecret", {"type": "http", "scheme": "bearer", "description": "The secret that CRON_SECRET holds."}
-    )
     api.spec.options["info"] = {"description": description.DESCRIPTION}
     for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)

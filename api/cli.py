@@ -1,19 +1,11 @@
 """The operator's commands: `flask --app api accounts create …` and its like."""
 
-import functools
-import json
-import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
-
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup
-from peewee import ProgrammingError
 
-import config
 from models import migrate
-from models.database import DatabaseUnavailable, fetch_all, session
+from models.database import fetch_all, session
 from schemas.accounts import AccountSchema
 from schemas.admin import (
     ACCOUNT_SCOPES,
@@ -22,34 +14,27 @@ from schemas.admin import (
     ServiceTokenCreationSchema,
     TokenCreationSchema,
 )
-from schemas.calendars import HolidaySchema
 from schemas.fields import format_timestamp
-from schemas.market import QuoteSchema, StockImportSchema
+from schemas.market import QuoteSchema
 from schemas.transactions import TransactionSchema
 from trading.accounts import create_account, move_funds
 from trading.audit import record_action
-from trading.calendars import import_holidays
-from trading.errors import Refused
-from trading.quotes import import_stocks, set_quotes
+from trading.quotes import set_quotes
 from trading.sweeping import SweepCounts, count_pending, sweep_once
 from trading.tokens import create_token, revoke_token
 from trading.verify import verify
 
+from .cli_base import as_json, fail, show, with_database
+from .cli_import import holidays, stocks
 from .cli_stream import stream_command
-from .command_input import identifier, load, read_csv
-from .errors import HttpRefusal
+from .command_input import identifier, load
 
 accounts = AppGroup("accounts", help="Create, list and fund accounts.")
 tokens = AppGroup("tokens", help="Create and revoke API tokens.")
 quotes = AppGroup("quotes", help="Set last traded prices.")
-stocks = AppGroup("stocks", help="Make stocks known.")
-holidays = AppGroup("holidays", help="Keep the market's holidays.")
 orders = AppGroup("orders", help="Execute what is PENDING.")
 ledger = AppGroup("ledger", help="Prove the books.")
 db = AppGroup("db", help="Keep the schema up to date.")
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
-csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
 
 SWEEP_BATCH = 500
 COMMAND_LINE = "command line"  # where an audited action came from
@@ -60,49 +45,6 @@ def register(app: Flask) -> None:
     for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
-
-
-def fail(message: str) -> NoReturn:
-    """Print one line on standard error and exit 1."""
-    click.echo(f"tradepost: {' '.join(message.split())}", err=True)
-    sys.exit(1)
-
-
-def with_database(command: Callable[..., None]) -> Callable[..., None]:
-    """Run a command that needs the database; what is refused is one line and exit 1."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            config.require_database_url(current_app.config["SETTINGS"])
-            command(*args, **kwargs)
-        except HttpRefusal as error:
-            fail("; ".join(f"{name}: {' '.join(messages)}" for name, messages in (error.fields or {}).items()))
-        except Refused as error:
-            fail(f"{error.message} {_facts(error)}")
-        except config.ConfigurationError as error:
-            fail(str(error))
-        except DatabaseUnavailable as error:
-            fail(f"The database cannot be reached: {str(error).splitlines()[0]}")
-        except ProgrammingError as error:
-            fail(f"The schema does not fit ({str(error).splitlines()[0]}): run `flask --app api db upgrade`.")
-
-    return run
-
-
-def _facts(error: Refused) -> str:
-    return " ".join(f"{name}={value}" for name, value in error.details.items())
-
-
-def _show(as_json: bool, document: Any) -> None:
-    if as_json:
-        click.echo(json.dumps(document, separators=(",", ":")))
-    elif isinstance(document, dict):
-        for name, value in document.items():
-            click.echo(f"{name}: {value}")
-    else:
-        for line in document:
-            click.echo("  ".join(str(value) for value in line.values()))
 
 
 @accounts.command("create")
@@ -116,7 +58,7 @@ def accounts_create(name: str, balance: str, as_json: bool) -> None:
     record_action("account.create", values, address=COMMAND_LINE)
     account_id = create_account(values["name"], values["opening_balance"])["id"]
     _, secret = create_token(ACCOUNT_SCOPES, account_id=account_id)
-    _show(as_json, {"accountId": str(account_id), "token": secret})
+    show(as_json, {"accountId": str(account_id), "token": secret})
 
 
 @accounts.command("list")
@@ -126,7 +68,7 @@ def accounts_list(as_json: bool) -> None:
     """List all accounts, oldest first."""
     with session():
         rows = fetch_all("SELECT * FROM account ORDER BY id")
-    _show(as_json, AccountSchema(exclude=("unrealized_pnl",), many=True).dump(rows))
+    show(as_json, AccountSchema(exclude=("unrealized_pnl",), many=True).dump(rows))
 
 
 @accounts.command("deposit")
@@ -140,7 +82,7 @@ def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
     owner = identifier("account", account_id)
     record_action("account.funds", {"account_id": owner, **values}, address=COMMAND_LINE)
     row, _ = move_funds(owner, values["kind"], values["amount"])
-    _show(as_json, TransactionSchema().dump(row))
+    show(as_json, TransactionSchema().dump(row))
 
 
 @tokens.command("create")
@@ -156,7 +98,7 @@ def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, a
     owner = None if account_id is None else identifier("account", account_id)
     record_action("token.create", {"account_id": owner, **values}, address=COMMAND_LINE)
     token_id, secret = create_token(values["scopes"], account_id=owner, expires_at=values["expires_at"])
-    _show(as_json, {"tokenId": str(token_id), "token": secret})
+    show(as_json, {"tokenId": str(token_id), "token": secret})
 
 
 @tokens.command("revoke")
@@ -180,29 +122,6 @@ def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
     set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"])])
 
 
-@stocks.command("import")
-@csv_file
-@with_database
-def stocks_import(path: str) -> None:
-    """Make the stocks of a file known: exchange,symbol and, if wanted, lastPrice."""
-    rows = list(read_csv(path, StockImportSchema()))
-    created = import_stocks([(row["exchange"], row["symbol"]) for row in rows])
-    priced = [(row["exchange"], row["symbol"], row["last_price"]) for row in rows if row["last_price"] is not None]
-    if priced:
-        set_quotes(priced)
-    click.echo(f"{len(rows)} read, {created} new, {len(priced)} priced")
-
-
-@holidays.command("import")
-@csv_file
-@with_database
-def holidays_import(path: str) -> None:
-    """Add the holidays of a file: calendar,day,name."""
-    rows = list(read_csv(path, HolidaySchema()))
-    import_holidays([(row["calendar"], row["day"], row["name"]) for row in rows])
-    click.echo(f"{len(rows)} holidays read")
-
-
 @orders.command("sweep")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
 @as_json
@@ -216,7 +135,7 @@ def orders_sweep(limit: int, as_json: bool) -> None:
         total = SweepCounts(*(sum(pair) for pair in zip(total, counts, strict=True)))
         if counts.claimed < wanted:
             break
-    _show(as_json, {**total._asdict(), "remaining": count_pending()})
+    show(as_json, {**total._asdict(), "remaining": count_pending()})
 
 
 @ledger.command("verify")
@@ -226,7 +145,7 @@ def ledger_verify(as_json: bool) -> None:
     """Check the books of every account against the rules; exit 1 and list what is broken."""
     violations = [{"accountId": str(item.account_id), "rule": item.rule, "detail": item.detail} for item in verify()]
     if as_json or violations:
-        _show(as_json, violations)
+        show(as_json, violations)
     else:
         click.echo("The books are right.")
     if violations:
@@ -250,4 +169,4 @@ def db_status(as_json: bool) -> None:
         {"name": name, "appliedAt": format_timestamp(applied_at) if applied_at else None}
         for name, applied_at in migrate.status()
     ]
-    _show(as_json, rows)
+    show(as_json, rows)

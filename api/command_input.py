@@ -1,7 +1,6 @@
 """Check what the command line and its files give, with the schemas that the API uses."""
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -29,21 +28,11 @@ def identifier(name: str, text: str) -> UUID:
     return found
 
 
-def read_csv(path: str, schema: Schema) -> Iterator[dict[str, Any]]:
-    """Return the rows of a CSV file with a header line; name the line of what does not fit."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, restkey="surplus", strict=True)
-        try:
-            for row in reader:
-                yield load(schema, _filled(row))
-        except HttpRefusal as error:
-            fields = error.fields or {}
-            raise invalid({f"line {reader.line_num}, {name}": text for name, text in fields.items()}) from None
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise invalid({f"line {reader.line_num + 1}": [f"Is not CSV in UTF-8 ({error})."]}) from None
+def load_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
+    """Return the cells of a row that hold something, or refuse."""
+    return load(schema, {name: cell for name, cell in row.items() if cell})
 
 
-def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cells that hold something, without the blanks around them."""
-    cells = {name.strip(): value.strip() if isinstance(value, str) else value for name, value in row.items()}
-    return {name: value for name, value in cells.items() if value}
+def at_line(number: int, refusal: HttpRefusal) -> HttpRefusal:
+    """Return a refusal that names the line of a file."""
+    return invalid({f"line {number}, {name}": text for name, text in (refusal.fields or {}).items()})

@@ -18,7 +18,7 @@ class ThingId(BaseConverter):
     addresses of their own are none of its segments: their other methods are a 405.
     """
 
-    regex = r"(?!preview$)[^/]+"
+    regex = r"(?!(?:preview|batch)$)[^/]+"
     part_isolating = True
 
     def to_python(self, value: str) -> UUID:

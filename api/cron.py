@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, current_app
 
 from schemas.operations import SweepRequestSchema, SweepSchema
+from trading import metrics
 from trading.sweeping import count_pending, sweep_once
 
 from .answers import answer
@@ -48,6 +49,7 @@ def sweep_orders(query: dict[str, Any]) -> Response:
     """Execute PENDING orders, oldest first; needs the secret that CRON_SECRET holds."""
     started = time.monotonic()
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
+    metrics.count_sweep("cron", counts)
     report: dict[str, Any] = {
         "claimed": counts.claimed,
         "executed": counts.executed,

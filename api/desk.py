@@ -27,23 +27,28 @@ POLICY = (
 @blueprint.get("/")
 def page() -> Response:
     """Serve the page."""
-    return _file("desk.html")
+    return static_page("desk.html")
 
 
 @blueprint.get("/static/<path:name>")
 def file(name: str) -> Response:
     """Serve a part of the page."""
-    return _file(name)
+    return static_page(name)
 
 
-def _file(name: str) -> Response:
-    """Return a file below the static folder, or a 304 when the browser has it."""
+def static_page(name: str) -> Response:
+    """Return a page, or a part of one, below the static folder, or a 304 when the browser has it."""
     content_type = CONTENT_TYPES.get(Path(name).suffix)
     if content_type is None or "\0" in name:
         raise NotFound
     response = send_from_directory(STATIC_FOLDER, name, conditional=True, etag=True)
     response.content_type = content_type
-    # In place of the API's own: a page is kept, and asked about each time.
+    answer_a_page()
+    return response
+
+
+def answer_a_page() -> None:
+    """Have the answer carry a page's headers in place of the API's own: it is kept, and asked about each time."""
     g.headers = (
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
@@ -51,7 +56,6 @@ def _file(name: str) -> Response:
         ("Cross-Origin-Resource-Policy", "same-origin"),
         ("Content-Security-Policy", _policy()),
     )
-    return response
 
 
 def _policy() -> str:

@@ -1,6 +1,7 @@
 """What follows a committed placement: see to its execution, and answer."""
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from flask import Response, current_app, g
 
 from actors.dispatch import dispatch
 from schemas.orders import PlacementSchema
+from trading import tracing
 from trading.execution import execute_orders
 from trading.logs import get_logger
 from trading.placement import Placement
@@ -29,8 +31,8 @@ def accepted(placement: Placement) -> Response:
     """
     order = g.placed_order = placement.order
     order_id = UUID(str(order["id"]))
-    after_answer = None if placement.is_replay else _see_to_execution(order_id)
     wait_s = preferred_wait()
+    after_answer = None if placement.is_replay else see_to_execution([order_id], is_awaited=wait_s is not None)
     ended = wait_for_end(UUID(str(order["account_id"])), order_id, wait_s) if wait_s is not None else None
     response = _answer(ended or order, is_scheduled=ended is None)
     if wait_s is not None:
@@ -46,21 +48,24 @@ def _answer(order: dict[str, Any], *, is_scheduled: bool) -> Response:
     return answer(PLACEMENT, body, 202 if is_scheduled else 200, headers)
 
 
-def _see_to_execution(order_id: UUID) -> functools.partial[None] | None:
-    """Send the order to a worker; without one, return what is to be done after the answer has been sent."""
+def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:
+    """Send orders to a worker, if there is one; else return what is to be done after the answer has been sent."""
+    mode = current_app.config["SETTINGS"].order_dispatch
     with step("dispatch"):
-        if current_app.config["SETTINGS"].order_dispatch == "queue":
-            dispatch(order_id, g.request_id)
-            return None
-        if preferred_wait() is None:
-            return functools.partial(execute_now, order_id)
-        execute_now(order_id)  # the client waits for just this
+        if mode == "queue":
+            for order_id in order_ids:
+                dispatch(order_id, g.request_id)
+        elif mode == "inline" and is_awaited:
+            execute_now(order_ids)  # the client waits for just this
+    if mode != "inline" or is_awaited:
         return None
+    return tracing.carried(functools.partial(execute_now, order_ids))
 
 
-def execute_now(order_id: UUID) -> None:
-    """Execute an order in this process; sweeping catches what fails here."""
-    try:
-        execute_orders([order_id])
-    except Exception as error:  # the order is accepted: there is nobody to tell
-        logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)
+def execute_now(order_ids: Sequence[UUID]) -> None:
+    """Execute orders in this process, each by itself; sweeping catches what fails here."""
+    for order_id in order_ids:
+        try:
+            execute_orders([order_id])
+        except Exception as error:  # the order is accepted: there is nobody to tell
+            logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from models.database import DatabaseUnavailable
@@ -31,10 +31,12 @@ STATUS_BY_CODE = {
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "duplicate_client_order_id": 409,
     "nothing_to_close": 409,
     "order_not_open": 409,
     "idempotency_in_progress": 409,
+    "precondition_failed": 412,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "validation_failed": 422,
@@ -44,6 +46,7 @@ STATUS_BY_CODE = {
     "no_price": 422,
     "account_suspended": 422,
     "market_closed": 422,
+    "precondition_required": 428,
     "rate_limited": 429,
     "internal_error": 500,
     "cron_disabled": 503,
@@ -52,6 +55,7 @@ STATUS_BY_CODE = {
 CODE_BY_STATUS = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
+    408: ("request_timeout", "The body did not come in time."),
     413: ("payload_too_large", "The body is larger than 64 KiB."),
     415: ("unsupported_media_type", "The body must be application/json."),
 }
@@ -130,6 +134,12 @@ def problem(
         **(members or {}),
     }
     return Response(encode(document), status, dict(headers or {}), content_type=PROBLEM_TYPE)
+
+
+def problem_document(error: Exception) -> dict[str, Any]:
+    """Return the problem document with which a request would be answered, for a part of an answer."""
+    response = current_app.make_response(current_app.handle_user_exception(error))
+    return cast(dict[str, Any], response.get_json())
 
 
 def _answer_http_refusal(error: HttpRefusal) -> Response:

@@ -63,7 +63,7 @@ def _warnings() -> dict[str, list[str]]:
 
 def _broker_state() -> str:
     settings = current_app.config["SETTINGS"]
-    if settings.order_dispatch == "inline" and settings.redis_url is None:
+    if settings.order_dispatch != "queue" and settings.redis_url is None:
         return "disabled"
     # A write: a Redis that is full, or a replica after a failover, still answers a ping.
     return "ok" if redis_link.attempt(lambda: redis_link.client.set(READY_KEY, 1, px=60_000)) else "unavailable"

@@ -9,7 +9,7 @@ from uuid import UUID
 import redis
 
 from models.database import DatabaseUnavailable, Row, fetch_all, session
-from trading import redis_link
+from trading import metrics, redis_link
 from trading.events import CHANNEL_PREFIX
 from trading.logs import get_logger
 
@@ -51,6 +51,7 @@ class Hub:
         self._nudged: set[UUID] = set()
         self._wake = threading.Event()
         self._count = 0
+        metrics.of(metrics.LISTENERS, "allowed").set(MAX_LISTENERS)
         self._started = False
 
     @property
@@ -68,6 +69,7 @@ class Hub:
         with self._lock:
             self._listeners[listener.account_id].add(listener)
             self._count += 1
+            metrics.of(metrics.LISTENERS, "connected").set(self._count)
             starting, self._started = not self._started, True
         if starting:
             threading.Thread(target=self._read, name="hub-reader", daemon=True).start()
@@ -81,6 +83,7 @@ class Hub:
                 return
             listeners.remove(listener)
             self._count -= 1
+            metrics.of(metrics.LISTENERS, "connected").set(self._count)
             if not listeners:
                 del self._listeners[listener.account_id]
                 if listener.account_id is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import re
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -10,6 +11,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from trading import metrics
 from trading.logs import get_logger
 from trading.timing import Stopwatch
 
@@ -27,6 +29,7 @@ HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
+STREAM = "streams.stream"  # a websocket, whose request lasts as long as it does
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
 
@@ -59,6 +62,7 @@ def step(name: str) -> contextlib.AbstractContextManager[Any]:
 
 
 def _begin() -> None:
+    g.began_at = time.perf_counter()
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
     # A thread serves one request after the other: nothing of the last one may stay.
@@ -73,9 +77,19 @@ def _finish(response: Response) -> Response:
     watch = g.get("stopwatch")
     if watch is not None:
         headers.append(("Server-Timing", server_timing(watch)))
-        _log_placement(response, watch)
+        if not g.get("placements_are_logged"):
+            principal, order = g.get("principal"), g.get("placed_order")
+            account_id = order["account_id"] if order else principal and principal.account_id
+            log_placement(response.status_code, g.get("problem_code"), account_id, order, watch)
     response.headers.extend(headers)
+    _count(response)
     return response
+
+
+def _count(response: Response) -> None:
+    if request.endpoint != STREAM:
+        request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
+        request_metric.observe(time.perf_counter() - g.began_at)
 
 
 def server_timing(watch: Stopwatch) -> str:
@@ -83,13 +97,17 @@ def server_timing(watch: Stopwatch) -> str:
     return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
 
 
-def _log_placement(response: Response, watch: Stopwatch) -> None:
-    principal, order = g.get("principal"), g.get("placed_order")
+def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
+    """Write the one line of a placement: how it was answered, and its steps; order is the row of an accepted one."""
+    g.placements_are_logged = True
+    metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
+    if order is None:
+        metrics.of(metrics.PLACEMENTS, code or "unknown").inc()
     logger.info(
         "placement" if order is not None else "placement_refused",
-        status=response.status_code,
-        code=g.get("problem_code"),
-        account_id=str(order["account_id"] if order else principal and principal.account_id),
+        status=status,
+        code=code,
+        account_id=str(account_id),
         order_id=str(order["id"]) if order else None,
         **{f"{name}_ms": round(duration, 3) for name, duration in watch.steps.items()},
     )

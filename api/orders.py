@@ -1,13 +1,16 @@
-"""Orders: place, list, read and cancel."""
+"""Orders: place, list, read, change and cancel."""
 
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 
-from models.database import fetch_all, fetch_one, session
+from models.database import fetch_one, session
+from schemas.baskets import BasketSchema
+from schemas.history import OrderHistorySchema
 from schemas.orders import (
+    OrderChangeSchema,
     OrderDetailSchema,
     OrderListSchema,
     OrderPageSchema,
@@ -17,15 +20,19 @@ from schemas.orders import (
     PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
+from trading.books import entries_of
 from trading.cancellation import cancel_order
+from trading.history import order_history
+from trading.modification import OrderChange, modify_order
 from trading.placement import OrderRequest, place_order
 from trading.preview import preview_order
 
-from .answers import answer, tagged_answer
+from .answers import answer, is_meant, tagged_answer
 from .auth import account_named, existing_account, requires
-from .description import ETAG, IDEMPOTENCY_KEY, IF_NONE_MATCH, LOCATION, PREFER, described
+from .basket import BASKET_ANSWER, place_basket
+from .description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .dispatching import accepted
-from .errors import not_found
+from .errors import HttpRefusal, not_found
 from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_moment, read_uuid
@@ -35,7 +42,7 @@ from .rate_limits import limited
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
-PREVIEW = PreviewSchema()
+PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
 NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 
 
@@ -81,6 +88,22 @@ def preview(body: dict[str, Any]) -> Response:
     return answer(PREVIEW, row)
 
 
+@blueprint.post("/orders/batch")
+@timed_placement
+@requires("trade", "admin")
+@blueprint.arguments(BasketSchema())
+@blueprint.response(200, BASKET_ANSWER)
+@described(problems=(404, 429), headers=(IDEMPOTENCY_KEY,))
+def place_batch(body: dict[str, Any]) -> Response:
+    """Place up to 20 orders, each accepted or refused by itself.
+
+    `results` has one entry for each, in the order of the request. A retry with the same `Idempotency-Key` and the
+    same orders places none twice: what was accepted is answered again, what was refused is judged anew. Every
+    order counts for the rate; those beyond it are refused.
+    """
+    return place_basket(account_named(body["account_id"]), body["orders"])
+
+
 @blueprint.get("/orders")
 @requires("read", "admin")
 @blueprint.arguments(OrderListSchema(), location="query")
@@ -117,7 +140,43 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
         )
         if order is None:
             raise not_found()
-        order["transactions"] = fetch_all("SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id", (order_id,))
+        order["transactions"] = entries_of(order_id)
+    return tagged_answer(ORDER_DETAIL, order)
+
+
+@blueprint.get("/orders/<thing:order_id>/history")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, HISTORY)
+def history(query: dict[str, Any], order_id: UUID) -> Response:
+    """Tell an order's life, oldest first: what changed, when, and the rows of the fund ledger that came of it.
+
+    It is told from the order's events, which are kept for 7 days. Afterwards it still says when the order was
+    placed and how it ended; what was changed in between is not known any more, and what was written to the ledger
+    before the oldest event that is kept stands with the placement.
+    """
+    return answer(HISTORY, {"data": order_history(account_named(query["account_id"]), order_id)})
+
+
+@blueprint.patch("/orders/<thing:order_id>")
+@requires("trade", "admin")
+@blueprint.arguments(OrderChangeSchema())
+@blueprint.response(200, ORDER_DETAIL, headers=ETAG)
+@described(problems=(409, 412, 428), headers=(IF_MATCH,))
+def modify(body: dict[str, Any], order_id: UUID) -> Response:
+    """Change the quantity of a PENDING order, or the price of a LIMIT order.
+
+    Its margin and charges become what they would be had it been placed so, and it keeps its place in time.
+    """
+    if not request.if_match:
+        raise HttpRefusal("precondition_required", "Name the ETag of the order in If-Match.")
+    order = modify_order(
+        account_named(body.pop("account_id")),
+        order_id,
+        OrderChange(**body),
+        calendar=current_app.config["SETTINGS"].market_calendar,
+        is_current=lambda row: is_meant(ORDER_DETAIL, row),
+    )
     return tagged_answer(ORDER_DETAIL, order)
 
 

@@ -27,13 +27,13 @@ class PlacementLimit:
         self._here = MemoryStorage()
         self._shared = redis_url and RedisStorage(redis_url, connection_pool=redis_link.client.connection_pool)
 
-    def hit(self, token_id: str) -> int:
-        """Count a placement and return how many are left in this window; below 0 it is one too many."""
+    def hit(self, token_id: str, number: int) -> int:
+        """Count placements and return how many are left in this window; below 0 that many were too many."""
         key, counts = f"orders:{token_id}", list[int]()
         if self._shared:
             shared = self._shared
-            redis_link.attempt(lambda: counts.append(shared.incr(key, self.limit.period_seconds)))
-        used = counts[0] if counts else self._here.incr(key, self.limit.period_seconds)
+            redis_link.attempt(lambda: counts.append(shared.incr(key, self.limit.period_seconds, number)))
+        used = counts[0] if counts else self._here.incr(key, self.limit.period_seconds, number)
         return self.limit.count - used
 
     def seconds_left(self, token_id: str) -> int:
@@ -58,19 +58,30 @@ def limited(view: View) -> View:
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        counter = current_app.extensions["placement_limit"]
-        if counter is not None:
-            token_id = str(principal().token_id)
-            left = counter.hit(token_id)
-            g.placements_left = max(0, left)
-            if left < 0:
-                seconds = g.window_seconds = counter.seconds_left(token_id)
-                raise HttpRefusal(
-                    "rate_limited", "Too many placements with this token.", headers={"Retry-After": str(seconds)}
-                )
+        if not count_placements(1):
+            raise too_many_placements()
         return view(*args, **kwargs)
 
     return cast(View, described(problems=(429,))(counted))
+
+
+def count_placements(number: int) -> int:
+    """Count placements of the request's token, and return how many of them may go on."""
+    counter = current_app.extensions["placement_limit"]
+    if counter is None or not number:
+        return number
+    token_id = str(principal().token_id)
+    left = counter.hit(token_id, number)
+    g.placements_left = max(0, left)
+    if left < 0:
+        g.window_seconds = counter.seconds_left(token_id)
+    return max(0, number + min(0, left))
+
+
+def too_many_placements() -> HttpRefusal:
+    """Return the refusal of a placement that may not go on."""
+    headers = {"Retry-After": str(g.window_seconds)}
+    return HttpRefusal("rate_limited", "Too many placements with this token.", headers=headers)
 
 
 def _tell_what_is_left(response: Response) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+from trading import metrics
 from trading.events import bounds, events_since
 
 from .answers import encode
@@ -18,7 +19,9 @@ def replay(hub: Hub, listener: Listener, account_id: UUID, since: int | None) ->
     oldest, newest = bounds(account_id)
     yield _note("ready", newest)
     last_sent = newest if since is None else since
-    if not oldest - 1 <= last_sent <= newest:
+    is_kept = oldest - 1 <= last_sent <= newest
+    metrics.of(metrics.REPLAYS, "live" if since is None else "replayed" if is_kept else "reset").inc()
+    if not is_kept:
         last_sent = newest
         yield _note("reset", newest, newest)
     while True:

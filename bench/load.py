@@ -17,9 +17,10 @@ from bench.seeding import EXCHANGE, PRICE, STOCKS, symbol_of, token_of
 HOST = "127.0.0.1"
 ANSWER_TIMEOUT_S = 15.0
 REQUEST_COUNT = 20_000  # built beforehand; a run that needs more starts over
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+SERVER_TIMING = re.compile(rb"\r\nserver-timing: *([^\r]*)\r\n", re.IGNORECASE)
 PRICE_STEP = Decimal("0.05")
 PRICE_STEPS = 4_000  # prices from 1000.00 to 1199.95: no two orders in a row are the same sum
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 ERROR_TEXT_LENGTH = 300
 
 
@@ -29,11 +30,12 @@ class LoadError(Exception):
 
 @dataclass
 class Load:
-    """Hold what came of one run; latencies in milliseconds, of every 202."""
+    """Hold what came of one run: of every 202 its latency (ms) and its Server-Timing."""
 
     seconds: float
     placed_in_time: int = 0
     latencies_ms: list[float] = field(default_factory=list)
+    timings: list[str] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -123,7 +125,7 @@ def _run(
             if answer is None:
                 continue
             now = time.perf_counter()
-            _note(load, answer, (now - key.data.sent_at) * 1000, in_time=now <= end)
+            note(load, answer, (now - key.data.sent_at) * 1000, in_time=now <= end)
             if rate is not None:
                 time.sleep(max(0.0, start + sent / rate - now))
             if time.perf_counter() < end:
@@ -133,9 +135,12 @@ def _run(
                 under_way -= 1
 
 
-def _note(load: Load, answer: bytes, latency_ms: float, *, in_time: bool) -> None:
+def note(load: Load, answer: bytes, latency_ms: float, *, in_time: bool) -> None:
+    """Count an answer."""
     if answer.startswith(b"HTTP/1.1 202 "):
         load.latencies_ms.append(latency_ms)
+        timing = SERVER_TIMING.search(answer)
+        load.timings.append(timing[1].decode() if timing else "")
         load.placed_in_time += in_time
     else:
         status, _, rest = answer.partition(b"\r\n")

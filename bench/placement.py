@@ -1,4 +1,4 @@
-"""Measure placement over HTTP beside pgbench, and whether the 202 waits for execution: `make bench`."""
+"""Measure placement over HTTP beside pgbench, and whether the 202 waits for execution."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 from bench import report
 from bench.load import Load, LoadError, build_requests, place_orders
+from bench.pace import place_at_pace
 from bench.pgbench import PgbenchError, run_pgbench
 from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
@@ -37,20 +38,33 @@ class Bench:
     errors: Counter[str] = field(default_factory=Counter)
     requests: dict[int, list[bytes]] = field(default_factory=dict)
 
-    def place(self, *, accounts: int, connections: int, rate: float | None = None) -> Load:
+    def place(
+        self, *, accounts: int, connections: int, rate: float | None = None, seconds: float | None = None
+    ) -> Load:
         """Place orders over HTTP for one round."""
+        requests, length = self._requests(accounts), seconds or self.seconds
+        load = place_orders(self.services.port, requests, connections=connections, seconds=length, rate=rate)
+        return self._counted(load)
+
+    def pace(self, *, accounts: int, connections: int, rate: float, seconds: float) -> Load:
+        """Place orders over HTTP at a pace, whether or not those before are answered."""
+        requests, port = self._requests(accounts), self.services.port
+        return self._counted(place_at_pace(port, requests, connections=connections, rate=rate, seconds=seconds))
+
+    def _requests(self, accounts: int) -> list[bytes]:
         if accounts not in self.requests:
             self.requests[accounts] = build_requests(accounts, port=self.services.port)
-        requests, port = self.requests[accounts], self.services.port
-        load = place_orders(port, requests, connections=connections, seconds=self.seconds, rate=rate)
+        return self.requests[accounts]
+
+    def _counted(self, load: Load) -> Load:
         self.placed += load.placed
         self.errors += load.errors
         return load
 
-    def refer(self, *, accounts: int, clients: int) -> float:
+    def refer(self, *, accounts: int, clients: int, seconds: int | None = None) -> float:
         """Run pgbench for one round and return its transactions per second."""
         url = self.services.database_url
-        reference = run_pgbench(url, accounts=accounts, clients=clients, seconds=self.seconds)
+        reference = run_pgbench(url, accounts=accounts, clients=clients, seconds=seconds or self.seconds)
         self.placed += reference.transactions
         return reference.transactions_per_second
 

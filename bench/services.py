@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from honcho.environ import parse_procfile
 
 import config
 from bench.seeding import seed
@@ -15,12 +16,13 @@ from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models import database, migrate
 from models.database import execute, fetch_one, unbounded
-from tests.processes import ProcessStarter, Running, command_environment, wait_until
+from tests.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
 from trading import logs
 from trading.sweeping import MAX_BATCH, count_pending, sweep_once
 
 DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 READY_TIMEOUT_S = 30.0
+BOOT, STOCK_BOOT = "actors.worker:boot", "bench.stock_worker:boot"
 HOT_TABLES = ("account", "trading_order", "position", "fund_transaction", "event")
 
 
@@ -39,13 +41,28 @@ class Services:
         assert self.web.port is not None
         return self.web.port
 
-    def start_worker(self) -> Running:
-        """Start the Procfile's worker on an empty queue and wait until it works."""
+    def start_worker(self, *, is_stock: bool = False) -> Running:
+        """Start the Procfile's worker on an empty queue and wait until it works.
+
+        A stock one is the same but for the consumer, which is Dramatiq's own.
+        """
         self.redis.flushdb()
-        worker = self.starter.worker()
+        worker = self._start_stock_worker() if is_stock else self.starter.worker()
         # Once an interval each worker process ticks: the key is the first sign of one at work.
         wait_until(lambda: self.redis.dbsize() > 0, timeout_seconds=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
         return worker
+
+    def _start_stock_worker(self) -> Running:
+        command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)["worker"]
+        assert BOOT in command, f"the Procfile's worker does not name {BOOT}"
+        log_path = self.starter.folder / f"stock-worker-{len(self.starter.started)}.log"
+        worker = Running(command.replace(BOOT, STOCK_BOOT), self.starter.environment, log_path)
+        self.starter.started.append(worker)
+        return worker
+
+    def use(self) -> None:
+        """Point this process at this database."""
+        _connect(self.database_url)
 
     def settle(self) -> None:
         """Execute what is PENDING, forget what is queued and tidy the tables, so that runs start alike."""
@@ -112,10 +129,14 @@ def _settings(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrency:
 def _prepare(database_url: str) -> None:
     """Point this process at the database, migrate it and fill it."""
     logs.configure("WARNING", "text")
-    settings = config.load({"DATABASE_URL": database_url})
-    database.initialise(config.require_database_url(settings), pool_size=4, application_name="tradepost-bench")
+    _connect(database_url)
     migrate.upgrade()
     seed()
+
+
+def _connect(database_url: str) -> None:
+    settings = config.load({"DATABASE_URL": database_url})
+    database.initialise(config.require_database_url(settings), pool_size=4, application_name="tradepost-bench")
 
 
 def _shown(name: str) -> str:

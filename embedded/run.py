@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -50,6 +51,8 @@ class Run:
         if not self.folder.acquire():
             raise CannotRunError(f"DATA_DIR {self.folder.path} is in use by another `make run`")
         try:
+            if "METRICS_DIR" not in os.environ:  # the counts of this data folder's processes, somewhere in memory
+                self.stack.callback(shutil.rmtree, self.settings.metrics_dir, ignore_errors=True)
             self._clear_up_after_a_kill()
             _require_free_port(self.settings.port)
             self._start_servers()

@@ -1,25 +1,44 @@
 """Bring the schema up to date with the numbered scripts beside this file."""
 
+import contextlib
 import datetime
 import pathlib
+import time
+from collections.abc import Iterator
 
+from peewee import OperationalError
 from playhouse.migrations import Runner
 
-from models.database import db, execute, session, unbounded
+from models.database import db, execute, fetch_one, session, sqlstate, unbounded
 
 DIRECTORY = pathlib.Path(__file__).with_name("migrations")
 # One migration at a time, whatever number of dynos are released at once ("trad" in ASCII).
 LOCK_KEY = 0x74726164
+# Whoever wants a table queues behind a migration that waits for it: it gives way before the
+# lock_timeout of the others (models.database) is over, lets them through, and tries again.
+LOCK_TIMEOUT_MS = 2_000
+LOCK_PAUSE_S = 1.0
+LOCK_ATTEMPTS = 40  # two minutes
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def upgrade() -> list[str]:
-    """Apply what is missing, in order, and return the names applied."""
-    with unbounded():
-        execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
-        try:
-            return list(_runner().up())
-        finally:
-            execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
+    """Apply what is missing, in order, and return the names applied.
+
+    Runs beside the previous release: raises DatabaseUnavailable when a table is not free for two minutes.
+    """
+    with unbounded(), _alone():
+        execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+        missing = [migration.name for migration in _runner().status() if not migration.applied]
+        for attempt in range(1, LOCK_ATTEMPTS + 1):
+            try:
+                _runner().up()
+                break
+            except OperationalError as error:
+                if attempt == LOCK_ATTEMPTS or sqlstate(error) != LOCK_NOT_AVAILABLE:
+                    raise
+                time.sleep(LOCK_PAUSE_S)
+        return missing
 
 
 def status() -> list[tuple[str, datetime.datetime | None]]:
@@ -31,6 +50,26 @@ def status() -> list[tuple[str, datetime.datetime | None]]:
 def is_current() -> bool:
     """Tell whether nothing is left to apply."""
     return all(applied for _, applied in status())
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other process migrates.
+
+    Asks again and again: one that waits in a statement holds a snapshot, for which a
+    CREATE INDEX CONCURRENTLY of the other one would wait in turn.
+    """
+    while not _try_lock():
+        time.sleep(LOCK_PAUSE_S)
+    try:
+        yield
+    finally:
+        execute("SELECT pg_advisory_unlock(%s)", (LOCK_KEY,))
+
+
+def _try_lock() -> bool:
+    found = fetch_one("SELECT pg_try_advisory_lock(%s) AS taken", (LOCK_KEY,))
+    return bool(found and found["taken"])
 
 
 def _runner() -> Runner:

@@ -12,9 +12,27 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
+        self.count = count
         self._lock = threading.Lock()
         self._free = count
+        self._waits = 0
         self._waiting: deque[threading.Lock] = deque()
+
+    @property
+    def in_use(self) -> int:
+        """How many are handed out."""
+        return self.count - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return len(self._waiting)
+
+    def take_waits(self) -> int:
+        """Return how often somebody has had to wait since the last time that this was asked."""
+        with self._lock:
+            waits, self._waits = self._waits, 0
+            return waits
 
     def acquire(self, timeout_s: float) -> bool:
         """Take a slot; False when there is none within the time."""
@@ -25,6 +43,7 @@ class Slots:
             gate = threading.Lock()
             gate.acquire()
             self._waiting.append(gate)
+            self._waits += 1
         if gate.acquire(timeout=timeout_s):
             return True
         with self._lock:

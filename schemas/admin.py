@@ -37,7 +37,7 @@ class AccountCreationSchema(StrictSchema):
     opening_balance = GivenMoney(data_key="openingBalance", allow_zero=True, required=True)
 
 
-class AccountStatusSchema(StrictSchema):
+class AccountChangeSchema(StrictSchema):
     """Suspend an account or let it trade again."""
 
     status = Choice("ACTIVE", "SUSPENDED", required=True)

@@ -17,6 +17,17 @@ DATA_SCHEMAS = {
 }
 
 
+EVENT_TYPES = (
+    "order.pending",
+    "order.executed",
+    "order.modified",
+    "order.cancelled",
+    "order.rejected",
+    "position.updated",
+    "account.updated",
+)
+
+
 class EventListSchema(AccountChoiceSchema):
     """Ask for the events after one."""
 
@@ -34,9 +45,9 @@ class EventSchema(StrictSchema):
     """Show an event."""
 
     id = Whole()
-    type = fields.String()
+    type = fields.String(metadata={"enum": list(EVENT_TYPES)})
     at = Timestamp()
-    data = fields.Dict()
+    data = fields.Dict(metadata={"description": "What changed, as it is now: /asyncapi.json says in which shape."})
 
 
 class EventPageSchema(StrictSchema):

@@ -28,7 +28,7 @@ class StockSchema(StrictSchema):
     """Show a stock."""
 
     id = Identifier(data_key="stockId")
-    exchange = fields.String()
+    exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String()
     last_price = Money(data_key="lastPrice", allow_none=True)
     last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True)
@@ -50,7 +50,12 @@ class QuoteSchema(StockKeySchema):
 class QuotesSchema(StrictSchema):
     """Give the last traded prices of many stocks."""
 
-    quotes = fields.List(fields.Nested(QuoteSchema), required=True, validate=validate.Length(min=1, max=QUOTES_MAXIMUM))
+    quotes = fields.List(
+        fields.Nested(QuoteSchema),
+        required=True,
+        validate=validate.Length(min=1, max=QUOTES_MAXIMUM),
+        metadata={"description": "As many as a body of 64 KiB holds."},
+    )
 
 
 class StockImportSchema(StockKeySchema):

@@ -20,8 +20,8 @@ QUANTITY_MAXIMUM = 1_000_000
 CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
 
 
-class OrderRequestSchema(StrictSchema):
-    """Place an order."""
+class OrderTermsSchema(StrictSchema):
+    """Say what an order is to be."""
 
     exchange = Choice(*EXCHANGES, required=True)
     symbol = Symbol(required=True)
@@ -42,7 +42,6 @@ class OrderRequestSchema(StrictSchema):
         allow_none=True,
         load_default=None,
     )
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
     @validates_schema
     def check_price(self, data: dict[str, Any], **_: Any) -> None:
@@ -51,6 +50,20 @@ class OrderRequestSchema(StrictSchema):
             raise ValidationError("A LIMIT order needs a price.", "price")
         if data["order_type"] == "MARKET" and data["price"] is not None:
             raise ValidationError("A MARKET order takes no price.", "price")
+
+
+class OrderRequestSchema(OrderTermsSchema):
+    """Place an order."""
+
+    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+
+
+class OrderChangeSchema(StrictSchema):
+    """Change a PENDING order; what is left out stays as it is."""
+
+    quantity = Whole(minimum=1, maximum=QUANTITY_MAXIMUM)
+    price = GivenMoney(maximum=PRICE_MAXIMUM, metadata={"description": "Of a LIMIT order; refused for MARKET."})
+    account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 
 class OrderListSchema(AccountListSchema):

@@ -4,6 +4,7 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .fields import IDENTIFIER_MAXIMUM, Identifier, Money, Timestamp, Whole
+from .orders import EXCHANGES, PRODUCTS
 
 
 class PositionSchema(StrictSchema):
@@ -12,9 +13,9 @@ class PositionSchema(StrictSchema):
     id = Identifier(data_key="positionId")
     account_id = Identifier(data_key="tradingAccountId")
     stock_id = Identifier(data_key="stockId")
-    exchange = fields.String()
+    exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String()
-    product = fields.String()
+    product = fields.String(metadata={"enum": list(PRODUCTS)})
     quantity = Whole(minimum=-IDENTIFIER_MAXIMUM, metadata={"description": "Negative when short."})
     average_price = Money(data_key="averagePrice", allow_none=True)
     realized_pnl = Money(data_key="realizedPnl")

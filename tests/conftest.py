@@ -24,6 +24,7 @@ from embedded.valkey import Valkey
 from tests.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
+METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
 # Each row may be deleted only because the triggers are off; the stocks go too.
 TABLES = (
     "idempotency_key",
@@ -118,6 +119,8 @@ def setting_values(servers: Servers, database_url: str, tmp_path_factory: pytest
         "REDIS_URL": servers.redis_url,
         "CRON_SECRET": CRON_SECRET,
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "METRICS_DIR": str(tmp_path_factory.mktemp("metrics")),
+        "METRICS_TOKEN": METRICS_TOKEN,
         "RATE_LIMIT_ORDERS": "off",
         "WEB_CONCURRENCY": "1",
         "TRADEPOST_ENV": "test",

@@ -45,6 +45,9 @@ BAD = [
     ("ALLOWED_ORIGINS", "https://desk.example.com/path"),
     ("CRON_SECRET", "two words"),
     ("CRON_SECRET", "schlüssel"),
+    ("METRICS_TOKEN", "two words"),
+    ("METRICS_PORT", "0"),
+    ("METRICS_PORT", "off"),
     ("DATABASE_URL", "mysql://user:hidden-word@db.example.com/tradepost"),
     ("DATABASE_URL", "postgres://user:hidden-word@db.example.com:port/tradepost"),
     ("DATABASE_URL", "postgres://user:hidden-word@db.example.com/tradepost?sslmode=maybe"),
@@ -77,6 +80,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert settings.rate_limit_orders == config.RateLimit(count=50, period_seconds=1)
     assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
     assert config.load({}).data_dir == Path(".data")
+    assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
 
 
 def test_what_is_set_to_nothing_counts_as_unset(environment: dict[str, str]) -> None:
@@ -161,10 +165,24 @@ def test_production_without_a_queue_needs_no_redis(environment: dict[str, str]) 
 
 
 @pytest.mark.parametrize("secret", ["short", "aaaaaaaaaaaaaaaaaaaaaaaa", "please-change-me-now", "my-secret-password"])
-def test_production_refuses_a_weak_secret(environment: dict[str, str], secret: str) -> None:
-    problem = problem_of(environment | PRODUCTION | {"CRON_SECRET": secret})
-    assert problem.startswith("CRON_SECRET is weak")
+@pytest.mark.parametrize("name", ["CRON_SECRET", "METRICS_TOKEN"])
+def test_production_refuses_a_weak_secret(environment: dict[str, str], name: str, secret: str) -> None:
+    problem = problem_of(environment | PRODUCTION | {name: secret})
+    assert problem.startswith(f"{name} is weak")
     assert secret not in problem
+
+
+def test_counts_of_two_data_folders_are_kept_apart(environment: dict[str, str], tmp_path: Path) -> None:
+    other = config.load({"DATA_DIR": str(tmp_path / "other")})
+    assert config.load(environment).metrics_dir == config.load(environment).metrics_dir != other.metrics_dir
+    assert config.load(environment | {"METRICS_DIR": str(tmp_path)}).metrics_dir == tmp_path
+
+
+def test_traces_are_sent_when_opentelemetrys_own_variables_say_where(environment: dict[str, str]) -> None:
+    asked = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    assert config.load(asked).tracing
+    assert config.load(environment | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}).tracing
+    assert not config.load(asked | {"OTEL_SDK_DISABLED": "true"}).tracing
 
 
 def test_production_refuses_the_embedded_servers(environment: dict[str, str], tmp_path: Path) -> None:

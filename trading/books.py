@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg2.extras
 
-from models.database import db, fetch_all
+from models.database import Row, db, fetch_all
 from trading.ledger import Book
 
 
@@ -34,6 +34,11 @@ def save_books(books: Iterable[Book]) -> None:
         " (account_id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
         [entry for book in changed for entry in book.entries],
     )
+
+
+def entries_of(order_id: UUID) -> list[Row]:
+    """Return an order's rows of the fund ledger in the order of their posting."""
+    return fetch_all("SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id", (order_id,))
 
 
 def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:

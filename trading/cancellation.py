@@ -24,8 +24,11 @@ def reject_order(order_id: UUID, reason: str) -> bool:
     return account_id is not None
 
 
-@transactional
-def _cancel(account_id: UUID, order_id: UUID) -> Row:
+def lock_open_order(account_id: UUID, order_id: UUID) -> Row:
+    """Lock an account's PENDING order and return its row; raises NotFound or OrderNotOpen.
+
+    Whoever locks the account as well does it after this, as everybody does.
+    """
     order = fetch_one(
         "SELECT * FROM trading_order WHERE id = %s AND account_id = %s FOR NO KEY UPDATE", (order_id, account_id)
     )
@@ -33,7 +36,12 @@ def _cancel(account_id: UUID, order_id: UUID) -> Row:
         raise NotFound
     if order["status"] != "PENDING":
         raise OrderNotOpen(status=order["status"])
-    _finish(order, "CANCELLED", None)
+    return order
+
+
+@transactional
+def _cancel(account_id: UUID, order_id: UUID) -> Row:
+    _finish(lock_open_order(account_id, order_id), "CANCELLED", None)
     cancelled = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
     assert cancelled is not None
     return cancelled

@@ -87,6 +87,21 @@ class OrderNotOpen(Refused):
         super().__init__(order_status=status)
 
 
+class PreconditionFailed(Refused):
+    """The order is no longer as it was read; read it again."""
+
+    code = "precondition_failed"
+
+
+class PriceNotTaken(Refused):
+    """A MARKET order takes no price."""
+
+    code = "validation_failed"
+
+    def __init__(self) -> None:
+        super().__init__(errors={"price": [self.message]})
+
+
 class IdempotencyConflict(Refused):
     """This Idempotency-Key was used with another request."""
 

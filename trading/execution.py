@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models.database import Row, execute, fetch_all, transactional
 from models.identifiers import new_id
-from trading import events
+from trading import events, metrics, tracing
 from trading.books import lock_books, save_books, write_rows
 from trading.cancellation import give_back, write_final
 from trading.fills import Fill, Holding, fill
@@ -83,10 +83,14 @@ def execute_orders(order_ids: Iterable[UUID], *, unsuspected_only: bool = False)
     if not wanted:
         return Outcome(0, 0, len(requested))
     watch = Stopwatch()
-    batch = _execute(wanted, unsuspected_only, watch)
-    watch.lap("commit")
+    with tracing.batch(wanted) as ends:
+        batch = _execute(wanted, unsuspected_only, watch)
+        watch.lap("commit")
+        ends |= {end.order["id"]: "fill" for end in batch.executions}
+        ends |= {end.order["id"]: "reject" for end in batch.rejections}
     _final.add(order["id"] for order in batch.orders)
     events.nudge(batch.books)
+    metrics.count_batch(batch.executions, batch.rejections, watch.steps)
     _log(batch, watch)
     executed, rejected = len(batch.executions), len(batch.rejections)
     return Outcome(executed, rejected, len(requested) - executed - rejected)

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from peewee import DatabaseError
 
-from models.database import Row, execute, fetch_one, sqlstate
+from models.database import Row, execute, fetch_all, fetch_one, session, sqlstate
 from trading.errors import IdempotencyConflict, IdempotencyInProgress
 
 IN_PROGRESS_STATE = "TP409"  # raised by the database's idempotency_find
@@ -28,6 +28,10 @@ class IdempotencyKey:
         """Refuse a key that was used with another body."""
         if bytes(stored_fingerprint) != self.fingerprint:
             raise IdempotencyConflict
+
+    def parts(self, number: int) -> "list[IdempotencyKey]":
+        """Return a key for each part of a request that is done in parts; none is a key that a client can send."""
+        return [replace(self, scope=f"{self.scope}#{index}") for index in range(number)]
 
 
 def fingerprint_of(body: Mapping[str, Any]) -> bytes:
@@ -58,6 +62,23 @@ def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
     key.check(found["fingerprint"])
     answer: Row = found["answer"]
     return answer
+
+
+def find_answers(account_id: UUID, keys: Sequence[IdempotencyKey]) -> dict[int, Row]:
+    """Return what was answered already to the parts of a request, by their index; waits for nobody.
+
+    Raises IdempotencyConflict when a part was answered in another request.
+    """
+    scopes = {key.scope: index for index, key in enumerate(keys)}
+    with session():
+        found = fetch_all(
+            "SELECT scope, fingerprint, answer FROM idempotency_key"
+            " WHERE account_id = %s AND scope = ANY(%s::text[]) AND key = %s",
+            (account_id, list(scopes), keys[0].key),
+        )
+    for row in found:
+        keys[0].check(row["fingerprint"])
+    return {scopes[row["scope"]]: row["answer"] for row in found}
 
 
 def keep_answer(account_id: UUID, key: IdempotencyKey | None, table: str, row_id: Any) -> None:

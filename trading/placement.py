@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models import Position
 from models.database import Row, transactional
-from trading import calendars, events
+from trading import calendars, events, metrics, tracing
 from trading.decision import Decision, OrderRequest, check_cover, decide
 from trading.errors import AccountSuspended, DuplicateClientOrderId, MarketClosed, NotFound, NothingToClose
 from trading.idempotency import IdempotencyKey, in_progress_refused
@@ -28,6 +28,7 @@ class Placement(NamedTuple):
     is_replay: bool
 
 
+@tracing.traced("place_order")
 def place_order(
     account_id: UUID,
     request: OrderRequest,
@@ -49,6 +50,7 @@ def place_order(
     return _announced(placement)
 
 
+@tracing.traced("close_position")
 def close_position(
     account_id: UUID,
     position_id: UUID,
@@ -68,7 +70,9 @@ def close_position(
 
 
 def _announced(placement: Placement) -> Placement:
+    metrics.of(metrics.PLACEMENTS, "replayed" if placement.is_replay else "accepted").inc()
     if not placement.is_replay:
+        tracing.remember(placement.order["id"])
         events.nudge([placement.order["account_id"]])
     return placement
 

@@ -10,10 +10,11 @@ from trading.books import write_rows
 Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
 Pair = tuple[str, str]  # exchange, symbol
 
-ACTIVATE = """
+# A list in the statement's text would be a thousand ORs, each tried on every row of a table without statistics.
+AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+ACTIVATE = f"""
 UPDATE stock SET is_active = true WHERE id IN (
-    SELECT id FROM stock WHERE NOT is_active AND (exchange, symbol) IN %s
-    ORDER BY exchange, symbol FOR NO KEY UPDATE)
+    SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
 """
 
 
@@ -39,7 +40,7 @@ def import_stocks(stocks: Iterable[Pair]) -> int:
 
 @transactional
 def _create_missing(pairs: set[Pair]) -> int:
-    known = fetch_all("SELECT exchange, symbol FROM stock WHERE (exchange, symbol) IN %s", (tuple(pairs),))
+    known = fetch_all(f"SELECT exchange, symbol FROM stock WHERE {AMONG}", _columns(pairs))
     missing = sorted(pairs - {(stock["exchange"], stock["symbol"]) for stock in known})
     write_rows(
         "INSERT INTO stock (id, exchange, symbol) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
@@ -50,14 +51,13 @@ def _create_missing(pairs: set[Pair]) -> int:
 
 @transactional
 def _activate(pairs: set[Pair]) -> int:
-    return execute(ACTIVATE, (tuple(pairs),))
+    return execute(ACTIVATE, _columns(pairs))
 
 
 @transactional
 def _set_prices(prices: dict[Pair, Decimal]) -> None:
     fetch_all(
-        "SELECT id FROM stock WHERE (exchange, symbol) IN %s ORDER BY exchange, symbol FOR NO KEY UPDATE",
-        (tuple(prices),),
+        f"SELECT id FROM stock WHERE {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE OF stock", _columns(prices)
     )
     write_rows(
         "UPDATE stock SET last_price = quote.price, last_price_at = clock_timestamp(), is_active = true"
@@ -65,3 +65,8 @@ def _set_prices(prices: dict[Pair, Decimal]) -> None:
         " WHERE stock.exchange = quote.exchange AND stock.symbol = quote.symbol",
         [(*pair, price) for pair, price in prices.items()],
     )
+
+
+def _columns(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
+    exchanges, symbols = zip(*pairs, strict=True)
+    return list(exchanges), list(symbols)

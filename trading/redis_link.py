@@ -17,7 +17,8 @@ SLOW_S = 2 * TIMEOUT_S
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 logger = get_logger(__name__)
-client = redis.Redis()  # connects on first use, through the pool that configure() gives it
+# Connects on first use, through the pool that configure() gives it, whose protocol decides how answers are read.
+client = redis.Redis(protocol=2)
 _url: str | None = None
 _paused_until = 0.0
 _pause_s = FIRST_PAUSE_S

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.database import DatabaseUnavailable, Row, execute, fetch_all, fetch_one, session, transactional
+from trading import metrics
 from trading.cancellation import reject_order
 from trading.execution import Outcome, execute_orders
 from trading.logs import get_logger
@@ -110,6 +111,7 @@ def _execute_alone(order_id: UUID) -> SweepCounts:
         return SweepCounts()
     if attempts > MAX_ATTEMPTS:
         logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)
+        metrics.of(metrics.EXECUTIONS, "execution_failed").inc()
         return SweepCounts(rejected=int(reject_order(order_id, "execution_failed")))
     try:
         outcome = _unless_interrupted([order_id], UNCOUNT)
@@ -117,6 +119,7 @@ def _execute_alone(order_id: UUID) -> SweepCounts:
         if isinstance(error, DatabaseUnavailable):
             raise
         logger.exception("order_failed", order_id=str(order_id), attempts=attempts)
+        metrics.of(metrics.EXECUTIONS, "failed").inc()
         _update_pending("retry_at = clock_timestamp()", [order_id])
         return SweepCounts(failed=1)
     if outcome.skipped:

@@ -16,6 +16,11 @@ class Stopwatch:
         """Note the length of a step that was measured elsewhere."""
         self.steps[name] = milliseconds
 
+    def add(self, other: "Stopwatch") -> None:
+        """Add the steps of another stopwatch to those of this one."""
+        for name, milliseconds in other.steps.items():
+            self.steps[name] = self.steps.get(name, 0.0) + milliseconds
+
     def mark(self) -> None:
         """Start measuring the next lap here."""
         self._mark = time.perf_counter()

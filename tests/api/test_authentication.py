@@ -86,7 +86,10 @@ ROUTES = [
     ("GET", "/api/trading/orders", {"read", "admin"}),
     ("POST", "/api/trading/orders", {"trade", "admin"}),
     ("POST", "/api/trading/orders/preview", {"trade", "read", "admin"}),
+    ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
     ("GET", f"/api/trading/orders/{uuid4()}", {"read", "admin"}),
+    ("GET", f"/api/trading/orders/{uuid4()}/history", {"read", "admin"}),
+    ("PATCH", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
     ("DELETE", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
     ("POST", f"/api/trading/positions/{uuid4()}/close", {"trade", "admin"}),
@@ -102,6 +105,8 @@ ROUTES = [
     ("POST", f"/api/admin/accounts/{uuid4()}/funds", {"admin"}),
     ("POST", f"/api/admin/accounts/{uuid4()}/tokens", {"admin"}),
     ("DELETE", f"/api/admin/tokens/{uuid4()}", {"admin"}),
+    ("GET", "/api/admin/operations", {"admin"}),
+    ("POST", f"/api/admin/dead-letters/{uuid4()}/requeue", {"admin"}),
 ]
 
 

@@ -133,7 +133,7 @@ def test_stocks_are_imported_from_a_file(run_well, tmp_path):
         (b"exchange,symbol\nNSE\n", "line 2, symbol"),
         (b"exchange,symbol\nNSE,TCS,1,2\n", "line 2, surplus"),
         (b"exchange,symbol,lastPrice\nNSE,TCS,1.001\n", "line 2, lastPrice"),
-        (b"NSE,TCS\nNSE,TCS\n", "line 2"),
+        (b"NSE,TCS\nNSE,TCS\n", "line 1"),
         (b"exchange,symbol\nNSE,\xff\xff\n", "line"),
         (b'exchange,symbol\nNSE,"TCS\n', "line"),
         (b"exchange,symbol\nNSE,T\x00S\n", "line"),

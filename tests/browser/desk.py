@@ -111,3 +111,12 @@ class Desk:
     def _watch_request(self, request: Any) -> None:
         if request.method == "POST" and request.url.endswith(PLACEMENT_PATH):
             self.placement_keys.append(request.headers.get("idempotency-key", ""))
+
+
+def log_in_to_operations(desk: Desk, token: str) -> Desk:
+    """Load the operator's page, give the token, and wait until it shows something."""
+    desk.page.goto(f"{desk.base_url}/ops")
+    desk.page.get_by_label("Token").fill(token)
+    desk.page.get_by_label("Token").press("Enter")
+    desk.wait_until_live()
+    return desk

@@ -1,14 +1,19 @@
-"""Take the pictures in docs/screenshots of a desk that runs: python -m tests.browser.screenshots URL TOKEN."""
+"""Take the pictures in docs/screenshots of what runs: python -m tests.browser.screenshots URL TOKEN [ADMIN_TOKEN].
+
+With an administrator's token they are those of the operator's page, else those of the desk.
+"""
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, find_chromium
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, log_in_to_operations
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PICTURES = (
@@ -16,31 +21,50 @@ PICTURES = (
     ("desk-1280-dark", 1280, 1120, "dark"),
     ("desk-390", 390, 1500, "light"),
 )
+OPERATORS_PICTURES = (
+    ("ops-1280-light", 1280, 540, "light"),
+    ("ops-1280-dark", 1280, 540, "dark"),
+    ("ops-390", 390, 1180, "light"),
+)
 
 
-def take(browser: Browser, url: str, token: str, name: str, width: int, height: int, scheme: str) -> Path:
-    """Take one picture of the window, with a filled-in ticket."""
+def take(browser: Browser, url: str, picture: tuple[str, int, int, str], prepare: Callable[[Desk], None]) -> Path:
+    """Take one picture of the window, when what is to be seen in it is there."""
+    name, width, height, scheme = picture
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=2 if width < 500 else 1.5
     )
-    desk = Desk(context.new_page(), url).log_in(token)
-    desk.fill(symbol="INFY", quantity="40", price="1860.00")
-    expect(desk.page.locator("#estimate")).to_have_attribute("data-state", "known")
-    expect(desk.page.locator("#margin-plot canvas")).to_be_visible()
-    expect(desk.page.locator("#verdict")).not_to_be_empty()
+    desk = Desk(context.new_page(), url)
+    prepare(desk)
     path = FOLDER / f"{name}.png"
     desk.page.screenshot(path=path)
     context.close()
     return path
 
 
+def show_ticket(desk: Desk, token: str) -> None:
+    """Log in to the desk and fill in its ticket."""
+    desk.log_in(token).fill(symbol="INFY", quantity="40", price="1860.00")
+    expect(desk.page.locator("#estimate")).to_have_attribute("data-state", "known")
+    expect(desk.page.locator("#margin-plot canvas")).to_be_visible()
+    expect(desk.page.locator("#verdict")).not_to_be_empty()
+
+
+def show_operations(desk: Desk, token: str) -> None:
+    """Log in to the operator's page."""
+    log_in_to_operations(desk, token)
+    expect(desk.page.locator("#throughput canvas")).to_be_visible()
+
+
 def main() -> None:
-    """Take all pictures, and make them small where pngquant is installed."""
-    url, token = sys.argv[1:]
+    """Take the pictures, and make them small where pngquant is installed."""
+    url, token, *admin = sys.argv[1:]
+    pictures = OPERATORS_PICTURES if admin else PICTURES
+    prepare = partial(show_operations, token=admin[0]) if admin else partial(show_ticket, token=token)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(CHROMIUM_ARGUMENTS))
-        for name, width, height, scheme in PICTURES:
-            path = take(browser, url, token, name, width, height, scheme)
+        for picture in pictures:
+            path = take(browser, url, picture, prepare)
             if shutil.which("pngquant"):
                 subprocess.run(["pngquant", "--force", "--skip-if-larger", "--output", path, "128", path], check=False)
             print(path, path.stat().st_size)

@@ -1,6 +1,7 @@
 """Tokens, reloads, and a server that goes away and comes back."""
 
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -103,3 +104,26 @@ def test_a_server_that_was_lost_comes_back_with_nothing_missing(
     truth = requests.get(f"{web.base_url}/api/trading/account", headers=trader.headers, timeout=10).json()
     expect(desk.fund("blockedMargin")).to_have_text(truth["blockedMargin"])
     assert desk.policy_violations() == []
+
+
+@pytest.mark.faults
+def test_a_server_that_falls_silent_makes_the_desk_stale_until_it_speaks_again(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any
+) -> None:
+    trader, sleeper = account(), start.web()
+    desk = desk_of(sleeper)
+    desk.page.clock.install()  # time goes on as ever, and can be made to jump
+    desk.log_in(trader.token)
+    sleeper.signal_all(signal.SIGSTOP)
+    place(web, trader.headers)
+    desk.page.clock.fast_forward(10_000)  # it looks for silence; its question is given up after ten real seconds
+    expect(desk.light).to_have_attribute("data-state", "reconnecting", timeout=20_000)
+    desk.page.clock.fast_forward(11_000)
+    expect(desk.light).to_have_attribute("data-state", "stale")
+    expect(desk.light).to_contain_text("Stale since")
+    expect(desk.orders).to_have_count(0)
+
+    sleeper.signal_all(signal.SIGCONT)
+    expect(desk.light).to_have_attribute("data-state", "live", timeout=20_000)
+    expect(desk.light).to_have_text(re.compile(r"^Live · [1-9]\d* events replayed$"))
+    expect(desk.orders.locator(".state")).to_have_text(["Pending"])

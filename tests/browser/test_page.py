@@ -13,8 +13,8 @@ from tests.processes import ProcessStarter, Running
 GRAVE = ("serious", "critical")
 
 
-def grave_violations(desk: Desk) -> list[str]:
-    found = Axe().run(desk.page).response["violations"]
+def grave_violations(desk: Desk, within: str | None = None) -> list[str]:
+    found = Axe().run(desk.page, context=within).response["violations"]
     return [
         f"{violation['id']}: {node['html'][:160]}: {node['failureSummary']}"
         for violation in found

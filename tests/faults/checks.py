@@ -56,10 +56,19 @@ def pending_orders(system: System) -> int:
 
 def times(system: System, since: str = "-infinity") -> Times:
     """Return how long orders took from acceptance to their final state, by the database's clock."""
+    return _times(system, "updated_at", "status <> 'PENDING'", since)
+
+
+def execution_times(system: System, since: str) -> Times:
+    """Return how long orders took from acceptance to execution, by the database's clock."""
+    return _times(system, "executed_at", "status = 'EXECUTED'", since)
+
+
+def _times(system: System, end: str, condition: str, since: str) -> Times:
     rows = system.sql(
         "SELECT count(*), percentile_cont(ARRAY[0.5, 0.99, 1]) WITHIN GROUP ("
-        " ORDER BY extract(epoch FROM updated_at - placed_at)) FROM trading_order"
-        " WHERE status <> 'PENDING' AND placed_at > %s::timestamptz",
+        f" ORDER BY extract(epoch FROM {end} - placed_at)) FROM trading_order"
+        f" WHERE {condition} AND placed_at > %s::timestamptz",
         since,
     )
     count, parts = rows[0]

@@ -11,7 +11,7 @@ import requests
 
 from tests.faults.checks import heal_drain_check
 from tests.faults.system import System
-from tests.processes import wait_until
+from tests.realtime.clients import Stream
 
 pytestmark = pytest.mark.faults
 
@@ -75,25 +75,71 @@ def test_f33_huge_bodies_are_refused_in_bounded_memory(system: System, begin: An
     heal_drain_check(system, workload)
 
 
-def test_f33_clients_that_send_a_byte_now_and_then_hold_nobody_up(system: System, begin: Any) -> None:
+class Dripping:
+    """A client that sends the beginning of a request, and then a little now and then."""
+
+    def __init__(self, port: int, beginning: bytes, drop: bytes) -> None:
+        self.answer = b""
+        self.is_over = False
+        self._drop = drop
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._socket.sendall(beginning)
+        self._socket.setblocking(False)
+
+    def go_on(self) -> bool:
+        """Read what there is, send the next drop, and tell whether the connection is still open."""
+        try:
+            while data := self._socket.recv(65_536):
+                self.answer += data
+            self.is_over = True
+        except BlockingIOError:
+            with contextlib.suppress(OSError):
+                self._socket.send(self._drop)
+        except OSError:
+            self.is_over = True
+        return not self.is_over
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+
+def beginnings(token: str) -> dict[str, tuple[bytes, bytes]]:
+    """Return ways to send a request slowly: what comes at once, and what comes every second."""
+    line = b"POST /api/trading/orders HTTP/1.1\r\nHost: x\r\n"
+    head = line + b"Authorization: Bearer %s\r\nContent-Type: application/json\r\n" % token.encode()
+    return {
+        "body": (head + b"Content-Length: 65536\r\n\r\n", b"{"),
+        "chunks": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        "body that nobody waits for": (line + b"Content-Length: 65536\r\n\r\n", b"{"),
+        "head": (line, b"X"),
+        "first line": (b"POST", b"T"),
+    }
+
+
+def test_f33_requests_that_drip_are_ended_after_ten_seconds_and_hold_nobody_up(system: System, begin: Any) -> None:
     workload = begin(clients=1)
-    client = workload.clients[0]
-    before = memory_mib(system)
-    slow = [socket.create_connection(("127.0.0.1", system.web_port)) for _ in range(300)]
-    try:
-        head = b"POST /api/trading/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n"
-        for number, sock in enumerate(slow):  # half stay in the head, half in the body
-            sock.sendall(head[:40] if number % 2 else head + b"\r\n{")
-        for _ in range(3):
-            time.sleep(0.5)
-            for sock in slow:
-                with contextlib.suppress(OSError):
-                    sock.sendall(b" ")
+    client, token = workload.clients[0], next(iter(workload.accounts.values()))
+    ways, before = beginnings(token), memory_mib(system)
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(Stream(system.web_port, token))
+        stream.ready()
+        dripping = {name: [Dripping(system.web_port, *way) for _ in range(60)] for name, way in ways.items()}
+        everybody = [one for some in dripping.values() for one in some]
+        for one in everybody:
+            stack.callback(one.close)
+        end = time.monotonic() + 20
+        while sum(one.go_on() for one in everybody) and time.monotonic() < end:
             assert client.place(side="BUY").seconds[-1] < 2
+            time.sleep(0.7)
+        assert {name: sum(one.is_over for one in some) for name, some in dripping.items()} == dict.fromkeys(ways, 60)
         assert memory_mib(system) - before < 100
-    finally:
-        for sock in slow:
-            sock.close()
-    assert system.webs[0].terminate() == 0
-    wait_until(lambda: not system.webs[0].is_running)
+        last = client.place(side="BUY").document["orderId"]
+        while stream.next()["data"].get("orderId") != last:  # a stream is no request: it goes on
+            pass
+    statuses = [{one.answer[:12] for one in some} for some in dripping.values()]
+    assert statuses == [{b"HTTP/1.1 408"}, {b"HTTP/1.1 408"}, {b"HTTP/1.1 401"}, {b""}, {b""}]
+    problem = dripping["body"][0].answer
+    assert b"Connection: close\r\n" in problem
+    assert b'"code":"request_timeout"' in problem
     heal_drain_check(system, workload)

@@ -9,23 +9,23 @@ SCOPES = ("trade", "read", "feed", "admin")
 # Who owns what a path parameter names. A parameter that is not here fails every test that goes through
 # the routes: say here whose it is, and make one in the fixture `belongings`.
 OF_AN_ACCOUNT = {"order_id", "position_id"}
-OF_ADMINISTRATORS = {"account_id", "token_id"}
+OF_ADMINISTRATORS = {"account_id", "token_id", "message_id"}
 OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE"}
 # Whom a request without a token may ask.
 PUBLIC = {"/health/live", "/health/ready"}
+# A good value for each header that a request must have.
+HEADERS = {"If-Match": "*"}
+# The bodies in which an administrator names the account.
+NAMING_BODIES = {"OrderRequest", "Basket", "OrderChange"}
+ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
 # A good body for each schema that a request may have.
 BODIES: dict[str, dict[str, Any]] = {
-    "OrderRequest": {
-        "exchange": "NSE",
-        "symbol": "RELIANCE",
-        "side": "BUY",
-        "quantity": 1,
-        "orderType": "LIMIT",
-        "price": "10.00",
-    },
+    "OrderRequest": ORDER,
+    "Basket": {"orders": [ORDER]},
+    "OrderChange": {"quantity": 2},
     "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
     "AccountCreation": {"name": "New", "openingBalance": "1.00"},
-    "AccountStatus": {"status": "ACTIVE"},
+    "AccountChange": {"status": "ACTIVE"},
     "Funds": {"kind": "DEPOSIT", "amount": "1.00"},
     "TokenCreation": {"scopes": ["read"]},
 }
@@ -66,6 +66,11 @@ class Operation:
         return self.spec["security"] == [{"cronSecret": []}]
 
     @property
+    def is_for_prometheus(self) -> bool:
+        """Say whether its token is the secret of METRICS_TOKEN."""
+        return self.spec["security"] == [{"metricsToken": []}]
+
+    @property
     def scopes(self) -> set[str]:
         """Return the scopes of which a token needs one; all of them when any token will do."""
         if self.spec["security"] == [{"token": []}]:
@@ -73,11 +78,17 @@ class Operation:
         return {scope for entry in self.spec["security"] for scope in entry.get("token", [])}
 
     @property
+    def body_name(self) -> str | None:
+        """Return the name of its body's schema, None when it takes none."""
+        body = self.spec.get("requestBody")
+        return body and body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+
+    @property
     def body(self) -> dict[str, Any] | None:
         """Return a good body, None when it takes none."""
-        if "requestBody" not in self.spec:
+        name = self.body_name
+        if name is None:
             return None
-        name = self.spec["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert name in BODIES, f"{self}: what is a good {name}? Tell tests/security/operations.py"
         return dict(BODIES[name])
 
@@ -91,8 +102,20 @@ class Operation:
         """Say whether an administrator names the account in the query, the body, or nowhere."""
         if "tradingAccountId" in self.query:
             return "query"
-        body = self.spec.get("requestBody")
-        return "body" if body and "OrderRequest" in str(body) else None
+        return "body" if self.body_name in NAMING_BODIES else None
+
+    def naming(self, account_id: Any) -> dict[str, Any]:
+        """Return the options of send() with which an administrator names an account."""
+        named = {"tradingAccountId": str(account_id)}
+        return {"more": named} if self.account_is_named_in == "body" else {"query": named}
+
+    @property
+    def required_headers(self) -> dict[str, str]:
+        """Return good headers, those without which it is refused."""
+        parameters = self.spec["parameters"]
+        required = [each["name"] for each in parameters if each["in"] == "header" and each.get("required")]
+        assert set(required) <= set(HEADERS), f"{self}: what is a good {required}? Tell tests/security/operations.py"
+        return {name: HEADERS[name] for name in required}
 
     def url(self, **things: Any) -> str:
         """Return the path with these things in it, for the others what does not exist."""
@@ -113,6 +136,7 @@ class Operation:
         if body is not None or more is not None:
             body = (body or {}) | (more or {})
         options = {} if body is None else {"json": body}
+        headers = self.required_headers | (headers or {})
         return client.open(
             self.url(**(things or {})), method=self.method, headers=headers, query_string=query, **options
         )

@@ -70,9 +70,25 @@ def test_any_bytes_as_a_body(client, trader, body):
     )
 )
 def test_any_values_in_an_order(client, trader, changes):
-    for path in ("orders", "orders/preview"):
-        body = json.dumps(ORDER | changes).encode("utf-8", "surrogatepass")
-        check(client.post(f"/api/trading/{path}", data=body, headers=trader.headers | JSON_TYPE))
+    order = ORDER | changes
+    for path, body in (("orders", order), ("orders/preview", order), ("orders/batch", {"orders": [ORDER, order]})):
+        text = json.dumps(body).encode("utf-8", "surrogatepass")
+        check(client.post(f"/api/trading/{path}", data=text, headers=trader.headers | JSON_TYPE))
+
+
+@MANY
+@given(
+    items=st.lists(VALUES, max_size=5),
+    change=st.dictionaries(st.sampled_from(["quantity", "price", "side", "tradingAccountId"]), VALUES, max_size=2),
+    tag=st.one_of(st.just("*"), st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=60)),
+)
+def test_any_values_in_a_basket_and_in_a_change(client, trader, items, change, tag):
+    headers = trader.headers | JSON_TYPE
+    basket = json.dumps({"orders": items}).encode("utf-8", "surrogatepass")
+    check(client.post("/api/trading/orders/batch", data=basket, headers=headers))
+    order_id = client.post("/api/trading/orders", json=ORDER, headers=headers).get_json()["orderId"]
+    text = json.dumps(change).encode("utf-8", "surrogatepass")
+    check(client.patch(f"/api/trading/orders/{order_id}", data=text, headers=headers | {"If-Match": tag}))
 
 
 @MANY

@@ -28,6 +28,7 @@ PRICES = st.one_of(LOW, LOW, LOW, HIGH)
 QUANTITIES = st.one_of(st.integers(1, 10), st.integers(1, 60), st.integers(1, 600))
 WHO = st.integers(0, 1)
 WHICH = st.integers(0, 30)
+RARELY = st.sampled_from([False, False, False, True])
 OPENING = "50000.00"
 REFUSALS = ("account_suspended", "no_price", "insufficient_holdings", "insufficient_margin")
 runs = itertools.count()
@@ -172,6 +173,74 @@ class Requests(RuleBasedStateMachine):
             self.reckonings[who].give_back(self.reckonings[who].pending[order_id])
             self.final[order_id] = "CANCELLED"
 
+    @precondition(lambda self: self.owner_of)
+    @rule(which=WHICH, quantity=st.one_of(st.none(), QUANTITIES), price=st.one_of(st.none(), PRICES), is_stale=RARELY)
+    def modify(self, which, quantity, price, is_stale):
+        """Change an order, one that waits if there is any."""
+        order_ids = [order["id"] for order in self.pending()] or sorted(self.owner_of)
+        self.change(order_ids[which % len(order_ids)], quantity, price, is_stale)
+
+    @rule(who=WHO, side=st.sampled_from(["BUY", "SELL"]), first=QUANTITIES, quantity=QUANTITIES, price=PRICES)
+    def amend(self, who, side, first, quantity, price):
+        """Place an order and change it."""
+        known = set(self.owner_of)
+        self.place(who, side, first, price, SYMBOLS[0], "INTRADAY", keyed=False)
+        for order_id in set(self.owner_of) - known:
+            self.change(order_id, quantity, None, is_stale=False)
+
+    def change(self, order_id, quantity, price, is_stale):
+        who = self.owner_of[order_id]
+        path, headers = f"trading/orders/{order_id}", self.traders[who].headers
+        tag = self.send("GET", path, headers).headers["ETag"]
+        body = {"quantity": quantity} if quantity else {}
+        body |= {"price": str(price)} if price else {}
+        answer = self.send("PATCH", path, headers | {"If-Match": '"0"' if is_stale else tag}, json=body)
+        order = self.reckonings[who].pending.get(order_id)
+        code = None if answer.status_code == 200 else answer.get_json()["code"]
+        expected = self.expected_of_a_change(who, order, answer, quantity, price, is_stale)
+        assert code == expected, answer.text
+        self.note(f"modify: {expected}")
+        if code is None:
+            self.changed(who, order, answer.get_json(), quantity or order["quantity"], price or order["price"])
+
+    def expected_of_a_change(self, who, order, answer, quantity, price, is_stale):
+        """Return the code with which a change is refused, None when it is not."""
+        if order is None or is_stale:
+            return "order_not_open" if order is None else "precondition_failed"
+        if order["price"] is None and price is not None:
+            return "validation_failed"
+        wanted = quantity or order["quantity"]
+        if (wanted, price or order["price"]) == (order["quantity"], order["price"]):
+            return None
+        if self.suspended[who]:
+            return "account_suspended"
+        reckoning = self.reckonings[who]
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted, besides=order["id"])
+        if order["product"] == "DELIVERY" and order["side"] == "SELL" and closing < wanted:
+            return "insufficient_holdings"
+        if answer.status_code != 422:
+            return None
+        problem = answer.get_json()
+        assert closing < wanted
+        assert Fraction(problem["available"]) == reckoning.within_reach(order) < Fraction(problem["required"])
+        return "insufficient_margin"
+
+    def changed(self, who, order, shown, quantity, price):
+        assert (shown["quantity"], shown["price"]) == (quantity, None if price is None else f"{price:.2f}")
+        assert shown["placedAt"] == order["placed_at"]
+        if (quantity, price) == (order["quantity"], order["price"]):
+            return
+        reckoning = self.reckonings[who]
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], quantity, besides=order["id"])
+        changed = order | {
+            "quantity": quantity, "price": price, "closing_quantity": closing,
+            "blocked_margin": Decimal(shown["blockedMargin"]), "charges": Decimal(shown["charges"]),
+        }  # fmt: skip
+        assumed = price or self.prices[order["symbol"]]
+        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, quantity - closing)
+        assert closing == quantity or reckoning.holds(changed) <= reckoning.within_reach(order)
+        reckoning.change(changed)
+
     @rule(who=WHO, which=WHICH)
     def close(self, who, which):
         positions = self.read(who, "positions")["data"]
@@ -263,7 +332,11 @@ class Requests(RuleBasedStateMachine):
 
     def teardown(self):
         for order_id, who in getattr(self, "owner_of", {}).items():
-            assert self.read(who, f"orders/{order_id}")["status"] == self.final.get(order_id, "PENDING")
+            order = self.read(who, f"orders/{order_id}")
+            assert order["status"] == self.final.get(order_id, "PENDING")
+            life = self.read(who, f"orders/{order_id}/history")["data"]
+            assert life[-1]["status"] == order["status"]
+            assert [row for moment in life for row in moment["transactions"]] == order["transactions"]
         for who, reckoning in enumerate(getattr(self, "reckonings", [])):
             rows = self.read(who, "transactions?limit=1")["data"]
             assert Fraction(rows[0]["balanceAfter"]) == reckoning.balance
@@ -293,3 +366,4 @@ def test_any_sequence_of_requests_keeps_the_books(client, account, headers_for):
     seen = Requests.world["seen"]
     assert min(seen[what] for what in ("EXECUTED, closing long", "EXECUTED, closing short")) > 0
     assert min(seen[f"place: {code}"] for code in REFUSALS) > 0
+    assert seen["modify: None"] > 0

@@ -7,13 +7,15 @@ from uuid import uuid4
 import pytest
 
 from tests.api.test_authentication import ROUTES
+from tests.conftest import METRICS_TOKEN
 from tests.security.conftest import CRON, EVENT_STREAM, WEBSOCKET, bearer
 from tests.security.operations import OF_ADMINISTRATORS, OF_AN_ACCOUNT, PUBLIC, SCOPES, Operation
 from tests.trading import helpers
 from trading import tokens
 
 # What the service answers besides what it documents.
-UNDOCUMENTED = {"/openapi.json", "/docs", "/metrics", "/api/trading/stream", "/", "/static/<path:name>"}
+UNDOCUMENTED = {"/openapi.json", "/asyncapi.json", "/docs", "/ops", "/api/trading/stream", "/", "/static/<path:name>"}
+PAGES = ("/openapi.json", "/asyncapi.json", "/docs", "/ops", "/", "/static/desk.js")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "PURGE")
 STREAM = "/api/trading/stream"
 UUIDS = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -64,9 +66,9 @@ def test_another_accounts_things_do_not_exist(client, account, headers_for, oper
         if not operation.is_of_an_account:
             continue
         tried |= OF_AN_ACCOUNT.intersection(operation.path_parameters)
-        for headers, query in ((stranger.headers, {}), (admin, {"tradingAccountId": str(stranger.id)})):
-            theirs = operation.send(client, headers, things=belongings.things, query=query)
-            missing = operation.send(client, headers, query=query)
+        for headers, named in ((stranger.headers, {}), (admin, operation.naming(stranger.id))):
+            theirs = operation.send(client, headers, things=belongings.things, **named)
+            missing = operation.send(client, headers, **named)
             assert theirs.status_code == 404, str(operation)
             assert shown(theirs) == shown(missing), str(operation)
     assert tried == OF_AN_ACCOUNT
@@ -81,9 +83,8 @@ def test_another_account_cannot_be_named(client, account, operations, belongings
             continue
         answers = []
         for account_id in (belongings.account.id, uuid4()):
-            named = {"tradingAccountId": str(account_id)}
-            where = {"query": named} if operation.account_is_named_in == "query" else {"more": named}
-            answers.append(shown(operation.send(client, stranger.headers, things=things, **where)))
+            named = operation.naming(account_id)
+            answers.append(shown(operation.send(client, stranger.headers, things=things, **named)))
         assert answers[0][0] == 404, str(operation)
         assert answers[0] == answers[1], str(operation)
         tried += 1
@@ -181,7 +182,7 @@ def test_every_scope_opens_what_the_document_says_and_nothing_else(client, opera
     for scope in SCOPES:
         headers = headers_of(scope, belongings.account.id)
         for operation in operations:
-            if operation.is_public or operation.is_for_cron:
+            if operation.is_public or operation.is_for_cron or operation.is_for_prometheus:
                 continue
             answer = operation.send(client, headers)
             assert (answer.status_code == 403) == (scope not in operation.scopes), (scope, str(operation))
@@ -221,15 +222,15 @@ def test_the_streams_of_another_account_do_not_exist(client, account, belongings
 
 def test_the_secret_of_cron_opens_nothing_else_and_no_token_opens_cron(client, headers_for, operations, belongings):
     for operation in operations:
-        if operation.is_for_cron:
+        if operation.is_for_cron or operation.is_for_prometheus:
             for headers in (belongings.account.headers, headers_for("admin", "feed")):
                 assert operation.send(client, headers).status_code == 401
-        elif not operation.is_public:
+        if not operation.is_public and not operation.is_for_cron:
             assert operation.send(client, CRON).status_code == 401, str(operation)
 
 
 def test_every_other_method_is_405(client, app, operations, belongings):
-    allowed: dict[str, set[str]] = {path: {"GET"} for path in ("/openapi.json", "/", "/static/desk.js", STREAM)}
+    allowed: dict[str, set[str]] = {path: {"GET"} for path in (*PAGES, STREAM)}
     for operation in operations:
         allowed.setdefault(operation.url(**belongings.things), set()).add(operation.method)
     before = books(belongings.account.id)
@@ -249,6 +250,8 @@ def good_headers(operation, belongings, admin):
         return {}
     if operation.is_for_cron:
         return CRON
+    if operation.is_for_prometheus:
+        return bearer(METRICS_TOKEN)
     return belongings.account.headers if operation.scopes & {"trade", "read"} else admin
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CRON_SECRET
+from tests.conftest import CRON_SECRET, METRICS_TOKEN
 from trading import tokens
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +22,7 @@ def explore(start, account, quote, tmp_path):
         "ACCOUNT_TOKEN": trader.token,
         "SERVICE_TOKEN": tokens.create_token(["admin", "feed"])[1],
         "CRON_SECRET": CRON_SECRET,
+        "METRICS_TOKEN": METRICS_TOKEN,
         "SCHEMATHESIS_HOOKS": "tests.security.agreement",
         "PYTHONPATH": str(HERE.parents[1]),
     }

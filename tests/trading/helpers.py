@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models import database
-from trading import cancellation, execution, placement
+from trading import cancellation, execution, modification, placement
 from trading.errors import Refused
 from trading.timing import Stopwatch
 
@@ -64,6 +64,13 @@ def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) ->
 def cancel(order: dict) -> dict:
     """Cancel an order for its owner."""
     return cancellation.cancel_order(order["account_id"], order["id"])
+
+
+def modify(order: dict, quantity: int | None = None, price: str | Decimal | None = None, **rest: Any) -> dict:
+    """Change an order for its owner."""
+    change = modification.OrderChange(quantity, None if price is None else Decimal(price))
+    options = {"calendar": None} | rest
+    return modification.modify_order(order["account_id"], order["id"], change, **options)
 
 
 def rows(sql: str, *parameters: Any) -> list[dict]:

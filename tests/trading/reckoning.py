@@ -46,13 +46,13 @@ class Reckoning:
         """Return what is held of an order's stock and product."""
         return self.lots.setdefault((order["symbol"], order["product"]), Lot())
 
-    def closes(self, symbol: str, product: str, side: str, quantity: int) -> int:
-        """Tell how much of a new order closes what is held and not promised."""
+    def closes(self, symbol: str, product: str, side: str, quantity: int, *, besides: object = None) -> int:
+        """Tell how much of an order closes what is held and not promised to others than itself."""
         held = self.lots.get((symbol, product), Lot()).quantity * (1 if side == "SELL" else -1)
         promised = sum(
             order["closing_quantity"]
             for order in self.pending.values()
-            if (order["symbol"], order["product"], order["side"]) == (symbol, product, side)
+            if (order["symbol"], order["product"], order["side"]) == (symbol, product, side) and order["id"] != besides
         )
         return max(0, min(quantity, held - promised))
 
@@ -63,6 +63,19 @@ class Reckoning:
     def accept(self, order: dict) -> None:
         """Take note of an accepted order."""
         self.balance -= Fraction(order["charges"])
+        self.pending[order["id"]] = order
+
+    def holds(self, order: dict) -> Fraction:
+        """Tell what a pending order has taken: its margin and its charges."""
+        return Fraction(order["blocked_margin"]) + Fraction(order["charges"])
+
+    def within_reach(self, order: dict) -> Fraction:
+        """Tell what a pending order that is changed may take: what it has, and what is left."""
+        return self.holds(order) + max(Fraction(0), self.available())
+
+    def change(self, order: dict) -> None:
+        """Take note of an order that is another one from now on, in the place of the old one."""
+        self.balance += Fraction(self.pending[order["id"]]["charges"]) - Fraction(order["charges"])
         self.pending[order["id"]] = order
 
     def give_back(self, order: dict) -> None:

@@ -8,44 +8,19 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from tests.trading import helpers
+from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
 from tests.trading.reckoning import Reckoning
 from trading import accounts, quotes, verify
 from trading.cancellation import reject_order
-from trading.errors import InsufficientHoldings, InsufficientMargin, NoPrice, NothingToClose, OrderNotOpen
-
-SYMBOLS = ("ALPHA", "BETA")
-PRICES = st.decimals("0.01", "300.00", places=2)
-QUOTES = st.one_of(PRICES, st.decimals("300.00", "5000.00", places=2))
-OPENING = Decimal("20000.00")
-WHO = st.integers(0, 1)
-WHICH = st.integers(0, 10)
-
-ORDER = (
-    WHO,
-    st.sampled_from(["BUY", "SELL"]),
-    st.one_of(st.integers(1, 10), st.integers(1, 60), st.integers(1, 600)),
-    st.one_of(st.none(), PRICES),
-    st.sampled_from(SYMBOLS),
-    st.sampled_from(["INTRADAY", "INTRADAY", "DELIVERY"]),
+from trading.errors import (
+    InsufficientHoldings,
+    InsufficientMargin,
+    NoPrice,
+    NothingToClose,
+    OrderNotOpen,
+    PriceNotTaken,
 )
-PLACE = st.tuples(st.just("place"), *ORDER)
-TRADE = st.tuples(st.just("trade"), *ORDER)
-SHOCK = st.tuples(st.just("shock"), WHO, st.sampled_from(["BUY", "SELL"]), st.integers(50, 300), QUOTES)
-OPERATIONS = st.one_of(
-    PLACE,
-    PLACE,
-    TRADE,
-    TRADE,
-    SHOCK,
-    st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
-    st.tuples(st.just("execute"), st.lists(WHICH, min_size=1, max_size=4)),
-    st.tuples(st.just("execute_again"), WHICH),
-    st.tuples(st.sampled_from(["cancel", "reject", "close"]), WHICH),
-    st.tuples(
-        st.just("funds"), WHO, st.sampled_from(["DEPOSIT", "WITHDRAWAL"]), st.decimals("0.01", "9000.00", places=2)
-    ),
-    st.tuples(st.just("quote"), st.sampled_from(SYMBOLS), QUOTES),
-)
+
 runs = itertools.count()
 
 
@@ -89,6 +64,56 @@ class Trading:
         assert opens
         assert reckoning.available() == Fraction(details["available"])
         assert reckoning.available() < Fraction(details["required"])
+
+    def modify(self, which, quantity, price):
+        """Change an order, one that waits if there is any."""
+        if orders := self.pending() or self.orders:
+            self.change(orders[which % len(orders)], quantity, price)
+
+    def amend(self, who, side, first_quantity, first_price, symbol, product, quantity, price):
+        """Place an order and change it, whatever waits before it."""
+        known = len(self.orders)
+        self.place(who, side, first_quantity, first_price, symbol, product)
+        for accepted in self.orders[known:]:
+            self.change(accepted, quantity, None if first_price is None else price)
+
+    def change(self, known, quantity, price):
+        reckoning = self.reckonings[known["account_id"]]
+        order = reckoning.pending.get(known["id"])
+        try:
+            changed = helpers.modify(known, quantity, price)
+        except OrderNotOpen:
+            assert order is None
+        except PriceNotTaken:
+            assert (order["price"], price is None) == (None, False)
+        except (InsufficientHoldings, InsufficientMargin) as refusal:
+            self.not_changed(reckoning, order, refusal, quantity or order["quantity"])
+        else:
+            self.changed(reckoning, order, changed, quantity, price)
+
+    def not_changed(self, reckoning, order, refusal, quantity):
+        event(f"modify: {refusal.code}")
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], quantity, besides=order["id"])
+        assert closing < quantity
+        is_short = (order["product"], order["side"]) == ("DELIVERY", "SELL")
+        assert isinstance(refusal, InsufficientHoldings) == is_short
+        if not is_short:
+            assert reckoning.within_reach(order) == Fraction(refusal.details["available"])
+            assert reckoning.within_reach(order) < Fraction(refusal.details["required"])
+
+    def changed(self, reckoning, order, changed, quantity, price):
+        wanted = (quantity or order["quantity"], price or order["price"])
+        assert (changed["quantity"], changed["price"]) == wanted
+        if wanted == (order["quantity"], order["price"]):
+            assert {name: changed[name] for name in order} == order
+            return
+        event("modify: changed")
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted[0], besides=order["id"])
+        assert changed["closing_quantity"] == closing
+        assumed = wanted[1] or self.prices[order["symbol"]]
+        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, wanted[0] - closing)
+        assert closing == wanted[0] or reckoning.holds(changed) <= reckoning.within_reach(order)
+        reckoning.change({name: changed[name] for name in order})
 
     def accepted(self, order):
         reckoning = self.reckonings[order["account_id"]]
@@ -142,7 +167,7 @@ class Trading:
             except OrderNotOpen:
                 assert order["id"] not in reckoning.pending
             else:
-                reckoning.give_back(order)
+                reckoning.give_back(reckoning.pending[order["id"]])
 
     def reject(self, which):
         if pending := self.pending():

@@ -1,0 +1,60 @@
+"""Serve the counts of this machine's workers, for where no web process can read them."""
+
+import hmac
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from config import settings_or_exit
+from trading import logs
+from trading.metrics_export import SharedCounts
+
+logger = logs.get_logger(__name__)
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Answers without a line in the log, and waits for nobody long."""
+
+    timeout = 10
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing."""
+
+
+def serve() -> int:
+    """Serve METRICS_PORT until the end; Dramatiq runs this beside its workers.
+
+    The first on a machine serves for all of them. Without a METRICS_TOKEN only this machine may ask.
+    """
+    settings = settings_or_exit()
+    logs.configure(settings.log_level, settings.log_format)
+    registry = CollectorRegistry()
+    registry.register(SharedCounts(settings.metrics_dir, ["worker"]))
+    application = guarded(make_wsgi_app(registry), settings.metrics_token)
+    host = "127.0.0.1" if settings.metrics_token is None else "0.0.0.0"
+    try:
+        server = make_server(host, settings.metrics_port or 0, application, ThreadingWSGIServer, QuietHandler)
+    except OSError as error:
+        logger.warning("metrics_not_served", port=settings.metrics_port, error=str(error))
+        return 0
+    server.serve_forever()
+    return 0
+
+
+def guarded(application: Application, token: str | None) -> Application:
+    """Let requests through that bring the token, or all when there is none."""
+    wanted = f"Bearer {token}".encode()
+
+    def guard(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        given = environ.get("HTTP_AUTHORIZATION", "").encode()
+        if token is None or hmac.compare_digest(given, wanted):
+            return application(environ, start_response)
+        start_response("401 Unauthorized", [("WWW-Authenticate", 'Bearer realm="tradepost"')])
+        return []
+
+    return guard

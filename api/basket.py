@@ -1,0 +1,111 @@
+"""Place the orders of one request: each is accepted or refused by itself, in a transaction of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app
+from marshmallow import ValidationError
+
+from models.database import DatabaseUnavailable, Row
+from schemas.baskets import BASKET_MAXIMUM, BasketAnswerSchema
+from trading import metrics
+from trading.errors import NotFound
+from trading.idempotency import IdempotencyKey, find_answers
+from trading.placement import OrderRequest, Placement, place_order
+from trading.timing import Stopwatch
+
+from .answers import answer
+from .dispatching import see_to_execution
+from .errors import HttpRefusal, invalid, problem_document
+from .idempotency import idempotency_key, mark_replayed
+from .observability import log_placement, stopwatch
+from .rate_limits import count_placements, too_many_placements
+
+BASKET_ANSWER = BasketAnswerSchema()
+
+Item = dict[str, Any] | HttpRefusal  # what is to be placed, or why it cannot be
+
+
+def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationError]) -> Response:
+    """Place what can be placed, see to its execution, and answer what became of each.
+
+    With an Idempotency-Key each order has a key of its own, kept with the order: what was placed of a request
+    that broke off is answered again, and the rest is placed. The whole is refused when the rate lets none
+    through, and when the database fails before anything was accepted.
+    """
+    items = [invalid(item.messages) if isinstance(item, ValidationError) else item for item in given]
+    keys = _keys(items)
+    answered = find_answers(account_id, keys) if keys else {}
+    allowed = count_placements(len(items) - len(answered))
+    if not allowed and not answered:
+        raise too_many_placements()
+    metrics.of(metrics.PLACEMENTS, "replayed").inc(len(answered))
+    results: list[Row] = []
+    for index, item in enumerate(items):
+        if index in answered:
+            results.append(_accepted(Placement(answered[index], is_replay=True)))
+        else:
+            key = keys[index] if keys else None
+            results.append(_place(account_id, item if allowed > 0 else too_many_placements(), key, results))
+            allowed -= 1
+    return _answer(results)
+
+
+def _keys(items: Sequence[Item]) -> list[IdempotencyKey]:
+    """Return a key for each place that an order of a basket may have, none without the header."""
+    key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
+    return key.parts(BASKET_MAXIMUM) if key else []
+
+
+def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Row]) -> Row:
+    """Place an order, log it and return its result; once the database has failed, no other order is tried."""
+    if before and before[-1]["status"] == 503:
+        return before[-1]
+    watch = Stopwatch()
+    try:
+        with watch.step("place"):
+            result = _accepted(_placement(account_id, item, key, watch))
+    except NotFound:  # the account, for any of them
+        raise
+    except DatabaseUnavailable as error:
+        if all(other["status"] != 202 for other in before):
+            raise
+        result = _refused(error)
+    except Exception as error:  # noqa: BLE001  it is logged, and no reason to keep silent about the others
+        result = _refused(error)
+    log_placement(result["status"], result.get("problem", {}).get("code"), account_id, result.get("order"), watch)
+    stopwatch().add(watch)
+    return result
+
+
+def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None, watch: Stopwatch) -> Placement:
+    if isinstance(item, HttpRefusal):
+        raise item
+    calendar = current_app.config["SETTINGS"].market_calendar
+    return place_order(account_id, OrderRequest(**item), calendar=calendar, watch=watch, idempotency_key=key)
+
+
+def _accepted(placement: Placement) -> Row:
+    return {
+        "status": 202,
+        "order_id": placement.order["id"],
+        "execution_scheduled": True,
+        "order": placement.order,
+        "is_replay": placement.is_replay,
+    }
+
+
+def _refused(error: Exception) -> Row:
+    document = problem_document(error)
+    return {"status": document["status"], "problem": document}
+
+
+def _answer(results: Sequence[Row]) -> Response:
+    accepted = [result for result in results if result["status"] == 202]
+    placed = [result["order_id"] for result in accepted if not result["is_replay"]]
+    after_answer = see_to_execution(placed)
+    response = answer(BASKET_ANSWER, {"results": results})
+    if after_answer is not None:
+        response.call_on_close(after_answer)
+    return mark_replayed(response) if accepted and not placed else response

@@ -1,0 +1,139 @@
+"""What Prometheus reads: what the processes have counted, and how things stand in the database and in Redis."""
+
+import functools
+import hmac
+import ipaddress
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from peewee import PeeweeException
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from actors import dead_letters, presence
+from config import Settings
+from models.database import DatabaseUnavailable
+from trading import metrics, redis_link
+from trading.backlog import read_backlog
+from trading.logs import get_logger
+from trading.metrics_export import OwnCounts, SharedCounts
+
+from .auth import bearer_secret, unauthenticated
+from .description import TEXT, described
+from .errors import HttpRefusal
+from .parsing import Blueprint, takes_no_query
+
+logger = get_logger(__name__)
+
+blueprint = Blueprint("metrics", __name__, description="Metrics")
+
+# However many ask, the database and Redis are asked once in this time.
+STATE_S = 3.0
+# What a proxy says of the client that it speaks for.
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip")
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Begin to count, and show what this machine's workers count too, unless they have a port of their own."""
+    metrics.begin()
+    registry = app.extensions["metrics"] = CollectorRegistry()
+    processes = ["web"] if settings.metrics_port else ["web", "worker"]
+    registry.register(SharedCounts(settings.metrics_dir, processes) if metrics.are_shared() else OwnCounts())
+    registry.register(State())
+
+
+def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Let a request through that brings METRICS_TOKEN; without one, what comes from this machine itself."""
+
+    @functools.wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Response:
+        settings: Settings = current_app.config["SETTINGS"]
+        if settings.metrics_token is None:
+            if settings.is_production or not _is_from_here():
+                raise HttpRefusal("forbidden", "METRICS_TOKEN is not set: only this machine itself may read this.")
+        else:
+            given = bearer_secret()
+            if given is None or not hmac.compare_digest(given.encode(), settings.metrics_token.encode()):
+                raise unauthenticated("The secret is missing or wrong.")
+        return view(*args, **kwargs)
+
+    return checked
+
+
+@blueprint.get("/metrics")
+@for_prometheus
+@takes_no_query
+@blueprint.response(200)
+@described(
+    problems=(403,),
+    security=[{"metricsToken": []}],
+    responses={200: {"content": {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}}}},
+)
+def read() -> Response:
+    """Read the metrics in Prometheus's text format, or in OpenMetrics when asked for."""
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(current_app.extensions["metrics"]), content_type=content_type)
+
+
+def _is_from_here() -> bool:
+    try:
+        is_local = ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+    return is_local and not any(name in request.headers for name in FORWARDED)
+
+
+class State(Collector):
+    """What the database and Redis know. Who does not answer is said to be down, and what he knows is left out."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._metrics: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics, which may be as old as STATE_S."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= STATE_S:
+                self._metrics = _state()
+                self._read_at = time.monotonic()
+            return self._metrics
+
+
+def _state() -> list[Metric]:
+    database, broker = list(_database_state()), list(_broker_state())
+    up = GaugeMetricFamily("tradepost_up", "Whether it has answered a web process.", labels=["what"])
+    up.add_metric(["database"], float(bool(database)))
+    up.add_metric(["redis"], float(bool(broker)))
+    return [up, *database, *broker]
+
+
+def _database_state() -> Iterator[Metric]:
+    try:
+        backlog = read_backlog()
+    except (DatabaseUnavailable, PeeweeException) as error:
+        logger.warning("metrics_without_database", error=type(error).__name__)
+        return
+    yield GaugeMetricFamily("tradepost_pending_orders", "PENDING orders, counted to 100,000.", backlog.pending)
+    yield GaugeMetricFamily("tradepost_oldest_pending_seconds", "The oldest one's age.", backlog.oldest_age_s)
+    if backlog.violations is not None:
+        yield GaugeMetricFamily("tradepost_ledger_violations", "Found by the last check.", backlog.violations)
+        yield GaugeMetricFamily("tradepost_ledger_check_age_seconds", "Since that check.", backlog.check_age_s)
+
+
+def _broker_state() -> Iterator[Metric]:
+    answers: list[Any] = []
+    if not redis_link.attempt(lambda: answers.extend((dead_letters.queue_depths(), presence.present_workers()))):
+        return
+    depths, workers = answers
+    queues = GaugeMetricFamily("tradepost_queue_messages", "Messages by queue and state.", labels=["queue", "state"])
+    for depth in depths:
+        for state in ("waiting", "working", "delayed", "dead"):
+            queues.add_metric([depth.name, state], getattr(depth, state))
+    yield queues
+    yield GaugeMetricFamily("tradepost_workers", "Worker processes heard of in the last minute.", len(workers))

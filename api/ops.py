@@ -1,0 +1,75 @@
+"""The operator's page, and what it shows."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import flask
+from flask import Response
+
+from actors import dead_letters, presence
+from schemas.operations import OperationsSchema
+from trading import redis_link
+from trading.operations import read_operations
+
+from .admin import audit
+from .answers import answer
+from .auth import requires
+from .desk import static_page
+from .errors import HttpRefusal, not_found
+from .parsing import Blueprint, takes_no_query
+
+Found = TypeVar("Found")
+
+blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="What an operator watches")
+# Flask's own: a page is no part of the API.
+pages = flask.Blueprint("ops", __name__)
+
+OPERATIONS = OperationsSchema()
+
+
+@pages.get("/ops")
+def page() -> Response:
+    """Serve the page."""
+    return static_page("ops.html")
+
+
+@blueprint.get("/operations")
+@requires("admin")
+@takes_no_query
+@blueprint.response(200, OPERATIONS)
+def read() -> Response:
+    """Read what waits, how fast it goes, and what has failed."""
+    row = read_operations()
+    broker = _asked(_broker)
+    return answer(OPERATIONS, row if broker is None else row | {"broker": broker})
+
+
+@blueprint.post("/dead-letters/<thing:message_id>/requeue")
+@requires("admin")
+@takes_no_query
+@blueprint.response(204)
+def requeue(message_id: UUID) -> Response:
+    """Send a message that has failed for good again; executing an order twice does nothing."""
+    audit("dead_letter.requeue", {"message_id": message_id})
+    was_sent = _asked(lambda: dead_letters.requeue(message_id))
+    if was_sent is None:
+        raise HttpRefusal("service_unavailable", "Redis does not answer.", headers={"Retry-After": "1"})
+    if not was_sent:
+        raise not_found()
+    return Response(status=204)
+
+
+def _broker() -> dict[str, Any]:
+    return {
+        "queues": [depth._asdict() for depth in dead_letters.queue_depths()],
+        "dead_letters": [letter._asdict() for letter in dead_letters.newest_dead_letters()],
+        "workers": [worker._asdict() for worker in presence.present_workers()],
+    }
+
+
+def _asked(question: Callable[[], Found]) -> Found | None:
+    """Return what Redis answers, None when it does not."""
+    answers: list[Found] = []
+    redis_link.attempt(lambda: answers.append(question()))
+    return answers[0] if answers else None

@@ -1,0 +1,64 @@
+/** @file What Redis knows: dead letters, queues and workers. */
+
+import { byId, make, setText } from "./dom.js";
+import { Table } from "./table.js";
+import { dayAndClock, duration } from "./time.js";
+
+// A worker says that it is there with each sweep's tick: every 750 ms, unless it is set otherwise.
+const SILENT = 10_000;
+
+let letters = null;
+let queues = null;
+
+/** Show the broker's part, or that there is none; `requeue` sends a letter again. */
+export function showBroker(broker, requeue) {
+  letters ??= letterTable(requeue);
+  queues ??= new Table(byId("queues"), QUEUE_COLUMNS, { keyOf: (queue) => queue.name });
+  letters.show(broker?.deadLetters ?? []);
+  queues.show(broker?.queues ?? []);
+  const dead = (broker?.queues ?? []).reduce((sum, queue) => sum + queue.dead, 0);
+  setText(byId("dead-letters-count"), broker ? String(dead) : "–");
+  byId("dead-letters-empty").hidden = !broker || broker.deadLetters.length > 0;
+  byId("queues-empty").hidden = Boolean(broker);
+  showWorkers(broker?.workers);
+}
+
+function showWorkers(workers) {
+  const present = (workers ?? []).filter((worker) => worker.silentMs < SILENT);
+  const last = Math.min(...present.map((worker) => worker.silentMs));
+  const text = present.length ? `${present.length}, heard of ${duration(last)} ago` : "none heard of";
+  setText(byId("workers"), workers ? text : "–");
+  byId("workers").className = workers && !present.length ? "loss" : "";
+}
+
+function letterTable(requeue) {
+  const columns = [
+    { name: "kind", value: (letter) => letter.actor },
+    { name: "time", label: "Failed", value: (letter) => dayAndClock(letter.diedAt) },
+    { name: "arguments", label: "For", value: (letter) => letter.arguments.join(", ") || "–" },
+    { name: "fault", label: "Error", value: (letter) => letter.error ?? "–" },
+    { name: "action", value: () => "Re-queue", paint: (cell, letter) => paintAction(cell, letter, requeue) },
+  ];
+  return new Table(byId("dead-letters"), columns, { keyOf: (letter) => letter.messageId });
+}
+
+const QUEUE_COLUMNS = [
+  { name: "kind", value: (queue) => queue.name },
+  { name: "", label: "Waiting", value: (queue) => String(queue.waiting) },
+  { name: "", label: "Working", value: (queue) => String(queue.working) },
+  { name: "", label: "Delayed", value: (queue) => String(queue.delayed) },
+  { name: "", label: "Dead", value: (queue) => String(queue.dead) },
+];
+
+function paintAction(cell, letter, requeue) {
+  const label = `Re-queue ${letter.actor} ${letter.arguments.join(", ")}`.trim();
+  const button = make("button", { type: "button", className: "quiet", textContent: "Re-queue", "aria-label": label });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await requeue(letter);
+    button.disabled = false;
+    // The row is gone: the next Tab goes on from the list.
+    if (!button.isConnected) byId("dead-letters-region").focus({ preventScroll: true });
+  });
+  cell.replaceChildren(button);
+}

@@ -1,0 +1,200 @@
+"""Measure every figure beside its reference: `make bench`, about ten minutes on two cores."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import profiles
+from bench.backlog import PENDING, sweeping
+from bench.figures import Figure
+from bench.load import LoadError
+from bench.page import LATEST, RESULTS, growth, section
+from bench.pgbench import PgbenchError
+from bench.placement import Bench
+from bench.profiling import Profile
+from bench.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
+from bench.report import PlacementRow
+from bench.seeding import ACCOUNTS
+from bench.services import running
+from bench.starting import start_of_make_run
+from bench.throughput import CONNECTIONS, placed_and_executed, placements, tail
+from embedded.interruption import Interruption, StopRequestedError
+
+OTHER_CONNECTIONS = (1, 4, 64)  # beside the 16 of the figures
+PARTS = ("load", "sweep", "idle", "start")
+
+
+@dataclass
+class Results:
+    """What the run has come to."""
+
+    figures: list[Figure] = field(default_factory=list)
+    curves: dict[str, Any] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+class Run:
+    """Go through the parts."""
+
+    def __init__(self, options: argparse.Namespace, interruption: Interruption) -> None:
+        self.options, self.interruption = options, interruption
+        self.results = Results()
+        self.folder = RESULTS / "profiles"
+
+    def main(self) -> int:
+        """Measure, print and write everything; return 0 when nothing went wrong."""
+        began = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if {"load", "sweep"} & set(self.options.parts):
+            self._busy()
+        if "idle" in self.options.parts:
+            self._idle()
+        if "start" in self.options.parts:
+            self._start()
+        document = self._document(time.monotonic() - began)
+        LATEST.write_text(json.dumps(document, indent=1) + "\n")
+        print(section(document, growth()))
+        for line in [f"WRONG: {fact}" for fact in self.results.wrong] or ["the books are right, no order is missing"]:
+            print(line)
+        return 1 if self.results.wrong else 0
+
+    def _busy(self) -> None:
+        """Measure what needs load, all on one service."""
+        options, results = self.options, self.results
+        with running(self.interruption) as services:
+            results.versions = services.versions()
+            bench = Bench(services, options.seconds, options.rounds)
+            _progress("warm-up")
+            bench.warm_up()
+            rate = self._placing(bench) if "load" in options.parts else 0.0
+            if "sweep" in options.parts:
+                _progress(f"sweeping {options.pending} orders")
+                results.figures.append(sweeping(bench, pending=options.pending))
+            if options.profiles and rate:
+                _progress("profiles under load")
+                seconds, pending = options.profile_seconds, max(ACCOUNTS, options.pending // 10)
+                found = profiles.under_load(bench, self.folder, seconds=seconds, half_rate=rate / 2, pending=pending)
+                results.profiles |= found
+            _progress("ledger verify")
+            results.wrong += bench.check()
+
+    def _placing(self, bench: Bench) -> float:
+        options, results = self.options, self.results
+        rows: list[PlacementRow] = []
+        for accounts in (ACCOUNTS, 1):
+            _progress(f"{CONNECTIONS} connections, {accounts} accounts")
+            row, figure = placements(bench, accounts=accounts)
+            results.figures.append(figure)
+            rows.append(row)
+        rate = results.figures[0].value
+        _progress("half that load")
+        paced, figure = tail(bench, full_rate=rate, seconds=2.0 * options.seconds)
+        results.figures.append(figure)
+        _progress("placing and executing")
+        figure = placed_and_executed(bench, seconds=options.seconds, sustained_seconds=options.sustained_seconds)
+        results.figures.append(figure)
+        for connections in OTHER_CONNECTIONS:
+            _progress(f"{connections} connections")
+            rows.append(bench.compare(accounts=ACCOUNTS, connections=connections))
+        results.curves["connections"] = [row.as_dict() for row in rows]
+        results.curves["latencies"] = {
+            f"{CONNECTIONS} connections, as fast as answers come": cuts(rows[0].latencies_ms),
+            "half of that rate": cuts(paced),
+            "1 connection": cuts(rows[2].latencies_ms),
+        }
+        return rate
+
+    def _idle(self) -> None:
+        """Measure what needs an idle machine, on two services that differ by the worker's consumer."""
+        options, results = self.options, self.results
+        with (
+            running(self.interruption, web_concurrency=1) as ours,
+            running(self.interruption, web_concurrency=1) as stock,
+        ):
+            results.versions = results.versions or ours.versions()
+            sides = start_sides(ours, stock)
+            _progress("idle workers")
+            figures = idle_cost(sides, rounds=options.rounds, seconds=2.0 * options.seconds)
+            _progress(f"{options.orders} orders one by one, on either side")
+            delays, figure = accepted_to_executed(sides, rounds=options.rounds, orders=options.orders)
+            results.figures += [figure, *figures]
+            results.curves["delays"] = {"a blocking read": cuts(delays[0]), "Dramatiq's consumer": cuts(delays[1])}
+            if options.profiles:
+                _progress("profiles of an idle worker")
+                results.profiles |= profiles.when_idle(sides[0], self.folder, seconds=options.profile_seconds)
+            for side in sides:
+                results.wrong += side.check()
+
+    def _start(self) -> None:
+        _progress("starts of make run")
+        steps, figure = start_of_make_run(rounds=self.options.rounds)
+        self.results.figures.append(figure)
+        profile = Profile("start")
+        profile.steps["the last start's steps (s); what is left is web and worker coming up"] = list(steps.items())
+        self.results.profiles["start"] = profile
+
+    def _document(self, took_s: float) -> dict[str, Any]:
+        results = self.results
+        return {
+            "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+            "took_seconds": round(took_s),
+            "rounds": self.options.rounds,
+            "seconds": self.options.seconds,
+            "machine": {"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
+            "versions": results.versions,
+            "figures": [figure.as_dict() for figure in results.figures],
+            "curves": results.curves,
+            "profiles": {name: asdict(profile) for name, profile in results.profiles.items()},
+            "wrong": results.wrong,
+        }
+
+
+def cuts(latencies_ms: list[float]) -> list[float]:
+    """Return a distribution in 201 points, from the least to the most."""
+    ordered = sorted(latencies_ms) or [0.0]
+    return [round(ordered[round(point / 200 * (len(ordered) - 1))], 3) for point in range(201)]
+
+
+def main() -> int:
+    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
+    options = _options()
+    interruption = Interruption()
+    interruption.install()
+    try:
+        return Run(options, interruption).main()
+    except StopRequestedError:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (LoadError, PgbenchError) as error:
+        print(f"the benchmark failed: {error}", file=sys.stderr)
+        return 1
+
+
+def _progress(text: str) -> None:
+    print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)  # noqa: DTZ005
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a round (3)")
+    parser.add_argument("--sustained-seconds", type=float, default=60.0, help="length of placing and executing (60)")
+    parser.add_argument("--pending", type=int, default=PENDING, help=f"orders to sweep ({PENDING})")
+    parser.add_argument("--orders", type=int, default=ORDERS, help=f"orders one by one ({ORDERS})")
+    parser.add_argument("--profile-seconds", type=float, default=5.0, help="length of a profile (5)")
+    parser.add_argument("--no-profiles", dest="profiles", action="store_false", help="leave the profiles out")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Sweeping a large backlog beside pgbench."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from decimal import Decimal
+
+from bench.figures import Figure
+from bench.placement import Bench
+from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
+from models.database import execute, fetch_one, transactional, unbounded
+from trading.charges import charges_for
+from trading.margin import margin_for
+from trading.sessions import INDIAN_TIME
+from trading.sweeping import MAX_BATCH, sweep_once
+
+PENDING = 50_000
+RATIO_REQUIRED = 1.0
+DEFAULT_BATCH = 50  # ORDER_WORKER_BATCH_LIMIT
+
+# An order for each account, through the function that places them.
+FILL = """
+SELECT count(placed) AS placed FROM generate_series(%(first)s, %(last)s) AS number, LATERAL placement_at_once(
+    gen_random_uuid(), (%(prefix)s || lpad(number::text, 12, '0'))::uuid, gen_random_uuid(), %(exchange)s,
+    %(symbol)s, NULL, 'BUY', 'INTRADAY', 'LIMIT', 1, %(price)s, %(margin)s, %(charges)s, %(items)s, %(on)s,
+    NULL, NULL, NULL)
+"""
+
+
+def sweeping(bench: Bench, *, pending: int = PENDING) -> Figure:
+    """Sweep a backlog of 1,000 accounts' orders part by part, and place with pgbench by turns."""
+    bench.placed += fill(pending)
+    rates: list[float] = []
+    reference_rates: list[float] = []
+    for number in range(bench.rounds):
+        for side in ("sweep", "pgbench") if number % 2 == 0 else ("pgbench", "sweep"):
+            if side == "sweep":
+                rates.append(sweep_rate(pending // bench.rounds, limit=MAX_BATCH))
+            else:
+                reference_rates.append(bench.refer(accounts=ACCOUNTS, clients=16))
+    small = sweep_rate(min(2_000, pending // bench.rounds), limit=DEFAULT_BATCH)
+    bench.services.settle()
+    figure = Figure(
+        "sweeping",
+        f"sweeping {pending:,} PENDING orders of {ACCOUNTS:,} accounts, one process, batches of {MAX_BATCH}",
+        "orders/s",
+        rates,
+        "pgbench, placing with 16 clients",
+        reference_rates,
+        remarks=f"in batches of {DEFAULT_BATCH}, a worker's default: {small:.0f} orders/s",
+    )
+    return figure.at_least("ratio", figure.ratio or 0.0, RATIO_REQUIRED)
+
+
+def sweep_rate(orders: int, *, limit: int) -> float:
+    """Sweep so many orders, or all there are, and return how many were executed per second."""
+    executed, began = 0, time.monotonic()
+    while executed < orders:
+        counts = sweep_once(limit=limit)
+        assert counts.executed == counts.claimed, f"a sweep of a quiet backlog came to {counts}"
+        if not counts.claimed:
+            break
+        executed += counts.executed
+    return executed / (time.monotonic() - began)
+
+
+def fill(orders: int) -> int:
+    """Place orders inside the server, as many for each account, and return how many."""
+    rounds = orders // ACCOUNTS
+    halves = (range(1, ACCOUNTS // 2 + 1), range(ACCOUNTS // 2 + 1, ACCOUNTS + 1))
+    with ThreadPoolExecutor(len(halves)) as pool:
+        placed = sum(pool.map(_place, halves * rounds, (number // 2 for number in range(2 * rounds))))
+    assert placed == rounds * ACCOUNTS, f"{placed} of {orders} orders were placed"
+    with unbounded():
+        execute("ANALYZE trading_order")
+    return placed
+
+
+@transactional
+def _place(accounts: range, number: int) -> int:
+    today: date = datetime.now(INDIAN_TIME).date()
+    margin: Decimal = margin_for("INTRADAY", PRICE, 1)
+    charges = charges_for(exchange=EXCHANGE, product="INTRADAY", side="BUY", turnover=PRICE, on=today)
+    row = fetch_one(
+        FILL,
+        {
+            "first": accounts[0],
+            "last": accounts[-1],
+            "prefix": ACCOUNT_PREFIX,
+            "exchange": EXCHANGE,
+            "symbol": f"{SYMBOL_PREFIX}{1 + number % STOCKS}",
+            "price": PRICE,
+            "margin": margin,
+            "charges": charges.total,
+            "items": charges.as_json(),
+            "on": today,
+        },
+    )
+    assert row is not None
+    return int(row["placed"])

@@ -1,0 +1,53 @@
+"""What is printed and published of a run: its table, and beside it that of the last growth run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.figures import number, table
+
+RESULTS = Path(__file__).resolve().parent / "results"
+LATEST, PUBLISHED, GROWTH = (RESULTS / f"{name}.json" for name in ("latest", "published", "growth"))
+
+
+def growth() -> dict[str, Any] | None:
+    """Return the last committed comparison of full and empty tables, if there is one."""
+    return json.loads(GROWTH.read_text()) if GROWTH.exists() else None
+
+
+def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the comparison of full and empty tables."""
+    return [row for part in ("throughput", "latency", "reads") for row in grown.get(part, ())]
+
+
+def section(results: dict[str, Any], grown: dict[str, Any] | None) -> str:
+    """Return the figures' table with what it was measured on, and the one of the full tables below it."""
+    versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
+    machine, minutes = results["machine"], results["took_seconds"] / 60
+    lines = [
+        f"Measured on {results['measured_at'][:10]} in {minutes:.0f} minutes: {machine['cores']} cores,",
+        f"Python {machine['python']}, {versions}; the medians of {results['rounds']} rounds.",
+        "",
+        table(results["figures"]),
+        "",
+        *(f"- {figure['title']}: {figure['remarks']}." for figure in results["figures"] if figure["remarks"]),
+    ]
+    return "\n".join([*lines, *(_grown(grown) if grown else ())])
+
+
+def _grown(grown: dict[str, Any]) -> list[str]:
+    orders = f"{grown['load']['orders']:,}"
+    lines = [
+        "",
+        f"With {orders} orders in the tables ({grown['measured_at'][:10]}, measure anew with `make bench-growth`):",
+        "",
+        f"| figure | {orders} orders | empty tables | ratio (1: the same cost) | to reach | reached |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in growth_rows(grown):
+        verdict = "yes" if row["reached"] else "**no**"
+        lines.append(
+            f"| {row['figure']} | {number(row['full'])} {row['unit']} | {number(row['empty'])} {row['unit']} "
+            f"| {number(row['ratio'])} | ≥ {row['goal']:g} | {verdict} |"
+        )
+    return lines

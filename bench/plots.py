@@ -1,0 +1,86 @@
+"""Draw the published figures: docs/performance/*.svg."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import ScalarFormatter
+
+from bench.page import growth_rows
+
+WIDTH, HEIGHT = 9.0, 3.6  # inches
+# Colours that people who see no red or green can tell apart (Okabe and Ito, 2008).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+# Text stays text and ids stay the same: the files are small, and their differences can be read.
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "tradepost", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+
+
+def draw(results: dict[str, Any], growth: dict[str, Any] | None, folder: Path) -> None:
+    """Write every plot into a folder."""
+    with mpl.rc_context(STYLE):
+        _latency(results["curves"], folder / "latency.svg")
+        _connections(results["curves"]["connections"], folder / "connections.svg")
+        if growth is not None:
+            _growth(growth, folder / "growth.svg")
+
+
+def _latency(curves: dict[str, Any], path: Path) -> None:
+    drawing = Drawing(figsize=(WIDTH, HEIGHT), layout="constrained")
+    for number, (name, title) in enumerate(
+        (("latencies", "placement: request to 202"), ("delays", "idle system: accepted to EXECUTED"))
+    ):
+        axes = drawing.add_subplot(1, 2, number + 1)
+        for colour, (label, points) in zip(COLOURS, curves[name].items(), strict=False):
+            axes.plot(points, [100 * index / (len(points) - 1) for index in range(len(points))], colour, label=label)
+        _milliseconds(axes, title)
+    _save(drawing, path)
+
+
+def _milliseconds(axes: Axes, title: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set(title=title, xlabel="milliseconds", ylabel="% of the orders within", ylim=(0, 100))
+    axes.legend(fontsize=8)
+
+
+def _connections(rows: list[dict[str, Any]], path: Path) -> None:
+    many = sorted((row for row in rows if row["accounts"] > 1), key=lambda row: row["connections"])
+    numbers = [row["connections"] for row in many]
+    drawing = Drawing(figsize=(WIDTH, HEIGHT), layout="constrained")
+    rates, ratios = drawing.add_subplot(1, 2, 1), drawing.add_subplot(1, 2, 2)
+    for colour, name, label in (
+        (COLOURS[0], "http", "placements over HTTP"),
+        (COLOURS[1], "pgbench", "pgbench, the plain sequence"),
+    ):
+        rates.plot(numbers, [row[f"{name}_per_second"] for row in many], "o-", color=colour, label=label)
+        for row in many:  # every round is a point
+            rounds = row[f"{name}_rounds"]
+            rates.plot([row["connections"]] * len(rounds), rounds, ".", color=colour, alpha=0.4, markersize=3)
+    ratios.plot(numbers, [row["ratio"] for row in many], "o-", color=COLOURS[2], label="HTTP / pgbench")
+    ratios.axhline(0.30, color="grey", linestyle="--", linewidth=1, label="required at 16")
+    for axes, title, unit in ((rates, "throughput", "orders/s"), (ratios, "ratio", "")):
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.set(title=title, xlabel="connections", ylabel=unit, xticks=numbers)
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=8)
+    _save(drawing, path)
+
+
+def _growth(growth: dict[str, Any], path: Path) -> None:
+    rows = growth_rows(growth)
+    drawing = Drawing(figsize=(WIDTH, 0.8 + 0.3 * len(rows)), layout="constrained")
+    axes = drawing.add_subplot()
+    colours = [COLOURS[0] if row["reached"] else COLOURS[1] for row in rows]
+    bars = axes.barh([row["figure"] for row in rows], [row["ratio"] for row in rows], color=colours)
+    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+    axes.axvline(rows[0]["goal"], color="grey", linestyle="--", linewidth=1)
+    axes.invert_yaxis()
+    axes.set(title=f"with {growth['load']['orders']:,} orders, as a share of empty tables (1 is the same cost)")
+    _save(drawing, path)
+
+
+def _save(drawing: Drawing, path: Path) -> None:
+    drawing.savefig(path, metadata={"Date": None})

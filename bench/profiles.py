@@ -1,0 +1,153 @@
+"""Do each figure's work once more under a profiler, apart from its measurement, and say where the time goes."""
+
+import os
+import time
+from pathlib import Path
+from statistics import fmean, median, quantiles
+from typing import Any
+
+import psutil
+
+from bench.backlog import fill, sweep_rate
+from bench.listeners import LOG_LINE, LOG_STEP
+from bench.load import Load
+from bench.placement import Bench
+from bench.profiling import Profile, mean_steps, profiled
+from bench.prompt import PAUSE_S, Side, heard
+from bench.seeding import ACCOUNTS
+from bench.throughput import CONNECTIONS
+from tests.processes import Running
+from trading.sweeping import MAX_BATCH
+
+TITLES = {
+    "placements": "Placements, 16 connections, 1,000 accounts",
+    "placements_one_account": "Placements, 16 connections, one account",
+    "tail": "Placement latency at half that load",
+    "placed_and_executed": "Placed and executed",
+    "accepted_to_executed": "Accepted → EXECUTED, idle system",
+    "idle": "An idle worker",
+    "sweeping": "Sweeping",
+    "start": "Start of `make run`",
+}
+
+
+def under_load(bench: Bench, folder: Path, *, seconds: float, half_rate: float, pending: int) -> dict[str, Profile]:
+    """Profile the figures that are measured on one busy service."""
+    web = bench.services.web.children()[0]
+    profiles = {}
+
+    def place(name: str, accounts: int) -> Load:
+        with profiled(Profile(name), bench.services, {"web": web}, seconds, folder) as profile:
+            load = bench.place(accounts=accounts, connections=CONNECTIONS, seconds=seconds)
+        profile.steps["Server-Timing, mean"] = mean_steps(load.timings)
+        profiles[name] = profile
+        bench.services.settle()
+        return load
+
+    place("placements", ACCOUNTS)
+    place("placements_one_account", 1)
+    profiles["tail"] = _tail(bench, web, folder, seconds, half_rate)
+    worker = bench.services.start_worker()
+    targets = {"web": web, "worker": _working(worker)}
+    with profiled(Profile("placed_and_executed"), bench.services, targets, seconds, folder) as profile:
+        bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds)
+    worker.terminate()
+    profile.steps["execution's steps by the worker's log, mean of an order's batch"] = _execution_steps(worker)
+    profiles["placed_and_executed"] = profile
+    bench.services.settle()
+    profiles["sweeping"] = _sweeping(bench, folder, seconds, pending)
+    return profiles
+
+
+def _tail(bench: Bench, web: psutil.Process, folder: Path, seconds: float, half_rate: float) -> Profile:
+    with profiled(Profile("tail"), bench.services, {"web": web}, seconds, folder) as profile:
+        load = bench.pace(accounts=ACCOUNTS, connections=CONNECTIONS, rate=half_rate, seconds=seconds)
+    middle, slow = median(load.latencies_ms), quantiles(load.latencies_ms, n=20)[-1]
+    pairs = list(zip(load.latencies_ms, load.timings, strict=True))
+    for what, timings in (
+        ("Server-Timing of the faster half, mean", [timing for latency, timing in pairs if latency <= middle]),
+        ("Server-Timing of the slowest twentieth, mean", [timing for latency, timing in pairs if latency >= slow]),
+    ):
+        profile.steps[what] = mean_steps(timings)
+    profile.remarks.append(
+        f"The client saw {fmean(value for value in load.latencies_ms if value <= middle):.1f} ms in the faster half"
+        f" and {fmean(value for value in load.latencies_ms if value >= slow):.1f} ms in the slowest twentieth."
+    )
+    bench.services.settle()
+    return profile
+
+
+def _sweeping(bench: Bench, folder: Path, seconds: float, pending: int) -> Profile:
+    bench.placed += fill(pending)
+    own = psutil.Process(os.getpid())
+    with profiled(Profile("sweeping"), bench.services, {"sweeping process": own}, seconds, folder) as profile:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            sweep_rate(1, limit=MAX_BATCH)
+    bench.services.settle()
+    return profile
+
+
+def when_idle(side: Side, folder: Path, *, seconds: float) -> dict[str, Profile]:
+    """Profile a worker that gets an order now and then, and one that gets none."""
+    worker = _working(side.worker)
+    side.services.use()
+    with (
+        profiled(Profile("idle"), side.services, {"idle worker": worker}, seconds, folder) as idle,
+        heard(side) as counts,
+    ):
+        time.sleep(seconds)
+    idle.steps["Redis commands sent per second"] = [(name, count / seconds) for name, count in counts.most_common()]
+    seen = len(side.worker.log)
+    with profiled(Profile("accepted_to_executed"), side.services, {"idle worker": worker}, seconds, folder) as prompt:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            side.place()
+            time.sleep(PAUSE_S)
+    time.sleep(PAUSE_S)
+    steps = _execution_steps(side.worker, since=seen)
+    took_ms = fmean(side.delays_ms()[-max(1, side.worker.log[seen:].count("order_executed")) :])
+    inside = sum(length for name, length in steps if name != "commit")
+    prompt.steps["accepted → EXECUTED, mean"] = [("commit, answer, dispatch", took_ms - inside), *steps]
+    return {"accepted_to_executed": prompt, "idle": idle}
+
+
+def _execution_steps(worker: Running, since: int = 0) -> list[tuple[str, float]]:
+    """Return the mean milliseconds of an execution's steps, by the worker's log."""
+    lengths: dict[str, list[float]] = {}
+    for line in worker.log[since:].splitlines():
+        if LOG_LINE.search(line):
+            for name, length in LOG_STEP.findall(line):
+                lengths.setdefault(name, []).append(float(length))
+    return [(name, fmean(values)) for name, values in lengths.items()]
+
+
+def _working(worker: Running) -> psutil.Process:
+    """Return the process that does the work: the one with the most threads."""
+    return max(worker.children(), key=lambda process: process.num_threads())
+
+
+def text(profiles: dict[str, dict[str, Any]]) -> str:
+    """Return profiles (as asdict makes them) as Markdown."""
+    return "\n\n".join(_section(TITLES[name], profiles[name]) for name in TITLES if name in profiles)
+
+
+def _section(title: str, profile: dict[str, Any]) -> str:
+    lines = [f"## {title}", ""]
+    if profile["cores"]:
+        lines.append("- processor, in cores: " + _listed(profile["cores"].items(), "{:.2f}", least=0.005))
+    for what, steps in profile["steps"].items():
+        lines.append(f"- {what}: " + _listed(steps, "{:.2f}"))
+    for what in profile["functions"]:
+        lines.append(f"- {what}, self time by package: " + _listed(profile["packages"][what], "{:.0f} %"))
+        lines.append(f"- {what}, self time by function: " + _listed(profile["functions"][what], "{:.1f} %", code=True))
+    if profile["json_percent"] is not None:
+        lines.append(f"- web, in JSON's output: {profile['json_percent']:.1f} %")
+    if profile["server"]:
+        lines.append("- what the server's busy connections do: " + _listed(profile["server"], "{:.0f} %"))
+    return "\n".join([*lines, *(f"- {remark}" for remark in profile["remarks"])])
+
+
+def _listed(pairs: Any, form: str, *, least: float = 0.0, code: bool = False) -> str:
+    mark = "`" if code else ""
+    return ", ".join(f"{mark}{name}{mark} {form.format(value)}" for name, value in pairs if value >= least)

@@ -1,0 +1,180 @@
+"""How soon an order is executed when nothing else goes on, and what waiting for it costs: beside Dramatiq's consumer.
+
+Two whole services stand side by side, alike but for the worker's consumer, and get their orders by turns: each is
+idle when its next order comes, and both see the same machine.
+"""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import psutil
+
+from bench.figures import Figure
+from bench.listeners import exchange
+from bench.load import Connection, build_requests
+from bench.report import percentiles
+from bench.services import Services
+from models.database import fetch_all, session
+from tests.processes import Running, wait_until
+from trading.sweeping import count_pending
+from trading.verify import verify
+
+ORDERS = 200
+PAUSE_S = 0.4  # after an order of either; an order of the same one comes twice as late
+P50_ALLOWED_MS = 10.0
+RATIO_ALLOWED = 0.05
+COMMANDS_ALLOWED = 20.0  # a second
+CORE_ALLOWED_PERCENT = 2.0
+LAST_WORD = "that is all"
+MEASURING = 3  # MONITOR, ECHO and an INFO
+SETTLING_S = 3.0  # until a polling consumer's pauses are as long as they get
+
+DELAYS = (
+    "SELECT extract(epoch FROM executed_at - placed_at) * 1000 AS delay_ms FROM trading_order ORDER BY placed_at, id"
+)
+
+
+@dataclass
+class Side:
+    """One of the two services with its worker."""
+
+    services: Services
+    worker: Running
+
+    def __post_init__(self) -> None:
+        self.link = Connection(self.services.port)
+        self.requests = iter(build_requests(1, port=self.services.port))
+        self.placed = 0
+
+    def place(self) -> None:
+        """Place an order and wait for its 202."""
+        exchange(self.link, next(self.requests))
+        self.placed += 1
+
+    def delays_ms(self) -> list[float]:
+        """Return from each order's acceptance to its execution, by the database's clock, oldest first."""
+        self.services.use()
+        wait_until(lambda: count_pending() == 0, what="every order is executed")
+        with session():
+            return [float(row["delay_ms"]) for row in fetch_all(DELAYS)]
+
+    def processor_s(self) -> float:
+        """Return the processor time of the worker's processes so far."""
+        members = [psutil.Process(self.worker.pid), *self.worker.children()]
+        return sum(sum(member.cpu_times()[:2]) for member in members)
+
+    def commands(self) -> int:
+        """Return how many commands Redis has run so far, those included that scripts call."""
+        found: dict[str, Any] = self.services.redis.info("commandstats")
+        return sum(facts["calls"] for facts in found.values())
+
+    def check(self) -> list[str]:
+        """Return what is wrong at the end."""
+        self.services.use()
+        with session():
+            kept = len(fetch_all("SELECT id FROM trading_order WHERE status = 'EXECUTED'"))
+        wrong = [] if kept == self.placed else [f"{self.placed} orders were accepted, {kept} were executed"]
+        return wrong + [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
+
+
+def start_sides(ours: Services, stock: Services) -> tuple[Side, Side]:
+    """Start a worker of each kind, and let everything load and plan."""
+    sides = Side(ours, ours.start_worker()), Side(stock, stock.start_worker(is_stock=True))
+    for _ in range(20):
+        for side in sides:
+            side.place()
+            time.sleep(0.05)
+    return sides
+
+
+def accepted_to_executed(
+    sides: tuple[Side, Side], *, rounds: int, orders: int = ORDERS
+) -> tuple[list[list[float]], Figure]:
+    """Place orders one by one on either side, and return their delays (ms) with the figure."""
+    before = [side.placed for side in sides]
+    for _ in range(orders):
+        for side in sides:
+            time.sleep(PAUSE_S)
+            side.place()
+    delays = [side.delays_ms()[begun:] for side, begun in zip(sides, before, strict=True)]
+    size = max(1, orders // rounds)
+    parts = [[median(delay[start : start + size]) for start in range(0, orders, size)] for delay in delays]
+    ours, stock = (percentiles(delay) for delay in delays)
+    figure = Figure(
+        "accepted_to_executed",
+        f"accepted → EXECUTED, idle system, {orders} orders one by one, p50",
+        "ms",
+        parts[0],
+        "Dramatiq's stock consumer",
+        parts[1],
+        remarks=f"p50, p95, p99: {_three(ours)} ms; stock {_three(stock)} ms",
+    )
+    figure.at_most("p50", ours["p50_ms"], P50_ALLOWED_MS, unit="ms")
+    return delays, figure.at_most("ratio", figure.ratio or 0.0, RATIO_ALLOWED)
+
+
+@contextlib.contextmanager
+def heard(side: Side) -> Iterator[Counter[str]]:
+    """Count the commands that Redis is sent, by name, while the block runs; what scripts call is not sent."""
+    counts: Counter[str] = Counter()
+    with side.services.redis.monitor() as monitor:
+        thread = threading.Thread(target=_listen, args=(monitor, counts))
+        thread.start()
+        yield counts
+        side.services.redis.echo(LAST_WORD)
+        thread.join()
+
+
+def _listen(monitor: Any, counts: Counter[str]) -> None:
+    for one in monitor.listen():
+        name, _, rest = one["command"].partition(" ")
+        if rest == LAST_WORD:
+            return
+        if one["client_type"] != "lua":
+            counts[name.lower()] += 1
+
+
+def idle_cost(sides: tuple[Side, Side], *, rounds: int, seconds: float) -> list[Figure]:
+    """Measure what the idle workers ask of Redis and of the processor, both at the same time."""
+    sent: list[list[float]] = [[], []]
+    ran: list[list[float]] = [[], []]
+    percents: list[list[float]] = [[], []]
+    time.sleep(SETTLING_S)
+    for _ in range(rounds):
+        before = [(side.processor_s(), side.commands()) for side in sides]
+        began = time.monotonic()
+        with heard(sides[0]) as ours, heard(sides[1]) as stock:
+            time.sleep(seconds)
+        took_s = time.monotonic() - began
+        for number, (side, counts) in enumerate(zip(sides, (ours, stock), strict=True)):
+            used_s, commands = before[number]
+            percents[number].append(100 * (side.processor_s() - used_s) / took_s)
+            ran[number].append((side.commands() - commands - MEASURING) / took_s)
+            sent[number].append(counts.total() / took_s)
+    asked = Figure(
+        "idle_commands", "Redis commands that an idle worker sends", "commands/s", sent[0], "stock consumer", sent[1]
+    )
+    asked.remarks = (
+        f"with those that Dramatiq's scripts call, as INFO commandstats counts: {median(ran[0]):.0f} commands/s,"
+        f" stock {median(ran[1]):.0f}"
+    )
+    used = Figure(
+        "idle_processor",
+        "processor of an idle worker, its main process included",
+        "% of a core",
+        percents[0],
+        "stock consumer",
+        percents[1],
+    )
+    asked.at_most("sent per second", asked.value, COMMANDS_ALLOWED)
+    return [asked, used.at_most("of a core", used.value, CORE_ALLOWED_PERCENT, unit="%")]
+
+
+def _three(found: dict[str, float]) -> str:
+    return ", ".join(f"{found[f'p{percent}_ms']:.1f}" for percent in (50, 95, 99))

@@ -1,0 +1,51 @@
+"""Make the last run's results the published ones: docs/performance.md's table, its plots and profiles."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import plots
+from bench.page import LATEST, PUBLISHED, growth, section
+from bench.profiles import text
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+FOLDER = PAGE.with_suffix("")
+BEGIN, END = "<!-- written by `python -m bench.publish` -->", "<!-- until here -->"
+PROFILES_HEAD = """# Where the time goes
+
+Written by `python -m bench.publish`. Each figure's work was done once more for this, apart from its measurement:
+py-spy looks at one web process and at the worker 200 times a second (of processes with many threads it takes the one
+that holds the interpreter), the server's connections are looked at 50 times a second, and the processor's time is
+that of the whole process group. "Self time" is the share of a process's samples in which a function was innermost.
+"""
+
+
+def main() -> int:
+    """Publish the last run; return 1 when it found something wrong."""
+    results = json.loads(LATEST.read_text())
+    if results["wrong"]:
+        print(f"not published: {results['wrong']}", file=sys.stderr)
+        return 1
+    PUBLISHED.write_text(json.dumps(results, indent=1) + "\n")
+    FOLDER.mkdir(exist_ok=True)
+    plots.draw(results, growth(), FOLDER)
+    (FOLDER / "profiles.md").write_text(profiles_page(results))
+    PAGE.write_text(with_section(PAGE.read_text(), section(results, growth())))
+    return 0
+
+
+def profiles_page(results: dict[str, Any]) -> str:
+    """Return the page with the profiles."""
+    return f"{PROFILES_HEAD}\n{text(results['profiles'])}\n"
+
+
+def with_section(page: str, written: str) -> str:
+    """Return a page with what stands between the marks written anew."""
+    part = f"{BEGIN}\n\n{written}\n\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: part, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""How long `make run` takes until it is ready, when it has run before."""
+
+import http.client
+import os
+import re
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from bench.figures import Figure
+from tests.processes import Running, free_port, wait_until
+
+START_ALLOWED_S = 5.0
+READY_TIMEOUT_S = 120.0
+# What would make it use other servers than its own, or not be the default.
+UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR", "MAKEFLAGS")
+STEP = re.compile(r"^(.+?) \.\.\. ([0-9.]+) s$", re.MULTILINE)
+
+
+def start_of_make_run(*, rounds: int) -> tuple[dict[str, float], Figure]:
+    """Start and stop `make run` on one data folder; return what the steps of the last start took (s), too."""
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="bench-run-", ignore_cleanup_errors=True) as folder:
+        for _ in range(rounds + 1):
+            took_s, steps = _start(Path(folder))
+            seconds.append(took_s)
+    first, *again = seconds
+    figure = Figure("start", "start of `make run` to ready, second start and later", "s", again)
+    figure.remarks = f"the first start on an empty folder: {first:.1f} s"
+    return steps, figure.at_most("start", figure.value, START_ALLOWED_S, unit="s")
+
+
+def _start(folder: Path) -> tuple[float, dict[str, float]]:
+    port = free_port()
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    environment = inherited | {"DATA_DIR": str(folder / "data"), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    # What is installed is taken as it is: make would compare dates only.
+    command = "make --no-print-directory --old-file=.venv/.installed --old-file=.venv/.runnable run"
+    began = time.monotonic()
+    log_path = folder / f"{port}.log"
+    running = Running(command, environment, log_path, port)
+    try:
+        wait_until(lambda: _is_ready(running), timeout_seconds=READY_TIMEOUT_S, what=f"make run\n{running.log}")
+        took_s = time.monotonic() - began
+        steps = {text: float(length) for text, length in STEP.findall(running.log)}
+        running.terminate()
+    finally:
+        running.kill()
+    return took_s, steps
+
+
+def _is_ready(running: Running) -> bool:
+    assert running.is_running, running.log
+    try:
+        with urllib.request.urlopen(f"{running.base_url}/health/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False

@@ -1,0 +1,121 @@
+"""Placements per second beside pgbench, their latency at half that load, and what executing them beside costs."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from statistics import linear_regression, median
+
+from bench.figures import Figure
+from bench.placement import Bench
+from bench.report import PlacementRow, percentiles
+from bench.seeding import ACCOUNTS
+from trading.sweeping import count_pending
+
+CONNECTIONS = 16
+RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
+TAIL_ALLOWED = 4.0  # p99 as a multiple of p50
+BOTH_REQUIRED = 0.50
+GROWTH_ALLOWED_PERCENT = 1.0  # of the orders placed, per second, over the minute
+
+
+def placements(bench: Bench, *, accounts: int) -> tuple[PlacementRow, Figure]:
+    """Measure placements of 16 connections beside pgbench's of 16 clients."""
+    row = bench.compare(accounts=accounts, connections=CONNECTIONS)
+    whose = f"{accounts:,} accounts" if accounts > 1 else "one account"
+    figure = Figure(
+        "placements" if accounts > 1 else "placements_one_account",
+        f"placements over HTTP, {CONNECTIONS} connections, {whose}",
+        "orders/s",
+        row.http_rates,
+        f"pgbench, the plain sequence, {CONNECTIONS} clients",
+        row.reference_rates,
+    )
+    for limit, word in ((RATIO_REQUIRED, "ratio"), (RATIO_STRETCH, "stretch: ratio")):
+        figure.at_least(word, row.ratio, limit)
+    return row, figure
+
+
+def tail(bench: Bench, *, full_rate: float, seconds: float) -> tuple[list[float], Figure]:
+    """Measure the latencies (ms) at half of the rate that 16 connections reach."""
+    p50s, p99s, latencies = [], [], []
+    for _ in range(bench.rounds):
+        load = bench.pace(accounts=ACCOUNTS, connections=CONNECTIONS, rate=full_rate / 2, seconds=seconds)
+        bench.services.settle()
+        found = percentiles(load.latencies_ms)
+        p50s.append(found["p50_ms"])
+        p99s.append(found["p99_ms"])
+        latencies += load.latencies_ms
+    title = f"placement latency p99 at half that load ({full_rate / 2:.0f} orders/s)"
+    figure = Figure("tail", title, "ms", p99s, "p50 of the same orders", p50s)
+    return latencies, figure.at_most("ratio", figure.ratio or 0.0, TAIL_ALLOWED)
+
+
+@dataclass
+class Backlog:
+    """Counts what is PENDING, once a second in a thread of its own."""
+
+    seconds: list[float] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Backlog":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        start = time.monotonic()
+        while not self._done.wait(1.0):
+            self.counts.append(count_pending())
+            self.seconds.append(time.monotonic() - start)
+
+    @property
+    def growth(self) -> float:
+        """Return by how many orders it grows per second."""
+        return linear_regression(self.seconds, self.counts).slope if len(self.counts) > 1 else 0.0
+
+
+def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: float) -> Figure:
+    """Measure orders that are placed and executed beside orders that are placed alone, then sustain it."""
+    alone: list[float] = []
+    both: list[float] = []
+    for number in range(bench.rounds):
+        for with_worker in (False, True) if number % 2 == 0 else (True, False):
+            if with_worker:
+                both.append(_executed_per_second(bench, seconds)[0])
+            else:
+                alone.append(bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds).orders_per_second)
+            bench.services.settle()
+    sustained, backlog = _executed_per_second(bench, sustained_seconds)
+    bench.services.settle()
+    growth_percent = 100 * backlog.growth / sustained
+    figure = Figure(
+        "placed_and_executed",
+        f"orders placed and executed, {CONNECTIONS} connections",
+        "orders/s",
+        both,
+        "placements alone",
+        alone,
+        remarks=f"sustained for {sustained_seconds:g} s: {sustained:.0f} orders/s,"
+        f" {max(backlog.counts, default=0)} PENDING at the most, {median(backlog.counts or [0]):.0f} in the median",
+    )
+    figure.at_least("ratio", figure.ratio or 0.0, BOTH_REQUIRED)
+    figure.at_least(f"ratio over {sustained_seconds:g} s", sustained / median(alone), BOTH_REQUIRED)
+    return figure.at_most("growth of the backlog", growth_percent, GROWTH_ALLOWED_PERCENT, unit="% of the rate")
+
+
+def _executed_per_second(bench: Bench, seconds: float) -> tuple[float, Backlog]:
+    worker = bench.services.start_worker()
+    began = time.monotonic()
+    with Backlog() as backlog:
+        load = bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds)
+        executed = load.placed - count_pending()
+        took_s = time.monotonic() - began
+    worker.terminate()
+    return executed / took_s, backlog

@@ -1,0 +1,57 @@
+// Buy one share, listen until it is filled, close the position: TRADEPOST_TOKEN=... node bot.mjs NSE RELIANCE
+// Node.js 18 or later is all it needs.
+import { randomUUID } from "node:crypto";
+
+const url = (process.env.TRADEPOST_URL ?? "http://127.0.0.1:8000") + "/api/trading";
+const identity = { Authorization: `Bearer ${process.env.TRADEPOST_TOKEN}`, "Content-Type": "application/json" };
+
+const pause = () => new Promise((resume) => setTimeout(resume, 1000));
+
+function end(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+async function call(method, path, headers, body) {
+  const all = { ...identity, ...headers, "Idempotency-Key": randomUUID() };
+  for (;; await pause()) { // an order whose answer was lost is sent again with its key, and not placed twice
+    const answer = await fetch(url + path, { method, headers: all, body: JSON.stringify(body) }).catch(() => null);
+    if (answer?.status < 500) return answer.ok ? answer : end(await answer.text());
+  }
+}
+
+async function* listen(last = "") {
+  for (let text = ""; ; text = "") { // each connection goes on where the last one ended
+    try {
+      const { body } = await call("GET", "/events", { Accept: "text/event-stream", "Last-Event-ID": last });
+      for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+        const lines = (text + chunk).split("\n");
+        text = lines.pop();
+        for (const line of lines.filter((one) => one.startsWith("data: "))) {
+          const event = JSON.parse(line.slice(6));
+          last = String(event.id ?? (last || event.lastEventId));
+          yield event;
+        }
+      }
+    } catch {
+      await pause();
+    }
+  }
+}
+
+async function fill(path, body) {
+  const { orderId } = await (await call("POST", path, {}, body)).json();
+  for (;;) {
+    const { type, data } = (await events.next()).value;
+    if (data?.orderId !== orderId || type === "order.pending") continue;
+    console.log(type, data.side, data.symbol, "at", data.averagePrice);
+    return data.positionId ?? end(data.rejectionReason);
+  }
+}
+
+const events = listen();
+await events.next(); // "ready": nothing that happens from here on is missed
+const [exchange, symbol] = process.argv.slice(2);
+const positionId = await fill("/orders", { exchange, symbol, side: "BUY", quantity: 1 });
+await fill(`/positions/${positionId}/close`);
+process.exit();

@@ -1,0 +1,51 @@
+"""Buy one share, listen until it is filled, close the position: TRADEPOST_TOKEN=... python bot.py NSE RELIANCE"""
+
+import http.client
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000") + "/api/trading"
+HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-Type": "application/json"}
+
+
+def call(method, path, body=None, **headers):
+    headers |= HEADERS | {"Idempotency-Key": str(uuid.uuid4())}
+    request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), headers, method=method)
+    while True:  # an order whose answer was lost is sent again with its key, and not placed twice
+        try:
+            return urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as problem:
+            time.sleep(1) if problem.code >= 500 else sys.exit(problem.read().decode())
+        except OSError:
+            time.sleep(1)
+
+
+def listen(last=""):
+    while True:  # each connection goes on where the last one ended
+        try:
+            for line in call("GET", "/events", **{"Accept": "text/event-stream", "Last-Event-ID": last}):
+                if line.startswith(b"data: "):
+                    event = json.loads(line[6:])
+                    last = str(event.get("id", last or event["lastEventId"]))
+                    yield event
+        except (OSError, http.client.HTTPException):
+            time.sleep(1)
+
+
+def fill(path, body=None):
+    order_id = json.load(call("POST", path, body))["orderId"]
+    ends = (event for event in events if event.get("data", {}).get("orderId") == order_id)
+    event = next(event for event in ends if event["type"] != "order.pending")
+    print(event["type"], event["data"]["side"], event["data"]["symbol"], "at", event["data"]["averagePrice"])
+    return event["data"]["positionId"] or sys.exit(event["data"]["rejectionReason"])
+
+
+events = listen()
+next(events)  # "ready": nothing that happens from here on is missed
+position_id = fill("/orders", {"exchange": sys.argv[1], "symbol": sys.argv[2], "side": "BUY", "quantity": 1})
+fill(f"/positions/{position_id}/close")

@@ -1,0 +1,54 @@
+"""Feed last traded prices, lines of exchange,symbol,lastPrice from a file or from standard input, to Tradepost.
+
+TRADEPOST_TOKEN=<scope feed> python feeder.py quotes.csv, or: source | TRADEPOST_TOKEN=... python feeder.py
+"""
+
+import csv
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000") + "/api/market/quotes"
+HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-Type": "application/json"}
+BATCH, PAUSE_S = 500, 0.5  # 1,000 quotes are taken at once, but no more than 64 KiB
+latest = {}  # what is to be sent: a newer price of a stock takes the older one's place
+
+
+def read(lines):
+    for row in csv.reader(lines):
+        if len(row) == 3 and row[0] != "exchange":
+            latest[row[0], row[1]] = row[2]
+
+
+def put(quotes):
+    body = {"quotes": [{"exchange": key[0], "symbol": key[1], "lastPrice": price} for key, price in quotes]}
+    request = urllib.request.Request(URL, json.dumps(body).encode(), HEADERS, method="PUT")
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError as problem:
+        if problem.code in (401, 403):
+            sys.exit(problem.read().decode())
+        if problem.code != 422:
+            raise
+        if len(quotes) == 1:  # this is the one that does not fit: leave it out
+            return print(quotes, problem.read().decode(), file=sys.stderr)
+        put(quotes[: len(quotes) // 2])
+        put(quotes[len(quotes) // 2 :])
+
+
+reader = threading.Thread(target=read, args=[open(sys.argv[1], newline="") if sys.argv[1:] else sys.stdin], daemon=True)
+reader.start()
+while reader.is_alive() or latest:
+    quotes = [(key, latest.pop(key)) for key in list(latest)[:BATCH]]
+    try:
+        if quotes:
+            put(quotes)
+    except OSError as error:  # the service is away: keep the newest prices, and try again
+        print("trying again after:", error, file=sys.stderr)
+        latest.update({key: price for key, price in quotes if key not in latest})
+    if len(quotes) < BATCH:
+        time.sleep(PAUSE_S)

@@ -1,0 +1,45 @@
+"""AWS Lambda function for a schedule: executes what is PENDING over the cron endpoint.
+
+Settings: TRADEPOST_URL (https://…), CRON_SECRET, and ORDER_WORKER_BATCH_LIMIT (orders a call, default 50).
+Needs nothing but the standard library.
+"""
+
+import json
+import os
+import urllib.request
+from typing import Any
+
+# The longest that one call may take; no call is begun when less is left of the function's own time.
+CALL_TIMEOUT_S = 25
+COUNTS = ("claimed", "executed", "rejected", "failed")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    """Call until nothing is left to claim or the time is over; return the counts.
+
+    Raises urllib.error.HTTPError or URLError when a call fails, so that the schedule's retry and alarm see it.
+    """
+    totals = dict.fromkeys((*COUNTS, "remaining", "calls"), 0)
+    while context.get_remaining_time_in_millis() > CALL_TIMEOUT_S * 1000:
+        report = execute_pending()
+        totals["calls"] += 1
+        totals["remaining"] = report["remaining"]
+        for name in COUNTS:
+            totals[name] += report[name]
+        # What remains beyond that is being executed by somebody else, or waits for its next try.
+        if report["claimed"] == 0 or report["remaining"] == 0:
+            break
+    print(json.dumps(totals))  # noqa: T201  for the log
+    return totals
+
+
+def execute_pending() -> dict[str, int]:
+    """Make one call of the cron endpoint and return its report."""
+    limit = int(os.environ.get("ORDER_WORKER_BATCH_LIMIT", "50"))
+    request = urllib.request.Request(  # noqa: S310  the operator sets the URL
+        f"{os.environ['TRADEPOST_URL'].rstrip('/')}/api/cron/order-worker?limit={limit}",
+        headers={"Authorization": f"Bearer {os.environ['CRON_SECRET']}"},
+    )
+    with urllib.request.urlopen(request, timeout=CALL_TIMEOUT_S) as response:  # noqa: S310
+        report: dict[str, int] = json.load(response)
+    return report

@@ -1,0 +1,70 @@
+"""Baskets: several orders in one request, and what became of each."""
+
+from typing import Any
+
+from marshmallow import fields
+from marshmallow.exceptions import ValidationError
+
+from .base import StrictSchema
+from .fields import Identifier, Whole, described
+from .orders import OrderSchema, OrderTermsSchema
+from .problems import ProblemSchema
+
+BASKET_MAXIMUM = 20
+
+
+class EachByItself(fields.List[Any]):
+    """A list of which each item is judged by itself: what it was made into, or the ValidationError."""
+
+    default_error_messages = {"invalid": "Must be a list.", "length": "Must have 1 to {maximum} items."}
+
+    def __init__(self, item: fields.Nested, *, maximum: int, **options: Any) -> None:
+        super().__init__(item, **described(options, minItems=1, maxItems=maximum))
+        self.maximum = maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if not 1 <= len(value) <= self.maximum:
+            raise self.make_error("length", maximum=self.maximum)
+        return [self._judged(item) for item in value]
+
+    def _judged(self, item: Any) -> Any:
+        try:
+            return self.inner.deserialize(item)
+        except ValidationError as error:
+            return error
+
+
+class ProblemAsItIs(fields.Nested):
+    """A problem document that stands as it is, with the members of its code."""
+
+    def _serialize(self, nested_obj: Any, attr: str | None, obj: Any, **_: Any) -> Any:  # type: ignore[override]
+        return nested_obj
+
+
+class BasketSchema(StrictSchema):
+    """Place several orders; one that is not valid is refused by itself."""
+
+    orders = EachByItself(fields.Nested(OrderTermsSchema), maximum=BASKET_MAXIMUM, required=True)
+    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+
+
+class BasketResultSchema(StrictSchema):
+    """Show what became of one order: the order when it was accepted, else the problem."""
+
+    status = Whole(
+        minimum=200,
+        maximum=599,
+        metadata={"description": "What placing it alone would have been answered with: 202, 409, 422 …"},
+    )
+    order_id = Identifier(data_key="orderId")
+    execution_scheduled = fields.Boolean(data_key="executionScheduled")
+    order = fields.Nested(OrderSchema)
+    problem = ProblemAsItIs(ProblemSchema)
+
+
+class BasketAnswerSchema(StrictSchema):
+    """Show what became of each order, in the order of the request."""
+
+    results = fields.List(fields.Nested(BasketResultSchema))

@@ -1,0 +1,129 @@
+"""Metrics of several processes: one answer tells what all of them have counted."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import METRICS_TOKEN
+from tests.metrics import Metrics
+from tests.processes import ROOT, ProcessStarter, Running, free_port, wait_until
+from tests.realtime.clients import Stream
+
+DOCUMENT = ROOT / "docs" / "observability.md"
+FILES = [DOCUMENT, *sorted((ROOT / "docs" / "observability").iterdir())]
+TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+# Told once the worker has got round to it, which tests/api/test_metrics.py waits for, or something has gone wrong.
+TOLD_LATER = {
+    "tradepost_ledger_violations",
+    "tradepost_ledger_check_age_seconds",
+    "dramatiq_message_errors_total",
+    "dramatiq_message_retries_total",
+    "dramatiq_message_rejects_total",
+}
+METRIC = re.compile(r"\b(?:tradepost|dramatiq)_[a-z_]+\b")
+
+
+def read(url: str) -> Metrics:
+    response = requests.get(f"{url}/metrics", headers=TOKEN, timeout=10)
+    assert response.status_code == 200, response.text
+    return Metrics(response.text)
+
+
+def names_in(file: Path) -> set[str]:
+    """Return the metrics that a file names."""
+    return set(METRIC.findall(file.read_text()))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """Return a folder for the counts of this test's processes alone."""
+    return str(tmp_path / "metrics")
+
+
+def test_one_answer_tells_what_every_process_counts(start: ProcessStarter, trader_of: Any, folder: str) -> None:
+    web = start.web(WEB_CONCURRENCY="2", METRICS_DIR=folder)
+    start.worker(WORKER_PROCESSES="2", METRICS_DIR=folder)
+    trader = trader_of(web)
+    for order_id in [trader.place(quantity=1).json()["orderId"] for _ in range(12)]:
+        trader.wait_for(order_id)
+    assert trader.place(quantity=0).status_code == 422
+    wait_until(lambda: read(web.base_url)("dramatiq_messages_total", actor_name="execute_order") == 12)
+    for metrics in [read(web.base_url) for _ in range(4)]:  # whichever process answers
+        assert metrics("tradepost_placements_total", outcome="accepted", process="web") == 12
+        assert metrics("tradepost_placements_total", outcome="validation_failed") == 1
+        assert metrics("tradepost_placement_step_seconds_count", step="commit") == 12
+        assert metrics("tradepost_executions_total", outcome="executed", process="worker") == 12
+        assert metrics("tradepost_dispatches_total", outcome="sent") == 12
+        assert metrics("tradepost_database_pool", state="allowed", process="web") == 2 * 16
+    _the_files_name_what_there_is(web)
+    _a_listener_is_counted_while_it_listens(web, trader.http.headers["Authorization"].removeprefix("Bearer "))
+    _counts_survive_a_process_and_gauges_do_not(web)
+
+
+def _the_files_name_what_there_is(web: Running) -> None:
+    wait_until(lambda: read(web.base_url)("tradepost_up") == 2)  # on a busy machine Redis may seem away
+    metrics = read(web.base_url)
+    assert len(FILES) == 3
+    for file in FILES:
+        assert len(names_in(file)) > 10, file
+        there = metrics.names | (set(metrics.types) if file == DOCUMENT else set())
+        assert names_in(file) - there <= TOLD_LATER, file
+    told = {name for name in metrics.types if name.startswith("tradepost_")}
+    assert told <= {name.removesuffix("_total") for name in names_in(DOCUMENT)}
+
+
+def _a_listener_is_counted_while_it_listens(web: Running, token: str) -> None:
+    def listeners() -> float:
+        return read(web.base_url)("tradepost_listeners", state="connected")
+
+    assert listeners() == 0
+    with Stream(web.port, token, query="?since=0") as stream:
+        assert stream.ready() > 0
+        wait_until(lambda: listeners() == 1)
+        assert read(web.base_url)("tradepost_stream_replays_total", outcome="replayed") == 1
+    wait_until(lambda: listeners() == 0)
+
+
+def _counts_survive_a_process_and_gauges_do_not(web: Running) -> None:
+    dead = web.children()[0]
+    assert str(dead.pid) in pids(read(web.base_url))
+    dead.kill()
+    wait_until(lambda: str(dead.pid) not in pids(read(web.base_url)) and len(web.children()) == 2)
+    assert read(web.base_url)("tradepost_placements_total", outcome="accepted") == 12
+
+
+def pids(metrics: Metrics) -> set[str]:
+    """Return the web processes whose pools are told of."""
+    pools = [sample.labels for sample in metrics.samples if sample.name == "tradepost_database_pool"]
+    return {labels["pid"] for labels in pools if labels["process"] == "web"}
+
+
+def test_workers_of_another_machine_have_a_port_of_their_own(
+    start: ProcessStarter, trader_of: Any, tmp_path: Path
+) -> None:
+    port = free_port()
+    there = {"METRICS_DIR": str(tmp_path / "there"), "METRICS_PORT": str(port)}
+    web = start.web(METRICS_DIR=str(tmp_path / "here"))
+    start.worker(**there)
+    url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: _answers(url), what="the worker's metrics")
+    second = start.worker(**there)  # its port is taken: the first one tells of both
+    trader = trader_of(web)
+    trader.wait_for(trader.place().json()["orderId"])
+    wait_until(lambda: read(url)("tradepost_executions_total", outcome="executed", process="worker") == 1)
+    assert read(url)("tradepost_placements_total", outcome="accepted") == 0
+    assert read(web.base_url)("tradepost_executions_total", outcome="executed") == 0
+    assert requests.get(f"{url}/metrics", timeout=5).status_code == 401
+    second.wait_for_log("metrics_not_served")
+    wait_until(lambda: read(url)("tradepost_database_pool", state="allowed") == 2 * (4 + 2))
+    assert second.is_running
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(read(url).names)
+    except requests.ConnectionError:
+        return False

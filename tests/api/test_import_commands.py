@@ -1,0 +1,166 @@
+"""The commands that read other people's files."""
+
+import gzip
+import os
+import subprocess
+from datetime import date, datetime
+
+import pytest
+
+from models.database import fetch_all, session
+from tests.processes import ROOT
+from trading.calendars import holidays
+from trading.sessions import INDIAN_TIME, session_at
+
+KITE_HEADER = (
+    "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
+    "instrument_type,segment,exchange\n"
+)
+KITE = KITE_HEADER + (
+    "256265,1001,NIFTY 50,NIFTY 50,0.0,,0.0,0.0,0,EQ,INDICES,NSE\n"
+    "408065,1594,INFY,INFOSYS,1500.5,,0.0,0.05,1,EQ,NSE,NSE\n"
+    '128053508,500209,INFY,"INFOSYS, LTD.",0.0,,0.0,0.05,1,EQ,BSE,BSE\n'
+    "13369090,52223,INFY26NOVFUT,INFY,0,2026-11-24,0,0.05,400,FUT,NFO-FUT,NFO\n"
+)
+NSE = (
+    "SYMBOL,NAME OF COMPANY, SERIES, DATE OF LISTING, PAID UP VALUE, MARKET LOT, ISIN NUMBER, FACE VALUE\r\n"
+    "20MICRONS,20 Microns Limited,EQ,06-OCT-2008,5,1,INE144J01027,5\r\n"
+    "BAJAJ-AUTO,Bajaj Auto Limited,EQ,26-MAY-2008,10,1,INE917I01010,10\r\n"
+    "ABMINTLTD,ABM International Limited, BE,14-JUN-2016,10,1,INE251C01017,10\r\n"
+)
+
+
+@pytest.fixture
+def run(app, tmp_path):
+    """Return a function that imports a file with this content; the result has exit_code, stdout and stderr."""
+
+    def make(content, *options, what="stocks"):
+        path = tmp_path / "file.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return app.test_cli_runner().invoke(args=[what, "import", str(path), *options])
+
+    return make
+
+
+def known():
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, last_price FROM stock ORDER BY exchange, symbol")
+    return [(row["exchange"], row["symbol"], str(row["last_price"] or "")) for row in rows]
+
+
+def test_kites_dump_is_imported_and_may_be_imported_again(run):
+    first, second = run(KITE), run(KITE)
+    assert (first.exit_code, first.stderr) == (0, "")
+    assert first.stdout == "Kite's instruments: 4 read, 2 stocks, 2 new, 1 priced, 2 of other kinds, 0 refused\n"
+    assert second.stdout.startswith("Kite's instruments: 4 read, 2 stocks, 0 new, 1 priced")
+    assert known() == [("BSE", "INFY", ""), ("NSE", "INFY", "1500.50")]
+
+
+def test_nses_list_is_imported_whatever_its_line_ends_and_blanks(run):
+    assert run("\ufeff" + NSE).stdout.startswith("NSE's list of equities: 3 read, 3 stocks, 3 new")
+    assert [symbol for _, symbol, _ in known()] == ["20MICRONS", "ABMINTLTD", "BAJAJ-AUTO"]
+
+
+def test_a_dump_as_it_was_downloaded_may_be_gzipped(run):
+    assert run(gzip.compress(KITE.encode())).stdout.startswith("Kite's instruments: 4 read, 2 stocks")
+    result = run(gzip.compress(KITE.encode())[:-12])
+    assert (result.exit_code, "damaged" in result.stderr) == (1, True)
+
+
+def test_what_does_not_fit_is_reported_with_its_line_and_the_rest_is_imported(run):
+    lines = [
+        b"1,1,GOOD,GOOD,1.00,,0,0.05,1,EQ,NSE,NSE",
+        b"2,2,TWO WORDS,X,1.00,,0,0.05,1,EQ,NSE,NSE",
+        b"",
+        b"3,3,EXACT,X,1.2345,,0,0.05,1,EQ,NSE,NSE",
+        b"4,4,NAMED,caf\xe9,1.00,,0,0.05,1,EQ,NSE,NSE",
+        b"5,5,S\xffM,X,1.00,,0,0.05,1,EQ,NSE,NSE",
+        b"6,6,N\x00L,X,1.00,,0,0.05,1,EQ,NSE,NSE",
+        b'7,7,OPEN,"X,1.00,,0,0.05,1,EQ,NSE,NSE',
+        b"8,8,SHORT,X,1.00,,0,0.05,1,EQ,NSE",
+        b"9,9,LONG,X,1.00,,0,0.05,1,EQ,NSE,NSE,more",
+        b"10,10,WIDE," + b"x" * 300_000 + b",1.00,,0,0.05,1,EQ,NSE,NSE",
+        b"11,11,LAST,X,2.00,,0,0.05,1,EQ,BSE,BSE",
+    ]
+    result = run(KITE_HEADER.encode() + b"\n".join(lines))
+    assert result.exit_code == 0
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == [
+        "line 3, symbol",
+        "line 5, lastPrice",
+        "line 7, symbol",
+        "line 8, symbol",
+        "line 9, text",
+        "line 10, exchange",
+        "line 11, surplus",
+        "line 12, text",
+    ]
+    assert result.stdout.endswith("11 read, 3 stocks, 3 new, 3 priced, 0 of other kinds, 8 refused\n")
+    assert [symbol for _, symbol, _ in known()] == ["LAST", "GOOD", "NAMED"]
+
+
+def test_a_long_report_is_cut_short_unless_a_file_is_named_for_it(run, tmp_path):
+    content = KITE + "1,1,TWO WORDS,X,0,,0,0,1,EQ,NSE,NSE\n" * 30
+    shown = run(content).stderr.splitlines()
+    assert len(shown) == 21
+    assert shown[-1].startswith("and 10 more")
+    report = tmp_path / "report.txt"
+    assert run(content, "--report", str(report)).stderr == ""
+    assert len(report.read_text().splitlines()) == 30
+    run(KITE, "--report", str(report))
+    assert report.read_text() == ""
+
+
+def test_more_rows_than_are_written_at_once_all_arrive(run):
+    rows = "".join(f"1,1,S{number},X,1.00,,0,0.05,1,EQ,NSE,NSE\n" for number in range(2_500))
+    assert "2500 stocks, 2500 new, 2500 priced" in run(KITE_HEADER + rows).stdout
+    assert len(known()) == 2_500
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "Is empty"),
+        (b"\n\n", "Is empty"),
+        (KITE.encode("utf-16"), "UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no header that is known"),
+        (b"ticker,name\nTCS,Tata\n", "tradingsymbol"),
+        (KITE_HEADER.encode(), "no stock of NSE or BSE"),
+        (b"x" * 1_000_000, "longer than 65536"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_one_line(run, content, words):
+    result = run(content)
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert known() == []
+
+
+def test_an_empty_file_of_holidays_is_refused(run):
+    assert "Is empty" in run("", what="holidays").stderr
+
+
+def test_the_holidays_of_2026_close_the_market(run):
+    content = (ROOT / "data" / "nse-holidays-2026.csv").read_bytes()
+    assert run(content, what="holidays").stdout == "16 holidays read\n"
+    days = holidays("NSE")
+    assert {day.year for day in days} == {2026}
+    assert max(day.weekday() for day in days) < 5
+    assert not session_at(datetime(2026, 11, 24, 12, 0, tzinfo=INDIAN_TIME), days).is_open
+    assert session_at(datetime(2026, 11, 25, 12, 0, tzinfo=INDIAN_TIME), days).is_open
+    assert date(2026, 1, 15) in days
+
+
+def test_a_terminal_is_shown_a_bar(process_environment, tmp_path):
+    path = tmp_path / "kite.csv"
+    future, share = KITE.splitlines(keepends=True)[-1], KITE.splitlines()[2]
+    path.write_text(KITE_HEADER + future * 5_000 + share)
+    terminal, inside = os.openpty()
+    command = ["flask", "--app", "api", "stocks", "import", str(path)]
+    done = subprocess.run(command, cwd=ROOT, env=process_environment, stdout=subprocess.PIPE, stderr=inside, text=True)
+    os.close(inside)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "Kite's instruments: 5001 read")
+    assert "reading" in shown
+    assert "100%" in shown

@@ -1,0 +1,194 @@
+"""What one web process counts, what it knows of the rest, and whom it tells."""
+
+import dataclasses
+import json
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
+
+from models.database import DatabaseUnavailable
+from tests.conftest import METRICS_TOKEN
+from tests.metrics import Metrics
+from trading import verify
+
+TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+STEPS = ("parse", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
+
+
+@pytest.fixture
+def read(client, monkeypatch):
+    """Return a function that reads the metrics as they are now."""
+    monkeypatch.setattr("api.metrics.STATE_S", 0)
+
+    def read_now():
+        response = client.get("/metrics", headers=TOKEN)
+        assert response.status_code == 200
+        return Metrics(response.text)
+
+    return read_now
+
+
+@pytest.fixture
+def rise(read):
+    """Return a function that tells by how much a metric has risen since the test began."""
+    before = read()
+    return lambda name, **labels: read()(name, **labels) - before(name, **labels)
+
+
+def test_placements_are_counted_by_their_outcome(rise, account, place):
+    trader = account("10000.00")
+    assert place(trader, headers={"Idempotency-Key": "a"}).status_code == 202
+    assert place(trader, headers={"Idempotency-Key": "a"}).status_code == 202
+    assert place(trader, price="9999999.00").status_code == 422
+    assert place(trader, quantity=0).status_code == 422
+    for outcome in ("accepted", "replayed", "insufficient_margin", "validation_failed"):
+        assert rise("tradepost_placements_total", outcome=outcome) == 1
+    assert rise("tradepost_request_seconds_count", endpoint="orders.place", status="2xx") == 2
+    assert rise("tradepost_request_seconds_count", endpoint="orders.place", status="4xx") == 2
+
+
+def test_every_step_of_a_placement_is_timed(rise, account, place):
+    assert place(account()).status_code == 202
+    for step in STEPS:
+        assert rise("tradepost_placement_step_seconds_count", step=step) == 1, step
+        assert rise("tradepost_placement_step_seconds_sum", step=step) >= 0, step
+    assert 0 < rise("tradepost_placement_step_seconds_sum", step="place") < 10  # seconds, not milliseconds
+
+
+def test_executions_and_sweeps_are_counted(rise, client, account, place, settings):
+    trader = account()
+    for _ in range(3):
+        assert place(trader).status_code == 202
+    cron = {"Authorization": f"Bearer {settings.cron_secret}"}
+    assert client.get("/api/cron/order-worker", headers=cron).get_json()["executed"] == 3
+    assert client.get("/api/cron/order-worker", headers=cron).get_json()["claimed"] == 0
+    assert rise("tradepost_executions_total", outcome="executed") == 3
+    assert rise("tradepost_execution_delay_seconds_count", outcome="executed") == 3
+    assert rise("tradepost_execution_step_seconds_count", step="commit") == 1  # one batch
+    assert rise("tradepost_swept_orders_total", by="cron", outcome="executed") == 3
+    assert rise("tradepost_sweeps_total", by="cron", found="yes") == 1
+    assert rise("tradepost_sweeps_total", by="cron", found="no") == 1
+
+
+def test_rejections_are_counted_by_their_reason(rise, client, account, quote, place, cleaner, settings):
+    quote()
+    trader = account()
+    assert place(trader, orderType="MARKET").status_code == 202
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE stock SET last_price = NULL, last_price_at = NULL")
+    cron = {"Authorization": f"Bearer {settings.cron_secret}"}
+    assert client.get("/api/cron/order-worker", headers=cron).get_json()["rejected"] == 1
+    assert rise("tradepost_executions_total", outcome="no_price") == 1
+    assert rise("tradepost_executions_total", outcome="executed") == 0
+
+
+def test_what_is_pending_is_counted_and_aged(read, account, place):
+    assert (read()("tradepost_pending_orders"), read()("tradepost_oldest_pending_seconds")) == (0, 0)
+    for _ in range(2):
+        assert place(account()).status_code == 202
+    assert read()("tradepost_pending_orders") == 2
+    assert 0 < read()("tradepost_oldest_pending_seconds") < 60
+
+
+def test_queues_and_dead_letters_are_counted(read, account, place, redis_client):
+    assert place(account()).status_code == 202
+    redis_client.zadd("tradepost:orders.XQ", {"a": 1, "b": 2})
+    metrics = read()
+    assert metrics("tradepost_queue_messages", queue="orders", state="waiting") == 1
+    assert metrics("tradepost_queue_messages", queue="orders", state="dead") == 2
+    assert metrics("tradepost_queue_messages", queue="maintenance", state="dead") == 0
+    assert metrics("tradepost_dispatches_total", outcome="sent") >= 1
+
+
+def test_the_last_check_of_the_ledger_is_told(read, account, cleaner):
+    assert "tradepost_ledger_violations" not in read().names
+    trader = account()
+    assert verify.check_and_note() == 0
+    assert (read()("tradepost_ledger_violations"), "tradepost_ledger_violations" in read().names) == (0, True)
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE account SET balance = balance + 1 WHERE id = %s", (trader.id,))
+    assert verify.check_and_note() > 0
+    assert read()("tradepost_ledger_violations") > 0
+    assert 0 <= read()("tradepost_ledger_check_age_seconds") < 60
+
+
+def test_a_database_or_a_redis_that_is_away_fails_no_scrape(read, monkeypatch):
+    assert (read()("tradepost_up", what="database"), read()("tradepost_up", what="redis")) == (1, 1)
+
+    def fail():
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr("api.metrics.read_backlog", fail)
+    monkeypatch.setattr("trading.redis_link.attempt", lambda _: False)
+    metrics = read()
+    assert (metrics("tradepost_up", what="database"), metrics("tradepost_up", what="redis")) == (0, 0)
+    assert "tradepost_up" in metrics.names
+    assert not {"tradepost_pending_orders", "tradepost_queue_messages"} & metrics.names
+    assert "tradepost_placements_total" in metrics.names
+
+
+def test_many_readers_ask_the_database_once(client, monkeypatch):
+    asked = []
+    monkeypatch.setattr("api.metrics.STATE_S", 0)
+    monkeypatch.setattr("api.metrics._state", lambda: asked.append(1) or [])
+    client.get("/metrics", headers=TOKEN)
+    monkeypatch.setattr("api.metrics.STATE_S", 60)
+    for _ in range(5):
+        assert client.get("/metrics", headers=TOKEN).status_code == 200
+    assert len(asked) == 1
+
+
+def test_the_pool_is_watched(read):
+    metrics = read()
+    assert metrics("tradepost_database_pool", state="allowed") > 0
+    assert "tradepost_database_pool_waits_total" in metrics.names
+
+
+def test_open_metrics_are_given_to_who_asks_for_them(client):
+    accepted = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3"
+    response = client.get("/metrics", headers=TOKEN | {"Accept": accepted})
+    assert response.content_type.startswith("application/openmetrics-text")
+    assert "tradepost_placements" in {family.name for family in parse_open_metrics(response.text)}
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic x", "Bearer sécret", "Bearer " + "x" * 5_000])
+def test_with_a_token_configured_others_are_refused(client, header):
+    response = client.get("/metrics", headers={} if header is None else {"Authorization": header})
+    assert (response.status_code, response.get_json()["code"]) == (401, "unauthenticated")
+
+
+def test_a_token_of_the_api_opens_no_metrics(client, headers_for):
+    assert client.get("/metrics", headers=headers_for("admin")).status_code == 401
+
+
+@pytest.fixture
+def without_token(app, settings, monkeypatch):
+    """Serve as if no METRICS_TOKEN were set."""
+    bare = dataclasses.replace(settings, metrics_token=None)
+    monkeypatch.setitem(app.config, "SETTINGS", bare)
+    return bare
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("10.0.0.7", {}, 403),
+        ("", {}, 403),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 403),
+        ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, 403),
+    ],
+)
+def test_without_a_token_only_this_machine_may_read(client, without_token, address, headers, status):
+    environment = {"REMOTE_ADDR": address}
+    response = client.get("/metrics", headers=headers, environ_base=environment)
+    assert response.status_code == status
+    if status == 403:
+        assert "METRICS_TOKEN" in json.loads(response.text)["detail"]
+
+
+def test_in_production_nobody_reads_without_a_token(client, app, without_token, monkeypatch):
+    production = dataclasses.replace(without_token, environment="production")
+    monkeypatch.setitem(app.config, "SETTINGS", production)
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 403

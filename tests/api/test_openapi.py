@@ -1,0 +1,151 @@
+"""The OpenAPI document: valid, complete, and true of what the routes answer."""
+
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from api.errors import STATUS_BY_CODE
+from tests.conftest import CRON_SECRET
+from tests.dead_letters import bury
+from tests.security.operations import Operation, operations_of
+from trading import tokens
+
+# What every answer has besides what is described: HTTP's own, and what keeps browsers safe.
+HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
+SAFETY = {"X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"}
+
+
+@pytest.fixture
+def document(client: Any) -> dict[str, Any]:
+    """Return the document that is served."""
+    found: dict[str, Any] = client.get("/openapi.json").get_json()
+    return found
+
+
+def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Return what a part refers to, or itself."""
+    if "$ref" not in part:
+        return part
+    found = document
+    for name in part["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def complaints(document: dict[str, Any], schema: dict[str, Any], instance: Any) -> list[str]:
+    """Return what does not fit a schema of the document."""
+    whole = {"components": document["components"], **schema}
+    validator = OAS31Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_every_operation_is_told_apart_and_said_what_for(document: dict[str, Any]) -> None:
+    operations = operations_of(document)
+    assert len({operation.spec["operationId"] for operation in operations}) == len(operations) >= 24
+    for operation in operations:
+        assert operation.spec["summary"].endswith("."), str(operation)
+        assert operation.spec["tags"]
+        for entry in operation.spec["security"]:
+            assert set(entry) <= set(document["components"]["securitySchemes"])
+
+
+def test_every_answer_is_described_with_its_headers(document: dict[str, Any]) -> None:
+    for operation in operations_of(document):
+        for status, reference in operation.spec["responses"].items():
+            answer = resolved(document, reference)
+            assert answer["description"], (str(operation), status)
+            assert ("X-Request-Id" in answer["headers"]) == (status not in ("400", "414", "431"))
+            if status.startswith(("4", "5")) and (operation.path, status) != ("/health/ready", "503"):
+                assert "application/problem+json" in answer["content"], (str(operation), status)
+    for header in document["components"]["headers"].values():
+        assert header["description"]
+        assert header["schema"]
+
+
+def test_every_schema_and_parameter_has_an_example_that_fits(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        (example,) = schema["examples"]
+        assert complaints(document, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
+        assert "…" not in str(example), f"{name}: api/examples.py knows no example of a member"
+    for path, item in document["paths"].items():
+        parameters = [parameter for part in item.values() if isinstance(part, dict) for parameter in part["parameters"]]
+        for parameter in parameters + item["parameters"]:
+            example = parameter["schema"]["examples"][0]
+            assert complaints(document, parameter["schema"], example) == [], (path, parameter["name"])
+            assert example != "…", (path, parameter["name"])
+
+
+def test_every_code_has_its_example(document: dict[str, Any]) -> None:
+    shown = {}
+    for response in document["components"]["responses"].values():
+        for code, example in response["content"]["application/problem+json"]["examples"].items():
+            assert complaints(document, {"$ref": "#/components/schemas/Problem"}, example["value"]) == []
+            shown[code] = example["value"]["status"]
+    assert shown == {code: status for code, status in STATUS_BY_CODE.items() if code != "method_not_allowed"}
+
+
+def test_nothing_is_described_that_no_route_uses(document: dict[str, Any]) -> None:
+    text = str(document)
+    for kind in ("schemas", "headers", "responses"):
+        for name in document["components"][kind]:
+            used = f"'#/components/{kind}/{name}'" in text
+            assert used or name in ("Problem412",), name
+
+
+def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
+    """Hold an answer against what the document says of it."""
+    described = resolved(document, operation.spec["responses"][str(answer.status_code)])
+    headers = {name for name, _ in answer.headers}
+    assert headers <= set(described["headers"]) | HTTPS_OWN | SAFETY, str(operation)
+    for name, header in described["headers"].items():
+        assert name in headers or not resolved(document, header).get("required"), (str(operation), name)
+    if answer.data:
+        schema = described["content"][answer.mimetype].get("schema", {})
+        if answer.is_json:
+            assert complaints(document, schema, answer.get_json()) == [], str(operation)
+
+
+def test_answers_are_what_the_document_says(
+    client: Any, account: Any, headers_for: Any, document: dict[str, Any], place: Any, quote: Any
+) -> None:
+    """Each operation as it should be asked, without a token, and with a parameter that nobody knows."""
+    owner, admin, cron = account(), headers_for("admin", "feed"), {"Authorization": f"Bearer {CRON_SECRET}"}
+    quote()
+    place(owner, orderType="MARKET")
+    assert client.get("/api/cron/order-worker", headers=cron).get_json()["executed"] == 1
+    (position,) = client.get("/api/trading/positions", headers=owner.headers).get_json()["data"]
+    succeeded = set()
+    for operation in operations_of(document):
+        things = {
+            "order_id": place(owner).get_json()["orderId"],
+            "position_id": position["positionId"],
+            "account_id": str(owner.id),
+            "token_id": str(tokens.create_token(["read"], account_id=owner.id)[0]),
+            "message_id": bury(owner.id),
+        }
+        trading = operation.scopes & {"trade", "read"}
+        headers = cron if operation.is_for_cron else owner.headers if trading else admin
+        answer = operation.send(client, headers, things=things)
+        check(document, operation, answer)
+        if answer.status_code < 300:
+            succeeded.add(operation.path)
+        if not operation.is_public:
+            check(document, operation, operation.send(client, things=things))
+        check(document, operation, operation.send(client, headers, things=things, query={"nobody": "knows"}))
+    # Two answers need more than a good request: /metrics its secret, PATCH a change.
+    assert succeeded >= {operation.path for operation in operations_of(document)} - {"/metrics"}
+
+
+def test_the_document_names_every_parameter_of_a_path(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        named = {parameter["name"] for parameter in item["parameters"] if parameter["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", path)), path

@@ -1,0 +1,41 @@
+"""The benchmarks measure what they say: paced placements, a swept backlog, Dramatiq's own consumer."""
+
+import subprocess
+import sys
+
+from bench.backlog import fill, sweep_rate
+from bench.load import build_requests
+from bench.pace import place_at_pace
+from bench.seeding import ACCOUNTS, seed
+from tests.processes import ROOT, ProcessStarter
+from trading.sweeping import MAX_BATCH, count_pending
+from trading.verify import verify
+
+
+def test_a_pace_is_kept_whatever_the_answers_take(start: ProcessStarter) -> None:
+    seed()
+    web = start.web()
+    assert web.port is not None
+    load = place_at_pace(web.port, build_requests(ACCOUNTS, port=web.port), connections=4, seconds=1.0, rate=40)
+    assert (load.placed, load.errors) == (40, {})
+    assert all("place;dur=" in timing for timing in load.timings)
+    assert count_pending() == 40
+
+
+def test_the_backlog_that_is_swept_is_right_by_the_books(clean: None) -> None:
+    seed()
+    assert fill(ACCOUNTS) == ACCOUNTS == count_pending()
+    assert sweep_rate(MAX_BATCH, limit=MAX_BATCH) > 0
+    assert count_pending() == ACCOUNTS - MAX_BATCH
+    assert verify() == []
+
+
+def test_the_stock_worker_polls_as_dramatiq_does(process_environment: dict[str, str]) -> None:
+    code = (
+        "from dramatiq.brokers.redis import RedisBroker; from actors.broker import broker;"
+        " from bench import stock_worker; stock_worker.boot(); assert broker.consumer_class is RedisBroker(url='redis://').consumer_class"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=process_environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

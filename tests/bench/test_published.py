@@ -1,0 +1,28 @@
+"""docs/performance.md says what the committed results say."""
+
+import json
+
+import pytest
+
+from bench.figures import Figure, table
+from bench.page import PUBLISHED, growth, section
+from bench.publish import FOLDER, PAGE, profiles_page, with_section
+
+ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
+ROWS += ("idle_commands", "idle_processor", "sweeping", "start")
+
+
+def test_the_page_and_its_profiles_are_those_of_the_results() -> None:
+    results = json.loads(PUBLISHED.read_text())
+    assert {figure["name"] for figure in results["figures"]} == set(ROWS)
+    assert results["rounds"] >= 5
+    assert results["wrong"] == []
+    assert PAGE.read_text() == with_section(PAGE.read_text(), section(results, growth()))
+    assert (FOLDER / "profiles.md").read_text() == profiles_page(results)
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(0.30, "yes: 0.3"), (0.29, "**no**: 0.29")])
+def test_a_goal_that_is_missed_says_so(ratio: float, verdict: str) -> None:
+    figure = Figure("placements", "placements", "orders/s", [100 * ratio] * 3, "pgbench", [100.0, 50.0, 200.0])
+    figure.at_least("ratio", figure.ratio or 0.0, 0.30)
+    assert table([figure.as_dict()]).splitlines()[-1].endswith(f"| ratio ≥ 0.3 | {verdict} |")

@@ -1,0 +1,62 @@
+"""Nothing on the desk jumps by itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.desk import Desk
+from tests.processes import ProcessStarter, Running
+
+# "To provide a good user experience, sites should strive to have a CLS score of 0.1 or less" (web.dev/articles/cls,
+# read 2026-11). That score is the worst five seconds; this is the sum of all, which is never smaller.
+GOOD_SCORE = 0.1
+# What moves within 500 ms of a click or key is what the person asked for (hadRecentInput), and is not counted.
+WATCH_SHIFTS = """
+  window.shifts = [];
+  const nameOf = ({ node }) => node?.id ? `#${node.id}` : node?.className || node?.nodeName;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      if (!entry.hadRecentInput) window.shifts.push({ value: entry.value, sources: entry.sources.map(nameOf) });
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_jumps_while_the_desk_loads_and_an_order_is_filled(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any, width: int
+) -> None:
+    quote("RELIANCE", "2500.00")
+    desk = desk_of(web, width=width)
+    desk.page.add_init_script(WATCH_SHIFTS)
+    desk.log_in(account().token)
+    expect(desk.fund("balance")).to_have_text("10,00,000.00")
+    desk.place(quantity="10")
+    expect(desk.orders.first.locator(".state")).to_have_text("Pending")
+    desk.orders.first.scroll_into_view_if_needed()  # past the positions, of which there are none yet
+    start.worker()  # which takes longer than what counts as recent input
+    expect(desk.orders.first.locator(".state")).to_have_text("Executed")
+    expect(desk.positions.first).to_contain_text("+10")
+    expect(desk.page.locator("#latency-plot canvas")).to_be_visible()
+    quote("RELIANCE", "2512.50")
+    expect(desk.positions.first.locator(".unrealized")).to_have_text("+125.00")
+    shifts = desk.page.evaluate("window.shifts")
+    assert sum(shift["value"] for shift in shifts) < GOOD_SCORE, shifts
+
+    desk.page.reload()
+    desk.wait_until_live()
+    expect(desk.positions.first).to_contain_text("+10")
+    shifts = desk.page.evaluate("window.shifts")
+    assert sum(shift["value"] for shift in shifts) < GOOD_SCORE, shifts
+
+
+@pytest.mark.acceptance
+def test_a_jump_would_be_seen(desk_of: Callable[..., Desk], web: Running) -> None:
+    desk = desk_of(web)
+    desk.page.add_init_script(WATCH_SHIFTS)
+    desk.open()
+    desk.page.evaluate("document.getElementById('login-form').style.marginTop = '300px'")
+    desk.page.wait_for_function("() => window.shifts.length > 0")

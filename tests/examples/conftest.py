@@ -1,0 +1,57 @@
+"""The programs of examples/, run as somebody who has only them would run them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.processes import ROOT, ProcessStarter, Running, command_environment
+
+PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable}
+
+
+@pytest.fixture(scope="package")
+def web(migrated: None, setting_values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start one web process for the tests of this folder that do not kill it."""
+    starter = ProcessStarter(command_environment(setting_values), tmp_path_factory.mktemp("web"))
+    yield starter.web()
+    starter.stop()
+
+
+@pytest.fixture
+def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return a function that starts an example: run("bot.py", web, token, "NSE", "TCS") -> Popen with pipes."""
+    started: list[subprocess.Popen[str]] = []
+
+    def make(name: str, web: Running, token: str, *arguments: str) -> subprocess.Popen[str]:
+        program = shutil.which(PROGRAMS[name])
+        if program is None:
+            pytest.skip(f"no {PROGRAMS[name]} on PATH: apt-get install nodejs, to run examples/{name}")
+        environment = {"PATH": os.environ["PATH"], "TRADEPOST_URL": web.base_url, "TRADEPOST_TOKEN": token}
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = [program, str(ROOT / "examples" / name), *arguments]
+        started.append(subprocess.Popen(command, env=environment, text=True, **pipes))
+        return started[-1]
+
+    yield make
+    for process in started:
+        with process:  # which closes its pipes and waits
+            process.kill()
+
+
+@pytest.fixture
+def restart(start: ProcessStarter) -> Callable[[Running], Running]:
+    """Return a function that kills a web process and starts it again at the same address."""
+
+    def make(web: Running) -> Running:
+        web.kill()
+        environment = {**start.environment, "PORT": str(web.port)}
+        again = Running(web.command, environment, start.folder / "again.log", port=web.port)
+        start.started.append(again)
+        return again.wait_until_ready()
+
+    return make

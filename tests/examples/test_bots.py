@@ -1,0 +1,61 @@
+"""The bots of examples/ trade with the real web and worker processes."""
+
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models.database import fetch_all, fetch_one, session
+from tests.examples.conftest import PROGRAMS
+from tests.processes import ROOT, ProcessStarter, Running, wait_until
+from trading.verify import verify
+
+BOTS = ("bot.py", "bot.mjs")
+LINES_MAXIMUM = 37  # below the imports
+
+
+def number_of_orders() -> int:
+    with session():
+        return int(fetch_one("SELECT count(*) AS number FROM trading_order")["number"])
+
+
+@pytest.mark.acceptance
+def test_the_bots_buy_listen_and_close_though_the_service_restarts_meanwhile(
+    run: Any, start: ProcessStarter, restart: Callable[[Running], Running], account: Any, quote: Any
+) -> None:
+    quote("RELIANCE", "2500.00")
+    web = start.web()
+    bots = [run(name, web, account().token, "NSE", "RELIANCE") for name in BOTS if shutil.which(PROGRAMS[name])]
+    wait_until(lambda: number_of_orders() == len(bots))
+    restart(web)
+    start.worker()
+    for bot in bots:
+        output, complaint = bot.communicate(timeout=30)
+        assert (bot.returncode, complaint) == (0, "")
+        assert output.splitlines() == [f"order.executed {side} RELIANCE at 2500.00" for side in ("BUY", "SELL")]
+    with session():
+        assert [row["quantity"] for row in fetch_all("SELECT quantity FROM position")] == [0] * len(bots)
+    assert number_of_orders() == 2 * len(bots)
+    assert verify() == []
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", BOTS)
+def test_a_bot_says_why_it_is_refused(name: str, run: Any, web: Running, account: Any) -> None:
+    bot = run(name, web, account().token, "NSE", "NOPRICE")
+    output, complaint = bot.communicate(timeout=30)
+    assert (bot.returncode, output) == (1, "")
+    assert '"code":"no_price"' in complaint
+
+    bot = run(name, web, "tp_nobody", "NSE", "NOPRICE")
+    assert '"code":"unauthenticated"' in bot.communicate(timeout=30)[1]
+    assert bot.returncode == 1
+
+
+@pytest.mark.parametrize("name", BOTS)
+def test_a_bot_is_short(name: str) -> None:
+    lines = (ROOT / "examples" / name).read_text().splitlines()
+    code = [line for line in lines if re.search(r"\w", line) and not re.match(r'import |//|"""', line)]
+    assert len(code) <= LINES_MAXIMUM

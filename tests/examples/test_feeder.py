@@ -1,0 +1,67 @@
+"""The sample feeder sends the prices it is given, and waits for a service that is away."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.database import fetch_all, session
+from tests.processes import ROOT, ProcessStarter, Running, wait_until
+
+pytestmark = [pytest.mark.acceptance]
+
+
+@pytest.fixture
+def feed_token(headers_for: Any) -> str:
+    return str(headers_for("feed")["Authorization"].removeprefix("Bearer "))
+
+
+def prices() -> dict[str, str]:
+    with session():
+        return {row["symbol"]: str(row["last_price"]) for row in fetch_all("SELECT * FROM stock")}
+
+
+def test_a_file_is_fed_whole_but_for_what_does_not_fit(run: Any, web: Running, feed_token: str, tmp_path: Path) -> None:
+    path = tmp_path / "quotes.csv"
+    lines = [f"NSE,S{number},{number}.50" for number in range(1, 1_201)]
+    path.write_text("\n".join(["exchange,symbol,lastPrice", *lines, "NSE,BAD,1e5", "LSE,BAD,1.00", "not three", ""]))
+    feeder = run("feeder.py", web, feed_token, str(path))
+    _, complaints = feeder.communicate(timeout=30)
+    assert feeder.returncode == 0
+    assert prices() == {f"S{number}": f"{number}.50" for number in range(1, 1_201)}
+    assert [line.split()[0] for line in complaints.splitlines()] == ["[(('NSE',", "[(('LSE',"]
+
+
+def test_a_stream_is_fed_as_it_comes_and_outlives_the_service(
+    run: Any, start: ProcessStarter, restart: Callable[[Running], Running], feed_token: str
+) -> None:
+    web = start.web()
+    feeder = run("feeder.py", web, feed_token)
+
+    def say(*lines: str) -> None:
+        feeder.stdin.write("".join(f"{line}\n" for line in lines))
+        feeder.stdin.flush()
+
+    say("NSE,TCS,4000.00")
+    wait_until(lambda: prices() == {"TCS": "4000.00"})
+    web.kill()
+    say("NSE,TCS,4001.00", "BSE,INFY,1500.00")
+    assert "trying again after" in feeder.stderr.readline()
+    say("NSE,TCS,4002.00")
+    restart(web)
+    wait_until(lambda: prices() == {"TCS": "4002.00", "INFY": "1500.00"})
+    feeder.stdin.close()
+    assert feeder.wait(10) == 0
+
+
+def test_a_token_that_may_not_feed_ends_it(run: Any, web: Running, account: Any) -> None:
+    feeder = run("feeder.py", web, account().token)
+    _, complaint = feeder.communicate("NSE,TCS,4000.00\n", timeout=30)
+    assert feeder.returncode == 1
+    assert '"code":"forbidden"' in complaint
+
+
+def test_the_feeder_is_short() -> None:
+    code = [line for line in (ROOT / "examples" / "feeder.py").read_text().splitlines() if line.strip()]
+    assert len(code) <= 45

@@ -1,0 +1,166 @@
+"""The AsyncAPI document: valid, complete, and true of what listeners really get."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
+
+from api import listeners, stream
+from api.asyncapi import document
+from schemas.events import EVENT_TYPES
+from tests.conftest import CRON_SECRET
+from tests.processes import Running
+from tests.realtime.clients import ServerSentEvents, Stream, refusal
+
+# The specification's own, of @asyncapi/specs 6.11.1; see the NOTICE beside it.
+SPECIFICATION = Path(__file__).resolve().parent / "asyncapi" / "3.0.0.json"
+CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
+ORDER = {
+    "exchange": "NSE",
+    "symbol": "RELIANCE",
+    "side": "BUY",
+    "quantity": 10,
+    "orderType": "LIMIT",
+    "price": "100.00",
+}
+
+
+@pytest.fixture
+def served(client: Any) -> dict[str, Any]:
+    """Return the document that is served."""
+    found: dict[str, Any] = client.get("/asyncapi.json").get_json()
+    return found
+
+
+def complaints(served: dict[str, Any], name: str, message: Any) -> list[str]:
+    """Return what does not fit a message's schema."""
+    schema = served["components"]["messages"][name]["payload"] | {"components": served["components"]}
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(message)]
+
+
+def test_the_document_is_valid(served: dict[str, Any]) -> None:
+    specification = json.loads(SPECIFICATION.read_text())
+    validator = validator_for(specification)(specification)
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(served)] == []
+    assert not validator.is_valid(served | {"channels": {"stream": {"address": 1}}})
+    assert served == json.loads(json.dumps(document()))
+
+
+def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                found = served
+                for name in part["$ref"].removeprefix("#/").split("/"):
+                    found = found[name]
+            for below in part.values():
+                walk(below)
+        elif isinstance(part, list):
+            for below in part:
+                walk(below)
+
+    walk(served)
+
+
+def test_every_message_has_an_example_that_fits(served: dict[str, Any]) -> None:
+    for name, message in served["components"]["messages"].items():
+        assert complaints(served, name, message["examples"][0]["payload"]) == [], name
+        assert message["summary"]
+
+
+def test_the_types_of_events_are_those_of_the_database(served: dict[str, Any], plain_sql: Any) -> None:
+    ((rule,),) = plain_sql.run("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'event_type_check'")
+    assert {word for word in rule.split("'") if "." in word} == set(EVENT_TYPES)
+    assert set(served["channels"]["stream"]["messages"]) == {"auth", "ready", "reset", *EVENT_TYPES}
+
+
+def test_every_ending_is_described(served: dict[str, Any]) -> None:
+    described = {(code["code"], code["reason"]) for code in served["channels"]["stream"]["x-close-codes"]}
+    for module in (listeners, stream):
+        endings = [value for value in vars(module).values() if isinstance(value, listeners.Ending)]
+        assert {tuple(ending) for ending in endings} <= described
+
+
+@pytest.mark.acceptance
+def test_what_listeners_get_is_what_the_document_says(
+    web: Running, account: Any, headers_for: Any, plain_sql: Any, quote: Any, served: dict[str, Any]
+) -> None:
+    trader, admin = account(), headers_for("admin")
+    quote("RELIANCE", "100.00")
+    greeting = {"action": "auth", "token": trader.token, "since": 0}
+    seen = {"auth": complaints(served, "auth", greeting)}
+    with Stream(web.port) as listener, ServerSentEvents(web.port, trader.token, query="?since=0") as blocks:
+        listener.authenticate(**{name: value for name, value in greeting.items() if name != "action"})
+        make_every_event(web.base_url, trader, admin, plain_sql)
+        last = plain_sql.last_event_id(trader.id)
+        message: dict[str, Any] = {}
+        while message.get("id") != last:
+            message = listener.next()
+            seen.setdefault(message["type"], []).extend(complaints(served, message["type"], message))
+        for block in blocks.take(last + 1):
+            assert complaints(served, block["event"], block["data"]) == []
+            assert block.get("id", "0") == str(block["data"].get("id", 0))
+    with Stream(web.port, trader.token, query="?since=999999") as listener:
+        for message in listener.events(2):
+            seen.setdefault(message["type"], []).extend(complaints(served, message["type"], message))
+    assert seen == {name: [] for name in served["channels"]["stream"]["messages"]}
+
+
+def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: Any) -> None:
+    """Place, modify, execute, close, cancel, reject and deposit, so that each type of event happens."""
+
+    def post(path: str, body: dict[str, Any] | None = None, headers: dict[str, str] = trader.headers) -> dict[str, Any]:
+        answer = requests.post(url + path, json=body, headers=headers, timeout=10)
+        assert answer.status_code in (200, 201, 202), answer.text
+        return dict(answer.json())
+
+    def execute() -> None:
+        answer = requests.get(f"{url}/api/cron/order-worker", headers=CRON, timeout=10)
+        assert answer.status_code == 200, answer.text
+
+    order_path = f"{url}/api/trading/orders/{post('/api/trading/orders', ORDER)['orderId']}"
+    tag = requests.get(order_path, headers=trader.headers, timeout=10).headers["ETag"]
+    change = requests.patch(
+        order_path, json={"price": "101.00"}, headers=trader.headers | {"If-Match": tag}, timeout=10
+    )
+    assert change.status_code == 200, change.text
+    execute()
+    (position,) = requests.get(f"{url}/api/trading/positions", headers=trader.headers, timeout=10).json()["data"]
+    post(f"/api/trading/positions/{position['positionId']}/close")
+    execute()
+    cancelled = post("/api/trading/orders", ORDER)["orderId"]
+    assert (
+        requests.delete(f"{url}/api/trading/orders/{cancelled}", headers=trader.headers, timeout=10).status_code == 200
+    )
+    post(f"/api/admin/accounts/{trader.id}/funds", {"kind": "DEPOSIT", "amount": "1.00"}, admin)
+    # Rejected as sweeping does with an order that has failed alone too often.
+    rejected = post("/api/trading/orders", ORDER)["orderId"]
+    plain_sql.run("UPDATE trading_order SET attempts = 5, retry_at = now() - interval '1 s' WHERE id = %s", rejected)
+    execute()
+
+
+def test_a_stream_ends_and_is_refused_as_the_document_says(
+    web: Running, account: Any, headers_for: Any, served: dict[str, Any]
+) -> None:
+    codes = {ending["code"] for ending in served["channels"]["stream"]["x-close-codes"]}
+    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 1008), ("x" * 5000, 1009)):
+        with Stream(web.port) as listener:
+            listener.socket.send(first)
+            assert listener.close_code() == code
+            assert code in codes
+    described = {answer["status"] for answer in served["channels"]["stream"]["x-refusals"]}
+    trader, feeder = account(), headers_for("feed")["Authorization"].removeprefix("Bearer ")
+    attempts = {
+        401: {"token": "tp_nobody"},
+        403: {"token": feeder},
+        404: {"token": trader.token, "query": f"?tradingAccountId={account().id}"},
+        422: {"token": trader.token, "query": "?since=x"},
+    }
+    for status, attempt in attempts.items():
+        assert refusal(web.port, **attempt)[0] == status
+        assert status in described

@@ -1,0 +1,51 @@
+"""What a newcomer reads is true: links lead somewhere, targets and hooks exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.processes import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TESTS_NAMED = re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", (ROOT / "CONTRIBUTING.md").read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_index_names_every_document() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    documents = [str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")]
+    assert [name for name in documents if name != "README.md" and f"({name})" not in index] == []
+
+
+def test_make_help_shows_every_target() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert re.findall(r"^  make (\S+) +\S", shown, flags=re.MULTILINE) == phony.split()
+
+
+def test_the_hooks_use_what_is_installed_and_download_nothing() -> None:
+    (source,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert source["repo"] == "local"
+    pinned = (ROOT / "requirements-dev.txt").read_text()
+    for hook in source["hooks"]:
+        assert hook["language"] == "system"
+        folder, program = hook["entry"].split()[0].rsplit("/", 1)
+        assert folder == ".venv/bin"
+        assert (Path(sys.executable).parent / program).exists()
+        package = {"lint-imports": "import-linter"}.get(program, program)
+        assert re.search(rf"^{package}==", pinned, flags=re.MULTILINE)
+
+
+def test_the_tests_that_contributing_names_exist() -> None:
+    assert TESTS_NAMED
+    for path, name in TESTS_NAMED:
+        assert f"def {name}" in (ROOT / path).read_text()

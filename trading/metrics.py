@@ -1,0 +1,112 @@
+"""What the processes count and time, for Prometheus; docs/observability.md explains every name.
+
+Each metric has a label, and so no value before it is first used: keep_in() may come after the import
+of this module, where Dramatiq wants it.
+"""
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from models.database import db
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+SAMPLE_S = 1.0
+LENGTHS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DELAYS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+REQUESTS = Histogram("tradepost_request_seconds", "HTTP requests.", ["endpoint", "status"], buckets=LENGTHS_S)
+PLACEMENTS = Counter("tradepost_placements", "Placements by outcome; what was refused by its code.", ["outcome"])
+PLACEMENT_STEPS = Histogram("tradepost_placement_step_seconds", "Steps of placements.", ["step"], buckets=LENGTHS_S)
+DISPATCHES = Counter("tradepost_dispatches", "Messages to workers; sweeping makes up for failed ones.", ["outcome"])
+EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; what was rejected by its reason.", ["outcome"])
+EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Placement to end.", ["outcome"], buckets=DELAYS_S)
+EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
+SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether they found orders.", ["by", "found"])
+SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
+REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
+LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
+POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
+POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
+
+# What an alert looks at starts at 0: Prometheus sees no rise in a series that starts at 1.
+KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
+    PLACEMENTS: (("accepted",), ("replayed",), ("internal_error",), ("service_unavailable",)),
+    DISPATCHES: (("sent",), ("failed",)),
+    EXECUTIONS: (("executed",), ("failed",), ("execution_failed",)),
+    SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
+    SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
+    REPLAYS: (("live",), ("replayed",), ("reset",)),
+    POOL_WAITS: (("session",),),
+}
+
+
+@functools.cache
+def of(metric: Metric, *labels: str) -> Metric:
+    """Return a metric's child; the library's own way takes as long as counting does. Labels are few and known."""
+    return metric.labels(*labels)
+
+
+def keep_in(folder: Path) -> None:
+    """Keep the counts of this process, which has none yet, in files of a folder that others read."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+def are_shared() -> bool:
+    """Tell whether the counts of this process are kept where others read them."""
+    return bool(values.ValueClass._multiprocess)
+
+
+def begin() -> None:
+    """Start all counts at 0, and look at the pool from time to time when others read what we found."""
+    for counter, known in KNOWN.items():
+        for labels in known:
+            of(counter, *labels)
+    if are_shared():
+        threading.Thread(target=_sample_on, name="metrics", daemon=True).start()
+
+
+def _sample_on() -> None:
+    while True:
+        sample()
+        time.sleep(SAMPLE_S)
+
+
+def sample() -> None:
+    """Note how many connections are in use."""
+    slots = db.slots
+    for state, number in (("in_use", slots.in_use), ("waiting", slots.waiting), ("allowed", slots.count)):
+        of(POOL, state).set(number)
+    of(POOL_WAITS, "session").inc(slots.take_waits())
+
+
+def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:
+    """Note the steps of a stopwatch, which are in milliseconds."""
+    for name, milliseconds in steps.items():
+        of(histogram, name).observe(milliseconds / 1000)
+
+
+def count_batch(executions: Iterable[Any], rejections: Iterable[Any], steps: dict[str, float]) -> None:
+    """Count the orders that a batch has ended, how long each took by this machine's clock, and the batch's steps."""
+    now, ends = datetime.now(UTC), [(end.order, "executed") for end in executions]
+    ends += [(end.order, end.reason) for end in rejections]
+    for order, outcome in ends:
+        of(EXECUTIONS, outcome).inc()
+        of(EXECUTION_DELAY, outcome).observe(max(0.0, (now - order["placed_at"]).total_seconds()))
+    if ends:
+        observe_steps(EXECUTION_STEPS, steps)
+
+
+def count_sweep(by: str, counts: Any) -> None:
+    """Count a sweep and what it did."""
+    of(SWEEPS, by, "yes" if counts.claimed else "no").inc()
+    for outcome in ("executed", "rejected", "failed"):
+        of(SWEPT, by, outcome).inc(getattr(counts, outcome))
