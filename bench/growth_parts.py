@@ -211,8 +211,8 @@ def _row_above(table: str, columns: str, reader: UUID) -> Row:
     order = ", ".join(f"{column} DESC" for column in columns.split(", "))
     with unbounded():
         row = fetch_one(
-            f"SELECT {columns} FROM {table} WHERE account_id = %(reader)s ORDER BY {order} LIMIT 1 OFFSET least(%(deep)s,"
-            f" (SELECT count(*) FROM {table} WHERE account_id = %(reader)s) - %(page)s - 1)",
+            f"SELECT {columns} FROM {table} WHERE account_id = %(reader)s ORDER BY {order} LIMIT 1"
+            f" OFFSET least(%(deep)s, (SELECT count(*) FROM {table} WHERE account_id = %(reader)s) - %(page)s - 1)",
             {"reader": reader, "deep": (DEEP_PAGE - 1) * PAGE - 1, "page": PAGE},
         )
     assert row is not None
