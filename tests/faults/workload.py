@@ -63,13 +63,16 @@ class Client:
 
     def act(self) -> Request:
         """Do the next thing of the sequence."""
-        kinds = ("limit", "market", "delivery", "wait", "cancel", "close", "funds", "quotes", "bad")
-        kind = self.random.choices(kinds, weights=(40, 15, 10, 5, 12, 6, 5, 4, 3))[0]
+        kinds = ("limit", "market", "delivery", "wait", "modify", "cancel", "close", "funds", "quotes", "bad")
+        kind = self.random.choices(kinds, weights=(40, 15, 10, 5, 8, 12, 6, 5, 4, 3))[0]
         return self.settle(self.wish(kind))
 
     def wish(self, kind: str) -> Request:
         """Make up a request of a kind."""
         match kind:
+            case "modify" if self._order_ids:
+                body = {"quantity": self.random.randint(1, 20)}
+                return Request(kind, "PATCH", f"/api/trading/orders/{self._order_ids[-1]}", body, None)
             case "cancel" if self._order_ids:
                 return Request(kind, "DELETE", f"/api/trading/orders/{self._order_ids[-1]}", None, None)
             case "close" if (position := self._some_position()) is not None:
@@ -111,6 +114,8 @@ class Client:
             headers["Idempotency-Key"] = request.key
         if request.kind == "wait":
             headers["Prefer"] = "wait=2"
+        if request.kind == "modify":
+            headers["If-Match"] = "*"
         start = time.monotonic()
         status, document = None, {}
         with contextlib.suppress(requests.RequestException):
