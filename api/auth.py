@@ -1,6 +1,7 @@
 """Check bearer tokens, and say which account a request speaks for."""
 
 import functools
+import hmac
 import re
 import threading
 import time
@@ -151,6 +152,14 @@ def bearer_secret() -> str | None:
     """Return the secret of the Authorization header, or None."""
     match = BEARER_PATTERN.fullmatch(request.headers.get("Authorization", ""))
     return match[1] if match else None
+
+
+def check_secret(wanted: str) -> None:
+    """Refuse a request that does not bring this secret as its bearer token."""
+    given = bearer_secret()
+    # Bytes: compare_digest refuses texts that are not ASCII.
+    if given is None or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise unauthenticated("The secret is missing or wrong.")
 
 
 def unauthenticated(detail: str) -> HttpRefusal:

@@ -1,7 +1,6 @@
 """The recovery endpoint: execute what is PENDING, in the request itself, without Redis."""
 
 import functools
-import hmac
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from trading import metrics
 from trading.sweeping import count_pending, sweep_once
 
 from .answers import answer
-from .auth import bearer_secret, unauthenticated
+from .auth import check_secret
 from .description import described
 from .errors import HttpRefusal
 from .parsing import Blueprint
@@ -31,10 +30,7 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
         secret = current_app.config["SETTINGS"].cron_secret
         if not secret:
             raise HttpRefusal("cron_disabled", "No secret is configured for this endpoint.")
-        given = bearer_secret()
-        # Bytes: compare_digest refuses texts that are not ASCII.
-        if given is None or not hmac.compare_digest(given.encode(), secret.encode()):
-            raise unauthenticated("The secret is missing or wrong.")
+        check_secret(secret)
         return view(*args, **kwargs)
 
     return checked

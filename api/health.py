@@ -9,6 +9,7 @@ from models.database import DatabaseUnavailable, fetch_one, session
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
 from trading import redis_link
+from trading.backlog import last_check
 
 from .answers import answer
 from .description import RETRY_AFTER, described
@@ -55,7 +56,7 @@ def _database_state() -> dict[str, Any]:
 
 def _warnings() -> dict[str, list[str]]:
     """Tell when the last periodic proof of the books found a broken rule: a warning, not a reason to stop."""
-    last = fetch_one("SELECT violations, at FROM ledger_check ORDER BY id DESC LIMIT 1")
+    last = last_check()
     if last is None or last["violations"] == 0:
         return {}
     return {"warnings": [f"the ledger check of {format_timestamp(last['at'])} found {last['violations']} violations"]}

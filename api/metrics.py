@@ -1,7 +1,6 @@
 """What Prometheus reads: what the processes have counted, and how things stand in the database and in Redis."""
 
 import functools
-import hmac
 import ipaddress
 import threading
 import time
@@ -23,7 +22,7 @@ from trading.backlog import read_backlog
 from trading.logs import get_logger
 from trading.metrics_export import OwnCounts, SharedCounts
 
-from .auth import bearer_secret, unauthenticated
+from .auth import check_secret
 from .description import TEXT, described
 from .errors import HttpRefusal
 from .parsing import Blueprint, takes_no_query
@@ -57,9 +56,7 @@ def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
             if settings.is_production or not _is_from_here():
                 raise HttpRefusal("forbidden", "METRICS_TOKEN is not set: only this machine itself may read this.")
         else:
-            given = bearer_secret()
-            if given is None or not hmac.compare_digest(given.encode(), settings.metrics_token.encode()):
-                raise unauthenticated("The secret is missing or wrong.")
+            check_secret(settings.metrics_token)
         return view(*args, **kwargs)
 
     return checked
@@ -127,8 +124,8 @@ def _database_state() -> Iterator[Metric]:
 
 
 def _broker_state() -> Iterator[Metric]:
-    answers: list[Any] = []
-    if not redis_link.attempt(lambda: answers.extend((dead_letters.queue_depths(), presence.present_workers()))):
+    answers = redis_link.ask(lambda: (dead_letters.queue_depths(), presence.present_workers()))
+    if answers is None:
         return
     depths, workers = answers
     queues = GaugeMetricFamily("tradepost_queue_messages", "Messages by queue and state.", labels=["queue", "state"])

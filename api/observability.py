@@ -28,8 +28,8 @@ HEADERS = (
     # An answer of the API is no page; what is one brings its own policy.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-# Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STREAM = "streams.stream"  # a websocket, whose request lasts as long as it does
+# Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
 

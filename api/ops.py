@@ -1,7 +1,6 @@
 """The operator's page, and what it shows."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import flask
@@ -18,8 +17,6 @@ from .auth import requires
 from .desk import static_page
 from .errors import HttpRefusal, not_found
 from .parsing import Blueprint, takes_no_query
-
-Found = TypeVar("Found")
 
 blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="What an operator watches")
 # Flask's own: a page is no part of the API.
@@ -41,7 +38,7 @@ def page() -> Response:
 def read() -> Response:
     """Read what waits, how fast it goes, and what has failed."""
     row = read_operations()
-    broker = _asked(_broker)
+    broker = redis_link.ask(_broker)
     return answer(OPERATIONS, row if broker is None else row | {"broker": broker})
 
 
@@ -52,7 +49,7 @@ def read() -> Response:
 def requeue(message_id: UUID) -> Response:
     """Send a message that has failed for good again; executing an order twice does nothing."""
     audit("dead_letter.requeue", {"message_id": message_id})
-    was_sent = _asked(lambda: dead_letters.requeue(message_id))
+    was_sent = redis_link.ask(lambda: dead_letters.requeue(message_id))
     if was_sent is None:
         raise HttpRefusal("service_unavailable", "Redis does not answer.", headers={"Retry-After": "1"})
     if not was_sent:
@@ -66,10 +63,3 @@ def _broker() -> dict[str, Any]:
         "dead_letters": [letter._asdict() for letter in dead_letters.newest_dead_letters()],
         "workers": [worker._asdict() for worker in presence.present_workers()],
     }
-
-
-def _asked(question: Callable[[], Found]) -> Found | None:
-    """Return what Redis answers, None when it does not."""
-    answers: list[Found] = []
-    redis_link.attempt(lambda: answers.append(question()))
-    return answers[0] if answers else None

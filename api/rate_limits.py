@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, current_app, g
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage, RedisStorage, Storage
 
 from config import RateLimit, Settings
 from trading import redis_link
@@ -16,6 +16,7 @@ from .auth import principal
 from .description import described
 from .errors import HttpRefusal
 
+Number = TypeVar("Number", int, float)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -25,25 +26,24 @@ class PlacementLimit:
     def __init__(self, limit: RateLimit, redis_url: str | None) -> None:
         self.limit = limit
         self._here = MemoryStorage()
-        self._shared = redis_url and RedisStorage(redis_url, connection_pool=redis_link.client.connection_pool)
+        pool = redis_link.client.connection_pool
+        self._shared = RedisStorage(redis_url, connection_pool=pool) if redis_url else None
 
     def hit(self, token_id: str, number: int) -> int:
         """Count placements and return how many are left in this window; below 0 that many were too many."""
-        key, counts = f"orders:{token_id}", list[int]()
-        if self._shared:
-            shared = self._shared
-            redis_link.attempt(lambda: counts.append(shared.incr(key, self.limit.period_seconds, number)))
-        used = counts[0] if counts else self._here.incr(key, self.limit.period_seconds, number)
+        used = self._ask(lambda storage: storage.incr(f"orders:{token_id}", self.limit.period_seconds, number))
         return self.limit.count - used
 
     def seconds_left(self, token_id: str) -> int:
         """Return the whole seconds after which the window is over, at least 1."""
-        ends_at, key = list[float](), f"orders:{token_id}"
-        if self._shared:
-            shared = self._shared
-            redis_link.attempt(lambda: ends_at.append(shared.get_expiry(key)))
-        left = (ends_at[0] if ends_at else self._here.get_expiry(key)) - time.time()
+        left = self._ask(lambda storage: storage.get_expiry(f"orders:{token_id}")) - time.time()
         return max(1, min(self.limit.period_seconds, math.ceil(left)))
+
+    def _ask(self, question: Callable[[Storage], Number]) -> Number:
+        """Return what the shared storage answers, or this process's own while Redis is away."""
+        shared = self._shared
+        answer = redis_link.ask(lambda: question(shared)) if shared is not None else None
+        return question(self._here) if answer is None else answer
 
 
 def register(app: Flask, settings: Settings) -> None:

@@ -22,10 +22,10 @@ from bench.profiling import Profile
 from bench.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
 from bench.report import PlacementRow
 from bench.seeding import ACCOUNTS
-from bench.services import running
+from bench.services import run_to_the_end, running
 from bench.starting import start_of_make_run
 from bench.throughput import CONNECTIONS, placed_and_executed, placements, tail
-from embedded.interruption import Interruption, StopRequestedError
+from embedded.interruption import Interruption
 
 OTHER_CONNECTIONS = (1, 4, 64)  # beside the 16 of the figures
 PARTS = ("load", "sweep", "idle", "start")
@@ -167,16 +167,7 @@ def cuts(latencies_ms: list[float]) -> list[float]:
 def main() -> int:
     """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
     options = _options()
-    interruption = Interruption()
-    interruption.install()
-    try:
-        return Run(options, interruption).main()
-    except StopRequestedError:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (LoadError, PgbenchError) as error:
-        print(f"the benchmark failed: {error}", file=sys.stderr)
-        return 1
+    return run_to_the_end(lambda interruption: Run(options, interruption).main(), LoadError, PgbenchError)
 
 
 def _progress(text: str) -> None:

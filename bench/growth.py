@@ -16,7 +16,8 @@ from bench.growth_sides import EMPTY, FULL, Side, point_at, server, sides
 from bench.load import LoadError
 from bench.pgbench import PgbenchError
 from bench.seeding import seed
-from embedded.interruption import Interruption, StopRequestedError
+from bench.services import run_to_the_end
+from embedded.interruption import Interruption
 from embedded.postgres import Postgres
 from models import migrate
 from models.database import DatabaseUnavailable
@@ -31,17 +32,13 @@ def main() -> int:
     """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
     options = _options()
     logs.configure("WARNING", "text")
-    interruption = Interruption()
-    interruption.install()
-    try:
-        with _folder(options.folder) as folder, server(interruption, folder) as postgres:
-            return _run(interruption, postgres, options)
-    except StopRequestedError:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (LoadError, LoadingError, PgbenchError, DatabaseUnavailable) as error:
-        print(f"the benchmark failed: {error}", file=sys.stderr)
-        return 1
+    failures = (LoadError, LoadingError, PgbenchError, DatabaseUnavailable)
+    return run_to_the_end(lambda interruption: _start(interruption, options), *failures)
+
+
+def _start(interruption: Interruption, options: argparse.Namespace) -> int:
+    with _folder(options.folder) as folder, server(interruption, folder) as postgres:
+        return _run(interruption, postgres, options)
 
 
 def _run(interruption: Interruption, postgres: Postgres, options: argparse.Namespace) -> int:

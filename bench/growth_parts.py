@@ -13,7 +13,7 @@ from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
 from bench.growth_load import READER, account_id_of
 from bench.growth_report import Comparison
 from bench.growth_sides import Side
-from bench.load import HOST, Connection, LoadError, build_requests, place_orders
+from bench.load import HOST, Connection, LoadError, build_requests, exchange, place_orders
 from bench.pgbench import run_pgbench
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS
@@ -179,7 +179,7 @@ def _delays_ms(side: Side, orders: int) -> list[float]:
     """Place orders with pauses, wait for their end, and return the milliseconds from placed_at to executed_at."""
     link, ids = Connection(side.services.port), []
     for request in build_requests(ACCOUNTS, port=side.services.port)[:orders]:
-        ids.append(json.loads(_exchange(link, request)[1].partition(b"\r\n\r\n")[2])["orderId"])
+        ids.append(json.loads(exchange(link, request)[1].partition(b"\r\n\r\n")[2])["orderId"])
         time.sleep(0.1)
     link.socket.close()
     wait_until(lambda: count_pending() == 0, timeout_seconds=EXECUTED_TIMEOUT_S)
@@ -221,17 +221,7 @@ def _row_above(table: str, columns: str, reader: UUID) -> Row:
 
 def _get_ms(link: Connection, side: Side, path: str, token: str) -> float:
     head = f"GET /api/trading/{path}&limit={PAGE} HTTP/1.1\r\nHost: {HOST}:{side.services.port}\r\n"
-    return _exchange(link, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())[0]
-
-
-def _exchange(link: Connection, request: bytes) -> tuple[float, bytes]:
-    link.send(request)
-    while (answer := link.receive()) is None:
-        pass
-    milliseconds = (time.perf_counter() - link.sent_at) * 1000
-    if not answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 202 ")):
-        raise LoadError(f"refused: {answer[:300]!r}")
-    return milliseconds, answer
+    return exchange(link, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())[0]
 
 
 @contextmanager

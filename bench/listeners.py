@@ -15,12 +15,12 @@ from typing import Any
 
 import psutil
 
-from bench.load import Connection, LoadError
+from bench.load import Connection, LoadError, exchange
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS, EXCHANGE, PRICE, symbol_of, token_of
-from bench.services import READY_TIMEOUT_S, Services, running
+from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
 from bench.streams import HOST, Crowd, Receipt, StreamError, unix_time
-from embedded.interruption import Interruption, StopRequestedError
+from embedded.interruption import Interruption
 from tests.processes import Running, wait_until
 from trading.verify import verify
 
@@ -180,17 +180,6 @@ def _parts(sent: list[tuple[float, float, list[Receipt]]], worker: Running) -> d
     return parts
 
 
-def exchange(link: Connection, data: bytes) -> tuple[float, bytes]:
-    """Send a request and return its milliseconds and its answer."""
-    link.send(data)
-    while (answer := link.receive()) is None:
-        pass
-    milliseconds = (time.perf_counter() - link.sent_at) * 1000
-    if not answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 202 ")):
-        raise LoadError(f"refused: {answer[:300]!r}")
-    return milliseconds, answer
-
-
 def request(port: int, method: str, path: str, account: int, body: bytes = b"") -> bytes:
     """Return a request of an account."""
     head = (
@@ -215,17 +204,12 @@ def main() -> int:
         print(f"the limit on open files is {hard}, {needed} are needed", file=sys.stderr)
         return 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))  # the web process inherits it
-    interruption = Interruption()
-    interruption.install()
-    try:
-        with running(interruption, web_concurrency=1) as services:
-            return _measure(Bench(services, options), options)
-    except StopRequestedError:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (LoadError, StreamError) as error:
-        print(f"the benchmark failed: {error}", file=sys.stderr)
-        return 1
+    return run_to_the_end(lambda interruption: _run(interruption, options), LoadError, StreamError)
+
+
+def _run(interruption: Interruption, options: argparse.Namespace) -> int:
+    with running(interruption, web_concurrency=1) as services:
+        return _measure(Bench(services, options), options)
 
 
 def _measure(bench: Bench, options: argparse.Namespace) -> int:
@@ -270,16 +254,20 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     print(f"memory per idle listener: {memory['Rss']:.1f} KB RSS, {memory['Pss']:.1f} KB PSS")
     _print_requests(alone, beside, again, ratios)
     _print_parts(parts)
-    for requirement in (
-        Requirement("memory per idle listener (RSS)", memory["Rss"], MEMORY_ALLOWED_KB, "KB"),
-        Requirement("event to listener p50", delays["p50_ms"], DELIVERY_P50_MS, "ms"),
-        Requirement("event to listener p99", delays["p99_ms"], DELIVERY_P99_MS, "ms"),
-        Requirement("slowest REST p50 ratio", max(ratios.values()), REST_RATIO_ALLOWED, "times"),
-    ):
-        print(requirement)
+    _print_requirements(memory["Rss"], delays, max(ratios.values()))
     for line in [f"WRONG: {fact}" for fact in wrong] or ["the books are right, and no event was lost"]:
         print(line)
     return 1 if wrong else 0
+
+
+def _print_requirements(memory_kb: float, delays: dict[str, float], slowest_ratio: float) -> None:
+    for requirement in (
+        Requirement("memory per idle listener (RSS)", memory_kb, MEMORY_ALLOWED_KB, "KB"),
+        Requirement("event to listener p50", delays["p50_ms"], DELIVERY_P50_MS, "ms"),
+        Requirement("event to listener p99", delays["p99_ms"], DELIVERY_P99_MS, "ms"),
+        Requirement("slowest REST p50 ratio", slowest_ratio, REST_RATIO_ALLOWED, "times"),
+    ):
+        print(requirement)
 
 
 def _print_requests(

@@ -78,6 +78,17 @@ class Connection:
         return answer
 
 
+def exchange(link: Connection, data: bytes) -> tuple[float, bytes]:
+    """Send a request and return its milliseconds and its answer."""
+    link.send(data)
+    while (answer := link.receive()) is None:
+        pass
+    milliseconds = (time.perf_counter() - link.sent_at) * 1000
+    if not answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 202 ")):
+        raise LoadError(f"refused: {answer[:ERROR_TEXT_LENGTH]!r}")
+    return milliseconds, answer
+
+
 def build_requests(accounts: int, *, port: int, random_seed: int = 1) -> list[bytes]:
     """Return placements of random accounts (numbered from 1) as bytes ready to send."""
     chance = random.Random(random_seed)

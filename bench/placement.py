@@ -16,8 +16,8 @@ from bench.pace import place_at_pace
 from bench.pgbench import PgbenchError, run_pgbench
 from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
-from bench.services import Services, running
-from embedded.interruption import Interruption, StopRequestedError
+from bench.services import Services, run_to_the_end, running
+from embedded.interruption import Interruption
 from models.database import DatabaseUnavailable, fetch_one, session
 from trading.sweeping import count_pending
 from trading.verify import verify
@@ -115,16 +115,7 @@ class Bench:
 def main() -> int:
     """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
     options = _options()
-    interruption = Interruption()
-    interruption.install()
-    try:
-        return _run(interruption, options)
-    except StopRequestedError:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (LoadError, PgbenchError) as error:
-        print(f"the benchmark failed: {error}", file=sys.stderr)
-        return 1
+    return run_to_the_end(lambda interruption: _run(interruption, options), LoadError, PgbenchError)
 
 
 def _run(interruption: Interruption, options: argparse.Namespace) -> int:

@@ -16,8 +16,7 @@ from typing import Any
 import psutil
 
 from bench.figures import Figure
-from bench.listeners import exchange
-from bench.load import Connection, build_requests
+from bench.load import Connection, build_requests, exchange
 from bench.report import percentiles
 from bench.services import Services
 from models.database import fetch_all, session

@@ -11,9 +11,8 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench.load import build_requests, place_orders
+from bench.profiling import processor_s
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
@@ -37,7 +36,7 @@ class Row:
     p50_ms: float
     web_cpu_ms: float
     worker_cpu_ms: float
-    postgres_cpu_ms: float
+    postgresql_cpu_ms: float
     valkey_cpu_ms: float
     wal_kb: float
 
@@ -68,33 +67,17 @@ def main() -> int:
 
 def _measure(services: Services, requests: list[bytes], web_processes: int, worker_processes: int, seconds: int) -> Row:
     workers = [services.start_worker() for _ in range(worker_processes)]
-    roots = {
-        "web": [services.web.pid],
-        "worker": [worker.pid for worker in workers],
-        "postgres": [_postmaster()],
-        "valkey": [int(services.redis.info("server")["process_id"])],
-    }
-    before, wal = {role: _cpu_s(pids) for role, pids in roots.items()}, _wal_bytes()
+    before, wal = processor_s(services), _wal_bytes()
     load = place_orders(services.port, requests, connections=CONNECTIONS, seconds=seconds)
     executed = load.placed - count_pending()
-    cpu_ms = {f"{role}_cpu_ms": (_cpu_s(pids) - before[role]) * 1000 / load.placed for role, pids in roots.items()}
+    after = processor_s(services)
+    cpu_ms = {f"{what.lower()}_cpu_ms": (after[what] - before[what]) * 1000 / load.placed for what in before}
     wal_kb = (_wal_bytes() - wal) / 1024 / load.placed
     for worker in workers:
         worker.terminate()
     rates = (load.orders_per_second, executed / seconds)
     p50_ms = percentiles(load.latencies_ms)["p50_ms"]
     return Row(web_processes, worker_processes, *rates, p50_ms=p50_ms, wal_kb=wal_kb, **cpu_ms)
-
-
-def _cpu_s(pids: list[int]) -> float:
-    """Return the processor time of these processes and all below them."""
-    processes = [psutil.Process(pid) for pid in pids]
-    processes += [child for process in processes for child in process.children(recursive=True)]
-    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
-
-
-def _postmaster() -> int:
-    return int((Path(_value("SHOW data_directory")) / "postmaster.pid").read_text().split()[0])
 
 
 def _wal_bytes() -> int:

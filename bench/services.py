@@ -1,8 +1,9 @@
 """Start the servers and processes that a benchmark measures, all its own, and stop them at the end."""
 
 import contextlib
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from honcho.environ import parse_procfile
 
 import config
 from bench.seeding import seed
-from embedded.interruption import Interruption
+from embedded.interruption import Interruption, StopRequestedError
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models import database, migrate
@@ -84,6 +85,20 @@ class Services:
             "valkey": self.redis.info("server").get("valkey_version", "unknown"),
             **facts,
         }
+
+
+def run_to_the_end(run: Callable[[Interruption], int], *failures: type[Exception]) -> int:
+    """Run a benchmark until it ends or is stopped, and return the status to exit with; say which failure ended it."""
+    interruption = Interruption()
+    interruption.install()
+    try:
+        return run(interruption)
+    except StopRequestedError:
+        print("stopped", file=sys.stderr)
+        return 130
+    except failures as error:
+        print(f"the benchmark failed: {error}", file=sys.stderr)
+        return 1
 
 
 @contextlib.contextmanager

@@ -2,18 +2,14 @@
 
 from typing import NamedTuple
 
-from models.database import fetch_one, session
+from models.database import Row, fetch_one, session
 
 # Counting more would take longer than whoever watches should wait.
 MAX_COUNTED = 100_000
 
-QUERY = """
-SELECT pending, coalesce(extract(epoch FROM clock_timestamp() - oldest_placed_at), 0)::float8 AS oldest_age_s,
-       violations, extract(epoch FROM clock_timestamp() - at)::float8 AS check_age_s
-FROM (SELECT count(*) AS pending, min(placed_at) AS oldest_placed_at FROM (
-          SELECT placed_at FROM trading_order WHERE status = 'PENDING' ORDER BY placed_at, id LIMIT %s) AS counted
-     ) AS backlog
-LEFT JOIN (SELECT violations, at FROM ledger_check ORDER BY id DESC LIMIT 1) AS last_check ON true
+PENDING = """
+SELECT clock_timestamp() AS at, count(*) AS count, min(placed_at) AS oldest_placed_at FROM (
+    SELECT placed_at FROM trading_order WHERE status = 'PENDING' ORDER BY placed_at, id LIMIT %(limit)s) AS oldest
 """
 
 
@@ -29,6 +25,26 @@ class Backlog(NamedTuple):
 def read_backlog() -> Backlog:
     """Return what waits. Raises DatabaseUnavailable."""
     with session():
-        row = fetch_one(QUERY, (MAX_COUNTED,))
+        pending, check = read_pending(MAX_COUNTED), last_check()
+    now, oldest = pending["at"], pending["oldest_placed_at"]
+    return Backlog(
+        pending["count"],
+        (now - oldest).total_seconds() if oldest else 0.0,
+        check["violations"] if check else None,
+        (now - check["at"]).total_seconds() if check else None,
+    )
+
+
+def read_pending(limit: int) -> Row:
+    """Return the time (at), the number of PENDING orders up to a limit, and when the oldest one was placed.
+
+    Needs an open session.
+    """
+    row = fetch_one(PENDING, {"limit": limit})
     assert row is not None
-    return Backlog(**row)
+    return row
+
+
+def last_check() -> Row | None:
+    """Return at, violations and duration_ms of the last check of the ledger; needs an open session."""
+    return fetch_one("SELECT at, violations, duration_ms FROM ledger_check ORDER BY id DESC LIMIT 1")

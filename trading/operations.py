@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from models.database import Row, fetch_one, session
+from trading.backlog import last_check, read_pending
 
 # No query reads more rows than these, however many there are. Ids grow with time, so that the primary key
 # finds the newest orders: at 80 a second, 5,000 fill a minute.
@@ -13,10 +14,6 @@ SERIES_S = 60
 LATENCY_AGE = timedelta(minutes=5)
 RATE_S = 10
 
-PENDING = """
-SELECT clock_timestamp() AS at, count(*) AS count, min(placed_at) AS oldest_placed_at FROM (
-    SELECT placed_at FROM trading_order WHERE status = 'PENDING' ORDER BY placed_at, id LIMIT %(limit)s) AS oldest
-"""
 NEWEST = """
 WITH newest AS MATERIALIZED (
     SELECT placed_at, executed_at, floor(extract(epoch FROM placed_at))::bigint AS placed_second,
@@ -44,12 +41,11 @@ def read_operations() -> Row:
     Throughput and latencies are those of the newest 5,000 orders; seconds that they do not cover are left out.
     """
     with session():
-        pending = fetch_one(PENDING, {"limit": MAX_COUNTED})
-        assert pending is not None
+        pending = read_pending(MAX_COUNTED)
         now: datetime = pending["at"]
         since = int(now.timestamp()) - SERIES_S
         newest = fetch_one(NEWEST, {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE})
-        ledger_check = fetch_one("SELECT at, violations, duration_ms FROM ledger_check ORDER BY id DESC LIMIT 1")
+        ledger_check = last_check()
     assert newest is not None
     # The second of the oldest order that was read is not whole, nor is the present one.
     first = since if newest["cut_second"] is None else max(since, newest["cut_second"] + 1)

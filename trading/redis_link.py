@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -15,6 +16,8 @@ TIMEOUT_S = 0.2
 SLOW_S = 2 * TIMEOUT_S
 # One hiccup costs little: the pause doubles with every failure in a row.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+
+Answer = TypeVar("Answer")
 
 logger = get_logger(__name__)
 # Connects on first use, through the pool that configure() gives it, whose protocol decides how answers are read.
@@ -81,6 +84,13 @@ def attempt(action: Callable[[], object]) -> bool:
     else:
         _end_pause()
     return True
+
+
+def ask(question: Callable[[], Answer]) -> Answer | None:
+    """Return what Redis answers, None when it does not; never raise, never wait long."""
+    answers: list[Answer] = []
+    attempt(lambda: answers.append(question()))
+    return answers[0] if answers else None
 
 
 def _pause() -> None:

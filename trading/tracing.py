@@ -206,6 +206,5 @@ def _context_of(kit: Kit, parent: str) -> Any:
 
 
 def _recall(order_ids: Sequence[UUID]) -> dict[UUID, str]:
-    found: list[Any] = []
-    redis_link.attempt(lambda: found.extend(redis_link.client.mget([f"{KEY_PREFIX}{key}" for key in order_ids])))
-    return {order_id: text.decode() for order_id, text in zip(order_ids, found, strict=False) if text is not None}
+    found: Any = redis_link.ask(lambda: redis_link.client.mget([f"{KEY_PREFIX}{key}" for key in order_ids]))
+    return {order_id: text.decode() for order_id, text in zip(order_ids, found or (), strict=False) if text is not None}

@@ -10,7 +10,7 @@ from actors import dead_letters, presence, worker
 from actors.broker import broker
 from models.database import fetch_all, session
 from tests.dead_letters import TRACEBACK, bury
-from trading import operations
+from trading import backlog, operations
 
 PATH = "/api/admin/operations"
 
@@ -93,7 +93,7 @@ def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
     parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC)}
     database.execute("SET enable_seqscan = off; SET enable_sort = off")
     try:
-        for query in (operations.PENDING, operations.NEWEST):
+        for query in (backlog.PENDING, operations.NEWEST):
             plan = "\n".join(row["QUERY PLAN"] for row in fetch_all(f"EXPLAIN {query}", parameters))
             assert "Index" in plan, plan
             assert "Seq Scan" not in plan, plan

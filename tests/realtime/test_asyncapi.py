@@ -12,6 +12,7 @@ from jsonschema.validators import validator_for
 from api import listeners, stream
 from api.asyncapi import document
 from schemas.events import EVENT_TYPES
+from tests.acceptance.conftest import ORDER
 from tests.conftest import CRON_SECRET
 from tests.processes import Running
 from tests.realtime.clients import ServerSentEvents, Stream, refusal
@@ -19,14 +20,7 @@ from tests.realtime.clients import ServerSentEvents, Stream, refusal
 # The specification's own, of @asyncapi/specs 6.11.1; see the NOTICE beside it.
 SPECIFICATION = Path(__file__).resolve().parent / "asyncapi" / "3.0.0.json"
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
-ORDER = {
-    "exchange": "NSE",
-    "symbol": "RELIANCE",
-    "side": "BUY",
-    "quantity": 10,
-    "orderType": "LIMIT",
-    "price": "100.00",
-}
+LIMIT_ORDER = ORDER | {"price": "100.00"}
 
 
 @pytest.fixture
@@ -123,7 +117,7 @@ def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: An
         answer = requests.get(f"{url}/api/cron/order-worker", headers=CRON, timeout=10)
         assert answer.status_code == 200, answer.text
 
-    order_path = f"{url}/api/trading/orders/{post('/api/trading/orders', ORDER)['orderId']}"
+    order_path = f"{url}/api/trading/orders/{post('/api/trading/orders', LIMIT_ORDER)['orderId']}"
     tag = requests.get(order_path, headers=trader.headers, timeout=10).headers["ETag"]
     change = requests.patch(
         order_path, json={"price": "101.00"}, headers=trader.headers | {"If-Match": tag}, timeout=10
@@ -133,13 +127,13 @@ def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: An
     (position,) = requests.get(f"{url}/api/trading/positions", headers=trader.headers, timeout=10).json()["data"]
     post(f"/api/trading/positions/{position['positionId']}/close")
     execute()
-    cancelled = post("/api/trading/orders", ORDER)["orderId"]
+    cancelled = post("/api/trading/orders", LIMIT_ORDER)["orderId"]
     assert (
         requests.delete(f"{url}/api/trading/orders/{cancelled}", headers=trader.headers, timeout=10).status_code == 200
     )
     post(f"/api/admin/accounts/{trader.id}/funds", {"kind": "DEPOSIT", "amount": "1.00"}, admin)
     # Rejected as sweeping does with an order that has failed alone too often.
-    rejected = post("/api/trading/orders", ORDER)["orderId"]
+    rejected = post("/api/trading/orders", LIMIT_ORDER)["orderId"]
     plain_sql.run("UPDATE trading_order SET attempts = 5, retry_at = now() - interval '1 s' WHERE id = %s", rejected)
     execute()
 

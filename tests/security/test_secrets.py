@@ -11,7 +11,7 @@ import pytest
 import requests
 import websockets
 
-from api import cron
+from api import auth
 from tests.conftest import CRON_SECRET
 from tests.processes import ROOT, free_port, wait_until
 from tests.realtime.clients import Stream
@@ -75,7 +75,7 @@ def test_nothing_but_a_comparison_in_constant_time_decides_about_the_secret_of_c
         asked.append((given, secret))
         return len(asked) == 2
 
-    monkeypatch.setattr(cron.hmac, "compare_digest", compare)
+    monkeypatch.setattr(auth.hmac, "compare_digest", compare)
     assert client.get("/api/cron/order-worker", headers=CRON).status_code == 401
     assert client.get("/api/cron/order-worker", headers=bearer("wrong")).status_code == 200
     assert asked == [(CRON_SECRET.encode(),) * 2, (b"wrong", CRON_SECRET.encode())]
