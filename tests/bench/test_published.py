@@ -12,6 +12,7 @@ ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "
 ROWS += ("idle_commands", "idle_processor", "sweeping", "start")
 
 
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="nothing is published: python -m bench && python -m bench.publish")
 def test_the_page_and_its_profiles_are_those_of_the_results() -> None:
     results = json.loads(PUBLISHED.read_text())
     assert {figure["name"] for figure in results["figures"]} == set(ROWS)
