@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import redis
+from dramatiq import Message
 from dramatiq.brokers.redis import _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 
@@ -55,6 +56,13 @@ class WaitingConsumer(_RedisConsumer):
         )
         if fetched:
             self.broker.do_requeue(self.queue_name, *fetched)
+
+    def close(self) -> None:
+        """Return to the queue what was fetched and reached nobody; a worker that stops sees to the rest."""
+        try:
+            self.requeue([Message.decode(data) for data in self.message_cache])
+        except (redis.TimeoutError, redis.ConnectionError) as error:
+            raise ConnectionClosed(error) from None
 
     def ack(self, message: Any) -> None:
         """Tell Redis that a message is done."""

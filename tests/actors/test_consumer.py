@@ -99,6 +99,8 @@ def test_many_waiting_consumers_take_each_message_once(echo: Echo) -> None:
     threads = [threading.Thread(target=consume, args=(consumer,)) for consumer in consumers]
     for thread in threads:
         thread.start()
+    # One that begins puts back what its worker has fetched, and here they are all of one worker.
+    wait_until(lambda: echo.client.info("clients")["blocked_clients"] >= len(consumers))
     for number in range(200):
         echo.actor.send(number)
     wait_until(lambda: len(seen) >= 200)
@@ -106,6 +108,18 @@ def test_many_waiting_consumers_take_each_message_once(echo: Echo) -> None:
     for thread in threads:
         thread.join()
     assert sorted(seen) == list(range(200))
+
+
+def test_a_consumer_that_is_closed_gives_back_what_it_fetched_and_nobody_got(echo: Echo) -> None:
+    consumer = echo.broker.consume("echo", prefetch=2)
+    for number in range(3):
+        echo.actor.send(number)
+    assert next(consumer).args == (0,)
+    acks = f"echo:__acks__.{echo.broker.broker_id}.echo"
+    assert echo.client.scard(acks) == 2
+    consumer.close()
+    assert echo.client.scard(acks) == 1  # what is being worked on
+    assert echo.client.llen("echo:echo") == 2
 
 
 def test_a_full_consumer_goes_on_as_soon_as_there_is_room(echo: Echo) -> None:
