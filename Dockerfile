@@ -11,6 +11,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000
 COPY --from=build /venv /venv
 WORKDIR /srv/tradepost
 COPY config.py gunicorn.conf.py Procfile LICENSE ./
+COPY data data
 COPY schemas schemas
 COPY models models
 COPY trading trading

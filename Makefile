@@ -14,11 +14,11 @@ MINUTES ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test faults bench lint audit types format requirements clean
+.PHONY: help install run test faults bench bench-growth lint audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## show what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "tradepost: Python 3.11 or later is needed: install it, or name it with PYTHON=..." >&2; exit 1; }
@@ -48,8 +48,11 @@ faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a 
 	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-bench: $(INSTALLED) ## measure placements against pgbench (ARGS=...)
-	@$(BIN)/python -m bench.placement $(ARGS)
+bench: $(INSTALLED) ## measure everything beside its reference, about 10 minutes (ARGS="--parts load --seconds 1")
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-growth: $(INSTALLED) ## measure everything at five million orders, about an hour and 40 GB (ARGS=...)
+	@$(BIN)/python -m bench.growth $(ARGS)
 
 lint: $(INSTALLED) ## check style, format and imports
 	@$(BIN)/ruff check .

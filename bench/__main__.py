@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from bench import profiles
@@ -24,10 +25,11 @@ from bench.report import PlacementRow
 from bench.seeding import ACCOUNTS
 from bench.services import run_to_the_end, running
 from bench.starting import start_of_make_run
-from bench.throughput import CONNECTIONS, placed_and_executed, placements, tail
+from bench.throughput import CONNECTIONS, beside_the_worker, placed_and_executed, placements, tail
 from embedded.interruption import Interruption
+from models.database import DatabaseUnavailable
 
-OTHER_CONNECTIONS = (1, 4, 64)  # beside the 16 of the figures
+OTHER_CONNECTIONS = (1, 64)  # beside the 16 of the figures
 PARTS = ("load", "sweep", "idle", "start")
 
 
@@ -102,9 +104,11 @@ class Run:
         _progress("placing and executing")
         figure = placed_and_executed(bench, seconds=options.seconds, sustained_seconds=options.sustained_seconds)
         results.figures.append(figure)
-        for connections in OTHER_CONNECTIONS:
-            _progress(f"{connections} connections")
-            rows.append(bench.compare(accounts=ACCOUNTS, connections=connections))
+        _progress("the worker stopped and running")
+        results.figures += beside_the_worker(bench)
+        for accounts, connections in product((ACCOUNTS, 1), OTHER_CONNECTIONS):
+            _progress(f"{connections} connections, {accounts} accounts")
+            rows.append(bench.compare(accounts=accounts, connections=connections))
         results.curves["connections"] = [row.as_dict() for row in rows]
         results.curves["latencies"] = {
             f"{CONNECTIONS} connections, as fast as answers come": cuts(rows[0].latencies_ms),
@@ -167,7 +171,8 @@ def cuts(latencies_ms: list[float]) -> list[float]:
 def main() -> int:
     """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
     options = _options()
-    return run_to_the_end(lambda interruption: Run(options, interruption).main(), LoadError, PgbenchError)
+    failures = (LoadError, PgbenchError, DatabaseUnavailable)
+    return run_to_the_end(lambda interruption: Run(options, interruption).main(), *failures)
 
 
 def _progress(text: str) -> None:

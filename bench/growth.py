@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench import growth_report as report
 from bench.growth_load import LoadingError, Volume, load, sizes
 from bench.growth_sides import EMPTY, FULL, Side, point_at, server, sides
 from bench.load import LoadError
+from bench.page import GROWTH
 from bench.pgbench import PgbenchError
 from bench.seeding import seed
 from bench.services import run_to_the_end
@@ -42,9 +44,9 @@ def _start(interruption: Interruption, options: argparse.Namespace) -> int:
 
 
 def _run(interruption: Interruption, postgres: Postgres, options: argparse.Namespace) -> int:
-    results: dict[str, Any] = {}
-    if options.json and options.json.exists() and "load" not in options.parts:
-        results = json.loads(options.json.read_text())
+    results: dict[str, Any] = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes")}
+    if options.json.exists() and "load" not in options.parts:
+        results = json.loads(options.json.read_text()) | results
     if "load" in options.parts:
         results["load"] = _load(postgres, Volume(options.orders, options.events))
         _keep(results, options.json)
@@ -101,10 +103,9 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _keep(results: dict[str, Any], path: Path | None) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=2) + "\n")
+def _keep(results: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _progress(text: str) -> None:
@@ -120,7 +121,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=4, help="length of a round of placements (4)")
     parser.add_argument("--requests", type=int, default=40, help="requests of a round one after the other (40)")
     parser.add_argument("--folder", type=Path, help="keep the databases there, so that parts can run one by one")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=GROWTH, help="where to write the results")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")

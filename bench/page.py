@@ -30,9 +30,24 @@ def section(results: dict[str, Any], grown: dict[str, Any] | None) -> str:
         "",
         table(results["figures"]),
         "",
+        *connections(results["curves"].get("connections", [])),
+        "",
         *(f"- {figure['title']}: {figure['remarks']}." for figure in results["figures"] if figure["remarks"]),
     ]
     return "\n".join([*lines, *(_grown(grown) if grown else ())])
+
+
+def connections(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the table of placements over HTTP beside pgbench at every number of connections."""
+    if not rows:
+        return []
+    names = ("accounts", "connections", "http_per_second", "pgbench_per_second", "ratio", "p50_ms", "p95_ms", "p99_ms")
+    ordered = sorted(rows, key=lambda row: (-row["accounts"], row["connections"]))
+    return [
+        "| accounts | connections | HTTP orders/s | pgbench tps | ratio | p50 ms | p95 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(number(row[name]) for name in names)} |" for row in ordered),
+    ]
 
 
 def _grown(grown: dict[str, Any]) -> list[str]:

@@ -1,24 +1,15 @@
-"""Measure placement over HTTP beside pgbench, and whether the 202 waits for execution."""
+"""Place orders over HTTP and with pgbench by turns, and keep count of them."""
 
-import argparse
-import json
-import sys
-import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from bench import report
-from bench.load import Load, LoadError, build_requests, place_orders
+from bench.load import Load, build_requests, place_orders
 from bench.pace import place_at_pace
-from bench.pgbench import PgbenchError, run_pgbench
+from bench.pgbench import run_pgbench
 from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
-from bench.services import Services, run_to_the_end, running
-from embedded.interruption import Interruption
-from models.database import DatabaseUnavailable, fetch_one, session
+from bench.services import Services
+from models.database import fetch_one, session
 from trading.sweeping import count_pending
 from trading.verify import verify
 
@@ -110,67 +101,3 @@ class Bench:
         if row["orders"] != self.placed:
             wrong.append(f"{self.placed} orders were accepted, {row['orders']} are in the database")
         return wrong + [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
-
-
-def main() -> int:
-    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
-    options = _options()
-    return run_to_the_end(lambda interruption: _run(interruption, options), LoadError, PgbenchError)
-
-
-def _run(interruption: Interruption, options: argparse.Namespace) -> int:
-    try:
-        with running(interruption) as services:
-            return _measure(Bench(services, options.seconds, options.rounds), options)
-    except DatabaseUnavailable:
-        # psycopg2 makes an error of its own of what is raised while it waits: was it a stop?
-        with interruption.shielded():
-            pass
-        raise
-
-
-def _measure(bench: Bench, options: argparse.Namespace) -> int:
-    began = time.monotonic()
-    versions = bench.services.versions()
-    print(", ".join(f"{name} {value}" for name, value in versions.items()), flush=True)
-    bench.warm_up()
-    rows = []
-    for accounts in options.accounts:
-        for connections in options.connections:
-            _progress(f"{connections} connections on {accounts} accounts")
-            rows.append(bench.compare(accounts=accounts, connections=connections))
-    _progress("the worker stopped and running")
-    worker_rows = bench.compare_worker()
-    _progress("ledger verify")
-    wrong = bench.check()
-    requirements = report.judge(rows, worker_rows)
-    print(report.text(rows, worker_rows, requirements, wrong))
-    print(f"{bench.placed} orders in {time.monotonic() - began:.0f} s, {options.rounds} rounds of {options.seconds} s")
-    if options.json:
-        document = report.document(rows, worker_rows, requirements, wrong)
-        facts = {"versions": versions, "rounds": options.rounds, "seconds": options.seconds, "orders": bench.placed}
-        options.json.write_text(json.dumps({**facts, **document}, indent=2) + "\n")
-    return 1 if wrong else 0
-
-
-def _progress(text: str) -> None:
-    print(f"... {text}", file=sys.stderr, flush=True)
-
-
-def _options(arguments: Sequence[str] | None = None) -> Any:
-    parser = argparse.ArgumentParser(prog="python -m bench.placement", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=3, help="length of a round (3)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64], help="(1 16 64)")
-    parser.add_argument("--accounts", type=int, nargs="+", default=[ACCOUNTS, 1], help=f"({ACCOUNTS} 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
-    options = parser.parse_args(arguments)
-    if min(options.seconds, options.rounds, *options.connections, *options.accounts) < 1:
-        parser.error("every number must be at least 1")
-    if max(options.accounts) > ACCOUNTS:
-        parser.error(f"there are {ACCOUNTS} accounts")
-    return options
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,6 +13,7 @@ from trading.sweeping import count_pending
 
 CONNECTIONS = 16
 RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
+DIFFERENCE_ALLOWED = 30.0  # percent, between the 202's p50 with the worker running and stopped
 TAIL_ALLOWED = 4.0  # p99 as a multiple of p50
 BOTH_REQUIRED = 0.50
 GROWTH_ALLOWED_PERCENT = 1.0  # of the orders placed, per second, over the minute
@@ -33,6 +34,19 @@ def placements(bench: Bench, *, accounts: int) -> tuple[PlacementRow, Figure]:
     for limit, word in ((RATIO_REQUIRED, "ratio"), (RATIO_STRETCH, "stretch: ratio")):
         figure.at_least(word, row.ratio, limit)
     return row, figure
+
+
+def beside_the_worker(bench: Bench) -> list[Figure]:
+    """Measure one connection's p50 with the worker running beside it stopped, at a pace and without one."""
+    figures = []
+    for row in bench.compare_worker():
+        name = "worker_beside" if row.rate is None else "worker_beside_paced"
+        title = f"p50 of the 202 at 1 connection, {row.pace}, the worker running"
+        remarks = f"{row.executed_share:.0%} of the orders were executed meanwhile"
+        figure = Figure(name, title, "ms", row.running_ms, "the worker stopped", row.stopped_ms, remarks=remarks)
+        assert figure.ratio is not None
+        figures.append(figure.at_most("difference", abs(figure.ratio - 1) * 100, DIFFERENCE_ALLOWED, unit="%"))
+    return figures
 
 
 def tail(bench: Bench, *, full_rate: float, seconds: float) -> tuple[list[float], Figure]:

@@ -100,7 +100,7 @@ def _decide(order: Row, request: OrderRequest, calendar: str | None) -> Decision
     """Lock the account and decide as placement does, as if the order were not there."""
     state = read_state(order["account_id"], request, None)
     refuse_early(state, calendar, Stopwatch())
-    state["promised"] -= order["closing_quantity"]
+    state["promised"] = max(0, state["promised"] - order["closing_quantity"])  # 0 is also "nothing could be closed"
     decision = decide_on(request, state)
     # What the order has is its own even when a loss has taken more than the account had left:
     # nobody is kept from making an order smaller.

@@ -65,9 +65,15 @@ BEGIN
     SELECT p.quantity INTO held FROM position p
         WHERE p.account_id = the_account AND p.stock_id = placement_read.stock_id AND p.product = the_product;
     held := coalesce(held, 0);
-    SELECT coalesce(sum(o.closing_quantity), 0) INTO promised FROM trading_order o
-        WHERE o.account_id = the_account AND o.stock_id = placement_read.stock_id AND o.product = the_product
-          AND o.side = the_side AND o.status = 'PENDING';
+    promised := 0;
+    -- What others promised matters to an order that could close. It is planned each time: a plan kept from
+    -- an hour with few PENDING orders walks through all of them in an hour with many.
+    IF (the_side = 'BUY' AND held < 0) OR (the_side = 'SELL' AND held > 0) THEN
+        EXECUTE 'SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
+            WHERE account_id = $1 AND stock_id = $2 AND product = $3 AND side = $4
+              AND status = ''PENDING'' AND closing_quantity > 0'
+            INTO promised USING the_account, stock_id, the_product, the_side;
+    END IF;
     RETURN NEXT;
 END $$;
 

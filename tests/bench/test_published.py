@@ -9,7 +9,7 @@ from bench.page import PUBLISHED, growth, section
 from bench.publish import FOLDER, PAGE, profiles_page, with_section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
-ROWS += ("idle_commands", "idle_processor", "sweeping", "start")
+ROWS += ("worker_beside", "worker_beside_paced", "idle_commands", "idle_processor", "sweeping", "start")
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="nothing is published: python -m bench && python -m bench.publish")

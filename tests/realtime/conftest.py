@@ -131,16 +131,19 @@ def server_here(shared_app: Any) -> Iterator[Any]:
 def served(request: pytest.FixtureRequest, clean: None) -> Served:
     """Return both kinds of servers, one after the other, with a way to count their listeners."""
     running = request.getfixturevalue("web_process" if request.param == "gevent" else "threads_process")
-    return Served(running.port, lambda: open_connections(running))
+    # A reader of server-sent events that left an earlier test is noticed at the next sign of life, 20 s later.
+    before = open_connections(running)
+    return Served(running.port, lambda: len(open_connections(running) - before))
 
 
-def open_connections(web: Running) -> int:
-    """Return how many clients' sockets the processes of a web server hold."""
+def open_connections(web: Running) -> set[int]:
+    """Return the ports of the clients whose sockets the processes of a web server hold."""
     connections = [link for child in web.children() for link in child.net_connections("tcp")]
-    return sum(
-        link.laddr.port == web.port and link.status not in (psutil.CONN_LISTEN, psutil.CONN_TIME_WAIT)
+    return {
+        link.raddr.port
         for link in connections
-    )
+        if link.laddr.port == web.port and link.status not in (psutil.CONN_LISTEN, psutil.CONN_TIME_WAIT)
+    }
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
         last = reader.ready()
         reader.events(last)
         delays = []
-        held = open_connections(web)
+        held = len(open_connections(web))
         for _ in range(10):
             plain_sql.change(trader.id, 600, "x" * 180)
             committed = time.monotonic()
@@ -155,7 +155,7 @@ def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
             delays.append(time.monotonic() - committed)
             last += 600
         assert max(delays) < 3
-        wait_until(lambda: open_connections(web) <= held - len(deaf), timeout_seconds=12)
+        wait_until(lambda: len(open_connections(web)) <= held - len(deaf), timeout_seconds=12)
         assert rss_mb(web) - before < 100
         plain_sql.change(trader.id)
         assert reader.next()["id"] == last + 1
@@ -347,7 +347,7 @@ def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_lose
     from_now_on, refused = listener(port, trader.token), listener(port, "wrong")
     assert refused.wait(20) == 1
     wait_for_events(from_the_start, 2)
-    wait_until(lambda: open_connections(first) >= 2)
+    wait_until(lambda: len(open_connections(first)) >= 2)
     plain_sql.change(trader.id, 3)
     wait_until(lambda: printed(from_now_on))
     begin = ids(printed(from_now_on))[0]

@@ -351,7 +351,8 @@ class Requests(RuleBasedStateMachine):
 
 
 # What the random walks must have met; a round of them seldom misses one, so a few more rounds are allowed.
-MEETINGS = ("EXECUTED, closing long", "EXECUTED, closing short", "modify: None", *(f"place: {each}" for each in REFUSALS))
+MEETINGS = ("EXECUTED, closing long", "EXECUTED, closing short", "modify: None")
+MEETINGS += tuple(f"place: {refusal}" for refusal in REFUSALS)
 ROUNDS = 5
 
 
