@@ -95,8 +95,7 @@ CREATE TABLE trading_order (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01);
 -- What has been PENDING stays in this index until a vacuum; by default that comes when a fifth of all rows changed.
 CREATE INDEX order_pending_by_age ON trading_order (placed_at, id) WHERE status = 'PENDING';
-CREATE INDEX order_promises ON trading_order (account_id, stock_id, product, side)
-    WHERE status = 'PENDING' AND closing_quantity > 0;
+CREATE INDEX order_promises ON trading_order (account_id, stock_id, product, side) WHERE status = 'PENDING';
 CREATE INDEX order_list ON trading_order (account_id, placed_at, id);
 CREATE UNIQUE INDEX order_client_order_id ON trading_order (account_id, client_order_id)
     WHERE client_order_id IS NOT NULL;

@@ -71,7 +71,7 @@ BEGIN
     IF (the_side = 'BUY' AND held < 0) OR (the_side = 'SELL' AND held > 0) THEN
         EXECUTE 'SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
             WHERE account_id = $1 AND stock_id = $2 AND product = $3 AND side = $4
-              AND status = ''PENDING'' AND closing_quantity > 0'
+              AND status = ''PENDING'''
             INTO promised USING the_account, stock_id, the_product, the_side;
     END IF;
     RETURN NEXT;
