@@ -60,8 +60,9 @@ def delete_what_is_old() -> None:
     try:
         for delete in (delete_old_events, delete_old_keys):
             end = time.monotonic() + DRAIN_S
-            while time.monotonic() < end and (deleted := delete()):
-                logger.info(delete.__name__, rows=deleted)
+            while time.monotonic() < end and (deleted := delete()) is not None:
+                if deleted:
+                    logger.info(delete.__name__, rows=deleted)
     except (DatabaseUnavailable, TimeLimitExceeded) as error:  # the next time finds what is left
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 

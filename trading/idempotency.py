@@ -86,6 +86,6 @@ def keep_answer(account_id: UUID, key: IdempotencyKey | None, table: str, row_id
     if key is not None:
         execute(
             "INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer)"
-            f" SELECT %s, %s, %s, %s, to_jsonb(answered) FROM {table} AS answered WHERE id = %s",
-            (account_id, key.scope, key.key, key.fingerprint, row_id),
+            f" SELECT %s, %s, %s, %s, to_jsonb(answered) FROM {table} AS answered WHERE account_id = %s AND id = %s",
+            (account_id, key.scope, key.key, key.fingerprint, account_id, row_id),
         )

@@ -1,35 +1,60 @@
-"""Delete what is kept for a time only, in bounded batches."""
+"""Delete what is kept for a time only, in bounded batches.
 
-from models.database import execute, transactional
+A batch names its rows by their place (ctid), so that no plan can read the whole of a large table for it.
+"""
+
+from uuid import UUID
+
+from models.database import execute, fetch_all, transactional
 
 EVENTS_KEPT_DAYS = 7  # the database's own trigger refuses to delete a younger one
 KEYS_KEPT_HOURS = 25  # 24 are promised
-BATCH = 5_000
+ACCOUNTS, EVENTS_EACH, KEYS = 100, 50, 5_000
 
-# Whatever rows a batch meets first, it deletes a prefix of each account's events, since they are
-# numbered in the order of their time: what is kept stays k..n without a gap.
+# The first events of each account, by their numbers, which are in the order of their time: what is kept
+# stays k..n without a gap. An account whose first event is young costs one look into the primary key.
 DELETE_EVENTS = """
-WITH old AS (
-    SELECT account_id, max(id) AS last_id FROM (
-        SELECT account_id, id FROM event WHERE at < now() - %(kept)s * interval '1 day' LIMIT %(limit)s) AS old_events
-    GROUP BY account_id)
-DELETE FROM event USING old WHERE event.account_id = old.account_id AND event.id <= old.last_id
+DELETE FROM event WHERE ctid = ANY (ARRAY (
+    SELECT oldest.ctid FROM unnest(%(accounts)s::uuid[]) AS page (id)
+    CROSS JOIN LATERAL (
+        SELECT account_id, at FROM event WHERE account_id = page.id ORDER BY id LIMIT 1) AS first
+    CROSS JOIN LATERAL (
+        SELECT event.ctid, event.at FROM event WHERE account_id = first.account_id ORDER BY id LIMIT %(each)s) AS oldest
+    WHERE first.at < now() - %(kept)s * interval '1 day' AND oldest.at < now() - %(kept)s * interval '1 day'))
 """
 
 DELETE_KEYS = """
-DELETE FROM idempotency_key WHERE (account_id, scope, key) IN (
-    SELECT account_id, scope, key FROM idempotency_key
-    WHERE created_at < now() - %(kept)s * interval '1 hour' LIMIT %(limit)s)
+DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM idempotency_key WHERE created_at < now() - %(kept)s * interval '1 hour' LIMIT %(limit)s))
 """
 
+# The accounts up to here have been looked at; what one run has no time for is the next one's.
+_looked_at = UUID(int=0)
+
+
+def delete_old_events(*, accounts: int = ACCOUNTS, each: int = EVENTS_EACH) -> int | None:
+    """Delete events older than 7 days by the database's clock, of the next accounts; return how many.
+
+    Each account loses up to `each` at once, and comes again while it loses any. None when none is left.
+    """
+    global _looked_at
+    deleted, last = _delete_events_after(_looked_at, accounts, each)
+    if deleted:
+        return deleted
+    _looked_at = last or UUID(int=0)
+    return None if last is None else 0
+
 
 @transactional
-def delete_old_events(*, limit: int = BATCH) -> int:
-    """Delete about limit of the events that are older than 7 days by the database's clock; return how many."""
-    return execute(DELETE_EVENTS, {"kept": EVENTS_KEPT_DAYS, "limit": limit})
+def _delete_events_after(account_id: UUID, accounts: int, each: int) -> tuple[int, UUID | None]:
+    """Return how many of the next accounts' events were deleted, and the last of these accounts if more follow."""
+    page = fetch_all("SELECT id FROM account WHERE id > %s ORDER BY id LIMIT %s", (account_id, accounts))
+    ids = [row["id"] for row in page]
+    deleted = execute(DELETE_EVENTS, {"accounts": ids, "each": each, "kept": EVENTS_KEPT_DAYS}) if ids else 0
+    return deleted, ids[-1] if len(ids) == accounts else None
 
 
 @transactional
-def delete_old_keys(*, limit: int = BATCH) -> int:
-    """Delete up to limit of the idempotency keys that are no longer kept; return how many."""
-    return execute(DELETE_KEYS, {"kept": KEYS_KEPT_HOURS, "limit": limit})
+def delete_old_keys(*, limit: int = KEYS) -> int | None:
+    """Delete up to limit of the idempotency keys that are no longer kept; return how many, None when none is left."""
+    return execute(DELETE_KEYS, {"kept": KEYS_KEPT_HOURS, "limit": limit}) or None

@@ -101,7 +101,7 @@ CREATE UNIQUE INDEX order_client_order_id ON trading_order (account_id, client_o
     WHERE client_order_id IS NOT NULL;
 
 CREATE TABLE fund_transaction (
-    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
     account_id    uuid NOT NULL REFERENCES account,
     kind          text NOT NULL CHECK (kind IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGES', 'CHARGES_REFUND',
                                                 'PROFIT', 'LOSS', 'MARGIN_BLOCK', 'MARGIN_RELEASE')),
@@ -111,9 +111,10 @@ CREATE TABLE fund_transaction (
     order_id      uuid REFERENCES trading_order,
     position_id   uuid REFERENCES position,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT transaction_belongs_to_an_order CHECK ((order_id IS NULL) = (kind IN ('DEPOSIT', 'WITHDRAWAL')))
+    CONSTRAINT transaction_belongs_to_an_order CHECK ((order_id IS NULL) = (kind IN ('DEPOSIT', 'WITHDRAWAL'))),
+    -- The account comes first: by the number alone the newest rows of all accounts could be walked through for a list.
+    PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 90);
-CREATE INDEX fund_transaction_list ON fund_transaction (account_id, id);
 CREATE INDEX fund_transaction_of_order ON fund_transaction (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE event (
@@ -125,7 +126,7 @@ CREATE TABLE event (
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     data       jsonb NOT NULL,
     PRIMARY KEY (account_id, id)
-) WITH (autovacuum_vacuum_scale_factor = 0.01);  -- retention reads over what it deleted before
+) WITH (autovacuum_vacuum_scale_factor = 0.01);  -- retention reads over what it has deleted
 CREATE INDEX event_by_age ON event USING brin (at);
 
 CREATE TABLE api_token (

@@ -50,7 +50,7 @@ def test_a_small_batch_leaves_a_run_without_a_gap(account: Any, aged: Any) -> No
         for _ in range(5):
             place_quietly(holder)
         aged(holder.id, 8)
-    while delete_old_events(limit=3):
+    while delete_old_events(each=3):
         for holder in holders:
             ids = kept_ids(holder)
             assert ids == list(range(ids[0], ids[-1] + 1))
@@ -59,8 +59,22 @@ def test_a_small_batch_leaves_a_run_without_a_gap(account: Any, aged: Any) -> No
 
 def test_nothing_old_means_nothing_deleted(account: Any) -> None:
     place_quietly(account())
-    assert delete_old_events() == 0
+    assert delete_old_events() is None
     assert verify() == []
+
+
+def test_every_account_gets_its_turn(account: Any, aged: Any) -> None:
+    holders = [account() for _ in range(7)]
+    for holder in holders:
+        place_quietly(holder)
+        aged(holder.id, 2)
+    found = []
+    while (deleted := delete_old_events(accounts=3)) is not None:
+        found.append(deleted)
+    assert found == [6, 0, 6, 0, 2]
+    assert {kept_ids(holder)[0] for holder in holders} == {3}
+    aged(holders[0].id, 3)
+    assert delete_old_events(accounts=3) == 1  # from the first account on
 
 
 def test_the_actor_deletes_until_nothing_old_is_left(worker: dramatiq.Worker, account: Any, aged: Any) -> None:
@@ -78,6 +92,6 @@ def test_idempotency_keys_are_kept_for_their_time(account: Any, cleaner: Any) ->
         for number, hours in enumerate((0, 24, 26, 200)):
             cursor.execute(key, (str(holder.id), str(number), hours))
     assert delete_old_keys() == 2
-    assert delete_old_keys() == 0
+    assert delete_old_keys() is None
     with session():
         assert [row["key"] for row in fetch_all("SELECT key FROM idempotency_key ORDER BY key")] == ["0", "1"]
