@@ -91,8 +91,9 @@ def _rest(results: dict[str, Any]) -> list[str]:
     if found := results.get("retention"):
         before, beside = found["placement_without"], found["placement_beside"]
         lines.append(
-            f"retention: {found['rows_per_second']:,.0f} events/s beside placements, whose p50 goes"
-            f" from {before['p50_ms']:.2f} to {beside['p50_ms']:.2f} ms and p99 from {before['p99_ms']:.2f} to {beside['p99_ms']:.2f} ms"
+            f"retention: {found['rows_per_second']:,.0f} events/s beside placements,"
+            f" whose p50 goes from {before['p50_ms']:.2f} to {beside['p50_ms']:.2f} ms"
+            f" and p99 from {before['p99_ms']:.2f} to {beside['p99_ms']:.2f} ms"
         )
     if found := results.get("verify"):
         seconds = ", ".join(f"{name} {value:.1f} s" for name, value in found["seconds"].items())
