@@ -12,6 +12,7 @@ from typing import Any
 
 from bench import growth_parts as parts
 from bench import growth_report as report
+from bench.growth_busy import compare_busy
 from bench.growth_load import LoadingError, Volume, load, sizes
 from bench.growth_sides import EMPTY, FULL, Side, point_at, server, sides
 from bench.load import LoadError
@@ -27,7 +28,7 @@ from trading import logs
 
 # What the lists of the empty side show: one reader's, and only the reader's.
 LITTLE = Volume(orders=1_200, events=5_200, reader_every=1)
-PARTS = ("load", "throughput", "latency", "reads", "retention", "verify")
+PARTS = ("load", "throughput", "busy", "latency", "reads", "retention", "verify")
 
 
 def main() -> int:
@@ -78,6 +79,8 @@ def _measure(part: str, both: list[Side], options: argparse.Namespace, results: 
             parts.reset_statistics(side)
         compared = parts.compare_throughput(both, options.rounds, options.seconds)
         results["statistics"] = {side.name: parts.table_statistics(side) for side in both}
+    elif part == "busy":
+        compared = compare_busy(both, options.rounds, options.seconds)
     elif part == "latency":
         compared = parts.compare_latency(both, options.rounds, options.requests)
     elif part == "reads":

@@ -56,7 +56,7 @@ def compare_throughput(sides: list[Side], rounds: int, seconds: int) -> list[Com
         if load.errors:
             raise LoadError(str(load.errors))
         services.redis.flushdb()
-        sweeping = _rate(_sweep_all)
+        sweeping = _rate(sweep_all)
         run_pgbench(services.database_url, accounts=ACCOUNTS, clients=CONNECTIONS, seconds=PGBENCH_SECONDS)
         execution = _rate(_execute_all)
         if counts:
@@ -118,7 +118,7 @@ def measure_retention(full: Side, seconds: int) -> dict[str, Any]:
 
     def paced() -> dict[str, float]:
         load = place_orders(full.services.port, requests, connections=1, seconds=seconds, rate=PACE)
-        _sweep_all()
+        sweep_all()
         full.services.redis.flushdb()
         return percentiles(load.latencies_ms)
 
@@ -157,7 +157,7 @@ def _rate(work: Callable[[], int]) -> float:
     return done / (time.perf_counter() - began)
 
 
-def _sweep_all() -> int:
+def sweep_all() -> int:
     executed = 0
     while (counts := sweep_once(limit=MAX_BATCH)).claimed:
         executed += counts.executed

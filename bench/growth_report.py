@@ -59,7 +59,7 @@ def _loading(results: dict[str, Any]) -> list[str]:
 
 
 def _comparisons(results: dict[str, Any]) -> list[str]:
-    rows = [row for part in ("throughput", "latency", "reads") for row in results.get(part, ())]
+    rows = [row for part in ("throughput", "busy", "latency", "reads") for row in results.get(part, ())]
     lines = ["", f"{'figure':40s}    empty     full  unit      full/empty  goal {GOAL:.2f}"] if rows else []
     for row in rows:
         verdict = "reached" if row["reached"] else "NOT REACHED"

@@ -17,7 +17,7 @@ def growth() -> dict[str, Any] | None:
 
 def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of the comparison of full and empty tables."""
-    return [row for part in ("throughput", "latency", "reads") for row in grown.get(part, ())]
+    return [row for part in ("throughput", "busy", "latency", "reads") for row in grown.get(part, ())]
 
 
 def section(results: dict[str, Any], grown: dict[str, Any] | None) -> str:
