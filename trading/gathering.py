@@ -12,7 +12,7 @@ import threading
 import time
 from uuid import UUID
 
-from models.database import fetch_all, session
+from models.database import Row, fetch_one, session
 from trading.execution import execute_orders, is_known_final
 from trading.sweeping import sweep_once
 
@@ -42,8 +42,9 @@ class Pace:
 _turn = threading.Lock()
 _pace = Pace()
 
-OTHERS = """
-SELECT id FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %s LIMIT 1
+WAITING = """
+SELECT EXISTS (SELECT FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %(id)s) AS others
+FROM trading_order WHERE id = %(id)s AND status = 'PENDING'
 """
 
 
@@ -60,15 +61,20 @@ def execute_promptly(order_id: UUID) -> None:
 
 
 def _take_turn(order_id: UUID) -> None:
-    if _pace.is_busy(time.monotonic()):
+    waiting = _waiting(order_id)
+    if waiting is None:  # another process was faster: a backlog of such messages is worked off at once
+        return
+    is_busy = _pace.is_busy(time.monotonic())
+    if is_busy:
         time.sleep(GATHER_S)
     began_at = time.monotonic()
-    if _others_wait(order_id):
+    if is_busy or waiting["others"]:
         sweep_once(limit=BATCH)
     execute_orders([order_id], unsuspected_only=True)
     _pace.record(began_at, time.monotonic())
 
 
-def _others_wait(order_id: UUID) -> bool:
+def _waiting(order_id: UUID) -> Row | None:
+    """Tell whether others than this order are PENDING; None when it is not."""
     with session():
-        return bool(fetch_all(OTHERS, (order_id,)))
+        return fetch_one(WAITING, {"id": order_id})

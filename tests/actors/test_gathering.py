@@ -46,6 +46,18 @@ def test_what_waits_is_executed_together_and_its_messages_find_it_done(account: 
     assert verify() == []
 
 
+def test_messages_of_what_another_process_has_executed_take_no_turn(
+    account: Any, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [place_quietly(account(), quantity=1) for _ in range(3)]
+    execution.execute_orders([order["id"] for order in orders])
+    monkeypatch.setattr(gathering, "is_known_final", lambda _: False)  # as in a process that did not execute them
+    monkeypatch.setattr(gathering._pace, "is_busy", lambda _: pytest.fail("a turn was taken"))
+    for order in orders:
+        gathering.execute_promptly(order["id"])
+    assert batches == [3]
+
+
 def test_an_order_behind_more_than_a_batch_is_executed_all_the_same(
     account: Any, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
