@@ -102,11 +102,11 @@ def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: floa
     for number in range(bench.rounds):
         for with_worker in (False, True) if number % 2 == 0 else (True, False):
             if with_worker:
-                both.append(_executed_per_second(bench, seconds)[0])
+                both.append(executed_per_second(bench, seconds)[0])
             else:
                 alone.append(bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds).orders_per_second)
             bench.services.settle()
-    sustained, backlog = _executed_per_second(bench, sustained_seconds)
+    sustained, backlog = executed_per_second(bench, sustained_seconds)
     bench.services.settle()
     growth_percent = 100 * backlog.growth / sustained
     figure = Figure(
@@ -124,7 +124,8 @@ def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: floa
     return figure.at_most("growth of the backlog", growth_percent, GROWTH_ALLOWED_PERCENT, unit="% of the rate")
 
 
-def _executed_per_second(bench: Bench, seconds: float) -> tuple[float, Backlog]:
+def executed_per_second(bench: Bench, seconds: float) -> tuple[float, Backlog]:
+    """Place with a worker running, and return the orders executed per second with what was PENDING meanwhile."""
     worker = bench.services.start_worker()
     began = time.monotonic()
     with Backlog() as backlog:

@@ -127,7 +127,6 @@ CREATE TABLE event (
     data       jsonb NOT NULL,
     PRIMARY KEY (account_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01);  -- retention reads over what it has deleted
-CREATE INDEX event_by_age ON event USING brin (at);
 
 CREATE TABLE api_token (
     id         uuid PRIMARY KEY,

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.faults.system import System
 from tests.faults.workload import Request, Workload
@@ -15,7 +15,6 @@ FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
 QUEUES = ("orders", "maintenance")
 # A killed worker's messages come back after 10 to 11 s; twice that is too long.
 QUIET_TIMEOUT_S = 25.0
-BACKLOG_TIMEOUT_S = 120.0
 
 
 class Times(NamedTuple):
@@ -180,21 +179,12 @@ def _odd_answers(workload: Workload) -> list[str]:
 
 
 def find_leftovers(system: System, poisons: Collection[str] = ()) -> list[str]:
-    """I7: sessions, locks, queues and ack sets come to rest; dead letters are of the poison orders only.
-
-    A backlog of messages, whose orders were swept long ago, may take longer while it shrinks.
-    """
-    start = progress_at = time.monotonic()
-    fewest = sum(_messages_left(system).values())
-    while (sessions := _open_sessions(system)) or (left := _messages_left(system)):
-        now = time.monotonic()
-        if not sessions and sum(left.values()) < fewest:
-            fewest, progress_at = sum(left.values()), now
-        if now > min(progress_at + QUIET_TIMEOUT_S, start + BACKLOG_TIMEOUT_S):
+    """I7: sessions, locks, queues and ack sets come to rest; dead letters are of the poison orders only."""
+    end = time.monotonic() + QUIET_TIMEOUT_S
+    while problems := [*_open_sessions(system), *_messages_left(system)]:
+        if time.monotonic() > end:
             break
         time.sleep(0.05)
-    left = _messages_left(system)
-    problems = sessions + ([f"I7: messages are left: {json.dumps(left)}"] if left else [])
     for queue in QUEUES:
         dead = map(json.loads, system.redis.hvals(f"tradepost:{queue}.XQ.msgs"))
         problems += [f"I7: a dead letter: {body}" for body in dead if not set(body["args"]) & set(poisons)]
@@ -218,16 +208,16 @@ def _open_sessions(system: System) -> list[str]:
     ]
 
 
-def _messages_left(system: System) -> dict[str, int]:
+def _messages_left(system: System) -> list[str]:
     """Look at Dramatiq's keys: lists, message bodies, delayed ones, and what workers have fetched."""
-    left: dict[str, int] = {}
+    left: dict[str, Any] = {}
     for queue in QUEUES:
         for name in (queue, f"{queue}.DQ"):
             left[name] = system.redis.llen(f"tradepost:{name}")
             left[f"{name}.msgs"] = system.redis.hlen(f"tradepost:{name}.msgs")
     for key in system.redis.scan_iter("tradepost:__acks__*", count=1000):
         left[key.decode()] = system.redis.scard(key)
-    return {key: count for key, count in left.items() if count}
+    return [f"I7: messages are left: {json.dumps(found)}" for found in [{k: n for k, n in left.items() if n}] if found]
 
 
 def answered(requests: list[Request]) -> Counter[int | None]:
