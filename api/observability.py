@@ -11,7 +11,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from trading import metrics
+from trading import metrics, redis_link
 from trading.logs import get_logger
 from trading.timing import Stopwatch
 
@@ -68,6 +68,7 @@ def _begin() -> None:
     # A thread serves one request after the other: nothing of the last one may stay.
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)
+    redis_link.allow(redis_link.REQUEST_S)
 
 
 def _finish(response: Response) -> Response:
@@ -83,6 +84,7 @@ def _finish(response: Response) -> Response:
             log_placement(response.status_code, g.get("problem_code"), account_id, order, watch)
     response.headers.extend(headers)
     _count(response)
+    redis_link.allow(None)
     return response
 
 

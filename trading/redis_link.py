@@ -1,5 +1,6 @@
 """The process's link to Redis: every use is bounded in time, and a Redis that fails is left alone for a while."""
 
+import contextvars
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,11 +11,13 @@ from redis.retry import Retry
 
 from trading.logs import get_logger
 
-# One request may count itself and send, each over a connection that it may have to open: a connect and
-# a read, twice, stay under a second. What took as long as a failure may have taken counts as one.
-TIMEOUT_S = 0.2
-SLOW_S = 2 * TIMEOUT_S
-# One hiccup costs little: the pause doubles with every failure in a row.
+# All that one request does here shares a second. A use takes two time-outs at most, a connect and a read,
+# and is left out when less than that remains.
+REQUEST_S = 1.0
+TIMEOUT_S = 0.3
+SLOW_S = REQUEST_S - 2 * TIMEOUT_S
+# After a time-out, or an answer so late that the request has no time for another use, Redis is left alone for a
+# second. What fails at once costs nobody time: its pause begins short and doubles with every failure in a row.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 Answer = TypeVar("Answer")
@@ -25,6 +28,7 @@ client = redis.Redis(protocol=2)
 _url: str | None = None
 _paused_until = 0.0
 _pause_s = FIRST_PAUSE_S
+_left_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("left_s", default=None)
 
 
 def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
@@ -68,19 +72,28 @@ def is_enabled() -> bool:
     return _url is not None
 
 
+def allow(seconds: float | None) -> None:
+    """Let all that follows in this context share a time, such as a request's; None takes the limit away."""
+    _left_s.set(seconds)
+
+
 def attempt(action: Callable[[], object]) -> bool:
     """Do some Redis work and tell whether it was done; never raise, never wait long."""
-    start = time.monotonic()
-    if _url is None or start < _paused_until:
+    start, left_s = time.monotonic(), _left_s.get()
+    if _url is None or start < _paused_until or (left_s is not None and left_s < REQUEST_S - SLOW_S):
         return False
     try:
         action()
     except Exception as error:  # noqa: BLE001  whatever it is, the order is safe and sweeping recovers
         logger.warning("redis_failed", error=type(error).__name__, detail=str(error))
-        _pause()
+        _pause(LONGEST_PAUSE_S if isinstance(error, redis.TimeoutError) else _pause_s)
         return False
-    if time.monotonic() - start > SLOW_S:
-        _pause()
+    finally:
+        took_s = time.monotonic() - start
+        if left_s is not None:
+            _left_s.set(left_s - took_s)
+    if took_s > SLOW_S:
+        _pause(LONGEST_PAUSE_S)
     else:
         _end_pause()
     return True
@@ -93,10 +106,10 @@ def ask(question: Callable[[], Answer]) -> Answer | None:
     return answers[0] if answers else None
 
 
-def _pause() -> None:
+def _pause(length_s: float) -> None:
     global _paused_until, _pause_s
-    _paused_until = time.monotonic() + _pause_s
-    _pause_s = min(2 * _pause_s, LONGEST_PAUSE_S)
+    _paused_until = time.monotonic() + length_s
+    _pause_s = min(2 * length_s, LONGEST_PAUSE_S)
 
 
 def _end_pause() -> None:
