@@ -45,6 +45,7 @@ class Settings:
     log_level: str
     log_format: str
     web_concurrency: int
+    database_pool_size: int
     worker_processes: int
     worker_threads: int
     market_calendar: str | None
@@ -81,6 +82,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         log_level=_choice(environ, "LOG_LEVEL", LOG_LEVELS, "INFO"),
         log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
         web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
+        database_pool_size=_integer(environ, "DATABASE_POOL_SIZE", 16, 1, 100),
         worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
         worker_threads=_integer(environ, "WORKER_THREADS", 4, 1, 64),
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),

@@ -11,9 +11,8 @@ from actors.broker import broker
 from actors.presence import say_present
 from config import settings
 from models.database import DatabaseUnavailable
-from trading import metrics, redis_link
+from trading import metrics, redis_link, retention
 from trading.logs import get_logger
-from trading.retention import delete_old_events, delete_old_keys
 from trading.sweeping import sweep_once
 from trading.verify import check_and_note
 
@@ -58,11 +57,9 @@ def drain(*, older_than_ms: int = 0) -> None:
 def delete_what_is_old() -> None:
     """Delete events and idempotency keys that are older than they are kept."""
     try:
-        for delete in (delete_old_events, delete_old_keys):
-            end = time.monotonic() + DRAIN_S
-            while time.monotonic() < end and (deleted := delete()) is not None:
-                if deleted:
-                    logger.info(delete.__name__, rows=deleted)
+        deleted = retention.delete_what_is_old(patience_s=DRAIN_S)
+        if any(deleted):
+            logger.info("deleted", **deleted._asdict())
     except (DatabaseUnavailable, TimeLimitExceeded) as error:  # the next time finds what is left
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 

@@ -40,8 +40,6 @@ from . import (
 from .answers import CompactProvider, encode
 from .parsing import BODY_SIZE_READ
 
-# A request holds one connection at a time, and none while it talks to Redis.
-POOL_SIZE = 16
 EXPOSED_HEADERS = [
     "ETag",
     "Idempotent-Replayed",
@@ -90,7 +88,9 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     settings = settings or config.settings_or_exit()
     logs.configure(settings.log_level, settings.log_format)
     if settings.database_url is not None:
-        database.initialise(settings.database_url, pool_size=POOL_SIZE, application_name="tradepost-web")
+        # A request holds one connection at a time, and none while it talks to Redis.
+        pool_size = settings.database_pool_size
+        database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web")
     broker.configure(settings, role="web")
     app = TradepostFlask("tradepost", static_folder=None)
     app.config.update(

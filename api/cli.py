@@ -20,6 +20,7 @@ from schemas.transactions import TransactionSchema
 from trading.accounts import create_account, move_funds
 from trading.audit import record_action
 from trading.quotes import set_quotes
+from trading.retention import delete_what_is_old
 from trading.sweeping import SweepCounts, count_pending, sweep_once
 from trading.tokens import create_token, revoke_token
 from trading.verify import verify
@@ -34,7 +35,7 @@ tokens = AppGroup("tokens", help="Create and revoke API tokens.")
 quotes = AppGroup("quotes", help="Set last traded prices.")
 orders = AppGroup("orders", help="Execute what is PENDING.")
 ledger = AppGroup("ledger", help="Prove the books.")
-db = AppGroup("db", help="Keep the schema up to date.")
+db = AppGroup("db", help="Keep the schema up to date, and delete what is old.")
 
 SWEEP_BATCH = 500
 COMMAND_LINE = "command line"  # where an audited action came from
@@ -170,3 +171,11 @@ def db_status(as_json: bool) -> None:
         for name, applied_at in migrate.status()
     ]
     show(as_json, rows)
+
+
+@db.command("prune")
+@as_json
+@with_database
+def db_prune(as_json: bool) -> None:
+    """Delete events and idempotency keys that are older than they are kept, as workers do by themselves."""
+    show(as_json, delete_what_is_old()._asdict())

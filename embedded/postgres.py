@@ -224,19 +224,6 @@ def create_database(url: str, name: str) -> None:
         connection.close()
 
 
-def wait_until_answering(url: str, *, timeout_seconds: float) -> None:
-    """Wait until the server of this URL takes a connection."""
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            psycopg2.connect(url, connect_timeout=2).close()
-            return
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
 def _environment() -> dict[str, str]:
     """Return the environment without what would talk into the server's programs."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}

@@ -26,7 +26,3 @@ class ListSchema(StrictSchema):
 
 class AccountListSchema(AccountChoiceSchema, ListSchema):
     """Ask for one page of a list of an account's things."""
-
-
-class EmptySchema(StrictSchema):
-    """Take nothing."""

@@ -28,6 +28,8 @@ BAD = [
     ("WEB_CONCURRENCY", "two"),
     ("WORKER_PROCESSES", "0"),
     ("WORKER_THREADS", "1000"),
+    ("DATABASE_POOL_SIZE", "0"),
+    ("DATABASE_POOL_SIZE", "101"),
     ("ORDER_WORKER_INTERVAL_MS", "49"),
     ("ORDER_WORKER_INTERVAL_MS", "60001"),
     ("ORDER_WORKER_BATCH_LIMIT", "0"),
@@ -77,6 +79,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert (settings.order_worker_interval_ms, settings.order_worker_batch_limit) == (750, 50)
     assert (settings.order_dispatch, settings.log_level, settings.log_format) == ("queue", "INFO", "text")
     assert (settings.web_concurrency, settings.worker_processes, settings.worker_threads) == (2, 1, 4)
+    assert settings.database_pool_size == 16
     assert settings.rate_limit_orders == config.RateLimit(count=50, period_seconds=1)
     assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
     assert config.load({}).data_dir == Path(".data")

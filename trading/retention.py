@@ -3,6 +3,10 @@
 A batch names its rows by their place (ctid), so that no plan can read the whole of a large table for it.
 """
 
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 from models.database import execute, fetch_all, transactional
@@ -30,6 +34,25 @@ DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
 
 # The accounts up to here have been looked at; what one run has no time for is the next one's.
 _looked_at = UUID(int=0)
+
+
+class Deleted(NamedTuple):
+    """How much was deleted."""
+
+    events: int
+    keys: int
+
+
+def delete_what_is_old(*, patience_s: float = math.inf) -> Deleted:
+    """Delete all events and idempotency keys that are no longer kept, spending at most a time on either."""
+    return Deleted(_repeat(delete_old_events, patience_s), _repeat(delete_old_keys, patience_s))
+
+
+def _repeat(delete: Callable[[], int | None], patience_s: float) -> int:
+    end, total = time.monotonic() + patience_s, 0
+    while time.monotonic() < end and (deleted := delete()) is not None:
+        total += deleted
+    return total
 
 
 def delete_old_events(*, accounts: int = ACCOUNTS, each: int = EVENTS_EACH) -> int | None:

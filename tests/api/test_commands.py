@@ -199,6 +199,19 @@ def test_the_schema_is_brought_up_to_date_and_shown(run_well):
     assert all(row["appliedAt"] for row in rows)
 
 
+def test_what_is_older_than_it_is_kept_is_deleted(run_well, account, cleaner):
+    holder = str(account().id)
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s", (holder,))
+        cursor.execute(
+            "INSERT INTO idempotency_key SELECT %s, 's', n::text, sha256('x'), '{}', now() - n * interval '1 hour'"
+            " FROM unnest(ARRAY[0, 26, 27]) AS n",
+            (holder,),
+        )
+    assert json.loads(run_well("db", "prune", "--json")) == {"events": 2, "keys": 2}
+    assert run_well("db", "prune") == "events: 0\nkeys: 0\n"
+
+
 def test_without_a_database_a_command_says_what_to_set(app, run_badly, settings, monkeypatch):
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, database_url=None))
     for command in (["accounts", "list"], ["db", "status"], ["ledger", "verify"], ["orders", "sweep"]):
