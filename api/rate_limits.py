@@ -36,6 +36,8 @@ class PlacementLimit:
 
     def seconds_left(self, token_id: str) -> int:
         """Return the whole seconds after which the window is over, at least 1."""
+        if self.limit.period_seconds == 1:  # nobody needs to be asked
+            return 1
         left = self._ask(lambda storage: storage.get_expiry(f"orders:{token_id}")) - time.time()
         return max(1, min(self.limit.period_seconds, math.ceil(left)))
 
@@ -72,9 +74,7 @@ def count_placements(number: int) -> int:
         return number
     token_id = str(principal().token_id)
     left = counter.hit(token_id, number)
-    g.placements_left = max(0, left)
-    if left < 0:
-        g.window_seconds = counter.seconds_left(token_id)
+    g.placements_left, g.window_seconds = max(0, left), counter.seconds_left(token_id)
     return max(0, number + min(0, left))
 
 
@@ -90,5 +90,5 @@ def _tell_what_is_left(response: Response) -> Response:
     if left is not None:
         limit = current_app.extensions["placement_limit"].limit
         response.headers["RateLimit-Policy"] = f'"orders";q={limit.count};w={limit.period_seconds}'
-        response.headers["RateLimit"] = f'"orders";r={left};t={g.get("window_seconds", limit.period_seconds)}'
+        response.headers["RateLimit"] = f'"orders";r={left};t={g.window_seconds}'
     return response

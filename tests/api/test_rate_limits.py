@@ -41,7 +41,18 @@ def test_one_placement_too_many_is_refused_with_the_time_to_wait(limited_client:
     assert answers[3].get_json()["code"] == "rate_limited"
     assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
     assert [answer.headers["RateLimit"].split(";")[1] for answer in answers] == ["r=2", "r=1", "r=0", "r=0"]
+    assert answers[3].headers["RateLimit"].endswith(f";t={answers[3].headers['Retry-After']}")
     assert answers[0].headers["RateLimit-Policy"] == '"orders";q=3;w=60'
+
+
+def test_what_is_left_is_told_with_the_time_after_which_it_is_restored(
+    limited_client: Any, account: Any, redis_client: Any
+) -> None:
+    client, trader = limited_client(), account()
+    place(client, trader)
+    (window,) = redis_client.keys("*orders:*")
+    redis_client.expire(window, 20)
+    assert place(client, trader).headers["RateLimit"] in ('"orders";r=1;t=20', '"orders";r=1;t=19')
 
 
 def test_each_token_has_its_own_limit(limited_client: Any, account: Any) -> None:

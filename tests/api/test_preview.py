@@ -1,0 +1,101 @@
+"""A preview tells what a placement would take, and leaves nothing behind."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.database import fetch_one, session
+from tests.conftest import CRON_SECRET
+
+CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
+# Side, quantity and product of an order, and what it would close and open of 10 that are held.
+ORDERS = {
+    "opens": ("BUY", 5, "INTRADAY", (0, 5)),
+    "closes": ("SELL", 4, "INTRADAY", (4, 0)),
+    "flips": ("SELL", 15, "INTRADAY", (10, 5)),
+    "buys to keep": ("BUY", 5, "DELIVERY", (0, 5)),
+}
+
+
+@pytest.fixture
+def trader(client: Any, account: Any, place: Any) -> Any:
+    """Return an account that holds 10 RELIANCE intraday."""
+    holder = account()
+    assert place(holder).status_code == 202
+    assert client.get("/api/cron/order-worker", headers=CRON).get_json()["executed"] == 1
+    return holder
+
+
+@pytest.fixture
+def preview(client: Any) -> Any:
+    """Return a function that previews an order, by default LIMIT BUY 10 RELIANCE at 100.00."""
+
+    def make(account: Any, **changes: Any) -> Any:
+        order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10, "orderType": "LIMIT"}
+        order |= {"price": "100.00"} | changes
+        return client.post("/api/trading/orders/preview", json=order, headers=account.headers)
+
+    return make
+
+
+def shown(client: Any, account: Any) -> dict[str, Any]:
+    return client.get("/api/trading/account", headers=account.headers).get_json()
+
+
+@pytest.mark.parametrize(("side", "quantity", "product", "split"), ORDERS.values(), ids=ORDERS)
+def test_a_placement_takes_what_its_preview_said(
+    client: Any, trader: Any, place: Any, preview: Any, side: str, quantity: int, product: str, split: tuple[int, int]
+) -> None:
+    order = {"side": side, "quantity": quantity, "product": product, "price": "110.00"}
+    told = preview(trader, **order).get_json()
+    assert (told["closingQuantity"], told["openingQuantity"]) == split
+    assert (told["price"], told["refusal"]) == ("110.00", None)
+    assert told["availableMargin"] == shown(client, trader)["availableMargin"]
+    assert sum(map(Decimal, told["chargeItems"].values())) == Decimal(told["charges"])
+
+    placed = place(trader, **order).get_json()["order"]
+    assert (placed["blockedMargin"], placed["charges"]) == (told["margin"], told["charges"])
+    assert shown(client, trader)["availableMargin"] == told["availableMarginAfter"]
+
+
+def test_a_preview_leaves_nothing_behind(client: Any, trader: Any, preview: Any) -> None:
+    def rows() -> Any:
+        with session():
+            return fetch_one(
+                "SELECT (SELECT count(*) FROM trading_order) AS orders, (SELECT count(*) FROM stock) AS stocks,"
+                " (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM fund_transaction) AS entries"
+            )
+
+    before = rows(), shown(client, trader)
+    assert preview(trader).status_code == 200
+    assert preview(trader, symbol="UNKNOWN").status_code == 200
+    assert (rows(), shown(client, trader)) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"quantity": 100_000}, "insufficient_margin"),
+        ({"side": "SELL", "product": "DELIVERY"}, "insufficient_holdings"),
+    ],
+)
+def test_what_would_not_be_covered_is_told_with_what_it_would_take(
+    trader: Any, place: Any, preview: Any, changes: dict[str, Any], code: str
+) -> None:
+    told = preview(trader, **changes)
+    assert (told.status_code, told.get_json()["refusal"]) == (200, code)
+    assert Decimal(told.get_json()["margin"]) > 0
+    assert place(trader, **changes).get_json()["code"] == code
+
+
+def test_what_cannot_be_worked_out_is_refused_as_a_placement_is(client: Any, account: Any, headers_for: Any) -> None:
+    order = {"exchange": "NSE", "symbol": "UNKNOWN", "side": "BUY", "quantity": 1}
+    trader = account()
+    for path in ("orders", "orders/preview"):
+        answer = client.post(f"/api/trading/{path}", json=order, headers=trader.headers)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "no_price")
+    suspend = {"json": {"status": "SUSPENDED"}, "headers": headers_for("admin")}
+    assert client.patch(f"/api/admin/accounts/{trader.id}", **suspend).status_code == 200
+    answer = client.post("/api/trading/orders/preview", json=order, headers=trader.headers)
+    assert answer.get_json()["code"] == "account_suspended"
