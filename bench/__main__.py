@@ -15,8 +15,8 @@ from typing import Any
 from bench import profiles
 from bench.backlog import PENDING, sweeping
 from bench.figures import Figure
-from bench.load import LoadError
-from bench.page import LATEST, RESULTS, growth, section
+from bench.load import CONNECTIONS, LoadError
+from bench.page import LATEST, RESULTS, section
 from bench.pgbench import PgbenchError
 from bench.placement import Bench
 from bench.profiling import Profile
@@ -25,7 +25,7 @@ from bench.report import PlacementRow
 from bench.seeding import ACCOUNTS
 from bench.services import run_to_the_end, running
 from bench.starting import start_of_make_run
-from bench.throughput import CONNECTIONS, beside_the_worker, placed_and_executed, placements, tail
+from bench.throughput import beside_the_worker, placed_and_executed, placements, tail
 from embedded.interruption import Interruption
 from models.database import DatabaseUnavailable
 
@@ -66,7 +66,7 @@ class Run:
             self._start()
         document = self._document(time.monotonic() - began)
         LATEST.write_text(json.dumps(document, indent=1) + "\n")
-        print(section(document, growth()))
+        print(section(document))
         for line in [f"WRONG: {fact}" for fact in self.results.wrong] or ["the books are right, no order is missing"]:
             print(line)
         return 1 if self.results.wrong else 0

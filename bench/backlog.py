@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from bench.figures import Figure
+from bench.load import CONNECTIONS
 from bench.placement import Bench
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from models.database import execute, fetch_one, transactional, unbounded
@@ -37,7 +38,7 @@ def sweeping(bench: Bench, *, pending: int = PENDING) -> Figure:
             if side == "sweep":
                 rates.append(sweep_rate(pending // bench.rounds, limit=MAX_BATCH))
             else:
-                reference_rates.append(bench.refer(accounts=ACCOUNTS, clients=16))
+                reference_rates.append(bench.refer(accounts=ACCOUNTS, clients=CONNECTIONS))
     small = sweep_rate(min(2_000, pending // bench.rounds), limit=DEFAULT_BATCH)
     bench.services.settle()
     figure = Figure(

@@ -3,11 +3,11 @@
 from bench.growth_parts import by_turns, sweep_all
 from bench.growth_report import Comparison
 from bench.growth_sides import Side
-from bench.load import LoadError
+from bench.load import CONNECTIONS, LoadError
 from bench.placement import Bench
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS
-from bench.throughput import CONNECTIONS, executed_per_second
+from bench.throughput import executed_per_second
 
 PACE = 500.0  # orders per second, about half of what 16 connections reach
 

@@ -13,7 +13,7 @@ from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
 from bench.growth_load import READER, account_id_of
 from bench.growth_report import Comparison
 from bench.growth_sides import Side
-from bench.load import HOST, Connection, LoadError, build_requests, exchange, place_orders
+from bench.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
 from bench.pgbench import run_pgbench
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS
@@ -25,7 +25,6 @@ from trading.sweeping import MAX_BATCH, count_pending, sweep_once
 from trading.tokens import create_token
 from trading.verify import verify
 
-CONNECTIONS = 16
 EXECUTION_BATCH = 200
 PGBENCH_SECONDS = 2
 PACE = 100.0  # orders per second on one connection

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from bench.services import Services, _settings
+from bench.services import Services, settings_of
 from embedded.interruption import Interruption
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
@@ -62,7 +62,7 @@ def sides(interruption: Interruption, postgres: Postgres) -> Iterator[list[Side]
                 stack.callback(valkey.stop)
                 valkey.start()
                 stack.callback(interruption.ignore)
-            settings = _settings(postgres, valkey, folder / name, 2) | {"DATABASE_URL": postgres.url(name)}
+            settings = settings_of(postgres, valkey, folder / name, 2) | {"DATABASE_URL": postgres.url(name)}
             client = stack.enter_context(redis.Redis.from_url(valkey.url, socket_timeout=5))
             starter = ProcessStarter(command_environment(settings), folder / name)
             stack.callback(starter.stop)

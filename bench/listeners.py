@@ -8,20 +8,23 @@ import selectors
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
-from bench.load import Connection, LoadError, exchange
+from bench.door_to_socket import from_door_to_socket
+from bench.figures import Figure
+from bench.load import Connection, LoadError, exchange, order_request, request
+from bench.page import LISTENERS, listening
 from bench.report import percentiles
-from bench.seeding import ACCOUNTS, EXCHANGE, PRICE, symbol_of, token_of
+from bench.seeding import ACCOUNTS, token_of
 from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
-from bench.streams import HOST, Crowd, Receipt, StreamError, unix_time
+from bench.streams import Crowd, StreamError
 from embedded.interruption import Interruption
-from tests.processes import Running, wait_until
+from tests.processes import wait_until
 from trading.verify import verify
 
 MEMORY_ALLOWED_KB = 45.0
@@ -31,24 +34,7 @@ EVENTS_PER_SECOND = 100.0
 EVENTS_PER_ORDER = 2  # account.updated and order.pending
 SETTLE_S = 4.0  # a few looks of the hub at its listeners
 WARM_UP_LISTENERS = 100
-ORDERS_IN_A_ROW = 200
 ORDER_CONNECTIONS = 50
-LOG_LINE = re.compile(r"order_executed .*?order_id=(\S+)")
-LOG_STEP = re.compile(r"\b(claim|fill|write|commit)_ms=([0-9.]+)")
-
-
-@dataclass
-class Requirement:
-    """A number to reach, and what was measured."""
-
-    text: str
-    measured: float
-    allowed: float
-    unit: str
-
-    def __str__(self) -> str:
-        verdict = "reached" if self.measured <= self.allowed else "NOT REACHED"
-        return f"{verdict:11s}  {self.text} <= {self.allowed:g} {self.unit}: {self.measured:.1f} {self.unit}"
 
 
 class Bench:
@@ -66,10 +52,10 @@ class Bench:
             "POST order": order_request(services.port, ACCOUNTS),
         }
 
-    def memory_kb(self) -> dict[str, int]:
+    def memory_kb(self) -> list[int]:
         """Return the web worker's resident and proportional memory."""
         text = Path(f"/proc/{self.worker_pid}/smaps_rollup").read_text()
-        return {name: int(re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[1]) for name in ("Rss", "Pss")}  # type: ignore[index]
+        return [int(re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[0]) for name in ("Rss", "Pss")]
 
     def rest_p50_ms(self) -> dict[str, float]:
         """Return the p50 of requests for an account that nobody listens to, one connection, one after the other."""
@@ -115,25 +101,6 @@ class Bench:
             raise StreamError(f"{len(crowd.receipts)} deliveries instead of {expected}")
         return [receipt.delay_ms for receipt in crowd.receipts]
 
-    def end_to_end(self) -> dict[str, list[float]]:
-        """Place orders one after the other with a worker, and return each part's milliseconds."""
-        worker = self.services.start_worker()
-        crowd, link = Crowd(self.services.port), Connection(self.services.port)
-        crowd.join([token_of(1)])
-        sent: list[tuple[float, float, list[Receipt]]] = []
-        for _ in range(ORDERS_IN_A_ROW):
-            crowd.receipts = []
-            sent_at = time.time()
-            accept_ms, _ = exchange(link, order_request(self.services.port, 1))
-            crowd.serve(10, lambda: any(one.event["type"] == "order.executed" for one in crowd.receipts))
-            sent.append((sent_at, accept_ms, crowd.receipts))
-            time.sleep(0.02)  # idle again
-        crowd.leave()
-        link.socket.close()
-        parts = _parts(sent, worker)
-        worker.terminate()
-        return parts
-
 
 class _Answers:
     """Takes an order's answers in the crowd's loop."""
@@ -157,44 +124,6 @@ class _Answers:
         return []
 
 
-def _parts(sent: list[tuple[float, float, list[Receipt]]], worker: Running) -> dict[str, list[float]]:
-    """Take each order's way apart: its events' times, and the execution's steps from the worker's log."""
-    steps: dict[str, dict[str, float]] = {}
-    for line in worker.log.splitlines():
-        if found := LOG_LINE.search(line):
-            steps[found[1]] = {name: float(value) for name, value in LOG_STEP.findall(line)}
-    parts: dict[str, list[float]] = {name: [] for name in ("accept", "dispatch", "execute", "deliver", "total")}
-    for sent_at, accept_ms, receipts in sent:
-        by_type = {receipt.event["type"]: receipt for receipt in receipts}
-        pending, executed = by_type["order.pending"], by_type["order.executed"]
-        step = steps.get(executed.event["data"]["orderId"])
-        if step is None:
-            raise StreamError("an execution is missing in the worker's log")
-        execute_ms = sum(step.values())
-        between_ms = (unix_time(executed.event["at"]) - unix_time(pending.event["at"])) * 1000
-        parts["accept"].append(accept_ms)
-        parts["dispatch"].append(between_ms - (execute_ms - step["commit"]))
-        parts["execute"].append(execute_ms)
-        parts["deliver"].append(executed.delay_ms - step["commit"])
-        parts["total"].append((executed.received_at - sent_at) * 1000)
-    return parts
-
-
-def request(port: int, method: str, path: str, account: int, body: bytes = b"") -> bytes:
-    """Return a request of an account."""
-    head = (
-        f"{method} {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: Bearer {token_of(account)}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def order_request(port: int, account: int) -> bytes:
-    """Return the placement of an account's order."""
-    order = {"exchange": EXCHANGE, "symbol": symbol_of(1), "side": "BUY", "quantity": 1, "orderType": "LIMIT"}
-    return request(port, "POST", "/api/trading/orders", account, json.dumps(order | {"price": str(PRICE)}).encode())
-
-
 def main() -> int:
     """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
     options = _options()
@@ -213,23 +142,37 @@ def _run(interruption: Interruption, options: argparse.Namespace) -> int:
 
 
 def _measure(bench: Bench, options: argparse.Namespace) -> int:
-    versions = bench.services.versions()
-    print(", ".join(f"{name} {value}" for name, value in versions.items()), flush=True)
     _progress("warm-up")
     crowd = Crowd(bench.services.port)
     crowd.join(bench.tokens[:WARM_UP_LISTENERS])
     bench.wait_for_leaving(crowd)
     bench.rest_p50_ms()
+    figures = [*_crowded(bench, crowd), *_from_door_to_socket(bench)]
+    _progress("ledger verify")
+    wrong = [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
+    document = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "listeners": options.listeners,
+        "accounts": options.accounts,
+        "figures": [figure.as_dict() for figure in figures],
+        "wrong": wrong,
+    }
+    options.json.write_text(json.dumps(document, indent=1) + "\n")
+    print("\n".join(listening(document)))
+    for line in [f"WRONG: {fact}" for fact in wrong] or ["the books are right, and no event was lost"]:
+        print(line)
+    return 1 if wrong else 0
 
+
+def _crowded(bench: Bench, crowd: Crowd) -> list[Figure]:
+    """Measure what a crowd of listeners takes, how soon it is told, and what requests beside it wait."""
     _progress("requests without listeners")
-    alone = bench.rest_p50_ms()
+    alone = [bench.rest_p50_ms()]
     before = bench.memory_kb()
-    _progress(f"{options.listeners} listeners join")
-    joined_at = time.monotonic()
+    _progress(f"{len(bench.tokens)} listeners join")
     crowd.join(bench.tokens)
-    joining_s = time.monotonic() - joined_at
     crowd.serve(SETTLE_S)
-    after = bench.memory_kb()
+    memory = [(after - before) / len(bench.tokens) for after, before in zip(bench.memory_kb(), before, strict=True)]
     _progress("requests beside idle listeners")
     beside = bench.rest_p50_ms()
     crowd.serve(SETTLE_S)
@@ -238,52 +181,40 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     deliveries = len(crowd.receipts)
     bench.wait_for_leaving(crowd)
     _progress("requests without listeners, again")
-    again = bench.rest_p50_ms()
+    alone.append(bench.rest_p50_ms())
+
+    held = Figure("listener_memory", "memory of an idle listener, resident", "KB", memory[:1])
+    held.remarks = f"{memory[1]:.1f} KB of it are no other process's, too"
+    told = Figure("delivery", f"commit → listener, {EVENTS_PER_SECOND:g} events/s, p50", "ms", [delays["p50_ms"]])
+    told.at_most("p50", delays["p50_ms"], DELIVERY_P50_MS, unit="ms")
+    told.at_most("p99", delays["p99_ms"], DELIVERY_P99_MS, unit="ms")
+    told.remarks = f"{deliveries:,} deliveries of {bench.events_per_second:.0f} events/s"
+    return [held.at_most("memory", memory[0], MEMORY_ALLOWED_KB, unit="KB"), told, *_beside(alone, beside)]
+
+
+def _beside(alone: list[dict[str, float]], beside: dict[str, float]) -> list[Figure]:
+    figures = []
+    for name, value in beside.items():
+        title = f"p50 of {name} beside them, 1 connection"
+        references = [median(each[name] for each in alone)]
+        figure = Figure(f"beside_{name}", title, "ms", [value], "without listeners, before and after", references)
+        assert figure.ratio is not None
+        figures.append(figure.at_most("ratio", figure.ratio, REST_RATIO_ALLOWED))
+    return figures
+
+
+def _from_door_to_socket(bench: Bench) -> list[Figure]:
+    """Measure an order's way from the client to the listener that hears of its execution, and its parts."""
     _progress("orders from the door to the socket")
     bench.services.settle()
-    parts = {name: percentiles(values) for name, values in bench.end_to_end().items()}
-    _progress("ledger verify")
-    wrong = [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
-
-    memory = {name: (after[name] - before[name]) / options.listeners for name in before}
-    ratios = {name: 2 * beside[name] / (alone[name] + again[name]) for name in alone}
-    print(
-        f"\n{options.listeners} listeners on {options.accounts} accounts, joined in {joining_s:.1f} s;"
-        f" {deliveries} deliveries of {bench.events_per_second:.0f} events/s in {options.seconds:g} s"
-    )
-    print(f"memory per idle listener: {memory['Rss']:.1f} KB RSS, {memory['Pss']:.1f} KB PSS")
-    _print_requests(alone, beside, again, ratios)
-    _print_parts(parts)
-    _print_requirements(memory["Rss"], delays, max(ratios.values()))
-    for line in [f"WRONG: {fact}" for fact in wrong] or ["the books are right, and no event was lost"]:
-        print(line)
-    return 1 if wrong else 0
-
-
-def _print_requirements(memory_kb: float, delays: dict[str, float], slowest_ratio: float) -> None:
-    for requirement in (
-        Requirement("memory per idle listener (RSS)", memory_kb, MEMORY_ALLOWED_KB, "KB"),
-        Requirement("event to listener p50", delays["p50_ms"], DELIVERY_P50_MS, "ms"),
-        Requirement("event to listener p99", delays["p99_ms"], DELIVERY_P99_MS, "ms"),
-        Requirement("slowest REST p50 ratio", slowest_ratio, REST_RATIO_ALLOWED, "times"),
-    ):
-        print(requirement)
-
-
-def _print_requests(
-    alone: dict[str, float], beside: dict[str, float], again: dict[str, float], ratios: dict[str, float]
-) -> None:
-    print("\nrequest        p50 ms: none   beside idle listeners   none again   ratio")
-    for name in alone:
-        print(f"{name:13s}  {alone[name]:12.2f}  {beside[name]:22.2f}  {again[name]:11.2f}  {ratios[name]:6.2f}")
-
-
-def _print_parts(parts: dict[str, dict[str, float]]) -> None:
-    print("\norder to order.executed     p50 ms   p95 ms   p99 ms")
-    for name in ("accept", "dispatch", "execute", "deliver", "total"):
-        label = "accept (the 202)" if name == "accept" else name
-        print(f"{label:26s}" + "".join(f"  {parts[name][f'p{percent}_ms']:7.2f}" for percent in (50, 95, 99)))
-    print("(dispatch begins when the order is written, before its 202 arrives)\n")
+    figures = []
+    for name, values in from_door_to_socket(bench.services).items():
+        found = percentiles(values)
+        remarks = ", ".join(f"{label.removesuffix('_ms')} {value:.1f}" for label, value in found.items())
+        title = f"order over HTTP → order.executed on the socket, idle: {name}"
+        figures.append(Figure(f"to_socket_{name}", title, "ms", values, remarks=f"{remarks} ms"))
+    figures[0].remarks += "; dispatch begins when the order is written, before its 202 arrives"
+    return figures
 
 
 def _progress(text: str) -> None:
@@ -295,6 +226,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--listeners", type=int, default=5_000, help="(5000)")
     parser.add_argument("--accounts", type=int, default=500, help="accounts they listen to (500)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a measurement (10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=LISTENERS, help="where to write the results")
     options = parser.parse_args(arguments)
     if min(options.listeners, options.accounts, options.seconds) < 1:
         parser.error("every number must be at least 1")

@@ -15,6 +15,7 @@ from itertools import cycle
 from bench.seeding import EXCHANGE, PRICE, STOCKS, symbol_of, token_of
 
 HOST = "127.0.0.1"
+CONNECTIONS = 16  # of the figures
 ANSWER_TIMEOUT_S = 15.0
 REQUEST_COUNT = 20_000  # built beforehand; a run that needs more starts over
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
@@ -179,3 +180,18 @@ def _build_request(chance: random.Random, accounts: int, port: int) -> bytes:
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def request(port: int, method: str, path: str, account: int, body: bytes = b"") -> bytes:
+    """Return a request of an account."""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: Bearer {token_of(account)}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def order_request(port: int, account: int) -> bytes:
+    """Return the placement of an account's order."""
+    order = {"exchange": EXCHANGE, "symbol": symbol_of(1), "side": "BUY", "quantity": 1, "orderType": "LIMIT"}
+    return request(port, "POST", "/api/trading/orders", account, json.dumps(order | {"price": str(PRICE)}).encode())

@@ -6,7 +6,7 @@ from statistics import median
 from honcho.environ import parse_procfile
 
 from bench.figures import number
-from bench.load import build_requests, place_orders
+from bench.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
@@ -14,7 +14,7 @@ from embedded.interruption import Interruption
 from tests.processes import ROOT, Running, free_port
 from trading.verify import verify
 
-ROUNDS, SECONDS, CONNECTIONS = 7, 4.0, 16
+ROUNDS, SECONDS = 7, 4.0
 APPLICATION, IN_STEPS = "api:create_app()", "bench.in_steps:create_app()"
 
 

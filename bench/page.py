@@ -7,12 +7,14 @@ from typing import Any
 from bench.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
-LATEST, PUBLISHED, GROWTH = (RESULTS / f"{name}.json" for name in ("latest", "published", "growth"))
+LATEST, PUBLISHED, GROWTH, LISTENERS = (
+    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners")
+)
 
 
-def growth() -> dict[str, Any] | None:
-    """Return the last committed comparison of full and empty tables, if there is one."""
-    return json.loads(GROWTH.read_text()) if GROWTH.exists() else None
+def committed(path: Path) -> dict[str, Any] | None:
+    """Return the last committed results of a run that has its own command, if there are any."""
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
@@ -20,8 +22,8 @@ def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for part in ("throughput", "busy", "latency", "reads") for row in grown.get(part, ())]
 
 
-def section(results: dict[str, Any], grown: dict[str, Any] | None) -> str:
-    """Return the figures' table with what it was measured on, and the one of the full tables below it."""
+def section(results: dict[str, Any]) -> str:
+    """Return the figures' table with what it was measured on, and those of full tables and of listeners below it."""
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     machine, minutes = results["machine"], results["took_seconds"] / 60
     lines = [
@@ -32,9 +34,23 @@ def section(results: dict[str, Any], grown: dict[str, Any] | None) -> str:
         "",
         *connections(results["curves"].get("connections", [])),
         "",
-        *(f"- {figure['title']}: {figure['remarks']}." for figure in results["figures"] if figure["remarks"]),
+        *_remarks(results["figures"]),
     ]
-    return "\n".join([*lines, *(_grown(grown) if grown else ())])
+    grown, listened = committed(GROWTH), committed(LISTENERS)
+    return "\n".join([*lines, *(_grown(grown) if grown else ()), *(listening(listened) if listened else ())])
+
+
+def _remarks(figures: list[dict[str, Any]]) -> list[str]:
+    return [f"- {figure['title']}: {figure['remarks']}." for figure in figures if figure["remarks"]]
+
+
+def listening(found: dict[str, Any]) -> list[str]:
+    """Return the table of a web process with thousands of listeners."""
+    head = (
+        f"One web process with {found['listeners']:,} listeners on {found['accounts']:,} accounts"
+        f" ({found['measured_at'][:10]}, measure anew with `python -m bench.listeners`):"
+    )
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 
 
 def connections(rows: list[dict[str, Any]]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.load import Load, build_requests, place_orders
+from bench.load import CONNECTIONS, Load, build_requests, place_orders
 from bench.pace import place_at_pace
 from bench.pgbench import run_pgbench
 from bench.report import PlacementRow, WorkerRow
@@ -15,7 +15,6 @@ from trading.verify import verify
 
 PACED_RATE = 100.0  # orders per second
 WARM_UP_SECONDS = 2
-WARM_UP_CONNECTIONS = 16
 
 
 @dataclass
@@ -62,8 +61,8 @@ class Bench:
     def warm_up(self) -> None:
         """Let every process load, connect and plan before anything is measured."""
         for accounts in (ACCOUNTS, 1):
-            self.place(accounts=accounts, connections=WARM_UP_CONNECTIONS)
-            self.refer(accounts=accounts, clients=WARM_UP_CONNECTIONS)
+            self.place(accounts=accounts, connections=CONNECTIONS)
+            self.refer(accounts=accounts, clients=CONNECTIONS)
             self.services.settle()
 
     def compare(self, *, accounts: int, connections: int) -> PlacementRow:

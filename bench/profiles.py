@@ -9,13 +9,12 @@ from typing import Any
 import psutil
 
 from bench.backlog import fill, sweep_rate
-from bench.listeners import LOG_LINE, LOG_STEP
-from bench.load import Load
+from bench.door_to_socket import LOG_LINE, LOG_STEP
+from bench.load import CONNECTIONS, Load
 from bench.placement import Bench
 from bench.profiling import Profile, mean_steps, profiled
 from bench.prompt import PAUSE_S, Side, heard
 from bench.seeding import ACCOUNTS
-from bench.throughput import CONNECTIONS
 from tests.processes import Running
 from trading.sweeping import MAX_BATCH
 

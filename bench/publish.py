@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plots
-from bench.page import LATEST, PUBLISHED, growth, section
+from bench.page import GROWTH, LATEST, PUBLISHED, committed, section
 from bench.profiles import text
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
@@ -30,9 +30,9 @@ def main() -> int:
         return 1
     PUBLISHED.write_text(json.dumps(results, indent=1) + "\n")
     FOLDER.mkdir(exist_ok=True)
-    plots.draw(results, growth(), FOLDER)
+    plots.draw(results, committed(GROWTH), FOLDER)
     (FOLDER / "profiles.md").write_text(profiles_page(results))
-    PAGE.write_text(with_section(PAGE.read_text(), section(results, growth())))
+    PAGE.write_text(with_section(PAGE.read_text(), section(results)))
     return 0
 
 

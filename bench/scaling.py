@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.load import build_requests, place_orders
+from bench.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
 from bench.report import percentiles
 from bench.seeding import ACCOUNTS
@@ -21,7 +21,6 @@ from models.database import fetch_one, session
 from trading.sweeping import count_pending
 from trading.verify import verify
 
-CONNECTIONS = 16
 WARM_UP_SECONDS = 2
 
 

@@ -113,7 +113,7 @@ def running(interruption: Interruption, *, web_concurrency: int = 2) -> Iterator
                 stack.callback(server.stop)
                 server.start()
             stack.callback(interruption.ignore)
-        settings = _settings(postgres, valkey, folder, web_concurrency)
+        settings = settings_of(postgres, valkey, folder, web_concurrency)
         _prepare(settings["DATABASE_URL"])
         stack.callback(database.db.dispose)
         client = stack.enter_context(redis.Redis.from_url(valkey.url, socket_timeout=5))
@@ -124,7 +124,7 @@ def running(interruption: Interruption, *, web_concurrency: int = 2) -> Iterator
         yield Services(settings["DATABASE_URL"], client, starter, web)
 
 
-def _settings(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrency: int) -> dict[str, str]:
+def settings_of(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrency: int) -> dict[str, str]:
     """Return the variables of the processes: as in production, less the limit on orders."""
     data = folder / "data"
     data.mkdir()

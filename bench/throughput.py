@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from statistics import linear_regression, median
 
 from bench.figures import Figure
+from bench.load import CONNECTIONS
 from bench.placement import Bench
 from bench.report import PlacementRow, percentiles
 from bench.seeding import ACCOUNTS
 from trading.sweeping import count_pending
 
-CONNECTIONS = 16
 RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
 DIFFERENCE_ALLOWED = 30.0  # percent, between the 202's p50 with the worker running and stopped
 TAIL_ALLOWED = 4.0  # p99 as a multiple of p50

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.figures import Figure, table
-from bench.page import PUBLISHED, growth, section
+from bench.page import GROWTH, LISTENERS, PUBLISHED, committed, section
 from bench.publish import FOLDER, PAGE, profiles_page, with_section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
@@ -18,8 +18,15 @@ def test_the_page_and_its_profiles_are_those_of_the_results() -> None:
     assert {figure["name"] for figure in results["figures"]} == set(ROWS)
     assert results["rounds"] >= 5
     assert results["wrong"] == []
-    assert PAGE.read_text() == with_section(PAGE.read_text(), section(results, growth()))
+    assert PAGE.read_text() == with_section(PAGE.read_text(), section(results))
     assert (FOLDER / "profiles.md").read_text() == profiles_page(results)
+
+
+def test_what_has_a_command_of_its_own_is_published_too() -> None:
+    for path in (GROWTH, LISTENERS):
+        results = committed(path)
+        assert results is not None, path
+        assert not results["wrong"] if path == LISTENERS else not results["verify"]["wrong"]
 
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(0.30, "yes: 0.3"), (0.29, "**no**: 0.29")])
