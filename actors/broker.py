@@ -16,7 +16,9 @@ from trading import redis_link
 
 # Longer than a consumer's wait of a second, and than Redis is busy with a large script.
 WORKER_TIMEOUT_S = 5.0
-# Above the longest transaction (a statement may take 5 s), below the shutdown's 20 s.
+# Above the longest transaction (a statement may take 5 s), below the 20 s that the Procfile gives to a shutdown,
+# which in turn end before a host's 30 s. Prefetch stays Dramatiq's two messages a thread: what a worker holds beyond
+# the ones in work waits with it, and comes back 10 s after its death.
 TIME_LIMIT_MS = 15_000
 
 
@@ -74,10 +76,13 @@ broker = Broker(
     # worker's messages come back in 10 to 11 s, where the defaults took minutes.
     maintenance_chance=1_000_000,
     heartbeat_timeout=10_000,
+    # For a week somebody can look at what failed for good and send it again from /ops.
     dead_message_ttl=7 * 24 * 60 * 60 * 1000,
     middleware=[
         TimeLimit(time_limit=TIME_LIMIT_MS),
         ShutdownNotifications(),
+        # Sweeping is what makes execution certain: a message that raises is only tried again while that is
+        # prompter. The default's 20 tries over a day would come long after the order is final.
         Retries(max_retries=3, min_backoff=500, max_backoff=5_000),
         RequestContext(),
         OneTermination(),
