@@ -30,6 +30,7 @@ HEALTH_CHECK = shlex.join(
 )
 WEB = shlex.join(json.loads(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[0]))
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+COMPOSE_EXTERNAL = yaml.safe_load((ROOT / "compose.external.yaml").read_text())["services"]
 # A mount namespace of its own: the tree at /mnt, nothing that can be written to but /tmp and /dev/shm, as in Docker,
 # and no privilege left but to read, since the Python of these tests may lie in root's home.
 CONTAINER = """
@@ -39,8 +40,12 @@ mkdir -p "$VENV" && mount --bind /media "$VENV"  # which may be below /tmp
 cd /mnt && exec setpriv --reuid {} --regid {} --clear-groups --no-new-privs --inh-caps=-all,+dac_read_search \
     --ambient-caps=-all,+dac_read_search --bounding-set=-all,+dac_read_search "$@"
 """.format(*USER)
-# python:3.13-slim unpacked, as docs/deploy/docker.md cites it.
+# python:3.13-slim unpacked, as docs/deploy/docker.md assumes it.
 BASE_IMAGE_MB = 150
+ELSEWHERE = {
+    "DATABASE_URL": "postgres://u:p@db.example.com/d?sslmode=require",
+    "REDIS_URL": "rediss://redis.example.com:6379",
+}
 WORKER_SETTINGS = ("ORDER_WORKER_INTERVAL_MS", "ORDER_WORKER_BATCH_LIMIT")
 
 
@@ -132,19 +137,49 @@ def test_the_composed_services_are_those_of_the_procfile_and_may_do_nothing_else
         assert service["read_only"] is True
         assert (service["tmpfs"], service["cap_drop"]) == (["/tmp"], ["ALL"])
         assert service["security_opt"] == ["no-new-privileges:true"]
-        values = {
-            key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", str(value))
-            for key, value in service["environment"].items()
-        }
-        assert config.load(values).is_production
+        assert config.load(filled_in(service["environment"])).is_production
     worker = config.load({name: str(COMPOSE["worker"]["environment"][name]) for name in WORKER_SETTINGS})
     assert (worker.order_worker_interval_ms, worker.order_worker_batch_limit) == (750, 50)
     assert all("test" in COMPOSE[name]["healthcheck"] for name in set(COMPOSE) - set(PROCFILE))
 
 
+def filled_in(environment: dict[str, Any]) -> dict[str, str]:
+    """Return a service's environment with something for each variable that the operator has to set."""
+    return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", str(value)) for key, value in environment.items()}
+
+
+def test_the_services_with_servers_elsewhere_differ_from_the_composed_ones_by_nothing_but_them() -> None:
+    assert set(COMPOSE_EXTERNAL) == set(PROCFILE)
+    for name, service in COMPOSE_EXTERNAL.items():
+        assert but_for_servers(service) == but_for_servers(COMPOSE[name])
+        assert {key: service["environment"][key] for key in ELSEWHERE} == {
+            key: f"${{{key}:?set it in .env}}" for key in ELSEWHERE
+        }
+        assert config.load(filled_in(service["environment"] | ELSEWHERE)).is_production
+        assert set(service.get("depends_on", {})) <= set(PROCFILE)
+
+
+def but_for_servers(service: dict[str, Any]) -> dict[str, Any]:
+    """Return a service without what says where PostgreSQL and Redis are."""
+    environment = {key: value for key, value in service["environment"].items() if key not in ELSEWHERE}
+    depends_on = {name: condition for name, condition in service.get("depends_on", {}).items() if name in PROCFILE}
+    return {**service, "environment": environment, "depends_on": depends_on}
+
+
 def test_the_build_gets_what_the_dockerfile_copies_and_nothing_else() -> None:
     allowed = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    assert sorted(allowed) == sorted([*COPIED, "requirements.txt"])
+    assert sorted(allowed) == sorted([*COPIED, "requirements.txt", "requirements-tracing.txt"])
+
+
+def test_a_build_with_tracing_has_one_version_of_each_package() -> None:
+    assert re.findall(r"\$\{TRACING:\+-r (\S+)\}", DOCKERFILE) == ["requirements-tracing.txt"]
+    run, tracing = (pinned(ROOT / name) for name in ("requirements.txt", "requirements-tracing.txt"))
+    assert {name: run[name] for name in run.keys() & tracing} == {name: tracing[name] for name in run.keys() & tracing}
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """Return the packages of a file of requirements with their versions."""
+    return dict(re.findall(r"^([\w-]+)==(\S+)", path.read_text(), re.MULTILINE))
 
 
 def test_the_dockerfile_is_clean() -> None:
@@ -154,8 +189,7 @@ def test_the_dockerfile_is_clean() -> None:
 
 
 def test_the_image_stays_below_250_mb() -> None:
-    names = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    files = [file for name in names for file in distribution(name).files or ()]
+    files = [file for name in pinned(ROOT / "requirements.txt") for file in distribution(name).files or ()]
     packages = sum(Path(file.locate()).stat().st_size for file in files if Path(file.locate()).exists())
     tree = sum(path.stat().st_size for name in COPIED for path in (ROOT / name).rglob("*") if path.is_file())
     assert (packages + tree) / 1e6 < 250 - BASE_IMAGE_MB

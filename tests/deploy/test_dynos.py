@@ -21,6 +21,8 @@ from trading import redis_link
 from trading.verify import verify
 
 PROCFILE = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
+APP = json.loads((ROOT / "app.json").read_text())
+ESSENTIAL_0_CONNECTIONS = 20  # the plan's limit, as docs/deploy/dynos.md says
 
 
 def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
@@ -107,18 +109,34 @@ def answers(client: redis.Redis) -> bool:
         return False
 
 
-def test_what_app_json_sets_is_what_production_takes() -> None:
-    app = json.loads((ROOT / "app.json").read_text())
-    assert set(app["formation"]) == set(PROCFILE) - {"release"}
-    given = {name: entry["value"] for name, entry in app["env"].items() if "value" in entry}
+def settings_of_app_json() -> config.Settings:
+    """Load what app.json and its add-ons set."""
+    given = {name: entry["value"] for name, entry in APP["env"].items() if "value" in entry}
     generated = {
-        name: "0f" + "4b7a9c21" * 7 for name, entry in app["env"].items() if entry.get("generator") == "secret"
+        name: "0f" + "4b7a9c21" * 7 for name, entry in APP["env"].items() if entry.get("generator") == "secret"
     }
     addons = {"DATABASE_URL": "postgres://u:p@db.example.com/d", "REDIS_URL": "rediss://:p@redis.example.com:6380"}
-    settings = config.load(given | generated | addons)
+    return config.load(given | generated | addons)
+
+
+def test_what_app_json_sets_is_what_production_takes() -> None:
+    settings = settings_of_app_json()
+    assert set(APP["formation"]) == set(PROCFILE) - {"release"}
     assert settings.is_production
-    assert {field.upper() for field in vars(settings)} | {"TRADEPOST_ENV"} >= set(app["env"])
-    assert {name.split(":")[0] for name in app["addons"]} == {"heroku-postgresql", "heroku-redis", "scheduler"}
+    assert {field.upper() for field in vars(settings)} | {"TRADEPOST_ENV", "DATABASE_POOL_SIZE"} >= set(APP["env"])
+    assert {name.split(":")[0] for name in APP["addons"]} == {"heroku-postgresql", "heroku-redis", "scheduler"}
+
+
+def test_what_app_json_asks_for_is_what_its_plans_allow() -> None:
+    # https://devcenter.heroku.com/articles/scaling, read 2026-11-25: one Eco or one Basic dyno per process type.
+    assert {(dynos["size"], dynos["quantity"]) for dynos in APP["formation"].values()} == {("basic", 1)}
+    settings = settings_of_app_json()
+    web = settings.web_concurrency * int(APP["env"]["DATABASE_POOL_SIZE"]["value"])
+    worker = settings.worker_processes * (settings.worker_threads + 2)  # actors.worker.boot
+    commands = len(["the release phase", "the scheduler", "heroku run"])
+    assert "heroku-postgresql:essential-0" in APP["addons"]
+    assert web + worker + commands < ESSENTIAL_0_CONNECTIONS
+    assert f"**{web + worker + commands}**" in (ROOT / "docs/deploy/dynos.md").read_text()
 
 
 def test_one_version_of_python_is_deployed() -> None:
