@@ -123,7 +123,7 @@ def test_what_app_json_sets_is_what_production_takes() -> None:
     settings = settings_of_app_json()
     assert set(APP["formation"]) == set(PROCFILE) - {"release"}
     assert settings.is_production
-    assert {field.upper() for field in vars(settings)} | {"TRADEPOST_ENV", "DATABASE_POOL_SIZE"} >= set(APP["env"])
+    assert {field.upper() for field in vars(settings)} | {"TRADEPOST_ENV"} >= set(APP["env"])
     assert {name.split(":")[0] for name in APP["addons"]} == {"heroku-postgresql", "heroku-redis", "scheduler"}
 
 
@@ -131,7 +131,7 @@ def test_what_app_json_asks_for_is_what_its_plans_allow() -> None:
     # https://devcenter.heroku.com/articles/scaling, read 2026-11-25: one Eco or one Basic dyno per process type.
     assert {(dynos["size"], dynos["quantity"]) for dynos in APP["formation"].values()} == {("basic", 1)}
     settings = settings_of_app_json()
-    web = settings.web_concurrency * int(APP["env"]["DATABASE_POOL_SIZE"]["value"])
+    web = settings.web_concurrency * settings.database_pool_size
     worker = settings.worker_processes * (settings.worker_threads + 2)  # actors.worker.boot
     commands = len(["the release phase", "the scheduler", "heroku run"])
     assert "heroku-postgresql:essential-0" in APP["addons"]
