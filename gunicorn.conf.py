@@ -1,13 +1,16 @@
 """Configure gunicorn from the settings; gunicorn finds this file by its name."""
 
+import json
 import os
 import sys
 import time
+import uuid
 from types import FrameType
 from typing import Any
 
 import gevent
 import gunicorn.http.wsgi
+import gunicorn.util
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
@@ -133,6 +136,25 @@ control_socket_disable = True
 
 # No setting of gunicorn hides what serves; its response class reads this name for each response.
 gunicorn.http.wsgi.SERVER = "tradepost"
+
+
+def write_problem(sock: Any, status: int, reason: str, _message: str) -> None:
+    """Answer what never became a request as the application answers the others; gunicorn's own answer is HTML."""
+    code = "internal_error" if status == 500 else "bad_request"
+    problem = {"type": f"urn:tradepost:problem:{code}", "title": reason, "status": status, "code": code}
+    body = json.dumps(problem | {"detail": "The request cannot be read.", "instance": "/"}).encode()
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": len(body),
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": uuid.uuid4().hex,
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    gunicorn.util.write_nonblock(sock, "\r\n".join(lines).encode() + body)
+
+
+gunicorn.util.write_error = write_problem
 
 
 def on_starting(server: Any) -> None:

@@ -26,7 +26,7 @@ def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
         return None
     quoted = QUOTED.fullmatch(given.strip())
     key = re.sub(r'\\(["\\])', r"\1", quoted[1]) if quoted else given.strip()
-    if not BARE.fullmatch(key):
+    if not BARE.fullmatch(key) or key == '""':
         raise invalid({HEADER: ["Must be 1 to 255 printable ASCII characters."]})
     return IdempotencyKey(f"{request.method} {request.path}", key, fingerprint_of(body))
 

@@ -21,6 +21,7 @@ HEADERS_OF_ALL = ("X-Request-Id",)
 HEADERS_OF_PLACEMENTS = ("Server-Timing", "RateLimit-Policy", "RateLimit")
 # Members that an answer may lack.
 OPTIONAL = {
+    "EventPage": {"reset"},
     "Problem": {"errors"},
     "Ready": {"warnings"},
     "Operations": {"broker"},

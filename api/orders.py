@@ -56,8 +56,8 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 @described(problems=(404, 409), headers=(IDEMPOTENCY_KEY, PREFER))
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
-    account_id = account_named(body.pop("account_id"))
-    key, watch = idempotency_key(body), stopwatch()
+    named, watch = body.pop("account_id"), stopwatch()
+    key, account_id = idempotency_key(body), account_named(named)
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
         placement = place_order(account_id, OrderRequest(**body), calendar=calendar, watch=watch, idempotency_key=key)
@@ -175,7 +175,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
         order_id,
         OrderChange(**body),
         calendar=current_app.config["SETTINGS"].market_calendar,
-        is_current=lambda row: is_meant(ORDER_DETAIL, row),
+        is_current=_is_meant,
     )
     return tagged_answer(ORDER_DETAIL, order)
 
@@ -184,7 +184,12 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER)
-@described(problems=(409,))
+@described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     """Cancel a PENDING order; its margin and charges are given back."""
-    return answer(ORDER, cancel_order(account_named(query["account_id"]), order_id))
+    account_id = account_named(query["account_id"])
+    return answer(ORDER, cancel_order(account_id, order_id, is_current=_is_meant if request.if_match else None))
+
+
+def _is_meant(order: dict[str, Any]) -> bool:
+    return is_meant(ORDER_DETAIL, order)

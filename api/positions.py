@@ -65,10 +65,8 @@ def list_positions(query: dict[str, Any]) -> Response:
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
-    account_id, watch = account_named(query["account_id"]), stopwatch()
+    key, account_id, watch = idempotency_key({}), account_named(query["account_id"]), stopwatch()
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
-        placement = close_position(
-            account_id, position_id, calendar=calendar, watch=watch, idempotency_key=idempotency_key({})
-        )
+        placement = close_position(account_id, position_id, calendar=calendar, watch=watch, idempotency_key=key)
     return accepted(placement)

@@ -60,13 +60,15 @@ def hub() -> Hub:
 def list_events(query: dict[str, Any]) -> Response:
     """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
     account_id = account_named(query["account_id"])
-    _, newest = bounds(account_id)
+    oldest, newest = bounds(account_id)
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
         return _event_stream(account_id, _resumed_from(query["since"]))
     # The counter is read before the events: one that is committed in between is not skipped.
-    events = events_since(account_id, query["since"] or 0, query["limit"])
+    since = query["since"]
+    events = events_since(account_id, since or 0, query["limit"])
     last_event_id = events[-1]["id"] if events else newest
-    return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id})
+    reset = {} if since is None or oldest - 1 <= since <= newest else {"reset": True}
+    return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id, **reset})
 
 
 @streams.before_request

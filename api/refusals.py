@@ -29,8 +29,9 @@ DESCRIPTIONS = {
 }
 # What every route may answer.
 EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
-# What gunicorn refuses before a request is one: it answers a line of HTML.
+# What gunicorn refuses before a request is one, in gunicorn.conf.py's words.
 REFUSED_EARLY = frozenset({400, 414, 431})
+EARLY_HEADERS = ("X-Request-Id",)
 HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 DETAILS = {
     **{kind.code: (kind.__doc__ or "").strip() for kind in Refused.__subclasses__()},
@@ -69,13 +70,12 @@ def responses(of_all: tuple[str, ...], of_placements: tuple[str, ...]) -> dict[s
 def _response(status: int, headers: tuple[str, ...]) -> Document:
     codes = [code for code, of_code in STATUS_BY_CODE.items() if of_code == status]
     examples = {code: {"value": _problem(code)} for code in codes}
-    names = HEADERS.get(status, ()) + (() if status in REFUSED_EARLY else headers)
+    names = HEADERS.get(status, ()) + (EARLY_HEADERS if status in REFUSED_EARLY else headers)
     content: Document = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
-    early = {"text/html": {"schema": {"type": "string"}}} if status in REFUSED_EARLY else {}
     return {
         "description": DESCRIPTIONS[status],
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
-        "content": {PROBLEM_TYPE: content, **early},
+        "content": {PROBLEM_TYPE: content},
     }
 
 

@@ -55,3 +55,6 @@ class EventPageSchema(StrictSchema):
 
     data = fields.List(fields.Nested(EventSchema))
     last_event_id = Whole(data_key="lastEventId", metadata={"description": "Give it as `since` to go on."})
+    reset = fields.Boolean(
+        metadata={"description": "`since` is not kept any more, or not yet known: read the state anew. Else left out."}
+    )

@@ -24,7 +24,7 @@ CLEAN_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]"
 
 
 class NumberLiteral:
-    """A JSON number that is not an integer, kept as it was written.
+    """A JSON number that is no integer or a very long one, kept as it was written.
 
     Deliberately no str and no number, so that only a Money field takes it.
     """
@@ -85,8 +85,7 @@ class Money(fields.Field[Decimal]):
         if type(value) is NumberLiteral:
             text = value.text
         elif type(value) is int:
-            # A JSON integer of thousands of digits need not be written out to be refused.
-            text = str(value) if abs(value) <= AMOUNT_MAXIMUM else str(AMOUNT_MAXIMUM.copy_sign(value) * 2)
+            text = str(value)
         else:
             text = value
         if not isinstance(text, str):

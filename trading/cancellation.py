@@ -1,17 +1,24 @@
 """End an order without a fill: cancel it for its owner or reject it, and give everything back."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from models.database import Row, fetch_one, transactional
 from trading import events
-from trading.books import lock_books, save_books, write_rows
-from trading.errors import NotFound, OrderNotOpen
+from trading.books import entries_of, lock_books, save_books, write_rows
+from trading.errors import NotFound, OrderNotOpen, PreconditionFailed
 from trading.ledger import Book
 
+# Judges an order's row, with its `transactions`, when nobody else can change it any more.
+Judge = Callable[[Row], bool]
 
-def cancel_order(account_id: UUID, order_id: UUID) -> Row:
-    """Cancel a PENDING order of an account and return its row; raises NotFound or OrderNotOpen."""
-    order = _cancel(account_id, order_id)
+
+def cancel_order(account_id: UUID, order_id: UUID, *, is_current: Judge | None = None) -> Row:
+    """Cancel a PENDING order of an account and return its row.
+
+    Raises NotFound, OrderNotOpen, or PreconditionFailed when it is not the one that is_current knows.
+    """
+    order = _cancel(account_id, order_id, is_current)
     events.nudge([account_id])
     return order
 
@@ -24,8 +31,8 @@ def reject_order(order_id: UUID, reason: str) -> bool:
     return account_id is not None
 
 
-def lock_open_order(account_id: UUID, order_id: UUID) -> Row:
-    """Lock an account's PENDING order and return its row; raises NotFound or OrderNotOpen.
+def lock_open_order(account_id: UUID, order_id: UUID, is_current: Judge | None = None) -> Row:
+    """Lock an account's PENDING order and return its row; raises NotFound, OrderNotOpen or PreconditionFailed.
 
     Whoever locks the account as well does it after this, as everybody does.
     """
@@ -36,12 +43,14 @@ def lock_open_order(account_id: UUID, order_id: UUID) -> Row:
         raise NotFound
     if order["status"] != "PENDING":
         raise OrderNotOpen(status=order["status"])
+    if is_current is not None and not is_current(order | {"transactions": entries_of(order_id)}):
+        raise PreconditionFailed
     return order
 
 
 @transactional
-def _cancel(account_id: UUID, order_id: UUID) -> Row:
-    _finish(lock_open_order(account_id, order_id), "CANCELLED", None)
+def _cancel(account_id: UUID, order_id: UUID, is_current: Judge | None) -> Row:
+    _finish(lock_open_order(account_id, order_id, is_current), "CANCELLED", None)
     cancelled = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
     assert cancelled is not None
     return cancelled

@@ -1,6 +1,5 @@
 """Change a PENDING order's quantity or price, and with them its margin and charges, in one transaction."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,9 +8,9 @@ from uuid import UUID
 from models.database import Row, execute, fetch_one, transactional
 from trading import events
 from trading.books import entries_of, lock_books, save_books
-from trading.cancellation import lock_open_order
+from trading.cancellation import Judge, lock_open_order
 from trading.decision import Decision, OrderRequest, check_cover
-from trading.errors import PreconditionFailed, PriceNotTaken
+from trading.errors import PriceNotTaken
 from trading.ledger import Book
 from trading.money import ZERO
 from trading.placement import decide_on, refuse_early
@@ -47,13 +46,12 @@ def modify_order(
     change: OrderChange,
     *,
     calendar: str | None,
-    is_current: Callable[[Row], bool] = lambda _: True,
+    is_current: Judge | None = None,
 ) -> Row:
     """Change a PENDING order of an account and return its row with its `transactions`; no change leaves no trace.
 
     The order keeps its place in time. Its margin and charges are what a placement would take now, with its
-    own promise and its own money taken out. is_current judges the row, with its transactions, as it is
-    when nobody else can change it any more.
+    own promise and its own money taken out.
 
     Raises NotFound, OrderNotOpen, PreconditionFailed, PriceNotTaken, AccountSuspended, MarketClosed, NoPrice,
     InsufficientHoldings or InsufficientMargin; then nothing is left behind.
@@ -66,15 +64,12 @@ def modify_order(
 
 @transactional
 def _modify(
-    account_id: UUID, order_id: UUID, change: OrderChange, calendar: str | None, is_current: Callable[[Row], bool]
+    account_id: UUID, order_id: UUID, change: OrderChange, calendar: str | None, is_current: Judge | None
 ) -> Modification:
-    order = lock_open_order(account_id, order_id)
-    detailed = order | {"transactions": entries_of(order_id)}
-    if not is_current(detailed):
-        raise PreconditionFailed
+    order = lock_open_order(account_id, order_id, is_current)
     request = _changed(order, change)
     if (request.quantity, request.price) == (order["quantity"], order["price"]):
-        return Modification(detailed, is_changed=False)
+        return Modification(order | {"transactions": entries_of(order_id)}, is_changed=False)
     _write(order, request, _decide(order, request, calendar))
     changed = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
     assert changed is not None

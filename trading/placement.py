@@ -116,12 +116,16 @@ def _close(
     request = OrderRequest(
         exchange=position.exchange,
         symbol=position.symbol,
-        side="SELL" if position.quantity > 0 else "BUY",
+        side=_closing_side(position.quantity),
         quantity=MAX_QUANTITY,
         product=position.product,
     )
     watch.mark()
     state = read_state(account_id, request, key)
+    if state["answer"] is None and _closing_side(state["held"]) != request.side:
+        # A fill has turned the position around before its account was locked.
+        request = replace(request, side=_closing_side(state["held"]))
+        state = read_state(account_id, request, key)
     watch.lap("stock")
     if state["answer"] is not None:
         return _replayed(state, key)
@@ -132,6 +136,10 @@ def _close(
     if closable == 0:
         raise NothingToClose
     return _accept(account_id, replace(request, quantity=closable), state, key, watch)
+
+
+def _closing_side(quantity: int) -> str:
+    return "SELL" if quantity > 0 else "BUY"
 
 
 def _replayed(state: Row, key: IdempotencyKey | None) -> Placement:

@@ -83,7 +83,18 @@ def test_a_client_that_passes_the_last_id_back_loses_nothing(get, trader, place)
     assert get(f"events?since={last}") == {"data": [], "lastEventId": last}
     place(trader)
     assert get(f"events?since={last}")["data"][0]["id"] == last + 1
-    assert get("events?since=9223372036854775807") == {"data": [], "lastEventId": get("events")["lastEventId"]}
+
+
+def test_a_client_whose_last_id_is_not_kept_or_not_known_is_told(get, trader, place, cleaner):
+    place(trader)
+    last = get("events")["lastEventId"]
+    assert get("events?since=9223372036854775807") == {"data": [], "lastEventId": last, "reset": True}
+    with cleaner.cursor() as cursor:
+        cursor.execute("DELETE FROM event WHERE account_id = %s AND id <= 2", (str(trader.id),))
+    kept = get("events?since=1")
+    assert (kept["data"][0]["id"], kept["reset"]) == (3, True)
+    assert "reset" not in get("events?since=2")
+    assert "reset" not in get("events")
 
 
 def test_what_an_event_says_is_what_the_get_says(get, trader, place, quote):

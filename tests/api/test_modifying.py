@@ -175,3 +175,14 @@ def test_an_order_whose_events_are_gone_still_has_a_life(read, order_id, cleaner
     assert (placed["eventId"], placed["changes"], placed["at"]) == (None, None, order["placedAt"])
     assert (executed["eventId"], executed["status"], executed["at"]) == (None, "EXECUTED", order["updatedAt"])
     assert executed["changes"]["positionId"] == order["positionId"]
+
+
+def test_an_order_that_is_no_longer_what_the_client_knows_is_not_cancelled(client, trader, read, change, order_id):
+    known = read(order_id).headers["ETag"]
+    change(order_id, quantity=20)
+    path = f"/api/trading/orders/{order_id}"
+    refused = client.delete(path, headers=trader.headers | {"If-Match": known})
+    assert (refused.status_code, refused.get_json()["code"]) == (412, "precondition_failed")
+    assert read(order_id).get_json()["status"] == "PENDING"
+    cancelled = client.delete(path, headers=trader.headers | {"If-Match": read(order_id).headers["ETag"]})
+    assert (cancelled.status_code, cancelled.get_json()["status"]) == (200, "CANCELLED")

@@ -65,13 +65,19 @@ def assert_problem(response, status, code):
         b"\xef\xbb\xbf{}",
         b"[" * 60_000,
         b'{"a":' * 12_000,
-        b'{"quantity":' + b"9" * 60_000 + b"}",
         b"'single'",
         b"nul",
     ],
 )
 def test_a_body_that_is_no_json_is_malformed(send, body):
     assert_problem(send(body), 400, "malformed_json")
+
+
+@pytest.mark.parametrize("digits", [20, 4_300, 4_301, 60_000])
+@pytest.mark.parametrize("field", ["quantity", "price"])
+def test_an_integer_of_any_length_is_a_number_that_does_not_fit(send, field, digits):
+    body = b'{"%s":%s}' % (field.encode(), b"9" * digits)
+    assert field in assert_problem(send(body), 422, "validation_failed")["errors"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"1.5", b"null", b"true", b"NaN", b"[{}]"])

@@ -31,9 +31,10 @@ def test_a_walk_takes_small_steps_on_the_tick_and_stays_in_its_band() -> None:
     assert len(seen) > 20
 
 
-def test_a_price_far_from_the_seeded_one_does_not_jump_back() -> None:
-    walk = Walk(Decimal("100.00"), Decimal("500.00"))
-    assert abs(walk.step(random.Random(7)) - Decimal("500.00")) < 1
+def test_a_price_that_the_walk_could_not_have_come_to_is_left_alone_after_a_restart() -> None:
+    for price, is_moved in (("2351.00", True), ("2651.00", False), ("9000.00", False)):
+        simulator, prices = Simulator(STOCKS, random.Random(7)), {KEY: Decimal(price)}
+        assert any(simulator.next_quotes(prices) for _ in range(20)) is is_moved
 
 
 def test_a_price_that_somebody_else_sets_is_left_alone_from_then_on() -> None:
