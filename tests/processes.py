@@ -30,7 +30,7 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], Any], *, timeout_seconds: float = 10.0, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], *, timeout_seconds: float = 20.0, what: str = "") -> Any:
     """Return the first true answer of the condition; fail when there is none within the time-out."""
     deadline = time.monotonic() + timeout_seconds
     while not (answer := condition()):
@@ -121,12 +121,12 @@ class Running:
                 member.kill()
         self._popen.wait(10)
 
-    def wait_until_ready(self, timeout_seconds: float = 20.0) -> "Running":
+    def wait_until_ready(self, timeout_seconds: float = 40.0) -> "Running":
         """Wait until a web process answers that it is live."""
         wait_until(self._is_live, timeout_seconds=timeout_seconds, what=f"{self.command} is live\n{self.log}")
         return self
 
-    def wait_for_log(self, text: str, timeout_seconds: float = 20.0) -> "Running":
+    def wait_for_log(self, text: str, timeout_seconds: float = 40.0) -> "Running":
         """Wait until the processes have written this text."""
         wait_until(lambda: text in self.log, timeout_seconds=timeout_seconds, what=f"{text!r} in the log\n{self.log}")
         return self
@@ -155,8 +155,8 @@ class ProcessStarter:
         return self._start("web", {"PORT": str(port), **settings}, port=port).wait_until_ready()
 
     def worker(self, **settings: str) -> Running:
-        """Start the worker command; it may take a second until it works."""
-        return self._start("worker", settings)
+        """Start the worker command and wait until it works."""
+        return self._start("worker", settings).wait_for_log("ready for action")
 
     def stop(self) -> None:
         """End what still runs."""
