@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import hypothesis
 import psycopg2
 import pytest
 import redis
@@ -25,6 +26,8 @@ from tests.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
+# A busy machine is no reason to leave Redis alone for a while; who tests the link's own limits names another URL.
+REDIS_PATIENCE_S = 5
 # Each row may be deleted only because the triggers are off; the stocks go too.
 TABLES = (
     "idempotency_key",
@@ -81,6 +84,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Based on the profile that Hypothesis has chosen by itself, which in CI is one without chance.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Start PostgreSQL and Valkey in a temporary folder, unless the environment names others."""
@@ -116,7 +124,7 @@ def setting_values(servers: Servers, database_url: str, tmp_path_factory: pytest
     """Return the environment variables that all of this run's processes share."""
     return {
         "DATABASE_URL": database_url,
-        "REDIS_URL": servers.redis_url,
+        "REDIS_URL": _patient(servers.redis_url),
         "CRON_SECRET": CRON_SECRET,
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "METRICS_DIR": str(tmp_path_factory.mktemp("metrics")),
@@ -148,7 +156,9 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 def configured(settings: config.Settings, migrated: None) -> None:
     """Point this process at the run's broker, as a web process does."""
     from actors import broker
+    from trading import redis_link
 
+    redis_link.SLOW_S = REDIS_PATIENCE_S
     broker.configure(settings, role="web")
 
 
@@ -171,13 +181,14 @@ def cleaner(database_url: str) -> Iterator[Any]:
 @pytest.fixture
 def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
     """Empty the database and Redis; every fixture that uses them begins with this."""
-    from trading import calendars
+    from trading import calendars, redis_link
 
     with cleaner.cursor() as cursor:
         deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
         cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '10s'; {deletes}")
     redis_client.flushdb()
     calendars._remembered.clear()
+    redis_link._end_pause()
 
 
 @pytest.fixture
@@ -315,6 +326,11 @@ def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCom
     flask("db", "upgrade")
     made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
     return OwnCommands(environment, flask, TestAccount(made["accountId"], made["token"], {}))
+
+
+def _patient(redis_url: str) -> str:
+    limits = f"socket_timeout={REDIS_PATIENCE_S}&socket_connect_timeout={REDIS_PATIENCE_S}"
+    return f"{redis_url}{'&' if '?' in redis_url else '?'}{limits}"
 
 
 def _administer(url: str, statement: str) -> None:

@@ -269,9 +269,8 @@ def test_what_goes_wrong_with_one_order_is_no_reason_to_keep_silent_about_the_ot
 
 
 @pytest.fixture
-def limited(configured, clean, settings, monkeypatch):
+def limited(configured, clean, settings):
     """Return a function that makes a client with a limit of placements in an hour."""
-    monkeypatch.setattr(redis_link, "TIMEOUT_S", 5.0)
 
     def make(count):
         changed = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, 3600))

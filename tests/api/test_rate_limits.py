@@ -9,18 +9,13 @@ from actors import broker
 from api import create_app
 from config import RateLimit
 from tests.processes import free_port
-from trading import redis_link
 
 ORDER = {"exchange": "NSE", "symbol": "INFY", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
 
 
 @pytest.fixture
-def limited_client(settings: Any, clean: None, configured: None, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes a client of an application with a limit.
-
-    Its Redis may take its time: a slow moment of the machine would let each process count by itself.
-    """
-    monkeypatch.setattr(redis_link, "TIMEOUT_S", 5.0)
+def limited_client(settings: Any, clean: None, configured: None) -> Any:
+    """Return a function that makes a client of an application with a limit."""
 
     def make(count: int = 3, period_seconds: int = 60, **changes: Any) -> Any:
         limited = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, period_seconds), **changes)
