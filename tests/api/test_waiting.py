@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.database import fetch_all, session
+from api import waiting
+from models.database import db, fetch_all, session
 from tests.processes import wait_until
 from trading.cancellation import cancel_order
 from trading.execution import execute_orders
@@ -48,7 +49,7 @@ def test_the_answer_is_the_final_order_when_it_ends_in_time(account: Any, place:
 def test_a_cancelled_order_has_ended_too(account: Any, place: Any, when_placed: Any) -> None:
     trader = account()
     when_placed(trader, lambda order_id: cancel_order(trader.id, order_id))
-    answer = place(trader, headers={"Prefer": "respond-async, wait=5"})
+    answer = place(trader, headers={"Prefer": "respond-async, wait=10"})
     assert (answer.status_code, answer.get_json()["order"]["status"]) == (200, "CANCELLED")
 
 
@@ -77,17 +78,36 @@ def test_a_replay_waits_again(account: Any, place: Any, when_placed: Any) -> Non
     assert again.get_json()["orderId"] == first.get_json()["orderId"]
 
 
-def test_a_client_that_waits_holds_no_connection(account: Any, place: Any, database: Any, when_placed: Any) -> None:
+def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: Any, when_placed: Any) -> None:
     trader = account()
-    busy = "SELECT count(*) AS busy FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()"
-    seen: list[int] = []
+
+    def waits_without_a_connection() -> bool:
+        return trader.id in {listener.account_id for listener in app.extensions["hub"]._all()} and db.slots.in_use == 0
 
     def look(order_id: Any) -> None:
-        with session():
-            wait_until(lambda: fetch_all(f"{busy} AND datname = current_database()")[0]["busy"] == 0)
-        seen.append(0)
+        wait_until(waits_without_a_connection)
         execute_orders([order_id])
 
     when_placed(trader, look)
     assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
-    assert seen == [0]
+
+
+def test_nobody_waits_longer_than_ten_seconds_which_the_answer_says(account: Any, place: Any, when_placed: Any) -> None:
+    trader = account()
+    when_placed(trader, lambda order_id: execute_orders([order_id]))
+    answer = place(trader, headers={"Prefer": "wait=60"})
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=10")
+
+
+def test_when_too_many_wait_already_the_answer_is_a_202_at_once(
+    account: Any, place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(waiting, "_waiters", places)
+    with places:
+        start = time.monotonic()
+        assert place(account(), headers={"Prefer": "wait=10"}).status_code == 202
+        assert time.monotonic() - start < 8
+    start = time.monotonic()
+    assert place(account(), headers={"Prefer": "wait=1"}).status_code == 202
+    assert time.monotonic() - start >= 1  # there is a place again
