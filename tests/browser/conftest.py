@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.desk import Desk
 from tests.processes import ProcessStarter, Running, command_environment
@@ -22,6 +22,10 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+# expect() does not listen to a context's time-out.
+PATIENCE_MS = float(os.environ.get("BROWSER_TIMEOUT_MS", "20000"))
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def find_chromium() -> str | None:
@@ -61,7 +65,7 @@ def desk_of(browser: Browser, clean: None) -> Iterator[Callable[..., Desk]]:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
-        context.set_default_timeout(float(os.environ.get("BROWSER_TIMEOUT_MS", "10000")))
+        context.set_default_timeout(PATIENCE_MS)
         desks.append(Desk(context.new_page(), web.base_url))
         return desks[-1]
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -123,7 +124,8 @@ def test_a_pending_order_is_cancelled(desk_of: Callable[..., Desk], web: Running
 def test_a_placement_whose_answer_was_lost_is_sent_again_with_its_key(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
-    desk = desk_of(web).log_in(account().token)
+    desk, now = desk_of(web).log_in(account().token), datetime.now()
+    desk.page.clock.set_fixed_time(now)
     desk.page.route(PLACEMENTS, _lose_the_answer)
     desk.place(price="2500.00")
     expect(desk.message).to_contain_text("it cannot be placed twice")
@@ -131,7 +133,8 @@ def test_a_placement_whose_answer_was_lost_is_sent_again_with_its_key(
     desk.page.locator("#submit").click()
     expect(desk.message).to_contain_text("Accepted")
     desk.page.locator("#submit").dblclick()  # the same order again in the same moment is nobody's wish
-    desk.place(price="2500.00", quantity="11")
+    desk.page.clock.set_fixed_time(now + timedelta(seconds=1))
+    desk.page.locator("#submit").click()
     expect(desk.orders).to_have_count(2)
     first, second, third = desk.placement_keys
     assert first == second != third
