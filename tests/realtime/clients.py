@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 PATH = "/api/trading/stream"
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 EVENT_STREAM = {"Accept": "text/event-stream"}
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 class Stream:
@@ -62,14 +62,6 @@ class Stream:
     def events(self, count: int, timeout_seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Return so many next messages, each within the time-out."""
         return [self.next(timeout_seconds) for _ in range(count)]
-
-    def is_silent(self, seconds: float) -> bool:
-        """Tell whether nothing comes for a while."""
-        try:
-            self.next(seconds)
-        except TimeoutError:
-            return True
-        return False
 
     def close_code(self, timeout_seconds: float = PATIENCE_S) -> int | None:
         """Read on until the other side closes, and return its code; None without a close frame."""

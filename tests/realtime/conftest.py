@@ -78,7 +78,7 @@ class Served:
         self.base_url = f"http://{HOST}:{port}"
         self.count = count
 
-    def wait_for_count(self, count: int, timeout_seconds: float = 12.0) -> None:
+    def wait_for_count(self, count: int, timeout_seconds: float = 30.0) -> None:
         """Wait until it holds so many listeners."""
         end = time.monotonic() + timeout_seconds
         while self.count() != count:

@@ -109,8 +109,8 @@ def test_a_token_that_is_no_text_or_has_no_scope_for_it_closes_with_4401(
 def test_without_a_first_message_the_stream_closes_with_4401_after_five_seconds(web: Running) -> None:
     start = time.monotonic()
     with Stream(web.port) as stream:
-        assert stream.close_code(8) == 4401
-    assert 4.5 < time.monotonic() - start < 7.5
+        assert stream.close_code() == 4401
+    assert 4.5 < time.monotonic() - start < 15
 
 
 @pytest.mark.parametrize(
@@ -325,12 +325,14 @@ def test_listeners_up_to_the_cap_are_served_and_one_more_is_not(
     server_here: Any, app: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trader, port = account(), server_here.server_port
+    served = Served(port, lambda: app.extensions["hub"].count)
+    served.wait_for_count(0)  # those of earlier tests are gone
     monkeypatch.setattr("api.hub.MAX_LISTENERS", 2)
     with Stream(port, trader.token) as first:
         with Stream(port, trader.token) as second:
             assert first.ready() == second.ready() == 2
             assert refusal(port, trader.token)[0] == 503
-        Served(port, lambda: app.extensions["hub"].count).wait_for_count(1)
+        served.wait_for_count(1)
         with Stream(port, trader.token) as third:
             assert third.ready() == 2
 
