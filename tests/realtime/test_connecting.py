@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import requests
 
+from api.stream import SERVER_OPTIONS
 from tests.conftest import TestAccount
 from tests.processes import Running
-from tests.realtime.clients import EVENT_STREAM, PATH, TEXT, RawStream, Stream, ids, refusal
+from tests.realtime.clients import CLOSE, EVENT_STREAM, PATH, PING, PONG, TEXT, RawStream, Stream, ids, refusal
 from tests.realtime.conftest import Database, Served
 
 MakeAccount = Callable[..., TestAccount]
@@ -335,6 +336,21 @@ def test_listeners_up_to_the_cap_are_served_and_one_more_is_not(
         served.wait_for_count(1)
         with Stream(port, trader.token) as third:
             assert third.ready() == 2
+
+
+def test_a_silent_websocket_is_pinged_and_closed_once_it_does_not_answer(
+    server_here: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert SERVER_OPTIONS["ping_interval"] == 25  # proxies end what is silent for 55 s or so
+    monkeypatch.setitem(SERVER_OPTIONS, "ping_interval", 2)
+    with RawStream(server_here.server_port, account().token) as stream:
+        assert stream.next()["type"] == "ready"
+        assert stream.next_frame() == (PING, b"")
+        stream.send(PONG, b"")
+        assert stream.next_frame() == (PING, b"")
+        found = stream.next_frame()
+        assert found is not None
+        assert (found[0], int.from_bytes(found[1][:2], "big")) == (CLOSE, 1008)
 
 
 def test_a_message_sent_right_behind_the_handshake_does_not_hurt(served: Served, account: MakeAccount) -> None:
