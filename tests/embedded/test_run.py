@@ -71,15 +71,26 @@ def curl(command: str) -> Any:
     return json.loads(done.stdout)
 
 
+def status_of(command: str) -> int:
+    """Return the status that a printed command shows."""
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    return int(done.stdout.split(" ", 2)[1])
+
+
 def is_executed(read: str) -> bool:
     return bool(curl(read)["data"][0]["status"] == "EXECUTED")
+
+
+def last_prices(read: str) -> dict[str, str]:
+    stocks = curl(read.replace("/api/trading/orders?limit=1", "/api/market/stocks?limit=200"))
+    return {stock["symbol"]: stock["lastPrice"] for stock in stocks["data"]}
 
 
 def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     run = runs.launch().wait_for_log("Ctrl-C stops", 60)
     place, read, cron = printed_commands(run.log)
     assert curl(place)["executionScheduled"] is True
-    wait_until(lambda: is_executed(read), timeout_seconds=5, what="the order is executed")
+    wait_until(lambda: is_executed(read), what="the order is executed")
     assert curl(cron)["remaining"] == 0
 
     saved = dict(line.split("=", 1) for line in (runs.data_dir / "env").read_text().splitlines())
@@ -106,13 +117,22 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     wait_until(lambda: not runs.processes(), what="nothing is left")
 
 
+def test_an_order_is_accepted_and_executed_while_prices_move_by_themselves(runs: Runs) -> None:
+    place, read, _ = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
+    assert status_of(place) == 202
+    wait_until(lambda: is_executed(read), what="the order is executed")
+    before = last_prices(read)
+    assert before["RELIANCE"]
+    wait_until(lambda: last_prices(read) != before, what="a price moves")
+
+
 def test_a_killed_run_does_not_block_the_next(runs: Runs) -> None:
     runs.launch().wait_for_log("Ctrl-C stops", 60).kill()
     assert runs.processes() != []
     again = runs.launch().wait_for_log("Ctrl-C stops", 60)
     place, read, _ = printed_commands(again.log)
     assert curl(place)["executionScheduled"] is True
-    wait_until(lambda: is_executed(read), timeout_seconds=5, what="the order is executed")
+    wait_until(lambda: is_executed(read), what="the order is executed")
     again.signal(signal.SIGTERM)
     assert again.wait() == 0
     wait_until(lambda: not runs.processes(), what="nothing is left")
