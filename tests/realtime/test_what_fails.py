@@ -55,7 +55,7 @@ def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
         proxy.swallow()
         assert min(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2  # a slow machine hits not all
         proxy.heal()  # the old connection stays dead: only who asks finds out
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_seconds=30)
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_seconds=60)
     assert "hub_waits_for_redis" in web.log
 
 
