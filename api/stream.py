@@ -23,7 +23,8 @@ from .listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, close_frame
 from .outbox import Outbox, OutboxSocket, shut_down
 from .replay import REPLAY_PAGE, replay
 
-BAD_MESSAGE = Ending(1008, "the first message must be {action: auth, token, since?}")
+NO_TOKEN = Ending(4401, "the first message must be {action: auth, token, since?}")
+BAD_SINCE = Ending(1008, "since must be the id of an event")
 FAILED = Ending(1011, "something went wrong here")
 UNAVAILABLE = Ending(1013, "try again later")
 AUTHENTICATION_S = 5.0
@@ -157,14 +158,14 @@ class StreamListener(Listener):
             message = json.loads(text)
             if not isinstance(message, dict) or message.get("action") != "auth":
                 raise ValueError
-            since = message.get("since", self._since)
-            if since is not None and (type(since) is not int or not 0 <= since <= IDENTIFIER_MAXIMUM):
-                raise ValueError
-            token = message["token"]
+            token, since = message["token"], message.get("since", self._since)
         except (ValueError, KeyError, RecursionError):
-            self.close(BAD_MESSAGE)
+            self.close(NO_TOKEN)
             return
-        self._try_to_open(token, since)
+        if since is None or (type(since) is int and 0 <= since <= IDENTIFIER_MAXIMUM):
+            self._try_to_open(token, since)
+        else:
+            self.close(BAD_SINCE)
 
     def _try_to_open(self, token: Any, since: int | None) -> None:
         try:

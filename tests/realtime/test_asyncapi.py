@@ -142,7 +142,7 @@ def test_a_stream_ends_and_is_refused_as_the_document_says(
     web: Running, account: Any, headers_for: Any, served: dict[str, Any]
 ) -> None:
     codes = {ending["code"] for ending in served["channels"]["stream"]["x-close-codes"]}
-    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 1008), ("x" * 5000, 1009)):
+    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 4401), ("x" * 5000, 1009)):
         with Stream(web.port) as listener:
             listener.socket.send(first)
             assert listener.close_code() == code

@@ -150,10 +150,10 @@ def test_a_binary_first_message_is_read_as_json(served: Served, account: MakeAcc
         assert stream.next()["type"] == "ready"
 
 
-def test_binary_nonsense_as_first_message_closes_with_1008(served: Served, clean: None) -> None:
+def test_binary_nonsense_as_first_message_closes_with_4401(served: Served, clean: None) -> None:
     with RawStream(served.port) as stream:
         stream.send(BINARY, b"\x00\xff\xfe\x80")
-        assert stream.close_code() == 1008
+        assert stream.close_code() == 4401
 
 
 def test_garbage_instead_of_a_first_message_closes_the_stream(served: Served, clean: None) -> None:

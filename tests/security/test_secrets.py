@@ -164,7 +164,7 @@ def streams(web, token):
             stream.next()
     with Stream(web.port) as stream:
         stream.socket.send(json.dumps({"action": MARKER, "token": token}))
-        assert stream.close_code() == 1008
+        assert stream.close_code() == 4401
 
 
 @pytest.mark.acceptance

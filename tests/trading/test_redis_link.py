@@ -14,7 +14,8 @@ from trading import redis_link
 
 
 @pytest.fixture(autouse=True)
-def link(servers):
+def link(servers, monkeypatch):
+    monkeypatch.setattr(redis_link, "SLOW_S", redis_link.REQUEST_S - 2 * redis_link.TIMEOUT_S)
     redis_link.configure(servers.redis_url)
     yield
     redis_link.configure(servers.redis_url)
