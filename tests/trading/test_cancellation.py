@@ -5,7 +5,19 @@ from uuid import uuid4
 
 import pytest
 
-from tests.trading.helpers import account_now, at_once, buy, cancel, execute, hold, ledger_of, order_now, run, sell
+from tests.trading.helpers import (
+    account_now,
+    at_once,
+    buy,
+    cancel,
+    execute,
+    hold,
+    ledger_of,
+    order_now,
+    rows,
+    run,
+    sell,
+)
 from trading import verify
 from trading.cancellation import cancel_order, reject_order
 from trading.errors import NotFound, OrderNotOpen, Refused
@@ -88,15 +100,19 @@ def test_an_unknown_order_is_not_rejected(clean):
 
 
 def test_when_cancel_and_execution_race_exactly_one_wins(trader):
-    wins = {"CANCELLED": 0, "EXECUTED": 0}
+    balance, executed = account_now(trader)["balance"], []
     for _ in range(60):
         order = buy(trader, 1, "10.00")
         cancelled, outcome = at_once([functools.partial(cancel, order), functools.partial(execute, order)])
+        winners = {"CANCELLED": not isinstance(cancelled, OrderNotOpen), "EXECUTED": outcome.executed == 1}
         status = order_now(order)["status"]
-        wins[status] += 1
-        assert outcome.executed == (status == "EXECUTED")
-        assert isinstance(cancelled, OrderNotOpen) == (status == "EXECUTED")
-    assert sum(wins.values()) == 60
+        assert [name for name, has_won in winners.items() if has_won] == [status]
+        executed += [order] if status == "EXECUTED" else []
+    # What was cancelled has cost nothing and is not held, what was executed has its charges, margin and position.
+    after = account_now(trader)
+    assert after["balance"] == balance - sum(order["charges"] for order in executed)
+    assert after["blocked_margin"] == sum(order["blocked_margin"] for order in executed)
+    assert [row["quantity"] for row in rows("SELECT quantity FROM position")] == ([len(executed)] if executed else [])
 
 
 def test_when_many_cancel_and_reject_one_order_it_is_given_back_once(trader):

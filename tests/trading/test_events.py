@@ -12,7 +12,7 @@ from trading.execution import execute_orders
 
 
 @pytest.fixture
-def linked(servers):
+def linked(configured, servers):
     redis_link.configure(servers.redis_url)
     yield
     redis_link.configure(servers.redis_url)
@@ -125,7 +125,7 @@ def test_what_changes_nothing_nudges_nobody(trader, listener):
     assert listener.get_message(timeout=0.1) is None
 
 
-def test_trading_goes_on_without_redis(trader):
+def test_trading_goes_on_without_redis(trader, linked):
     redis_link.configure("redis://127.0.0.1:1")
     order = buy(trader, 1, "10.00")
     assert execute(order).executed == 1

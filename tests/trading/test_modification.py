@@ -259,23 +259,29 @@ def test_the_database_keeps_an_order_the_same_order(trader, change):
 
 
 def test_when_change_execution_and_sweep_race_the_order_is_executed_with_the_old_or_the_new_terms(trader):
-    seen = {10: 0, 7: 0}
+    balance, done = account_now(trader)["balance"], []
     for number in range(40):
         order = buy(trader, 10, "100.00", symbol=f"S{number}")
-        changed, *_ = at_once(
+        changed, executed, swept = at_once(
             [
                 functools.partial(modify, order, quantity=7, price="90.00"),
                 functools.partial(execute, order),
                 functools.partial(sweep_once, limit=10),
             ]
         )
-        execute(order)  # whoever had it in hand, the others have left it
-        done = order_now(order)
-        assert done["status"] == "EXECUTED"
+        late = execute(order)  # whoever had it in hand, the others have left it
+        assert executed.executed + swept.executed + late.executed == 1
+        row = order_now(order)
+        assert row["status"] == "EXECUTED"
         was_changed = not isinstance(changed, OrderNotOpen)
-        assert (done["filled_quantity"], done["average_price"]) == ((7, 90) if was_changed else (10, 100))
-        seen[done["filled_quantity"]] += 1
-    assert sum(seen.values()) == 40
+        assert (row["filled_quantity"], row["average_price"]) == ((7, 90) if was_changed else (10, 100))
+        done.append(row)
+    # The books hold what each order ended with, and nothing of terms that it no longer had.
+    after = account_now(trader)
+    assert after["balance"] == balance - sum(row["charges"] for row in done)
+    assert after["blocked_margin"] == sum(row["blocked_margin"] for row in done)
+    held = {row["symbol"]: row["quantity"] for row in rows("SELECT symbol, quantity FROM position")}
+    assert held == {row["symbol"]: row["filled_quantity"] for row in done}
 
 
 def test_when_change_and_cancel_race_everything_is_given_back(trader):

@@ -1,9 +1,11 @@
 """Each rule of the books finds its own violation."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.processes import wait_until
 from tests.trading.helpers import buy, cancel, execute, hold, order_now, rows, run, sell
 from trading import accounts, verify
 
@@ -175,20 +177,25 @@ def test_an_empty_database_breaks_no_rule(clean):
 
 
 def test_the_books_are_right_under_live_traffic(trader):
-    stop = threading.Event()
+    stop, trades = threading.Event(), []
 
     def trade():
         while not stop.is_set():
             execute(buy(trader, 1, "10.00"))
             cancel(sell(trader, 1, "10.00"))
+            trades.append(1)
 
-    thread = threading.Thread(target=trade)
-    thread.start()
-    try:
-        assert [verify.verify() for _ in range(10)] == [[]] * 10
-    finally:
-        stop.set()
-        thread.join(10)
+    with ThreadPoolExecutor(1) as pool:
+        trading = pool.submit(trade)
+        try:
+            for _ in range(10):
+                before = len(trades)
+                assert verify.verify() == []
+                wait_until(lambda before=before: len(trades) > before or trading.done())
+        finally:
+            stop.set()
+    assert trading.exception() is None
+    assert len(trades) >= 10
 
 
 def test_verifying_leaves_the_callers_connection_open(database, trader):
