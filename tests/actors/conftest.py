@@ -11,7 +11,12 @@ from actors import broker as broker_module
 from actors import maintenance, orders
 from actors.broker import RequestContext, broker
 
-ACTORS = (orders.execute_order, maintenance.sweep_orders, maintenance.delete_what_is_old)
+ACTORS = (
+    orders.execute_order,
+    maintenance.sweep_orders,
+    maintenance.delete_what_is_old,
+    maintenance.check_ledger,
+)
 
 
 @pytest.fixture
@@ -42,11 +47,25 @@ def worker_role(configured: None, settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def worker(
-    any_broker: dramatiq.Broker, worker_role: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dramatiq.Worker]:
-    """Run a worker in this process; its ticks are left out, so that only messages execute orders."""
+def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the ticks of a worker in this process out, so that only messages make it do something."""
     monkeypatch.setattr(maintenance.Ticker, "after_worker_boot", lambda *_: None)
+
+
+@pytest.fixture
+def worker(any_broker: dramatiq.Broker, worker_role: None, no_ticks: None) -> Iterator[dramatiq.Worker]:
+    """Run a worker in this process, on each broker in turn."""
+    yield from run_worker(any_broker)
+
+
+@pytest.fixture
+def worker_on_valkey(clean: None, worker_role: None, no_ticks: None) -> Iterator[dramatiq.Worker]:
+    """Run a worker in this process on the real broker."""
+    yield from run_worker(broker)
+
+
+def run_worker(any_broker: dramatiq.Broker) -> Iterator[dramatiq.Worker]:
+    """Run a worker until the test is over."""
     worker = dramatiq.Worker(any_broker, worker_timeout=100, worker_threads=2)
     worker.start()
     yield worker

@@ -10,6 +10,7 @@ import pytest
 import redis
 from dramatiq.errors import ConnectionClosed
 
+from actors import consumer as consumer_module
 from actors.broker import Broker
 from actors.consumer import WAIT_S
 from tests.processes import free_port, wait_until
@@ -35,6 +36,13 @@ def echo(clean: None, servers: Any) -> Echo:
 
 
 @pytest.fixture
+def long_wait_s(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let a consumer wait longer than a busy machine holds anything up, and return how long."""
+    monkeypatch.setattr(consumer_module, "WAIT_S", 4.0)
+    return 4.0
+
+
+@pytest.fixture
 def running(echo: Echo) -> Iterator[Echo]:
     worker = dramatiq.Worker(echo.broker, worker_threads=2)
     worker.start()
@@ -51,24 +59,28 @@ def wait_until_idle(echo: Echo) -> None:
     wait_until(lambda: echo.client.info("clients")["blocked_clients"] >= 2)
 
 
-def test_an_idle_worker_takes_a_message_much_sooner_than_it_would_look_again(running: Echo) -> None:
-    delays = []
+def test_an_idle_worker_takes_a_message_much_sooner_than_it_would_look_again(
+    echo: Echo, long_wait_s: float, request: pytest.FixtureRequest
+) -> None:
+    running, delays = request.getfixturevalue("running"), []
     for number in range(20):
         wait_until_idle(running)
         sent = time.monotonic()
         running.actor.send(number)
         wait_until(lambda expected=number: running.called and running.called[-1][0] == expected)
         delays.append(running.called[-1][1] - sent)
-    assert sorted(delays)[10] < WAIT_S / 5
+    # Without being woken half of them would wait longer; a few may meet a busy machine.
+    assert sorted(delays)[16] < long_wait_s / 2
     assert [number for number, _ in running.called] == list(range(20))
 
 
 def test_an_idle_worker_asks_redis_a_few_times_a_second_only(running: Echo) -> None:
     wait_until_idle(running)
-    before, start = commands(running.client), time.monotonic()
+    start, before = time.monotonic(), commands(running.client)
     wait_until(lambda: time.monotonic() - start > 3 * WAIT_S)
+    asked = commands(running.client) - before
     # two consumers, each with a wait and a look (a script of two commands) a second, and wait_until_idle's own
-    assert commands(running.client) - before <= 10 * 2 * 3
+    assert asked <= 10 * 2 * (time.monotonic() - start)
 
 
 def test_waiting_keeps_the_order_of_the_queue(echo: Echo) -> None:
@@ -122,7 +134,7 @@ def test_a_consumer_that_is_closed_gives_back_what_it_fetched_and_nobody_got(ech
     assert echo.client.llen("echo:echo") == 2
 
 
-def test_a_full_consumer_goes_on_as_soon_as_there_is_room(echo: Echo) -> None:
+def test_a_full_consumer_goes_on_as_soon_as_there_is_room(echo: Echo, long_wait_s: float) -> None:
     for number in range(3):
         echo.actor.send(number)
     consumer = echo.broker.consume("echo", prefetch=1)
@@ -130,7 +142,7 @@ def test_a_full_consumer_goes_on_as_soon_as_there_is_room(echo: Echo) -> None:
     threading.Timer(0.05, lambda: consumer.ack(first)).start()
     start = time.monotonic()
     assert next(consumer) is None  # waited for room
-    assert time.monotonic() - start < WAIT_S / 2
+    assert time.monotonic() - start < long_wait_s - 0.5
     assert next(consumer).args == (1,)
 
 

@@ -1,6 +1,8 @@
 """The sweeper actor and the tick that starts it."""
 
 import threading
+from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import dramatiq
@@ -9,7 +11,7 @@ import redis
 
 from actors import broker as broker_module
 from actors import maintenance
-from models.database import execute, session
+from models.database import execute, fetch_all, session
 from tests.actors.placing import make_older, place_quietly, status_of
 from tests.processes import free_port, wait_until
 from trading import redis_link
@@ -56,6 +58,62 @@ def test_a_tick_enqueues_one_sweep_per_interval_for_the_whole_fleet(
     for _ in range(5):
         maintenance.tick(60_000)
     assert redis_client.llen("tradepost:maintenance") == 1
+
+
+def announced(redis_client: redis.Redis) -> dict[str, int]:
+    """Return how many messages of each actor wait, and check that every body has its place in the queue."""
+    bodies = redis_client.hvals("tradepost:maintenance.msgs")
+    assert redis_client.llen("tradepost:maintenance") == len(bodies)
+    return dict(Counter(dramatiq.Message.decode(body).actor_name for body in bodies))
+
+
+def nothing_was_done_yet() -> dict[int, float]:
+    """Return what the ticker of a process that starts knows of its periodic work."""
+    return dict.fromkeys(range(len(maintenance.PERIODIC)), 0.0)
+
+
+def test_each_periodic_actor_is_enqueued_once_per_period_by_a_whole_fleet(
+    configured: None, clean: None, redis_client: redis.Redis
+) -> None:
+    fleet = [nothing_was_done_yet() for _ in range(3)]
+    for _ in range(2):
+        for due in fleet:
+            maintenance._announce_periodic(due)
+    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
+    for actor, period_ms in maintenance.PERIODIC:  # and not again for the most of the period
+        assert period_ms / 2 < redis_client.pttl(f"{maintenance.TICK_KEY}:{actor.actor_name}") < period_ms
+
+
+def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
+    configured: None, clean: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000.0]
+    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    due = nothing_was_done_yet()
+    maintenance._announce_periodic(due)
+    period_s = max(period_ms for _, period_ms in maintenance.PERIODIC) / 1000
+    for passed_s, expected in ((period_s - 1, 1), (1, 2)):
+        clock[0] += passed_s
+        redis_client.delete(f"{maintenance.TICK_KEY}:check_ledger")  # as it does before the period is over
+        maintenance._announce_periodic(due)
+        assert announced(redis_client)["check_ledger"] == expected
+
+
+def test_what_is_announced_is_done_by_a_worker(
+    worker_on_valkey: dramatiq.Worker, account: Any, cleaner: Any, database: Any
+) -> None:
+    holder = account()
+    place_quietly(holder)
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE id <= 2")
+        key = "INSERT INTO idempotency_key SELECT %s, 's', 'old', sha256('x'), '{}', now() - interval '30 hours'"
+        cursor.execute(key, (str(holder.id),))
+    maintenance._announce_periodic(nothing_was_done_yet())
+    wait_until(lambda: fetch_all("SELECT FROM ledger_check"), timeout_seconds=30, what="the ledger is checked")
+    (check,) = fetch_all("SELECT * FROM ledger_check")
+    assert check["violations"] == 0
+    wait_until(lambda: not fetch_all("SELECT FROM idempotency_key"), timeout_seconds=30, what="old keys are deleted")
+    assert fetch_all("SELECT min(id) AS first FROM event") == [{"first": 3}]
 
 
 def test_a_tick_without_redis_sweeps_by_itself_whatever_is_pending(
