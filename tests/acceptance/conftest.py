@@ -28,15 +28,15 @@ class Trader:
 
     def place(self, **changes: Any) -> requests.Response:
         """Place an order."""
-        return self.http.post(f"{self.base_url}/api/trading/orders", json=ORDER | changes, timeout=10)
+        return self.http.post(f"{self.base_url}/api/trading/orders", json=ORDER | changes, timeout=30)
 
     def read(self, path: str) -> Any:
         """Read JSON below /api/trading."""
-        answer = self.http.get(f"{self.base_url}/api/trading/{path}", timeout=10)
+        answer = self.http.get(f"{self.base_url}/api/trading/{path}", timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def wait_for(self, order_id: str, status: str = "EXECUTED", timeout_seconds: float = 10.0) -> dict[str, Any]:
+    def wait_for(self, order_id: str, status: str = "EXECUTED", timeout_seconds: float = 30.0) -> dict[str, Any]:
         """Wait until an order has a status, and return it."""
 
         def found() -> Any:

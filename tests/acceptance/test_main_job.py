@@ -52,14 +52,15 @@ def test_closing_the_position_books_the_profit(start: ProcessStarter, trader_of:
 
 
 def test_the_request_id_leads_from_the_request_to_the_execution(start: ProcessStarter, trader_of: Any) -> None:
-    web, worker = start.web(), start.worker()
+    web, worker = start.web(), start.worker(ORDER_WORKER_INTERVAL_MS="60000")  # no sweep is faster than the message
     trader = trader_of(web)
     trader.http.headers["X-Request-Id"] = "find-me-1"
     order_id = trader.place().json()["orderId"]
     trader.wait_for(order_id)
     for process in (web, worker):
         lines = wait_until(
-            lambda log=process: [line for line in log.log.splitlines() if "find-me-1" in line and order_id in line]
+            lambda log=process: [line for line in log.log.splitlines() if "find-me-1" in line and order_id in line],
+            timeout_seconds=30,
         )
         assert lines
         assert "commit" in lines[0]  # the steps' timings stand in the same line

@@ -56,7 +56,8 @@ class Collector:
 
     def wait_for(self, name: str, trace_id: str = "") -> Span:
         """Wait for a span and return it."""
-        return wait_until(lambda: self.named(name, trace_id), what=f"{name} among {[s.name for _, s in self.spans]}")[0]
+        found = wait_until(lambda: self.named(name, trace_id), timeout_seconds=30, what=f"a span {name}")
+        return found[0]
 
 
 @pytest.fixture
@@ -76,7 +77,8 @@ def test_one_trace_leads_from_the_request_to_the_fill(
     start: ProcessStarter, trader_of: Any, collector: Collector
 ) -> None:
     late = {"OTEL_BSP_SCHEDULE_DELAY": "60000"}  # what has not been sent yet is sent when the process ends
-    web, worker = start.web(**collector.settings), start.worker(**collector.settings | late)
+    no_sweep = {"ORDER_WORKER_INTERVAL_MS": "60000"}  # that could be faster than the message
+    web, worker = start.web(**collector.settings), start.worker(**collector.settings | late | no_sweep)
     trader = trader_of(web)
     trader.http.headers["traceparent"] = f"00-{TRACE_ID}-{CALLER}-01"
     answer = trader.place()

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2
@@ -18,13 +19,16 @@ def test_a_killed_worker_loses_no_order(start: ProcessStarter, trader_of: Any) -
     trader = trader_of(start.web())
     first = start.worker().wait_for_log("ready for action")
     order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(30)]
+    first.signal_all(signal.SIGSTOP)  # what comes now is certainly not executed when it is killed
+    order_ids += [trader.place(quantity=1).json()["orderId"] for _ in range(5)]
+    assert trader.read(f"orders/{order_ids[-1]}")["status"] == "PENDING"
     first.kill()
     order_ids += [trader.place(quantity=1).json()["orderId"] for _ in range(10)]
     start.worker()
     for order_id in order_ids:
-        trader.wait_for(order_id, timeout_seconds=20)
+        trader.wait_for(order_id)
     (position,) = trader.read("positions")["data"]
-    assert position["quantity"] == 40
+    assert position["quantity"] == 45
     assert verify() == []
 
 
@@ -36,7 +40,7 @@ def test_a_worker_dyno_that_is_told_twice_to_stop_finishes_its_work(start: Proce
     assert worker.terminate(25) == 0
     start.worker()
     for order_id in order_ids:
-        trader.wait_for(order_id, timeout_seconds=20)
+        trader.wait_for(order_id)
     assert verify() == []
 
 
@@ -60,13 +64,18 @@ def test_without_valkey_orders_are_accepted_and_executed(own_processes: Any, own
     start = time.monotonic()
     answer = trader.place()
     assert answer.status_code == 202
-    assert time.monotonic() - start < 1.5
-    trader.wait_for(answer.json()["orderId"], timeout_seconds=5)
-    ready = requests.get(f"{web.base_url}/health/ready", timeout=5)
+    assert time.monotonic() - start < 4  # a second more than usual, and this machine's noise
+    order = trader.wait_for(answer.json()["orderId"])
+    # By the database's clock, however late it is looked at.
+    placed_at, executed_at = (datetime.fromisoformat(order[name]) for name in ("placedAt", "executedAt"))
+    assert executed_at - placed_at < timedelta(seconds=5)
+    ready = requests.get(f"{web.base_url}/health/ready", timeout=30)
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
 
     own_servers.valkey.start()
-    wait_until(lambda: requests.get(f"{web.base_url}/health/ready", timeout=5).json()["status"] == "ok")
+    wait_until(
+        lambda: requests.get(f"{web.base_url}/health/ready", timeout=30).json()["status"] == "ok", timeout_seconds=30
+    )
     trader.wait_for(trader.place().json()["orderId"])
     flask("ledger", "verify")  # exits 1 when a rule is broken
 
@@ -84,12 +93,15 @@ def test_a_restarted_database_costs_503s_and_no_order(own_processes: Any, own_se
     assert answer.status_code == 503
     assert answer.json()["code"] == "service_unavailable"
     assert answer.headers["Retry-After"]
-    assert requests.get(f"{web.base_url}/health/ready", timeout=5).status_code == 503
+    assert requests.get(f"{web.base_url}/health/ready", timeout=30).status_code == 503
 
     own_servers.postgres.start()
-    answer = wait_until(lambda: next((found for found in [trader.place(quantity=1)] if found.status_code == 202), None))
+    answer = wait_until(
+        lambda: next((found for found in [trader.place(quantity=1)] if found.status_code == 202), None),
+        timeout_seconds=30,
+    )
     for order_id in [*accepted, answer.json()["orderId"]]:
-        trader.wait_for(order_id, timeout_seconds=15)
+        trader.wait_for(order_id)
     flask("ledger", "verify")  # exits 1 when a rule is broken
 
 
@@ -107,5 +119,5 @@ def test_a_web_process_killed_after_its_commit_leaves_the_order_to_the_sweeper(
             cursor.execute("SELECT status FROM trading_order WHERE id = %s", (order_id,))
             return str(cursor.fetchone()[0])
 
-    wait_until(lambda: status() == "EXECUTED")
+    wait_until(lambda: status() == "EXECUTED", timeout_seconds=30)
     assert verify() == []
