@@ -45,7 +45,7 @@ test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
 	@$(BIN)/python -m pytest $(ARGS) $(TESTS)
 
 faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a random one is printed)
-	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults
+	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## measure everything beside its reference, about 10 minutes (ARGS="--parts load --seconds 1")

@@ -109,6 +109,11 @@ class Proxy:
         self.cut_after: dict[Direction, int] = {}
         self._listen()
 
+    @property
+    def link_count(self) -> int:
+        """Return how many connections go through."""
+        return len(self._links)
+
     def refuse(self) -> None:
         """Refuse new connections and cut those that there are."""
         if self._listener is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.checks import answered, drain, heal_drain_check
+from tests.faults.checks import answered, drain, heal_drain_check, times
 from tests.faults.series import emptied_redis_drains
 from tests.faults.system import System
 from tests.faults.workload import Workload
@@ -22,7 +22,7 @@ def ready(system: System) -> dict[str, Any]:
 
 def wait_until_ready(system: System) -> None:
     """Wait until the web process has found Redis again."""
-    wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=15, what="ready is ok")
+    wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=30, what="ready is ok")
 
 
 def test_f8_a_flushed_redis_loses_no_order_and_they_are_swept_in_bounded_batches(system: System) -> None:
@@ -68,13 +68,16 @@ def test_f9_f11_without_redis_orders_are_accepted_within_a_second_more_and_execu
         placed.append(request)
         time.sleep(0.3)  # so that some come after the pause in which Redis is left alone
     assert answered(placed) == {202: 8}
-    assert max(request.seconds[-1] for request in placed) < usual_s + 1.2  # a second, and this machine's noise
+    waits = sorted(request.seconds[-1] for request in placed)
+    assert waits[3] < usual_s + 1  # the pause lets most go by
+    assert waits[-1] < usual_s + 3  # a second, and this machine's noise
     assert ready(system)["status"] == "degraded"
-    drain(system, timeout_s=6)
+    drain(system)
+    assert times(system).longest < 5
     system.heal()
     wait_until_ready(system)
     client.place(side="BUY", quantity=1)
-    assert heal_drain_check(system, workload).longest < 6
+    assert heal_drain_check(system, workload).longest < 5
 
 
 def test_f10_a_redis_that_restarts_empty_is_used_again_and_loses_nothing(system: System, begin: Any) -> None:
@@ -86,11 +89,17 @@ def test_f10_a_redis_that_restarts_empty_is_used_again_and_loses_nothing(system:
             system.valkey.start()
             assert system.redis.dbsize() < 50  # nothing was kept, its scripts neither
     wait_until_ready(system)
-    last = workload.clients[0].place(side="BUY", quantity=1)
-    wait_until(
-        lambda: system.sql("SELECT retry_at FROM trading_order WHERE id = %s", last.document["orderId"]) == [(None,)]
-    )
+    wait_until(lambda: is_sent_and_executed(system, workload), timeout_seconds=60, what="an order goes through Redis")
     heal_drain_check(system, workload)
+
+
+def is_sent_and_executed(system: System, workload: Workload) -> bool:
+    """Place an order, wait until it is executed, and tell whether its message was sent."""
+    order_id = workload.clients[0].place(side="BUY", quantity=1).document["orderId"]
+    status = "SELECT status FROM trading_order WHERE id = %s"
+    wait_until(lambda: system.sql(status, order_id) == [("EXECUTED",)], timeout_seconds=20, what="it is executed")
+    lines = system.webs[0].log.splitlines()
+    return not any(order_id in line for line in lines if "dispatch_left_to_sweeping" in line)
 
 
 # A fetch that brings an order, an enqueue, an ack: (direction, pattern, what becomes of the answer).
@@ -112,7 +121,11 @@ def test_f12_f13_a_lost_answer_of_redis_costs_no_order_and_fills_none_twice(
     rule = system.broker_proxy.add_rule(*LOST[which], times=2)
     with workload.running(pause_s=0.05):
         wait_until(lambda: rule.fired == 2, timeout_seconds=30, what="answers are lost")
-        time.sleep(6 if "time-out" in which else 1)  # a worker waits 5 s for an answer
+        if "time-out" in which:  # a worker waits 5 s for an answer
+            gone = "due to a connection error"
+            wait_until(lambda: gone in system.workers[0].log, timeout_seconds=30, what="the worker gives up waiting")
+        before = len(workload.requests)
+        wait_until(lambda: len(workload.requests) > before + 20, timeout_seconds=30, what="trading goes on")
     assert set(answered(workload.requests)) <= {200, 201, 202, 204, 404, 409, 422}
     drain(system)
     # What a lost answer has left behind comes back to the queue, although its worker lives on.

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.checks import answered, drain, heal_drain_check, pending_orders, unbalanced
+from tests.faults.checks import SWEPT_S, answered, drain, heal_drain_check, pending_orders, unbalanced
 from tests.faults.system import CRON_SECRET, System
 from tests.faults.workload import Workload
 from tests.processes import wait_until
@@ -81,7 +82,7 @@ def test_f19_a_message_acked_because_the_row_was_locked_is_recovered_when_the_ho
     assert pending_orders(system) == 1
     holder.rollback()
     holder.close()
-    drain(system, timeout_s=4)
+    drain(system, timeout_s=SWEPT_S)
     heal_drain_check(system, workload)
 
 
@@ -95,8 +96,7 @@ def test_f20_a_process_whose_clock_is_wrong_disturbs_nobody(system: System, begi
         time.sleep(2)
         system.redis.flushdb()  # some are left to the sweepers, whose clocks differ
         time.sleep(2)
-    slow = heal_drain_check(system, workload)
-    assert slow.longest < 5, slow
+    assert heal_drain_check(system, workload).longest < SWEPT_S
 
 
 def test_f20_a_web_process_whose_clock_is_wrong_places_orders_that_are_swept_in_time(system: System) -> None:
@@ -105,7 +105,7 @@ def test_f20_a_web_process_whose_clock_is_wrong_places_orders_that_are_swept_in_
     system.start_worker()
     with workload.running(pause_s=0.05):
         time.sleep(2)
-    assert heal_drain_check(system, workload).longest < 5
+    assert heal_drain_check(system, workload).longest < SWEPT_S
     off = "SELECT count(*) FROM trading_order WHERE abs(extract(epoch FROM placed_at - clock_timestamp())) > 600"
     assert system.sql(off) == [(0,)]
 
@@ -149,7 +149,8 @@ def test_f23_of_two_hundred_orders_at_once_with_margin_for_a_hundred_a_hundred_a
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(place_ten, clients))
     requests_made = [request for client in clients for request in client.requests]
-    assert answered(requests_made) == {202: 100, 422: 100}
+    # A client may have been told to come back later: what counts is how each request ended.
+    assert Counter(request.status for request in requests_made) == {202: 100, 422: 100}
     assert system.sql("SELECT available_margin FROM account WHERE id = %s", account_id) == [(0,)]
     system.start_worker()
     drain(system)

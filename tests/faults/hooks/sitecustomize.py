@@ -5,6 +5,7 @@ the point first takes the file away and suffers the fault; so does every process
 whose file is called NAME.always. The file's text is the fault's argument. Nothing of the product changes.
 """
 
+import datetime
 import functools
 import importlib.abc
 import importlib.machinery
@@ -15,6 +16,8 @@ import time
 
 FOLDER = os.environ.get("TRADEPOST_FAULT_DIR", "")
 POISON = "poison"
+CLOCK_OFF_S = float(os.environ.get("TRADEPOST_CLOCK_OFF_S", "0"))
+PACKAGES = ("actors", "api", "models", "schemas", "trading")
 
 
 def die(text):
@@ -108,19 +111,39 @@ class Loader(importlib.abc.Loader):
         for name, (module_name, *point) in POINTS.items():
             if module_name == module.__name__:
                 put(module, name, *point)
+        if CLOCK_OFF_S and getattr(module, "datetime", None) is datetime.datetime:
+            module.datetime = WrongDatetime
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds the modules that have points."""
+    """Finds the modules that have points, and with a wrong clock all that may look at it."""
 
     def find_spec(self, name, path, target=None):
         """Find a module as usual, but load it with our loader."""
-        if name not in {point[0] for point in POINTS.values()}:
+        is_shifted = CLOCK_OFF_S and name.partition(".")[0] in PACKAGES
+        if not is_shifted and name not in {point[0] for point in POINTS.values()}:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None:
             spec.loader = Loader(spec.loader)
         return spec
+
+
+class AnyDatetime(type):
+    """Lets every datetime be an instance of the wrong one."""
+
+    def __instancecheck__(cls, value):
+        """Tell what isinstance asks."""
+        return isinstance(value, datetime.datetime)
+
+
+class WrongDatetime(datetime.datetime, metaclass=AnyDatetime):
+    """The datetime of a module in a process whose clock is wrong."""
+
+    @classmethod
+    def now(cls, tz=None):
+        """Return another time of day."""
+        return datetime.datetime.now(tz) + datetime.timedelta(seconds=CLOCK_OFF_S)
 
 
 def shift_clock(seconds):
@@ -144,7 +167,7 @@ def shorten_time_limit(milliseconds):
 
 if FOLDER:
     sys.meta_path.insert(0, Finder())
-    if "TRADEPOST_CLOCK_OFF_S" in os.environ:
-        shift_clock(float(os.environ["TRADEPOST_CLOCK_OFF_S"]))
+    if CLOCK_OFF_S:
+        shift_clock(CLOCK_OFF_S)
     if "TRADEPOST_TIME_LIMIT_MS" in os.environ:
         shorten_time_limit(int(os.environ["TRADEPOST_TIME_LIMIT_MS"]))
