@@ -94,9 +94,9 @@ def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
 def _announce_periodic(due: dict[int, float]) -> None:
     """Enqueue what is due by this process's clock, unless another process has."""
     for number, (actor, period_ms) in enumerate(PERIODIC):
-        if time.monotonic() >= due[number]:
+        is_due = time.monotonic() >= due[number]
+        if is_due and redis_link.attempt(functools.partial(_announce, actor, period_ms)):
             due[number] = time.monotonic() + period_ms / 1000
-            redis_link.attempt(functools.partial(_announce, actor, period_ms))
 
 
 class Ticker(Middleware):

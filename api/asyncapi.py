@@ -16,7 +16,7 @@ from .answers import encode
 from .examples import EVENT_CHANGES, example_of
 from .listeners import EXPIRED, RESTARTING, TOO_SLOW, Ending
 from .openapi import without_null
-from .stream import BAD_SINCE, FAILED, SERVER_OPTIONS, UNAVAILABLE
+from .stream import BAD_SINCE, FAILED, NO_TOKEN, SERVER_OPTIONS, UNAVAILABLE
 
 Document = dict[str, Any]
 
@@ -31,7 +31,8 @@ too long ago (events are kept for 7 days) or above the last event: read the stat
 An admin token names the account with `tradingAccountId`. The server pings every 25 s.
 """
 WHEN: dict[Ending, str] = {
-    EXPIRED: "No `auth` with a good token came within 5 s, or the token that is used has expired or was revoked.",
+    EXPIRED: "No good token came within 5 s, or the one that is used has expired or was revoked.",
+    NO_TOKEN: "The first message is not an `auth` with a token.",
     TOO_SLOW: "The listener does not keep up.",
     RESTARTING: "The server restarts.",
     BAD_SINCE: "The first message's `since` is no id; or its token's account does not exist, which the reason says.",

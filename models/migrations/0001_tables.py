@@ -26,7 +26,8 @@ CREATE TABLE account (
 CREATE TABLE stock (
     id            uuid PRIMARY KEY,
     exchange      text NOT NULL CHECK (exchange IN ('NSE', 'BSE')),
-    symbol        text NOT NULL CHECK (symbol ~ '^[A-Z0-9&_.-]{1,32}$'),
+    -- by bytes, in whatever language the database sorts: then one index serves the order and the search by prefix
+    symbol        text COLLATE "C" NOT NULL CHECK (symbol ~ '^[A-Z0-9&_.-]{1,32}$'),
     last_price    price,
     last_price_at timestamptz,
     is_active     boolean NOT NULL DEFAULT true,
@@ -34,7 +35,7 @@ CREATE TABLE stock (
     UNIQUE (exchange, symbol),
     CHECK ((last_price IS NULL) = (last_price_at IS NULL))
 ) WITH (fillfactor = 70);
-CREATE INDEX stock_by_symbol ON stock (symbol text_pattern_ops, exchange);
+CREATE INDEX stock_by_symbol ON stock (symbol, exchange);
 
 CREATE TABLE position (
     id             uuid PRIMARY KEY,

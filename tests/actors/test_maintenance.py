@@ -99,6 +99,20 @@ def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
         assert announced(redis_client)["check_ledger"] == expected
 
 
+def test_what_could_not_be_announced_is_announced_once_redis_is_back(
+    configured: None, clean: None, redis_client: redis.Redis, settings: Any
+) -> None:
+    due = nothing_was_done_yet()
+    try:
+        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+        maintenance._announce_periodic(due)
+    finally:
+        redis_link.configure(settings.redis_url)
+    assert announced(redis_client) == {}
+    maintenance._announce_periodic(due)
+    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
+
+
 def test_what_is_announced_is_done_by_a_worker(
     worker_on_valkey: dramatiq.Worker, account: Any, cleaner: Any, database: Any
 ) -> None:
