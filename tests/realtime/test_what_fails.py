@@ -223,7 +223,7 @@ def test_sigterm_closes_a_hundred_listeners_with_1012_and_the_process_ends_in_ti
     for stream in streams[:50]:
         stream.send(CLOSE, (1012).to_bytes(2, "big"))  # the others never answer
     web.wait(30)
-    assert time.monotonic() - began < 30  # then a host kills it
+    assert time.monotonic() - began < 25  # a host kills it after 30
 
 
 def test_ended_tokens_close_their_streams_with_4401_within_ten_seconds(
