@@ -59,10 +59,11 @@ class PgbenchError(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """Hold what pgbench reports of one run."""
+    """Hold what pgbench reports of one run; at a pace, how long (ms) each transaction took from when it was due."""
 
     transactions: int
     transactions_per_second: float
+    latencies_ms: tuple[float, ...] = ()
 
 
 def script() -> str:
@@ -79,29 +80,43 @@ def script() -> str:
     return re.sub(r"@(\w+)@", lambda match: values[match[1]], SCRIPT)
 
 
-def run_pgbench(database_url: str, *, accounts: int, clients: int, seconds: int) -> Reference:
-    """Run the plain sequence with so many clients on the first accounts, and return what pgbench counted."""
+def run_pgbench(
+    database_url: str, *, accounts: int, clients: int, seconds: int, rate: float | None = None
+) -> Reference:
+    """Run the plain sequence with so many clients on the first accounts, and return what pgbench counted.
+
+    With a rate (per second) that pace is kept, and every transaction is timed.
+    """
     with tempfile.TemporaryDirectory(prefix="pgbench-") as folder:
         path = Path(folder) / "placement.sql"
         path.write_text(script())
         command = [str(binary("pgbench")), "--no-vacuum", "--protocol=prepared", f"--file={path}"]
         command += [f"--client={clients}", f"--jobs={min(clients, THREADS)}", f"--time={seconds}"]
+        if rate is not None:
+            command += [f"--rate={rate:g}", "--log", f"--log-prefix={folder}/times"]
         command += [f"--define=accounts={accounts}", database_url]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds + EXIT_TIMEOUT_S, stdin=subprocess.DEVNULL
         )
+        latencies = _latencies(Path(folder))
     if done.returncode != 0:
         raise PgbenchError(done.stderr.strip())
-    return _read(done.stdout)
+    return _read(done.stdout, latencies)
 
 
-def _read(output: str) -> Reference:
+def _latencies(folder: Path) -> tuple[float, ...]:
+    """Return what the log of each thread says in its third column, in microseconds."""
+    lines = [line.split() for path in folder.glob("times.*") for line in path.read_text().splitlines()]
+    return tuple(int(columns[2]) / 1000 for columns in lines)
+
+
+def _read(output: str, latencies_ms: tuple[float, ...]) -> Reference:
     processed = re.search(r"^number of transactions actually processed: (\d+)", output, re.MULTILINE)
     failed = re.search(r"^number of failed transactions: (\d+)", output, re.MULTILINE)
     rate = re.search(r"^tps = ([0-9.]+) \(without initial connection time\)", output, re.MULTILINE)
     if processed is None or rate is None or (failed is not None and failed[1] != "0"):
         raise PgbenchError(output)
-    return Reference(int(processed[1]), float(rate[1]))
+    return Reference(int(processed[1]), float(rate[1]), latencies_ms)
 
 
 def _has_uuidv7() -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bench.load import CONNECTIONS, Load, build_requests, place_orders
 from bench.pace import place_at_pace
-from bench.pgbench import run_pgbench
+from bench.pgbench import Reference, run_pgbench
 from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
 from bench.services import Services
@@ -53,10 +53,17 @@ class Bench:
 
     def refer(self, *, accounts: int, clients: int, seconds: int | None = None) -> float:
         """Run pgbench for one round and return its transactions per second."""
+        return self._refer(accounts, clients, seconds or self.seconds, None).transactions_per_second
+
+    def refer_at_pace(self, *, accounts: int, clients: int, rate: float, seconds: int) -> tuple[float, ...]:
+        """Run pgbench at a pace and return its latencies (ms), counted from when each transaction was due."""
+        return self._refer(accounts, clients, seconds, rate).latencies_ms
+
+    def _refer(self, accounts: int, clients: int, seconds: int, rate: float | None) -> Reference:
         url = self.services.database_url
-        reference = run_pgbench(url, accounts=accounts, clients=clients, seconds=seconds or self.seconds)
+        reference = run_pgbench(url, accounts=accounts, clients=clients, seconds=seconds, rate=rate)
         self.placed += reference.transactions
-        return reference.transactions_per_second
+        return reference
 
     def warm_up(self) -> None:
         """Let every process load, connect and plan before anything is measured."""

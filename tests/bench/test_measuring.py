@@ -6,6 +6,7 @@ import sys
 from bench.backlog import fill, sweep_rate
 from bench.load import build_requests
 from bench.pace import place_at_pace
+from bench.pgbench import run_pgbench
 from bench.seeding import ACCOUNTS, seed
 from tests.processes import ROOT, ProcessStarter
 from trading.sweeping import MAX_BATCH, count_pending
@@ -20,6 +21,14 @@ def test_a_pace_is_kept_whatever_the_answers_take(start: ProcessStarter) -> None
     assert (load.placed, load.errors) == (40, {})
     assert all("place;dur=" in timing for timing in load.timings)
     assert count_pending() == 40
+
+
+def test_the_reference_keeps_a_pace_and_times_every_transaction(clean: None, database_url: str) -> None:
+    seed()
+    reference = run_pgbench(database_url, accounts=ACCOUNTS, clients=2, seconds=1, rate=50)
+    assert len(reference.latencies_ms) == reference.transactions == count_pending() > 0
+    assert all(0 < latency < 10_000 for latency in reference.latencies_ms)
+    assert run_pgbench(database_url, accounts=ACCOUNTS, clients=1, seconds=1).latencies_ms == ()
 
 
 def test_the_backlog_that_is_swept_is_right_by_the_books(clean: None) -> None:
