@@ -16,6 +16,8 @@ from models import database
 from tests.processes import ProcessStarter, command_environment
 
 EMPTY, FULL = "empty", "full"
+# A server for 15 GB of data has more than the 128 MB that are the default; both sides share them.
+SERVER_SETTINGS = {"shared_buffers": "2GB"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def point_at(url: str) -> None:
 @contextlib.contextmanager
 def server(interruption: Interruption, folder: Path) -> Iterator[Postgres]:
     """Run a durable PostgreSQL with both databases while the block runs; the folder is kept."""
-    postgres = Postgres(folder / "postgres")
+    postgres = Postgres(folder / "postgres", settings=SERVER_SETTINGS)
     with contextlib.ExitStack() as stack:
         with interruption.shielded():
             stack.callback(postgres.stop)

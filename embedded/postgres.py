@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,11 +54,12 @@ def binary(name: str) -> Path:
 class Postgres:
     """Keep one server in a folder; it can be stopped and started again, and outlives Ctrl-C."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder.resolve()
         self.data = self.folder / "data"
         self.log_path = self.folder / "server.log"
         self.durable = durable
+        self.settings = {**SERVER_SETTINGS, **(settings or {})}
         self.system_user: str | None = None
 
     @property
@@ -184,7 +186,7 @@ class Postgres:
                 path.unlink(missing_ok=True)
 
     def _start(self) -> None:
-        wanted = {**SERVER_SETTINGS, "unix_socket_directories": str(self.socket_directory)}
+        wanted = {**self.settings, "unix_socket_directories": str(self.socket_directory)}
         options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in wanted.items())
         # Relative names: pg_ctl puts them into a shell's command line without escaping.
         names = ("-D", self.data.name, "-l", self.log_path.name)
