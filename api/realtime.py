@@ -13,7 +13,7 @@ from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
-from trading.events import bounds, events_since
+from trading.events import bounds, events_since, is_kept
 
 from .answers import answer
 from .auth import Principal, account_named, account_of, authenticate, principal, requires
@@ -67,7 +67,7 @@ def list_events(query: dict[str, Any]) -> Response:
     since = query["since"]
     events = events_since(account_id, since or 0, query["limit"])
     last_event_id = events[-1]["id"] if events else newest
-    reset = {} if since is None or oldest - 1 <= since <= newest else {"reset": True}
+    reset = {} if since is None or is_kept(since, oldest, newest) else {"reset": True}
     return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id, **reset})
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from trading import metrics
-from trading.events import bounds, events_since
+from trading.events import bounds, events_since, is_kept
 
 from .answers import encode
 from .event_view import as_text
@@ -19,9 +19,9 @@ def replay(hub: Hub, listener: Listener, account_id: UUID, since: int | None) ->
     oldest, newest = bounds(account_id)
     yield _note("ready", newest)
     last_sent = newest if since is None else since
-    is_kept = oldest - 1 <= last_sent <= newest
-    metrics.of(metrics.REPLAYS, "live" if since is None else "replayed" if is_kept else "reset").inc()
-    if not is_kept:
+    is_whole = is_kept(last_sent, oldest, newest)
+    metrics.of(metrics.REPLAYS, "live" if since is None else "replayed" if is_whole else "reset").inc()
+    if not is_whole:
         last_sent = newest
         yield _note("reset", newest, newest)
     while True:

@@ -37,6 +37,11 @@ def bounds(account_id: UUID) -> tuple[int, int]:
     return newest + 1 if row["oldest"] is None else row["oldest"], newest
 
 
+def is_kept(since: int, oldest: int, newest: int) -> bool:
+    """Tell whether everything after an event can still be told, by an account's bounds."""
+    return oldest - 1 <= since <= newest
+
+
 class Nudger:
     """Publishes nudges from a thread of its own, all that have gathered in one round trip.
 
