@@ -14,6 +14,8 @@ from flask.cli import with_appcontext
 from simple_websocket import Client, ConnectionClosed
 from wsproto.utilities import ProtocolError
 
+import config
+
 FINAL_CLOSES = (4401, 1008)  # a bad token, a request that makes no sense
 # Ctrl-C ends the process at once, whatever the connection's thread waits for.
 DaemonThread = functools.partial(threading.Thread, daemon=True)
@@ -24,13 +26,22 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 @click.option("--token", required=True, envvar="TRADEPOST_TOKEN", help="A token with the scope read or admin.")
 @click.option("--since", type=click.IntRange(min=0), help="Replay what came after this event first.")
 @click.option("--account", "account_id", help="The account to listen to, with an admin token.")
-@click.option("--url", envvar="TRADEPOST_URL", help="The service's address; http://127.0.0.1:$PORT when left out.")
+@click.option(
+    "--url",
+    envvar="TRADEPOST_URL",
+    help="The service's address; that of `make run`, or http://127.0.0.1:$PORT, when left out.",
+)
 @with_appcontext
 def stream_command(token: str, since: int | None, account_id: str | None, url: str | None) -> None:
     """Print events as JSON lines; reconnects by itself and goes on where it was."""
-    base = url or f"http://127.0.0.1:{current_app.config['SETTINGS'].port}"
-    for line in follow(base, token, since, account_id):
+    for line in follow(url or _local_url(current_app.config["SETTINGS"]), token, since, account_id):
         click.echo(line)
+
+
+def _local_url(settings: config.Settings) -> str:
+    """Return where `make run` says that it listens, or what PORT says of this shell."""
+    saved = {} if settings.is_production else config.read_saved_environment(settings.data_dir)
+    return saved.get("TRADEPOST_URL", f"http://127.0.0.1:{settings.port}")
 
 
 def follow(base: str, token: str, since: int | None, account_id: str | None) -> Iterator[str]:

@@ -87,7 +87,8 @@ class Run:
             self.environment["REDIS_URL"] = self._start_valkey()
         urls = {name: self.environment[name].strip() for name in ("DATABASE_URL", "REDIS_URL")}
         self.environment.update(urls)
-        self.folder.write_environment(urls, embedded)
+        own = {"TRADEPOST_URL": f"http://127.0.0.1:{self.settings.port}"}
+        self.folder.write_environment(urls | own, embedded)
         if embedded:
             self.stack.callback(self.folder.forget_environment)
         if self.settings.cron_secret is None:

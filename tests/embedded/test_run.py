@@ -86,6 +86,17 @@ def last_prices(read: str) -> dict[str, str]:
     return {stock["symbol"]: stock["lastPrice"] for stock in stocks["data"]}
 
 
+def first_event(read: str, environment: dict[str, str]) -> Any:
+    """Return what `flask stream` of another shell prints first, which finds the run's port by itself."""
+    token = read.partition("Bearer ")[2].partition("'")[0].partition('"')[0]
+    command = [str(Path(sys.executable).with_name("flask")), "--app", "api", "stream", "--since", "0", "--token", token]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as stream:
+        assert stream.stdout is not None
+        line = stream.stdout.readline()
+        stream.terminate()
+    return json.loads(line)
+
+
 def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     run = runs.launch().wait_for_log("Ctrl-C stops", 60)
     place, read, cron = printed_commands(run.log)
@@ -99,6 +110,7 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     verify = [str(Path(sys.executable).with_name("flask")), "--app", "api", "ledger", "verify"]
     environment = inherited | {"DATA_DIR": str(runs.data_dir)}
     assert subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True).returncode == 0
+    assert first_event(read, environment)["id"] == 1
 
     run.signal(signal.SIGINT)
     assert run.wait() == 0
