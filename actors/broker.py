@@ -1,6 +1,8 @@
 """The Dramatiq broker, its options and its middleware; connects to nothing until configured and used."""
 
+import contextvars
 import signal
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -21,14 +23,48 @@ WORKER_TIMEOUT_S = 5.0
 # the ones in work waits with it, and comes back 10 s after its death.
 TIME_LIMIT_MS = 15_000
 
+_pipeline: contextvars.ContextVar[redis.client.Pipeline | None] = contextvars.ContextVar("pipeline", default=None)
+
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker with consumers that wait instead of polling."""
+    """Dramatiq's Redis broker with consumers that wait instead of polling, and messages that leave together."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.scripts["dispatch"] = _Gathered(self.scripts["dispatch"])
+
+    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
+        """Enqueue messages in one round trip; when it breaks off, some of them may have arrived."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            gathering = _pipeline.set(pipeline)
+            try:
+                for message in messages:
+                    self.enqueue(message)
+            finally:
+                _pipeline.reset(gathering)
+            try:
+                pipeline.execute()
+            except redis.exceptions.NoScriptError:  # a new Redis knows none, whichever of them was asked for first
+                for message in messages:
+                    self.enqueue(message)
 
     @property
     def consumer_class(self) -> type[WaitingConsumer]:
         """The consumer to use."""
         return WaitingConsumer
+
+
+class _Gathered:
+    """Dramatiq's script, whose calls wait in the pipeline when there is one."""
+
+    def __init__(self, script: redis.commands.core.Script) -> None:
+        self._script = script
+
+    def __call__(self, *, keys: Sequence[str], args: Sequence[Any]) -> object:
+        pipeline = _pipeline.get()
+        if pipeline is None:
+            return self._script(keys=keys, args=args)
+        return pipeline.evalsha(self._script.sha, len(keys), *keys, *args)
 
 
 class RequestContext(Middleware):

@@ -1,7 +1,9 @@
-"""Send an accepted order to a worker, after its commit."""
+"""Send accepted orders to a worker, after their commit."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
+from actors.broker import broker
 from actors.orders import execute_order
 from trading import metrics, redis_link, tracing
 from trading.logs import get_logger
@@ -10,15 +12,15 @@ logger = get_logger(__name__)
 
 
 @tracing.traced("dispatch", "PRODUCER")
-def dispatch(order_id: UUID, request_id: str | None) -> bool:
-    """Send an order to be executed and tell whether that went well; never raises.
+def dispatch(order_ids: Sequence[UUID], request_id: str | None) -> bool:
+    """Send orders to be executed, all at once, and tell whether that went well; never raises.
 
     A failure is no client's error: the PENDING row is the job, and sweeping finds it.
     """
     options = {"request_id": request_id, **tracing.carrier()}
-    message = execute_order.message_with_options(args=(str(order_id),), **options)
-    sent = redis_link.attempt(lambda: execute_order.broker.enqueue(message))
-    metrics.of(metrics.DISPATCHES, "sent" if sent else "failed").inc()
+    messages = [execute_order.message_with_options(args=(str(order_id),), **options) for order_id in order_ids]
+    sent = redis_link.attempt(lambda: broker.enqueue_together(messages))
+    metrics.of(metrics.DISPATCHES, "sent" if sent else "failed").inc(len(messages))
     if not sent and redis_link.is_enabled():
-        logger.warning("dispatch_left_to_sweeping", order_id=str(order_id))
+        logger.warning("dispatch_left_to_sweeping", order_ids=[str(order_id) for order_id in order_ids])
     return sent

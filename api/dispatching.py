@@ -52,9 +52,8 @@ def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> 
     """Send orders to a worker, if there is one; else return what is to be done after the answer has been sent."""
     mode = current_app.config["SETTINGS"].order_dispatch
     with step("dispatch"):
-        if mode == "queue":
-            for order_id in order_ids:
-                dispatch(order_id, g.request_id)
+        if mode == "queue" and order_ids:
+            dispatch(order_ids, g.request_id)
         elif mode == "inline" and is_awaited:
             execute_now(order_ids)  # the client waits for just this
     if mode != "inline" or is_awaited:

@@ -1,6 +1,6 @@
 """Brokers to run the same tests on: Dramatiq's stub, and ours on a real Valkey."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dramatiq
@@ -19,10 +19,19 @@ ACTORS = (
 )
 
 
+class Stub(StubBroker):
+    """Dramatiq's stub with what dispatch asks of ours."""
+
+    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
+        for message in messages:
+            self.enqueue(message)
+
+
 @pytest.fixture
-def stub_broker(clean: None) -> Iterator[StubBroker]:
+def stub_broker(clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBroker]:
     """Move the actors to a stub broker for one test."""
-    stub = StubBroker(middleware=[RequestContext()])
+    stub = Stub(middleware=[RequestContext()])
+    monkeypatch.setattr("actors.dispatch.broker", stub)
     for actor in ACTORS:
         actor.broker = stub
         stub.declare_actor(actor)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import structlog
 
 from actors import orders
+from actors.broker import client
 from actors.dispatch import dispatch
 from models.database import DatabaseUnavailable, execute, fetch_one, session
 from tests.actors.placing import place_quietly, status_of
@@ -30,9 +32,34 @@ def filled_quantity(account: Any) -> int:
 
 def test_a_dispatched_order_is_executed(worker: dramatiq.Worker, account: Any) -> None:
     order = place_quietly(account())
-    assert dispatch(order["id"], "request-1")
+    assert dispatch([order["id"]], "request-1")
     wait_until(lambda: status_of(order) == "EXECUTED")
     assert verify() == []
+
+
+def test_orders_that_are_dispatched_together_are_executed(worker: dramatiq.Worker, account: Any) -> None:
+    holder = account()
+    placed = [place_quietly(holder) for _ in range(5)]
+    assert dispatch([order["id"] for order in placed], "request-1")
+    wait_until(lambda: {status_of(order) for order in placed} == {"EXECUTED"})
+    assert filled_quantity(holder) == 50
+    assert verify() == []
+
+
+def test_a_basket_of_messages_is_one_round_trip_and_a_new_redis_gets_them_too(clean: None, configured: None) -> None:
+    def reads_of(work: Callable[[], object]) -> int:
+        before = client.info("stats")["total_reads_processed"]
+        work()
+        return int(client.info("stats")["total_reads_processed"]) - before
+
+    order_ids = [uuid.uuid4() for _ in range(20)]
+    queue = f"{orders.execute_order.broker.namespace}:orders"
+    assert dispatch(order_ids, None)  # connects
+    assert client.llen(queue) == 20
+    assert reads_of(lambda: dispatch(order_ids, None)) < 5
+    client.script_flush()  # a new Redis knows none of Dramatiq's scripts
+    assert dispatch(order_ids, None)
+    assert client.llen(queue) == 60
 
 
 def test_one_message_delivered_a_hundred_times_fills_once(worker: dramatiq.Worker, account: Any) -> None:
@@ -61,7 +88,7 @@ def test_the_request_id_travels_with_the_message(
         seen.update(structlog.contextvars.get_contextvars())
 
     monkeypatch.setattr(orders, "execute_promptly", look)
-    dispatch(place_quietly(account())["id"], "request-77")
+    dispatch([place_quietly(account())["id"]], "request-77")
     wait_until(lambda: seen)
     assert seen["request_id"] == "request-77"
 
@@ -71,7 +98,7 @@ def test_an_order_whose_row_is_locked_is_acked_and_left_to_sweeping(worker: dram
     with session():
         execute("BEGIN")
         execute("SELECT 1 FROM trading_order WHERE id = %s FOR UPDATE", (order["id"],))
-        dispatch(order["id"], None)
+        dispatch([order["id"]], None)
         worker.broker.join("orders", timeout=5_000)
         worker.join()
         execute("ROLLBACK")
@@ -104,7 +131,7 @@ def away_redis(configured: None, settings: Any) -> Any:
 def test_dispatch_to_a_redis_that_is_down_says_so_and_raises_nothing(account: Any, away_redis: Any) -> None:
     order = place_quietly(account())
     away_redis(free_port())
-    assert not dispatch(order["id"], None)
+    assert not dispatch([order["id"]], None)
     assert status_of(order) == "PENDING"
 
 
@@ -119,10 +146,10 @@ def test_dispatch_to_a_silent_redis_ends_soon_and_the_next_does_not_even_try(
         start = time.monotonic()
         # Redis is left alone for a second, and that second does not pass while the clock stands still.
         monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: start))
-        assert not dispatch(order["id"], None)
+        assert not dispatch([order["id"]], None)
         assert time.monotonic() - start < 3  # a second at most, and this machine's noise
         assert connections_waiting(silent) > 0  # the nudge of the order was tried as well
-        assert not dispatch(order["id"], None)
+        assert not dispatch([order["id"]], None)
         assert connections_waiting(silent) == 0
 
 

@@ -151,7 +151,7 @@ def test_every_order_of_a_basket_is_sent_to_the_workers_and_logged(send, monkeyp
     with capture_logs() as lines:
         answer = send({}, {"quantity": 1_000_000}, {}, headers={"X-Request-Id": "mine"})
     accepted = [order_id for order_id in order_ids(answer) if order_id]
-    assert [(str(order_id), request_id) for order_id, request_id in sent] == [(each, "mine") for each in accepted]
+    assert [([str(each) for each in together], request_id) for together, request_id in sent] == [(accepted, "mine")]
     lines = [line for line in lines if line["event"].startswith("placement")]
     assert [line["order_id"] for line in lines] == order_ids(answer)
     assert [line["code"] for line in lines] == [None, "insufficient_margin", None]

@@ -174,7 +174,7 @@ def test_an_accepted_order_is_sent_to_the_workers_with_its_request_id(account, p
     sent = []
     monkeypatch.setattr("api.dispatching.dispatch", lambda *message: sent.append(message))
     order_id = place(account(), headers={"X-Request-Id": "trace-me"}).get_json()["orderId"]
-    assert sent == [(UUID(order_id), "trace-me")]
+    assert sent == [([UUID(order_id)], "trace-me")]
 
 
 def test_an_order_is_accepted_and_scheduled_when_no_message_can_be_sent(account, place, monkeypatch):
