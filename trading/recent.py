@@ -1,6 +1,7 @@
 """A bounded memory of identifiers."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -10,7 +11,8 @@ class RecentIds:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._ids: dict[UUID, None] = {}
+        # Not a dict, whose first key is found by walking over all that were deleted before it.
+        self._ids: OrderedDict[UUID, None] = OrderedDict()
         self._lock = threading.Lock()
 
     def __contains__(self, identifier: UUID) -> bool:
@@ -21,4 +23,4 @@ class RecentIds:
         with self._lock:
             self._ids.update(dict.fromkeys(identifiers))
             while len(self._ids) > self._size:
-                del self._ids[next(iter(self._ids))]
+                self._ids.popitem(last=False)
