@@ -51,7 +51,7 @@ faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a 
 bench: $(INSTALLED) ## measure everything beside its reference, about 10 minutes (ARGS="--parts load --seconds 1")
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-growth: $(INSTALLED) ## measure everything at five million orders, about 15 minutes and 16 GB (ARGS=...)
+bench-growth: $(INSTALLED) ## measure everything at five million orders, about 35 minutes and 18 GB (ARGS=...)
 	@$(BIN)/python -m bench.growth $(ARGS)
 
 lint: $(INSTALLED) ## check style, format and imports

@@ -5,6 +5,7 @@ import hmac
 import re
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ class TokenCache:
     def __init__(self, size: int, staleness_s: float) -> None:
         self.size = size
         self.staleness_s = staleness_s
-        self.entries: dict[bytes, tuple[float, Principal | None]] = {}
+        self.entries: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
         self.lock = threading.Lock()
         self._asking = threading.Lock()
         self._asked_at = 0.0
@@ -95,7 +96,7 @@ class TokenCache:
         with self.lock:
             self.entries.pop(digest, None)
             if len(self.entries) >= self.size:
-                del self.entries[next(iter(self.entries))]  # the one that was asked for longest ago
+                self.entries.popitem(last=False)  # the one that was asked for longest ago
             self.entries[digest] = entry
 
 

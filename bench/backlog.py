@@ -10,6 +10,7 @@ from bench.load import CONNECTIONS
 from bench.placement import Bench
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from models.database import execute, fetch_one, transactional, unbounded
+from models.identifiers import new_id
 from trading.charges import charges_for
 from trading.margin import margin_for
 from trading.sessions import INDIAN_TIME
@@ -19,10 +20,12 @@ PENDING = 50_000
 RATIO_REQUIRED = 1.0
 DEFAULT_BATCH = 50  # ORDER_WORKER_BATCH_LIMIT
 
-# An order for each account, through the function that places them.
+# An order for each account, through the function that places them; the ids grow with time, as the product's do:
+# random ones would touch a page of their own in every index of ids.
 FILL = """
-SELECT count(placed) AS placed FROM generate_series(%(first)s, %(last)s) AS number, LATERAL placement_at_once(
-    gen_random_uuid(), (%(prefix)s || lpad(number::text, 12, '0'))::uuid, gen_random_uuid(), %(exchange)s,
+SELECT count(placed) AS placed
+FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS new (id, place), LATERAL placement_at_once(
+    new.id, (%(prefix)s || lpad((%(first)s + place - 1)::text, 12, '0'))::uuid, gen_random_uuid(), %(exchange)s,
     %(symbol)s, NULL, 'BUY', 'INTRADAY', 'LIMIT', 1, %(price)s, %(margin)s, %(charges)s, %(items)s, %(on)s,
     NULL, NULL, NULL)
 """
@@ -86,7 +89,7 @@ def _place(accounts: range, number: int) -> int:
         FILL,
         {
             "first": accounts[0],
-            "last": accounts[-1],
+            "ids": [new_id() for _ in accounts],
             "prefix": ACCOUNT_PREFIX,
             "exchange": EXCHANGE,
             "symbol": f"{SYMBOL_PREFIX}{1 + number % STOCKS}",

@@ -14,7 +14,9 @@ from bench import growth_parts as parts
 from bench import growth_report as report
 from bench.growth_busy import compare_busy
 from bench.growth_load import LoadingError, Volume, load, sizes
-from bench.growth_sides import EMPTY, FULL, Side, point_at, server, sides
+from bench.growth_profiles import profile_busy
+from bench.growth_retention import finish_retention, measure_retention
+from bench.growth_sides import EMPTY, FULL, TENTH, Side, point_at, running_sides, server
 from bench.load import LoadError
 from bench.page import GROWTH
 from bench.pgbench import PgbenchError
@@ -28,7 +30,8 @@ from trading import logs
 
 # What the lists of the empty side show: one reader's, and only the reader's.
 LITTLE = Volume(orders=1_200, events=5_200, reader_every=1)
-PARTS = ("load", "throughput", "busy", "latency", "reads", "retention", "verify")
+# Retention first: the worker has done this hour's part of it in any system that runs.
+PARTS = ("load", "retention", "throughput", "busy", "latency", "reads", "profiles", "verify")
 
 
 def main() -> int:
@@ -52,44 +55,50 @@ def _run(interruption: Interruption, postgres: Postgres, options: argparse.Names
         results["load"] = _load(postgres, Volume(options.orders, options.events))
         _keep(results, options.json)
     if set(options.parts) - {"load"}:
-        with sides(interruption, postgres) as both:
-            results["versions"] = both[0].services.versions()
+        with running_sides(interruption, postgres) as all_sides:
+            results["versions"] = all_sides[0].services.versions()
             for part in options.parts:
-                _measure(part, both, options, results)
+                _measure(part, all_sides, options, results)
                 _keep(results, options.json)
     print(report.text(results))
     return 1 if results.get("verify", {}).get("wrong") else 0
 
 
 def _load(postgres: Postgres, volume: Volume) -> dict[str, Any]:
-    """Fill both databases, and return what the full one took and takes."""
-    for name, amount in ((EMPTY, LITTLE), (FULL, volume)):
+    """Fill the databases, and return what the full one took and takes."""
+    tenth = Volume(volume.orders // 10, volume.events // 10)
+    for name, amount in ((EMPTY, LITTLE), (TENTH, tenth), (FULL, volume)):
         _progress(f"loading {amount.orders:,} orders into the {name} database")
         point_at(postgres.url(name))
         migrate.upgrade()
         seed()
         seconds = load(postgres.url(name), amount, _progress)
-    return {"orders": volume.orders, "seconds": seconds, "sizes": sizes()}
+    orders = {EMPTY: LITTLE.orders, TENTH: tenth.orders, FULL: volume.orders}
+    return {"orders": orders, "seconds": seconds, "sizes": sizes()}
 
 
-def _measure(part: str, both: list[Side], options: argparse.Namespace, results: dict[str, Any]) -> None:
+def _measure(part: str, sides: list[Side], options: argparse.Namespace, results: dict[str, Any]) -> None:
     _progress(part)
     if part == "throughput":
-        for side in both:
+        for side in sides:
             parts.reset_statistics(side)
-        compared = parts.compare_throughput(both, options.rounds, options.seconds)
-        results["statistics"] = {side.name: parts.table_statistics(side) for side in both}
+        compared = parts.compare_throughput(sides, options.rounds, options.seconds)
+        results["statistics"] = {side.name: parts.table_statistics(side) for side in sides}
     elif part == "busy":
-        compared = compare_busy(both, options.rounds, options.seconds)
+        compared = compare_busy(sides, options.rounds, options.seconds)
     elif part == "latency":
-        compared = parts.compare_latency(both, options.rounds, options.requests)
+        compared = parts.compare_latency(sides, options.rounds, options.requests)
     elif part == "reads":
-        compared = parts.compare_reads(both, options.rounds, options.requests)
+        compared = parts.compare_reads(sides, options.rounds, options.requests)
     elif part == "retention":
-        results[part] = parts.measure_retention(both[1], 2 * options.seconds)
+        results[part] = measure_retention(sides[-1], options.seconds)
+        finish_retention(sides)
+        return
+    elif part == "profiles":
+        results[part] = profile_busy(sides, options.seconds)
         return
     elif part == "verify":
-        results[part] = parts.time_verification(both)
+        results[part] = parts.time_verification(sides)
         return
     else:
         return
@@ -120,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"(all of {', '.join(PARTS)})")
     parser.add_argument("--orders", type=int, default=5_000_000, help="(5000000)")
     parser.add_argument("--events", type=int, default=10_000_000, help="those of the last 8 days (10000000)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of each comparison (7)")
     parser.add_argument("--seconds", type=int, default=4, help="length of a round of placements (4)")
     parser.add_argument("--requests", type=int, default=40, help="requests of a round one after the other (40)")
     parser.add_argument("--folder", type=Path, help="keep the databases there, so that parts can run one by one")

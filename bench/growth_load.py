@@ -171,4 +171,5 @@ def _finish(parameters: dict[str, Any]) -> None:
     execute("SET LOCAL session_replication_role = replica; SET LOCAL statement_timeout = 0")
     for statement in (growth_rows.POSITIONS, growth_rows.ACCOUNTS, growth_rows.FIRST_EVENTS):
         execute(statement, parameters)
-    execute("SELECT setval(pg_get_serial_sequence('fund_transaction', 'id'), max(id)) FROM fund_transaction")
+    last_entry = parameters["last_entry"] + parameters["cycles"] * growth_rows.ENTRIES_PER_CYCLE
+    execute("SELECT setval(pg_get_serial_sequence('fund_transaction', 'id'), %s)", (last_entry,))

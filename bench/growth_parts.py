@@ -1,15 +1,14 @@
-"""What is measured on both databases by turns, and what only the full one can tell."""
+"""What is measured on the databases by turns, and what only the full one can tell."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from api.account import NEWEST_FIRST as NEWEST_ENTRY_FIRST
 from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
+from bench.backlog import fill, sweep_rate
 from bench.growth_load import READER, account_id_of
 from bench.growth_report import Comparison
 from bench.growth_sides import Side
@@ -20,21 +19,20 @@ from bench.seeding import ACCOUNTS
 from models.database import Row, execute, fetch_all, fetch_one, session, unbounded
 from tests.processes import wait_until
 from trading.execution import execute_orders
-from trading.retention import delete_old_events
 from trading.sweeping import MAX_BATCH, count_pending, sweep_once
 from trading.tokens import create_token
 from trading.verify import verify
 
 EXECUTION_BATCH = 200
-PGBENCH_SECONDS = 2
-PACE = 100.0  # orders per second on one connection
+PGBENCH_SECONDS = 4
+BACKLOG = 10_000  # swept in a round
 PAGE = 50
 DEEP_PAGE = 10_000
 EXECUTED_TIMEOUT_S = 30.0
 
 
 def by_turns(sides: list[Side], rounds: int) -> Iterator[tuple[Side, bool]]:
-    """Yield each side once a round, the first one changing, and whether the round counts: the first only warms up."""
+    """Yield each side once a round, forth and back, and whether the round counts: the first only warms up."""
     for number in range(rounds + 1):
         for side in sides if number % 2 else sides[::-1]:
             side.enter()
@@ -42,7 +40,7 @@ def by_turns(sides: list[Side], rounds: int) -> Iterator[tuple[Side, bool]]:
 
 
 def compare_throughput(sides: list[Side], rounds: int, seconds: int) -> list[Comparison]:
-    """Place over HTTP, sweep what was placed; place with pgbench, execute that in batches."""
+    """Place over HTTP; sweep a backlog; place with pgbench, execute that in batches."""
     placed, swept, executed = (
         Comparison("placements over HTTP, 16 connections", "orders/s"),
         Comparison("sweeping", "orders/s"),
@@ -55,7 +53,9 @@ def compare_throughput(sides: list[Side], rounds: int, seconds: int) -> list[Com
         if load.errors:
             raise LoadError(str(load.errors))
         services.redis.flushdb()
-        sweeping = _rate(sweep_all)
+        sweep_all()
+        fill(BACKLOG)
+        sweeping = sweep_rate(BACKLOG, limit=MAX_BATCH)
         run_pgbench(services.database_url, accounts=ACCOUNTS, clients=CONNECTIONS, seconds=PGBENCH_SECONDS)
         execution = _rate(_execute_all)
         if counts:
@@ -108,28 +108,6 @@ def time_verification(sides: list[Side]) -> dict[str, Any]:
         wrong += [f"{side.name}: {rule}: account {account}: {detail}" for account, rule, detail in verify()]
         seconds[side.name] = time.monotonic() - began
     return {"seconds": seconds, "wrong": wrong}
-
-
-def measure_retention(full: Side, seconds: int) -> dict[str, Any]:
-    """Delete old events beside placements at a pace, whose latency is taken before and meanwhile."""
-    full.enter()
-    requests = build_requests(ACCOUNTS, port=full.services.port)
-
-    def paced() -> dict[str, float]:
-        load = place_orders(full.services.port, requests, connections=1, seconds=seconds, rate=PACE)
-        sweep_all()
-        full.services.redis.flushdb()
-        return percentiles(load.latencies_ms)
-
-    paced()
-    without = paced()
-    with _repeated(delete_old_events) as beside:
-        meanwhile = paced()
-    return {
-        "rows_per_second": sum(beside) / seconds,
-        "placement_without": without,
-        "placement_beside": meanwhile,
-    }
 
 
 def table_statistics(side: Side) -> list[dict[str, Any]]:
@@ -218,22 +196,3 @@ def _row_above(table: str, columns: str, reader: UUID) -> Row:
 def _get_ms(link: Connection, side: Side, path: str, token: str) -> float:
     head = f"GET /api/trading/{path}&limit={PAGE} HTTP/1.1\r\nHost: {HOST}:{side.services.port}\r\n"
     return exchange(link, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())[0]
-
-
-@contextmanager
-def _repeated(work: Callable[[], int | None]) -> Iterator[list[int]]:
-    """Repeat work in a thread while the block runs, and collect what it returns."""
-    done: list[int] = []
-    stopping = threading.Event()
-
-    def run() -> None:
-        while not stopping.is_set() and (count := work()) is not None:
-            done.append(count)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield done
-    finally:
-        stopping.set()
-        thread.join()

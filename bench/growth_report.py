@@ -1,44 +1,44 @@
-"""What growth costs: each figure on the full tables beside the one on empty tables, as a table."""
+"""What growth costs: each figure on the fuller tables beside the one on empty tables, as a table."""
 
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
+
+from bench.growth_sides import EMPTY, FULL, SIDES
 
 GOAL = 0.90
 
 
 @dataclass
 class Comparison:
-    """The rounds of one figure on both sides; a rate is better when higher, a duration when lower."""
+    """The rounds of one figure on each side; a rate is better when higher, a duration when lower."""
 
     name: str
     unit: str
     is_rate: bool = True
-    empty: list[float] = field(default_factory=list)
-    full: list[float] = field(default_factory=list)
+    rounds: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, side: str, value: float) -> None:
-        """Add a round of a side, which is empty or full."""
-        {"empty": self.empty, "full": self.full}[side].append(value)
+        """Add a round of a side."""
+        self.rounds.setdefault(side, []).append(value)
 
-    @property
-    def ratio(self) -> float:
-        """Return how good the full tables are as a share of the empty ones, by the medians."""
-        empty, full = median(self.empty), median(self.full)
-        return full / empty if self.is_rate else empty / full
+    def ratios(self, side: str) -> list[float]:
+        """Return how good a side is as a share of the empty one, for each round: its two values lie next in time."""
+        pairs = zip(self.rounds[EMPTY], self.rounds[side], strict=True)
+        return [value / empty if self.is_rate else empty / value for empty, value in pairs]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
+        ratios = {side: median(self.ratios(side)) for side in self.rounds}
         return {
             "figure": self.name,
             "unit": self.unit,
-            "empty": median(self.empty),
-            "full": median(self.full),
-            "ratio": self.ratio,
+            "medians": {side: median(values) for side, values in self.rounds.items()},
+            "ratios": ratios,
+            "full_ratios": self.ratios(FULL),
             "goal": GOAL,
-            "reached": self.ratio >= GOAL,
-            "empty_rounds": self.empty,
-            "full_rounds": self.full,
+            "reached": ratios[FULL] >= GOAL,
+            "rounds": self.rounds,
         }
 
 
@@ -60,13 +60,12 @@ def _loading(results: dict[str, Any]) -> list[str]:
 
 def _comparisons(results: dict[str, Any]) -> list[str]:
     rows = [row for part in ("throughput", "busy", "latency", "reads") for row in results.get(part, ())]
-    lines = ["", f"{'figure':40s}    empty     full  unit      full/empty  goal {GOAL:.2f}"] if rows else []
+    sides = "".join(f"{side:>9s}" for side in SIDES)
+    lines = ["", f"{'figure':40s}{sides}  unit      full/empty  goal {GOAL:.2f}"] if rows else []
     for row in rows:
         verdict = "reached" if row["reached"] else "NOT REACHED"
-        lines.append(
-            f"{row['figure']:40s}  {row['empty']:7.1f}  {row['full']:7.1f}  {row['unit']:8s}"
-            f"  {row['ratio']:10.2f}  {verdict}"
-        )
+        medians = "".join(f"{row['medians'][side]:9.1f}" for side in SIDES)
+        lines.append(f"{row['figure']:40s}{medians}  {row['unit']:8s}  {row['ratios'][FULL]:10.2f}  {verdict}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Two databases in one server, one next to empty and one full, each with processes and a broker of its own."""
+"""Three databases in one server, from next to empty to full, each with processes and a broker of its own."""
 
 import contextlib
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import redis
 
 from bench.services import Services, settings_of
@@ -15,9 +16,10 @@ from embedded.valkey import Valkey
 from models import database
 from tests.processes import ProcessStarter, command_environment
 
-EMPTY, FULL = "empty", "full"
-# A server for 15 GB of data has more than the 128 MB that are the default; both sides share them.
-SERVER_SETTINGS = {"shared_buffers": "2GB"}
+SIDES = EMPTY, TENTH, FULL = "empty", "tenth", "full"
+# A server for 15 GB of data has more than the 128 MB that are the default: a quarter of the machine's memory, as
+# PostgreSQL's manual advises (section 19.4.1 of version 18, 2026-11-26). The sides share them.
+SERVER_SETTINGS = {"shared_buffers": f"{psutil.virtual_memory().total // 4 // 2**20}MB"}
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,26 @@ def point_at(url: str) -> None:
 
 @contextlib.contextmanager
 def server(interruption: Interruption, folder: Path) -> Iterator[Postgres]:
-    """Run a durable PostgreSQL with both databases while the block runs; the folder is kept."""
+    """Run a durable PostgreSQL with the databases while the block runs; the folder is kept."""
     postgres = Postgres(folder / "postgres", settings=SERVER_SETTINGS)
     with contextlib.ExitStack() as stack:
         with interruption.shielded():
             stack.callback(postgres.stop)
             postgres.start()
             stack.callback(interruption.ignore)
-        for name in (EMPTY, FULL):
+        for name in SIDES:
             postgres.create_database(name)
         stack.callback(database.db.dispose)
         yield postgres
 
 
 @contextlib.contextmanager
-def sides(interruption: Interruption, postgres: Postgres) -> Iterator[list[Side]]:
+def running_sides(interruption: Interruption, postgres: Postgres) -> Iterator[list[Side]]:
     """Run the Procfile's web processes on each database, alike in everything else."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-", ignore_cleanup_errors=True)))
         found = []
-        for name in (EMPTY, FULL):
+        for name in (TENTH, EMPTY, FULL):  # by turns, forth and back, either is next to the empty one
             valkey = Valkey(folder / name / "valkey", durable=False)
             with interruption.shielded():
                 stack.callback(valkey.stop)

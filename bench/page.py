@@ -67,18 +67,21 @@ def connections(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _grown(grown: dict[str, Any]) -> list[str]:
-    orders = f"{grown['load']['orders']:,}"
+    sizes = grown["load"]["orders"]
+    empty, *larger = sizes
+    heads = " | ".join(f"{sizes[side]:,} orders" for side in reversed(larger))
     lines = [
         "",
-        f"With {orders} orders in the tables ({grown['measured_at'][:10]}, measure anew with `make bench-growth`):",
+        f"With that many orders in the tables ({grown['measured_at'][:10]}, measure anew with `make bench-growth`):",
         "",
-        f"| figure | {orders} orders | empty tables | ratio (1: the same cost) | to reach | reached |",
-        "|---|---|---|---|---|---|",
+        f"| figure | {heads} | empty tables | ratio (rounds; 1: the same cost) | to reach | reached |",
+        f"|---|{'---|' * len(larger)}---|---|---|---|",
     ]
     for row in growth_rows(grown):
-        verdict = "yes" if row["reached"] else "**no**"
+        values = " | ".join(f"{number(row['medians'][side])} {row['unit']}" for side in (*reversed(larger), empty))
+        ratio, spread = row["ratios"][larger[-1]], row["full_ratios"]
         lines.append(
-            f"| {row['figure']} | {number(row['full'])} {row['unit']} | {number(row['empty'])} {row['unit']} "
-            f"| {number(row['ratio'])} | ≥ {row['goal']:g} | {verdict} |"
+            f"| {row['figure']} | {values} | {number(ratio)} ({number(min(spread))} to {number(max(spread))})"
+            f" | ≥ {row['goal']:g} | {'yes' if row['reached'] else '**no**'} |"
         )
     return lines

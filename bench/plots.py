@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import ScalarFormatter
 
-from bench.page import growth_rows
-
 WIDTH, HEIGHT = 9.0, 3.6  # inches
 # Colours that people who see no red or green can tell apart (Okabe and Ito, 2008).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # Text stays text and ids stay the same: the files are small, and their differences can be read.
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "tradepost", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
@@ -70,15 +68,20 @@ def _connections(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _growth(growth: dict[str, Any], path: Path) -> None:
-    rows = growth_rows(growth)
-    drawing = Drawing(figsize=(WIDTH, 0.8 + 0.3 * len(rows)), layout="constrained")
-    axes = drawing.add_subplot()
-    colours = [COLOURS[0] if row["reached"] else COLOURS[1] for row in rows]
-    bars = axes.barh([row["figure"] for row in rows], [row["ratio"] for row in rows], color=colours)
-    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
-    axes.axvline(rows[0]["goal"], color="grey", linestyle="--", linewidth=1)
-    axes.invert_yaxis()
-    axes.set(title=f"with {growth['load']['orders']:,} orders, as a share of empty tables (1 is the same cost)")
+    sizes = growth["load"]["orders"]
+    drawing = Drawing(figsize=(WIDTH, HEIGHT + 1.2), layout="constrained")
+    for number, (title, parts) in enumerate(
+        (("under load", ("throughput", "busy")), ("one request after the other", ("latency", "reads")))
+    ):
+        axes = drawing.add_subplot(1, 2, number + 1)
+        rows = [row for part in parts for row in growth.get(part, ())]
+        for colour, row in zip(COLOURS, rows, strict=False):
+            shares = [row["ratios"][side] for side in sizes]
+            axes.plot(list(sizes.values()), shares, "o-", color=colour, label=row["figure"])
+        axes.axhline(rows[0]["goal"], color="grey", linestyle="--", linewidth=1, label="to reach")
+        axes.set_xscale("log")
+        axes.set(title=title, xlabel="orders in the tables", ylabel="share of empty tables", ylim=(0, 1.3))
+        axes.legend(fontsize=7, loc="lower left")
     _save(drawing, path)
 
 

@@ -11,7 +11,7 @@ import psutil
 from bench.backlog import fill, sweep_rate
 from bench.door_to_socket import LOG_LINE, LOG_STEP
 from bench.load import CONNECTIONS, Load
-from bench.placement import Bench
+from bench.placement import PACED_RATE, Bench
 from bench.profiling import Profile, mean_steps, profiled
 from bench.prompt import PAUSE_S, Side, heard
 from bench.seeding import ACCOUNTS
@@ -23,6 +23,8 @@ TITLES = {
     "placements_one_account": "Placements, 16 connections, one account",
     "tail": "Placement latency at half that load",
     "placed_and_executed": "Placed and executed",
+    "worker_beside_paced": "The 202 at 1 connection, 100 orders/s, the worker running",
+    "worker_beside": "The 202 at 1 connection, unpaced, the worker running",
     "accepted_to_executed": "Accepted → EXECUTED, idle system",
     "idle": "An idle worker",
     "sweeping": "Sweeping",
@@ -46,16 +48,34 @@ def under_load(bench: Bench, folder: Path, *, seconds: float, half_rate: float, 
     place("placements", ACCOUNTS)
     place("placements_one_account", 1)
     profiles["tail"] = _tail(bench, web, folder, seconds, half_rate)
-    worker = bench.services.start_worker()
-    targets = {"web": web, "worker": _working(worker)}
-    with profiled(Profile("placed_and_executed"), bench.services, targets, seconds, folder) as profile:
-        bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds)
-    worker.terminate()
-    profile.steps["execution's steps by the worker's log, mean of an order's batch"] = _execution_steps(worker)
-    profiles["placed_and_executed"] = profile
-    bench.services.settle()
+    for name, connections, rate in (
+        ("placed_and_executed", CONNECTIONS, None),
+        ("worker_beside_paced", 1, PACED_RATE),
+        ("worker_beside", 1, None),
+    ):
+        profiles[name] = _beside_the_worker(Profile(name), bench, web, folder, seconds, connections, rate)
     profiles["sweeping"] = _sweeping(bench, folder, seconds, pending)
     return profiles
+
+
+def _beside_the_worker(
+    profile: Profile,
+    bench: Bench,
+    web: psutil.Process,
+    folder: Path,
+    seconds: float,
+    connections: int,
+    rate: float | None,
+) -> Profile:
+    worker = bench.services.start_worker()
+    targets = {"web": web, "worker": _working(worker)}
+    with profiled(profile, bench.services, targets, seconds, folder):
+        load = bench.place(accounts=ACCOUNTS, connections=connections, rate=rate, seconds=seconds)
+    worker.terminate()
+    profile.steps["Server-Timing, mean"] = mean_steps(load.timings)
+    profile.steps["execution's steps by the worker's log, mean of an order's batch"] = _execution_steps(worker)
+    bench.services.settle()
+    return profile
 
 
 def _tail(bench: Bench, web: psutil.Process, folder: Path, seconds: float, half_rate: float) -> Profile:
@@ -126,13 +146,14 @@ def _working(worker: Running) -> psutil.Process:
     return max(worker.children(), key=lambda process: process.num_threads())
 
 
-def text(profiles: dict[str, dict[str, Any]]) -> str:
-    """Return profiles (as asdict makes them) as Markdown."""
-    return "\n\n".join(_section(TITLES[name], profiles[name]) for name in TITLES if name in profiles)
+def text(profiles: dict[str, dict[str, Any]], *, level: int = 2) -> str:
+    """Return profiles (as asdict makes them) as Markdown, with titles of a level."""
+    found = [_section(f"{'#' * level} {TITLES[name]}", profiles[name]) for name in TITLES if name in profiles]
+    return "\n\n".join(found)
 
 
 def _section(title: str, profile: dict[str, Any]) -> str:
-    lines = [f"## {title}", ""]
+    lines = [title, ""]
     if profile["cores"]:
         lines.append("- processor, in cores: " + _listed(profile["cores"].items(), "{:.2f}", least=0.005))
     for what, steps in profile["steps"].items():
@@ -142,6 +163,8 @@ def _section(title: str, profile: dict[str, Any]) -> str:
         lines.append(f"- {what}, self time by function: " + _listed(profile["functions"][what], "{:.1f} %", code=True))
     if profile["json_percent"] is not None:
         lines.append(f"- web, in JSON's output: {profile['json_percent']:.1f} %")
+    if log := profile.get("log"):
+        lines.append("- the server's log and pages, per second: " + _listed(log.items(), "{:,.0f}"))
     if profile["server"]:
         lines.append("- what the server's busy connections do: " + _listed(profile["server"], "{:.0f} %"))
     return "\n".join([*lines, *(f"- {remark}" for remark in profile["remarks"])])

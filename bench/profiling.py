@@ -20,12 +20,19 @@ from models.database import fetch_one, session
 
 SAMPLES_PER_SECOND = 200
 ACTIVITY_PAUSE_S = 0.02
+STATISTICS_PAUSE_S = 1.1  # the server's processes tell what they counted once a second
 TOP = 12
 LEAST_PERCENT = 1.0
 WITH_MANY_THREADS = ("worker", "sweeping process")
 ACTIVITY = """
 SELECT state, wait_event_type, wait_event, query FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+# What the server has written to its log, and read from the system into its own memory, since it was started.
+LOGGED = """
+SELECT wal_bytes / 1000 AS "kB of log", wal_fpi AS "whole pages in it",
+       (SELECT sum(reads) FROM pg_stat_io WHERE object = 'relation') AS "pages read"
+FROM pg_stat_wal
 """
 FRAME = re.compile(r"(.+) \((.+?)(?::\d+)?\)$")
 OBJECT = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?(\w+)", re.IGNORECASE)
@@ -40,6 +47,7 @@ class Profile:
     functions: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     packages: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     server: list[tuple[str, float]] = field(default_factory=list)
+    log: dict[str, float] = field(default_factory=dict)  # per second
     steps: dict[str, list[tuple[str, float]]] = field(default_factory=dict)  # milliseconds
     json_percent: float | None = None
     remarks: list[str] = field(default_factory=list)
@@ -50,6 +58,7 @@ def profiled(
     profile: Profile, services: Services, targets: dict[str, psutil.Process], seconds: float, folder: Path
 ) -> Iterator[Profile]:
     """Watch processes (by what they are), the server and the machine while the block works for so many seconds."""
+    logged = _logged()
     spies = {
         what: _spy(what, process.pid, seconds, folder / f"{profile.title}-{what}.raw")
         for what, process in targets.items()
@@ -66,6 +75,7 @@ def profiled(
         now = processor_s(services)
         done.set()
         watcher.join()
+        profile.log = {what: (count - logged[what]) / took_s for what, count in _logged().items()}
         profile.cores = {what: (now[what] - used[what]) / took_s for what in now}
         profile.server = _shares(activity)
         for what, (spy, path) in spies.items():
@@ -83,6 +93,14 @@ def processor_s(services: Services) -> dict[str, float]:
         members = {member for root in roots for member in (root, *root.children(recursive=True))}
         used[what] = sum(_processor_s(member) for member in members)
     return used
+
+
+def _logged() -> dict[str, float]:
+    time.sleep(STATISTICS_PAUSE_S)
+    with session():
+        row = fetch_one(LOGGED)
+    assert row is not None
+    return {what: float(count) for what, count in row.items()}
 
 
 def _roots(services: Services) -> dict[str, list[psutil.Process]]:

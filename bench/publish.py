@@ -38,7 +38,12 @@ def main() -> int:
 
 def profiles_page(results: dict[str, Any]) -> str:
     """Return the page with the profiles."""
-    return f"{PROFILES_HEAD}\n{text(results['profiles'])}\n"
+    parts = [PROFILES_HEAD, text(results["profiles"])]
+    grown = committed(GROWTH)
+    for side, profiles in (grown["profiles"] if grown else {}).items():
+        title = f"# With {grown['load']['orders'][side]:,} orders in the tables"
+        parts += ["", title, "", text(profiles, level=3)]
+    return "\n".join(parts) + "\n"
 
 
 def with_section(page: str, written: str) -> str:
