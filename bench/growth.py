@@ -129,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"(all of {', '.join(PARTS)})")
     parser.add_argument("--orders", type=int, default=5_000_000, help="(5000000)")
     parser.add_argument("--events", type=int, default=10_000_000, help="those of the last 8 days (10000000)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of each comparison (7)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of a round of placements (4)")
     parser.add_argument("--requests", type=int, default=40, help="requests of a round one after the other (40)")
     parser.add_argument("--folder", type=Path, help="keep the databases there, so that parts can run one by one")

@@ -185,7 +185,7 @@ def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
 
     with cleaner.cursor() as cursor:
         deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
-        cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '10s'; {deletes}")
+        cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {deletes}")
     redis_client.flushdb()
     calendars._remembered.clear()
     redis_link._end_pause()
