@@ -56,6 +56,7 @@ def _run(interruption: Interruption, postgres: Postgres, options: argparse.Names
         _keep(results, options.json)
     if set(options.parts) - {"load"}:
         with running_sides(interruption, postgres) as all_sides:
+            all_sides[0].enter()
             results["versions"] = all_sides[0].services.versions()
             for part in options.parts:
                 _measure(part, all_sides, options, results)

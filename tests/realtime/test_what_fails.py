@@ -354,7 +354,7 @@ def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_lose
     wait_for_events(from_the_start, 2)
 
     def is_heard() -> bool:
-        plain_sql.change(trader.id)
+        plain_sql.change(trader.id, text=f"Changed at {time.monotonic()} ")  # the same name again would be no event
         return bool(printed(from_now_on))
 
     wait_until(is_heard, timeout_seconds=40)
