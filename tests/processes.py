@@ -49,7 +49,14 @@ def command_environment(settings: Mapping[str, str]) -> dict[str, str]:
 class Running:
     """One command of the Procfile in a process group of its own; its output goes to a file."""
 
-    def __init__(self, command: str, environment: Mapping[str, str], log_path: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        command: str,
+        environment: Mapping[str, str],
+        log_path: Path,
+        port: int | None = None,
+        root: Path = ROOT,
+    ) -> None:
         self.command = command
         self.log_path = log_path
         self.port = port
@@ -58,7 +65,7 @@ class Running:
             self._popen = subprocess.Popen(
                 f"exec {command}",
                 shell=True,
-                cwd=ROOT,
+                cwd=root,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -142,11 +149,12 @@ class Running:
 
 
 class ProcessStarter:
-    """Start processes of the Procfile, and end at the end whatever still runs."""
+    """Start the processes of a checkout's Procfile, and end at the end whatever still runs."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, root: Path = ROOT) -> None:
         self.environment = dict(environment)
         self.folder = folder
+        self.root = root
         self.started: list[Running] = []
 
     def web(self, **settings: str) -> Running:
@@ -164,8 +172,8 @@ class ProcessStarter:
             running.kill()
 
     def _start(self, name: str, settings: Mapping[str, str], *, port: int | None = None) -> Running:
-        command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)[name]
+        command = dict(parse_procfile((self.root / "Procfile").read_text()).processes)[name]
         log_path = self.folder / f"{name}-{len(self.started)}.log"
-        running = Running(command, {**self.environment, **settings}, log_path, port=port)
+        running = Running(command, {**self.environment, **settings}, log_path, port=port, root=self.root)
         self.started.append(running)
         return running

@@ -1,0 +1,164 @@
+"""Compare this checkout with another one by turns: `python -m bench.checkouts ../other`."""
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import psycopg2
+import redis
+
+from bench.load import CONNECTIONS, LoadError, build_requests, place_orders
+from bench.seeding import ACCOUNTS
+from bench.services import LOG_SETTINGS, run_to_the_end, settings_of
+from embedded.interruption import Interruption
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+from tests.processes import ROOT, ProcessStarter, Running, command_environment
+
+SECRET = "a-cron-key-of-the-bench-7d20"
+BATCH = 500
+# Run by each side's own code: the other checkout may have other tables and other functions.
+PREPARE = """
+import sys
+from models import database, migrate
+database.initialise(sys.argv[1], pool_size=4)
+migrate.upgrade()
+from bench.seeding import seed
+seed()
+"""
+COUNT_EXECUTED = "SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'"
+
+
+@dataclass
+class Side:
+    """One checkout's web process on servers of its own, and its rates (per second) by name of the measure."""
+
+    root: Path
+    database_url: str
+    queue: redis.Redis
+    starter: ProcessStarter
+    web: Running
+    requests: list[bytes]
+    rates: dict[str, list[float]] = field(default_factory=dict)
+
+    def place(self, seconds: float) -> float:
+        """Place orders over HTTP and return the accepted ones per second; nothing executes them."""
+        load = place_orders(self.port, self.requests, connections=CONNECTIONS, seconds=seconds)
+        if load.errors:
+            raise LoadError(f"{self.root}: {dict(load.errors)}")
+        return load.orders_per_second
+
+    def sweep(self, seconds: float) -> float:
+        """Execute PENDING orders through the cron endpoint and return the executed ones per second."""
+        executed, began = 0, time.monotonic()
+        while time.monotonic() - began < seconds:
+            counts = self._call_cron()
+            if counts["executed"] == 0:
+                raise LoadError(f"{self.root}: nothing is left to sweep: {counts}")
+            executed += counts["executed"]
+        return executed / (time.monotonic() - began)
+
+    def place_and_execute(self, seconds: float) -> float:
+        """Place orders with a worker running and return the executed ones per second."""
+        while self._call_cron()["remaining"]:
+            pass
+        self.queue.flushdb()
+        worker = self.starter.worker()
+        before, began = self._executed(), time.monotonic()
+        self.place(seconds)
+        rate = (self._executed() - before) / (time.monotonic() - began)
+        worker.terminate()
+        return rate
+
+    @property
+    def port(self) -> int:
+        """Return the port of the web process."""
+        assert self.web.port is not None
+        return self.web.port
+
+    def _call_cron(self) -> dict[str, int]:
+        request = urllib.request.Request(
+            f"{self.web.base_url}/api/cron/order-worker?limit={BATCH}", headers={"Authorization": f"Bearer {SECRET}"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            counts: dict[str, int] = json.load(answer)
+            return counts
+
+    def _executed(self) -> int:
+        with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(COUNT_EXECUTED)
+            return int(cursor.fetchone()[0])
+
+
+@contextlib.contextmanager
+def start_side(root: Path) -> Iterator[Side]:
+    """Start a checkout's own servers and its web process, and stop them at the end."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
+        postgres = Postgres(folder / "postgres", settings=LOG_SETTINGS)
+        valkey = Valkey(folder / "valkey", durable=False)
+        for server in (postgres, valkey):
+            stack.callback(server.delete)
+            stack.callback(server.stop)
+            server.start()
+        settings = settings_of(postgres, valkey, folder, 2) | {"CRON_SECRET": SECRET}
+        environment = command_environment(settings)
+        prepare = [sys.executable, "-c", PREPARE, settings["DATABASE_URL"]]
+        subprocess.run(prepare, cwd=root, env=environment, check=True)
+        starter = ProcessStarter(environment, folder, root=root)
+        stack.callback(starter.stop)
+        web = starter.web()
+        client = stack.enter_context(redis.Redis.from_url(valkey.url, socket_timeout=5))
+        yield Side(root, settings["DATABASE_URL"], client, starter, web, build_requests(ACCOUNTS, port=web.port or 0))
+
+
+def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int) -> None:
+    """Measure both sides by turns, the first one changing, and print the ratio of the first to the second."""
+    for number in range(rounds):
+        for side in sides if number % 2 == 0 else reversed(sides):
+            side.rates.setdefault(name, []).append(measure(side))
+    ours, theirs = (side.rates[name] for side in sides)
+    ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
+    print(
+        f"{name}: {median(ours):.0f} against {median(theirs):.0f} orders/s,"
+        f" ratio {median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
+        flush=True,
+    )
+
+
+def measure_both(options: argparse.Namespace, interruption: Interruption) -> int:
+    """Run every comparison and return 0."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(interruption.ignore)
+        ours = stack.enter_context(start_side(ROOT))
+        theirs = stack.enter_context(start_side(options.other.resolve()))
+        sides, seconds, rounds = (ours, theirs), options.seconds, options.rounds
+        for side in sides:  # load, connect and plan before anything is measured
+            side.place(seconds)
+        compare(sides, "placements", lambda side: side.place(seconds), rounds=rounds)
+        compare(sides, "execution by sweeps", lambda side: side.sweep(seconds / 2), rounds=rounds)
+        compare(sides, "placed and executed", lambda side: side.place_and_execute(seconds), rounds=rounds)
+    return 0
+
+
+def main() -> int:
+    """Compare the checkouts and return 0 when nothing went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench.checkouts", description=__doc__)
+    parser.add_argument("other", type=Path, help="the folder of the other checkout")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each comparison (9)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round (2)")
+    options = parser.parse_args()
+    return run_to_the_end(lambda interruption: measure_both(options, interruption), LoadError)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

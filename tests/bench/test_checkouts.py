@@ -1,0 +1,17 @@
+"""Two checkouts are compared by turns, each by its own code on servers of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT
+
+
+@pytest.mark.long
+def test_a_checkout_compared_with_itself_is_measured_on_both_sides() -> None:
+    command = [sys.executable, "-m", "bench.checkouts", str(ROOT), "--rounds", "1", "--seconds", "0.5"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    measures = [line.partition(":")[0] for line in done.stdout.splitlines() if " ratio " in line]
+    assert measures == ["placements", "execution by sweeps", "placed and executed"]
