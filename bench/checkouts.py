@@ -58,18 +58,16 @@ class Side:
         return load.orders_per_second
 
     def sweep(self, seconds: float) -> float:
-        """Execute PENDING orders through the cron endpoint and return the executed ones per second."""
+        """Place for some seconds, execute the orders through the cron endpoint, and return how many per second."""
+        self.place(seconds)
         executed, began = 0, time.monotonic()
-        while time.monotonic() - began < seconds:
-            counts = self._call_cron()
-            if counts["executed"] == 0:
-                raise LoadError(f"{self.root}: nothing is left to sweep: {counts}")
+        while counts := self._sweep_once():
             executed += counts["executed"]
         return executed / (time.monotonic() - began)
 
     def place_and_execute(self, seconds: float) -> float:
         """Place orders with a worker running and return the executed ones per second."""
-        while self._call_cron()["remaining"]:
+        while self._sweep_once():
             pass
         self.queue.flushdb()
         worker = self.starter.worker()
@@ -85,13 +83,14 @@ class Side:
         assert self.web.port is not None
         return self.web.port
 
-    def _call_cron(self) -> dict[str, int]:
+    def _sweep_once(self) -> dict[str, int] | None:
+        """Execute a batch through the cron endpoint and return its counts, None when nothing was PENDING."""
         request = urllib.request.Request(
             f"{self.web.base_url}/api/cron/order-worker?limit={BATCH}", headers={"Authorization": f"Bearer {SECRET}"}
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             counts: dict[str, int] = json.load(answer)
-            return counts
+        return counts if counts["claimed"] else None
 
     def _executed(self) -> int:
         with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
@@ -145,7 +144,7 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
         for side in sides:  # load, connect and plan before anything is measured
             side.place(seconds)
         compare(sides, "placements", lambda side: side.place(seconds), rounds=rounds)
-        compare(sides, "execution by sweeps", lambda side: side.sweep(seconds / 2), rounds=rounds)
+        compare(sides, "execution by sweeps", lambda side: side.sweep(seconds), rounds=rounds)
         compare(sides, "placed and executed", lambda side: side.place_and_execute(seconds), rounds=rounds)
     return 0
 
