@@ -11,7 +11,7 @@ from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 
 from .answers import answer
-from .auth import account_named, existing_account, requires
+from .auth import account_named, listed_account, requires
 from .errors import not_found
 from .pagination import Keyset, fetch_page, read_integer
 from .parsing import Blueprint
@@ -58,9 +58,9 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
     """List the rows of the fund ledger, newest first."""
-    with session():
+    with listed_account(query["account_id"]) as account_id:
         where = {
-            "account_id = %s": existing_account(query["account_id"]),
+            "account_id = %s": account_id,
             "order_id = %s": query["order_id"],
             "kind = %s": query["kind"],
         }

@@ -1,12 +1,13 @@
 """Check bearer tokens, and say which account a request speaks for."""
 
+import contextlib
 import functools
 import hmac
 import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from flask import g, request
 
-from models.database import fetch_one
+from models.database import fetch_one, session, snapshot
 from trading.tokens import digest_of, find_token, revoked_since
 
 from .description import note
@@ -141,12 +142,21 @@ def account_of(principal: Principal, named: UUID | None) -> UUID:
     return own
 
 
-def existing_account(named: UUID | None) -> UUID:
-    """Return the account that a list is for, which exists; needs an open session."""
+@contextlib.contextmanager
+def listed_account(named: UUID | None) -> Iterator[UUID]:
+    """Open a session for one statement about the account that a list is for, which exists.
+
+    An account that an administrator names is looked for first, in the same snapshot.
+    """
     account_id = account_named(named)
-    if principal().account_id is None and not fetch_one("SELECT 1 AS found FROM account WHERE id = %s", (account_id,)):
-        raise not_found()
-    return account_id
+    if principal().account_id is not None:
+        with session():
+            yield account_id
+        return
+    with snapshot():
+        if not fetch_one("SELECT 1 AS found FROM account WHERE id = %s", (account_id,)):
+            raise not_found()
+        yield account_id
 
 
 def bearer_secret() -> str | None:

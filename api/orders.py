@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, current_app, request
 
-from models.database import fetch_one, session
+from models.database import session
 from schemas.baskets import BasketSchema
 from schemas.history import OrderHistorySchema
 from schemas.orders import (
@@ -20,7 +20,7 @@ from schemas.orders import (
     PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
-from trading.books import entries_of
+from trading.books import order_with_entries
 from trading.cancellation import cancel_order
 from trading.history import order_history
 from trading.modification import OrderChange, modify_order
@@ -28,7 +28,7 @@ from trading.placement import OrderRequest, place_order
 from trading.preview import preview_order
 
 from .answers import answer, is_meant, tagged_answer
-from .auth import account_named, existing_account, requires
+from .auth import account_named, listed_account, requires
 from .basket import BASKET_ANSWER, place_basket
 from .description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .dispatching import accepted
@@ -110,9 +110,9 @@ def place_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_PAGE)
 def list_orders(query: dict[str, Any]) -> Response:
     """List orders, newest first."""
-    with session():
+    with listed_account(query["account_id"]) as account_id:
         where = {
-            "account_id = %s": existing_account(query["account_id"]),
+            "account_id = %s": account_id,
             "status = %s": query["status"],
             "symbol = %s": query["symbol"],
             "side = %s": query["side"],
@@ -134,13 +134,9 @@ def list_orders(query: dict[str, Any]) -> Response:
 def read(query: dict[str, Any], order_id: UUID) -> Response:
     """Read one order with its charges and its rows of the fund ledger."""
     with session():
-        order = fetch_one(
-            "SELECT * FROM trading_order WHERE id = %s AND account_id = %s",
-            (order_id, account_named(query["account_id"])),
-        )
-        if order is None:
-            raise not_found()
-        order["transactions"] = entries_of(order_id)
+        order = order_with_entries(account_named(query["account_id"]), order_id)
+    if order is None:
+        raise not_found()
     return tagged_answer(ORDER_DETAIL, order)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from models.database import Row, session
+from models.database import Row
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
 from schemas.positions import PositionPageSchema
@@ -14,7 +14,7 @@ from trading.money import ZERO, average_price
 from trading.placement import close_position
 
 from .answers import answer
-from .auth import account_named, existing_account, requires
+from .auth import account_named, listed_account, requires
 from .description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .dispatching import accepted
 from .idempotency import idempotency_key
@@ -47,8 +47,8 @@ def unrealized_pnl(row: Row) -> Decimal | None:
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
     """List open and closed positions, newest first."""
-    with session():
-        where = {"position.account_id = %s": existing_account(query["account_id"])}
+    with listed_account(query["account_id"]) as account_id:
+        where = {"position.account_id = %s": account_id}
         page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
         row |= {"average_price": average_price(row["cost"], row["quantity"]), "unrealized_pnl": unrealized_pnl(row)}

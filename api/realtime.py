@@ -13,7 +13,7 @@ from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
-from trading.events import bounds, events_since, is_kept
+from trading.events import bounds, is_kept, page_since
 
 from .answers import answer
 from .auth import Principal, account_named, account_of, authenticate, principal, requires
@@ -60,12 +60,11 @@ def hub() -> Hub:
 def list_events(query: dict[str, Any]) -> Response:
     """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
     account_id = account_named(query["account_id"])
-    oldest, newest = bounds(account_id)
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
+        bounds(account_id)  # a 404 can only be told before the stream begins
         return _event_stream(account_id, _resumed_from(query["since"]))
-    # The counter is read before the events: one that is committed in between is not skipped.
     since = query["since"]
-    events = events_since(account_id, since or 0, query["limit"])
+    oldest, newest, events = page_since(account_id, since or 0, query["limit"])
     last_event_id = events[-1]["id"] if events else newest
     reset = {} if since is None or is_kept(since, oldest, newest) else {"reset": True}
     return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id, **reset})

@@ -220,6 +220,16 @@ def transactional(function: Callable[Parameters, Result]) -> Callable[Parameters
     return run
 
 
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """Hold a connection on which every statement reads the same moment, and none may write.
+
+    It costs two round trips; what one statement can read needs none of it.
+    """
+    with session(), db.atomic("REPEATABLE READ READ ONLY"):
+        yield
+
+
 def sqlstate(error: BaseException | None) -> str | None:
     """Return the database's five-letter code for an error, if it gave one."""
     if isinstance(error, DatabaseUnavailable):

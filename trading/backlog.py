@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from models.database import Row, fetch_one, session
+from models.database import Row, fetch_one, snapshot
 
 # Counting more would take longer than whoever watches should wait.
 MAX_COUNTED = 100_000
@@ -24,7 +24,7 @@ class Backlog(NamedTuple):
 
 def read_backlog() -> Backlog:
     """Return what waits. Raises DatabaseUnavailable."""
-    with session():
+    with snapshot():
         pending, check = read_pending(MAX_COUNTED), last_check()
     now, oldest = pending["at"], pending["oldest_placed_at"]
     return Backlog(

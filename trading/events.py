@@ -3,6 +3,8 @@
 import functools
 import threading
 from collections.abc import Iterable
+from operator import itemgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from models.database import Row, fetch_all, fetch_one, session
@@ -10,6 +12,22 @@ from trading import redis_link
 from trading.errors import NotFound
 
 CHANNEL_PREFIX = "tradepost:events:"
+# One statement: what retention deletes between two would be missing without a word.
+PAGE = """
+SELECT account.last_event_id AS newest, event.*,
+    (SELECT id FROM event WHERE account_id = account.id ORDER BY id LIMIT 1) AS oldest
+FROM account LEFT JOIN LATERAL (
+    SELECT * FROM event WHERE account_id = account.id AND id > %(since)s ORDER BY id LIMIT %(limit)s) AS event ON true
+WHERE account.id = %(account_id)s
+"""
+
+
+class EventPage(NamedTuple):
+    """Events of an account, oldest first, and the ids of its oldest kept and newest one, as `bounds` has them."""
+
+    oldest: int
+    newest: int
+    events: list[Row]
 
 
 def events_since(account_id: UUID, since: int, limit: int) -> list[Row]:
@@ -35,6 +53,17 @@ def bounds(account_id: UUID) -> tuple[int, int]:
         raise NotFound
     newest: int = row["newest"]
     return newest + 1 if row["oldest"] is None else row["oldest"], newest
+
+
+def page_since(account_id: UUID, since: int, limit: int) -> EventPage:
+    """Return up to limit events above since with the bounds of the same moment; raises NotFound."""
+    with session():
+        rows = fetch_all(PAGE, {"account_id": account_id, "since": since, "limit": limit})
+    if not rows:
+        raise NotFound
+    newest: int = rows[0]["newest"]
+    oldest = newest + 1 if rows[0]["oldest"] is None else rows[0]["oldest"]
+    return EventPage(oldest, newest, sorted((row for row in rows if row["id"] is not None), key=itemgetter("id")))
 
 
 def is_kept(since: int, oldest: int, newest: int) -> bool:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import Row, execute, fetch_all, fetch_one, transactional
+from models.database import Row, fetch_all, fetch_one, snapshot
 from trading.books import entries_of
 from trading.errors import NotFound
 from trading.ledger import EFFECTS, REALIZED
@@ -58,13 +58,12 @@ def order_history(account_id: UUID, order_id: UUID) -> list[Row]:
     return tell(*_read(account_id, order_id))
 
 
-@transactional
 def _read(account_id: UUID, order_id: UUID) -> tuple[Row, list[Row], list[Row]]:
-    execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    order = fetch_one("SELECT * FROM trading_order WHERE id = %s AND account_id = %s", (order_id, account_id))
-    if order is None:
-        raise NotFound
-    return order, fetch_all(EVENTS, (order_id, MAX_EVENTS)), entries_of(order_id)
+    with snapshot():
+        order = fetch_one("SELECT * FROM trading_order WHERE id = %s AND account_id = %s", (order_id, account_id))
+        if order is None:
+            raise NotFound
+        return order, fetch_all(EVENTS, (order_id, MAX_EVENTS)), entries_of(order_id)
 
 
 def tell(order: Row, events: Sequence[Row], entries: Sequence[Row]) -> list[Row]:

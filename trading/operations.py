@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from models.database import Row, fetch_one, session
+from models.database import Row, fetch_one, snapshot
 from trading.backlog import last_check, read_pending
 
 # No query reads more rows than these, however many there are. Ids grow with time, so that the primary key
@@ -40,7 +40,7 @@ def read_operations() -> Row:
 
     Throughput and latencies are those of the newest 5,000 orders; seconds that they do not cover are left out.
     """
-    with session():
+    with snapshot():
         pending = read_pending(MAX_COUNTED)
         now: datetime = pending["at"]
         since = int(now.timestamp()) - SERIES_S

@@ -1,0 +1,180 @@
+"""Every read is of a state that existed: one statement, or one snapshot."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+
+from models.database import db, execute, session
+from tests.conftest import METRICS_TOKEN
+from tests.processes import wait_until
+from tests.trading.helpers import buy, hold, one, sell
+from trading.execution import execute_orders
+
+# Each route that reads, by its endpoint, with what of its path is in braces. A new one is told here.
+READS = {
+    "orders.list_orders": "/api/trading/orders",
+    "orders.read": "/api/trading/orders/{order}",
+    "orders.history": "/api/trading/orders/{order}/history",
+    "positions.list_positions": "/api/trading/positions",
+    "account.read": "/api/trading/account",
+    "account.list_transactions": "/api/trading/transactions",
+    "realtime.list_events": "/api/trading/events",
+    "market.list_stocks": "/api/market/stocks",
+    "market.read_stock": "/api/market/stocks/NSE/RELIANCE",
+    "admin.read": "/api/admin/accounts/{account}",
+    "operations.read": "/api/admin/operations",
+    "metrics.read": "/metrics",
+}
+# What is of one account; an administrator names it.
+OF_AN_ACCOUNT = "/api/trading/"
+OF_ADMINISTRATORS = ("admin.read", "operations.read")
+NO_READS = {
+    "health.ready": "says of each thing by itself whether it answers now",
+    "cron.sweep_orders": "executes, and says what is left",
+    "streams.stream": "tells events one after the other, and `reset` where some are gone",
+    "health.live": "asks nobody",
+    **dict.fromkeys(
+        ("api-docs.openapi_json", "desk.page", "desk.file", "ops.page", "docs.page", "asyncapi.show"), "is a file"
+    ),
+}
+
+
+class Statement(NamedTuple):
+    """A statement of a read, the isolation in which it ran, and when its transaction began."""
+
+    sql: str
+    isolation: str
+    began_at: Any
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
+    """Return what this thread asks the database from now on, less what it asks about tokens."""
+    asked: list[Statement] = []
+    usual, this_thread = db.execute_sql, threading.get_ident()
+
+    def watch(sql: str, params: Any = None) -> Any:
+        if threading.get_ident() == this_thread and "api_token" not in sql:
+            with db.cursor() as cursor:
+                cursor.execute("SELECT current_setting('transaction_isolation'), now()")
+                asked.append(Statement(sql, *cursor.fetchone()))
+        return usual(sql, params)
+
+    monkeypatch.setattr(db, "execute_sql", watch)
+    return asked
+
+
+@pytest.fixture
+def trader(account: Any, quote: Any) -> Any:
+    """Return an account that holds 1,000 RELIANCE, bought at 100.00."""
+    quote()
+    trader = account()
+    hold(trader.id, "BUY", 1_000, "100.00")
+    return trader
+
+
+def test_every_route_that_reads_is_known_here(app: Any) -> None:
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in rule.methods}
+    assert endpoints == set(READS) | set(NO_READS), "say in READS or NO_READS what it is"
+
+
+@pytest.mark.parametrize("is_admin", [False, True], ids=["account", "admin"])
+@pytest.mark.parametrize("endpoint", READS)
+def test_a_read_is_one_statement_or_one_snapshot(
+    client: Any,
+    trader: Any,
+    headers_for: Any,
+    statements: list[Statement],
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint: str,
+    is_admin: bool,
+) -> None:
+    monkeypatch.setattr("api.metrics.STATE_S", 0)
+    path = READS[endpoint].format(order=buy(trader.id, 1, "10.00")["id"], account=trader.id)
+    needs_admin = endpoint in OF_ADMINISTRATORS
+    headers = headers_for("admin") if is_admin or needs_admin else trader.headers
+    headers = {"Authorization": f"Bearer {METRICS_TOKEN}"} if endpoint == "metrics.read" else headers
+    query = {"tradingAccountId": trader.id} if is_admin and path.startswith(OF_AN_ACCOUNT) else {}
+    statements.clear()
+    answer = client.get(path, query_string=query, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert statements, "nothing was read: is what a read asks still seen here?"
+    if len(statements) > 1:
+        assert {statement.isolation for statement in statements} == {"repeatable read"}, statements
+        assert len({statement.began_at for statement in statements}) == 1, statements
+
+
+def test_an_order_is_read_with_the_rows_of_the_same_moment(app: Any, trader: Any) -> None:
+    order = sell(trader.id, 1, "110.00")
+
+    def read() -> Any:
+        return app.test_client().get(f"/api/trading/orders/{order['id']}", headers=trader.headers)
+
+    with session(), ThreadPoolExecutor(1) as pool:
+        execute("BEGIN")
+        execute("LOCK TABLE fund_transaction")  # a read that comes to the rows waits for the fill
+        reading = pool.submit(read)
+        wait_until(lambda: one("SELECT count(*) FROM pg_locks WHERE NOT granted"), what="the read waits for the rows")
+        assert execute_orders([order["id"]]).executed == 1  # and commits what was begun above
+        assert is_of_a_moment(reading.result().get_json())
+
+
+def is_of_a_moment(order: dict[str, Any]) -> bool:
+    """Return True if an order that closes has the rows of its fill exactly when it is EXECUTED."""
+    kinds = {row["kind"] for row in order["transactions"]}
+    is_executed, is_filled = order["status"] == "EXECUTED", bool(kinds & {"PROFIT", "MARGIN_RELEASE"})
+    return is_executed == is_filled == (order["positionId"] is not None)
+
+
+@pytest.fixture
+def polled(app: Any, trader: Any) -> Iterator[dict[str, Any]]:
+    """Poll an order, whose id is set, from three threads; `seen` has what they saw."""
+    state: dict[str, Any] = {"id": None, "is_over": False, "seen": []}
+
+    def poll() -> None:
+        client = app.test_client()
+        while not state["is_over"]:
+            if state["id"] is not None:
+                answer = client.get(f"/api/trading/orders/{state['id']}", headers=trader.headers)
+                state["seen"].append((answer.headers["ETag"], answer.get_json()))
+
+    with ThreadPoolExecutor(3) as pool:
+        polls = [pool.submit(poll) for _ in range(3)]
+        try:
+            yield state
+        finally:
+            state["is_over"] = True
+        for each in polls:
+            each.result()
+
+
+def test_whoever_polls_an_order_while_it_is_filled_never_sees_half_of_it(trader: Any, polled: dict[str, Any]) -> None:
+    for _ in range(60):
+        order = sell(trader.id, 1, "110.00")
+        polled["id"] = order["id"]
+        assert execute_orders([order["id"]]).executed == 1
+    wait_until(lambda: len(polled["seen"]) > 100)
+    halves = [order for _, order in polled["seen"] if not is_of_a_moment(order)]
+    assert halves == []
+    by_tag: dict[str, set[str]] = {}
+    for tag, order in polled["seen"]:
+        by_tag.setdefault(tag, set()).add(order["status"])
+    assert all(len(statuses) == 1 for statuses in by_tag.values())
+
+
+def test_whoever_polls_an_order_while_it_is_changed_sees_the_margin_of_its_rows(
+    client: Any, trader: Any, polled: dict[str, Any]
+) -> None:
+    polled["id"] = buy(trader.id, 10, "100.00")["id"]
+    for number in range(60):
+        change = {"json": {"quantity": 11 + number % 7}, "headers": trader.headers | {"If-Match": "*"}}
+        assert client.patch(f"/api/trading/orders/{polled['id']}", **change).status_code == 200
+    wait_until(lambda: len(polled["seen"]) > 100)
+    for _, order in polled["seen"]:
+        signs = {"MARGIN_BLOCK": 1, "MARGIN_RELEASE": -1}
+        net = sum(signs.get(row["kind"], 0) * Decimal(row["amount"]) for row in order["transactions"])
+        assert net == Decimal(order["blockedMargin"])
