@@ -76,7 +76,8 @@ IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "required": True,
-    "description": "The ETag with which the order was read, or `*` for whatever it is now.",
+    "description": "The ETag with which the order was read, or `*` for whatever it is now. "
+    "What cannot be read is never ignored: it matches no order.",
     "schema": TEXT | {"pattern": '^(\\*|"[0-9a-f]+")$', "examples": ["*"]},
 }
 LAST_EVENT_ID = {

@@ -164,7 +164,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 
     Its margin and charges become what they would be had it been placed so, and it keeps its place in time.
     """
-    if not request.if_match:
+    if not request.headers.get("If-Match", "").strip():
         raise HttpRefusal("precondition_required", "Name the ETag of the order in If-Match.")
     order = modify_order(
         account_named(body.pop("account_id")),
@@ -182,9 +182,13 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @blueprint.response(200, ORDER)
 @described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
-    """Cancel a PENDING order; its margin and charges are given back."""
+    """Cancel a PENDING order; its margin and charges are given back.
+
+    With `If-Match` only when it still is the order that was read.
+    """
     account_id = account_named(query["account_id"])
-    return answer(ORDER, cancel_order(account_id, order_id, is_current=_is_meant if request.if_match else None))
+    is_current = _is_meant if "If-Match" in request.headers else None
+    return answer(ORDER, cancel_order(account_id, order_id, is_current=is_current))
 
 
 def _is_meant(order: dict[str, Any]) -> bool:
