@@ -70,7 +70,11 @@ def place(body: dict[str, Any]) -> Response:
 @blueprint.response(200, PREVIEW)
 @described(problems=(404,))
 def preview(body: dict[str, Any]) -> Response:
-    """Work out what an order would take, and place nothing."""
+    """Work out what an order would take, and place nothing.
+
+    `refusal` is the code with which it would be refused now. Without a price there is nothing to work out, and the
+    answer is the refusal itself.
+    """
     account_id = account_named(body.pop("account_id"))
     calendar = current_app.config["SETTINGS"].market_calendar
     decision, available_margin, refusal = preview_order(account_id, OrderRequest(**body), calendar=calendar)

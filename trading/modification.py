@@ -14,7 +14,7 @@ from trading.errors import PriceNotTaken
 from trading.ledger import Book
 from trading.money import ZERO
 from trading.placement import decide_on, refuse_early
-from trading.placement_statements import read_state
+from trading.placement_statements import look_at_state, read_state
 from trading.timing import Stopwatch
 
 UPDATE = """
@@ -69,6 +69,7 @@ def _modify(
     order = lock_open_order(account_id, order_id, is_current)
     request = _changed(order, change)
     if (request.quantity, request.price) == (order["quantity"], order["price"]):
+        refuse_early(look_at_state(account_id, request), calendar, Stopwatch())
         return Modification(order | {"transactions": entries_of(order_id)}, is_changed=False)
     _write(order, request, _decide(order, request, calendar))
     changed = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))

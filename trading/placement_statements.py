@@ -17,6 +17,21 @@ READ = """
 SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
                              %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
 """
+# The same without a lock, and without a stock where there is none.
+LOOK = """
+SELECT account.status, account.available_margin, clock_timestamp() AS read_at, stock.last_price,
+    coalesce(position.quantity, 0) AS held,
+    (SELECT id FROM trading_order
+        WHERE account_id = account.id AND client_order_id = %(client_order_id)s) AS duplicate_of,
+    (SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
+        WHERE account_id = account.id AND stock_id = stock.id AND product = %(product)s AND side = %(side)s
+          AND status = 'PENDING') AS promised
+FROM account
+LEFT JOIN stock ON stock.exchange = %(exchange)s AND stock.symbol = %(symbol)s
+LEFT JOIN position ON position.account_id = account.id AND position.stock_id = stock.id
+    AND position.product = %(product)s
+WHERE account.id = %(account_id)s
+"""
 WRITE = """
 SELECT (placed).*, reserve_ms, order_ms, ledger_ms
 FROM placement_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
@@ -39,6 +54,15 @@ def read_state(account_id: UUID, request: OrderRequest, key: IdempotencyKey | No
     With a key that was used, return its answer and nothing else. Raises NotFound.
     """
     state = fetch_one(READ, {**_asked(account_id, request, key), "new_stock_id": new_id()})
+    if state is None:
+        raise NotFound
+    return state
+
+
+def look_at_state(account_id: UUID, request: OrderRequest) -> Row:
+    """Return what a decision would rest on at this moment, and lock and write nothing; raises NotFound."""
+    with session():
+        state = fetch_one(LOOK, _asked(account_id, request, None))
     if state is None:
         raise NotFound
     return state

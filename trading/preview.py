@@ -1,14 +1,14 @@
 """Work out what an order would take, with the code that places it, and place nothing."""
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import db, session
 from trading.decision import Decision, OrderRequest, check_cover
-from trading.errors import Refused
+from trading.errors import NoPrice, Refused
 from trading.placement import decide_on, refuse_early
-from trading.placement_statements import read_state
+from trading.placement_statements import look_at_state
 from trading.timing import Stopwatch
 
 
@@ -21,18 +21,23 @@ class Preview(NamedTuple):
 
 
 def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
-    """Work out what place_order would do; raises what leaves nothing to work out (NotFound, NoPrice …)."""
-    with session(), db.atomic() as transaction:
-        state = read_state(account_id, request, None)
-        transaction.rollback()  # lets the account go, and the stock that was unknown
-        refuse_early(state, calendar, Stopwatch())
-        decision = decide_on(request, state)
-        return Preview(decision, state["available_margin"], _refusal(request, decision, state["available_margin"]))
+    """Work out what place_order would do at this moment, and lock nothing.
 
-
-def _refusal(request: OrderRequest, decision: Decision, available_margin: Decimal) -> Refused | None:
+    Raises NotFound; and without a price, which leaves nothing to work out, what place_order would raise.
+    """
+    state = look_at_state(account_id, request)
+    early = _refusal(refuse_early, state, calendar, Stopwatch())
     try:
-        check_cover(request, decision, available_margin)
+        decision = decide_on(request, state)
+    except NoPrice as refusal:
+        raise early or refusal from None
+    available_margin = state["available_margin"]
+    return Preview(decision, available_margin, early or _refusal(check_cover, request, decision, available_margin))
+
+
+def _refusal(check: Callable[..., None], *given: Any) -> Refused | None:
+    try:
+        check(*given)
     except Refused as refusal:
         return refusal
     return None

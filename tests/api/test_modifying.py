@@ -89,6 +89,26 @@ def test_the_tag_may_stand_in_a_list_or_be_any(change, read, order_id, make):
     assert change(order_id, make.format(tag=read(order_id).headers["ETag"]), quantity=20).status_code == 200
 
 
+@pytest.mark.parametrize("body", [{}, {"quantity": 10}, {"quantity": 10, "price": "100.00"}, {"quantity": 20}])
+def test_a_suspended_account_changes_nothing_not_even_to_what_is_already_so(
+    client, change, read, trader, headers_for, order_id, body
+):
+    before = read(order_id).data
+    suspend = {"json": {"status": "SUSPENDED"}, "headers": headers_for("admin")}
+    assert client.patch(f"/api/admin/accounts/{trader.id}", **suspend).status_code == 200
+    answer = change(order_id, **body)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "account_suspended")
+    assert read(order_id).data == before
+
+
+@pytest.mark.parametrize("body", [{}, {"quantity": 20}])
+def test_in_a_closed_market_nothing_is_changed_not_even_to_what_is_already_so(change, market_closed, order_id, body):
+    market_closed()
+    answer = change(order_id, **body)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "market_closed")
+    assert answer.get_json()["nextOpen"].endswith("Z")
+
+
 def test_what_was_changed_meanwhile_is_not_changed_again(change, read, order_id):
     tag = read(order_id).headers["ETag"]
     assert change(order_id, tag, quantity=20).status_code == 200

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from models.database import fetch_one, session
+from models.database import fetch_one, session, snapshot
 from tests.conftest import CRON_SECRET
+from trading.decision import OrderRequest
+from trading.preview import preview_order
 
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
 # Side, quantity and product of an order, and what it would close and open of 10 that are held.
@@ -87,6 +89,69 @@ def test_what_would_not_be_covered_is_told_with_what_it_would_take(
     assert (told.status_code, told.get_json()["refusal"]) == (200, code)
     assert Decimal(told.get_json()["margin"]) > 0
     assert place(trader, **changes).get_json()["code"] == code
+
+
+def refused(answer: Any) -> str | None:
+    """Return the code of a refusal, told in a preview or instead of an answer."""
+    document = answer.get_json()
+    return document["refusal"] if answer.status_code == 200 else document["code"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"side": "SELL", "quantity": 4}, {"quantity": 100_000}])
+def test_what_would_be_refused_whatever_it_takes_is_told_with_what_it_would_take(
+    client: Any, trader: Any, place: Any, preview: Any, headers_for: Any, market_closed: Any, changes: dict[str, Any]
+) -> None:
+    assert place(trader, clientOrderId="once", symbol="OTHER").status_code == 202
+    open_told = preview(trader, **changes).get_json()
+    market_closed()
+    told = [preview(trader, **changes)]
+    suspend = {"json": {"status": "SUSPENDED"}, "headers": headers_for("admin")}
+    assert client.patch(f"/api/admin/accounts/{trader.id}", **suspend).status_code == 200
+    told += [preview(trader, **changes), preview(trader, **changes, clientOrderId="once")]
+    codes = ["market_closed", "account_suspended", "duplicate_client_order_id"]
+    assert [answer.status_code for answer in told] == [200] * 3
+    assert [answer.get_json() for answer in told] == [open_told | {"refusal": code} for code in codes]
+    assert place(trader, **changes).get_json()["code"] == "account_suspended"
+    assert place(trader, **changes, clientOrderId="once").get_json()["code"] == "duplicate_client_order_id"
+
+
+def test_a_preview_tells_the_refusal_that_a_placement_would_meet_first(
+    client: Any, account: Any, place: Any, preview: Any, headers_for: Any, market_closed: Any, quote: Any
+) -> None:
+    trader = account("10.00")
+    order = {"symbol": "UNPRICED", "orderType": "MARKET", "price": None, "side": "SELL", "product": "DELIVERY"}
+
+    def codes() -> set[str | None]:
+        return {refused(preview(trader, **order)), refused(place(trader, **order))}
+
+    def set_status(status: str) -> None:
+        change = {"json": {"status": status}, "headers": headers_for("admin")}
+        assert client.patch(f"/api/admin/accounts/{trader.id}", **change).status_code == 200
+
+    assert codes() == {"no_price"}
+    market_closed()
+    assert codes() == {"market_closed"}
+    set_status("SUSPENDED")
+    assert codes() == {"account_suspended"}
+    quote("UNPRICED", "5000.00")
+    assert codes() == {"account_suspended"}
+    set_status("ACTIVE")
+    assert codes() == {"market_closed"}
+
+
+def test_a_preview_waits_for_nobody(trader: Any, preview: Any, connect: Any) -> None:
+    before = preview(trader).get_json()
+    holder = connect()
+    with holder.cursor() as cursor:
+        for table, column in (("account", "id"), ("trading_order", "account_id"), ("position", "account_id")):
+            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", (str(trader.id),))
+    assert preview(trader).get_json() == before
+
+
+def test_a_preview_locks_and_writes_nothing(trader: Any) -> None:
+    request = OrderRequest("NSE", "NEVERSEEN", "BUY", 1, "LIMIT", Decimal("1.00"))
+    with snapshot():  # in which the database refuses both
+        assert preview_order(trader.id, request, calendar=None).refusal is None
 
 
 def test_what_cannot_be_worked_out_is_refused_as_a_placement_is(client: Any, account: Any, headers_for: Any) -> None:

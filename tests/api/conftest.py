@@ -1,0 +1,37 @@
+"""What several tests of the HTTP door prepare."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from actors import broker
+from api import create_app
+from config import RateLimit, Settings
+from trading.calendars import import_holidays
+
+
+@pytest.fixture
+def market_closed(app: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function that closes the market for the next days."""
+
+    def close() -> None:
+        today = datetime.now(UTC).date()
+        import_holidays([("NSE", today + timedelta(days=number), "Closed") for number in range(-1, 5)])
+        monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
+
+    return close
+
+
+@pytest.fixture
+def limited_client(settings: Any, clean: None, configured: None) -> Any:
+    """Return a function that makes a client of an application with a limit."""
+
+    def make(count: int = 3, period_seconds: int = 60, **changes: Any) -> Any:
+        limited = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, period_seconds), **changes)
+        return create_app(limited).test_client()
+
+    yield make
+    broker.configure(settings, role="web")
