@@ -1,6 +1,6 @@
 """Place the orders of one request: each is accepted or refused by itself, in a transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from models.database import DatabaseUnavailable, Row
 from schemas.baskets import BASKET_MAXIMUM, BasketAnswerSchema
 from trading import metrics
 from trading.errors import NotFound
-from trading.idempotency import IdempotencyKey, find_answers
+from trading.idempotency import IdempotencyKey, claim_whole, give_up_whole
 from trading.placement import OrderRequest, Placement, place_order
 from trading.timing import Stopwatch
 
@@ -30,16 +30,28 @@ Item = dict[str, Any] | HttpRefusal  # what is to be placed, or why it cannot be
 def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationError]) -> Response:
     """Place what can be placed, see to its execution, and answer what became of each.
 
-    With an Idempotency-Key each order has a key of its own, kept with the order: what was placed of a request
-    that broke off is answered again, and the rest is placed. The whole is refused when the rate lets none
-    through, and when the database fails before anything was accepted.
+    With an Idempotency-Key the basket claims the key before its first order, and each order has a key of its
+    own, kept with the order: what was placed of a request that broke off is answered again, and the rest is
+    placed. The whole is refused when the rate lets none through, and when the database fails before anything
+    was accepted.
     """
     items = [invalid(item.messages) if isinstance(item, ValidationError) else item for item in given]
-    keys = _keys(items)
-    answered = find_answers(account_id, keys) if keys else {}
+    key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
+    keys = key.parts(BASKET_MAXIMUM) if key else []
+    answered = claim_whole(account_id, key, keys) if key else {}
     allowed = count_placements(len(items) - len(answered))
-    if not allowed and not answered:
+    results = _results(account_id, items, keys, answered, allowed) if allowed or answered else []
+    if key and all(400 <= result["status"] < 500 for result in results):
+        give_up_whole(account_id, key)
+    if not results:
         raise too_many_placements()
+    return _answer(results)
+
+
+def _results(
+    account_id: UUID, items: Sequence[Item], keys: Sequence[IdempotencyKey], answered: Mapping[int, Row], allowed: int
+) -> list[Row]:
+    """Place what was not answered already, and return what became of each; those beyond the rate are refused."""
     metrics.of(metrics.PLACEMENTS, "replayed").inc(len(answered))
     results: list[Row] = []
     for index, item in enumerate(items):
@@ -49,13 +61,7 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
             key = keys[index] if keys else None
             results.append(_place(account_id, item if allowed > 0 else too_many_placements(), key, results))
             allowed -= 1
-    return _answer(results)
-
-
-def _keys(items: Sequence[Item]) -> list[IdempotencyKey]:
-    """Return a key for each place that an order of a basket may have, none without the header."""
-    key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
-    return key.parts(BASKET_MAXIMUM) if key else []
+    return results
 
 
 def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Row]) -> Row:

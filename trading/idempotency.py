@@ -8,11 +8,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from peewee import DatabaseError
+from peewee import DatabaseError, IntegrityError
 
-from models.database import Row, execute, fetch_all, fetch_one, session, sqlstate
-from trading.errors import IdempotencyConflict, IdempotencyInProgress
+from models.database import Row, execute, fetch_all, fetch_one, session, sqlstate, transactional
+from trading.errors import IdempotencyConflict, IdempotencyInProgress, NotFound
 
+# The claim of a request that is done in parts counts how many equal requests are at work with it: while nothing of it
+# was accepted, the last of them gives it up. Claims are deleted for their age before the parts that came after them.
+CLAIM = """
+WITH part AS (
+    SELECT scope, fingerprint, answer FROM idempotency_key
+    WHERE account_id = %(account_id)s AND scope = ANY(%(scopes)s::text[]) AND key = %(key)s),
+claim AS (
+    INSERT INTO idempotency_key AS known (account_id, scope, key, fingerprint, answer)
+    SELECT %(account_id)s, %(scope)s, %(key)s, %(fingerprint)s, '{"atWork": 1}'
+    WHERE NOT EXISTS (SELECT FROM part WHERE fingerprint <> %(fingerprint)s)
+    ON CONFLICT (account_id, scope, key)
+        DO UPDATE SET answer = jsonb_build_object('atWork', (known.answer ->> 'atWork')::integer + 1)
+        WHERE known.fingerprint = excluded.fingerprint
+    RETURNING scope, answer)
+SELECT scope, answer FROM part UNION ALL SELECT scope, answer FROM claim
+"""
+GIVE_UP = """
+UPDATE idempotency_key SET answer = jsonb_build_object('atWork', (answer ->> 'atWork')::integer - 1)
+WHERE account_id = %s AND scope = %s AND key = %s AND fingerprint = %s
+RETURNING (answer ->> 'atWork')::integer AS at_work
+"""
 IN_PROGRESS_STATE = "TP409"  # raised by the database's idempotency_find
 
 
@@ -64,21 +85,37 @@ def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
     return answer
 
 
-def find_answers(account_id: UUID, keys: Sequence[IdempotencyKey]) -> dict[int, Row]:
-    """Return what was answered already to the parts of a request, by their index; waits for nobody.
+def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
+    """Claim a key for the whole of a request that is done in parts; return what its parts were answered, by index.
 
-    Raises IdempotencyConflict when a part was answered in another request.
+    Committed before the first part is done, so that of two requests with one key only one does anything.
+    Waits for nobody's parts. Raises NotFound, or IdempotencyConflict when the key is another request's.
     """
-    scopes = {key.scope: index for index, key in enumerate(keys)}
-    with session():
-        found = fetch_all(
-            "SELECT scope, fingerprint, answer FROM idempotency_key"
-            " WHERE account_id = %s AND scope = ANY(%s::text[]) AND key = %s",
-            (account_id, list(scopes), keys[0].key),
-        )
-    for row in found:
-        keys[0].check(row["fingerprint"])
-    return {scopes[row["scope"]]: row["answer"] for row in found}
+    indexes = {part.scope: index for index, part in enumerate(parts)}
+    parameters = {
+        "account_id": account_id,
+        "scope": key.scope,
+        "key": key.key,
+        "fingerprint": key.fingerprint,
+        "scopes": list(indexes),
+    }
+    try:
+        with session():
+            found = {row["scope"]: row["answer"] for row in fetch_all(CLAIM, parameters)}
+    except IntegrityError as error:  # the key's account is none
+        raise NotFound from error
+    if found.pop(key.scope, None) is None:
+        raise IdempotencyConflict
+    return {indexes[scope]: answer for scope, answer in found.items()}
+
+
+@transactional
+def give_up_whole(account_id: UUID, key: IdempotencyKey) -> None:
+    """Let a key go of which no part was accepted, unless an equal request is still at work: then that one will."""
+    where = (account_id, key.scope, key.key, key.fingerprint)
+    row = fetch_one(GIVE_UP, where)
+    if row is not None and row["at_work"] <= 0:
+        execute("DELETE FROM idempotency_key WHERE account_id = %s AND scope = %s AND key = %s", where[:3])
 
 
 def keep_answer(account_id: UUID, key: IdempotencyKey | None, table: str, row_id: Any) -> None:

@@ -1,0 +1,155 @@
+"""Baskets that are sent again, with others of the same key, beyond the limit, or by a client that waits."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.processes import wait_until
+from tests.trading.helpers import at_once, one, rows
+from trading.verify import verify
+
+PATH = "/api/trading/orders/batch"
+ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "100.00"}
+KEY = {"Idempotency-Key": "one"}
+
+
+@pytest.fixture
+def trader(account: Any) -> Any:
+    """Return an account with a token."""
+    yield account()
+    assert verify() == []
+
+
+@pytest.fixture
+def send(app: Any, trader: Any) -> Any:
+    """Return a function that sends a basket from a client of its own: send("A", 3) has three orders for A."""
+
+    def make(symbol: str, count: int = 5, *, by: Any = None, headers: Any = KEY, **changes: Any) -> Any:
+        orders = [ORDER | {"symbol": symbol, "quantity": number + 1} | changes for number in range(count)]
+        headers = trader.headers | headers
+        return (by or app.test_client()).post(PATH, json={"orders": orders}, headers=headers)
+
+    return make
+
+
+def symbols() -> list[str]:
+    return [row["symbol"] for row in rows("SELECT symbol FROM trading_order ORDER BY symbol")]
+
+
+def results(answer: Any) -> list[Any]:
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.get_json()["results"]
+    return found
+
+
+def statuses(answer: Any) -> list[int]:
+    return [result["status"] for result in results(answer)]
+
+
+def order_ids(answer: Any) -> list[str]:
+    return [result.get("orderId") for result in results(answer)]
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.get_json()["code"]
+
+
+CONFLICT = (422, "idempotency_conflict")
+
+
+def test_a_basket_that_has_placed_nothing_yet_has_the_key_already(send: Any, trader: Any, connect: Any) -> None:
+    holder = connect()
+    with ThreadPoolExecutor(1) as pool:
+        holder.cursor().execute("SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE", (str(trader.id),))
+        first = pool.submit(send, "A")
+        wait_until(lambda: one("SELECT count(*) FROM pg_locks WHERE NOT granted"), what="the first order waits")
+        other = send("B")
+        holder.rollback()
+    assert code(other) == CONFLICT
+    assert statuses(first.result()) == [202] * 5
+    assert symbols() == ["A"] * 5
+    assert order_ids(send("A")) == order_ids(first.result())
+
+
+def test_of_different_baskets_at_once_one_is_placed(send: Any) -> None:
+    for number in range(5):
+        headers = {"Idempotency-Key": f"key {number}"}
+        before = symbols()
+        answers = at_once([lambda symbol=symbol: send(symbol, headers=headers) for symbol in "ABC"])  # noqa: B023
+        placed = [answer for answer in answers if answer.status_code == 200]
+        assert [statuses(answer) for answer in placed] == [[202] * 5]
+        assert [code(answer) for answer in answers if answer.status_code != 200] == [CONFLICT] * 2
+        new = symbols()
+        for symbol in before:
+            new.remove(symbol)
+        assert len(new) == 5
+        assert len(set(new)) == 1
+
+
+def test_fifty_equal_baskets_at_once_are_one(send: Any) -> None:
+    answers = at_once([lambda: send("A")] * 50)
+    assert len({tuple(order_ids(answer)) for answer in answers}) == 1
+    assert [answer.headers.get("Idempotent-Replayed") for answer in answers].count("true") == 49
+    assert symbols() == ["A"] * 5
+
+
+def test_a_basket_that_broke_off_before_its_first_order_is_placed_by_a_retry(
+    send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As by a signal."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("api.basket.place_order", die)
+        with pytest.raises(Killed):
+            send("A")
+    assert code(send("B")) == CONFLICT
+    assert statuses(send("A")) == [202] * 5
+    assert symbols() == ["A"] * 5
+
+
+def test_a_basket_of_which_nothing_was_accepted_leaves_its_key_to_another(send: Any) -> None:
+    assert statuses(send("A", 2, side="SELL", product="DELIVERY")) == [422, 422]
+    assert one("SELECT count(*) FROM idempotency_key") == 0
+    assert statuses(send("B", 2)) == [202, 202]
+    assert code(send("A", 2, side="SELL", product="DELIVERY")) == CONFLICT
+
+
+def test_a_basket_for_an_account_that_does_not_exist_is_not_found(client: Any, headers_for: Any) -> None:
+    body = {"orders": [ORDER], "tradingAccountId": "00000000-0000-7000-8000-000000000000"}
+    assert code(client.post(PATH, json=body, headers=headers_for("admin") | KEY)) == (404, "not_found")
+
+
+def test_a_replay_costs_nothing_and_is_answered_beyond_the_limit(send: Any, limited_client: Any) -> None:
+    by = limited_client(5)
+    first = send("A", 3, by=by)
+    assert order_ids(send("A", 3, by=by)) == order_ids(first)
+    assert statuses(send("B", 4, by=by, headers={})) == [202, 202, 429, 429]
+    for _ in range(3):
+        again = send("A", 3, by=by)
+        assert (order_ids(again), again.headers["Idempotent-Replayed"]) == (order_ids(first), "true")
+    assert code(send("B", 1, by=by, headers={"Idempotency-Key": "new"})) == (429, "rate_limited")
+    assert code(send("B", 3, by=by)) == CONFLICT
+    assert symbols() == ["A"] * 3 + ["B"] * 2
+
+
+def test_a_basket_that_was_refused_for_the_rate_leaves_its_key_to_another(send: Any, limited_client: Any) -> None:
+    by = limited_client(1)
+    assert statuses(send("A", 1, by=by, headers={})) == [202]
+    assert send("A", by=by).status_code == 429
+    assert statuses(send("B")) == [202] * 5
+
+
+def test_equal_baskets_at_once_beyond_the_limit_place_no_order_twice(send: Any, limited_client: Any) -> None:
+    by = limited_client(5)
+    answers = at_once([lambda: send("A", by=by.application.test_client())] * 8)
+    assert symbols() == ["A"] * 5
+    whole = order_ids(send("A", by=by))
+    assert None not in whole
+    for answer in answers:
+        if answer.status_code != 429:  # some of its orders may have been refused for the rate before they were placed
+            assert all(given in (order, None) for given, order in zip(order_ids(answer), whole, strict=True))
