@@ -12,7 +12,7 @@ from schemas.baskets import BASKET_MAXIMUM, BasketAnswerSchema
 from trading import metrics
 from trading.errors import NotFound
 from trading.idempotency import IdempotencyKey, claim_whole, give_up_whole
-from trading.placement import OrderRequest, Placement, place_order
+from trading.placement import OrderRequest, Placement, place_order, placed_before
 from trading.timing import Stopwatch
 
 from .answers import answer
@@ -21,6 +21,7 @@ from .errors import HttpRefusal, invalid, problem_document
 from .idempotency import idempotency_key, mark_replayed
 from .observability import log_placement, stopwatch
 from .rate_limits import count_placements, too_many_placements
+from .waiting import preferred_wait, wait_for_ends
 
 BASKET_ANSWER = BasketAnswerSchema()
 
@@ -45,7 +46,7 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
         give_up_whole(account_id, key)
     if not results:
         raise too_many_placements()
-    return _answer(results)
+    return _answer(account_id, results)
 
 
 def _results(
@@ -87,7 +88,11 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
 
 def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None, watch: Stopwatch) -> Placement:
     if isinstance(item, HttpRefusal):
-        raise item
+        # Beyond the rate it may still be one that an equal basket has placed since this one asked.
+        placement = placed_before(account_id, key) if key and item.code == "rate_limited" else None
+        if placement is None:
+            raise item
+        return placement
     calendar = current_app.config["SETTINGS"].market_calendar
     return place_order(account_id, OrderRequest(**item), calendar=calendar, watch=watch, idempotency_key=key)
 
@@ -107,11 +112,16 @@ def _refused(error: Exception) -> Row:
     return {"status": document["status"], "problem": document}
 
 
-def _answer(results: Sequence[Row]) -> Response:
-    accepted = [result for result in results if result["status"] == 202]
-    placed = [result["order_id"] for result in accepted if not result["is_replay"]]
-    after_answer = see_to_execution(placed)
+def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
+    accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
+    placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
+    wait_s = preferred_wait()
+    after_answer = see_to_execution(placed, is_awaited=wait_s is not None)
+    for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
+        accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
     response = answer(BASKET_ANSWER, {"results": results})
+    if wait_s is not None:
+        response.headers["Preference-Applied"] = f"wait={wait_s}"
     if after_answer is not None:
         response.call_on_close(after_answer)
     return mark_replayed(response) if accepted and not placed else response

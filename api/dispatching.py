@@ -17,7 +17,8 @@ from trading.placement import Placement
 from .answers import answer
 from .idempotency import mark_replayed
 from .observability import step
-from .waiting import preferred_wait, wait_for_end
+from .rate_limits import give_back_placement
+from .waiting import preferred_wait, wait_for_ends
 
 logger = get_logger(__name__)
 
@@ -32,8 +33,12 @@ def accepted(placement: Placement) -> Response:
     order = g.placed_order = placement.order
     order_id = UUID(str(order["id"]))
     wait_s = preferred_wait()
-    after_answer = None if placement.is_replay else see_to_execution([order_id], is_awaited=wait_s is not None)
-    ended = wait_for_end(UUID(str(order["account_id"])), order_id, wait_s) if wait_s is not None else None
+    after_answer = None
+    if placement.is_replay:
+        give_back_placement()
+    else:
+        after_answer = see_to_execution([order_id], is_awaited=wait_s is not None)
+    ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
     response = _answer(ended or order, is_scheduled=ended is None)
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"

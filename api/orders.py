@@ -37,7 +37,7 @@ from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_moment, read_uuid
 from .parsing import Blueprint
-from .rate_limits import limited
+from .rate_limits import limited, replayed_beyond_limit
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
@@ -60,7 +60,9 @@ def place(body: dict[str, Any]) -> Response:
     key, account_id = idempotency_key(body), account_named(named)
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
-        placement = place_order(account_id, OrderRequest(**body), calendar=calendar, watch=watch, idempotency_key=key)
+        placement = replayed_beyond_limit(account_id, key) or place_order(
+            account_id, OrderRequest(**body), calendar=calendar, watch=watch, idempotency_key=key
+        )
     return accepted(placement)
 
 
@@ -97,13 +99,15 @@ def preview(body: dict[str, Any]) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(BasketSchema())
 @blueprint.response(200, BASKET_ANSWER)
-@described(problems=(404, 429), headers=(IDEMPOTENCY_KEY,))
+@described(problems=(404, 429), headers=(IDEMPOTENCY_KEY, PREFER))
 def place_batch(body: dict[str, Any]) -> Response:
     """Place up to 20 orders, each accepted or refused by itself.
 
     `results` has one entry for each, in the order of the request. A retry with the same `Idempotency-Key` and the
-    same orders places none twice: what was accepted is answered again, what was refused is judged anew. Every
-    order counts for the rate; those beyond it are refused.
+    same orders places none twice: what was accepted is answered again, what was refused is judged anew. With other
+    orders it is an `idempotency_conflict` that places nothing, unless none of the first was accepted. Every order
+    counts for the rate, but for those that are answered again; those beyond it are refused. `Prefer: wait=N` waits
+    for all of them together; the `status` of those that have ended within N seconds is 200.
     """
     return place_basket(account_named(body["account_id"]), body["orders"])
 

@@ -21,7 +21,7 @@ from .idempotency import idempotency_key
 from .observability import stopwatch, timed_placement
 from .pagination import Keyset, fetch_page, read_uuid
 from .parsing import Blueprint
-from .rate_limits import limited
+from .rate_limits import limited, replayed_beyond_limit
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
@@ -68,5 +68,7 @@ def close(query: dict[str, Any], position_id: UUID) -> Response:
     key, account_id, watch = idempotency_key({}), account_named(query["account_id"]), stopwatch()
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
-        placement = close_position(account_id, position_id, calendar=calendar, watch=watch, idempotency_key=key)
+        placement = replayed_beyond_limit(account_id, key) or close_position(
+            account_id, position_id, calendar=calendar, watch=watch, idempotency_key=key
+        )
     return accepted(placement)

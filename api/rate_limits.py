@@ -5,16 +5,20 @@ import math
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, current_app, g, request
 from limits.storage import MemoryStorage, RedisStorage, Storage
 
 from config import RateLimit, Settings
 from trading import redis_link
+from trading.idempotency import IdempotencyKey
+from trading.placement import Placement, placed_before
 
 from .auth import principal
 from .description import described
 from .errors import HttpRefusal
+from .idempotency import HEADER
 
 Number = TypeVar("Number", int, float)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -56,15 +60,36 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def limited(view: View) -> View:
-    """Count a placement of the request's token, or refuse it; stands below @requires."""
+    """Count a placement of the request's token, or refuse it; stands below @requires.
+
+    One with an Idempotency-Key may be a replay: its view calls `replayed_beyond_limit` before it places.
+    """
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        if not count_placements(1):
+        g.is_beyond_limit = not count_placements(1)
+        if g.is_beyond_limit and HEADER not in request.headers:
             raise too_many_placements()
         return view(*args, **kwargs)
 
     return cast(View, described(problems=(429,))(counted))
+
+
+def replayed_beyond_limit(account_id: UUID, key: IdempotencyKey | None) -> Placement | None:
+    """Return None when the request may place; else what was answered to its key, or refuse."""
+    if not g.is_beyond_limit:
+        return None
+    placement = placed_before(account_id, key) if key else None
+    if placement is None:
+        raise too_many_placements()
+    return placement
+
+
+def give_back_placement() -> None:
+    """Count a placement no longer that was a replay; one beyond the limit stays counted, or windows could be moved."""
+    counter = current_app.extensions["placement_limit"]
+    if counter is not None and not g.is_beyond_limit:
+        g.placements_left = min(counter.limit.count, counter.hit(str(principal().token_id), -1))
 
 
 def count_placements(number: int) -> int:

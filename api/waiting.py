@@ -1,19 +1,20 @@
-"""Wait for an order to end, when a client asks for it with `Prefer: wait=N`."""
+"""Wait for orders to end, when a client asks for it with `Prefer: wait=N`."""
 
 import re
 import threading
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 from flask import current_app, request
 
-from models.database import Row, fetch_one, session
+from models.database import Row, fetch_all, session
 from trading.events import bounds
 
 from .listeners import QueueListener
 
 # RFC 7240, section 4.3: the time in seconds that the client is willing to wait.
-WAIT = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(;.*)?", re.IGNORECASE)
+WAIT = re.compile(r"\s*wait\s*=\s*(\"?)(?=[0-9])0*+([0-9]*+)\1\s*(;.*)?", re.IGNORECASE)
 LONGEST_WAIT_S = 10
 MAX_WAITERS = 500
 FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
@@ -26,42 +27,48 @@ def preferred_wait() -> int | None:
     for preference in request.headers.get("Prefer", "").split(","):
         match = WAIT.fullmatch(preference)
         if match:
-            return min(int(match[1]), LONGEST_WAIT_S)
+            # Python refuses to read more than 4,300 digits; three of them say that it is too long.
+            return min(int(match[2][:3] or 0), LONGEST_WAIT_S)
     return None
 
 
-def wait_for_end(account_id: UUID, order_id: UUID, wait_s: int) -> Row | None:
-    """Return an order that is final, or becomes so within a time; None when it does not, or too many wait already.
+def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int | None) -> dict[UUID, Row]:
+    """Return those of an account's orders that are final, or become so within a time, by their ids.
 
-    Holds no database connection while it waits: the hub tells when there is something to look at.
+    Waits until all of them are. Waits not at all when too many requests wait already, and looks for none without a
+    time. Holds no database connection while it waits: the hub tells when there is something to look at.
     """
+    if wait_s is None or not order_ids:
+        return {}
     deadline = time.monotonic() + wait_s
-    order = _ended(order_id)
-    if order is not None or not _waiters.acquire(blocking=False):
-        return order
+    ended = _ended(order_ids)
+    if len(ended) == len(order_ids) or not _waiters.acquire(blocking=False):
+        return ended
     listener, hub = QueueListener(account_id, None), current_app.extensions["hub"]
     hub.add(listener)
     try:
         while not hub.go_live(listener, bounds(account_id)[1]):
             pass  # the hub has just handed out more than was read: read again
-        while (order := _ended(order_id)) is None and time.monotonic() < deadline:
-            _take_until_order(listener, order_id, deadline)
-        return order
+        while len(ended := _ended(order_ids)) < len(order_ids) and time.monotonic() < deadline:
+            _take_until_order(listener, [str(each) for each in order_ids if each not in ended], deadline)
+        return ended
     finally:
         hub.remove(listener)
         _waiters.release()
 
 
-def _take_until_order(listener: QueueListener, order_id: UUID, deadline: float) -> None:
-    """Take events until one speaks of the order, or the time is over."""
+def _take_until_order(listener: QueueListener, order_ids: Collection[str], deadline: float) -> None:
+    """Take events until one speaks of one of the orders, or the time is over."""
     while (left_s := deadline - time.monotonic()) > 0:
         message = listener.take(left_s)
-        if message is None or str(order_id) in message.text:
+        if message is None or any(order_id in message.text for order_id in order_ids):
             return
 
 
-def _ended(order_id: UUID) -> Row | None:
+def _ended(order_ids: Collection[UUID]) -> dict[UUID, Row]:
     with session():
-        return fetch_one(
-            "SELECT * FROM trading_order WHERE id = %s AND status = ANY(%s::text[])", (order_id, list(FINAL))
+        rows = fetch_all(
+            "SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])",
+            (list(order_ids), list(FINAL)),
         )
+    return {row["id"]: row for row in rows}

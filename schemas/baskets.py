@@ -56,7 +56,7 @@ class BasketResultSchema(StrictSchema):
     status = Whole(
         minimum=200,
         maximum=599,
-        metadata={"description": "What placing it alone would have been answered with: 202, 409, 422 …"},
+        metadata={"description": "What placing it alone would have been answered with: 202, 200, 409, 422 …"},
     )
     order_id = Identifier(data_key="orderId")
     execution_scheduled = fields.Boolean(data_key="executionScheduled")

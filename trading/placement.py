@@ -6,11 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models import Position
-from models.database import Row, transactional
+from models.database import Row, session, transactional
 from trading import calendars, events, metrics, tracing
 from trading.decision import Decision, OrderRequest, check_cover, decide
 from trading.errors import AccountSuspended, DuplicateClientOrderId, MarketClosed, NotFound, NothingToClose
-from trading.idempotency import IdempotencyKey, in_progress_refused
+from trading.idempotency import IdempotencyKey, find_answer, in_progress_refused
 from trading.margin import closing_quantity
 from trading.placement_statements import read_state, write_order, write_order_at_once
 from trading.sessions import INDIAN_TIME, session_at
@@ -67,6 +67,16 @@ def close_position(
         placement = _close(account_id, position_id, calendar, watch, idempotency_key)
     watch.lap("commit")
     return _announced(placement)
+
+
+def placed_before(account_id: UUID, key: IdempotencyKey) -> Placement | None:
+    """Return the placement that was answered to a key, None when there is none; places nothing.
+
+    Raises IdempotencyConflict or IdempotencyInProgress.
+    """
+    with session():
+        order = find_answer(account_id, key)
+    return None if order is None else _announced(Placement(order, is_replay=True))
 
 
 def _announced(placement: Placement) -> Placement:

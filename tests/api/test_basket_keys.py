@@ -1,5 +1,6 @@
 """Baskets that are sent again, with others of the same key, beyond the limit, or by a client that waits."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.processes import wait_until
 from tests.trading.helpers import at_once, one, rows
+from trading.execution import execute_orders
 from trading.verify import verify
 
 PATH = "/api/trading/orders/batch"
@@ -153,3 +155,33 @@ def test_equal_baskets_at_once_beyond_the_limit_place_no_order_twice(send: Any, 
     for answer in answers:
         if answer.status_code != 429:  # some of its orders may have been refused for the rate before they were placed
             assert all(given in (order, None) for given, order in zip(order_ids(answer), whole, strict=True))
+
+
+def test_a_client_waits_for_all_orders_of_a_basket_together(send: Any) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(send, "A", 3, headers=KEY | {"Prefer": "wait=10"})
+        wait_until(lambda: len(symbols()) == 3)
+        for row in rows("SELECT id FROM trading_order"):
+            assert not asking.done()
+            execute_orders([row["id"]])
+        answer = asking.result()
+    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert statuses(answer) == [200] * 3
+    assert [result["executionScheduled"] for result in results(answer)] == [False] * 3
+    assert {result["order"]["status"] for result in results(answer)} == {"EXECUTED"}
+    again = send("A", 3, headers=KEY | {"Prefer": "wait=10"})
+    assert (statuses(again), again.headers["Idempotent-Replayed"]) == ([200] * 3, "true")
+
+
+def test_orders_that_do_not_end_while_a_client_waits_are_scheduled(send: Any) -> None:
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(send, "A", 2, headers={"Prefer": "wait=2"})
+        wait_until(lambda: len(symbols()) == 2)
+        execute_orders([one("SELECT id FROM trading_order WHERE quantity = 2")])
+        answer = asking.result()
+    assert time.monotonic() - started >= 2
+    assert (statuses(answer), answer.headers["Preference-Applied"]) == ([202, 200], "wait=2")
+    assert [result["order"]["status"] for result in results(answer)] == ["PENDING", "EXECUTED"]
+    refused = send("A", 1, headers={"Prefer": "wait=10"}, side="SELL", product="DELIVERY")
+    assert statuses(refused) == [422]

@@ -1,32 +1,19 @@
 """Placements are limited per token."""
 
-import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from actors import broker
-from api import create_app
-from config import RateLimit
 from tests.processes import free_port
+from tests.trading.helpers import hold, one, rows
 
 ORDER = {"exchange": "NSE", "symbol": "INFY", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
 
 
-@pytest.fixture
-def limited_client(settings: Any, clean: None, configured: None) -> Any:
-    """Return a function that makes a client of an application with a limit."""
-
-    def make(count: int = 3, period_seconds: int = 60, **changes: Any) -> Any:
-        limited = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, period_seconds), **changes)
-        return create_app(limited).test_client()
-
-    yield make
-    broker.configure(settings, role="web")
-
-
-def place(client: Any, account: Any) -> Any:
-    return client.post("/api/trading/orders", json=ORDER, headers=account.headers)
+def place(client: Any, account: Any, key: str | None = None, **changes: Any) -> Any:
+    headers = account.headers | ({"Idempotency-Key": key} if key else {})
+    return client.post("/api/trading/orders", json=ORDER | changes, headers=headers)
 
 
 def test_one_placement_too_many_is_refused_with_the_time_to_wait(limited_client: Any, account: Any) -> None:
@@ -75,3 +62,63 @@ def test_without_redis_the_process_counts_by_itself(limited_client: Any, account
 
 def test_without_a_limit_there_are_no_headers(client: Any, account: Any) -> None:
     assert "RateLimit" not in place(client, account()).headers
+
+
+@pytest.fixture(params=["place", "close"])
+def ask(request: pytest.FixtureRequest, account: Any, quote: Any) -> Callable[..., Any]:
+    """Return a function that places with a key, or closes a position of its own for each key."""
+    trader = account()
+    if request.param == "place":
+        return lambda client, key: place(client, trader, key)
+
+    def close(client: Any, key: str) -> Any:
+        quote(key, "10.00")
+        position = rows("SELECT id FROM position WHERE symbol = %s", key) or [
+            hold(trader.id, "BUY", 1, "10.00", symbol=key)
+        ]
+        path = f"/api/trading/positions/{position[0]['id']}/close"
+        return client.post(path, headers=trader.headers | {"Idempotency-Key": key})
+
+    return close
+
+
+def left(answer: Any) -> str:
+    """Return how much is left of a limit, as the answer says."""
+    return str(answer.headers["RateLimit"].split(";")[1])
+
+
+def test_a_replay_is_the_first_answer_costs_nothing_and_is_given_beyond_the_limit_too(
+    limited_client: Any, ask: Callable[..., Any]
+) -> None:
+    client = limited_client(count=3)
+    first = ask(client, "A")
+    replays = [ask(client, "A") for _ in range(4)]
+    assert [left(answer) for answer in (first, *replays)] == ["r=2"] * 5
+    assert [ask(client, key).status_code for key in "BCD"] == [202, 202, 429]
+    replays += [ask(client, "A") for _ in range(4)]
+    for replay in replays:
+        assert (replay.status_code, replay.headers["Idempotent-Replayed"]) == (202, "true")
+        assert replay.get_json() == first.get_json()
+    assert left(replays[-1]) == "r=0"
+    for key in ("D", "E"):  # a key that is new is no way around the limit, however often another was replayed
+        refused = ask(client, key)
+        assert (refused.status_code, refused.get_json()["code"]) == (429, "rate_limited")
+    assert one("SELECT count(*) FROM idempotency_key") == 3
+
+
+def test_beyond_the_limit_a_key_with_another_body_is_a_conflict_and_a_bad_key_a_refusal(
+    limited_client: Any, account: Any
+) -> None:
+    client, trader = limited_client(count=1), account()
+    assert place(client, trader, "A").status_code == 202
+    assert place(client, trader, "A", quantity=2).get_json()["code"] == "idempotency_conflict"
+    assert place(client, trader, "A", quantity=0).get_json()["code"] == "validation_failed"
+    assert place(client, trader, "x" * 256).get_json()["code"] == "validation_failed"
+    assert place(client, account(), "A").status_code == 202  # another token's limit, another account's key
+    assert one("SELECT count(*) FROM trading_order") == 2
+
+
+def test_a_replay_that_is_given_without_redis_costs_nothing_either(limited_client: Any, account: Any) -> None:
+    client, trader = limited_client(count=2, redis_url=f"redis://127.0.0.1:{free_port()}"), account()
+    keys = ["A", "A", "A", "B", "C", "B"]
+    assert [place(client, trader, key).status_code for key in keys] == [202, 202, 202, 202, 429, 202]

@@ -61,7 +61,9 @@ def test_an_order_that_does_not_end_in_time_is_a_202(account: Any, place: Any) -
     assert answer.get_json()["executionScheduled"] is True
 
 
-@pytest.mark.parametrize("preference", ["wait", "wait=", "wait=-1", "wait=1.5", "return=minimal", "wait=x"])
+@pytest.mark.parametrize(
+    "preference", ["wait", "wait=", "wait=-1", "wait=1.5", "return=minimal", "wait=x", 'wait="1', 'wait=1"', "wait=1 2"]
+)
 def test_a_preference_that_is_none_is_ignored(account: Any, place: Any, preference: str) -> None:
     answer = place(account(), headers={"Prefer": preference})
     assert answer.status_code == 202
@@ -92,11 +94,30 @@ def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: 
     assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
 
 
-def test_nobody_waits_longer_than_ten_seconds_which_the_answer_says(account: Any, place: Any, when_placed: Any) -> None:
+@pytest.mark.parametrize(
+    "preference", ["wait=60", "wait=11", "wait=99999999999", "wait=0" + "9" * 6_000, "wait=0010", 'wait="99999999999"']
+)
+def test_nobody_waits_longer_than_ten_seconds_which_the_answer_says(
+    account: Any, place: Any, when_placed: Any, preference: str
+) -> None:
     trader = account()
     when_placed(trader, lambda order_id: execute_orders([order_id]))
-    answer = place(trader, headers={"Prefer": "wait=60"})
+    answer = place(trader, headers={"Prefer": preference})
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (200, "wait=10")
+
+
+@pytest.mark.parametrize(("preference", "wait_s"), [("wait=0", 0), ("wait=000", 0), ("wait=007", 7), ("WAIT = 5;x", 5)])
+def test_a_time_is_read_as_it_is_meant(app: Any, preference: str, wait_s: int) -> None:
+    with app.test_request_context(headers={"Prefer": preference}):
+        assert waiting.preferred_wait() == wait_s
+
+
+def test_a_preference_of_any_length_is_read_quickly(app: Any) -> None:
+    for odd in ("0" * 8_000 + "x", "9" * 8_000 + "x", " " * 8_000, '"' + "0" * 8_000):
+        with app.test_request_context(headers={"Prefer": f"wait={odd}"}):
+            started = time.process_time()
+            assert waiting.preferred_wait() is None
+            assert time.process_time() - started < 1
 
 
 def test_when_too_many_wait_already_the_answer_is_a_202_at_once(
