@@ -1,11 +1,13 @@
 """Baskets that are sent again, with others of the same key, beyond the limit, or by a client that waits."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from models.database import DatabaseUnavailable
 from tests.processes import wait_until
 from tests.trading.helpers import at_once, one, rows
 from trading.execution import execute_orders
@@ -96,19 +98,20 @@ def test_fifty_equal_baskets_at_once_are_one(send: Any) -> None:
     assert symbols() == ["A"] * 5
 
 
-def test_a_basket_that_broke_off_before_its_first_order_is_placed_by_a_retry(
-    send: Any, monkeypatch: pytest.MonkeyPatch
+class Killed(BaseException):
+    """As by a signal."""
+
+
+@pytest.mark.parametrize("end", [Killed, DatabaseUnavailable("gone"), RuntimeError("no luck")], ids=repr)
+def test_a_basket_that_broke_off_keeps_its_key_and_is_placed_by_a_retry(
+    send: Any, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
-    class Killed(BaseException):
-        """As by a signal."""
+    def fail(*_: Any, **__: Any) -> None:
+        raise end
 
-    def die(*_: Any, **__: Any) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr("api.basket.place_order", die)
-        with pytest.raises(Killed):
-            send("A")
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr("api.basket.place_order", fail)
+        assert send("A").status_code in (200, 503)
     assert code(send("B")) == CONFLICT
     assert statuses(send("A")) == [202] * 5
     assert symbols() == ["A"] * 5
