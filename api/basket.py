@@ -117,8 +117,9 @@ def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
     placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
     wait_s = preferred_wait()
     after_answer = see_to_execution(placed, is_awaited=wait_s is not None)
-    for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
-        accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
+    if wait_s is not None:
+        for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
+            accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
     response = answer(BASKET_ANSWER, {"results": results})
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"

@@ -38,7 +38,9 @@ def accepted(placement: Placement) -> Response:
         give_back_placement()
     else:
         after_answer = see_to_execution([order_id], is_awaited=wait_s is not None)
-    ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
+    ended = None
+    if wait_s is not None:
+        ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
     response = _answer(ended or order, is_scheduled=ended is None)
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"

@@ -32,14 +32,12 @@ def preferred_wait() -> int | None:
     return None
 
 
-def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int | None) -> dict[UUID, Row]:
+def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, Row]:
     """Return those of an account's orders that are final, or become so within a time, by their ids.
 
-    Waits until all of them are. Waits not at all when too many requests wait already, and looks for none without a
-    time. Holds no database connection while it waits: the hub tells when there is something to look at.
+    Waits until all of them are, and not at all when too many requests wait already. Holds no database connection
+    while it waits: the hub tells when there is something to look at.
     """
-    if wait_s is None or not order_ids:
-        return {}
     deadline = time.monotonic() + wait_s
     ended = _ended(order_ids)
     if len(ended) == len(order_ids) or not _waiters.acquire(blocking=False):
