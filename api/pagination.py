@@ -10,16 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from models.database import Row, fetch_all
-from schemas.fields import IDENTIFIER_MAXIMUM, format_timestamp, parse_uuid
+from schemas.fields import IDENTIFIER_MAXIMUM, format_timestamp, parse_timestamp, parse_uuid
 
 from .answers import encode
 from .errors import invalid
 
 
 def read_moment(value: Any) -> datetime:
-    """Return a moment of a cursor, or raise ValueError."""
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
+    """Return a moment of a cursor, or raise ValueError; written otherwise than we write it is none of ours."""
+    moment = parse_timestamp(value)
+    if moment is None or format_timestamp(moment) != value:
         raise ValueError(value)
     return moment
 

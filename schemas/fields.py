@@ -42,6 +42,16 @@ def parse_uuid(text: Any) -> UUID | None:
     return None
 
 
+def parse_timestamp(text: Any) -> datetime | None:
+    """Return an RFC 3339 timestamp with its offset in UTC, or None: the database does not take every offset."""
+    try:
+        if isinstance(text, str) and TIMESTAMP_PATTERN.fullmatch(text.upper()):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day or offset, or before the year 1 or after 9999 in UTC
+        pass
+    return None
+
+
 def described(options: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Return a field's options with facts for the API's description, which its own metadata may override."""
     return options | {"metadata": facts | options.get("metadata", {})}
@@ -216,7 +226,10 @@ class Identifier(fields.UUID):
 class Timestamp(fields.DateTime):
     """An RFC 3339 timestamp with its offset; UTC inside and outside."""
 
-    default_error_messages = {"invalid": "Must be an RFC 3339 timestamp with its offset, such as 2026-01-31T09:15:00Z."}
+    default_error_messages = {
+        "invalid": "Must be an RFC 3339 timestamp with its offset, such as 2026-01-31T09:15:00Z.",
+        "plus": 'A "+" in a URL means a blank: write it as %2B, such as 2026-01-31T09:15:00%2B05:30.',
+    }
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
         if value is None:
@@ -224,10 +237,8 @@ class Timestamp(fields.DateTime):
         return format_timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
-        try:
-            text = value.upper()
-            if not TIMESTAMP_PATTERN.fullmatch(text):
-                raise ValueError
-            return datetime.fromisoformat(text).astimezone(UTC)
-        except (AttributeError, ValueError, OverflowError):
-            raise self.make_error("invalid") from None
+        moment = parse_timestamp(value)
+        if moment is None:
+            is_decoded = isinstance(value, str) and parse_timestamp(value.replace(" ", "+"))
+            raise self.make_error("plus" if is_decoded else "invalid")
+        return moment

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from datetime import UTC
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from schemas.fields import format_timestamp
 from tests.security.conftest import EVENT_STREAM
 from tests.trading import helpers
 from trading import verify
@@ -225,6 +227,44 @@ CURSORS = st.one_of(
 def test_any_cursor(client, trader, cursor):
     for path in ("trading/orders", "trading/positions", "trading/transactions", "market/stocks"):
         check(client.get(f"/api/{path}", query_string={"cursor": cursor}, headers=trader.headers), {200, 422})
+
+
+ODD_MOMENTS = st.from_regex(
+    r"[0-9]{4}-(0[1-9]|1[012])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?)",
+    fullmatch=True,
+) | st.datetimes(timezones=st.just(UTC)).map(format_timestamp)
+ODD_UUIDS = st.one_of(st.uuids().map(str), st.uuids().map(lambda identifier: identifier.hex))
+ODD_NUMBERS = st.one_of(st.integers(-(2**65), 2**65), st.sampled_from([2**31, 2**63 - 1, 2**63, True, 1.5]))
+ODD_WORDS = st.one_of(st.text(max_size=40), st.from_regex(r"[A-Z0-9&_.\-%\\' ]{1,300}", fullmatch=True))
+SHAPED = {
+    "trading/orders": (ODD_MOMENTS, ODD_UUIDS),
+    "trading/positions": (ODD_UUIDS,),
+    "trading/transactions": (ODD_NUMBERS,),
+    "market/stocks": (ODD_WORDS, ODD_WORDS),
+}
+
+
+@pytest.mark.parametrize("path", SHAPED)
+@MANY
+@given(data=st.data())
+def test_any_cursor_of_the_right_shape(client, trader, path, data):
+    values = [data.draw(part) for part in SHAPED[path]]
+    cursor = as_cursor(json.dumps(values).encode())
+    response = client.get(f"/api/{path}", query_string={"cursor": cursor}, headers=trader.headers)
+    check(response, {200, 422})
+    if response.status_code == 422:
+        assert set(response.get_json()["errors"]) == {"cursor"}
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-11-01T00:00:00+16:00", "2026-11-01T00:00:00+00:00:30.5", "0001-01-01T00:00:00+00:01", "infinity"]
+)
+def test_a_cursor_with_a_time_that_the_database_does_not_take(client, trader, moment):
+    cursor = as_cursor(json.dumps([moment, "00000000-0000-7000-8000-000000000000"]).encode())
+    response = client.get("/api/trading/orders", query_string={"cursor": cursor}, headers=trader.headers)
+    check(response, {422})
+    assert set(response.get_json()["errors"]) == {"cursor"}
 
 
 PARAMETERS = st.sampled_from(
