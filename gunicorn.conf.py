@@ -29,7 +29,7 @@ workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id
 
-# From a request's first bytes to the last of its body: 64 KiB at 52 kbit/s.
+# From a request's first bytes to the last of its body: 64 KiB at 52 kbit/s, 512 KiB of quotes at 420.
 REQUEST_S = 10.0
 
 

@@ -1,11 +1,13 @@
 """Build the web application: settings in, Flask out."""
 
 import functools
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask_cors import CORS
 from flask_smorest import Api
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import RequestRedirect
 
 import config
 from actors import broker
@@ -38,7 +40,6 @@ from . import (
     traces,
 )
 from .answers import CompactProvider, encode
-from .parsing import BODY_SIZE_READ
 
 EXPOSED_HEADERS = [
     "ETag",
@@ -78,9 +79,15 @@ class DocumentedApi(Api):
 
 
 class TradepostFlask(Flask):
-    """Flask with compact JSON."""
+    """Flask with compact JSON, and without redirects."""
 
     json_provider_class = CompactProvider
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Answer 404 for an address that only lacks its last slash; Flask would redirect it, in HTML."""
+        if isinstance(request.routing_exception, RequestRedirect):
+            raise NotFound
+        super().raise_routing_exception(request)
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
@@ -95,12 +102,13 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app = TradepostFlask("tradepost", static_folder=None)
     app.config.update(
         SETTINGS=settings,
-        MAX_CONTENT_LENGTH=BODY_SIZE_READ,
         API_TITLE="Tradepost",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
     )
+    # An address with an empty segment is none of ours; werkzeug would redirect it, or say 405 for what is not there.
+    app.url_map.merge_slashes = False
     app.url_map.converters["thing"] = converters.ThingId
     observability.register(app)
     if settings.allowed_origins:

@@ -84,6 +84,11 @@ def not_found() -> HttpRefusal:
     return HttpRefusal("not_found", "There is no such thing here.")
 
 
+def too_large(size_maximum: int) -> HttpRefusal:
+    """Return the refusal of a body of more bytes than this."""
+    return HttpRefusal("payload_too_large", f"The body is larger than {size_maximum // 1024} KiB.")
+
+
 def invalid(errors: Any) -> HttpRefusal:
     """Return the refusal of fields, from marshmallow's messages, which may be nested."""
     fields: dict[str, list[str]] = {}
@@ -159,8 +164,6 @@ def _answer_database_unavailable(error: DatabaseUnavailable) -> Response:
 
 def _answer_http_exception(error: HTTPException) -> Response:
     response = error.get_response()
-    if response.status_code < 400:  # a redirect is an answer
-        return Response(response.get_data(), response.status_code, response.headers)
     if response.status_code >= 500:
         return _answer_unexpected(error)
     code, detail = CODE_BY_STATUS.get(response.status_code, ("bad_request", "The request cannot be read."))

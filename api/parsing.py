@@ -15,20 +15,21 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from schemas.fields import NumberLiteral
 
 from .description import note
-from .errors import HttpRefusal, invalid
+from .errors import HttpRefusal, invalid, too_large
 from .observability import step
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 BODY_SIZE_MAXIMUM = 64 * 1024
-# werkzeug refuses a longer Content-Length, but cuts a longer chunked body off in silence: one byte
-# more than is allowed lets us see it.
-BODY_SIZE_READ = BODY_SIZE_MAXIMUM + 1
 INTEGER_LENGTH_MAXIMUM = 30
 
 
 class StrictParser(FlaskParser):
     """Feed schemas from JSON bodies and query strings, one source per route."""
+
+    def __init__(self, body_size_maximum: int = BODY_SIZE_MAXIMUM) -> None:
+        super().__init__()
+        self.body_size_maximum = body_size_maximum
 
     def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **_: Any) -> Any:
         """Return what the schema made of the request, or refuse."""
@@ -38,7 +39,7 @@ class StrictParser(FlaskParser):
             parameters, repeated = read_query()
             return load(argmap, parameters, unknown | repeated)
         with step("parse"):
-            body = read_json()
+            body = read_json(self.body_size_maximum)
         with step("schema"):
             return load(argmap, body, _unknown_parameters())
 
@@ -52,12 +53,15 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def arguments(self, schema: Schema, *, location: str = "json", **options: Any) -> Callable[[View], View]:
-        """Give a view what the schema made of the request, as its first argument."""
+    def arguments(
+        self, schema: Schema, *, location: str = "json", body_size_maximum: int = BODY_SIZE_MAXIMUM, **options: Any
+    ) -> Callable[[View], View]:
+        """Give a view what the schema made of the request, as its first argument; the body's bytes are bounded."""
         describe = super().arguments(schema, location=location, **options)
+        parser = StrictParser(body_size_maximum)
 
         def decorate(view: View) -> View:
-            reading = self.ARGUMENTS_PARSER.use_args(schema, location=location)(view)
+            reading = parser.use_args(schema, location=location)(view)
             reading._apidoc = cast(Any, describe(view))._apidoc
             return cast(View, reading)
 
@@ -92,23 +96,28 @@ def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
     return request.args.to_dict(), repeated
 
 
-def read_body() -> bytes:
+def read_body(size_maximum: int = BODY_SIZE_MAXIMUM) -> bytes:
     """Return the whole body, or refuse one that is too large or broken off."""
+    # werkzeug refuses a longer Content-Length, but cuts a longer chunked body off in silence: one byte
+    # more than is allowed lets us see it.
+    request.max_content_length = size_maximum + 1
     try:
         raw = request.get_data()
     except ParseException:
         raise HttpRefusal("bad_request", "The chunks of the body cannot be read.") from None
-    if len(raw) > BODY_SIZE_MAXIMUM:
-        raise RequestEntityTooLarge
+    except RequestEntityTooLarge:
+        raise too_large(size_maximum) from None
+    if len(raw) > size_maximum:
+        raise too_large(size_maximum)
     # gunicorn hands out what came before a connection broke, and werkzeug trusts it.
     if len(raw) < (request.content_length or 0):
         raise HttpRefusal("bad_request", "The body is shorter than its Content-Length.")
     return raw
 
 
-def read_json() -> dict[str, Any]:
+def read_json(size_maximum: int = BODY_SIZE_MAXIMUM) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse what is no such thing."""
-    raw = read_body()
+    raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
         raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
     try:

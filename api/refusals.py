@@ -17,7 +17,7 @@ DESCRIPTIONS = {
     408: "The body did not come in time.",
     409: "The state of the thing does not allow it.",
     412: "It is no longer the version that If-Match names.",
-    413: "The body is larger than 64 KiB.",
+    413: "The body is larger than 64 KiB, or one of quotes than 512 KiB.",
     414: "The address is too long.",
     415: "The body is not application/json.",
     422: "The request does not fit the schema, or the account's books do not allow it.",

@@ -14,7 +14,7 @@ import urllib.request
 
 URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000") + "/api/market/quotes"
 HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-Type": "application/json"}
-BATCH, PAUSE_S = 500, 0.5  # 1,000 quotes are taken at once, but no more than 64 KiB
+BATCH, PAUSE_S = 1_000, 0.5  # as many as are taken at once
 latest = {}  # what is to be sent: a newer price of a stock takes the older one's place
 
 

@@ -6,28 +6,19 @@ from marshmallow import fields
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
-from .fields import Identifier, Whole, described
+from .fields import Identifier, Whole
+from .lists import Several
 from .orders import OrderSchema, OrderTermsSchema
 from .problems import ProblemSchema
 
 BASKET_MAXIMUM = 20
 
 
-class EachByItself(fields.List[Any]):
+class EachByItself(Several):
     """A list of which each item is judged by itself: what it was made into, or the ValidationError."""
 
-    default_error_messages = {"invalid": "Must be a list.", "length": "Must have 1 to {maximum} items."}
-
-    def __init__(self, item: fields.Nested, *, maximum: int, **options: Any) -> None:
-        super().__init__(item, **described(options, minItems=1, maxItems=maximum))
-        self.maximum = maximum
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.make_error("invalid")
-        if not 1 <= len(value) <= self.maximum:
-            raise self.make_error("length", maximum=self.maximum)
-        return [self._judged(item) for item in value]
+    def _items(self, items: list[Any], **_: Any) -> list[Any]:
+        return [self._judged(item) for item in items]
 
     def _judged(self, item: Any) -> Any:
         try:

@@ -1,9 +1,10 @@
 """Stocks and quotes."""
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from .base import StrictSchema
 from .fields import PRICE_MAXIMUM, Choice, GivenMoney, Identifier, Money, Symbol, Timestamp
+from .lists import Several
 from .orders import EXCHANGES
 from .pages import ListSchema
 
@@ -50,12 +51,7 @@ class QuoteSchema(StockKeySchema):
 class QuotesSchema(StrictSchema):
     """Give the last traded prices of many stocks."""
 
-    quotes = fields.List(
-        fields.Nested(QuoteSchema),
-        required=True,
-        validate=validate.Length(min=1, max=QUOTES_MAXIMUM),
-        metadata={"description": "As many as a body of 64 KiB holds."},
-    )
+    quotes = Several(fields.Nested(QuoteSchema), maximum=QUOTES_MAXIMUM, required=True)
 
 
 class StockImportSchema(StockKeySchema):

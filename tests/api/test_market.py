@@ -1,5 +1,8 @@
 """Stocks and quotes."""
 
+import io
+import json
+
 import pytest
 
 from models.database import execute, session
@@ -67,12 +70,44 @@ def test_quotes_without_a_quote_are_refused(client, headers_for, body):
     assert set(response.get_json()["errors"]) == {"quotes"}
 
 
-def test_a_thousand_quotes_are_the_most(put):
-    def many(number):
-        return [{"exchange": "NSE", "symbol": f"S{index}", "lastPrice": 1} for index in range(number)]
+@pytest.fixture
+def put_bytes(client, headers_for):
+    """Return a function that puts bytes as quotes, with their length or in chunks."""
+    headers = headers_for("feed") | {"Content-Type": "application/json"}
 
-    assert put(*many(1_000)).status_code == 204
-    assert set(put(*many(1_001)).get_json()["errors"]) == {"quotes"}
+    def send(body, *, chunked=False):
+        if not chunked:
+            return client.put("/api/market/quotes", data=body, headers=headers)
+        wsgi = {"wsgi.input_terminated": True}  # as gunicorn says of a chunked body
+        return client.put("/api/market/quotes", input_stream=io.BytesIO(body), headers=headers, environ_overrides=wsgi)
+
+    return send
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_a_thousand_quotes_are_the_most_however_long_and_spaced(put_bytes, indent):
+    def many(number):
+        quotes = [price(f"{'S' * 28}{index:04}", "10000000.00") for index in range(number)]
+        return json.dumps({"quotes": quotes}, indent=indent).encode()
+
+    assert len(many(1_000)) > 64 * 1024
+    assert put_bytes(many(1_000)).status_code == 204
+    assert set(put_bytes(many(1_001)).get_json()["errors"]) == {"quotes"}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_quotes_of_exactly_512_kib_are_read_and_one_byte_more_is_too_large(put_bytes, chunked):
+    body = json.dumps({"quotes": [price("TCS")]}).encode()
+    assert put_bytes(body.ljust(512 * 1024), chunked=chunked).status_code == 204
+    refused = put_bytes(body.ljust(512 * 1024 + 1), chunked=chunked)
+    assert (refused.status_code, refused.get_json()["code"]) == (413, "payload_too_large")
+    assert refused.get_json()["detail"] == "The body is larger than 512 KiB."
+
+
+def test_no_quote_of_too_many_is_looked_at(put_bytes):
+    # One by one they would take 5 s, in which the process answers nobody.
+    answer = put_bytes(json.dumps({"quotes": [{}] * 120_000}).encode())
+    assert answer.get_json()["errors"] == {"quotes": ["Must have 1 to 1000 items."]}
 
 
 def test_a_thousand_bad_quotes_get_a_bounded_answer(put):

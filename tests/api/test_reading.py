@@ -97,7 +97,8 @@ def test_thousands_of_repeated_keys_are_refused_quickly(send):
 def test_a_body_of_exactly_64_kib_is_read_and_one_byte_more_is_too_large(send):
     body = json.dumps(ORDER).encode()
     assert send(body + b" " * (64 * 1024 - len(body))).status_code == 202
-    assert_problem(send(body + b" " * (64 * 1024 + 1 - len(body))), 413, "payload_too_large")
+    refused = assert_problem(send(body + b" " * (64 * 1024 + 1 - len(body))), 413, "payload_too_large")
+    assert refused["detail"] == "The body is larger than 64 KiB."
 
 
 def test_a_chunked_body_that_is_too_large_is_not_cut_off_in_silence(client, account):
@@ -256,6 +257,7 @@ def test_a_query_parameter_beside_a_body_is_unknown(client, account):
         ("from=2026-13-01T00:00:00Z", "from"),
         ("to=0001-01-01T00:00:00%2B05:30", "to"),
         ("to=20260101T000000Z", "to"),
+        ("to=2026-11-01T00:00:00%2B24:00", "to"),
         ("tradingAccountId=7", "tradingAccountId"),
     ],
 )
@@ -264,20 +266,51 @@ def test_a_query_parameter_that_does_not_fit_is_named(client, account, query, fi
     assert set(assert_problem(response, 422, "validation_failed")["errors"]) == {field}
 
 
+@pytest.mark.parametrize("name", ["from", "to"])
+def test_a_plus_that_is_not_escaped_is_explained(client, account, name):
+    response = client.get(f"/api/trading/orders?{name}=2026-11-01T00:00:00+05:30", headers=account().headers)
+    errors = assert_problem(response, 422, "validation_failed")["errors"]
+    assert set(errors) == {name}
+    assert "%2B" in errors[name][0]
+    escaped = client.get(f"/api/trading/orders?{name}=2026-11-01T00:00:00%2B05:30", headers=account().headers)
+    assert escaped.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "ODD"])
 @pytest.mark.parametrize(
     "path",
     [
+        "",  # as an absolute target without a path has it
         "/nothing",
         "/api/nothing",
         "/api/trading/orders/",
         "/api/trading/orders/a/b",
-        "/%00",
-        "/%FF",
-        "/static/x",
+        "/api/trading//orders",
+        "/api//trading/orders",
+        "/api/trading/orders//history",
+        "/api/market/stocks//TCS",
+        "/api/trading/stream/",
+        "/health//live",
+        "/docs/",
+        "/ops//",
+        "/API/trading/orders",
+        "/api/./trading/orders",
+        "/api/trading/../market/stocks",
+        "/\0",
+        "/\xff",
     ],
 )
-def test_an_unknown_address_is_a_problem_document(client, path):
-    assert_problem(client.get(path), 404, "not_found")
+def test_an_unknown_address_is_a_problem_document_and_never_a_redirect(client, path, method):
+    response = client.open("/", method=method, environ_overrides={"PATH_INFO": path})
+    assert (response.status_code, response.content_type) == (404, "application/problem+json")
+    assert "Location" not in response.headers
+    if method != "HEAD":
+        assert_problem(response, 404, "not_found")
+
+
+def test_a_file_that_is_not_there_is_a_problem_document(client):
+    assert_problem(client.get("/static/x"), 404, "not_found")
+    assert_problem(client.get("/static/a//b"), 404, "not_found")
 
 
 def test_an_unknown_method_is_a_problem_document_that_names_the_known_ones(client):

@@ -109,6 +109,9 @@ MAY_BE_ANSWERED = {
     "two hosts": LIVE + HOST + b"Host: evil.example\r\n\r\n",
     "no host": LIVE + b"\r\n",
     "a host of symbols": LIVE + b"Host: a b<script>\r\n\r\n",
+    "an absolute target without a path": b"GET http://evil.example HTTP/1.1\r\n" + HOST + b"\r\n",
+    "an empty segment": b"GET /api/trading//orders HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two slashes": b"GET //other.example/health/live HTTP/1.1\r\n" + HOST + b"\r\n",
     "an absolute target": b"GET http://evil.example/health/live HTTP/1.1\r\n" + HOST + b"\r\n",
     "a latin-1 header": LIVE + HOST + b"X-Request-Id: \xe9\xff\r\n\r\n",
     "an injected request id": LIVE + HOST + b"X-Request-Id: a%0d%0aSet-Cookie: x\r\n\r\n",
@@ -130,6 +133,7 @@ def test_absurd_requests_are_refused(web):
     for name, data in MAY_BE_ANSWERED.items():
         answer = exchange(web, data)
         assert all(status < 500 for status in refusals(answer, data)), (name, answer)
+        assert b"\r\nlocation:" not in answer.lower(), name
         assert b"set-cookie" not in answer.lower().partition(b"\r\n\r\n")[0]
         assert b"evil" not in answer, name
     assert is_well(web)

@@ -1,0 +1,27 @@
+"""Lists of things in a body."""
+
+from typing import Any
+
+from marshmallow import fields
+
+from .fields import described
+
+
+class Several(fields.List[Any]):
+    """A list of bounded length, which is judged before its items: there may be too many to look at each."""
+
+    default_error_messages = {"invalid": "Must be a list.", "length": "Must have 1 to {maximum} items."}
+
+    def __init__(self, item: fields.Nested, *, maximum: int, **options: Any) -> None:
+        super().__init__(item, **described(options, minItems=1, maxItems=maximum))
+        self.maximum = maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if not 1 <= len(value) <= self.maximum:
+            raise self.make_error("length", maximum=self.maximum)
+        return self._items(value, **options)
+
+    def _items(self, items: list[Any], **options: Any) -> list[Any]:
+        return super()._deserialize(items, None, None, **options)
