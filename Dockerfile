@@ -13,7 +13,8 @@ FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000
 COPY --from=build /venv /venv
 WORKDIR /srv/tradepost
-COPY config.py gunicorn.conf.py Procfile LICENSE ./
+COPY gunicorn.conf.py Procfile LICENSE ./
+COPY config config
 COPY data data
 COPY schemas schemas
 COPY models models

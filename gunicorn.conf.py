@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 import time
 import uuid
@@ -19,10 +20,10 @@ from werkzeug.exceptions import RequestTimeout
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # Not `import config`: gunicorn reads this module's names as its own settings, and has one called config.
-from config import ConfigurationError, settings_or_exit
-from trading import metrics_folder
+from config import ConfigurationError, require_links, settings_or_exit
+from trading import database_url, metrics_folder
 
-_settings = settings_or_exit()
+_settings = settings_or_exit(require_links, database_url.check)
 
 bind = f"0.0.0.0:{_settings.port}"
 workers = _settings.web_concurrency
@@ -157,8 +158,20 @@ def write_problem(sock: Any, status: int, reason: str, _message: str) -> None:
 gunicorn.util.write_error = write_problem
 
 
+def _require_right_to_listen() -> None:
+    """Exit with one line when this user may not have the port; gunicorn would ask for it six times in 5 s."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", _settings.port))
+        except PermissionError:
+            sys.exit(f"tradepost: PORT {_settings.port} is not for this user to listen on: take one from 1024 up")
+        except OSError:  # in use: gunicorn waits for it
+            pass
+
+
 def on_starting(server: Any) -> None:
     """Make the folder of the workers' counts: prometheus_client keeps them in files when this variable names one."""
+    _require_right_to_listen()
     try:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_folder.make(_settings.metrics_dir, "web", os.getpid()))
     except ConfigurationError as error:

@@ -5,7 +5,7 @@ import sys
 from actors import broker, maintenance, message_metrics, orders, traces
 from config import ConfigurationError, require_database_url, settings_or_exit
 from models import database
-from trading import logs
+from trading import database_url, logs
 
 ACTORS = (
     orders.execute_order,
@@ -17,7 +17,7 @@ ACTORS = (
 
 def boot() -> None:
     """Read the settings, set up logs, and name the database and the broker; nothing is connected yet."""
-    settings = settings_or_exit()
+    settings = settings_or_exit(database_url.check)
     logs.configure(settings.log_level, settings.log_format)
     try:
         # One connection a thread, one for the ticker and one to spare.

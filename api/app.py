@@ -14,7 +14,7 @@ from actors import broker
 from models import database
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
-from trading import logs
+from trading import database_url, logs
 
 from . import (
     account,
@@ -92,7 +92,7 @@ class TradepostFlask(Flask):
 
 def create_app(settings: config.Settings | None = None) -> Flask:
     """Return the application; nothing is connected before the first request."""
-    settings = settings or config.settings_or_exit()
+    settings = settings or config.settings_or_exit(database_url.check)
     logs.configure(settings.log_level, settings.log_format)
     if settings.database_url is not None:
         # A request holds one connection at a time, and none while it talks to Redis.

@@ -35,7 +35,7 @@ class DataFolder:
     def write_environment(self, urls: dict[str, str], embedded: list[str]) -> None:
         """Tell the commands of other shells which servers are in use, and where the service is."""
         lines = [f"{name}={url}" for name, url in urls.items()]
-        # config.py refuses these in production.
+        # config refuses these in production.
         lines.append(f"EMBEDDED_SERVERS={','.join(embedded)}")
         write_private(self.path / "env", "\n".join(lines) + "\n")
 

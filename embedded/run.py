@@ -24,6 +24,7 @@ from embedded.postgres import Postgres, ServerError
 from embedded.seed import Demo, seed
 from embedded.valkey import Valkey
 from models.database import DatabaseUnavailable
+from trading import database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"
@@ -55,6 +56,8 @@ class Run:
                 self.stack.callback(shutil.rmtree, self.settings.metrics_dir, ignore_errors=True)
             self._clear_up_after_a_kill()
             _require_free_port(self.settings.port)
+            if self.settings.metrics_port == self.settings.port:
+                raise CannotRunError(f"METRICS_PORT and PORT are both {self.settings.port}: web has that one")
             self._start_servers()
             self._release()
             return self._run_procfile(self._seed())
@@ -171,7 +174,9 @@ def main() -> int:
     interruption = Interruption()
     interruption.install()
     try:
-        return Run(config.load(os.environ), interruption).main()
+        settings = config.load(os.environ)
+        database_url.check(settings)
+        return Run(settings, interruption).main()
     except StopRequestedError:
         return 0
     except (config.ConfigurationError, CannotRunError, ServerError, DatabaseUnavailable) as error:

@@ -53,12 +53,38 @@ BAD = [
     ("DATABASE_URL", "mysql://user:hidden-word@db.example.com/tradepost"),
     ("DATABASE_URL", "postgres://user:hidden-word@db.example.com:port/tradepost"),
     ("DATABASE_URL", "postgres://user:hidden-word@db.example.com/tradepost?sslmode=maybe"),
+    ("DATABASE_URL", "postgres://user:hidden-word@db.example.com:65536/tradepost"),
+    ("DATABASE_URL", "postgres://user:hidden-word%zz@db.example.com/tradepost"),
+    ("DATABASE_URL", "postgres://user:hidden-word%00@db.example.com/tradepost"),
+    ("DATABASE_URL", "postgres://user:9?hidden-word=1@db.example.com/tradepost"),
+    ("DATABASE_URL", "postgres://user:hidden-word/1@db.example.com/tradepost"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?port=0"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?sslmode"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?hostaddr=db.example.com"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?connect_timeout=2s"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?sslmode=verify-full&sslrootcert=/nowhere/root.crt"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?sslcert=/nowhere/client.crt"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?options=-csearch_path=trade"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?options=search_path%3Dtrade"),
+    ("DATABASE_URL", "postgres://db.example.com/tradepost?options=-c%20search_path"),
+    ("DATABASE_URL", "postgres://user:hidden-word@[::1/tradepost"),
     ("DATABASE_URL", "db.example.com"),
     ("DATABASE_URL", "postgresql://"),
     ("REDIS_URL", "http://redis.example.com"),
     ("REDIS_URL", "redis://:hidden-word@redis.example.com:99999"),
     ("REDIS_URL", "redis://:6379"),
     ("REDIS_URL", "redis://redis.example.com/zero"),
+    ("REDIS_URL", "redis://user:hidden-word@[::1"),
+    ("REDIS_URL", "redis://user:9?hidden-word=1@redis.example.com"),
+    ("REDIS_URL", "redis://redis.example.com?sentinel=one"),
+    ("REDIS_URL", "redis://redis.example.com?decode_responses=true"),
+    ("REDIS_URL", "redis://redis.example.com?protocol=3"),
+    ("REDIS_URL", "redis://redis.example.com?db=zero"),
+    ("REDIS_URL", "redis://redis.example.com/1?db=2"),
+    ("REDIS_URL", "redis://redis.example.com?socket_timeout=soon"),
+    ("REDIS_URL", "redis://redis.example.com?ssl_cert_reqs=none"),
+    ("REDIS_URL", "rediss://redis.example.com?ssl_cert_reqs=CERT_NONE"),
+    ("REDIS_URL", "rediss://redis.example.com?ssl_ca_certs=/nowhere/root.crt"),
 ]
 
 
@@ -111,13 +137,28 @@ def test_a_value_with_a_line_break_is_still_reported_in_one_line(environment: di
         "postgresql://postgres@/postgres?host=/var/run/postgresql",
         "postgresql://one.example.com:5432,two.example.com:5433/tradepost",
         "postgresql://user@[::1]:5432/tradepost",
+        "postgresql:///tradepost?host=/run/one,/run/two&port=5432,5433",
+        "postgresql://db.example.com/tradepost?hostaddr=192.0.2.1&connect_timeout=5&keepalives_idle=30",
+        "postgresql://db.example.com/tradepost?sslmode=verify-full&sslrootcert=system",
+        "postgresql://db.example.com/tradepost?options=-csearch_path%3Dtrade%20-c%20work_mem%3D8MB",
+        "postgresql://db.example.com/tradepost?options=--search_path%3Dtrade&target_session_attrs=read-write",
+        "postgresql://ep-one.example.com/tradepost?options=endpoint%3Dep-one",
     ],
 )
 def test_every_form_of_database_url_that_libpq_takes_is_accepted(environment: dict[str, str], url: str) -> None:
     assert config.load(environment | {"DATABASE_URL": url}).database_url == url
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "rediss://:word@redis.example.com:6380", "redis://[::1]"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/0",
+        "rediss://:word@redis.example.com:6380",
+        "redis://[::1]",
+        "redis://redis.example.com/2?db=2&socket_timeout=2.5&max_connections=20&client_name=trade",
+        "rediss://redis.example.com?ssl_cert_reqs=required&ssl_check_hostname=true",
+    ],
+)
 def test_redis_urls_are_accepted(environment: dict[str, str], url: str) -> None:
     assert config.load(environment | {"REDIS_URL": url}).redis_url == url
 
@@ -156,6 +197,16 @@ def test_production_takes_real_servers_and_secrets(environment: dict[str, str]) 
     assert settings.is_production
     assert config.require_database_url(settings) == PRODUCTION["DATABASE_URL"]
     assert config.require_redis_url(settings) == PRODUCTION["REDIS_URL"]
+
+
+def test_a_web_process_needs_the_servers_that_its_dispatch_needs(environment: dict[str, str]) -> None:
+    here = {"DATABASE_URL": "postgres://db.example.com/tradepost"}
+    with pytest.raises(config.ConfigurationError, match=r"^REDIS_URL is not set"):
+        config.require_links(config.load(environment | here))
+    for dispatch in ("inline", "none"):
+        config.require_links(config.load(environment | here | {"ORDER_DISPATCH": dispatch}))
+        with pytest.raises(config.ConfigurationError, match=r"^DATABASE_URL is not set"):
+            config.require_links(config.load(environment | {"ORDER_DISPATCH": dispatch}))
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CRON_SECRET"])

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import redis
 
+from config import urls
 from tests.processes import wait_until
 from trading import redis_link
 
@@ -35,6 +36,19 @@ def ping():
 def timed(action):
     start = time.monotonic()
     return action(), time.monotonic() - start
+
+
+VALUES = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true", "socket_keepalive": "yes"}
+
+
+@pytest.mark.parametrize("name", urls.REDIS_PARAMETERS)
+def test_every_parameter_that_a_url_may_have_is_known_to_the_library(name):
+    given = VALUES.get(name, __file__ if name in urls.REDIS_FILES else "1")
+    url = f"rediss://redis.example.com?{name}={given}"
+    urls.check(urls.REDIS_URL, url)
+    pool = redis_link.make_pool(url, timeout_s=1)
+    assert name in pool.connection_kwargs or pool.max_connections == 1
+    pool.make_connection()
 
 
 def test_work_is_done_and_said_to_be(clean, redis_client):

@@ -6,22 +6,18 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-POSTGRES_SCHEMES = ("postgres", "postgresql")
-REDIS_SCHEMES = ("redis", "rediss")
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+from . import urls
+from .errors import ConfigurationError as ConfigurationError
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 SECRET_LENGTH_MINIMUM = 16
 OBVIOUS_SECRET = re.compile(r"(.)\1*|.*(change[-_ ]?me|secret|password|default|example|12345678).*", re.IGNORECASE)
-
-
-class ConfigurationError(Exception):
-    """A setting is missing or bad; the message is one line that names the variable."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +69,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     # In production nothing may come from a file that `make run` left behind.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
     settings = Settings(
-        database_url=_database_url(environ, saved),
-        redis_url=_redis_url(environ, saved),
+        database_url=_url(environ, saved, urls.DATABASE_URL),
+        redis_url=_url(environ, saved, urls.REDIS_URL),
         cron_secret=_secret(environ, "CRON_SECRET"),
         order_worker_interval_ms=_integer(environ, "ORDER_WORKER_INTERVAL_MS", 750, 50, 60_000),
         order_worker_batch_limit=_integer(environ, "ORDER_WORKER_BATCH_LIMIT", 50, 1, 500),
@@ -108,9 +104,14 @@ def settings() -> Settings:
     return load(os.environ)
 
 
-def settings_or_exit() -> Settings:
-    """Return the settings of this process; print what is bad in one line and exit 1 otherwise."""
+def settings_or_exit(*checks: Callable[[Settings], None]) -> Settings:
+    """Return the settings of this process; print what is bad in one line and exit 1 otherwise.
+
+    A check raises ConfigurationError for what is known to others only, such as the database's client library.
+    """
     try:
+        for check in checks:
+            check(settings())
         return settings()
     except ConfigurationError as error:
         print(f"tradepost: {error}", file=sys.stderr)
@@ -125,6 +126,13 @@ def require_database_url(settings: Settings) -> str:
 def require_redis_url(settings: Settings) -> str:
     """Return the broker's URL, or raise ConfigurationError saying what to set."""
     return _required(settings, "REDIS_URL", settings.redis_url)
+
+
+def require_links(settings: Settings) -> None:
+    """Raise ConfigurationError unless the servers that a web process needs are named."""
+    require_database_url(settings)
+    if settings.order_dispatch == "queue":
+        require_redis_url(settings)
 
 
 def read_saved_environment(data_dir: Path) -> dict[str, str]:
@@ -172,45 +180,10 @@ def _optional_choice(environ: Mapping[str, str], name: str, choices: tuple[str, 
     raise ConfigurationError(f"{name} must be {' or '.join(choices)}, not {text!r}")
 
 
-def _database_url(environ: Mapping[str, str], saved: Mapping[str, str]) -> str | None:
-    name = "DATABASE_URL"
-    url = _url(environ, saved, name, POSTGRES_SCHEMES)
-    if url is None:
-        return None
-    location, query = urlsplit(url).netloc.rpartition("@")[2], urlsplit(url).query
-    for host in location.split(","):  # libpq takes a list of hosts
-        if not re.fullmatch(r"([^:\[\]]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]{1,5})?", host):
-            raise ConfigurationError(f"{name} has a bad host or port")
-    mode = parse_qs(query).get("sslmode", ["prefer"])[0]
-    if mode not in SSL_MODES:
-        raise ConfigurationError(f"{name} has a bad sslmode {mode!r}: use {', '.join(SSL_MODES)}")
-    return url
-
-
-def _redis_url(environ: Mapping[str, str], saved: Mapping[str, str]) -> str | None:
-    name = "REDIS_URL"
-    url = _url(environ, saved, name, REDIS_SCHEMES)
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigurationError(f"{name} has a bad host or port")
-    if not re.fullmatch(r"/?[0-9]*", parts.path):
-        raise ConfigurationError(f"{name} must end in a database number or nothing")
-    return url
-
-
-def _url(environ: Mapping[str, str], saved: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
-    """Return a URL of one of these schemes; messages never repeat it, for it may hold a password."""
+def _url(environ: Mapping[str, str], saved: Mapping[str, str], name: str) -> str | None:
     url = _text(environ, name) or _text(saved, name)
-    if url is None:
-        return None
-    if not re.fullmatch(rf"({'|'.join(schemes)})://[\x21-\x7e]+", url):
-        raise ConfigurationError(f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
+    if url is not None:
+        urls.check(name, url)
     return url
 
 
@@ -259,9 +232,7 @@ def _is_tracing(environ: Mapping[str, str]) -> bool:
 
 
 def _refuse_what_production_must_not_have(settings: Settings) -> None:
-    require_database_url(settings)
-    if settings.order_dispatch == "queue":
-        require_redis_url(settings)
+    require_links(settings)
     if settings.cron_secret is None:
         raise ConfigurationError("CRON_SECRET is not set: production needs one")
     for name, secret in (("CRON_SECRET", settings.cron_secret), ("METRICS_TOKEN", settings.metrics_token)):
