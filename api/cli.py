@@ -3,6 +3,7 @@
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from peewee import ProgrammingError
 
 from models import migrate
 from models.database import fetch_all, session
@@ -157,8 +158,11 @@ def ledger_verify(as_json: bool) -> None:
 @with_database
 def db_upgrade() -> None:
     """Apply the migrations that are missing."""
-    for name in migrate.upgrade():
-        click.echo(f"applied {name}")
+    try:
+        for name in migrate.upgrade():
+            click.echo(f"applied {name}")
+    except ProgrammingError as error:
+        fail(f"A migration does not fit ({str(error).splitlines()[0]}): give Tradepost a database of its own.")
 
 
 @db.command("status")

@@ -2,19 +2,33 @@
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 from flask import current_app
-from peewee import ProgrammingError
+from peewee import DataError, ProgrammingError
 
 import config
-from models.database import DatabaseUnavailable
+from models.database import DatabaseUnavailable, sqlstate
+from models.server import CREATION, DatabaseUnfit
 from trading.errors import Refused
 
 from .errors import HttpRefusal
+
+# What PostgreSQL says, in English, and what to do about it.
+REMEDIES = {
+    r'database ".*" does not exist': f"make it with {CREATION}",
+    r'role ".*" does not exist': "create it, or mend the user in DATABASE_URL",
+    r'password authentication failed for user ".*"': "mend the user or the password in DATABASE_URL",
+    r"no password supplied": "DATABASE_URL needs a password",
+    r'permission denied for database ".*"': "let its owner GRANT CONNECT on it to the user in DATABASE_URL",
+    r"no pg_hba.conf entry for .*": "let it in there, or try another sslmode in DATABASE_URL",
+}
+MISSING_STATES = frozenset({"42P01", "42703", "42883"})  # a table, a column, a function
+FORBIDDEN_STATE = "42501"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
@@ -40,12 +54,33 @@ def with_database(command: Callable[..., None]) -> Callable[..., None]:
             fail(f"{error.message} {_facts(error)}")
         except config.ConfigurationError as error:
             fail(str(error))
+        except DatabaseUnfit as error:
+            fail(f"The database cannot be used: {error}.")
         except DatabaseUnavailable as error:
-            fail(f"The database cannot be reached: {str(error).splitlines()[0]}")
-        except ProgrammingError as error:
-            fail(f"The schema does not fit ({str(error).splitlines()[0]}): run `flask --app api db upgrade`.")
+            fail(_unavailable(error))
+        except (DataError, ProgrammingError) as error:
+            fail(_refused(error))
 
     return run
+
+
+def _unavailable(error: DatabaseUnavailable) -> str:
+    """Return why no connection came about, or why an open one did not answer, and what to do where that is known."""
+    text = str(error)
+    for pattern, remedy in REMEDIES.items():
+        if found := re.search(pattern, text):
+            return f"The database refuses the connection: {found[0]}; {remedy}."
+    return f"The database cannot be reached: {text.splitlines()[0]}"
+
+
+def _refused(error: Exception) -> str:
+    """Return what the database refuses, and what to do where that is known."""
+    reason = str(error).splitlines()[0]
+    if sqlstate(error) in MISSING_STATES:
+        return f"The schema does not fit ({reason}): run `flask --app api db upgrade`."
+    if sqlstate(error) == FORBIDDEN_STATE:
+        return f"The role in DATABASE_URL may not do this ({reason}): use the one that owns the tables."
+    return f"The database refuses this: {reason}"
 
 
 def reasons(error: HttpRefusal) -> str:

@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Response, current_app
 
-from models import migrate
-from models.database import DatabaseUnavailable, fetch_one, session
+from models import migrate, server
+from models.database import DatabaseUnavailable, session
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
 from trading import redis_link
@@ -46,7 +46,9 @@ def ready() -> Response:
 def _database_state() -> dict[str, Any]:
     try:
         with session():
-            fetch_one("SELECT 1 AS found")
+            if reason := server.unfitness():
+                warning = f"the database cannot be used: {reason}"
+                return {"database": "unfit", "migrations": "unknown", "warnings": [warning]}
             if not migrate.is_current():
                 return {"database": "ok", "migrations": "pending"}
             return {"database": "ok", "migrations": "ok", **_warnings()}

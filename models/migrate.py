@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from peewee import OperationalError
 from playhouse.migrations import Runner
 
+from models import server
 from models.database import db, execute, fetch_one, session, sqlstate, unbounded
+from models.server import DatabaseUnfit
 
 DIRECTORY = pathlib.Path(__file__).with_name("migrations")
 # One migration at a time, whatever number of dynos are released at once ("trad" in ASCII).
@@ -25,11 +27,18 @@ LOCK_NOT_AVAILABLE = "55P03"
 def upgrade() -> list[str]:
     """Apply what is missing, in order, and return the names applied.
 
-    Runs beside the previous release: raises DatabaseUnavailable when a table is not free for two minutes.
+    Runs beside the previous release: raises DatabaseUnavailable when a table is not free for two minutes, and
+    DatabaseUnfit, before anything is written, when the database or the rights of its role do not do.
     """
     with unbounded(), _alone():
+        if reason := server.unfitness():
+            raise DatabaseUnfit(reason)
         execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         missing = [migration.name for migration in _runner().status() if not migration.applied]
+        if not missing:
+            return []
+        if reason := server.missing_right():
+            raise DatabaseUnfit(reason)
         for attempt in range(1, LOCK_ATTEMPTS + 1):
             try:
                 _runner().up()

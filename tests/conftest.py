@@ -1,6 +1,7 @@
 """Start real servers once per run, and give every test that uses them an empty database."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -150,6 +151,38 @@ def migrated(settings: config.Settings) -> Iterator[None]:
     migrate.upgrade()
     yield
     database.db.dispose()
+
+
+@pytest.fixture
+def other_database(
+    servers: Servers, migrated: None, database_url: str
+) -> Iterator[Callable[..., Callable[[str], None]]]:
+    """Return a function that makes a database, of which the models are for this test; other_database("ENCODING …").
+
+    It returns one that runs a statement there as its owner, while the models may be another `role` without rights.
+    """
+    from models import database
+
+    name = f"{urlsplit(database_url).path.strip('/')}_other"
+    url = urlsplit(database_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
+    roles: list[str] = []
+
+    def make(options: str = "", *, role: str | None = None) -> Callable[[str], None]:
+        _administer(servers.database_url, f'CREATE DATABASE "{name}" {options}')
+        as_role = url
+        if role is not None:
+            roles.append(role)
+            _administer(servers.database_url, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+            parts = urlsplit(url)
+            as_role = parts._replace(netloc=f"{role}:{role}@{parts.netloc.rpartition('@')[2]}").geturl()
+        database.initialise(as_role, pool_size=4)
+        return functools.partial(_administer, url)
+
+    yield make
+    database.initialise(database_url, pool_size=40)
+    _administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    for role in roles:
+        _administer(servers.database_url, f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,15 @@
 """The operator's commands."""
 
+import contextlib
 import dataclasses
 import json
 from uuid import uuid4
 
+import psycopg2
 import pytest
 
+from embedded.postgres import Postgres
+from models import database
 from models.database import DatabaseUnavailable, execute, fetch_one, session
 
 
@@ -229,6 +233,61 @@ def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
 def test_a_schema_that_is_missing_is_one_line(run_badly, monkeypatch):
     monkeypatch.setattr("api.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
     assert "db upgrade" in run_badly("accounts", "list")
+
+
+LATIN1 = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+ROLE = "tradepost_test_poor"
+
+
+def test_an_upgrade_of_a_database_in_another_encoding_says_how_to_make_one(run_badly, other_database):
+    other_database(LATIN1)
+    assert "createdb --encoding=UTF8" in run_badly("db", "upgrade")
+
+
+def test_no_hint_names_the_command_that_has_just_failed(run_badly, other_database):
+    administer = other_database(role=ROLE)
+    refused = [run_badly("db", "upgrade")]
+    assert f"GRANT USAGE, CREATE ON SCHEMA public TO {ROLE}" in refused[0]
+    administer(f"GRANT USAGE, CREATE ON SCHEMA public TO {ROLE}; CREATE TABLE account (number int)")
+    refused.append(run_badly("db", "upgrade"))
+    assert "a database of its own" in refused[1]
+    assert not [line for line in refused if "db upgrade" in line]
+
+
+def test_a_role_that_may_not_read_the_tables_is_told_so(run_badly, other_database):
+    administer = other_database(role=ROLE)
+    administer("CREATE TABLE account (id int)")
+    assert "the one that owns the tables" in run_badly("accounts", "list")
+
+
+@pytest.fixture
+def strict_server(tmp_path, other_database):
+    """Yield a server that asks for a password, and make the models leave it at the end."""
+    other_database()
+    server = Postgres(tmp_path / "postgres", durable=False)
+    server.initialise()
+    rules = ["local all postgres,missing trust", "local all known scram-sha-256"]
+    (server.data / "pg_hba.conf").write_text("\n".join(rules) + "\n")
+    server.start()
+    with contextlib.closing(psycopg2.connect(server.url())) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("CREATE ROLE known LOGIN PASSWORD 'right'; CREATE ROLE stranger LOGIN")
+    yield server
+    server.stop()
+    server.delete()
+
+
+def test_what_refuses_a_connection_is_said_with_its_remedy(run_badly, strict_server):
+    def refusal_of(user, name="postgres"):
+        url = strict_server.url(name).replace("//postgres@", f"//{user}@")
+        database.initialise(url, pool_size=1)
+        return run_badly("accounts", "list")
+
+    assert "createdb --encoding=UTF8" in refusal_of("postgres", "nowhere")
+    assert 'role "missing" does not exist; create it' in refusal_of("missing")
+    assert "mend the user or the password" in refusal_of("known:wrong")
+    assert "needs a password" in refusal_of("known")
+    assert "let it in there" in refusal_of("stranger:x")
 
 
 def test_usage_errors_are_clicks_own(run):

@@ -92,6 +92,15 @@ def test_without_its_database_a_process_is_not_ready(client, monkeypatch):
     assert (response.get_json()["status"], response.get_json()["database"]) == ("unavailable", "unavailable")
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_on_a_database_that_cannot_hold_every_text_a_process_is_not_ready(client, other_database, encoding):
+    other_database(f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    response = client.get("/health/ready")
+    document = response.get_json()
+    assert (response.status_code, document["status"], document["database"]) == (503, "unavailable", "unfit")
+    assert encoding in document["warnings"][0]
+
+
 def test_with_migrations_missing_a_process_is_not_ready(client, monkeypatch):
     monkeypatch.setattr("models.migrate.is_current", lambda: False)
     response = client.get("/health/ready")

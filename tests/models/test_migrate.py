@@ -1,28 +1,17 @@
 """Migrations."""
 
-import contextlib
-from urllib.parse import urlsplit
-
-import psycopg2
 import pytest
 
-from embedded.postgres import create_database
-from models import database, migrate
+from models import migrate, server
+from models.database import session
+from models.server import DatabaseUnfit
 from tests.trading.helpers import at_once, one, rows
 
 
 @pytest.fixture
-def empty_database(servers, migrated, database_url):
+def empty_database(other_database):
     """Point the models at a database without tables, and back."""
-    name = f"{urlsplit(database_url).path.strip('/')}_empty"
-    create_database(servers.database_url, name)
-    url = urlsplit(database_url)._replace(path=f"/{name}").geturl()
-    database.initialise(url.replace(":///", "://", 1), pool_size=4)
-    yield
-    database.initialise(database_url, pool_size=40)
-    with contextlib.closing(psycopg2.connect(servers.database_url)) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    other_database()
 
 
 def test_an_empty_database_is_brought_up_to_date_and_then_left_alone(empty_database):
@@ -57,3 +46,46 @@ def test_migrating_leaves_the_callers_connection_open(database):
 def test_the_limits_hold_again_after_a_migration(database):
     migrate.upgrade()
     assert one("SELECT current_setting('statement_timeout')") == "5s"
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused_and_left_as_it_is(other_database, encoding):
+    other_database(f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(DatabaseUnfit, match=rf"{encoding} .* createdb --encoding=UTF8"):
+        migrate.upgrade()
+    with session():
+        assert one("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'") == 0
+
+
+def test_a_database_made_as_the_refusal_says_is_taken(other_database):
+    other_database("ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
+    assert migrate.upgrade()
+
+
+def test_a_server_that_is_too_old_is_refused(empty_database, monkeypatch):
+    monkeypatch.setattr(server, "OLDEST_VERSION", 99)
+    with pytest.raises(DatabaseUnfit, match="PostgreSQL 99 or later is needed"):
+        migrate.upgrade()
+
+
+@pytest.fixture
+def poor_role(other_database, servers):
+    """Point the models at an empty database as a role that owns nothing in it, and back; return how it is reached."""
+    return other_database(role="tradepost_test_poor")
+
+
+def test_a_role_that_may_not_create_tables_is_told_which_right_it_lacks(poor_role):
+    with pytest.raises(DatabaseUnfit, match="GRANT USAGE, CREATE ON SCHEMA public TO tradepost_test_poor"):
+        migrate.upgrade()
+    poor_role("GRANT USAGE, CREATE ON SCHEMA public TO tradepost_test_poor")
+    assert migrate.upgrade()
+    poor_role("REVOKE CREATE ON SCHEMA public FROM tradepost_test_poor")
+    assert migrate.upgrade() == []  # nothing is missing, and no right either
+
+
+def test_a_role_that_may_use_no_schema_is_told_so(poor_role):
+    poor_role("REVOKE ALL ON SCHEMA public FROM public")
+    with pytest.raises(DatabaseUnfit, match="CREATE SCHEMA AUTHORIZATION tradepost_test_poor"):
+        migrate.upgrade()
+    poor_role("CREATE SCHEMA AUTHORIZATION tradepost_test_poor")
+    assert migrate.upgrade()
