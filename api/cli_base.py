@@ -13,7 +13,7 @@ from peewee import DataError, ProgrammingError
 
 import config
 from models.database import DatabaseUnavailable, sqlstate
-from models.server import CREATION, DatabaseUnfit
+from models.server import CREATION, INSUFFICIENT_PRIVILEGE, DatabaseUnfit
 from trading.errors import Refused
 
 from .errors import HttpRefusal
@@ -25,10 +25,10 @@ REMEDIES = {
     r'password authentication failed for user ".*"': "mend the user or the password in DATABASE_URL",
     r"no password supplied": "DATABASE_URL needs a password",
     r'permission denied for database ".*"': "let its owner GRANT CONNECT on it to the user in DATABASE_URL",
+    r'(unrecognized configuration|invalid value for) parameter ".*"': "mend the options in DATABASE_URL",
     r"no pg_hba.conf entry for .*": "let it in there, or try another sslmode in DATABASE_URL",
 }
 MISSING_STATES = frozenset({"42P01", "42703", "42883"})  # a table, a column, a function
-FORBIDDEN_STATE = "42501"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
@@ -78,7 +78,7 @@ def _refused(error: Exception) -> str:
     reason = str(error).splitlines()[0]
     if sqlstate(error) in MISSING_STATES:
         return f"The schema does not fit ({reason}): run `flask --app api db upgrade`."
-    if sqlstate(error) == FORBIDDEN_STATE:
+    if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
         return f"The role in DATABASE_URL may not do this ({reason}): use the one that owns the tables."
     return f"The database refuses this: {reason}"
 

@@ -10,9 +10,9 @@ Document = dict[str, Any]
 DESCRIPTION = """\
 Place and execute orders. Money is a string with two places; ids are UUIDs; timestamps are RFC 3339 in UTC.
 What is refused is a problem document of RFC 9457, whose `code` is stable; another method than those described is a 405
-`method_not_allowed` with `Allow`. Lists are newest first: give `nextCursor` as `cursor` to go on. Every answer carries
-`X-Request-Id`, and the headers that keep browsers safe (`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`,
-`Content-Security-Policy`).
+`method_not_allowed` with `Allow`. Lists are newest first: give `nextCursor` as `cursor` to go on. In a query the `+` of
+an offset is written `%2B`. Every answer carries `X-Request-Id`, and the headers that keep browsers safe
+(`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`, `Content-Security-Policy`).
 
 `GET /api/trading/stream` is a websocket, which OpenAPI cannot describe. The token comes in the `Authorization`
 header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server

@@ -3,9 +3,11 @@
 from typing import Any
 
 from flask import Response, current_app
+from peewee import ProgrammingError
 
 from models import migrate, server
-from models.database import DatabaseUnavailable, session
+from models.database import DatabaseUnavailable, session, sqlstate
+from models.server import INSUFFICIENT_PRIVILEGE
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
 from trading import redis_link
@@ -47,13 +49,20 @@ def _database_state() -> dict[str, Any]:
     try:
         with session():
             if reason := server.unfitness():
-                warning = f"the database cannot be used: {reason}"
-                return {"database": "unfit", "migrations": "unknown", "warnings": [warning]}
+                return _unfit(reason)
             if not migrate.is_current():
                 return {"database": "ok", "migrations": "pending"}
             return {"database": "ok", "migrations": "ok", **_warnings()}
     except DatabaseUnavailable:
         return {"database": "unavailable", "migrations": "unknown"}
+    except ProgrammingError as error:
+        if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+            raise
+        return _unfit("its role may not read the tables")
+
+
+def _unfit(reason: str) -> dict[str, Any]:
+    return {"database": "unfit", "migrations": "unknown", "warnings": [f"the database cannot be used: {reason}"]}
 
 
 def _warnings() -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from models.database import fetch_all
 
 OLDEST_VERSION = 15
 ENCODING = "UTF8"
+INSUFFICIENT_PRIVILEGE = "42501"  # a right that the role lacks
 # The locale C goes with every encoding, whatever the server's own is.
 CREATION = f"createdb --encoding={ENCODING} --locale=C --template=template0 NAME"
 

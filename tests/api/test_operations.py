@@ -101,6 +101,14 @@ def test_on_a_database_that_cannot_hold_every_text_a_process_is_not_ready(client
     assert encoding in document["warnings"][0]
 
 
+def test_with_a_role_that_may_not_read_the_tables_a_process_is_not_ready(client, other_database):
+    administer = other_database(role="tradepost_test_poor")
+    administer("CREATE TABLE schema_migration (id int, name text, applied timestamp)")
+    response = client.get("/health/ready")
+    assert (response.status_code, response.get_json()["database"]) == (503, "unfit")
+    assert "may not read the tables" in response.get_json()["warnings"][0]
+
+
 def test_with_migrations_missing_a_process_is_not_ready(client, monkeypatch):
     monkeypatch.setattr("models.migrate.is_current", lambda: False)
     response = client.get("/health/ready")
