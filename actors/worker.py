@@ -1,9 +1,7 @@
 """Set up a worker process; `dramatiq actors.worker:boot` calls it in every child after the fork."""
 
-import sys
-
 from actors import broker, maintenance, message_metrics, orders, traces
-from config import ConfigurationError, require_database_url, settings_or_exit
+from config import ConfigurationError, exit_for, require_database_url, settings_or_exit
 from models import database
 from trading import database_url, logs
 
@@ -26,4 +24,4 @@ def boot() -> None:
         message_metrics.begin(settings)
         traces.begin(settings)
     except ConfigurationError as error:
-        sys.exit(f"tradepost: {error}")
+        exit_for(error)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import urls
@@ -114,8 +115,14 @@ def settings_or_exit(*checks: Callable[[Settings], None]) -> Settings:
             check(settings())
         return settings()
     except ConfigurationError as error:
-        print(f"tradepost: {error}", file=sys.stderr)
-        sys.exit(1)
+        exit_for(error)
+
+
+def exit_for(error: ConfigurationError) -> NoReturn:
+    """Print what is bad in one line and exit 1."""
+    # Dramatiq puts a pipe in the place of sys.stderr, and its main process may end before it has read that.
+    print(f"tradepost: {error}", file=sys.__stderr__)
+    sys.exit(1)
 
 
 def require_database_url(settings: Settings) -> str:

@@ -263,6 +263,14 @@ def test_a_process_with_a_bad_setting_prints_one_line_and_exits_1() -> None:
     assert done.stderr == "tradepost: PORT must be a whole number from 1 to 65535, not 'http'\n"
 
 
+def test_the_line_does_not_depend_on_what_stands_in_for_standard_error() -> None:
+    """Dramatiq relays it through a pipe, and may end before it has done so."""
+    code = "import config, io, sys; sys.stderr = io.StringIO(); config.settings_or_exit()"
+    environment = {**os.environ, "PORT": "http"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr[:16]) == (1, "tradepost: PORT ")
+
+
 def test_importing_the_module_reads_nothing() -> None:
     environment = {**os.environ, "PORT": "http"}
     done = subprocess.run([sys.executable, "-c", "import config"], cwd=ROOT, env=environment, capture_output=True)
