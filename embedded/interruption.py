@@ -26,17 +26,23 @@ class Interruption:
 
     def ignore(self) -> None:
         """Let nothing disturb the stop that is under way."""
+        self._requested = False
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Put a stop off until the block has ended: what is half started could not be stopped."""
+        """Put a stop off until the block has ended or checks: what is half started could not be stopped."""
         self._shielded = True
         try:
             yield
         finally:
             self._shielded = False
+        if self._requested:
+            raise StopRequestedError
+
+    def check(self) -> None:
+        """Raise a stop that was put off, where a shielded block can end: it waits, and clears up what it began."""
         if self._requested:
             raise StopRequestedError
 

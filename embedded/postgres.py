@@ -8,10 +8,9 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,13 +18,16 @@ from urllib.parse import quote
 import psutil
 import psycopg2
 
-from embedded import permissions, processes
+from embedded import permissions, processes, programs
+from embedded.programs import ServerError
 
 # The name of the socket, not a TCP port: nothing that listens on 5432 is disturbed.
 SOCKET_PORT = 5432
 # A socket's path holds 103 bytes on macOS and 107 on Linux; ".s.PGSQL.5432" takes 14 of them.
 SOCKET_DIRECTORY_LENGTH_MAXIMUM = 88
 LEFTOVER_TIMEOUT_SECONDS = 10.0
+# Above pg_ctl's own 120 s for a start that has to recover first.
+PROGRAM_TIMEOUT_SECONDS = 150.0
 SERVER_SETTINGS = {
     "listen_addresses": "",
     "port": str(SOCKET_PORT),
@@ -34,10 +36,6 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-
-class ServerError(Exception):
-    """An embedded server could not be started or stopped; the message says why."""
 
 
 def binary(name: str) -> Path:
@@ -54,12 +52,20 @@ def binary(name: str) -> Path:
 class Postgres:
     """Keep one server in a folder; it can be stopped and started again, and outlives Ctrl-C."""
 
-    def __init__(self, folder: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
+        check: Callable[[], None] = programs.never_stop,
+    ) -> None:
         self.folder = folder.resolve()
         self.data = self.folder / "data"
         self.log_path = self.folder / "server.log"
         self.durable = durable
         self.settings = {**SERVER_SETTINGS, **(settings or {})}
+        self.check = check  # called while something is waited for; raises when that should stop
         self.system_user: str | None = None
 
     @property
@@ -144,7 +150,10 @@ class Postgres:
 
     def create_database(self, name: str) -> None:
         """Create a database unless it is there."""
-        create_database(self.url(), name)
+        try:
+            create_database(self.url(), name)
+        except psycopg2.Error as error:
+            raise ServerError(f"PostgreSQL makes no database: {programs.cause(str(error).strip())}") from None
 
     def _prepare_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -179,6 +188,7 @@ class Postgres:
             return  # PostgreSQL sees this by itself
         deadline = time.monotonic() + LEFTOVER_TIMEOUT_SECONDS
         while self.pid is None and self._processes() and time.monotonic() < deadline:
+            self.check()
             time.sleep(0.05)  # the children of a killed server notice and end
         if not self._processes():
             socket_lock = self.socket_directory / f".s.PGSQL.{SOCKET_PORT}.lock"
@@ -190,27 +200,21 @@ class Postgres:
         options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in wanted.items())
         # Relative names: pg_ctl puts them into a shell's command line without escaping.
         names = ("-D", self.data.name, "-l", self.log_path.name)
+        logged = self.log_path.stat().st_size if self.log_path.exists() else 0
         try:
             self._run("pg_ctl", "start", "-w", "-t", "120", *names, "-o", options)
         except ServerError as error:
-            raise ServerError(f"{error}\n{_tail(self.log_path)}") from None
+            why = programs.cause(_text_after(self.log_path, logged).strip()) or str(error)
+            raise ServerError(f"PostgreSQL does not start: {why} (see {self.log_path})") from None
 
     def _run(self, program: str, *arguments: str) -> None:
         """Run one of the server's programs as the user that owns the files."""
         user: dict[str, Any] = {}
         if self.system_user is not None:
             user = {"user": self.system_user, "group": self.system_user, "extra_groups": []}
-        # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
-        with tempfile.TemporaryFile() as output:
-            command = [str(binary(program)), *arguments]
-            place = {"cwd": self.folder, "env": _environment()}
-            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-            # A session of its own, so that Ctrl-C in the terminal does not end it half way.
-            code = subprocess.run(command, start_new_session=True, **streams, **place, **user)
-            output.seek(0)
-            text = output.read().decode(errors="replace").strip()
-        if code.returncode != 0:
-            raise ServerError(f"{program} failed: {text}")
+        place = {"cwd": self.folder, "env": _environment()}
+        command = [str(binary(program)), *arguments]
+        programs.run(command, timeout_seconds=PROGRAM_TIMEOUT_SECONDS, check=self.check, **place, **user)
 
 
 def create_database(url: str, name: str) -> None:
@@ -231,8 +235,8 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
 
 
-def _tail(path: Path) -> str:
+def _text_after(path: Path, start: int) -> str:
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+        return path.read_bytes()[start:].decode(errors="replace")
     except OSError:
         return ""

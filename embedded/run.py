@@ -9,18 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import honcho.manager
 from honcho.environ import parse_procfile
+from peewee import PeeweeException
 
 import config
-from embedded import banner, processes
+from embedded import banner, local_http, processes, programs
 from embedded.data_folder import DataFolder
 from embedded.interruption import Interruption, StopRequestedError
-from embedded.postgres import Postgres, ServerError
+from embedded.manager import Manager
+from embedded.postgres import Postgres
+from embedded.programs import ServerError
 from embedded.seed import Demo, seed
 from embedded.valkey import Valkey
 from models.database import DatabaseUnavailable
@@ -99,7 +101,7 @@ class Run:
         self.settings = config.load(self.environment)
 
     def _start_postgres(self) -> str:
-        server = Postgres(self.folder.path / "postgres")
+        server = Postgres(self.folder.path / "postgres", check=self.interruption.check)
         with self.interruption.shielded():
             self.stack.callback(server.stop)
             if not server.is_initialised:
@@ -111,7 +113,7 @@ class Run:
         return server.url(DATABASE_NAME)
 
     def _start_valkey(self) -> str:
-        server = Valkey(self.folder.path / "valkey")
+        server = Valkey(self.folder.path / "valkey", check=self.interruption.check)
         with self.interruption.shielded(), _step("starting Valkey"):
             self.stack.callback(server.stop)
             server.start()
@@ -127,11 +129,12 @@ class Run:
             raise CannotRunError(f"the release step failed: {command}")
 
     def _seed(self) -> Demo:
-        with _step("seeding the demo"):
+        # Shielded: a stop in the middle of a statement would end as an error of the database, which bounds itself.
+        with self.interruption.shielded(), _step("seeding the demo"):
             return seed(self.settings)
 
     def _run_procfile(self, demo: Demo) -> int:
-        manager = honcho.manager.Manager()
+        manager = Manager()
         for name, command in _procfile().items():
             if name != "release":
                 manager.add_process(name, command, env=self.environment, cwd=str(ROOT))
@@ -160,7 +163,8 @@ class Run:
         while not _is_ready(port):
             started = set(processes.leaders_below(os.getpid())) - known
             if started != noted:
-                self.folder.remember_processes(sorted(started))
+                with contextlib.suppress(OSError):  # a full disk: only a kill -9 of this process would leave them
+                    self.folder.remember_processes(sorted(started))
                 noted = started
             time.sleep(0.1)
         honcho.manager.KILL_WAIT = STOP_TIMEOUT_SECONDS
@@ -173,18 +177,21 @@ def main() -> int:
     """Run the service; print one line and return 1 when it cannot run."""
     interruption = Interruption()
     interruption.install()
+    place = None
     try:
         settings = config.load(os.environ)
         database_url.check(settings)
+        place = settings.data_dir  # where a full disk is told of without a name
         return Run(settings, interruption).main()
     except StopRequestedError:
         return 0
-    except (config.ConfigurationError, CannotRunError, ServerError, DatabaseUnavailable) as error:
+    except (config.ConfigurationError, CannotRunError, ServerError) as error:
         print(f"tradepost: {error}", file=sys.stderr)
-        return 1
+    except (DatabaseUnavailable, PeeweeException) as error:
+        print(f"tradepost: the database fails: {programs.cause(str(error).strip())}", file=sys.stderr)
     except OSError as error:
-        print(f"tradepost: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 1
+        print(f"tradepost: {error.strerror}: {error.filename or place}", file=sys.stderr)
+    return 1
 
 
 def _procfile() -> dict[str, str]:
@@ -203,7 +210,7 @@ def _require_free_port(port: int) -> None:
 
 def _is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2) as answer:
+        with local_http.open_url(f"http://127.0.0.1:{port}/health/ready", timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):
         return False

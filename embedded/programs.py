@@ -1,0 +1,75 @@
+"""Run a server's program to its end: within a time, obedient to a stop, and with one line that says why it failed."""
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+
+from embedded import processes
+
+COMPLAINT = re.compile(r"(?:FATAL|PANIC|ERROR|fatal|error): +(.+)")
+END_TIMEOUT_SECONDS = 5.0
+SUSPEND_TIMEOUT_SECONDS = 1.0
+
+
+class ServerError(Exception):
+    """An embedded server could not be started or stopped; the message is one line that says why."""
+
+
+def never_stop() -> None:
+    """Let a wait go on: nobody asks for a stop."""
+
+
+def run(command: Sequence[str], *, timeout_seconds: float, check: Callable[[], None], **options: Any) -> None:
+    """Run a program; raise ServerError when it fails or takes too long, or what `check` raises, having ended it."""
+    # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
+    with tempfile.TemporaryFile() as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        # A session of its own, so that Ctrl-C in the terminal does not end it half way.
+        process = subprocess.Popen(command, start_new_session=True, **streams, **options)
+        try:
+            _wait(process, timeout_seconds, check)
+        except BaseException:
+            _end(process)
+            raise
+        output.seek(0)
+        text = output.read().decode(errors="replace").strip()
+    if process.returncode != 0:
+        raise ServerError(f"{_name(command)} failed: {cause(text)}")
+
+
+def cause(text: str) -> str:
+    """Return the first complaint in a program's output, else its last line that is no hint."""
+    found = COMPLAINT.search(text)
+    lines = [line for line in text.splitlines() if not line.startswith(("DETAIL:", "HINT:"))]
+    return found[1] if found else lines[-1] if lines else ""
+
+
+def _wait(process: "subprocess.Popen[bytes]", timeout_seconds: float, check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while process.poll() is None:
+        check()
+        if time.monotonic() > deadline:
+            raise ServerError(f"{_name(process.args)} has not ended after {timeout_seconds:g} s")
+        time.sleep(0.01)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a program and all that it has started: it is suspended first, so that it starts no more meanwhile."""
+    main = psutil.Process(process.pid)
+    main.suspend()
+    deadline = time.monotonic() + SUSPEND_TIMEOUT_SECONDS
+    while main.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    members = processes.group_members(process.pid)
+    process.kill()
+    processes.stop_all(members, timeout_seconds=END_TIMEOUT_SECONDS)
+    process.wait()
+
+
+def _name(command: Any) -> str:
+    return str(command[0]).rpartition("/")[2]
