@@ -5,10 +5,10 @@ import os
 import re
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from bench.figures import Figure
+from embedded import local_http
 from tests.processes import Running, free_port, wait_until
 
 START_ALLOWED_S = 5.0
@@ -53,7 +53,7 @@ def _start(folder: Path) -> tuple[float, dict[str, float]]:
 def _is_ready(running: Running) -> bool:
     assert running.is_running, running.log
     try:
-        with urllib.request.urlopen(f"{running.base_url}/health/ready", timeout=2) as answer:
+        with local_http.open_url(f"{running.base_url}/health/ready", timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):
         return False

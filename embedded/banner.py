@@ -1,5 +1,6 @@
 """Say what runs and what to try, once the service is ready."""
 
+from embedded.local_http import is_behind_proxy
 from embedded.seed import Demo
 
 TEMPLATE = """
@@ -10,15 +11,15 @@ Tradepost is ready: {base}   (health: {base}/health/ready)
 
 Place an order, and read it a moment later:
 
-  curl -sS -i {base}/api/trading/orders \\
+  {curl} -sS -i {base}/api/trading/orders \\
     -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
     -d '{{"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10}}'
 
-  curl -sS '{base}/api/trading/orders?limit=1' -H 'Authorization: Bearer {token}'
+  {curl} -sS '{base}/api/trading/orders?limit=1' -H 'Authorization: Bearer {token}'
 
 Execute what is pending without the worker:
 
-  curl -sS '{base}/api/cron/order-worker?limit=25' -H 'Authorization: Bearer {cron_secret}'
+  {curl} -sS '{base}/api/cron/order-worker?limit=25' -H 'Authorization: Bearer {cron_secret}'
 
 Ctrl-C stops everything; the data stays in {data_dir}.
 """
@@ -28,6 +29,7 @@ def ready_text(*, port: int, demo: Demo, cron_secret: str, data_dir: str) -> str
     """Return the text with commands that work as they stand."""
     return TEMPLATE.format(
         base=f"http://127.0.0.1:{port}",
+        curl="curl --noproxy 127.0.0.1" if is_behind_proxy() else "curl",
         account_id=demo.account_id,
         token=demo.token,
         cron_secret=cron_secret,

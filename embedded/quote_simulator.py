@@ -15,6 +15,7 @@ import urllib.request
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from embedded import local_http
 from embedded.seed import Quote, read_stocks
 
 PAUSE_SECONDS = 0.8
@@ -102,7 +103,7 @@ class Feed:
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base_url + path, data, self.headers, method=method)  # noqa: S310  (our own)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        with local_http.open_url(request, timeout=TIMEOUT_SECONDS) as response:
             return json.loads(response.read() or b"null")
 
 

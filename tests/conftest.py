@@ -81,8 +81,12 @@ class OwnCommands:
 
 
 def pytest_configure() -> None:
-    """Let commands under test be stopped with Ctrl-C, though a shell began this run in the background."""
+    """Let commands under test be stopped with Ctrl-C, though a shell began this run in the background.
+
+    What the tests ask is on this machine, where no proxy leads.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
 
 
 # Based on the profile that Hypothesis has chosen by itself, which in CI is one without chance.

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import psutil
 from honcho.environ import parse_procfile
 
-from embedded import processes
+from embedded import local_http, processes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +27,13 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def dead_proxies() -> dict[str, str]:
+    """Return settings that send every program that honours them to a proxy that is not there."""
+    proxy = f"http://127.0.0.1:{free_port()}"
+    names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return {**dict.fromkeys(names, proxy), "no_proxy": "", "NO_PROXY": ""}
 
 
 def wait_until(condition: Callable[[], Any], *, timeout_seconds: float = 20.0, what: str = "") -> Any:
@@ -142,7 +148,7 @@ class Running:
         if not self.is_running:
             raise AssertionError(f"{self.command} ended with {self._popen.returncode}:\n{self.log}")
         try:
-            with urllib.request.urlopen(f"{self.base_url}/health/live", timeout=2) as answer:
+            with local_http.open_url(f"{self.base_url}/health/live", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

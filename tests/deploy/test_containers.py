@@ -18,7 +18,7 @@ import yaml
 import config
 from tests.acceptance.conftest import Trader
 from tests.deploy.test_dynos import PROCFILE
-from tests.processes import ROOT, Running, free_port
+from tests.processes import ROOT, Running, dead_proxies, free_port
 from trading.verify import verify
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -116,7 +116,7 @@ def test_an_order_goes_through_containers_on_a_read_only_root(
     trader.wait_for(answer.json()["orderId"])
     assert verify() == []
 
-    assert containers.run(HEALTH_CHECK, PORT=str(web.port)).returncode == 0
+    assert containers.run(HEALTH_CHECK, PORT=str(web.port), **dead_proxies()).returncode == 0
     assert [running.terminate(30) for running in (web, worker)] == [0, 0]
     assert containers.run(HEALTH_CHECK, PORT=str(web.port)).returncode != 0
 
