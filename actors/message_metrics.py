@@ -11,6 +11,9 @@ from actors.broker import broker
 from actors.exposition import serve
 from config import Settings
 from trading import metrics, metrics_folder
+from trading.logs import get_logger
+
+logger = get_logger(__name__)
 
 
 def begin(settings: Settings) -> None:
@@ -21,7 +24,11 @@ def begin(settings: Settings) -> None:
     metrics.begin()
     # Dramatiq's module makes the folder that this names when it is imported, somewhere else by default.
     os.environ["dramatiq_prom_db"] = str(folder)  # noqa: SIM112
-    library = importlib.import_module("dramatiq.middleware.prometheus")
+    try:
+        library = importlib.import_module("dramatiq.middleware.prometheus")
+    except OSError as error:
+        logger.warning("message_metrics_left_out", folder=str(folder), error=error.strerror)
+        return
     broker.add_middleware(_quiet(library.Prometheus, settings)())
 
 

@@ -115,8 +115,8 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         # No credentials: a token comes in a header that the page sets, never in a cookie.
         CORS(app, origins=list(settings.allowed_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)
+    metrics.register(app, settings)  # before anything counts
     realtime.register(app)
-    metrics.register(app, settings)
     traces.register(app, settings)
     rate_limits.register(app, settings)
     for pages in (desk.blueprint, ops.pages, docs.blueprint, asyncapi.blueprint):

@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +224,8 @@ def _metrics_dir(environ: Mapping[str, str], data_dir: Path) -> Path:
     if name is not None:
         return Path(name).expanduser()
     memory = "/dev/shm"  # noqa: S108  the folder made there is refused when it is somebody else's
-    root = memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
+    # Not tempfile.gettempdir(), which finds none on a full disk.
+    root = memory if os.access(memory, os.W_OK) else _text(environ, "TMPDIR") or "/tmp"  # noqa: S108  as above
     place = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
     return Path(root) / f"tradepost-{os.getuid()}-{place}"
 

@@ -15,19 +15,48 @@ SHARED: list[Any] = [
 ]
 
 
+class Forgiving:
+    """A stream on which a write may fail: a full disk or a reader that has gone fails no request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or count a lost line."""
+        global _lost_lines
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: it is closed
+            _lost_lines += 1
+
+    def flush(self) -> None:
+        """Do nothing: each write is flushed."""
+
+
+_lost_lines = 0
+
+
+def take_lost_lines() -> int:
+    """Return how many lines were lost since the last call."""
+    global _lost_lines
+    lost, _lost_lines = _lost_lines, 0
+    return lost
+
+
 def configure(level: str, output_format: str, stream: TextIO | None = None) -> None:
     """Send all logging, ours and the libraries', to one stream (standard error) in one format.
 
     Ours goes there directly: the way through the standard library costs a placement 0.1 ms.
     """
-    stream = stream or sys.stderr
+    forgiving: Any = Forgiving(stream or sys.stderr)
     renderers = _renderers(output_format)
     structlog.configure(
         processors=[*SHARED, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(forgiving),
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(forgiving)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*SHARED, structlog.stdlib.add_logger_name],

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from models.database import db
+from trading import logs, metrics_files
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 SAMPLE_S = 1.0
@@ -35,6 +36,8 @@ REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
 POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
 POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
+LOST_LINES = Counter("tradepost_log_lines_lost", "Lines of the log that could not be written.", ["stream"])
+LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
 
 # What an alert looks at starts at 0: Prometheus sees no rise in a series that starts at 1.
 KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
@@ -45,6 +48,8 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
     POOL_WAITS: (("session",),),
+    LOST_LINES: (("standard_error",),),
+    LOST_SPANS: (("otlp",),),
 }
 
 
@@ -66,7 +71,11 @@ def are_shared() -> bool:
 
 
 def begin() -> None:
-    """Start all counts at 0, and look at the pool from time to time when others read what we found."""
+    """Start all counts at 0, and look at the pool from time to time when others read what we found.
+
+    Nothing may be counted before this.
+    """
+    metrics_files.install()
     for counter, known in KNOWN.items():
         for labels in known:
             of(counter, *labels)
@@ -77,15 +86,17 @@ def begin() -> None:
 def _sample_on() -> None:
     while True:
         sample()
+        metrics_files.settle()
         time.sleep(SAMPLE_S)
 
 
 def sample() -> None:
-    """Note how many connections are in use."""
+    """Note how many connections are in use, and what the log has lost."""
     slots = db.slots
     for state, number in (("in_use", slots.in_use), ("waiting", slots.waiting), ("allowed", slots.count)):
         of(POOL, state).set(number)
     of(POOL_WAITS, "session").inc(slots.take_waits())
+    of(LOST_LINES, "standard_error").inc(logs.take_lost_lines())
 
 
 def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:

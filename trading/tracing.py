@@ -4,16 +4,18 @@ An order's trace goes with its message. Sweeping and gathering execute orders wi
 for them each order's place in its trace is kept in Redis for an hour, best effort.
 """
 
+import atexit
 import contextlib
 import functools
 import importlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from trading import redis_link
+from trading import metrics, redis_link
 from trading.errors import Refused
 from trading.logs import get_logger
 
@@ -23,7 +25,7 @@ Attributes = Mapping[str, str | int]
 
 KEY_PREFIX = "tradepost:trace:"
 KEPT_S = 3600
-FLUSH_MS = 3_000
+FLUSH_S = 3.0
 
 logger = get_logger(__name__)
 
@@ -63,15 +65,34 @@ def _assemble() -> Kit:
             "trace.propagation.tracecontext",
         )
     )
-    provider = sdk.TracerProvider()
-    provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
+    provider = sdk.TracerProvider(shutdown_on_exit=False)  # its own waits 30 s for a collector that is silent
+    atexit.register(flush)
+    provider.add_span_processor(export.BatchSpanProcessor(_counted(otlp.OTLPSpanExporter(), export)))
     return Kit(api, provider, provider.get_tracer("tradepost"), propagation.TraceContextTextMapPropagator())
 
 
+def _counted(exporter: Any, library: Any) -> Any:
+    """Return an exporter that counts the spans which it cannot send."""
+    export = exporter.export
+
+    def count(spans: Sequence[Any]) -> Any:
+        result = export(spans)
+        if result is not library.SpanExportResult.SUCCESS:
+            metrics.of(metrics.LOST_SPANS, "otlp").inc(len(spans))
+        return result
+
+    exporter.export = count
+    return exporter
+
+
 def flush() -> None:
-    """Send what has not been sent yet, for a process that ends without running what atexit knows."""
-    if _kit is not None:
-        _kit.provider.force_flush(FLUSH_MS)
+    """Send what has not been sent yet, for FLUSH_S at most: OpenTelemetry (1.45, its issue 4568) keeps no time-out."""
+    if _kit is None:
+        return
+    sending = threading.Thread(target=_kit.provider.force_flush, daemon=True)
+    with contextlib.suppress(RuntimeError):  # Python 3.12 starts no thread any more where atexit calls this
+        sending.start()
+        sending.join(FLUSH_S)
 
 
 def is_on() -> bool:
