@@ -13,7 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from actors.consumer import WaitingConsumer
-from config import Settings, require_redis_url
+from config import REDIS_NAMESPACE, Settings, require_redis_url
 from trading import redis_link
 
 # Longer than a consumer's wait of a second, and than Redis is busy with a large script.
@@ -107,7 +107,7 @@ class OneTermination(Middleware):
 client = redis.Redis(protocol=2)
 broker = Broker(
     client=client,
-    namespace="tradepost",
+    namespace=REDIS_NAMESPACE,
     # Every fetch looks for dead workers, and a worker is dead after 10 s without one: a killed
     # worker's messages come back in 10 to 11 s, where the defaults took minutes.
     maintenance_chance=1_000_000,
@@ -129,10 +129,11 @@ dramatiq.set_broker(broker)
 
 def configure(settings: Settings, *, role: str) -> None:
     """Give the broker its Redis: in a web process bounded by a request's budget, in a worker by seconds."""
+    broker.namespace = settings.redis_namespace
     if role == "web":
-        redis_link.configure(settings.redis_url)
+        redis_link.configure(settings.redis_url, settings.redis_namespace)
         client.connection_pool = redis_link.client.connection_pool
     else:
         url = require_redis_url(settings)
-        redis_link.configure(url)
+        redis_link.configure(url, settings.redis_namespace)
         client.connection_pool = redis_link.make_pool(url, timeout_s=WORKER_TIMEOUT_S)

@@ -6,9 +6,10 @@ import time
 
 import dramatiq
 from dramatiq.middleware import Middleware, TimeLimitExceeded
+from peewee import PeeweeException
 
+from actors import presence
 from actors.broker import broker
-from actors.presence import say_present
 from config import settings
 from models.database import DatabaseUnavailable
 from trading import metrics, redis_link, retention
@@ -16,9 +17,10 @@ from trading.logs import get_logger
 from trading.sweeping import sweep_once
 from trading.verify import check_and_note
 
-TICK_KEY = "tradepost:tick"
 # A backlog is drained batch after batch; after this long the next tick goes on with it.
 DRAIN_S = 5.0
+# A few times in the minute after which a database is forgotten.
+DATABASE_PERIOD_S = 15.0
 
 logger = get_logger(__name__)
 _draining = threading.Lock()
@@ -86,9 +88,13 @@ def tick(interval_ms: int) -> None:
 def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
     """Enqueue an actor's message unless somebody of the fleet has done so in this interval."""
     # The key lives a little shorter than the interval: else the tick that made it would find it still there.
-    key = f"{TICK_KEY}:{actor.actor_name}"
-    if redis_link.client.set(key, 1, nx=True, px=max(1, interval_ms * 9 // 10)):
+    if redis_link.client.set(tick_key(actor), 1, nx=True, px=max(1, interval_ms * 9 // 10)):
         broker.enqueue(actor.message())
+
+
+def tick_key(actor: dramatiq.Actor) -> str:
+    """Return the key that says that an actor's message has been enqueued in this interval."""
+    return redis_link.key(f"tick:{actor.actor_name}")
 
 
 def _announce_periodic(due: dict[int, float]) -> None:
@@ -97,6 +103,18 @@ def _announce_periodic(due: dict[int, float]) -> None:
         is_due = time.monotonic() >= due[number]
         if is_due and redis_link.attempt(functools.partial(_announce, actor, period_ms)):
             due[number] = time.monotonic() + period_ms / 1000
+
+
+def look_for_others() -> None:
+    """Note this process's database, and complain when workers of another one use the same names in Redis."""
+    try:
+        identity = presence.read_database()
+    except (DatabaseUnavailable, PeeweeException):  # away, or a service that does not tell
+        return
+    redis_link.attempt(functools.partial(presence.say_database, identity))
+    count = redis_link.ask(presence.count_databases) or 0
+    if count > 1:  # they take each other's messages and ticks: orders wait, none is lost
+        logger.error("redis_namespace_shared", databases=count, remedy="give each deployment its REDIS_NAMESPACE")
 
 
 class Ticker(Middleware):
@@ -120,12 +138,15 @@ class Ticker(Middleware):
 
     def _run(self) -> None:
         interval_ms = settings().order_worker_interval_ms
-        due = dict.fromkeys(range(len(PERIODIC)), 0.0)
+        due, database_due = dict.fromkeys(range(len(PERIODIC)), 0.0), 0.0
         while not self._stopping.wait(interval_ms / 1000):
             try:
                 tick(interval_ms)
-                redis_link.attempt(say_present)
+                redis_link.attempt(presence.say_present)
                 _announce_periodic(due)
+                if time.monotonic() >= database_due:
+                    database_due = time.monotonic() + DATABASE_PERIOD_S
+                    look_for_others()
             except Exception:  # the tick is what makes execution certain: nothing may end it
                 logger.exception("tick_failed")
 

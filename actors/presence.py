@@ -1,14 +1,19 @@
-"""Worker processes say that they are there, once a tick; who has stopped is forgotten after a minute."""
+"""Worker processes say that they are there, and on which database; who has stopped is forgotten after a minute."""
 
 import os
 import socket
 import time
 from typing import NamedTuple
 
+from models.database import fetch_one, session
 from trading import redis_link
 
-KEY = "tradepost:workers"
 FORGOTTEN_AFTER_S = 60.0
+# A standby that takes over has the same identity; what was restored from a dump has another one.
+DATABASE = """
+SELECT system_identifier || '/' || oid AS identity FROM pg_control_system(), pg_database
+WHERE datname = current_database()
+"""
 
 
 class Worker(NamedTuple):
@@ -20,15 +25,37 @@ class Worker(NamedTuple):
 
 def say_present() -> None:
     """Note this process. Raises redis.RedisError."""
-    now = time.time()
-    with redis_link.client.pipeline(transaction=False) as pipeline:
-        pipeline.zadd(KEY, {f"{socket.gethostname()}:{os.getpid()}": now})
-        pipeline.zremrangebyscore(KEY, 0, now - FORGOTTEN_AFTER_S)
-        pipeline.execute()
+    _note("workers", f"{socket.gethostname()}:{os.getpid()}")
 
 
 def present_workers() -> list[Worker]:
     """Return the worker processes of the last minute, by name, as far as the hosts' clocks agree."""
     now = time.time()
-    found = redis_link.client.zrangebyscore(KEY, now - FORGOTTEN_AFTER_S, "+inf", withscores=True)
+    found = redis_link.client.zrangebyscore(redis_link.key("workers"), now - FORGOTTEN_AFTER_S, "+inf", withscores=True)
     return sorted(Worker(name.decode(), max(0, round(1000 * (now - seen)))) for name, seen in found)
+
+
+def read_database() -> str:
+    """Return what tells this process's database from every other. Raises DatabaseUnavailable."""
+    with session():
+        row = fetch_one(DATABASE)
+    assert row is not None
+    return str(row["identity"])
+
+
+def say_database(identity: str) -> None:
+    """Note the database on which this process works. Raises redis.RedisError."""
+    _note("databases", identity)
+
+
+def count_databases() -> int:
+    """Return on how many databases workers have worked in the last minute; two share what should be one's alone."""
+    return int(redis_link.client.zcount(redis_link.key("databases"), time.time() - FORGOTTEN_AFTER_S, "+inf"))
+
+
+def _note(name: str, member: str) -> None:
+    now = time.time()
+    with redis_link.client.pipeline(transaction=False) as pipeline:
+        pipeline.zadd(redis_link.key(name), {member: now})
+        pipeline.zremrangebyscore(redis_link.key(name), 0, now - FORGOTTEN_AFTER_S)
+        pipeline.execute()

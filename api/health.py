@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, current_app
 from peewee import ProgrammingError
 
+from actors import presence
 from models import migrate, server
 from models.database import DatabaseUnavailable, session, sqlstate
 from models.server import INSUFFICIENT_PRIVILEGE
@@ -20,7 +21,6 @@ from .parsing import Blueprint, takes_no_query
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
 LIVE, READY = LiveSchema(), ReadySchema()
-READY_KEY = "tradepost:ready"
 
 
 @blueprint.get("/live")
@@ -40,6 +40,8 @@ def live() -> Response:
 def ready() -> Response:
     """Say what is ready; without the broker orders are still accepted and executed."""
     report: dict[str, Any] = {**_database_state(), "broker": _broker_state()}
+    if warnings := [*report.get("warnings", ()), *_broker_warnings()]:
+        report["warnings"] = warnings
     if (report["database"], report["migrations"]) != ("ok", "ok"):
         return answer(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
     return answer(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
@@ -78,4 +80,11 @@ def _broker_state() -> str:
     if settings.order_dispatch != "queue" and settings.redis_url is None:
         return "disabled"
     # A write: a Redis that is full, or a replica after a failover, still answers a ping.
-    return "ok" if redis_link.attempt(lambda: redis_link.client.set(READY_KEY, 1, px=60_000)) else "unavailable"
+    write = redis_link.attempt(lambda: redis_link.client.set(redis_link.key("ready"), 1, px=60_000))
+    return "ok" if write else "unavailable"
+
+
+def _broker_warnings() -> list[str]:
+    """Tell when deployments take each other's messages."""
+    count = redis_link.ask(presence.count_databases) or 0
+    return [f"workers of {count} databases share one REDIS_NAMESPACE"] if count > 1 else []

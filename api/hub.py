@@ -10,7 +10,7 @@ import redis
 
 from models.database import DatabaseUnavailable, Row, fetch_all, session
 from trading import metrics, redis_link
-from trading.events import CHANNEL_PREFIX
+from trading.events import channel
 from trading.logs import get_logger
 
 from .listeners import EXPIRED, RESTARTING, Listener, Message
@@ -198,14 +198,14 @@ class Hub:
 
     def _follow_nudges(self) -> None:
         with redis_link.dedicated_client(SUBSCRIPTION_TIMEOUT_S) as client, client.pubsub() as subscription:
-            subscription.psubscribe(f"{CHANNEL_PREFIX}*")
+            subscription.psubscribe(channel("*"))
             is_asked = False
             while True:
                 message = subscription.get_message(timeout=SUBSCRIPTION_TIMEOUT_S)
                 if message is not None:
                     is_asked = False
                     if message["type"] == "pmessage":
-                        self._nudge_named(message["channel"].decode(errors="replace").removeprefix(CHANNEL_PREFIX))
+                        self._nudge_named(message["channel"].decode(errors="replace").removeprefix(channel("")))
                 elif is_asked:
                     raise redis.TimeoutError("the subscription does not answer a ping")
                 else:

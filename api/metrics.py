@@ -124,13 +124,18 @@ def _database_state() -> Iterator[Metric]:
 
 
 def _broker_state() -> Iterator[Metric]:
-    answers = redis_link.ask(lambda: (dead_letters.queue_depths(), presence.present_workers()))
+    answers = redis_link.ask(_ask_broker)
     if answers is None:
         return
-    depths, workers = answers
+    depths, workers, databases = answers
     queues = GaugeMetricFamily("tradepost_queue_messages", "Messages by queue and state.", labels=["queue", "state"])
     for depth in depths:
         for state in ("waiting", "working", "delayed", "dead"):
             queues.add_metric([depth.name, state], getattr(depth, state))
     yield queues
     yield GaugeMetricFamily("tradepost_workers", "Worker processes heard of in the last minute.", len(workers))
+    yield GaugeMetricFamily("tradepost_redis_databases", "Databases whose workers use this namespace.", databases)
+
+
+def _ask_broker() -> tuple[list[dead_letters.QueueDepth], list[presence.Worker], int]:
+    return dead_letters.queue_depths(), presence.present_workers(), presence.count_databases()

@@ -30,8 +30,8 @@ class PlacementLimit:
     def __init__(self, limit: RateLimit, redis_url: str | None) -> None:
         self.limit = limit
         self._here = MemoryStorage()
-        pool = redis_link.client.connection_pool
-        self._shared = RedisStorage(redis_url, connection_pool=pool) if redis_url else None
+        options = {"connection_pool": redis_link.client.connection_pool, "key_prefix": redis_link.key("limits")}
+        self._shared = RedisStorage(redis_url, **options) if redis_url else None
 
     def hit(self, token_id: str, number: int) -> int:
         """Count placements and return how many are left in this window; below 0 that many were too many."""

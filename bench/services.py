@@ -11,7 +11,7 @@ import redis
 from honcho.environ import parse_procfile
 
 import config
-from actors.maintenance import PERIODIC, TICK_KEY, sweep_orders
+from actors.maintenance import PERIODIC, sweep_orders, tick_key
 from bench.seeding import seed
 from embedded.interruption import Interruption, StopRequestedError
 from embedded.postgres import Postgres
@@ -53,10 +53,10 @@ class Services:
         """
         self.redis.flushdb()
         for actor, period_ms in PERIODIC:
-            self.redis.set(f"{TICK_KEY}:{actor.actor_name}", 1, px=period_ms)
+            self.redis.set(tick_key(actor), 1, px=period_ms)
         worker = self._start_stock_worker() if is_stock else self.starter.worker()
         # Once an interval each worker process ticks: the key is the first sign of one at work.
-        first_tick = f"{TICK_KEY}:{sweep_orders.actor_name}"
+        first_tick = tick_key(sweep_orders)
         wait_until(lambda: self.redis.exists(first_tick), timeout_seconds=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
         return worker
 

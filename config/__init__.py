@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from . import urls
 from .errors import ConfigurationError as ConfigurationError
 
+REDIS_NAMESPACE = "tradepost"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 SECRET_LENGTH_MINIMUM = 16
@@ -34,6 +35,7 @@ class Settings:
 
     database_url: str | None
     redis_url: str | None
+    redis_namespace: str
     cron_secret: str | None
     order_worker_interval_ms: int
     order_worker_batch_limit: int
@@ -71,6 +73,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         database_url=_url(environ, saved, urls.DATABASE_URL),
         redis_url=_url(environ, saved, urls.REDIS_URL),
+        redis_namespace=_namespace(environ, "REDIS_NAMESPACE"),
         cron_secret=_secret(environ, "CRON_SECRET"),
         order_worker_interval_ms=_integer(environ, "ORDER_WORKER_INTERVAL_MS", 750, 50, 60_000),
         order_worker_batch_limit=_integer(environ, "ORDER_WORKER_BATCH_LIMIT", 50, 1, 500),
@@ -184,6 +187,13 @@ def _optional_choice(environ: Mapping[str, str], name: str, choices: tuple[str, 
         if text.lower() == choice.lower():
             return choice
     raise ConfigurationError(f"{name} must be {' or '.join(choices)}, not {text!r}")
+
+
+def _namespace(environ: Mapping[str, str], name: str) -> str:
+    text = _text(environ, name) or REDIS_NAMESPACE
+    if not re.fullmatch(r"[a-z0-9_-]{1,32}", text):
+        raise ConfigurationError(f"{name} must be 1 to 32 of a-z, 0-9, - and _, not {text!r}")
+    return text
 
 
 def _url(environ: Mapping[str, str], saved: Mapping[str, str], name: str) -> str | None:

@@ -85,6 +85,10 @@ BAD = [
     ("REDIS_URL", "redis://redis.example.com?ssl_cert_reqs=none"),
     ("REDIS_URL", "rediss://redis.example.com?ssl_cert_reqs=CERT_NONE"),
     ("REDIS_URL", "rediss://redis.example.com?ssl_ca_certs=/nowhere/root.crt"),
+    ("REDIS_NAMESPACE", "Blue"),
+    ("REDIS_NAMESPACE", "two:parts"),
+    ("REDIS_NAMESPACE", "zwölf"),
+    ("REDIS_NAMESPACE", "a" * 33),
 ]
 
 
@@ -102,6 +106,7 @@ def problem_of(environment: dict[str, str]) -> str:
 def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> None:
     settings = config.load(environment)
     assert (settings.database_url, settings.redis_url, settings.cron_secret) == (None, None, None)
+    assert settings.redis_namespace == "tradepost"
     assert (settings.order_worker_interval_ms, settings.order_worker_batch_limit) == (750, 50)
     assert (settings.order_dispatch, settings.log_level, settings.log_format) == ("queue", "INFO", "text")
     assert (settings.web_concurrency, settings.worker_processes, settings.worker_threads) == (2, 1, 4)
@@ -113,7 +118,8 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
 
 
 def test_what_is_set_to_nothing_counts_as_unset(environment: dict[str, str]) -> None:
-    names = ["DATABASE_URL", "REDIS_URL", "PORT", "CRON_SECRET", "MARKET_CALENDAR", "RATE_LIMIT_ORDERS"]
+    names = ["DATABASE_URL", "REDIS_URL", "REDIS_NAMESPACE", "PORT", "CRON_SECRET", "MARKET_CALENDAR"]
+    names += ["RATE_LIMIT_ORDERS"]
     assert config.load(environment | dict.fromkeys(names, " ")) == config.load(environment)
 
 

@@ -11,7 +11,6 @@ from models.database import Row, fetch_all, fetch_one, session
 from trading import redis_link
 from trading.errors import NotFound
 
-CHANNEL_PREFIX = "tradepost:events:"
 # One statement: what retention deletes between two would be missing without a word.
 PAGE = """
 SELECT account.last_event_id AS newest, event.*,
@@ -71,6 +70,11 @@ def is_kept(since: int, oldest: int, newest: int) -> bool:
     return oldest - 1 <= since <= newest
 
 
+def channel(account_id: object) -> str:
+    """Return the channel on which an account's listeners are told to look; "*" for that of all."""
+    return redis_link.key(f"events:{account_id}")
+
+
 class Nudger:
     """Publishes nudges from a thread of its own, all that have gathered in one round trip.
 
@@ -114,5 +118,5 @@ def nudge(account_ids: Iterable[UUID]) -> None:
 def _publish(account_ids: Iterable[UUID]) -> None:
     with redis_link.client.pipeline(transaction=False) as pipeline:
         for account_id in account_ids:
-            pipeline.publish(f"{CHANNEL_PREFIX}{account_id}", "")
+            pipeline.publish(channel(account_id), "")
         pipeline.execute()

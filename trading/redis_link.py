@@ -9,6 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config import REDIS_NAMESPACE
 from trading.logs import get_logger
 
 # All that one request does here shares a second. A use takes two time-outs at most, a connect and a read,
@@ -26,6 +27,7 @@ logger = get_logger(__name__)
 # Connects on first use, through the pool that configure() gives it, whose protocol decides how answers are read.
 client = redis.Redis(protocol=2)
 _url: str | None = None
+_namespace = REDIS_NAMESPACE
 _paused_until = 0.0
 _pause_s = FIRST_PAUSE_S
 _left_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("left_s", default=None)
@@ -51,13 +53,18 @@ def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
     )
 
 
-def configure(url: str | None) -> None:
-    """Point this process at a Redis, or at none; nothing is connected until the first use."""
-    global _url
-    _url = url
+def configure(url: str | None, namespace: str = REDIS_NAMESPACE) -> None:
+    """Point this process at a namespace of a Redis, or at none; nothing is connected until the first use."""
+    global _url, _namespace
+    _url, _namespace = url, namespace
     _end_pause()
     if url is not None:
         client.connection_pool = make_pool(url, timeout_s=TIMEOUT_S)
+
+
+def key(name: str) -> str:
+    """Return the full name of a key or channel: every one begins with the deployment's namespace."""
+    return f"{_namespace}:{name}"
 
 
 def dedicated_client(timeout_s: float) -> redis.Redis:

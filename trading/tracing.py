@@ -23,7 +23,6 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 Attributes = Mapping[str, str | int]
 
-KEY_PREFIX = "tradepost:trace:"
 KEPT_S = 3600
 FLUSH_S = 3.0
 
@@ -186,7 +185,7 @@ def remember(order_id: UUID) -> None:
     """Keep an order's place in the present trace, for whoever executes it."""
     parent = carrier().get("traceparent")
     if parent is not None and parent.endswith("01"):  # it is sampled
-        redis_link.attempt(lambda: redis_link.client.set(f"{KEY_PREFIX}{order_id}", parent, ex=KEPT_S))
+        redis_link.attempt(lambda: redis_link.client.set(_key(order_id), parent, ex=KEPT_S))
 
 
 @contextlib.contextmanager
@@ -227,5 +226,9 @@ def _context_of(kit: Kit, parent: str) -> Any:
 
 
 def _recall(order_ids: Sequence[UUID]) -> dict[UUID, str]:
-    found: Any = redis_link.ask(lambda: redis_link.client.mget([f"{KEY_PREFIX}{key}" for key in order_ids]))
+    found: Any = redis_link.ask(lambda: redis_link.client.mget([_key(order_id) for order_id in order_ids]))
     return {order_id: text.decode() for order_id, text in zip(order_ids, found or (), strict=False) if text is not None}
+
+
+def _key(order_id: UUID) -> str:
+    return redis_link.key(f"trace:{order_id}")

@@ -81,7 +81,7 @@ def test_each_periodic_actor_is_enqueued_once_per_period_by_a_whole_fleet(
             maintenance._announce_periodic(due)
     assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
     for actor, period_ms in maintenance.PERIODIC:  # and not again for the most of the period
-        assert period_ms / 2 < redis_client.pttl(f"{maintenance.TICK_KEY}:{actor.actor_name}") < period_ms
+        assert period_ms / 2 < redis_client.pttl(maintenance.tick_key(actor)) < period_ms
 
 
 def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
@@ -94,7 +94,7 @@ def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
     period_s = max(period_ms for _, period_ms in maintenance.PERIODIC) / 1000
     for passed_s, expected in ((period_s - 1, 1), (1, 2)):
         clock[0] += passed_s
-        redis_client.delete(f"{maintenance.TICK_KEY}:check_ledger")  # as it does before the period is over
+        redis_client.delete(maintenance.tick_key(maintenance.check_ledger))  # as it does before the period is over
         maintenance._announce_periodic(due)
         assert announced(redis_client)["check_ledger"] == expected
 

@@ -160,12 +160,12 @@ def test_without_redis_the_rest_is_shown_and_nothing_is_sent_again(
 
 def test_workers_say_that_they_are_there(read: Any, redis_client: Any, configured: None) -> None:
     presence.say_present()
-    redis_client.zadd(presence.KEY, {"stopped": 1})
+    redis_client.zadd("tradepost:workers", {"stopped": 1})
     (present,) = read()["broker"]["workers"]
     assert ":" in present["name"]
     assert present["silentMs"] < 5_000
     presence.say_present()
-    assert redis_client.zcard(presence.KEY) == 1
+    assert redis_client.zcard("tradepost:workers") == 1
 
 
 def test_every_queue_of_the_workers_is_looked_at() -> None:

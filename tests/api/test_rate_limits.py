@@ -122,3 +122,10 @@ def test_a_replay_that_is_given_without_redis_costs_nothing_either(limited_clien
     client, trader = limited_client(count=2, redis_url=f"redis://127.0.0.1:{free_port()}"), account()
     keys = ["A", "A", "A", "B", "C", "B"]
     assert [place(client, trader, key).status_code for key in keys] == [202, 202, 202, 202, 429, 202]
+
+
+def test_every_name_in_redis_begins_with_the_namespace(limited_client: Any, account: Any, redis_client: Any) -> None:
+    place(limited_client(redis_namespace="green"), account())
+    assert {key.partition(b":")[0] for key in redis_client.keys("*")} == {b"green"}
+    assert redis_client.keys("green:limits:*")
+    assert redis_client.llen("green:orders") == 1

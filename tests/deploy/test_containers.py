@@ -144,8 +144,9 @@ def test_the_composed_services_are_those_of_the_procfile_and_may_do_nothing_else
 
 
 def filled_in(environment: dict[str, Any]) -> dict[str, str]:
-    """Return a service's environment with something for each variable that the operator has to set."""
-    return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", str(value)) for key, value in environment.items()}
+    """Return a service's environment with something for each variable that the operator has to set, or may."""
+    with_defaults = {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for key, value in environment.items()}
+    return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", value) for key, value in with_defaults.items()}
 
 
 def test_the_services_with_servers_elsewhere_differ_from_the_composed_ones_by_nothing_but_them() -> None:
@@ -161,7 +162,8 @@ def test_the_services_with_servers_elsewhere_differ_from_the_composed_ones_by_no
 
 def but_for_servers(service: dict[str, Any]) -> dict[str, Any]:
     """Return a service without what says where PostgreSQL and Redis are."""
-    environment = {key: value for key, value in service["environment"].items() if key not in ELSEWHERE}
+    where = {*ELSEWHERE, "REDIS_NAMESPACE"}
+    environment = {key: value for key, value in service["environment"].items() if key not in where}
     depends_on = {name: condition for name, condition in service.get("depends_on", {}).items() if name in PROCFILE}
     return {**service, "environment": environment, "depends_on": depends_on}
 
