@@ -79,9 +79,7 @@ def _broker_state() -> str:
     settings = current_app.config["SETTINGS"]
     if settings.order_dispatch != "queue" and settings.redis_url is None:
         return "disabled"
-    # A write: a Redis that is full, or a replica after a failover, still answers a ping.
-    write = redis_link.attempt(lambda: redis_link.client.set(redis_link.key("ready"), 1, px=60_000))
-    return "ok" if write else "unavailable"
+    return "ok" if redis_link.attempt(redis_link.prove_writable) else "unavailable"
 
 
 def _broker_warnings() -> list[str]:

@@ -138,4 +138,5 @@ def _broker_state() -> Iterator[Metric]:
 
 
 def _ask_broker() -> tuple[list[dead_letters.QueueDepth], list[presence.Worker], int]:
+    redis_link.prove_writable()
     return dead_letters.queue_depths(), presence.present_workers(), presence.count_databases()

@@ -161,6 +161,7 @@ class ProcessStarter:
         self.environment = dict(environment)
         self.folder = folder
         self.root = root
+        self.prefix = ""  # what is to run the commands
         self.started: list[Running] = []
 
     def web(self, **settings: str) -> Running:
@@ -178,8 +179,8 @@ class ProcessStarter:
             running.kill()
 
     def _start(self, name: str, settings: Mapping[str, str], *, port: int | None = None) -> Running:
-        command = dict(parse_procfile((self.root / "Procfile").read_text()).processes)[name]
         log_path = self.folder / f"{name}-{len(self.started)}.log"
+        command = self.prefix + dict(parse_procfile((self.root / "Procfile").read_text()).processes)[name]
         running = Running(command, {**self.environment, **settings}, log_path, port=port, root=self.root)
         self.started.append(running)
         return running

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config import REDIS_NAMESPACE
 from trading.logs import get_logger
+from trading.redis_pool import make_pool
 
 # All that one request does here shares a second. A use takes two time-outs at most, a connect and a read,
 # and is left out when less than that remains.
 REQUEST_S = 1.0
 TIMEOUT_S = 0.3
 SLOW_S = REQUEST_S - 2 * TIMEOUT_S
-# After a time-out, or an answer so late that the request has no time for another use, Redis is left alone for a
-# second. What fails at once costs nobody time: its pause begins short and doubles with every failure in a row.
+# After a failure that took longer than this, whatever it was, and after an answer so late that the request has no time
+# for another use, Redis is left alone for a second. What fails at once costs nobody time: its pause begins short and
+# doubles with every failure in a row. The shortest time-out is 0.15 s, for the name.
+QUICK_S = 0.1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
 Answer = TypeVar("Answer")
@@ -33,26 +34,6 @@ _pause_s = FIRST_PAUSE_S
 _left_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("left_s", default=None)
 
 
-def make_pool(url: str, *, timeout_s: float) -> redis.ConnectionPool:
-    """Return a pool whose connects and reads are bounded and never retried behind our back.
-
-    A rediss:// certificate is not verified unless the URL says so (`?ssl_cert_reqs=required`):
-    hosted Redis offers are commonly self-signed.
-    """
-    options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False} if url.startswith("rediss://") else {}
-    return redis.ConnectionPool.from_url(
-        url,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-        max_connections=1000,
-        # Every answer awaited on a new connection may take the whole time-out: none but ours.
-        protocol=2,
-        driver_info=None,
-        **options,
-    )
-
-
 def configure(url: str | None, namespace: str = REDIS_NAMESPACE) -> None:
     """Point this process at a namespace of a Redis, or at none; nothing is connected until the first use."""
     global _url, _namespace
@@ -65,6 +46,14 @@ def configure(url: str | None, namespace: str = REDIS_NAMESPACE) -> None:
 def key(name: str) -> str:
     """Return the full name of a key or channel: every one begins with the deployment's namespace."""
     return f"{_namespace}:{name}"
+
+
+def prove_writable(target: redis.Redis = client) -> None:
+    """Write a key: a server that is full, or a replica after a failover, still answers a ping.
+
+    Raises redis.RedisError; a pipeline as the target does so when it is executed.
+    """
+    target.set(key("ready"), 1, px=60_000)
 
 
 def dedicated_client(timeout_s: float) -> redis.Redis:
@@ -86,14 +75,17 @@ def allow(seconds: float | None) -> None:
 
 def attempt(action: Callable[[], object]) -> bool:
     """Do some Redis work and tell whether it was done; never raise, never wait long."""
+    global _paused_until
     start, left_s = time.monotonic(), _left_s.get()
     if _url is None or start < _paused_until or (left_s is not None and left_s < REQUEST_S - SLOW_S):
         return False
+    if _pause_s > FIRST_PAUSE_S:  # the last try failed: one finds out whether Redis is back, nobody else waits for it
+        _paused_until = start + LONGEST_PAUSE_S
     try:
         action()
     except Exception as error:  # noqa: BLE001  whatever it is, the order is safe and sweeping recovers
         logger.warning("redis_failed", error=type(error).__name__, detail=str(error))
-        _pause(LONGEST_PAUSE_S if isinstance(error, redis.TimeoutError) else _pause_s)
+        _pause(LONGEST_PAUSE_S if time.monotonic() - start > QUICK_S else _pause_s)
         return False
     finally:
         took_s = time.monotonic() - start

@@ -18,7 +18,7 @@ import config
 from tests.acceptance.conftest import Trader
 from tests.deploy.tls import TlsFront
 from tests.processes import ROOT, ProcessStarter, Running, free_port, wait_until
-from trading import redis_link
+from trading.redis_pool import make_pool
 from trading.verify import verify
 
 PROCFILE = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
@@ -101,11 +101,11 @@ def tls_server(certificate: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_self_signed_certificate_is_taken_unless_the_url_asks_for_a_proper_one(rediss_url: str) -> None:
-    client = redis.Redis.from_pool(redis_link.make_pool(rediss_url, timeout_s=5))
+    client = redis.Redis.from_pool(make_pool(rediss_url, timeout_s=5))
     wait_until(lambda: answers(client), what="the server answers over TLS")
     client.rpush("tradepost:tls", "message")
     assert client.blmove("tradepost:tls", "tradepost:tls", 1, "LEFT", "LEFT") == b"message"
-    strict = redis.Redis.from_pool(redis_link.make_pool(f"{rediss_url}?ssl_cert_reqs=required", timeout_s=5))
+    strict = redis.Redis.from_pool(make_pool(f"{rediss_url}?ssl_cert_reqs=required", timeout_s=5))
     with pytest.raises(redis.ConnectionError, match=r"(?i)certificate.verify.failed"):
         strict.ping()
 

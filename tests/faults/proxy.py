@@ -126,9 +126,17 @@ class Proxy:
     def go_silent(self) -> None:
         """Accept and never answer; what goes over open connections disappears."""
         self.is_silent = True
+        self.black_hole()
+
+    def black_hole(self) -> None:
+        """Let what goes over open connections disappear; new ones pass."""
         with self._lock:
             for link in self._links:
                 link.swallowing = True
+
+    def lead_to(self, connect: Callable[[], socket.socket]) -> None:
+        """Lead new connections to another server; those that there are stay where they are."""
+        self._connect = connect
 
     def cut_all(self) -> None:
         """Cut every connection."""

@@ -12,6 +12,7 @@ import redis
 from config import urls
 from tests.processes import wait_until
 from trading import redis_link
+from trading.redis_pool import make_pool
 
 
 @pytest.fixture(autouse=True)
@@ -107,10 +108,31 @@ def test_the_pause_doubles_with_every_failure_up_to_a_second_and_a_success_ends_
     assert time_to_next_attempt(clock, refused) == 0.25
 
 
-def test_after_a_time_out_redis_is_left_alone_for_a_second(clock):
-    late = redis.TimeoutError()
-    redis_link.attempt(failing_with(late))
-    assert [time_to_next_attempt(clock, late) for _ in range(2)] == [1.0, 1.0]
+@pytest.mark.parametrize("error", [redis.TimeoutError(), redis.ConnectionError("no address"), ValueError()])
+def test_after_a_failure_that_took_long_redis_is_left_alone_for_a_second_whatever_it_was(clock, error):
+    def fail_late():
+        clock[0] += 0.15
+        raise error
+
+    assert redis_link.attempt(fail_late) is False
+    clock[0] += 0.99
+    assert redis_link.attempt(pytest.fail) is False
+    clock[0] += 0.02
+    assert redis_link.attempt(fail_late) is False
+    clock[0] += 0.99
+    assert redis_link.attempt(pytest.fail) is False
+
+
+def test_after_a_failure_one_finds_out_whether_redis_is_back_and_nobody_waits_for_it(clock):
+    redis_link.attempt(failing_with(redis.ConnectionError()))
+    clock[0] += 1
+
+    def find_out():
+        assert redis_link.attempt(pytest.fail) is False
+        clock[0] += 0.05
+
+    assert redis_link.attempt(find_out)
+    assert redis_link.attempt(lambda: None)
 
 
 def test_all_that_one_request_does_shares_a_second(clock):
@@ -195,7 +217,7 @@ def test_any_error_is_only_a_no():
 
 
 def test_an_encrypted_link_takes_a_self_signed_certificate_unless_told_otherwise():
-    pool = redis_link.make_pool("rediss://localhost:6380", timeout_s=0.1)
+    pool = make_pool("rediss://localhost:6380", timeout_s=0.1)
     assert pool.connection_kwargs["ssl_cert_reqs"] == "none"
-    strict = redis_link.make_pool("rediss://localhost:6380?ssl_cert_reqs=required", timeout_s=0.1)
+    strict = make_pool("rediss://localhost:6380?ssl_cert_reqs=required", timeout_s=0.1)
     assert strict.connection_kwargs["ssl_cert_reqs"] == "required"
