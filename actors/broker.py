@@ -15,9 +15,12 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, Time
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
 from trading import redis_link
+from trading.redis_pool import make_pool
 
-# Longer than a consumer's wait of a second, and than Redis is busy with a large script.
-WORKER_TIMEOUT_S = 5.0
+# Longer than a consumer's wait of a second, and than Redis is busy with a large script; with the second after which
+# Dramatiq's worker tries again, short enough to be back within 5 s of a connection that fell silent.
+WORKER_TIMEOUT_S = 3.0
+RESTART_S = 1.0
 # Above the longest transaction (a statement may take 5 s), below the 20 s that the Procfile gives to a shutdown,
 # which in turn end before a host's 30 s. Prefetch stays Dramatiq's two messages a thread: what a worker holds beyond
 # the ones in work waits with it, and comes back 10 s after its death.
@@ -136,4 +139,7 @@ def configure(settings: Settings, *, role: str) -> None:
     else:
         url = require_redis_url(settings)
         redis_link.configure(url, settings.redis_namespace)
-        client.connection_pool = redis_link.make_pool(url, timeout_s=WORKER_TIMEOUT_S)
+        client.connection_pool = make_pool(url, timeout_s=WORKER_TIMEOUT_S)
+        # Dramatiq waits 3 s before it consumes again, and keeps a thread for 5 s before it acks again.
+        dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RESTART_S
+        dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = RESTART_S

@@ -1,7 +1,10 @@
 """A consumer that waits for messages instead of polling for them."""
 
+import contextlib
+import re
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import redis
@@ -13,6 +16,7 @@ from dramatiq.errors import ConnectionClosed
 WAIT_S = 1.0
 # Where the server knows no BLMOVE (before Redis 6.2), or forbids it, this is how often is polled.
 POLL_S = 0.1
+UNKNOWN_OR_FORBIDDEN = re.compile(r"\b(unknown command|NOPERM)\b", re.IGNORECASE)
 # Dramatiq's own sleep between two looks; ours comes in its place.
 NO_SLEEP_MS = 1
 
@@ -22,8 +26,10 @@ class WaitingConsumer(_RedisConsumer):
 
     It waits with BLMOVE from the head of the queue's list to its head: that changes nothing, and
     returns as soon as the list has an element. Producers need to know nothing of it, and no wake-up
-    can be lost, since it is the list itself that is waited for. A time-out of the connection is
-    treated as the lost connection that it is.
+    can be lost, since it is the list itself that is waited for.
+
+    Whatever Redis fails with is treated as a lost connection. Dramatiq answers anything else that a replica or a full
+    server says with the end of the thread that consumes, or with an ack that is never made good.
 
     Dramatiq replaces a consumer that has lost its connection. What that one had fetched, and what the
     answer that never came would have brought, stays this worker's for as long as it lives, unless the
@@ -38,7 +44,7 @@ class WaitingConsumer(_RedisConsumer):
         self._has_begun = False
 
     def __next__(self) -> Any:
-        try:
+        with _as_lost_connection():
             if not self._has_begun:
                 self._put_back()
                 self._has_begun = True
@@ -46,8 +52,6 @@ class WaitingConsumer(_RedisConsumer):
             if message is None:
                 self._wait()
             return message
-        except (redis.TimeoutError, redis.ConnectionError) as error:
-            raise ConnectionClosed(error) from None
 
     def _put_back(self) -> None:
         """Return to the queue what this worker has fetched and not acked."""
@@ -59,10 +63,12 @@ class WaitingConsumer(_RedisConsumer):
 
     def close(self) -> None:
         """Return to the queue what was fetched and reached nobody; a worker that stops sees to the rest."""
-        try:
-            self.requeue([Message.decode(data) for data in self.message_cache])
-        except (redis.TimeoutError, redis.ConnectionError) as error:
-            raise ConnectionClosed(error) from None
+        self.requeue([Message.decode(data) for data in self.message_cache])
+
+    def requeue(self, messages: Iterable[Any]) -> None:
+        """Return messages to the queue."""
+        with _as_lost_connection():
+            super().requeue(messages)
 
     def ack(self, message: Any) -> None:
         """Tell Redis that a message is done."""
@@ -74,9 +80,8 @@ class WaitingConsumer(_RedisConsumer):
 
     def _finish(self, tell: Any, message: Any) -> None:
         try:
-            tell(message)
-        except redis.TimeoutError as error:
-            raise ConnectionClosed(error) from None
+            with _as_lost_connection():
+                tell(message)
         finally:
             self._has_room.set()
 
@@ -94,5 +99,15 @@ class WaitingConsumer(_RedisConsumer):
         try:
             self.broker.client.blmove(self._list, self._list, WAIT_S, "LEFT", "LEFT")
         except redis.ResponseError as error:
+            if not UNKNOWN_OR_FORBIDDEN.search(f"{error.status_code} {error}"):
+                raise
             self.logger.warning("Polling queue %r, since the server does not let us wait: %s", self.queue_name, error)
             self._can_wait = False
+
+
+@contextlib.contextmanager
+def _as_lost_connection() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise ConnectionClosed(error) from None

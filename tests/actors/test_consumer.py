@@ -14,7 +14,7 @@ from actors import consumer as consumer_module
 from actors.broker import Broker
 from actors.consumer import WAIT_S
 from tests.processes import free_port, wait_until
-from trading.redis_link import make_pool
+from trading.redis_pool import make_pool
 
 
 class Echo:
@@ -191,3 +191,35 @@ def test_a_killed_wait_is_begun_anew(running: Echo) -> None:
             running.client.client_kill_filter(_id=client["id"])
     running.actor.send(5)
     wait_until(lambda: running.called, timeout_seconds=10)
+
+
+def test_consumers_outlive_a_server_that_is_read_only_for_a_while(own_servers: Any) -> None:
+    echo = Echo(own_servers.redis_url)
+    worker = dramatiq.Worker(echo.broker, worker_threads=1)
+    worker.start()
+    try:
+        wait_until_idle(echo)
+        echo.actor.send_with_options(args=(1,), delay=2_000)
+        wait_until(lambda: echo.client.keys("echo:__acks__*.DQ"), what="the delayed message is fetched")
+        with redis.Redis.from_url(own_servers.redis_url) as operator:
+            operator.replicaof("127.0.0.1", "1")
+            refused = operator.info("errorstats")
+            wait_until(lambda: operator.info("errorstats") != refused, what="a consumer is refused")
+            wait_until(lambda: operator.info("stats")["total_error_replies"] > 4, what="both are")
+            operator.replicaof("NO", "ONE")
+        echo.actor.send(2)
+        wait_until(lambda: {number for number, _ in echo.called} == {1, 2}, what="both messages are taken")
+    finally:
+        worker.stop()
+
+
+@pytest.mark.parametrize("text", ["UNBLOCKED instance state changed", "READONLY no", "LOADING in memory"])
+def test_only_a_server_that_forbids_the_wait_is_polled(echo: Echo, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise redis.ResponseError(text)
+
+    monkeypatch.setattr(echo.client, "blmove", refuse)
+    consumer = echo.broker.consume("echo", prefetch=1)
+    with pytest.raises(ConnectionClosed):
+        next(consumer)
+    assert consumer._can_wait
