@@ -10,7 +10,7 @@ import redis
 
 from models.database import DatabaseUnavailable, Row, fetch_all, session
 from trading import metrics, redis_link
-from trading.events import channel
+from trading.events import CALL, call_listeners, channel
 from trading.logs import get_logger
 
 from .listeners import EXPIRED, RESTARTING, Listener, Message
@@ -20,8 +20,11 @@ POLL_S = 1.0
 TOKEN_CHECK_S = 5.0
 MAX_LISTENERS = 8_000
 BATCH = 200  # events of one account read at once
-# The subscription's own connection may wait longer than a request's; a ping finds a dead one.
-SUBSCRIPTION_TIMEOUT_S = 5.0
+# The subscription's own connection may wait longer than a request's.
+SUBSCRIPTION_TIMEOUT_S = 3.0
+# After this long without a nudge the process calls itself. A subscription that does not hear it leads to a server that
+# is silent, or that nobody publishes on any more since another took its place.
+SILENCE_S = 1.0
 
 NEW_EVENTS = """
 SELECT event.* FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (account_id, since)
@@ -199,20 +202,23 @@ class Hub:
     def _follow_nudges(self) -> None:
         with redis_link.dedicated_client(SUBSCRIPTION_TIMEOUT_S) as client, client.pubsub() as subscription:
             subscription.psubscribe(channel("*"))
-            is_asked = False
+            is_called = False
             while True:
-                message = subscription.get_message(timeout=SUBSCRIPTION_TIMEOUT_S)
+                message = subscription.get_message(timeout=SILENCE_S)
                 if message is not None:
-                    is_asked = False
+                    is_called = False
                     if message["type"] == "pmessage":
                         self._nudge_named(message["channel"].decode(errors="replace").removeprefix(channel("")))
-                elif is_asked:
-                    raise redis.TimeoutError("the subscription does not answer a ping")
+                elif is_called:
+                    raise redis.TimeoutError("the subscription hears nothing")
                 else:
-                    subscription.ping()
-                    is_asked = True
+                    is_called = True
+                    if not redis_link.attempt(call_listeners):
+                        subscription.ping()
 
     def _nudge_named(self, name: str) -> None:
+        if name == CALL:
+            return
         try:
             self.nudge(UUID(name))
         except ValueError:  # anybody may publish anything

@@ -11,6 +11,7 @@ from models.database import Row, fetch_all, fetch_one, session
 from trading import redis_link
 from trading.errors import NotFound
 
+CALL = "call"
 # One statement: what retention deletes between two would be missing without a word.
 PAGE = """
 SELECT account.last_event_id AS newest, event.*,
@@ -73,6 +74,17 @@ def is_kept(since: int, oldest: int, newest: int) -> bool:
 def channel(account_id: object) -> str:
     """Return the channel on which an account's listeners are told to look; "*" for that of all."""
     return redis_link.key(f"events:{account_id}")
+
+
+def call_listeners() -> None:
+    """Publish on the channel of "call", from a server that takes writes; who subscribes there hears it.
+
+    Raises redis.RedisError.
+    """
+    with redis_link.client.pipeline(transaction=False) as pipeline:
+        redis_link.prove_writable(pipeline)
+        pipeline.publish(channel(CALL), "")
+        pipeline.execute()
 
 
 class Nudger:
