@@ -120,6 +120,10 @@ def read_json(size_maximum: int = BODY_SIZE_MAXIMUM) -> dict[str, Any]:
     raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
         raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
+    if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
+        detail = "The body must not be compressed: nothing is taken but Content-Encoding: identity."
+        # RFC 9110, section 15.5.16: the header says that it is the encoding which is not taken.
+        raise HttpRefusal("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
     try:
         body = _decode(raw.decode())
     except RepeatedKey as error:

@@ -1,5 +1,6 @@
 """How requests are read: bodies, queries, decimals, and what is refused before anything else."""
 
+import gzip
 import io
 import json
 
@@ -123,6 +124,16 @@ def test_a_chunked_body_that_is_too_large_is_not_cut_off_in_silence(client, acco
 )
 def test_a_body_of_another_type_is_unsupported(send, content_type):
     assert_problem(send(json.dumps(ORDER), content_type=content_type), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_body_is_unsupported(client, account, encoding):
+    headers = account().headers | {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    for path in ("/api/trading/orders", "/api/trading/orders/preview"):
+        answer = client.post(path, data=gzip.compress(json.dumps(ORDER).encode()), headers=headers)
+        assert_problem(answer, 415, "unsupported_media_type")
+        assert answer.headers["Accept-Encoding"] == "identity"
+    assert client.post(path, json=ORDER, headers=headers | {"Content-Encoding": "Identity"}).status_code == 200
 
 
 def test_a_charset_beside_the_content_type_is_no_obstacle(send):
