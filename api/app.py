@@ -1,6 +1,7 @@
 """Build the web application: settings in, Flask out."""
 
 import functools
+import re
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response
@@ -35,6 +36,7 @@ from . import (
     ops,
     orders,
     positions,
+    proxies,
     rate_limits,
     realtime,
     traces,
@@ -113,11 +115,14 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     observability.register(app)
     if settings.allowed_origins:
         # No credentials: a token comes in a header that the page sets, never in a cookie.
-        CORS(app, origins=list(settings.allowed_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
+        # As patterns, since the library takes an address in brackets, as IPv6 has, for one.
+        origins = [re.compile(rf"{re.escape(origin)}\Z") for origin in settings.allowed_origins]
+        CORS(app, origins=origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)
     metrics.register(app, settings)  # before anything counts
     realtime.register(app)
     traces.register(app, settings)
+    app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     rate_limits.register(app, settings)
     for pages in (desk.blueprint, ops.pages, docs.blueprint, asyncapi.blueprint):
         app.register_blueprint(pages)

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import flask
@@ -14,6 +13,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
 from trading.events import bounds, is_kept, page_since
+from trading.logs import get_logger
 
 from .answers import answer
 from .auth import Principal, account_named, account_of, authenticate, principal, requires
@@ -23,8 +23,11 @@ from .event_view import as_text, presented
 from .hub import Hub
 from .listeners import QueueListener
 from .parsing import Blueprint, load, read_query
+from .proxies import HOST_SENT, is_host_of
 from .replay import replay
 from .stream import SERVER_OPTIONS, StreamListener
+
+logger = get_logger(__name__)
 
 blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", description="Events")
 # Not a documented blueprint: OpenAPI has no websockets.
@@ -121,16 +124,12 @@ def _agree_on_compression() -> bool:
 
 def _check_origin(origin: str | None) -> None:
     """Refuse a browser that shows a page of somebody else's."""
-    allowed = current_app.config["SETTINGS"].allowed_origins
-    if origin is not None and _host_of(origin) != request.host and origin not in allowed:
+    if origin is None or origin.lower() in current_app.config["SETTINGS"].allowed_origins:
+        return
+    hosts = (request.host, request.environ.get(HOST_SENT, ""))
+    if not any(is_host_of(host, origin) for host in hosts):
+        logger.warning("origin_refused", origin=origin[:100], host=request.host[:100])
         raise HttpRefusal("forbidden", "This origin may not open a stream.")
-
-
-def _host_of(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # as http://[ is
-        return None
 
 
 def _resumed_from(since: int | None) -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from . import urls
+from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
@@ -49,6 +49,8 @@ class Settings:
     market_calendar: str | None
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
+    trusted_proxies: tuple[origins.Network, ...]
+    keep_alive_s: int
     metrics_token: str | None
     metrics_port: int | None
     metrics_dir: Path
@@ -86,7 +88,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         worker_threads=_integer(environ, "WORKER_THREADS", 4, 1, 64),
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
-        allowed_origins=_origins(environ, "ALLOWED_ORIGINS"),
+        allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
+        trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),
+        # Longer than the 90 s of Heroku's router (devcenter.heroku.com/articles/http-routing, read 2026-11-26).
+        keep_alive_s=_integer(environ, "KEEP_ALIVE_S", 120, 5, 3_600),
         metrics_token=_secret(environ, "METRICS_TOKEN"),
         metrics_port=_integer(environ, "METRICS_PORT", 0, 1, 65_535) or None,
         metrics_dir=_metrics_dir(environ, data_dir),
@@ -220,12 +225,8 @@ def _rate_limit(environ: Mapping[str, str], name: str, default: str) -> RateLimi
     return RateLimit(count=int(match[1]), period_seconds=PERIOD_SECONDS[match[2]])
 
 
-def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    origins = tuple(part.strip() for part in (_text(environ, name) or "").split(",") if part.strip())
-    for origin in origins:
-        if not re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", origin, re.IGNORECASE):
-            raise ConfigurationError(f"{name} must list origins like https://desk.example.com, not {origin!r}")
-    return tuple(origin.lower() for origin in origins)
+def _parts(environ: Mapping[str, str], name: str, default: str) -> list[str]:
+    return [part.strip() for part in (_text(environ, name) or default).split(",") if part.strip()]
 
 
 def _metrics_dir(environ: Mapping[str, str], data_dir: Path) -> Path:

@@ -180,6 +180,38 @@ def test_origins_are_a_list(environment: dict[str, str]) -> None:
     assert settings.allowed_origins == ("https://desk.example.com", "http://localhost:3000")
 
 
+def test_an_origin_is_kept_as_browsers_write_it(environment: dict[str, str]) -> None:
+    given = (
+        "capacitor://localhost,ionic://localhost,chrome-extension://abcdef,app://-,https://a.example:443,http://a:443"
+    )
+    kept = "capacitor://localhost,ionic://localhost,chrome-extension://abcdef,app://-,https://a.example,http://a:443"
+    assert ",".join(config.load(environment | {"ALLOWED_ORIGINS": given}).allowed_origins) == kept
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "localhost", "https://a.example/", "wss://a.example", "file://", "://a"]
+)
+def test_what_is_no_origin_is_refused(environment: dict[str, str], origin: str) -> None:
+    assert problem_of(environment | {"ALLOWED_ORIGINS": origin}).startswith("ALLOWED_ORIGINS must list origins like")
+
+
+def test_trusted_proxies_are_addresses_and_networks(environment: dict[str, str]) -> None:
+    def trusted(value: str) -> list[str]:
+        return [str(network) for network in config.load(environment | {"TRUSTED_PROXIES": value}).trusted_proxies]
+
+    assert trusted("") == ["127.0.0.0/8", "::1/128"]
+    assert trusted("192.0.2.1, 10.0.0.0/8,fd00::/8") == ["192.0.2.1/32", "10.0.0.0/8", "fd00::/8"]
+    assert trusted("off") == []
+    for value in ("*", "proxy.example", "10.0.0.1/8", "10.0.0.0/33"):
+        assert problem_of(environment | {"TRUSTED_PROXIES": value}).startswith("TRUSTED_PROXIES must list addresses")
+
+
+def test_idle_connections_are_kept_longer_than_proxies_keep_them(environment: dict[str, str]) -> None:
+    assert config.load(environment).keep_alive_s > 90  # Heroku's router
+    assert config.load(environment | {"KEEP_ALIVE_S": "620"}).keep_alive_s == 620
+    assert problem_of(environment | {"KEEP_ALIVE_S": "0"}).startswith("KEEP_ALIVE_S must be")
+
+
 def test_unset_urls_are_read_from_the_data_folder(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "env").write_text("DATABASE_URL=postgres://kept.example.com/a\nREDIS_URL=redis://kept.example.com\n")
     assert config.load(environment).database_url == "postgres://kept.example.com/a"

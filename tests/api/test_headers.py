@@ -9,12 +9,13 @@ from actors import broker
 from api import create_app
 
 FRIEND, STRANGER = "https://desk.example", "https://evil.example"
+APPS = ("capacitor://localhost", "ionic://localhost", "chrome-extension://abcdefghijklmnop", "http://[::1]:3000")
 
 
 @pytest.fixture
 def friendly(settings: Any, clean: None, configured: None) -> Any:
     """Return a client of an application that lets one origin in."""
-    yield create_app(dataclasses.replace(settings, allowed_origins=(FRIEND,))).test_client()
+    yield create_app(dataclasses.replace(settings, allowed_origins=(FRIEND, *APPS))).test_client()
     broker.configure(settings, role="web")
 
 
@@ -39,6 +40,11 @@ def test_an_allowed_origin_may_read_and_send(friendly: Any) -> None:
     assert "Access-Control-Allow-Credentials" not in answer.headers
     read = friendly.get("/health/live", headers={"Origin": FRIEND})
     assert "X-Request-Id" in read.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("origin", APPS)
+def test_an_app_with_a_scheme_of_its_own_may_too(friendly: Any, origin: str) -> None:
+    assert preflight(friendly, origin).headers["Access-Control-Allow-Origin"] == origin
 
 
 def test_another_origin_may_not(friendly: Any) -> None:

@@ -1,0 +1,21 @@
+"""IPv4 and IPv6 addresses: on which ones to listen, and how one socket for both tells them apart."""
+
+import socket
+
+MAPPED = "::ffff:"
+
+
+def plain(address: str) -> str:
+    """Return an address as its own kind writes it: a socket for both kinds calls 192.0.2.1 ::ffff:192.0.2.1."""
+    return address[len(MAPPED) :] if address.startswith(MAPPED) and "." in address else address
+
+
+def all_interfaces() -> list[str]:
+    """Return what to bind: one for both kinds where there is IPv6 and it shares its sockets, else one of each."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+            is_shared = not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return ["0.0.0.0"]
+    return ["[::]"] if is_shared else ["0.0.0.0", "[::]"]
