@@ -21,6 +21,7 @@ COPY models models
 COPY trading trading
 COPY actors actors
 COPY api api
+COPY serving serving
 # A number needs no entry in /etc/passwd, and an orchestrator can see that it is not root.
 USER 10001:10001
 EXPOSE 8000

@@ -1,15 +1,16 @@
 """Serve the counts of this machine's workers, for where no web process can read them."""
 
 import hmac
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from config import settings_or_exit
-from trading import logs
+from config import Settings, settings_or_exit
+from trading import addresses, logs
 from trading.metrics_export import SharedCounts
 
 logger = logs.get_logger(__name__)
@@ -26,6 +27,17 @@ class QuietHandler(WSGIRequestHandler):
         """Log nothing."""
 
 
+class DualStackServer(ThreadingWSGIServer):
+    """Serves IPv4 and IPv6."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Bind the one socket for both."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 def serve() -> int:
     """Serve METRICS_PORT until the end; Dramatiq runs this beside its workers.
 
@@ -36,14 +48,21 @@ def serve() -> int:
     registry = CollectorRegistry()
     registry.register(SharedCounts(settings.metrics_dir, ["worker"]))
     application = guarded(make_wsgi_app(registry), settings.metrics_token)
-    host = "127.0.0.1" if settings.metrics_token is None else "0.0.0.0"
     try:
-        server = make_server(host, settings.metrics_port or 0, application, ThreadingWSGIServer, QuietHandler)
+        server = _make_server(settings, application)
     except OSError as error:
         logger.warning("metrics_not_served", port=settings.metrics_port, error=str(error))
         return 0
     server.serve_forever()
     return 0
+
+
+def _make_server(settings: Settings, application: Application) -> WSGIServer:
+    kind, host = ThreadingWSGIServer, "127.0.0.1"
+    if settings.metrics_token is not None:
+        has_ipv6 = "[::]" in addresses.all_interfaces()
+        kind, host = (DualStackServer, "::") if has_ipv6 else (ThreadingWSGIServer, "0.0.0.0")
+    return make_server(host, settings.metrics_port or 0, application, kind, QuietHandler)
 
 
 def guarded(application: Application, token: str | None) -> Application:

@@ -44,7 +44,7 @@ logger = get_logger(__name__)
 class Hub:
     """Hands each account's new events to its listeners, in order, each once."""
 
-    def __init__(self, render: Callable[[Row], str]) -> None:
+    def __init__(self, render: Callable[[Row], str], allowed: int = MAX_LISTENERS) -> None:
         self.is_stopping: Callable[[], bool] = lambda: False
         self._render = render
         self._lock = threading.Lock()
@@ -54,7 +54,8 @@ class Hub:
         self._nudged: set[UUID] = set()
         self._wake = threading.Event()
         self._count = 0
-        metrics.of(metrics.LISTENERS, "allowed").set(MAX_LISTENERS)
+        self._allowed = min(allowed, MAX_LISTENERS)
+        metrics.of(metrics.LISTENERS, "allowed").set(self._allowed)
         self._started = False
 
     @property
@@ -65,7 +66,7 @@ class Hub:
     @property
     def is_full(self) -> bool:
         """Whether another listener would be one too many, or too late."""
-        return self._count >= MAX_LISTENERS or self.is_stopping()
+        return self._count >= min(self._allowed, MAX_LISTENERS) or self.is_stopping()
 
     def add(self, listener: Listener) -> None:
         """Take a listener in; it gets nothing until it is live."""

@@ -40,6 +40,7 @@ FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip")
 def register(app: Flask, settings: Settings) -> None:
     """Begin to count, and show what this machine's workers count too, unless they have a port of their own."""
     metrics.begin()
+    app.extensions["note_connections"] = metrics.note_connections
     registry = app.extensions["metrics"] = CollectorRegistry()
     processes = ["web"] if settings.metrics_port else ["web", "worker"]
     registry.register(SharedCounts(settings.metrics_dir, processes) if metrics.are_shared() else OwnCounts())

@@ -12,6 +12,7 @@ from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
+from trading import descriptors
 from trading.events import bounds, is_kept, page_since
 from trading.logs import get_logger
 
@@ -45,7 +46,7 @@ USER_TIMEOUT_MS = 10_000
 
 def register(app: Flask) -> None:
     """Give the application its hub and its websocket."""
-    app.extensions["hub"] = Hub(as_text)
+    app.extensions["hub"] = Hub(as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size))
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
     app.register_blueprint(streams)
 

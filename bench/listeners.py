@@ -132,12 +132,13 @@ def main() -> int:
     if hard != resource.RLIM_INFINITY and hard < needed:
         print(f"the limit on open files is {hard}, {needed} are needed", file=sys.stderr)
         return 1
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))  # the web process inherits it
-    return run_to_the_end(lambda interruption: _run(interruption, options), LoadError, StreamError)
+    allowed = (max(soft, needed), hard)
+    return run_to_the_end(lambda interruption: _run(interruption, options, allowed), LoadError, StreamError)
 
 
-def _run(interruption: Interruption, options: argparse.Namespace) -> int:
+def _run(interruption: Interruption, options: argparse.Namespace, allowed: tuple[int, int]) -> int:
     with running(interruption, web_concurrency=1) as services:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)  # for the crowd alone: the web process sees to its own
         return _measure(Bench(services, options), options)
 
 

@@ -26,7 +26,7 @@ from embedded.programs import ServerError
 from embedded.seed import Demo, seed
 from embedded.valkey import Valkey
 from models.database import DatabaseUnavailable
-from trading import database_url
+from trading import addresses, database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"
@@ -199,13 +199,14 @@ def _procfile() -> dict[str, str]:
 
 
 def _require_free_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-            probe.listen(1)
-        except OSError as error:
-            raise CannotRunError(f"PORT {port} cannot be used ({error.strerror}): try PORT={port + 1}") from None
+    for host in addresses.all_interfaces():
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host.strip("[]"), port))
+                probe.listen(1)
+            except OSError as error:
+                raise CannotRunError(f"PORT {port} cannot be used ({error.strerror}): try PORT={port + 1}") from None
 
 
 def _is_ready(port: int) -> bool:

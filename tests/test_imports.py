@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ["actors", "api", "config", "models", "schemas", "trading"]
+PACKAGES = ["actors", "api", "config", "models", "schemas", "serving", "trading"]
 
 
 def modules() -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from models.database import db
-from trading import logs, metrics_files
+from trading import descriptors, logs, metrics_files
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 SAMPLE_S = 1.0
@@ -34,6 +34,9 @@ SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether 
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
 REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
+CONNECTIONS = Gauge("tradepost_connections", "Clients' connections.", ["state"], multiprocess_mode="liveall")
+CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended for want of room.", ["reason"])
+DESCRIPTORS = Gauge("tradepost_descriptors", "Descriptors of a process.", ["state"], multiprocess_mode="liveall")
 POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
 POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
 LOST_LINES = Counter("tradepost_log_lines_lost", "Lines of the log that could not be written.", ["stream"])
@@ -50,6 +53,7 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     POOL_WAITS: (("session",),),
     LOST_LINES: (("standard_error",),),
     LOST_SPANS: (("otlp",),),
+    CONNECTIONS_ENDED: (("silent",), ("refused",)),
 }
 
 
@@ -91,12 +95,22 @@ def _sample_on() -> None:
 
 
 def sample() -> None:
-    """Note how many connections are in use, and what the log has lost."""
+    """Note how many connections to the database and descriptors are in use, and what the log has lost."""
     slots = db.slots
     for state, number in (("in_use", slots.in_use), ("waiting", slots.waiting), ("allowed", slots.count)):
         of(POOL, state).set(number)
     of(POOL_WAITS, "session").inc(slots.take_waits())
     of(LOST_LINES, "standard_error").inc(logs.take_lost_lines())
+    of(DESCRIPTORS, "used").set(descriptors.used())
+    of(DESCRIPTORS, "allowed").set(descriptors.limit())
+
+
+def note_connections(*, number: int, allowed: int, ended: int, refused: int) -> None:
+    """Note how many clients are connected to this process, and how many were sent away since the last time."""
+    of(CONNECTIONS, "open").set(number)
+    of(CONNECTIONS, "allowed").set(allowed)
+    of(CONNECTIONS_ENDED, "silent").inc(ended)
+    of(CONNECTIONS_ENDED, "refused").inc(refused)
 
 
 def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from models.names import Names
+from trading import descriptors
 
 # Answers that speak of the server instead of the command: a replica, one that is starting, cut off, full or cannot
 # save. The server's name may lead to another by now. Redis before 7 puts the word into the midst of a script's error.
@@ -108,7 +109,7 @@ def make_pool(url: str, *, timeout_s: float) -> Pool:
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
-        max_connections=1000,
+        max_connections=descriptors.for_redis(),
         # Every answer awaited on a new connection may take the whole time-out: none but ours.
         protocol=2,
         driver_info=None,

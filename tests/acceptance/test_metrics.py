@@ -11,6 +11,7 @@ from tests.conftest import METRICS_TOKEN
 from tests.metrics import Metrics
 from tests.processes import ROOT, ProcessStarter, Running, free_port, wait_until
 from tests.realtime.clients import Stream
+from trading import addresses
 
 DOCUMENT = ROOT / "docs" / "observability.md"
 FILES = [DOCUMENT, *sorted((ROOT / "docs" / "observability").iterdir())]
@@ -133,6 +134,8 @@ def test_workers_of_another_machine_have_a_port_of_their_own(
     assert read(url)("tradepost_placements_total", outcome="accepted") == 0
     assert read(web.base_url)("tradepost_executions_total", outcome="executed") == 0
     assert requests.get(f"{url}/metrics", timeout=5).status_code == 401
+    if "[::]" in addresses.all_interfaces():
+        assert requests.get(f"http://[::1]:{port}/metrics", timeout=5).status_code == 401
     second.wait_for_log("metrics_not_served")
     wait_until(lambda: read(url)("tradepost_database_pool", state="allowed") == 2 * (4 + 2), timeout_seconds=30)
     assert second.is_running

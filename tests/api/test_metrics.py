@@ -174,6 +174,8 @@ def without_token(app, settings, monkeypatch):
     [
         ("127.0.0.1", {}, 200),
         ("::1", {}, 200),
+        ("::ffff:127.0.0.1", {}, 200),  # as a socket for IPv6 and IPv4 names it
+        ("::ffff:10.0.0.7", {}, 403),
         ("10.0.0.7", {}, 403),
         ("", {}, 403),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 403),

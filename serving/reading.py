@@ -1,0 +1,102 @@
+"""Read requests from clients, each of which has to be there in time, and answer what never becomes one."""
+
+import json
+import time
+import uuid
+from typing import Any
+
+import gevent
+import gunicorn.util
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
+from werkzeug.exceptions import RequestTimeout
+
+# From a request's first bytes to the last of its body: 64 KiB at 52 kbit/s, 512 KiB of quotes at 420.
+REQUEST_S = 10.0
+
+
+def write_problem(sock: Any, status: int, reason: str, _message: str, code: str = "bad_request") -> None:
+    """Answer what never became a request as the application answers the others; gunicorn's own answer is HTML."""
+    code = "internal_error" if status == 500 else code
+    problem = {"type": f"urn:tradepost:problem:{code}", "title": reason, "status": status, "code": code}
+    detail = "There are too many connections here." if status == 503 else "The request cannot be read."
+    body = json.dumps(problem | {"detail": detail, "instance": "/"}).encode()
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": len(body),
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": uuid.uuid4().hex,
+    }
+    if status == 503:
+        headers["Retry-After"] = 1
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    gunicorn.util.write_nonblock(sock, "\r\n".join(lines).encode() + body)
+
+
+class Reader(SocketUnreader):
+    """Reads requests from a connection, each of which has to be there in time."""
+
+    def __init__(self, parser: "Parser", sock: Any) -> None:
+        super().__init__(sock)
+        self.parser = parser
+        self.deadline: float | None = None
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next bytes; raise RequestTimeout when a request's time is over."""
+        if self.deadline is None:  # Wait bounds the time to a request's first bytes
+            data: bytes = super().chunk(size_hint)
+            self.deadline = time.monotonic() + REQUEST_S
+            return data
+        try:
+            with gevent.Timeout(max(0.0, self.deadline - time.monotonic()), RequestTimeout):
+                return super().chunk(size_hint)
+        except RequestTimeout:
+            if self.parser.mesg is not None:
+                self.parser.mesg.force_close()
+            raise
+
+
+class Parser(RequestParser):
+    """gunicorn's parser, over such a reader."""
+
+    def __init__(self, cfg: Any, source: Any, source_addr: Any) -> None:
+        super().__init__(cfg, source, source_addr)
+        self.unreader = Reader(self, source)
+
+    def finish_body(self, *args: Any, **options: Any) -> bool:
+        """Drop what is left of the last request, and let the next one have its own time."""
+        is_finished = super().finish_body(*args, **options)
+        self.unreader.deadline = None
+        return is_finished
+
+
+class Wait(gevent.Timeout):
+    """A connection's wait for the head of its next request, among others that do the same; it may be ended early."""
+
+    def __init__(self, seconds: float, others: "dict[Wait, None]") -> None:
+        super().__init__(seconds, False)
+        self.others = others
+        self.greenlet = gevent.getcurrent()
+
+    def __enter__(self) -> "Wait":
+        self.others[self] = None
+        return super().__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
+        self.others.pop(self, None)
+        # Of a request whose headers do not come there is nothing to answer: the connection is closed.
+        return super().__exit__(kind, error, trace) or isinstance(error, RequestTimeout)
+
+    def end(self) -> None:
+        """End the wait soon, and with it the connection, unless the request is there first."""
+        self.others.pop(self, None)
+        self.timer.close()
+        self.timer = gevent.get_hub().loop.timer(0.0)
+        self.timer.start(self._on_expiration, self.greenlet, self)
+
+
+def end_all(waits: dict[Wait, None]) -> None:
+    """End all of these waits."""
+    for wait in list(waits):
+        wait.end()

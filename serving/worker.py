@@ -1,0 +1,170 @@
+"""The worker: it refuses in time what it has no room for, and stopping makes nobody wait."""
+
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import gevent
+import gunicorn.http
+from gevent.server import StreamServer
+from gunicorn.sock import ssl_context
+from gunicorn.workers.ggevent import GeventWorker
+
+from serving.reading import REQUEST_S, Parser, Wait, end_all, write_problem
+from serving.succession import succession
+from trading import descriptors
+
+# A client that has connected just before the worker stops may still send its request.
+LAST_REQUEST_S = 1.0
+# How long a worker that is replaced goes on until another is ready: those of a busy machine take some seconds.
+SUCCESSOR_S = 10.0
+# A client that takes nothing of what it has asked for.
+USER_TIMEOUT_MS = 30_000
+# Accepted in one turn of the loop; with siblings one, so that they share.
+ACCEPTED_AT_ONCE = 32
+# When all connections are busy, so many more are taken for these paths.
+EXTRA_CONNECTIONS = 32
+OPERATORS_PATHS = ("/health/", "/metrics", "/api/admin/")
+
+
+class Connection:
+    """What is known of a client's connection."""
+
+    __slots__ = ("has_asked", "is_extra")
+
+    def __init__(self) -> None:
+        self.has_asked = False
+        self.is_extra = False
+
+
+class Worker(GeventWorker):
+    """gunicorn's gevent worker, with a limit that is refused in time where the stock one falls silent.
+
+    When there is no room for a connection, another that waits for a request is closed: first those that have never
+    sent one, then those that are kept for the next, each time the one that has waited longest. When the worker stops,
+    connections that wait are closed at once: the stock one waits the whole graceful_timeout for their clients.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connections: dict[Any, Connection] = {}
+        self.silent: dict[Wait, None] = {}
+        self.idle: dict[Wait, None] = {}
+        self.most = self.allowed = descriptors.MAX_CONNECTIONS
+        self.ended = self.refused = 0
+        self.tell: Callable[..., None] = lambda **_: None
+        # The stock worker would stop at once, and another be started once it has gone.
+        self.replaced_after, self.max_requests = self.max_requests, sys.maxsize
+        self.signalled_at = 0.0
+        self.is_stopping = False
+
+    def init_process(self) -> None:
+        """Begin to serve."""
+        gunicorn.http.RequestParser = Parser
+        super().init_process()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, though not before a successor that is being started is ready."""
+        self.signalled_at = self.signalled_at or time.monotonic()
+        super().handle_exit(sig, frame)
+
+    def run(self) -> None:
+        """Serve until told to stop; then finish what is going on, for at most graceful_timeout."""
+        servers = [self._serve(listener) for listener in self.sockets]
+        looked_at = 0.0
+        while self.alive or self._awaits_successor():
+            if time.monotonic() - looked_at >= 1.0:
+                looked_at = time.monotonic()
+                self.notify()
+                self._look_around()
+            gevent.sleep(0.1)
+        self.is_stopping = True
+        for server in servers:
+            server.close()
+        self._finish()
+
+    def _awaits_successor(self) -> bool:
+        return succession.is_starting and time.monotonic() - self.signalled_at < SUCCESSOR_S
+
+    def _finish(self) -> None:
+        end_all(self.idle)
+        stopped_at = time.monotonic()
+        while self.connections and time.monotonic() - stopped_at < self.cfg.graceful_timeout:
+            self.notify()
+            gevent.sleep(0.1)
+            if time.monotonic() - stopped_at > LAST_REQUEST_S:
+                end_all(self.silent)
+        if self.connections:
+            self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+            gevent.killall(list(self.connections), timeout=1)
+
+    def _serve(self, listener: Any) -> StreamServer:
+        listener.setblocking(1)
+        if hasattr(socket, "TCP_USER_TIMEOUT") and listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        server = StreamServer(listener, handle=partial(self.handle, listener), **tls)
+        server.max_accept = 1 if self.cfg.workers > 1 else ACCEPTED_AT_ONCE
+        server.start()
+        return server
+
+    def _look_around(self) -> None:
+        # Something else may hold descriptors, such as files that are sent to slow readers.
+        spare = descriptors.limit() - descriptors.used() - descriptors.RESERVE // 2
+        self.allowed = max(EXTRA_CONNECTIONS, min(self.most, len(self.connections) + spare))
+        for _ in range(len(self.connections) - self.allowed):
+            self._make_room()
+        counts = {"ended": self.ended, "refused": self.refused}
+        self.ended = self.refused = 0
+        self.tell(number=len(self.connections), allowed=self.allowed, **counts)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection, if there is room for it or can be made."""
+        connection = self.connections[gevent.getcurrent()] = Connection()
+        try:
+            excess = len(self.connections) - self.allowed
+            connection.is_extra = excess > 0 and not self._make_room()
+            if connection.is_extra and excess > EXTRA_CONNECTIONS:
+                self._refuse(client)
+            else:
+                super().handle(listener, client, addr)
+        finally:
+            del self.connections[gevent.getcurrent()]
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Serve a request; on a connection for which there is no room only an operator's."""
+        connection = self.connections[gevent.getcurrent()]
+        connection.has_asked = True
+        if connection.is_extra:
+            req.force_close()
+            if len(self.connections) > self.allowed and not req.path.startswith(OPERATORS_PATHS):
+                self._refuse(sock)
+                raise StopIteration
+        if self.nr >= self.replaced_after and self.alive:
+            succession.ask(os.getpid())
+        super().handle_request(listener_name, req, sock, addr)
+
+    def timeout_ctx(self) -> Wait:
+        """Bound the wait for a connection's next request."""
+        if self.connections[gevent.getcurrent()].has_asked:
+            return Wait(self.cfg.keepalive if self.alive else 0, self.idle)
+        return Wait(REQUEST_S, self.silent)
+
+    def _make_room(self) -> bool:
+        wait = next(iter(self.silent), None) or next(iter(self.idle), None)
+        if wait is None:
+            return False
+        wait.end()
+        self.ended += 1
+        return True
+
+    def _refuse(self, client: Any) -> None:
+        self.refused += 1
+        with contextlib.suppress(OSError):
+            write_problem(client, 503, "Service Unavailable", "", "service_unavailable")
