@@ -158,11 +158,13 @@ class StreamListener(Listener):
             message = json.loads(text)
             if not isinstance(message, dict) or message.get("action") != "auth":
                 raise ValueError
-            token, since = message["token"], message.get("since", self._since)
+            token, since = message["token"], message.get("since")
         except (ValueError, KeyError, RecursionError):
             self.close(NO_TOKEN)
             return
-        if since is None or (type(since) is int and 0 <= since <= IDENTIFIER_MAXIMUM):
+        if since is None:  # left out or null: what the address says holds
+            self._try_to_open(token, self._since)
+        elif type(since) is int and 0 <= since <= IDENTIFIER_MAXIMUM:
             self._try_to_open(token, since)
         else:
             self.close(BAD_SINCE)

@@ -65,14 +65,14 @@ def test_since_zero_replays_all_and_since_the_last_nothing(
         assert stream.next()["id"] == 3
 
 
-@pytest.mark.parametrize("place_of_since", ["message", "query"])
+@pytest.mark.parametrize("place_of_since", ["message", "query", "query, and null in the message"])
 def test_the_first_message_may_bring_the_token(
     served: Served, account: MakeAccount, plain_sql: Database, place_of_since: str
 ) -> None:
     trader = account()
-    in_query = place_of_since == "query"
-    with Stream(served.port, query="?since=1" if in_query else "") as stream:
-        stream.authenticate(trader.token, **({} if in_query else {"since": 1}))
+    said = {"message": {"since": 1}, "query": {}}.get(place_of_since, {"since": None})
+    with Stream(served.port, query="?since=1" if "query" in place_of_since else "") as stream:
+        stream.authenticate(trader.token, **said)
         assert stream.ready() == 2
         assert stream.next()["id"] == 2
         plain_sql.change(trader.id)
