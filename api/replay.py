@@ -17,8 +17,9 @@ REPLAY_PAGE = 200
 def replay(hub: Hub, listener: Listener, account_id: UUID, since: int | None) -> Iterator[Message]:
     """Yield `ready`, the events after since, and `reset` where they are no longer kept; then the listener is live."""
     oldest, newest = bounds(account_id)
-    yield _note("ready", newest)
     last_sent = newest if since is None else since
+    # A reader of server-sent events whose connection breaks before the first event goes on from here, and misses none.
+    yield _note("ready", newest, last_sent)
     is_whole = is_kept(last_sent, oldest, newest)
     metrics.of(metrics.REPLAYS, "live" if since is None else "replayed" if is_whole else "reset").inc()
     if not is_whole:
@@ -38,5 +39,5 @@ def replay(hub: Hub, listener: Listener, account_id: UUID, since: int | None) ->
             return
 
 
-def _note(name: str, last_event_id: int, event_id: int | None = None) -> Message:
+def _note(name: str, last_event_id: int, event_id: int) -> Message:
     return Message(event_id, name, encode({"type": name, "lastEventId": last_event_id}))

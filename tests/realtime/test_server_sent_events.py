@@ -26,7 +26,7 @@ def test_the_stream_begins_with_ready_and_goes_on_with_numbered_events(
     trader = account()
     with ServerSentEvents(served.port, trader.token) as stream:
         assert stream.answer.headers["Content-Type"].startswith("text/event-stream")
-        assert stream.take(1) == [{"event": "ready", "data": {"type": "ready", "lastEventId": 2}}]
+        assert stream.take(1) == [{"id": "2", "event": "ready", "data": {"type": "ready", "lastEventId": 2}}]
         plain_sql.change(trader.id)
         (event,) = stream.take(1)
         assert (event["id"], event["event"]) == ("3", "account.updated")
@@ -48,6 +48,26 @@ def test_last_event_id_wins_over_since(web: Running, account: MakeAccount, plain
     plain_sql.change(trader.id, 8)
     with ServerSentEvents(web.port, trader.token, query="?since=1", headers={"Last-Event-ID": "7"}) as stream:
         assert numbers(stream.take(4)[1:]) == [8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("query", "resumed_from", "missed"),
+    [("", "2", [3, 4, 5, 6]), ("?since=1", "1", [2, 3, 4, 5, 6]), ("?since=0", "0", [1, 2, 3, 4, 5, 6])],
+)
+def test_a_stream_that_is_cut_before_its_first_event_is_resumed_without_a_loss(
+    web: Running, account: MakeAccount, plain_sql: Database, query: str, resumed_from: str, missed: list[int]
+) -> None:
+    trader = account()
+    with ServerSentEvents(web.port, trader.token, query=query) as stream:
+        (ready,) = stream.take(1)  # all that came through
+    plain_sql.change(trader.id, 4)
+    # As an EventSource does: the last id that any block had, its own address as it was.
+    headers = {"Last-Event-ID": ready["id"]} if "id" in ready else {}
+    with ServerSentEvents(web.port, trader.token, query=query, headers=headers) as stream:
+        again, *events = stream.take(1 + len(missed))
+        assert again["data"] == {"type": "ready", "lastEventId": 6}
+        assert numbers(events) == missed
+    assert (ready["id"], again["id"]) == (resumed_from, resumed_from)
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "99999999999999999999"])
