@@ -10,13 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from flask import g, request
 
 from models.database import fetch_one, session, snapshot
-from trading.tokens import digest_of, find_token, revoked_since
+from trading.tokens import changed_tokens, digest_of, find_token
 
 from .description import note
 from .errors import HttpRefusal, invalid, not_found
@@ -44,56 +44,74 @@ class Principal:
         return not self.is_revoked and (self.expires_at is None or self.expires_at > datetime.now(UTC))
 
 
-class TokenCache:
-    """Remember what the database said about tokens, and ask it every other second which were revoked since.
+class Remembered(NamedTuple):
+    """What the database said about a token, when it was asked, and the version of the row that said so."""
 
-    A token is looked up once; what then changes about it is told by one query for all of them. An
-    unknown token is asked for again after staleness_s. When the question cannot be asked, nothing
-    older than staleness_s is believed.
+    asked_at: float
+    principal: Principal | None
+    version: str
+
+
+class TokenCache:
+    """Remember what the database said about tokens, and ask it every other second what has changed since.
+
+    A token is looked up once; whether its row is still the same is then asked by one query for all that
+    are in use. One that was not in use, and an unknown one, is looked up again after staleness_s. When
+    the question cannot be asked, nothing older than staleness_s is believed.
     """
 
     def __init__(self, size: int, staleness_s: float) -> None:
         self.size = size
         self.staleness_s = staleness_s
-        self.entries: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self.entries: OrderedDict[bytes, Remembered] = OrderedDict()
         self.lock = threading.Lock()
         self._asking = threading.Lock()
         self._asked_at = 0.0
-        self._known_until: datetime | None = None
+        self._used: set[bytes] = set()
 
     def find(self, secret: str) -> Principal | None:
         """Return the token's principal, valid or not, or None for an unknown token."""
         digest = digest_of(secret)
         now = time.monotonic()
-        asked_at = self._checked_at(now)
+        self._ask_for_changes(now)
         entry = self.entries.get(digest)
-        if entry is None or now - (entry[0] if entry[1] is None else asked_at) > self.staleness_s:
+        if entry is None or now - entry.asked_at > self.staleness_s:
             # The time is taken before the question: the answer may be older than its arrival.
-            self._keep(digest, entry := (now, _principal_of(find_token(secret))))
-        return entry[1]
+            self._keep(digest, entry := _remembered(now, find_token(secret)))
+        self._used.add(digest)
+        return entry.principal
 
     def forget(self) -> None:
         """Forget everything, so that the next request asks the database."""
         with self.lock:
             self.entries.clear()
 
-    def _checked_at(self, now: float) -> float:
-        """Return when revocations were last asked for, having asked if it is time."""
+    def _ask_for_changes(self, now: float) -> None:
+        """Forget what has changed, and trust the rest anew, if it is time to ask."""
         if now - self._asked_at > self.staleness_s / 2 and self._asking.acquire(blocking=False):
             try:
-                self._forget_revoked()
+                self._drop_changed(now)
                 self._asked_at = now
             finally:
                 self._asking.release()
-        return self._asked_at
 
-    def _forget_revoked(self) -> None:
-        digests, self._known_until = revoked_since(self._known_until)
+    def _drop_changed(self, now: float) -> None:
+        used, self._used = self._used, set()
+        entries = {digest: entry for digest in used if (entry := self.entries.get(digest)) and entry.principal}
+        if not entries:
+            return
+        versions = {entry.principal.token_id: entry.version for entry in entries.values() if entry.principal}
+        changed = changed_tokens(versions)
         with self.lock:
-            for digest in digests:
-                self.entries.pop(digest, None)
+            for digest, entry in entries.items():
+                if self.entries.get(digest) is not entry:
+                    continue
+                if entry.principal and entry.principal.token_id in changed:
+                    del self.entries[digest]
+                else:
+                    self.entries[digest] = entry._replace(asked_at=now)
 
-    def _keep(self, digest: bytes, entry: tuple[float, Principal | None]) -> None:
+    def _keep(self, digest: bytes, entry: Remembered) -> None:
         with self.lock:
             self.entries.pop(digest, None)
             if len(self.entries) >= self.size:
@@ -197,16 +215,17 @@ def principal_of_secret(secret: str) -> Principal | None:
     return found if found is not None and found.is_valid() else None
 
 
-def _principal_of(row: dict[str, Any] | None) -> Principal | None:
+def _remembered(asked_at: float, row: dict[str, Any] | None) -> Remembered:
     if row is None:
-        return None
-    return Principal(
+        return Remembered(asked_at, None, "")
+    principal = Principal(
         token_id=row["id"],
         account_id=row["account_id"],
         scopes=frozenset(row["scopes"]),
         expires_at=row["expires_at"],
         is_revoked=row["revoked_at"] is not None,
     )
+    return Remembered(asked_at, principal, row["version"])
 
 
 def _either(scopes: Iterable[str]) -> str:

@@ -2,15 +2,26 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from models.database import Row, execute, fetch_one, session, transactional
+from models.database import Row, execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
 from trading.errors import NotFound
 
 PREFIX = "tp_"  # lets a secret scanner recognise a leaked token
+# Each change of a row gives it another xmin, the number of the transaction that wrote it.
+CHANGED = """
+SELECT known.id FROM unnest(%s::uuid[], %s::text[]) AS known (id, version)
+LEFT JOIN api_token ON api_token.id = known.id WHERE api_token.xmin::text IS DISTINCT FROM known.version
+"""
+# A standby may not have heard of a token yet.
+ENDED = """
+SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND NOT EXISTS (
+    SELECT FROM api_token WHERE api_token.id = used.id AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > clock_timestamp()))
+"""
 
 
 def digest_of(secret: str) -> bytes:
@@ -44,22 +55,19 @@ def revoke_token(token_id: UUID) -> None:
 
 
 def find_token(secret: str) -> Row | None:
-    """Return the row of a token, whatever its state, or None."""
+    """Return the row of a token, whatever its state, and the row's version; or None."""
     with session():
-        return fetch_one("SELECT * FROM api_token WHERE digest = %s", (digest_of(secret),))
+        return fetch_one("SELECT *, xmin::text AS version FROM api_token WHERE digest = %s", (digest_of(secret),))
 
 
-def revoked_since(moment: datetime | None) -> tuple[list[bytes], datetime]:
-    """Return the digests of the tokens revoked since a moment of the database's clock, and what to ask with next.
-
-    Ten seconds are asked for twice: a revocation takes its time from before its commit.
-    """
+def changed_tokens(versions: dict[UUID, str]) -> set[UUID]:
+    """Return which of these tokens, given with the versions of their rows, have changed or are no longer there."""
     with session():
-        row = fetch_one(
-            "SELECT clock_timestamp() - interval '10 s' AS asked_at, ARRAY("
-            "SELECT digest FROM api_token WHERE revoked_at >= coalesce(%s, clock_timestamp() - interval '10 s')"
-            ") AS digests",
-            (moment,),
-        )
-    assert row is not None
-    return [bytes(digest) for digest in row["digests"]], row["asked_at"]
+        rows = fetch_all(CHANGED, (list(versions), list(versions.values())))
+    return {row["id"] for row in rows}
+
+
+def ended_tokens(token_ids: Iterable[UUID]) -> list[UUID]:
+    """Return which of these tokens are revoked, expired, or not there."""
+    with session():
+        return [row["id"] for row in fetch_all(ENDED, (list(token_ids),))]

@@ -1,6 +1,7 @@
 """Who may do what."""
 
 import dataclasses
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
@@ -10,6 +11,7 @@ import requests
 
 from api import auth
 from tests.processes import wait_until
+from tests.trading.helpers import run
 from trading import accounts, tokens
 
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
@@ -62,6 +64,54 @@ def test_a_revoked_token_is_refused_within_the_time_promised(client, account, mo
     assert auth.tokens.staleness_s < 5
     monkeypatch.setattr(auth.tokens, "staleness_s", 0.0)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
+
+
+CHANGES = {
+    "revoked": ("UPDATE api_token SET revoked_at = clock_timestamp() WHERE id = %s", 401),
+    "expired": ("UPDATE api_token SET expires_at = clock_timestamp() WHERE id = %s", 401),
+    "deleted": ("DELETE FROM api_token WHERE id = %s", 401),
+    "of less scope": ("UPDATE api_token SET scopes = ARRAY['trade'] WHERE id = %s", 403),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_of_a_token_past_this_process_is_seen_in_the_time_promised(
+    client, account, change, monkeypatch
+):
+    trader, (sql, status) = account(), CHANGES[change]
+    token_id, secret = tokens.create_token(["read"], account_id=trader.id)
+    headers = bearer(secret)
+    assert client.get("/api/trading/account", headers=headers).status_code == 200
+    run(sql, str(token_id))
+    monkeypatch.setattr(auth.tokens, "staleness_s", 0.5)
+    end = time.monotonic() + 10
+    while client.get("/api/trading/account", headers=headers).status_code == 200:  # in use all the time
+        assert time.monotonic() < end
+    assert client.get("/api/trading/account", headers=headers).status_code == status
+
+
+def test_a_token_whose_revocation_was_taken_back_is_good_again(client, account, monkeypatch):
+    token_id, secret = tokens.create_token(["read"], account_id=account().id)
+    tokens.revoke_token(token_id)
+    assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
+    run("UPDATE api_token SET revoked_at = NULL WHERE id = %s", str(token_id))
+    monkeypatch.setattr(auth.tokens, "staleness_s", 0.5)
+    wait_until(lambda: client.get("/api/trading/account", headers=bearer(secret)).status_code == 200)
+
+
+def test_tokens_in_use_are_asked_for_with_one_query(account, monkeypatch):
+    secrets, asked, looked_up = [account().token for _ in range(3)], [], []
+    monkeypatch.setattr(auth, "changed_tokens", lambda versions: asked.append(len(versions)) or set())
+    monkeypatch.setattr(auth, "find_token", lambda secret: looked_up.append(secret) or tokens.find_token(secret))
+    cache = auth.TokenCache(size=10, staleness_s=60)
+    cache._asked_at = time.monotonic()
+    for secret in [*secrets, "tp_wrong"]:
+        cache.find(secret)
+    for _ in range(2):
+        cache._asked_at = float("-inf")
+        assert cache.find(secrets[0]).is_valid()
+    assert asked == [3, 1]  # the others were not used in between
+    assert looked_up == [*secrets, "tp_wrong"]
 
 
 @pytest.mark.acceptance
