@@ -12,12 +12,13 @@ _remembered: dict[str, tuple[float, frozenset[date]]] = {}
 
 def holidays(calendar: str) -> frozenset[date]:
     """Return the closed days of a calendar, at most a minute old."""
+    now = time.monotonic()  # taken before the question: the answer may be older than its arrival
     at, days = _remembered.get(calendar, (0.0, frozenset()))
-    if not at or time.monotonic() - at > REMEMBERED_S:
+    if not at or now - at > REMEMBERED_S:
         with session():
             rows = fetch_all("SELECT day FROM market_holiday WHERE calendar = %s", (calendar,))
         days = frozenset(row["day"] for row in rows)
-        _remembered[calendar] = (time.monotonic(), days)
+        _remembered[calendar] = (now, days)
     return days
 
 

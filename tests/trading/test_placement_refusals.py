@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.trading.helpers import account_now, buy, close, counts, hold, one, order_now, sell
+from tests.processes import wait_until
+from tests.trading.helpers import account_now, buy, close, counts, hold, one, order_now, run, sell
 from trading import accounts, calendars, errors
 from trading.sessions import INDIAN_TIME, session_at
 
@@ -143,3 +144,13 @@ def test_holidays_are_remembered_and_an_import_is_seen_at_once(clean):
     assert calendars.holidays("NSE") == frozenset()
     calendars.import_holidays([("NSE", date(2026, 12, 25), "Christmas")])
     assert calendars.holidays("NSE") == {date(2026, 12, 25)}
+
+
+def test_what_another_process_changes_of_the_holidays_is_seen_within_a_minute(clean, monkeypatch):
+    assert calendars.REMEMBERED_S <= 60
+    monkeypatch.setattr(calendars, "REMEMBERED_S", 0.2)
+    assert calendars.holidays("NSE") == frozenset()
+    run("INSERT INTO market_holiday (calendar, day, name) VALUES ('NSE', '2026-12-25', 'Christmas')")
+    wait_until(lambda: calendars.holidays("NSE") == {date(2026, 12, 25)})
+    run("DELETE FROM market_holiday")
+    wait_until(lambda: calendars.holidays("NSE") == frozenset())
