@@ -14,7 +14,7 @@ from schemas.fields import IDENTIFIER_MAXIMUM, Money
 
 from .answers import encode
 from .examples import EVENT_CHANGES, example_of
-from .listeners import EXPIRED, RESTARTING, TOO_SLOW, Ending
+from .listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending
 from .openapi import without_null
 from .stream import BAD_SINCE, FAILED, NO_TOKEN, SERVER_OPTIONS, UNAVAILABLE
 
@@ -27,7 +27,9 @@ DESCRIPTION = """\
 Every change of an account, its orders and its positions is an event, numbered per account 1, 2, 3 … without a gap. A
 stream begins with `ready`; with `since`, what came after that event follows before what is new. Events come in order,
 each exactly once per connection; after a broken connection `since` brings what was missed. `reset` says that `since` is
-too long ago (events are kept for 7 days) or above the last event: read the state over HTTP and go on from there.
+too long ago (events are kept for 7 days), above the last event, or the number of an event that is no longer true: read
+the state over HTTP and go on from there. It also comes in mid stream, when a failover or a restored backup of the
+database has taken back events that were told: what follows then has numbers that were told before.
 An admin token names the account with `tradingAccountId`. The server pings every 25 s.
 """
 WHEN: dict[Ending, str] = {
@@ -36,6 +38,7 @@ WHEN: dict[Ending, str] = {
     TOO_SLOW: "The listener does not keep up.",
     RESTARTING: "The server restarts.",
     BAD_SINCE: "The first message's `since` is no id; or its token's account does not exist, which the reason says.",
+    GONE: "A restored backup is from before the account was opened.",
     Ending(1009, ""): f"A message to the server is longer than {SERVER_OPTIONS['max_message_size']} bytes.",
     FAILED: "A failure of the server's.",
     UNAVAILABLE: "The database cannot be reached.",
@@ -52,7 +55,8 @@ REFUSALS = {
 SUMMARIES = {
     "auth": "The token, and the last event that is known: a client's first message, when no header brought the token.",
     "ready": "The stream begins; this is the account's last event.",
-    "reset": "What was asked for is not kept: read the state over HTTP, and go on after this event.",
+    "reset": "What was asked for is not kept, or what was told is not true: read the state over HTTP, and go on after"
+    " this event.",
     "order.pending": "An order was accepted.",
     "order.executed": "An order was filled.",
     "order.modified": "An order that waits was given another price or quantity.",
@@ -140,7 +144,8 @@ def _server_sent_events(messages: list[str]) -> Document:
     return {
         "address": "/api/trading/events",
         "description": "Server-sent events for `Accept: text/event-stream`: each message is the `data` of a block whose"
-        " `event` is its type and whose `id`, for `Last-Event-ID`, is the event's.",
+        " `event` is its type and whose `id`, for `Last-Event-ID`, is the event's. That of `ready` is `since`, or the"
+        " last event without one; that of `reset` is its `lastEventId`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
     }
@@ -173,10 +178,11 @@ def _event(name: str, schema: Document) -> Document:
 
 def _auth() -> Document:
     number = {"type": "integer", "minimum": 0, "maximum": IDENTIFIER_MAXIMUM}
+    since = "Replay what came after this event first; `null` is as left out, and then the address says it."
     properties = {
         "action": {"const": "auth"},
         "token": {"type": "string"},
-        "since": number | {"type": ["integer", "null"], "description": "Replay what came after this event first."},
+        "since": number | {"type": ["integer", "null"], "description": since},
     }
     return {"type": "object", "required": ["action", "token"], "properties": properties}
 

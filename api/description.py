@@ -18,7 +18,7 @@ an offset is written `%2B`. Every answer carries `X-Request-Id`, and the headers
 header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server
 begins with `{"type": "ready", "lastEventId": 123}` and goes on with one message per event, as
 `GET /api/trading/events` returns them. `?since=` replays what came after an event; `{"type": "reset"}` says that
-it is no longer kept. `GET /asyncapi.json` describes each message.
+it is no longer kept, or no longer true. `GET /asyncapi.json` describes each message.
 """
 SECURITY_SCHEMES = {
     "token": {

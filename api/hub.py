@@ -8,12 +8,14 @@ from uuid import UUID
 
 import redis
 
-from models.database import DatabaseUnavailable, Row, fetch_all, session
+from models.database import DatabaseUnavailable, Row
 from trading import metrics, redis_link
-from trading.events import CALL, call_listeners, channel
+from trading.event_history import EventMemory, Seen, present_server
+from trading.events import CALL, EventPage, call_listeners, channel, new_events, page_since
 from trading.logs import get_logger
+from trading.tokens import ended_tokens
 
-from .listeners import EXPIRED, RESTARTING, Listener, Message
+from .listeners import EXPIRED, GONE, RESTARTING, Listener, Message, word
 
 # A nudge can be lost; a look once a second finds what it announced.
 POLL_S = 1.0
@@ -26,17 +28,8 @@ SUBSCRIPTION_TIMEOUT_S = 3.0
 # is silent, or that nobody publishes on any more since another took its place.
 SILENCE_S = 1.0
 
-NEW_EVENTS = """
-SELECT event.* FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (account_id, since)
-JOIN account ON account.id = wanted.account_id AND account.last_event_id > wanted.since
-CROSS JOIN LATERAL (
-    SELECT * FROM event WHERE event.account_id = wanted.account_id AND event.id > wanted.since
-    ORDER BY event.id LIMIT %s) AS event
-ORDER BY event.account_id, event.id
-"""
-ENDED_TOKENS = """
-SELECT id FROM api_token WHERE id = ANY(%s::uuid[]) AND (revoked_at IS NOT NULL OR expires_at <= clock_timestamp())
-"""
+# Accounts whose newest event is remembered, listeners or not; of more the longest quiet ones are forgotten.
+REMEMBERED_ACCOUNTS = 20_000
 
 logger = get_logger(__name__)
 
@@ -51,6 +44,7 @@ class Hub:
         self._listeners: dict[UUID | None, set[Listener]] = defaultdict(set)
         # The last event of each account that was handed out: what is later is read and handed out next.
         self._handed_out: dict[UUID, int] = {}
+        self._memory = EventMemory(REMEMBERED_ACCOUNTS)
         self._nudged: set[UUID] = set()
         self._wake = threading.Event()
         self._count = 0
@@ -99,11 +93,24 @@ class Hub:
         listener.account_id, listener.token_id = account_id, token_id
         self.add(listener)
 
-    def go_live(self, listener: Listener, last_event_id: int) -> bool:
-        """Let a listener that has everything up to an event have the rest; False when it has missed some since."""
+    def look_up(self, account_id: UUID, since: int | None = None, limit: int = 0) -> EventPage:
+        """Return a page of events, by a server that was compared with what was told; raises NotFound."""
+        page = page_since(account_id, since or 0, limit)
+        if self._memory.meet(page.server, self._take_back):
+            page = page_since(account_id, since or 0, limit)
+        self._memory.note(account_id, page.newest, page.server)
+        return page
+
+    def go_live(self, listener: Listener, last_event_id: int, server: str | None = None) -> bool:
+        """Let a listener that has everything up to an event have the rest.
+
+        False when it has missed some since, or has it from a server that is no longer the one that is compared.
+        """
         account_id = listener.account_id
         assert account_id is not None
         with self._lock:
+            if server is not None and server != self._memory.server:
+                return False
             if self._handed_out.setdefault(account_id, last_event_id) > last_event_id:
                 return False
             listener.last_event_id, listener.is_live = last_event_id, True
@@ -127,6 +134,7 @@ class Hub:
                 if time.monotonic() >= next_poll:
                     next_poll = time.monotonic() + POLL_S
                     self._look_after_listeners()
+                    self._memory.meet(present_server(), self._take_back)
                     self._hand_out(set(self._handed_out))
                 else:
                     self._hand_out(self._take_nudged())
@@ -148,10 +156,13 @@ class Hub:
             wanted = {key: self._handed_out[key] for key in account_ids if key in self._handed_out}
         if not wanted:
             return
-        with session():
-            events = fetch_all(NEW_EVENTS, (list(wanted), list(wanted.values()), BATCH))
+        events = new_events(wanted, BATCH)
+        if events and self._memory.meet(events[0]["server"], self._take_back):
+            self._hand_out(account_ids)
+            return
         for event in events:
             self._deliver(event)
+            self._memory.note(event["account_id"], Seen(event["id"], event["at"]), event["server"])
         if len(events) >= BATCH:  # one account may have more
             for account_id in wanted:
                 self.nudge(account_id)
@@ -169,6 +180,22 @@ class Hub:
                 listener.last_event_id = event_id
                 listener.deliver(message)
 
+    def _take_back(self, account_id: UUID, last: Seen | None) -> None:
+        """Tell those who have heard more than the last event that still holds, and go on from there."""
+        with self._lock:
+            heard = [one for one in self._listeners.get(account_id, ()) if one.is_live]
+            if last is None:
+                for listener in heard:
+                    listener.close(GONE)
+                return
+            if self._handed_out.get(account_id, 0) > last.id:
+                self._handed_out[account_id] = last.id
+            for listener in heard:
+                if listener.last_event_id > last.id:
+                    listener.last_event_id = last.id
+                    listener.deliver(word("reset", last.id))
+        self.nudge(account_id)
+
     def _look_after_listeners(self) -> None:
         stopping = self.is_stopping()
         for listener in self._all():
@@ -182,10 +209,8 @@ class Hub:
             if listener.token_id is not None:
                 by_token[listener.token_id].append(listener)
         if by_token:
-            with session():
-                ended = fetch_all(ENDED_TOKENS, (list(by_token),))
-            for row in ended:
-                for listener in by_token[row["id"]]:
+            for token_id in ended_tokens(by_token):
+                for listener in by_token[token_id]:
                     listener.close(EXPIRED)
 
     def _all(self) -> list[Listener]:

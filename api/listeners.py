@@ -8,6 +8,7 @@ from uuid import UUID
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol
 
+from .answers import encode
 from .outbox import MAX_WAITING_MESSAGES
 
 
@@ -19,6 +20,7 @@ class Ending(NamedTuple):
 
 
 EXPIRED = Ending(4401, "the token is missing, bad, expired or revoked")
+GONE = Ending(1008, "the account does not exist")
 TOO_SLOW = Ending(4408, "too slow; resume with since")
 RESTARTING = Ending(1012, "restarting; resume with since")
 
@@ -29,7 +31,7 @@ class Message:
     A websocket's frame and an SSE block are made once for all listeners.
     """
 
-    def __init__(self, event_id: int | None, event_type: str, text: str) -> None:
+    def __init__(self, event_id: int, event_type: str, text: str) -> None:
         self.event_id = event_id
         self.event_type = event_type
         self.text = text
@@ -47,8 +49,13 @@ class Message:
     @functools.cached_property
     def block(self) -> str:
         """The server-sent event."""
-        head = "" if self.event_id is None else f"id: {self.event_id}\n"
-        return f"{head}event: {self.event_type}\ndata: {self.text}\n\n"
+        return f"id: {self.event_id}\nevent: {self.event_type}\ndata: {self.text}\n\n"
+
+
+def word(name: str, last_event_id: int, event_id: int | None = None) -> Message:
+    """Return `ready` or `reset`; the event to resume from is the last one unless another is given."""
+    text = encode({"type": name, "lastEventId": last_event_id})
+    return Message(last_event_id if event_id is None else event_id, name, text)
 
 
 def text_frame(text: str, *, is_compressed: bool = False) -> bytes:

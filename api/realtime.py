@@ -13,7 +13,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
 from trading import descriptors
-from trading.events import bounds, is_kept, page_since
+from trading.events import page_since
 from trading.logs import get_logger
 
 from .answers import answer
@@ -65,13 +65,14 @@ def list_events(query: dict[str, Any]) -> Response:
     """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
     account_id = account_named(query["account_id"])
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
-        bounds(account_id)  # a 404 can only be told before the stream begins
+        page_since(account_id)  # a 404 can only be told before the stream begins
         return _event_stream(account_id, _resumed_from(query["since"]))
     since = query["since"]
-    oldest, newest, events = page_since(account_id, since or 0, query["limit"])
-    last_event_id = events[-1]["id"] if events else newest
-    reset = {} if since is None or is_kept(since, oldest, newest) else {"reset": True}
-    return answer(EVENT_PAGE, {"data": [presented(event) for event in events], "last_event_id": last_event_id, **reset})
+    page = hub().look_up(account_id, since, query["limit"])
+    last_event_id = page.events[-1]["id"] if page.events else page.newest.id
+    reset = {} if since is None or page.keeps(since) else {"reset": True}
+    events = [presented(event) for event in page.events]
+    return answer(EVENT_PAGE, {"data": events, "last_event_id": last_event_id, **reset})
 
 
 @streams.before_request
@@ -81,7 +82,7 @@ def check_before_the_upgrade() -> None:
     g.stream_query = load(STREAM_REQUEST, *read_query())
     if "Authorization" in request.headers:
         authenticate(READERS)
-        bounds(account_named(g.stream_query["account_id"]))
+        page_since(account_named(g.stream_query["account_id"]))
     if hub().is_full:
         raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
     g.stream_is_compressed = _agree_on_compression()

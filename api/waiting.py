@@ -9,9 +9,9 @@ from uuid import UUID
 from flask import current_app, request
 
 from models.database import Row, fetch_all, session
-from trading.events import bounds
 
 from .listeners import QueueListener
+from .replay import LOOK_AGAIN_S
 
 # RFC 7240, section 4.3: the time in seconds that the client is willing to wait.
 WAIT = re.compile(r"\s*wait\s*=\s*(\"?)(?=[0-9])0*+([0-9]*+)\1\s*(;.*)?", re.IGNORECASE)
@@ -45,8 +45,8 @@ def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) ->
     listener, hub = QueueListener(account_id, None), current_app.extensions["hub"]
     hub.add(listener)
     try:
-        while not hub.go_live(listener, bounds(account_id)[1]):
-            pass  # the hub has just handed out more than was read: read again
+        while not hub.go_live(listener, hub.look_up(account_id).newest.id) and time.monotonic() < deadline:
+            time.sleep(LOOK_AGAIN_S)  # the hub has just handed out more than was read: read again
         while len(ended := _ended(order_ids)) < len(order_ids) and time.monotonic() < deadline:
             _take_until_order(listener, [str(each) for each in order_ids if each not in ended], deadline)
         return ended

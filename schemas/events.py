@@ -56,5 +56,5 @@ class EventPageSchema(StrictSchema):
     data = fields.List(fields.Nested(EventSchema))
     last_event_id = Whole(data_key="lastEventId", metadata={"description": "Give it as `since` to go on."})
     reset = fields.Boolean(
-        metadata={"description": "`since` is not kept any more, or not yet known: read the state anew. Else left out."}
+        metadata={"description": "`since` is not kept, not known or taken back: read the state anew. Else left out."}
     )

@@ -35,6 +35,7 @@ TABLES = (
     "admin_action",
     "ledger_check",
     "event",
+    "lost_event",
     "fund_transaction",
     "trading_order",
     "position",

@@ -7,27 +7,47 @@ from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import Row, fetch_all, fetch_one, session
+from models.database import Row, fetch_all, session
 from trading import redis_link
 from trading.errors import NotFound
+from trading.event_history import SERVER, Seen
 
 CALL = "call"
 # One statement: what retention deletes between two would be missing without a word.
-PAGE = """
-SELECT account.last_event_id AS newest, event.*,
-    (SELECT id FROM event WHERE account_id = account.id ORDER BY id LIMIT 1) AS oldest
+PAGE = f"""
+SELECT account.last_event_id AS newest, {SERVER} AS server, event.*,
+    (SELECT id FROM event WHERE account_id = account.id ORDER BY id LIMIT 1) AS oldest,
+    (SELECT at FROM event WHERE account_id = account.id AND id = account.last_event_id) AS newest_at,
+    EXISTS (SELECT FROM lost_event WHERE account_id = account.id AND %(since)s BETWEEN first_id AND last_id) AS is_lost
 FROM account LEFT JOIN LATERAL (
     SELECT * FROM event WHERE account_id = account.id AND id > %(since)s ORDER BY id LIMIT %(limit)s) AS event ON true
 WHERE account.id = %(account_id)s
 """
+NEW_EVENTS = f"""
+SELECT event.*, {SERVER} AS server FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (account_id, since)
+JOIN account ON account.id = wanted.account_id AND account.last_event_id > wanted.since
+CROSS JOIN LATERAL (
+    SELECT * FROM event WHERE event.account_id = wanted.account_id AND event.id > wanted.since
+    ORDER BY event.id LIMIT %s) AS event
+ORDER BY event.account_id, event.id
+"""
 
 
 class EventPage(NamedTuple):
-    """Events of an account, oldest first, and the ids of its oldest kept and newest one, as `bounds` has them."""
+    """Events of an account after one, oldest first, and where all its events begin and end, by which server.
+
+    The oldest kept one is newest.id + 1 when none is kept. The one asked for is lost when it was told in vain.
+    """
 
     oldest: int
-    newest: int
+    newest: Seen
+    server: str | None
+    is_lost: bool
     events: list[Row]
+
+    def keeps(self, since: int) -> bool:
+        """Tell whether everything after an event, the one that was asked for, can still be told."""
+        return self.oldest - 1 <= since <= self.newest.id and not self.is_lost
 
 
 def events_since(account_id: UUID, since: int, limit: int) -> list[Row]:
@@ -38,37 +58,22 @@ def events_since(account_id: UUID, since: int, limit: int) -> list[Row]:
         )
 
 
-def bounds(account_id: UUID) -> tuple[int, int]:
-    """Return the ids of an account's oldest kept and newest event; (n + 1, n) when none is kept.
-
-    Raises NotFound for an unknown account.
-    """
+def new_events(since: dict[UUID, int], limit: int) -> list[Row]:
+    """Return up to limit events of each of these accounts after the one given, with the server that has them."""
     with session():
-        row = fetch_one(
-            "SELECT last_event_id AS newest, (SELECT id FROM event WHERE account_id = account.id"
-            " ORDER BY id LIMIT 1) AS oldest FROM account WHERE id = %s",
-            (account_id,),
-        )
-    if row is None:
-        raise NotFound
-    newest: int = row["newest"]
-    return newest + 1 if row["oldest"] is None else row["oldest"], newest
+        return fetch_all(NEW_EVENTS, (list(since), list(since.values()), limit))
 
 
-def page_since(account_id: UUID, since: int, limit: int) -> EventPage:
-    """Return up to limit events above since with the bounds of the same moment; raises NotFound."""
+def page_since(account_id: UUID, since: int = 0, limit: int = 0) -> EventPage:
+    """Return up to limit events above since with where all begin and end at that moment; raises NotFound."""
     with session():
         rows = fetch_all(PAGE, {"account_id": account_id, "since": since, "limit": limit})
     if not rows:
         raise NotFound
-    newest: int = rows[0]["newest"]
-    oldest = newest + 1 if rows[0]["oldest"] is None else rows[0]["oldest"]
-    return EventPage(oldest, newest, sorted((row for row in rows if row["id"] is not None), key=itemgetter("id")))
-
-
-def is_kept(since: int, oldest: int, newest: int) -> bool:
-    """Tell whether everything after an event can still be told, by an account's bounds."""
-    return oldest - 1 <= since <= newest
+    row, newest = rows[0], Seen(rows[0]["newest"], rows[0]["newest_at"])
+    oldest = newest.id + 1 if row["oldest"] is None else row["oldest"]
+    events = sorted((row for row in rows if row["id"] is not None), key=itemgetter("id"))
+    return EventPage(oldest, newest, row["server"], row["is_lost"], events)
 
 
 def channel(account_id: object) -> str:

@@ -33,6 +33,7 @@ EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batche
 SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether they found orders.", ["by", "found"])
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
 REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
+TAKEN_BACK = Counter("tradepost_events_taken_back", "What a failover or restored backup took back.", ["of"])
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
 CONNECTIONS = Gauge("tradepost_connections", "Clients' connections.", ["state"], multiprocess_mode="liveall")
 CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended for want of room.", ["reason"])
@@ -50,6 +51,7 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
+    TAKEN_BACK: (("accounts",),),
     POOL_WAITS: (("session",),),
     LOST_LINES: (("standard_error",),),
     LOST_SPANS: (("otlp",),),

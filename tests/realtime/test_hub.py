@@ -10,10 +10,11 @@ import pytest
 
 from api.event_view import as_text
 from api.hub import BATCH, Hub
-from api.listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, QueueListener
+from api.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Message, QueueListener
 from api.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
 from tests.realtime.conftest import Database
+from trading.event_history import Seen
 from trading.events import events_since
 
 ONE, OTHER = uuid4(), uuid4()
@@ -103,6 +104,39 @@ def test_rows_that_were_read_for_listeners_who_left_are_not_handed_to_those_who_
     assert second.received == [4, 5, 6]
 
 
+def test_who_has_heard_what_was_taken_back_is_reset_and_goes_on_from_there(bare_hub: Hub) -> None:
+    heard, behind, other = Collector(ONE), Collector(ONE), Collector(OTHER)
+    for listener in (heard, behind, other):
+        bare_hub.add(listener)
+    assert bare_hub.go_live(heard, 5)
+    assert bare_hub.go_live(other, 5)
+    bare_hub._deliver(event(6))
+    bare_hub._take_back(ONE, Seen(4, None))
+    assert bare_hub.go_live(behind, 4)
+    for event_id in (5, 6):
+        bare_hub._deliver(event(event_id))
+    assert (heard.received, behind.received, other.received) == ([6, 4, 5, 6], [5, 6], [])
+    bare_hub._take_back(ONE, Seen(6, None))  # as another process finds, which had seen more
+    assert heard.received == [6, 4, 5, 6]
+
+
+def test_a_server_that_is_not_compared_yet_lets_nobody_go_live(bare_hub: Hub) -> None:
+    listener = Collector(ONE)
+    bare_hub.add(listener)
+    assert not bare_hub.go_live(listener, 5, "another")
+    bare_hub._memory.server = "another"
+    assert bare_hub.go_live(listener, 5, "another")
+
+
+def test_listeners_of_an_account_that_is_no_longer_there_are_let_go(bare_hub: Hub) -> None:
+    listener, other = Collector(ONE), Collector(OTHER)
+    for one in (listener, other):
+        bare_hub.add(one)
+        assert bare_hub.go_live(one, 5)
+    bare_hub._take_back(ONE, None)
+    assert (listener.ending, other.ending) == (GONE, None)
+
+
 def test_accounts_do_not_hear_each_other(bare_hub: Hub) -> None:
     one, other = Collector(ONE), Collector(OTHER)
     for listener in (one, other):
@@ -174,6 +208,21 @@ def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Ca
     tokens.revoke_token(revoked)
     hub._close_ended()
     assert [listener.ending for listener in listeners] == [EXPIRED, EXPIRED, None, None]
+
+
+def test_a_token_that_is_no_longer_there_closes_its_listeners(
+    hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
+) -> None:
+    from trading import tokens
+
+    owner = account().id
+    deleted, good = (tokens.create_token(["read"], account_id=owner)[0] for _ in range(2))
+    listeners = [Collector(owner, token_id) for token_id in (deleted, good)]
+    for listener in listeners:
+        hub.add(listener)
+    plain_sql.run("DELETE FROM api_token WHERE id = %s", deleted)
+    hub._close_ended()
+    assert [listener.ending for listener in listeners] == [EXPIRED, None]
 
 
 def test_a_full_queue_ends_its_stream_and_is_bounded() -> None:

@@ -1,12 +1,18 @@
-"""A replay that loses what it was about to send to retention says so."""
+"""A replay that loses what it was about to send says so, and one that the hub is ahead of does not hurry."""
 
+import itertools
+import threading
+import time
 from typing import Any
+
+import pytest
 
 from api import replay as replay_module
 from api.event_view import as_text
 from api.hub import Hub
 from api.listeners import QueueListener
 from tests.actors.placing import place_quietly
+from tests.processes import wait_until
 
 
 def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, cleaner: Any, monkeypatch: Any) -> None:
@@ -28,4 +34,25 @@ def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, clea
         ("account.updated", 2),
     ]
     assert [(message.event_type, message.event_id) for message in rest] == [("reset", 8)]
+    assert listener.is_live
+
+
+def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its_leisure(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = account()
+    hub, listener = Hub(as_text), QueueListener(holder.id, None)
+    hub._started = True
+    hub.add(listener)
+    assert hub.go_live(QueueListener(holder.id, None), 10)  # from a server that had more
+    looks: list[float] = []
+    look_up = hub.look_up
+    monkeypatch.setattr(hub, "look_up", lambda *asked: looks.append(time.monotonic()) or look_up(*asked))
+    replaying = threading.Thread(target=lambda: list(replay_module.replay(hub, listener, holder.id, 2)))
+    replaying.start()
+    wait_until(lambda: len(looks) > 10)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(looks[1:10])]
+    assert min(pauses) >= replay_module.LOOK_AGAIN_S
+    hub._handed_out[holder.id] = 2  # what the hub's own look at that server comes to
+    replaying.join(20)
     assert listener.is_live
