@@ -7,10 +7,7 @@ const identity = { Authorization: `Bearer ${process.env.TRADEPOST_TOKEN}`, "Cont
 
 const pause = () => new Promise((resume) => setTimeout(resume, 1000));
 
-function end(message) {
-  console.error(message);
-  process.exit(1);
-}
+const end = (message) => { console.error(message); process.exit(1); };
 
 async function call(method, path, headers, body) {
   const all = { ...identity, ...headers, "Idempotency-Key": randomUUID() };
@@ -29,7 +26,7 @@ async function* listen(last = "") {
         text = lines.pop();
         for (const line of lines.filter((one) => one.startsWith("data: "))) {
           const event = JSON.parse(line.slice(6));
-          last = String(event.id ?? (last || event.lastEventId));
+          if (event.type !== "ready" || last === "") last = String(event.id ?? event.lastEventId);
           yield event;
         }
       }
@@ -40,13 +37,15 @@ async function* listen(last = "") {
 }
 
 async function fill(path, body) {
-  const { orderId } = await (await call("POST", path, {}, body)).json();
-  for (;;) {
+  let { order } = await (await call("POST", path, {}, body)).json();
+  while (order.status === "PENDING") {
     const { type, data } = (await events.next()).value;
-    if (data?.orderId !== orderId || type === "order.pending") continue;
-    console.log(type, data.side, data.symbol, "at", data.averagePrice);
-    return data.positionId ?? end(data.rejectionReason);
+    if (data?.orderId === order.orderId) order = data;
+    if (type === "reset") // the stream does not tell all that happened: the order does
+      order = await (await call("GET", `/orders/${order.orderId}`, {})).json();
   }
+  console.log(`order.${order.status.toLowerCase()}`, order.side, order.symbol, "at", order.averagePrice);
+  return order.positionId ?? end(order.rejectionReason);
 }
 
 const events = listen();

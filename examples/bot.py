@@ -33,18 +33,23 @@ def listen(last=""):
             for line in call("GET", "/events", **{"Accept": "text/event-stream", "Last-Event-ID": last}):
                 if line.startswith(b"data: "):
                     event = json.loads(line[6:])
-                    last = str(event.get("id", last or event["lastEventId"]))
+                    if event["type"] != "ready" or not last:
+                        last = str(event.get("id", event.get("lastEventId")))
                     yield event
         except (OSError, http.client.HTTPException):
             time.sleep(1)
 
 
 def fill(path, body=None):
-    order_id = json.load(call("POST", path, body))["orderId"]
-    ends = (event for event in events if event.get("data", {}).get("orderId") == order_id)
-    event = next(event for event in ends if event["type"] != "order.pending")
-    print(event["type"], event["data"]["side"], event["data"]["symbol"], "at", event["data"]["averagePrice"])
-    return event["data"]["positionId"] or sys.exit(event["data"]["rejectionReason"])
+    order = json.load(call("POST", path, body))["order"]
+    while order["status"] == "PENDING":
+        event = next(events)
+        if event["type"] == "reset":  # the stream does not tell all that happened: the order does
+            order = json.load(call("GET", "/orders/" + order["orderId"]))
+        elif event.get("data", {}).get("orderId") == order["orderId"]:
+            order = event["data"]
+    print("order." + order["status"].lower(), order["side"], order["symbol"], "at", order["averagePrice"])
+    return order["positionId"] or sys.exit(order["rejectionReason"])
 
 
 events = listen()

@@ -10,6 +10,7 @@ import pytest
 from models.database import fetch_all, fetch_one, session
 from tests.examples.conftest import PROGRAMS
 from tests.processes import ROOT, ProcessStarter, Running, wait_until
+from trading.sweeping import sweep_once
 from trading.verify import verify
 
 BOTS = ("bot.py", "bot.mjs")
@@ -39,6 +40,37 @@ def test_the_bots_buy_listen_and_close_though_the_service_restarts_meanwhile(
         assert [row["quantity"] for row in fetch_all("SELECT quantity FROM position")] == [0] * len(bots)
     assert number_of_orders() == 2 * len(bots)
     assert verify() == []
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", BOTS)
+def test_a_bot_that_is_reset_asks_what_became_of_its_order(
+    name: str,
+    run: Any,
+    start: ProcessStarter,
+    restart: Callable[[Running], Running],
+    account: Any,
+    quote: Any,
+    cleaner: Any,
+) -> None:
+    quote("RELIANCE", "2500.00")
+    web = start.web()
+    bot = run(name, web, account().token, "NSE", "RELIANCE")
+    wait_until(number_of_orders)
+    web.kill()
+    assert sweep_once(limit=10).executed == 1
+    with cleaner.cursor() as cursor:  # nobody will tell of it
+        for statement in (
+            "SET session_replication_role = replica",
+            "DELETE FROM event",
+            "RESET session_replication_role",
+        ):
+            cursor.execute(statement)
+    restart(web)
+    start.worker()
+    output, complaint = bot.communicate(timeout=60)
+    assert (bot.returncode, complaint) == (0, "")
+    assert output.splitlines() == [f"order.executed {side} RELIANCE at 2500.00" for side in ("BUY", "SELL")]
 
 
 @pytest.mark.acceptance
