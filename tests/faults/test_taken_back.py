@@ -1,7 +1,9 @@
 """F35: a late standby or a backup takes the place of the database, and takes back what listeners have heard."""
 
 import contextlib
+import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import requests
 import websockets
 
+from api.cli_stream import follow
 from tests.faults.machine import Machine
 from tests.faults.successors import Backup, LateStandby
 from tests.faults.system import System
@@ -112,10 +115,12 @@ def test_f35_listeners_of_what_was_taken_back_are_reset_and_hear_the_new_events(
         assert stream.ready() == accounts[name].start
     blocks = ServerSentEvents(system.web_port, accounts["more"].token)
     blocks.take(1)
+    lines = follow(system.base_url, accounts["more"].token, accounts["more"].start, None)
     for name in NEW:
         accounts[name].change(LOST, "Lost ")
         assert names(streams[name].events(LOST)) == numbered("Lost ", 1, LOST)
     assert len(blocks.take(LOST)) == LOST
+    assert len(list(islice(lines, LOST))) == LOST
     streams["left"].socket.close()
     successor.take_over()
     for name, times in NEW.items():
@@ -132,6 +137,8 @@ def test_f35_listeners_of_what_was_taken_back_are_reset_and_hear_the_new_events(
     reset, *events = blocks.take(1 + NEW["more"])
     assert (reset["event"], reset["id"]) == ("reset", str(accounts["more"].start))
     assert names([block["data"] for block in events]) == numbered("New ", 1, NEW["more"])
+    told = [json.loads(line) for line in islice(lines, 1 + NEW["more"])]
+    assert told == [block["data"] for block in (reset, *events)]
     accounts["kept"].change(1, "New ")
     assert names([streams["kept"].next()]) == ["New 1"]  # nothing was taken back here
     expect_resets_of_those_who_come_back(system, accounts["more"], NEW["more"])
