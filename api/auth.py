@@ -78,7 +78,8 @@ class TokenCache:
         if entry is None or now - entry.asked_at > self.staleness_s:
             # The time is taken before the question: the answer may be older than its arrival.
             self._keep(digest, entry := _remembered(now, find_token(secret)))
-        self._used.add(digest)
+        if entry.principal:
+            self._used.add(digest)
         return entry.principal
 
     def forget(self) -> None:
@@ -96,12 +97,11 @@ class TokenCache:
                 self._asking.release()
 
     def _drop_changed(self, now: float) -> None:
-        used, self._used = self._used, set()
-        entries = {digest: entry for digest in used if (entry := self.entries.get(digest)) and entry.principal}
-        if not entries:
-            return
+        used = set(self._used)
+        entries = {digest: entry for digest in used if (entry := self.entries.get(digest))}
         versions = {entry.principal.token_id: entry.version for entry in entries.values() if entry.principal}
-        changed = changed_tokens(versions)
+        changed = changed_tokens(versions) if versions else set()
+        self._used -= used
         with self.lock:
             for digest, entry in entries.items():
                 if self.entries.get(digest) is not entry:

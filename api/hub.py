@@ -104,7 +104,7 @@ class Hub:
     def go_live(self, listener: Listener, last_event_id: int, server: str | None = None) -> bool:
         """Let a listener that has everything up to an event have the rest.
 
-        False when it has missed some since, or has it from a server that is no longer the one that is compared.
+        False when it has missed some since, or has them from another server than the one that was compared last.
         """
         account_id = listener.account_id
         assert account_id is not None
