@@ -298,6 +298,20 @@ def quote(clean: None) -> Callable[..., None]:
 
 
 @pytest.fixture
+def take_back(clean: None, cleaner: Any) -> Callable[[UUID, int], None]:
+    """Return a function that takes back all events of an account after one, as a failover that lost them does."""
+
+    def make(account_id: UUID, last: int) -> None:
+        with cleaner.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute("DELETE FROM event WHERE account_id = %s AND id > %s", (str(account_id), last))
+            cursor.execute("UPDATE account SET last_event_id = %s WHERE id = %s", (last, str(account_id)))
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+    return make
+
+
+@pytest.fixture
 def place(client: Any) -> Callable[..., Any]:
     """Return a function that places an order over HTTP: place(account, side="SELL", quantity=5) -> response."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg2
 
-from embedded.postgres import SOCKET_PORT, Postgres
+from embedded.postgres import SOCKET_PORT, Postgres, ServerError
 from tests.faults.machine import administer
 from tests.faults.proxy import unix_target
 from tests.faults.system import System
@@ -37,7 +37,10 @@ class LateStandby:
         """Lose the primary for good and be it, though the processes cannot reach it yet."""
         self._system.database_proxy.refuse()
         self._primary.stop(mode="immediate")
-        self.postgres._run("pg_ctl", "promote", "-w", "-D", self.postgres.data.name)
+        try:
+            self.postgres._run("pg_ctl", "promote", "-w", "-D", self.postgres.data.name)
+        except ServerError as error:
+            raise AssertionError(f"{error}\n{self.postgres.log_path.read_text()}") from None
         self._system.postgres = self.postgres
 
     def show(self) -> None:

@@ -13,6 +13,7 @@ from api.hub import Hub
 from api.listeners import QueueListener
 from tests.actors.placing import place_quietly
 from tests.processes import wait_until
+from tests.realtime.conftest import Database
 
 
 def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, cleaner: Any, monkeypatch: Any) -> None:
@@ -55,4 +56,22 @@ def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its
     assert min(pauses) >= replay_module.LOOK_AGAIN_S
     hub._handed_out[holder.id] = 2  # what the hub's own look at that server comes to
     replaying.join(20)
+    assert listener.is_live
+
+
+@pytest.mark.parametrize("new", [1, 3, 5])
+def test_who_comes_back_with_what_was_taken_back_is_reset_before_the_hub_has_noticed(
+    account: Any, plain_sql: Database, take_back: Any, new: int
+) -> None:
+    holder, hub = account(), Hub(as_text)
+    hub._started = True
+    plain_sql.change(holder.id, 3)
+    assert hub.look_up(holder.id).newest.id == 5
+    take_back(holder.id, 2)
+    plain_sql.change(holder.id, new)
+    hub._memory.server = "the one that is lost"
+    listener = QueueListener(holder.id, None)
+    hub.add(listener)
+    told = [(message.event_type, message.event_id) for message in replay_module.replay(hub, listener, holder.id, 5)]
+    assert told == [("ready", 5), ("reset", 2 + new)]
     assert listener.is_live

@@ -24,20 +24,6 @@ def change(trader):
     return make
 
 
-@pytest.fixture
-def take_back(trader, cleaner):
-    """Return a function that makes of the account what it was up to an event, as a restored backup does."""
-
-    def make(last):
-        with cleaner.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
-            cursor.execute("DELETE FROM event WHERE account_id = %s AND id > %s", (str(trader), last))
-            cursor.execute("UPDATE account SET last_event_id = %s WHERE id = %s", (last, str(trader)))
-            cursor.execute("SET session_replication_role = DEFAULT")
-
-    return make
-
-
 def lost():
     """Return the ranges of numbers that the database keeps as told in vain."""
     return [(row["first_id"], row["last_id"]) for row in rows("SELECT * FROM lost_event ORDER BY first_id")]
@@ -56,7 +42,7 @@ def test_what_was_seen_and_is_gone_is_found_whatever_the_counter_says_now(trader
     common = page_since(trader).newest
     change(3)
     seen = {trader: page_since(trader).newest}
-    take_back(START)
+    take_back(trader, START)
     change(new)
     assert find_taken_back(seen) == {trader: common}
     assert lost() == [(START + 1, START + 3)]
@@ -70,7 +56,7 @@ def test_processes_that_have_seen_more_and_less_keep_the_most(trader, change, ta
     less = {trader: page_since(trader).newest}
     change(2)
     most = {trader: page_since(trader).newest}
-    take_back(START)
+    take_back(trader, START)
     for seen in (less, most, less):
         assert list(find_taken_back(seen)) == [trader]
     assert lost() == [(START + 1, START + 3)]
@@ -111,7 +97,7 @@ def test_a_server_is_compared_once_and_again_when_telling_failed(trader, change,
     assert memory.meet(present_server(), lambda *_: None)
     change(1)
     memory.note(trader, page_since(trader).newest, present_server())
-    take_back(START)
+    take_back(trader, START)
     assert not memory.meet(present_server(), lambda *_: told.append(1))
     assert not memory.meet(None, lambda *_: told.append(1))  # a standby may only be late
     assert told == []
