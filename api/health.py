@@ -7,7 +7,7 @@ from peewee import ProgrammingError
 
 from actors import presence
 from models import migrate, server
-from models.database import DatabaseUnavailable, session, sqlstate
+from models.database import DatabaseUnavailable, db, session, sqlstate
 from models.server import INSUFFICIENT_PRIVILEGE
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
@@ -52,6 +52,9 @@ def _database_state() -> dict[str, Any]:
         with session():
             if reason := server.unfitness():
                 return _unfit(reason)
+            if server.is_read_only():
+                db.pool.renew()  # it may be another server by now that the URL leads to
+                return {"database": "read_only", "migrations": "unknown"}
             if not migrate.is_current():
                 return {"database": "ok", "migrations": "pending"}
             return {"database": "ok", "migrations": "ok", **_warnings()}

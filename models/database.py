@@ -1,11 +1,8 @@
 """The database of one process: a pool of bounded connections and the one way to run a transaction."""
 
 import contextlib
-import contextvars
 import functools
 import json
-import select
-import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
@@ -13,63 +10,54 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
-from peewee import InterfaceError, InternalError, OperationalError, PeeweeException
-from playhouse.pool import PooledPostgresqlDatabase
+from peewee import InterfaceError, InternalError, OperationalError, PeeweeException, PostgresqlDatabase
 
-from models.slots import Slots
+from models.connections import Connection, Server, deadline_s, wait_bounded
+from models.pool import Pool
 
 Row = dict[str, Any]
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# Limits, each shorter than the one around it: the server gives up on a lock, then on a statement,
-# then the client gives up on the server (which may be stopped and will never answer).
-LOCK_TIMEOUT_MS = 3_000
-STATEMENT_TIMEOUT_MS = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
-CLIENT_TIMEOUT_S = 6.0
-CONNECT_TIMEOUT_S = 2.0
-POOL_TIMEOUT_S = 2
-# After a failed connect everybody else is refused at once for this long: connects are made one
-# by one under the pool's lock, and a queue of time-outs would not be a bounded answer.
-CONNECT_PAUSE_S = 1.0
-
+POOL_TIMEOUT_S = 2.0
 MAX_ATTEMPTS = 3
-RETRIED_STATES = frozenset({"40001", "40P01"})  # serialisation failure, deadlock
-READ_ONLY_STATES = frozenset({"25006", "25P03"})  # a failover's read-only standby, idle time-out
-
-_deadline_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline_s", default=CLIENT_TIMEOUT_S)
+READ_ONLY_STATE = "25006"  # of a server that was demoted, or that its operator has closed for writing
+# Serialisation failure, deadlock; and a read-only server, for which the pool is renewed.
+RETRIED_STATES = frozenset({"40001", "40P01", READ_ONLY_STATE})
+UNAVAILABLE_STATES = frozenset({READ_ONLY_STATE, "25P03"})  # 25P03: idle in a transaction for too long
 
 
 class DatabaseUnavailable(Exception):
     """The database cannot be reached or does not answer in time."""
 
 
-class Database(PooledPostgresqlDatabase):  # type: ignore[misc]
-    """Pool that notices dead connections and answers in bounded time while the server is away."""
+class Database(PostgresqlDatabase):
+    """Peewee's database over a pool of our own."""
 
-    refused_until = 0.0
-    slots = Slots(0)
+    pool = Pool(Server("", "tradepost").connect, 0)  # until this process is pointed at a database
+    _state: Any
 
-    def _connect(self) -> Any:
-        if time.monotonic() < self.refused_until:
-            raise OperationalError("the database refused a connection a moment ago")
-        reset = _deadline_s.set(CONNECT_TIMEOUT_S)
-        try:
-            return super()._connect()
-        except Exception:
-            self.refused_until = time.monotonic() + CONNECT_PAUSE_S
-            raise
-        finally:
-            _deadline_s.reset(reset)
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Take a connection from the pool; peewee's own holds a lock of the whole process meanwhile."""
+        if self.deferred:
+            raise InterfaceError("no database has been named for this process")
+        if not self.is_closed():
+            if reuse_if_open:
+                return False
+            raise OperationalError("Connection already opened.")
+        self._state.set_connection(self.pool.take(POOL_TIMEOUT_S))
+        return True
 
-    def _is_closed(self, conn: Any) -> bool:
-        # An idle connection has nothing to say; one that is readable has been told goodbye.
-        # The pool's own check asks the server, which would be a round trip for every session.
-        return bool(conn.closed or _wait(conn.fileno(), select.POLLIN, 0))
+    def _close(self, conn: Connection) -> None:
+        self.pool.give_back(conn)
+
+    def dispose(self) -> None:
+        """Forget this thread's connection, and close what is idle."""
+        super().dispose()
+        self.pool.close_idle()
 
 
-db = Database(None, autoconnect=False)
+db: Any = Database(None, autoconnect=False)
 
 
 def initialise(url: str, *, pool_size: int, application_name: str = "tradepost") -> None:
@@ -78,23 +66,9 @@ def initialise(url: str, *, pool_size: int, application_name: str = "tradepost")
     loads = functools.partial(json.loads, parse_float=Decimal)
     psycopg2.extras.register_default_jsonb(loads=loads, globally=True)
     psycopg2.extensions.set_wait_callback(wait_bounded)
-    options = {
-        "statement_timeout": STATEMENT_TIMEOUT_MS,
-        "lock_timeout": LOCK_TIMEOUT_MS,
-        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
-        "timezone": "UTC",
-    }
     db.dispose()
-    db.refused_until = 0.0
-    db.slots = Slots(pool_size)
-    db.init(
-        url.replace("postgres://", "postgresql://", 1),
-        max_connections=pool_size,
-        options=" ".join(f"-c {name}={value}" for name, value in options.items()),
-        application_name=application_name,
-        # A host that vanished is noticed by the kernel even while nothing is being sent.
-        keepalives_idle=30,
-    )
+    db.pool = Pool(Server(url, application_name).connect, pool_size)
+    db.init(url)
 
 
 def is_initialised() -> bool:
@@ -102,36 +76,15 @@ def is_initialised() -> bool:
     return not db.deferred
 
 
-def wait_bounded(connection: Any) -> None:
-    """Wait for the server, for a limited time; psycopg2 calls this while a query or connect runs.
-
-    Works under plain threads and under gevent alike, whose patched poll lets others run.
-    Raises psycopg2.OperationalError at the deadline; the caller closes the connection.
-    """
-    limit = _deadline_s.get()
-    deadline = None if limit is None else time.monotonic() + limit
-    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
-        event = select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT
-        remaining_ms = None if deadline is None else max(0, (deadline - time.monotonic()) * 1000)
-        if not _wait(connection.fileno(), event, remaining_ms):
-            raise psycopg2.OperationalError("the database did not answer in time")
-
-
-def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
-    poller = select.poll()
-    poller.register(descriptor, event)
-    return bool(poller.poll(timeout_ms))
-
-
 @contextlib.contextmanager
 def patient() -> Iterator[None]:
     """Lift this side's deadline for the session inside; the server's limits stay."""
-    reset = _deadline_s.set(None)
+    reset = deadline_s.set(None)
     try:
         with session():
             yield
     finally:
-        _deadline_s.reset(reset)
+        deadline_s.reset(reset)
 
 
 @contextlib.contextmanager
@@ -153,7 +106,7 @@ def _restore_limits() -> None:
         execute("RESET statement_timeout; RESET lock_timeout")
     except (PeeweeException, psycopg2.Error):  # a broken connection, which nobody will use again
         if not db.in_transaction():
-            db.manual_close()
+            db.connection().close()
 
 
 @contextlib.contextmanager
@@ -162,43 +115,36 @@ def session() -> Iterator[None]:
 
     Raises DatabaseUnavailable when the server cannot be reached, is too slow, or no connection is free.
     """
-    with _translated():
-        if not db.is_closed():
-            yield
-            return
-        slots = db.slots
-        if not slots.acquire(POOL_TIMEOUT_S):
-            raise DatabaseUnavailable("no connection became free in time")
-        try:
-            db.connect()
-            try:
-                yield
-            finally:
-                _give_back()
-        finally:
-            slots.release()
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
+    is_ours = _open()
     try:
         yield
     except (OperationalError, InterfaceError, psycopg2.OperationalError) as error:
-        raise DatabaseUnavailable(str(error)) from error
+        raise _unavailable(error) from error
     except InternalError as error:
-        if sqlstate(error) in READ_ONLY_STATES:
-            raise DatabaseUnavailable(str(error)) from error
+        if sqlstate(error) in UNAVAILABLE_STATES:
+            raise _unavailable(error) from error
         raise
+    finally:
+        if is_ours:
+            db.close()
 
 
-def _give_back() -> None:
-    if db.is_closed():
-        return
-    connection = db.connection()
-    if connection.closed:
-        db.manual_close()
-    else:
-        db.close()
+def _open() -> bool:
+    """Take a connection unless one is held already, and return True if so."""
+    try:
+        return bool(db.connect(reuse_if_open=True))
+    except (InterfaceError, psycopg2.OperationalError) as error:
+        raise DatabaseUnavailable(str(error)) from error
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
+    """Return the error for callers; a server that is gone, silent or read-only is left by the whole pool.
+
+    Each of its idle connections would cost another request as much, up to CLIENT_TIMEOUT_S.
+    """
+    if db.connection().closed or sqlstate(error) == READ_ONLY_STATE:
+        db.pool.renew()
+    return DatabaseUnavailable(str(error))
 
 
 def transactional(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

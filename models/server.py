@@ -25,6 +25,12 @@ def unfitness() -> str | None:
     return None
 
 
+def is_read_only() -> bool:
+    """Tell whether nothing can be written: the server is a standby, or its operator has forbidden it."""
+    (found,) = fetch_all("SELECT current_setting('transaction_read_only')::boolean AS is_read_only")
+    return bool(found["is_read_only"])
+
+
 def missing_right() -> str | None:
     """Return which right to create tables the role of the open session lacks, and how it gets it, or None."""
     (found,) = fetch_all(

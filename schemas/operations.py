@@ -33,7 +33,7 @@ class ReadySchema(StrictSchema):
     """Say whether what the process needs is there."""
 
     status = fields.String(metadata={"enum": ["ok", "degraded", "unavailable"]})
-    database = fields.String(metadata={"enum": ["ok", "unavailable", "unfit"]})
+    database = fields.String(metadata={"enum": ["ok", "read_only", "unavailable", "unfit"]})
     migrations = fields.String(metadata={"enum": ["ok", "pending", "unknown"]})
     broker = fields.String(metadata={"enum": ["ok", "unavailable", "disabled"]})
     warnings = fields.List(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
+from models.connections import CONNECT_OUTCOMES
 from models.database import db
 from trading import descriptors, logs, metrics_files
 
@@ -40,6 +41,7 @@ CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended fo
 DESCRIPTORS = Gauge("tradepost_descriptors", "Descriptors of a process.", ["state"], multiprocess_mode="liveall")
 POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
 POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
+CONNECTS = Counter("tradepost_database_connects", "Connects to the database, by how they ended.", ["outcome"])
 LOST_LINES = Counter("tradepost_log_lines_lost", "Lines of the log that could not be written.", ["stream"])
 LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
 
@@ -53,6 +55,7 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     REPLAYS: (("live",), ("replayed",), ("reset",)),
     TAKEN_BACK: (("accounts",),),
     POOL_WAITS: (("session",),),
+    CONNECTS: tuple((outcome,) for outcome in CONNECT_OUTCOMES),
     LOST_LINES: (("standard_error",),),
     LOST_SPANS: (("otlp",),),
     CONNECTIONS_ENDED: (("silent",), ("refused",)),
@@ -97,11 +100,14 @@ def _sample_on() -> None:
 
 
 def sample() -> None:
-    """Note how many connections to the database and descriptors are in use, and what the log has lost."""
-    slots = db.slots
-    for state, number in (("in_use", slots.in_use), ("waiting", slots.waiting), ("allowed", slots.count)):
-        of(POOL, state).set(number)
-    of(POOL_WAITS, "session").inc(slots.take_waits())
+    """Note what is in use of connections to the database and descriptors, how connects ended, what the log has lost."""
+    pool = db.pool
+    for state in ("in_use", "open", "waiting", "allowed"):
+        of(POOL, state).set(getattr(pool, state))
+    waits, connects = pool.take_counts()
+    of(POOL_WAITS, "session").inc(waits)
+    for outcome, number in connects.items():
+        of(CONNECTS, outcome).inc(number)
     of(LOST_LINES, "standard_error").inc(logs.take_lost_lines())
     of(DESCRIPTORS, "used").set(descriptors.used())
     of(DESCRIPTORS, "allowed").set(descriptors.limit())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import migrate, server
+from models import database, migrate, server
 from models.database import session
 from models.server import DatabaseUnfit
 from tests.trading.helpers import at_once, one, rows
@@ -89,3 +89,13 @@ def test_a_role_that_may_use_no_schema_is_told_so(poor_role):
         migrate.upgrade()
     poor_role("CREATE SCHEMA AUTHORIZATION tradepost_test_poor")
     assert migrate.upgrade()
+
+
+def test_tables_are_made_in_the_schema_that_the_url_names(other_database):
+    administer = other_database()
+    administer("CREATE SCHEMA trade")
+    url = database.db.database
+    database.initialise(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dtrade", pool_size=4)
+    migrate.upgrade()
+    found = rows("SELECT DISTINCT schemaname FROM pg_tables WHERE tablename IN ('account', 'event')")
+    assert found == [{"schemaname": "trade"}]

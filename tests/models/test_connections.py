@@ -1,0 +1,251 @@
+"""What a URL says, and what each connection asks of the server."""
+
+import contextlib
+import socket
+import threading
+import time
+from urllib.parse import quote, urlsplit
+
+import psycopg2
+import pytest
+
+from models import database
+from models.connections import Server, outcome_of
+from tests.faults.proxy import Proxy, unix_target
+
+
+@pytest.fixture(autouse=True)
+def bounded(migrated):
+    """Let psycopg2 wait as the application does, which names a database first."""
+
+
+def shown(url, *names):
+    connection = Server(url, "tradepost-test").connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
+            return cursor.fetchone()
+    finally:
+        connection.close()
+
+
+def with_options(url, options):
+    return f"{url}{'&' if '?' in url else '?'}options={quote(options)}"
+
+
+@pytest.fixture
+def administer(cleaner):
+    """Return a function that runs a statement."""
+
+    def run(statement):
+        with cleaner.cursor() as cursor:
+            cursor.execute(statement)
+
+    return run
+
+
+@pytest.fixture
+def set_in_database(database_url, administer):
+    """Return a function that sets something for every later session of the run's database."""
+    name, done = urlsplit(database_url).path.removeprefix("/"), []
+
+    def change(setting, value):
+        done.append(setting)
+        administer(f"ALTER DATABASE \"{name}\" SET {setting} = '{value}'")
+
+    yield change
+    for setting in done:
+        administer(f'ALTER DATABASE "{name}" RESET {setting}')
+
+
+@pytest.fixture
+def proxy_of(database_url, servers):
+    """Return a function that opens another TCP way to the run's server."""
+    if servers.postgres is None:
+        pytest.skip("the server is not ours: its socket is not known")
+    proxies = []
+
+    def make():
+        proxies.append(Proxy(unix_target(str(servers.postgres.socket_directory / ".s.PGSQL.5432"))))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
+
+
+def tcp_url(database_url, hosts, options="sslmode=disable&gssencmode=disable"):
+    return f"postgresql://postgres@{hosts}{urlsplit(database_url).path}?{options}"
+
+
+def port_of(url):
+    connection = Server(url, "tradepost-test").connect()
+    try:
+        return int(connection.info.port)
+    finally:
+        connection.close()
+
+
+def test_options_of_the_url_stay_beside_ours(database_url):
+    url = with_options(database_url, "-csearch_path=trade,public -c work_mem=5MB")
+    assert shown(url, "search_path", "work_mem", "statement_timeout") == ("trade,public", "5MB", "5s")
+
+
+def test_ours_win_where_both_set_the_same(database_url):
+    assert shown(with_options(database_url, "-c statement_timeout=77000"), "statement_timeout") == ("5s",)
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_the_isolation_is_ours_whatever_the_database_says(database_url, set_in_database, level):
+    set_in_database("default_transaction_isolation", level)
+    assert shown(database_url, "transaction_isolation") == ("read committed",)
+
+
+def test_the_encoding_is_utf_8_whatever_the_database_and_the_url_say(database_url, set_in_database):
+    set_in_database("client_encoding", "LATIN1")
+    url = f"{with_options(database_url, '-c client_encoding=LATIN1')}&client_encoding=LATIN1"
+    assert shown(url, "client_encoding") == ("UTF8",)
+
+
+def test_the_url_may_say_how_a_dead_peer_is_noticed(proxy_of, database_url):
+    address = f"127.0.0.1:{proxy_of().port}"
+    assert keepalive_of(tcp_url(database_url, address)) == (10, 5, 2, 10_000)
+    options = "sslmode=disable&keepalives_idle=77&tcp_user_timeout=7000"
+    assert keepalive_of(tcp_url(database_url, address, options)) == (77, 5, 2, 7_000)
+
+
+def keepalive_of(url):
+    connection = Server(url, "tradepost-test").connect()
+    with contextlib.closing(connection), socket.socket(fileno=connection.fileno()) as sock:
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+        found = tuple(sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names)
+        sock.detach()
+    return found
+
+
+def test_a_name_is_resolved_and_kept_for_certificates(proxy_of, database_url):
+    connection = Server(tcp_url(database_url, f"localhost:{proxy_of().port}"), "tradepost-test").connect()
+    with contextlib.closing(connection):
+        parameters = connection.info.dsn_parameters
+    assert (parameters["host"], parameters["hostaddr"]) == ("localhost", "127.0.0.1")
+
+
+def test_a_socket_and_an_address_are_left_as_they_are(proxy_of, database_url):
+    for url in (database_url, tcp_url(database_url, f"127.0.0.1:{proxy_of().port}")):
+        connection = Server(url, "tradepost-test").connect()
+        with contextlib.closing(connection):
+            assert "hostaddr" not in connection.info.dsn_parameters
+
+
+def place_of(database_url, servers):
+    if servers.postgres is None:
+        pytest.skip("the server is not ours: its socket is not known")
+    return str(servers.postgres.socket_directory), urlsplit(database_url).path.removeprefix("/")
+
+
+def test_a_url_without_a_host_is_left_to_libpq(database_url, servers, monkeypatch):
+    host, name = place_of(database_url, servers)
+    monkeypatch.setenv("PGHOST", host)
+    assert shown(f"postgresql://postgres@/{name}", "TimeZone") == ("UTC",)
+
+
+def test_a_service_is_left_to_libpq(database_url, servers, monkeypatch, tmp_path):
+    host, name = place_of(database_url, servers)
+    (tmp_path / "services").write_text(f"[trade]\nhost={host}\nuser=postgres\ndbname={name}\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    assert shown("postgresql:///?service=trade", "TimeZone") == ("UTC",)
+
+
+def test_the_next_of_several_hosts_serves_when_one_is_silent_and_is_the_first_to_be_asked_from_then_on(
+    proxy_of, database_url
+):
+    silent, good = proxy_of(), proxy_of()
+    silent.go_silent()
+    server = Server(tcp_url(database_url, f"127.0.0.1:{silent.port},localhost:{good.port}"), "tradepost-test")
+    for longest_s in (5.0, 1.5):  # 2 s for the silent one, and this machine's noise
+        start = time.monotonic()
+        with contextlib.closing(server.connect()) as connection:
+            assert int(connection.info.port) == good.port
+        assert time.monotonic() - start < longest_s
+
+
+def test_one_port_may_serve_for_several_hosts(proxy_of, database_url):
+    port = proxy_of().port
+    assert port_of(tcp_url(database_url, "", f"host=127.0.0.1,localhost&port={port}&sslmode=disable")) == port
+
+
+def test_a_host_that_does_not_exist_leaves_the_others(proxy_of, database_url):
+    port = proxy_of().port
+    assert port_of(tcp_url(database_url, f"no..such.name:{port},127.0.0.1:{port}")) == port
+    with pytest.raises(psycopg2.OperationalError, match="cannot be resolved"):
+        port_of(tcp_url(database_url, f"no..such.name:{port}"))
+
+
+def test_lists_that_do_not_fit_are_refused_by_libpq(database_url):
+    with pytest.raises(psycopg2.OperationalError, match="port numbers"):
+        port_of(tcp_url(database_url, "", "host=127.0.0.1,127.0.0.2&port=1,2,3"))
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_of_several_hosts_the_one_that_can_be_written_to_is_taken(proxy_of, database_url, set_in_database, is_listed):
+    set_in_database("default_transaction_read_only", "on")
+    port = proxy_of().port
+    url = tcp_url(database_url, f"127.0.0.1:{port}" + f",127.0.0.1:{port}" * is_listed)
+    if not is_listed:
+        assert port_of(url) == port  # what it can serve is served
+        return
+    with pytest.raises(psycopg2.OperationalError, match="read-only"):
+        port_of(url)
+    assert port_of(f"{url}&target_session_attrs=any") == port
+
+
+def test_an_ipv6_address_is_understood(database_url):
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    with listener:
+        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        with pytest.raises(psycopg2.OperationalError, match="closed the connection"):
+            port_of(tcp_url(database_url, f"[::1]:{listener.getsockname()[1]}"))
+
+
+def refusal_of(url):
+    with pytest.raises(psycopg2.OperationalError) as caught:
+        Server(url, "tradepost-test").connect()
+    return str(caught.value)
+
+
+def test_a_full_server_is_told_from_one_that_is_away(database_url, administer, silent_port):
+    administer("CREATE ROLE nobody_more LOGIN CONNECTION LIMIT 0")
+    try:
+        assert outcome_of(refusal_of(database_url.replace("postgres@", "nobody_more@"))) == "full"
+    finally:
+        administer("DROP ROLE nobody_more")
+    assert outcome_of(refusal_of("postgresql://127.0.0.1:1/x")) == "failed"
+    assert outcome_of(refusal_of(f"postgresql://127.0.0.1:{silent_port}/x?sslmode=disable")) == "timed_out"
+    assert outcome_of(refusal_of("postgresql://no..such.name/x")) == "unresolved"
+
+
+@pytest.fixture
+def silent_port():
+    """Listen, take connections into the backlog, and never answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_connect_is_bounded_though_the_work_that_needs_it_is_not(database_url, silent_port):
+    """The ledger check lifts its own deadline, and must not wait for a connection for ever."""
+    database.initialise(f"postgresql://127.0.0.1:{silent_port}/x?sslmode=disable", pool_size=1)
+    ended = threading.Event()
+
+    def check():
+        with pytest.raises(database.DatabaseUnavailable), database.patient():
+            pass
+        ended.set()
+
+    threading.Thread(target=check, daemon=True).start()
+    try:
+        assert ended.wait(20)
+    finally:
+        database.initialise(database_url, pool_size=40)
