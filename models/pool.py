@@ -18,7 +18,7 @@ PAUSE_MAXIMUM_S = 1.0
 # A server that stays read-only says so to each statement: the pool is renewed once in this time.
 RENEWAL_S = 1.0
 # What has not been used for so long is given back to the server, where another process may need it.
-IDLE_S = 300.0
+IDLE_S = 60.0
 
 IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
 

@@ -96,13 +96,14 @@ class Link:
 class Proxy:
     """Stands between processes and a server, on a port that stays the same."""
 
-    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+    def __init__(self, connect: Callable[[], socket.socket], host: str = HOST, port: int = 0) -> None:
         self._connect = connect
+        self.host = host
         self._lock = threading.Lock()
         self._links: set[Link] = set()
         self._parked: list[socket.socket] = []
         self._listener: socket.socket | None = None
-        self.port = 0
+        self.port = port
         self.is_silent = False
         self.delay_s = 0.0
         self.rules: list[Rule] = []
@@ -180,7 +181,7 @@ class Proxy:
             self._links.discard(link)
 
     def _listen(self) -> None:
-        self._listener = socket.create_server((HOST, self.port), backlog=512)
+        self._listener = socket.create_server((self.host, self.port), backlog=512)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
