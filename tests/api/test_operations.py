@@ -1,10 +1,13 @@
 """The recovery endpoint and the health checks."""
 
 import dataclasses
+from urllib.parse import urlsplit
 
 import pytest
 
+from models import database
 from models.database import DatabaseUnavailable
+from tests.processes import wait_until
 
 PATH = "/api/cron/order-worker"
 
@@ -90,6 +93,26 @@ def test_without_its_database_a_process_is_not_ready(client, monkeypatch):
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert (response.get_json()["status"], response.get_json()["database"]) == ("unavailable", "unavailable")
+
+
+@pytest.fixture
+def read_only(cleaner, database_url):
+    """Let nothing be written by later sessions of the run's database, as on a standby."""
+    name = urlsplit(database_url).path.removeprefix("/")
+    with cleaner.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        database.db.pool.close_idle()
+        yield
+        cursor.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        database.db.pool.close_idle()
+
+
+def test_on_a_read_only_server_a_process_is_not_ready_and_connects_anew(client, read_only):
+    response = client.get("/health/ready")
+    document = response.get_json()
+    assert (response.status_code, document["status"], document["database"]) == (503, "unavailable", "read_only")
+    # The pool is renewed at most once a second.
+    wait_until(lambda: client.get("/health/ready").status_code == 503 and database.db.pool.open == 0)
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
