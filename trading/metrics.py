@@ -100,7 +100,7 @@ def _sample_on() -> None:
 
 
 def sample() -> None:
-    """Note what is in use of connections to the database and descriptors, how connects ended, what the log has lost."""
+    """Note connections and descriptors in use, how connects ended, and what the log has lost."""
     pool = db.pool
     for state in ("in_use", "open", "waiting", "allowed"):
         of(POOL, state).set(getattr(pool, state))
