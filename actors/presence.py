@@ -5,7 +5,7 @@ import socket
 import time
 from typing import NamedTuple
 
-from models.database import fetch_one, session
+from models.database import fetch_all, session
 from trading import redis_link
 
 FORGOTTEN_AFTER_S = 60.0
@@ -38,8 +38,7 @@ def present_workers() -> list[Worker]:
 def read_database() -> str:
     """Return what tells this process's database from every other. Raises DatabaseUnavailable."""
     with session():
-        row = fetch_one(DATABASE)
-    assert row is not None
+        (row,) = fetch_all(DATABASE)
     return str(row["identity"])
 
 

@@ -11,8 +11,7 @@ import uuid
 
 URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000") + "/api/trading"
 HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-Type": "application/json"}
-if URL.startswith(("http://127.", "http://localhost", "http://[::1]")):  # no proxy of the shell leads there
-    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+os.environ["no_proxy"] = os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")) + ",127.0.0.1,localhost,[::1]"
 
 
 def call(method, path, body=None, **headers):
@@ -33,8 +32,7 @@ def listen(last=""):
             for line in call("GET", "/events", **{"Accept": "text/event-stream", "Last-Event-ID": last}):
                 if line.startswith(b"data: "):
                     event = json.loads(line[6:])
-                    if event["type"] != "ready" or not last:
-                        last = str(event.get("id", event.get("lastEventId")))
+                    last = str(event.get("id", (event["type"] == "ready" and last) or event.get("lastEventId")))
                     yield event
         except (OSError, http.client.HTTPException):
             time.sleep(1)

@@ -15,12 +15,22 @@ from tests.processes import ProcessStarter, Running, wait_until
 from trading.verify import verify
 
 
+def place_at_last(trader: Trader) -> str:
+    """Place an order, again while a stopped worker holds the account, and return its id."""
+
+    def accepted() -> Any:
+        answer = trader.place(quantity=1)
+        return answer.status_code == 202 and answer.json()["orderId"]
+
+    return str(wait_until(accepted, what="the order is accepted"))
+
+
 def test_a_killed_worker_loses_no_order(start: ProcessStarter, trader_of: Any) -> None:
     trader = trader_of(start.web())
     first = start.worker().wait_for_log("ready for action")
     order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(30)]
     first.signal_all(signal.SIGSTOP)  # what comes now is certainly not executed when it is killed
-    order_ids += [trader.place(quantity=1).json()["orderId"] for _ in range(5)]
+    order_ids += [place_at_last(trader) for _ in range(5)]
     assert trader.read(f"orders/{order_ids[-1]}")["status"] == "PENDING"
     first.kill()
     order_ids += [trader.place(quantity=1).json()["orderId"] for _ in range(10)]

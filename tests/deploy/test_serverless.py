@@ -15,8 +15,7 @@ from trading.verify import verify
 
 INLINE = {"TRADEPOST_ENV": "production", "ORDER_DISPATCH": "inline", "REDIS_URL": ""}
 NOTHING = INLINE | {"ORDER_DISPATCH": "none"}
-CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tradepost-web'"
-BLOCKED = f"{CONNECTED} AND wait_event_type = 'Lock'"
+BLOCKED = "SELECT min(pid) FROM pg_stat_activity WHERE application_name = 'tradepost-web' AND wait_event_type = 'Lock'"
 
 
 def test_an_order_whose_instance_ends_after_the_answer_is_executed_by_the_cron_job(
@@ -31,10 +30,11 @@ def test_an_order_whose_instance_ends_after_the_answer_is_executed_by_the_cron_j
     watcher.autocommit = True  # in one transaction it would see the same activity again and again
     other.cursor().execute("LOCK TABLE position IN SHARE MODE")  # placing reads positions, executing writes one
     order_id = trader.place().json()["orderId"]
-    wait_until(lambda: _one(watcher, BLOCKED), what="the execution waits")
+    blocked = wait_until(lambda: _one(watcher, BLOCKED), what="the execution waits")
     web.kill()
     other.rollback()
-    wait_until(lambda: not _one(watcher, CONNECTED), what="the database has let go of it")
+    session = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {blocked}"
+    wait_until(lambda: not _one(watcher, session), what="the database has let go of it")
 
     again = start.web(**INLINE)
     assert Trader(again, owner.token).read(f"orders/{order_id}")["status"] == "PENDING"

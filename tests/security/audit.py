@@ -15,7 +15,7 @@ ACCEPTED = {
     ("B105", "api/examples.py"): "the token of an example opens nothing",
     ("B104", "actors/exposition.py"): "a port that is closed unless asked for; on all interfaces only with a token",
     ("B104", "trading/addresses.py"): "where the web server listens: a container's port leads nowhere else",
-    ("B108", "config.py"): "/dev/shm holds the processes' counts, in a folder that is refused when it is not ours",
+    ("B108", "config/"): "/dev/shm holds the processes' counts, in a folder that is refused when it is not ours",
     ("B108", "gunicorn.conf.py"): "/dev/shm holds gunicorn's own heartbeat file, which it creates unpredictably",
     ("B608", "trading/"): "the text put together is constants of the same module; values travel as parameters",
 }
