@@ -18,7 +18,7 @@ def boot() -> None:
     settings = settings_or_exit(database_url.check)
     logs.configure(settings.log_level, settings.log_format)
     try:
-        # One connection a thread, one for the ticker and one to spare.
+        # One connection a thread, one for the ticker and one for what is done in the background.
         database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
         broker.configure(settings, role="worker")
         message_metrics.begin(settings)

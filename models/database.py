@@ -77,9 +77,9 @@ def is_initialised() -> bool:
 
 
 @contextlib.contextmanager
-def patient() -> Iterator[None]:
-    """Lift this side's deadline for the session inside; the server's limits stay."""
-    reset = deadline_s.set(None)
+def patient(limit_s: float | None = None) -> Iterator[None]:
+    """Lift this side's deadline for the session inside, or set another one; the server's limits stay."""
+    reset = deadline_s.set(limit_s)
     try:
         with session():
             yield

@@ -9,6 +9,7 @@ from dramatiq.brokers.stub import StubBroker
 
 from actors import broker as broker_module
 from actors import maintenance, orders
+from actors.background import background
 from actors.broker import RequestContext, broker
 
 ACTORS = (
@@ -30,7 +31,7 @@ class Stub(StubBroker):
 @pytest.fixture
 def stub_broker(clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBroker]:
     """Move the actors to a stub broker for one test."""
-    stub = Stub(middleware=[RequestContext()])
+    stub = Stub(middleware=[RequestContext(), background])
     monkeypatch.setattr("actors.dispatch.broker", stub)
     for actor in ACTORS:
         actor.broker = stub

@@ -48,8 +48,19 @@ def breaking(cleaner, *statements):
             cursor.execute(statement)
             assert cursor.rowcount == 1, statement
     found = verify.verify()
+    assert sorted(in_slices()) == sorted(found)
     assert all(violation.detail for violation in found)
     return {violation.rule for violation in found}, {violation.account_id for violation in found}
+
+
+def in_slices():
+    """Return what the periodic check finds, with one account at a time."""
+    accounts = [row["id"] for row in rows("SELECT id FROM account")]
+    return [
+        violation
+        for account_id in accounts
+        for violation in verify._violations(verify.SLICE, {"accounts": [account_id]}, 60.0)
+    ]
 
 
 def entry(kind, client_order_id=None):
@@ -102,6 +113,51 @@ def test_a_broken_row_is_noticed_by_its_rule(books, cleaner, rule, statement):
     rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{books}'"))
     assert rule in rules
     assert whose == {books}
+
+
+FOREIGN_ORDER = "(SELECT id FROM trading_order WHERE account_id <> %(trader)s)"
+FOREIGN = "(SELECT id FROM position WHERE account_id <> %(trader)s)"
+
+
+@pytest.mark.parametrize(
+    ("rule", "statement"),
+    [
+        (FILLS, f"UPDATE trading_order SET position_id = {FOREIGN} WHERE product = 'DELIVERY'"),
+        (PNL, f"UPDATE fund_transaction SET position_id = {FOREIGN} WHERE kind = 'PROFIT'"),
+        (ORDER, f"UPDATE fund_transaction SET order_id = {FOREIGN_ORDER} {RELEASE}"),
+    ],
+)
+def test_a_row_that_points_into_another_account_is_noticed_with_its_own(books, cleaner, rule, statement):
+    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{books}'"))
+    assert rule in rules
+    assert whose == {books}
+
+
+def test_ledger_rows_that_belong_to_another_accounts_order_are_noticed_although_they_net_to_zero(books, cleaner):
+    with cleaner.cursor() as cursor:
+        cursor.execute(
+            "UPDATE fund_transaction SET order_id = (SELECT id FROM trading_order WHERE account_id <> %s)"
+            " WHERE order_id = (SELECT id FROM trading_order WHERE client_order_id = 'cancelled')",
+            (str(books),),
+        )
+        assert cursor.rowcount == 4
+    found = verify.verify()
+    assert {(violation.rule, violation.account_id) for violation in found} == {(ORDER, books)}
+    assert in_slices() == found
+
+
+def test_the_periodic_check_goes_through_all_accounts(books, cleaner):
+    assert verify.check_and_note(accounts=1) == 0
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE account SET balance = balance + 0.01")
+    assert verify.check_and_note(accounts=1) == len(verify.verify()) > 2
+    assert [row["violations"] > 0 for row in rows("SELECT violations FROM ledger_check ORDER BY id")] == [False, True]
+
+
+def test_a_periodic_check_that_is_cut_short_notes_nothing(books):
+    assert verify.check_and_note(is_over=lambda: True) is None
+    assert verify.check_and_note(time_limit_s=0.0) is None
+    assert rows("SELECT FROM ledger_check") == []
 
 
 @pytest.mark.parametrize("number", ["quantity", "cost", "blocked_margin", "realized_pnl"])

@@ -59,6 +59,7 @@ POINTS = {
     "time_limit_after_commit": ("trading.execution", "_execute", "after", raise_time_limit, None),
     "shutdown_before_commit": ("trading.execution", "_write_positions", "after", raise_shutdown, None),
     "shutdown_after_commit": ("trading.execution", "_execute", "after", raise_shutdown, None),
+    "ledger_check_sleeps": ("trading.verify", "check_and_note", "before", sleep, None),
     "poison_kills": ("trading.execution", "_execute_one", "before", die, is_poison),
 }
 
