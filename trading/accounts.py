@@ -10,6 +10,7 @@ from trading.books import lock_books, save_books
 from trading.errors import InsufficientMargin, NotFound
 from trading.idempotency import IdempotencyKey, find_answer, keep_answer
 from trading.money import ZERO
+from trading.shares import within_share
 
 
 def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
@@ -19,6 +20,7 @@ def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
     return account
 
 
+@within_share
 def move_funds(
     account_id: UUID, kind: str, amount: Decimal, *, idempotency_key: IdempotencyKey | None = None
 ) -> tuple[Row, bool]:
@@ -33,6 +35,7 @@ def move_funds(
     return entry, is_replay
 
 
+@within_share
 def set_status(account_id: UUID, status: str) -> Row:
     """Make an account ACTIVE or SUSPENDED and return its row; raises NotFound."""
     account = _set_status(account_id, status)

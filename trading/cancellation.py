@@ -8,11 +8,13 @@ from trading import events
 from trading.books import entries_of, lock_books, save_books, write_rows
 from trading.errors import NotFound, OrderNotOpen, PreconditionFailed
 from trading.ledger import Book
+from trading.shares import within_share
 
 # Judges an order's row, with its `transactions`, when nobody else can change it any more.
 Judge = Callable[[Row], bool]
 
 
+@within_share
 def cancel_order(account_id: UUID, order_id: UUID, *, is_current: Judge | None = None) -> Row:
     """Cancel a PENDING order of an account and return its row.
 

@@ -12,6 +12,7 @@ from peewee import DatabaseError, IntegrityError
 
 from models.database import Row, execute, fetch_all, fetch_one, session, sqlstate, transactional
 from trading.errors import IdempotencyConflict, IdempotencyInProgress, NotFound
+from trading.shares import within_share
 
 # The claim of a request that is done in parts counts how many equal requests are at work with it: while nothing of it
 # was accepted, the last of them gives it up. Claims are deleted for their age before the parts that came after them.
@@ -85,6 +86,7 @@ def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
     return answer
 
 
+@within_share
 def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
     """Claim a key for the whole of a request that is done in parts; return what its parts were answered, by index.
 

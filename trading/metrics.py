@@ -54,7 +54,7 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
     TAKEN_BACK: (("accounts",),),
-    POOL_WAITS: (("session",),),
+    POOL_WAITS: (("session",), ("account",)),
     CONNECTS: tuple((outcome,) for outcome in CONNECT_OUTCOMES),
     LOST_LINES: (("standard_error",),),
     LOST_SPANS: (("otlp",),),

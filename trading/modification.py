@@ -15,6 +15,7 @@ from trading.ledger import Book
 from trading.money import ZERO
 from trading.placement import decide_on, refuse_early
 from trading.placement_statements import look_at_state, read_state
+from trading.shares import within_share
 from trading.timing import Stopwatch
 
 UPDATE = """
@@ -40,6 +41,7 @@ class Modification(NamedTuple):
     is_changed: bool
 
 
+@within_share
 def modify_order(
     account_id: UUID,
     order_id: UUID,

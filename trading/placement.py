@@ -14,6 +14,7 @@ from trading.idempotency import IdempotencyKey, find_answer, in_progress_refused
 from trading.margin import closing_quantity
 from trading.placement_statements import read_state, write_order, write_order_at_once
 from trading.sessions import INDIAN_TIME, session_at
+from trading.shares import within_share
 from trading.timing import Stopwatch
 
 __all__ = ["OrderRequest", "Placement", "close_position", "place_order"]
@@ -29,6 +30,7 @@ class Placement(NamedTuple):
 
 
 @tracing.traced("place_order")
+@within_share
 def place_order(
     account_id: UUID,
     request: OrderRequest,
@@ -51,6 +53,7 @@ def place_order(
 
 
 @tracing.traced("close_position")
+@within_share
 def close_position(
     account_id: UUID,
     position_id: UUID,
