@@ -17,14 +17,21 @@ SELECT trading_order.*, (
 FROM trading_order WHERE id = %s AND account_id = %s
 """
 
+BOOKS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
+
 
 def lock_books(account_ids: Iterable[UUID]) -> dict[UUID, Book]:
-    """Lock accounts in id order and return a book for each that exists."""
-    rows = fetch_all(
-        "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
-        " WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-        (sorted(set(account_ids)),),
-    )
+    """Lock accounts in id order, waiting for those in use, and return a book for each that exists."""
+    return _books(account_ids, "FOR NO KEY UPDATE")
+
+
+def lock_free_books(account_ids: Iterable[UUID]) -> dict[UUID, Book]:
+    """Lock those accounts that nobody else has locked, and return a book for each."""
+    return _books(account_ids, "FOR NO KEY UPDATE SKIP LOCKED")
+
+
+def _books(account_ids: Iterable[UUID], lock: str) -> dict[UUID, Book]:
+    rows = fetch_all(f"{BOOKS} WHERE id = ANY(%s::uuid[]) ORDER BY id {lock}", (sorted(set(account_ids)),))
     return {row["account_id"]: Book(**row) for row in rows}
 
 

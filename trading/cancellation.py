@@ -1,17 +1,15 @@
 """End an order without a fill: cancel it for its owner or reject it, and give everything back."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from models.database import Row, fetch_one, transactional
 from trading import events
-from trading.books import entries_of, lock_books, save_books, write_rows
-from trading.errors import NotFound, OrderNotOpen, PreconditionFailed
+from trading.books import lock_free_books, save_books, write_rows
 from trading.ledger import Book
+from trading.open_orders import Attempt, Judge, lock_open_order, when_free
 from trading.shares import within_share
 
-# Judges an order's row, with its `transactions`, when nobody else can change it any more.
-Judge = Callable[[Row], bool]
+PENDING = "SELECT * FROM trading_order WHERE id = %s AND status = 'PENDING'"
 
 
 @within_share
@@ -20,39 +18,23 @@ def cancel_order(account_id: UUID, order_id: UUID, *, is_current: Judge | None =
 
     Raises NotFound, OrderNotOpen, or PreconditionFailed when it is not the one that is_current knows.
     """
-    order = _cancel(account_id, order_id, is_current)
+    order = when_free(lambda attempt: _cancel(account_id, order_id, attempt, is_current))
     events.nudge([account_id])
     return order
 
 
 def reject_order(order_id: UUID, reason: str) -> bool:
-    """Reject an order that cannot be executed; False when it is final already. The reason is a code."""
+    """Reject an order that cannot be executed; False when it is final already, or busy. The reason is a code."""
     account_id = _reject(order_id, reason)
     if account_id is not None:
         events.nudge([account_id])
     return account_id is not None
 
 
-def lock_open_order(account_id: UUID, order_id: UUID, is_current: Judge | None = None) -> Row:
-    """Lock an account's PENDING order and return its row; raises NotFound, OrderNotOpen or PreconditionFailed.
-
-    Whoever locks the account as well does it after this, as everybody does.
-    """
-    order = fetch_one(
-        "SELECT * FROM trading_order WHERE id = %s AND account_id = %s FOR NO KEY UPDATE", (order_id, account_id)
-    )
-    if order is None:
-        raise NotFound
-    if order["status"] != "PENDING":
-        raise OrderNotOpen(status=order["status"])
-    if is_current is not None and not is_current(order | {"transactions": entries_of(order_id)}):
-        raise PreconditionFailed
-    return order
-
-
 @transactional
-def _cancel(account_id: UUID, order_id: UUID, is_current: Judge | None) -> Row:
-    _finish(lock_open_order(account_id, order_id, is_current), "CANCELLED", None)
+def _cancel(account_id: UUID, order_id: UUID, attempt: Attempt, is_current: Judge | None) -> Row:
+    order, book = lock_open_order(account_id, order_id, attempt, is_current)
+    _finish(book, order, "CANCELLED", None)
     cancelled = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
     assert cancelled is not None
     return cancelled
@@ -60,16 +42,19 @@ def _cancel(account_id: UUID, order_id: UUID, is_current: Judge | None) -> Row:
 
 @transactional
 def _reject(order_id: UUID, reason: str) -> UUID | None:
-    order = fetch_one("SELECT * FROM trading_order WHERE id = %s AND status = 'PENDING' FOR NO KEY UPDATE", (order_id,))
+    order = fetch_one(PENDING, (order_id,))
     if order is None:
         return None
-    _finish(order, "REJECTED", reason)
     account_id: UUID = order["account_id"]
+    book = lock_free_books([account_id]).get(account_id)
+    order = fetch_one(f"{PENDING} FOR NO KEY UPDATE SKIP LOCKED", (order_id,))
+    if book is None or order is None:
+        return None
+    _finish(book, order, "REJECTED", reason)
     return account_id
 
 
-def _finish(order: Row, status: str, reason: str | None) -> None:
-    book = lock_books([order["account_id"]])[order["account_id"]]
+def _finish(book: Book, order: Row, status: str, reason: str | None) -> None:
     give_back(book, order)
     save_books([book])
     write_final([(order["id"], status, reason)])

@@ -4,35 +4,45 @@ Executing anything twice does nothing the second time: an order is claimed under
 only while it is PENDING.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import Row, execute, fetch_all, transactional
+from models.database import Row, execute, fetch_all, fetch_one, transactional
 from models.identifiers import new_id
 from trading import events, metrics, tracing
-from trading.books import lock_books, save_books, write_rows
+from trading.books import save_books, write_rows
 from trading.cancellation import give_back, write_final
+from trading.claiming import Key, OpenPosition, claim, key_of
 from trading.fills import Fill, Holding, fill
 from trading.ledger import Book
 from trading.logs import get_logger
 from trading.recent import RecentIds
 from trading.timing import Stopwatch
 
+WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
+
 logger = get_logger(__name__)
 _final = RecentIds(100_000)
 
-Key = tuple[UUID, UUID, str]  # account, stock, product
-
 
 class Outcome(NamedTuple):
-    """How many orders of a batch were executed, rejected, or not PENDING and free any more."""
+    """How many orders of a batch were executed, rejected, or not PENDING and free any more.
+
+    busy names those of the last that are left because somebody else holds their account or position, by account.
+    """
 
     executed: int
     rejected: int
     skipped: int
+    busy: Mapping[UUID, list[UUID]] = MappingProxyType({})
+
+
+class AnotherWaits(Exception):
+    """Another worker of the fleet waits for an account."""
 
 
 class Rejection(NamedTuple):
@@ -51,16 +61,6 @@ class Execution(NamedTuple):
 
 
 @dataclass
-class OpenPosition:
-    """A position while its account is locked."""
-
-    id: UUID
-    holding: Holding
-    is_new: bool
-    changed: bool = False
-
-
-@dataclass
 class Batch:
     """What a batch of orders works on, read under locks, and what came of it."""
 
@@ -68,43 +68,56 @@ class Batch:
     books: dict[UUID, Book]
     positions: dict[Key, OpenPosition]
     last_prices: dict[UUID, Decimal | None]
+    busy: dict[UUID, list[UUID]]
     executions: list[Execution] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
 
-def execute_orders(order_ids: Iterable[UUID], *, unsuspected_only: bool = False) -> Outcome:
+def execute_orders(
+    order_ids: Iterable[UUID], *, unsuspected_only: bool = False, await_account: UUID | None = None, wait_ms: int = 0
+) -> Outcome:
     """Execute those of these orders that are PENDING and that nobody else has in hand.
 
     With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts
-    attempts (see trading.sweeping).
+    attempts (see trading.sweeping). With await_account, to which all the orders belong, wait for it for
+    wait_ms (1 or more) while it is busy; raises AnotherWaits, or DatabaseUnavailable when that was in vain.
     """
-    requested = list(dict.fromkeys(order_ids))
-    wanted = [order_id for order_id in requested if not is_known_final(order_id)]
+    wanted = list(dict.fromkeys(order_ids))
     if not wanted:
-        return Outcome(0, 0, len(requested))
+        return Outcome(0, 0, 0)
+    _final.discard(wanted)  # the database is asked now
     watch = Stopwatch()
     with tracing.batch(wanted) as ends:
-        batch = _execute(wanted, unsuspected_only, watch)
+        batch = _execute(wanted, unsuspected_only, watch, await_account, wait_ms)
         watch.lap("commit")
         ends |= {end.order["id"]: "fill" for end in batch.executions}
         ends |= {end.order["id"]: "reject" for end in batch.rejections}
     _final.add(order["id"] for order in batch.orders)
-    events.nudge(batch.books)
+    events.nudge({order["account_id"] for order in batch.orders})
     metrics.count_batch(batch.executions, batch.rejections, watch.steps)
     _log(batch, watch)
     executed, rejected = len(batch.executions), len(batch.rejections)
-    return Outcome(executed, rejected, len(requested) - executed - rejected)
+    return Outcome(executed, rejected, len(wanted) - executed - rejected, batch.busy)
 
 
 def is_known_final(order_id: UUID) -> bool:
-    """Tell whether this process has committed an order's end: its later messages need no database."""
+    """Tell whether this process has committed an order's end: its later messages need no database.
+
+    Only a message may ask. What the database says is PENDING is executed whatever is remembered here: a
+    failover or a restored backup can have taken the end back.
+    """
     return order_id in _final
 
 
 @transactional
-def _execute(order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch) -> Batch:
+def _execute(
+    order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch, await_account: UUID | None, wait_ms: int
+) -> Batch:
     watch.mark()
-    batch = _claim(order_ids, unsuspected_only)
+    if await_account is not None:
+        _wait_for(await_account, wait_ms)
+    found = claim(order_ids, unsuspected_only=unsuspected_only)
+    batch = Batch(found.orders, found.books, found.positions, _last_prices(found.orders), found.busy)
     watch.lap("claim")
     for order in batch.orders:
         _execute_one(batch, order)
@@ -112,6 +125,24 @@ def _execute(order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch) ->
     _write(batch)
     watch.lap("write")
     return batch
+
+
+def _wait_for(account_id: UUID, wait_ms: int) -> None:
+    """Lock an account as soon as it is free, while holding nothing else."""
+    lock = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
+    row = fetch_one(lock, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
+    if row is None or not row["may_wait"]:
+        raise AnotherWaits
+    execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
+
+
+def _last_prices(orders: list[Row]) -> dict[UUID, Decimal | None]:
+    """Return the last traded prices that orders without a price of their own are executed at."""
+    stock_ids = list({order["stock_id"] for order in orders if order["price"] is None})
+    if not stock_ids:
+        return {}
+    rows = fetch_all("SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])", (stock_ids,))
+    return {row["id"]: row["last_price"] for row in rows}
 
 
 def _log(batch: Batch, watch: Stopwatch) -> None:
@@ -128,44 +159,6 @@ def _names(order: Row) -> dict[str, str]:
     return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
 
 
-def _claim(order_ids: list[UUID], unsuspected_only: bool) -> Batch:
-    """Lock orders, then accounts, then positions, each in id order, and read what execution needs."""
-    orders = fetch_all(
-        "SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND status = 'PENDING'"
-        " AND (retry_at IS NULL OR NOT %s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-        (order_ids, unsuspected_only),
-    )
-    if not orders:
-        return Batch([], {}, {}, {})
-    orders.sort(key=lambda order: (order["placed_at"], order["id"]))
-    books = lock_books(order["account_id"] for order in orders)
-    positions = fetch_all(
-        "SELECT * FROM position WHERE (account_id, stock_id, product) IN"
-        " (SELECT account_id, stock_id, product FROM trading_order WHERE id = ANY(%s::uuid[]))"
-        " ORDER BY id FOR NO KEY UPDATE",
-        ([order["id"] for order in orders],),
-    )
-    stocks = fetch_all(
-        "SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])",
-        (list({order["stock_id"] for order in orders if order["price"] is None}),),
-    )
-    return Batch(
-        orders=orders,
-        books=books,
-        positions={_key(row): _open_position(row) for row in positions},
-        last_prices={stock["id"]: stock["last_price"] for stock in stocks},
-    )
-
-
-def _key(row: Row) -> Key:
-    return row["account_id"], row["stock_id"], row["product"]
-
-
-def _open_position(row: Row) -> OpenPosition:
-    holding = Holding(row["quantity"], row["cost"], row["blocked_margin"], row["realized_pnl"])
-    return OpenPosition(row["id"], holding, is_new=False)
-
-
 def _execute_one(batch: Batch, order: Row) -> None:
     """Fill one order in memory, or reject it; nothing of a rejected fill remains."""
     book = batch.books[order["account_id"]]
@@ -173,7 +166,7 @@ def _execute_one(batch: Batch, order: Row) -> None:
     if price is None:
         _reject(batch, order, "no_price")
         return
-    position = batch.positions.get(_key(order)) or OpenPosition(new_id(), Holding(), is_new=True)
+    position = batch.positions.get(key_of(order)) or OpenPosition(new_id(), Holding(), is_new=True)
     result = fill(
         position.holding,
         side=order["side"],
@@ -189,7 +182,7 @@ def _execute_one(batch: Batch, order: Row) -> None:
     else:
         _settle(book, order["id"], position.id, result)
         position.holding, position.changed = result.holding, True
-        batch.positions[_key(order)] = position
+        batch.positions[key_of(order)] = position
         batch.executions.append(Execution(order, price, position.id))
 
 
@@ -226,7 +219,7 @@ def _write(batch: Batch) -> None:
 
 def _write_positions(batch: Batch) -> None:
     changed = [(key, position) for key, position in batch.positions.items() if position.changed]
-    orders = {_key(execution.order): execution.order for execution in batch.executions}
+    orders = {key_of(execution.order): execution.order for execution in batch.executions}
     write_rows(
         "INSERT INTO position (id, account_id, stock_id, product, exchange, symbol,"
         " quantity, cost, blocked_margin, realized_pnl) VALUES %s",

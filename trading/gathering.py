@@ -10,14 +10,16 @@ a commit, and every commit makes a placement at the same time wait for the disk.
 
 import threading
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 from models.database import Row, fetch_one, session
-from trading.execution import execute_orders, is_known_final
+from trading.execution import is_known_final
+from trading.patience import execute_patiently, held
 from trading.sweeping import sweep_once
 
 BATCH = 200
-# Behind an execution that waits for a lock, an order is executed on its own after this long.
+# Behind an execution that takes long, an order is executed on its own after this long.
 TURN_S = 0.5
 # How long a turn gathers when it follows the last one closely: within half the time that one took.
 GATHER_S = 0.05
@@ -43,15 +45,18 @@ _turn = threading.Lock()
 _pace = Pace()
 
 WAITING = """
-SELECT EXISTS (SELECT FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %(id)s) AS others
+SELECT EXISTS (SELECT FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %(id)s
+               AND account_id <> ALL(%(held)s::uuid[])) AS others
 FROM trading_order WHERE id = %(id)s AND status = 'PENDING'
 """
 
 
 def execute_promptly(order_id: UUID) -> None:
     """Execute an order, and what else is PENDING with it; what a sweep suspects is left to sweeping."""
+    if is_known_final(order_id):
+        return
     if not _turn.acquire(timeout=TURN_S):
-        execute_orders([order_id], unsuspected_only=True)
+        execute_patiently([order_id], unsuspected_only=True)
         return
     try:
         if not is_known_final(order_id):
@@ -61,7 +66,8 @@ def execute_promptly(order_id: UUID) -> None:
 
 
 def _take_turn(order_id: UUID) -> None:
-    waiting = _waiting(order_id)
+    held_accounts = held.now()
+    waiting = _waiting(order_id, held_accounts)
     if waiting is None:  # another process was faster: a backlog of such messages is worked off at once
         return
     is_busy = _pace.is_busy(time.monotonic())
@@ -69,12 +75,13 @@ def _take_turn(order_id: UUID) -> None:
         time.sleep(GATHER_S)
     began_at = time.monotonic()
     if is_busy or waiting["others"]:
-        sweep_once(limit=BATCH)
-    execute_orders([order_id], unsuspected_only=True)
+        sweep_once(limit=BATCH, but=held_accounts)
+    if not is_known_final(order_id):
+        execute_patiently([order_id], unsuspected_only=True)
     _pace.record(began_at, time.monotonic())
 
 
-def _waiting(order_id: UUID) -> Row | None:
-    """Tell whether others than this order are PENDING; None when it is not."""
+def _waiting(order_id: UUID, held_accounts: Collection[UUID]) -> Row | None:
+    """Tell whether others than this order are PENDING, of accounts that are not held; None when it is not."""
     with session():
-        return fetch_one(WAITING, {"id": order_id})
+        return fetch_one(WAITING, {"id": order_id, "held": list(held_accounts)})

@@ -33,6 +33,7 @@ EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Placement to e
 EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
 SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether they found orders.", ["by", "found"])
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
+ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by how they ended.", ["outcome"])
 REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
 TAKEN_BACK = Counter("tradepost_events_taken_back", "What a failover or restored backup took back.", ["of"])
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
@@ -52,6 +53,7 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     EXECUTIONS: (("executed",), ("failed",), ("execution_failed",)),
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
+    ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
     TAKEN_BACK: (("accounts",),),
     POOL_WAITS: (("session",), ("account",)),

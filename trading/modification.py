@@ -7,12 +7,12 @@ from uuid import UUID
 
 from models.database import Row, execute, fetch_one, transactional
 from trading import events
-from trading.books import entries_of, lock_books, save_books
-from trading.cancellation import Judge, lock_open_order
+from trading.books import entries_of, save_books
 from trading.decision import Decision, OrderRequest, check_cover
 from trading.errors import PriceNotTaken
 from trading.ledger import Book
 from trading.money import ZERO
+from trading.open_orders import Attempt, Judge, lock_open_order, when_free
 from trading.placement import decide_on, refuse_early
 from trading.placement_statements import look_at_state, read_state
 from trading.shares import within_share
@@ -58,7 +58,7 @@ def modify_order(
     Raises NotFound, OrderNotOpen, PreconditionFailed, PriceNotTaken, AccountSuspended, MarketClosed, NoPrice,
     InsufficientHoldings or InsufficientMargin; then nothing is left behind.
     """
-    order, is_changed = _modify(account_id, order_id, change, calendar, is_current)
+    order, is_changed = when_free(lambda attempt: _modify(account_id, order_id, change, calendar, attempt, is_current))
     if is_changed:
         events.nudge([account_id])
     return order
@@ -66,14 +66,19 @@ def modify_order(
 
 @transactional
 def _modify(
-    account_id: UUID, order_id: UUID, change: OrderChange, calendar: str | None, is_current: Judge | None
+    account_id: UUID,
+    order_id: UUID,
+    change: OrderChange,
+    calendar: str | None,
+    attempt: Attempt,
+    is_current: Judge | None,
 ) -> Modification:
-    order = lock_open_order(account_id, order_id, is_current)
+    order, book = lock_open_order(account_id, order_id, attempt, is_current)
     request = _changed(order, change)
     if (request.quantity, request.price) == (order["quantity"], order["price"]):
         refuse_early(look_at_state(account_id, request), calendar, Stopwatch())
         return Modification(order | {"transactions": entries_of(order_id)}, is_changed=False)
-    _write(order, request, _decide(order, request, calendar))
+    _write(book, order, request, _decide(order, request, calendar))
     changed = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
     assert changed is not None
     return Modification(changed | {"transactions": entries_of(order_id)}, is_changed=True)
@@ -95,7 +100,7 @@ def _changed(order: Row, change: OrderChange) -> OrderRequest:
 
 
 def _decide(order: Row, request: OrderRequest, calendar: str | None) -> Decision:
-    """Lock the account and decide as placement does, as if the order were not there."""
+    """Decide as placement does, as if the order were not there."""
     state = read_state(order["account_id"], request, None)
     refuse_early(state, calendar, Stopwatch())
     state["promised"] = max(0, state["promised"] - order["closing_quantity"])  # 0 is also "nothing could be closed"
@@ -107,8 +112,7 @@ def _decide(order: Row, request: OrderRequest, calendar: str | None) -> Decision
     return decision
 
 
-def _write(order: Row, request: OrderRequest, decision: Decision) -> None:
-    book = lock_books([order["account_id"]])[order["account_id"]]
+def _write(book: Book, order: Row, request: OrderRequest, decision: Decision) -> None:
     _post(book, order, "MARGIN_BLOCK", "MARGIN_RELEASE", decision.margin - order["blocked_margin"])
     _post(book, order, "CHARGES", "CHARGES_REFUND", decision.charges.total - order["charges"])
     save_books([book])

@@ -24,3 +24,9 @@ class RecentIds:
             self._ids.update(dict.fromkeys(identifiers))
             while len(self._ids) > self._size:
                 self._ids.popitem(last=False)
+
+    def discard(self, identifiers: Iterable[UUID]) -> None:
+        """Forget identifiers."""
+        with self._lock:
+            for identifier in identifiers:
+                self._ids.pop(identifier, None)

@@ -11,6 +11,7 @@ import structlog
 from models.database import execute, session
 from tests.actors.placing import place_quietly, status_of
 from trading import execution, gathering
+from trading.sweeping import RETRY_PAUSE
 from trading.verify import verify
 
 
@@ -115,7 +116,7 @@ def test_a_suspect_is_left_to_sweeping(account: Any) -> None:
     suspect, innocent = place_quietly(account()), place_quietly(account())
     with session():
         execute(
-            "UPDATE trading_order SET retry_at = clock_timestamp() + interval '1 min' WHERE id = %s", (suspect["id"],)
+            "UPDATE trading_order SET retry_at = clock_timestamp() + %s WHERE id = %s", (RETRY_PAUSE, suspect["id"])
         )
     with structlog.testing.capture_logs():
         gathering.execute_promptly(suspect["id"])

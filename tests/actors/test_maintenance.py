@@ -18,11 +18,14 @@ from trading import redis_link
 from trading.sweeping import TICK_LOCK_KEY
 
 
-def test_the_sweeper_executes_what_is_older_than_an_interval(worker: dramatiq.Worker, account: Any) -> None:
+def test_the_sweeper_executes_what_is_older_than_an_interval(
+    worker: dramatiq.Worker, account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = SimpleNamespace(order_worker_interval_ms=3_600_000, order_worker_batch_limit=50)
+    monkeypatch.setattr(maintenance, "settings", lambda: hour)
     holder = account()
     old, young = place_quietly(holder), place_quietly(holder)
-    make_older(old, 60_000)
-    make_older(young, -60_000)
+    make_older(old, 3_600_000)
     maintenance.sweep_orders.send()
     wait_until(lambda: status_of(old) == "EXECUTED")
     worker.broker.join("maintenance", timeout=5_000)

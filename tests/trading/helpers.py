@@ -54,6 +54,16 @@ def execute(*orders: dict) -> execution.Outcome:
     return execution.execute_orders([order["id"] for order in orders])
 
 
+def execute_all(*orders: dict) -> int:
+    """Execute these orders in batches until none is left because of others, and return how many were executed here."""
+    executed, left = 0, [order["id"] for order in orders]
+    while left:
+        outcome = execution.execute_orders(left)
+        executed += outcome.executed
+        left = [order_id for of_account in outcome.busy.values() for order_id in of_account]
+    return executed
+
+
 def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> dict:
     """Place and execute an order, and return the position that it leaves."""
     order = place(account_id, side, quantity, price, **rest)

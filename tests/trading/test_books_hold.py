@@ -143,7 +143,7 @@ class Trading:
         chosen = {pick % len(pending) for pick in picks if pending}
         outcome = helpers.execute(*(pending[pick] for pick in sorted(chosen, reverse=True)))
         expected = [self.reckon(pending[pick]) for pick in sorted(chosen)]
-        assert outcome == (expected.count("EXECUTED"), expected.count("REJECTED"), 0)
+        assert outcome[:3] == (expected.count("EXECUTED"), expected.count("REJECTED"), 0)
 
     def reckon(self, order):
         held = self.reckonings[order["account_id"]].lot(order).quantity
@@ -156,7 +156,7 @@ class Trading:
     def execute_again(self, which):
         done = [order for order in self.orders if order["id"] not in self.reckonings[order["account_id"]].pending]
         if done:
-            assert helpers.execute(done[which % len(done)]) == (0, 0, 1)
+            assert helpers.execute(done[which % len(done)])[:3] == (0, 0, 1)
 
     def cancel(self, which):
         if self.orders:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.trading.helpers import at_once, buy, execute, one, order_now, rows, run, sell
+from tests.trading.helpers import at_once, buy, execute, execute_all, one, order_now, rows, run, sell
 from trading import verify
 from trading.execution import Outcome, execute_orders
 
@@ -50,8 +50,7 @@ def test_one_message_delivered_a_hundred_times_fills_once(trader):
 def test_the_first_position_of_a_stock_is_opened_once(trader):
     for number in range(10):
         orders = [buy(trader, 1, "10.00", symbol=f"S{number}") for _ in range(4)]
-        outcomes = at_once([functools.partial(execute, order) for order in orders])
-        assert [outcome.executed for outcome in outcomes] == [1] * 4
+        assert at_once([functools.partial(execute_all, order) for order in orders]) == [1] * 4
         assert one("SELECT quantity FROM position WHERE symbol = %s", f"S{number}") == 4
 
 
@@ -73,7 +72,7 @@ def test_an_order_that_a_sweep_has_tried_is_left_to_sweeping(trader):
 
 def test_placements_between_executions_keep_the_books(trader):
     def trade(place):
-        return [execute(place(trader, 1, "10.00")).executed for _ in range(15)]
+        return [execute_all(place(trader, 1, "10.00")) for _ in range(15)]
 
     at_once([functools.partial(trade, buy), functools.partial(trade, sell)] * 3)
     assert one("SELECT sum(quantity) FROM position") == 0

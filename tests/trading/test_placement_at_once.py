@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from models import database
-from tests.trading.helpers import account_now, at_once, buy, execute, hold, one, rows, sell
+from tests.trading.helpers import account_now, at_once, buy, execute_all, hold, one, rows, sell
 from trading import verify
 from trading.errors import DuplicateClientOrderId, InsufficientHoldings, InsufficientMargin
 
@@ -88,7 +88,7 @@ def test_placements_and_executions_in_opposite_order_across_accounts_do_not_dead
             orders = [buy(trader, 1, "10.00", symbol=f"S{number % 3}") for trader in ordered]
             if turn % 2:
                 orders.reverse()
-            assert execute(*orders).executed == len(orders)
+            assert execute_all(*orders) == len(orders)
 
     at_once([functools.partial(trade, turn) for turn in range(4)] * 2)
     assert {row["status"] for row in rows("SELECT DISTINCT status FROM trading_order")} == {"EXECUTED"}
@@ -99,5 +99,5 @@ def test_batches_over_the_same_accounts_in_opposite_order_do_not_deadlock(accoun
     traders = [account().id for _ in range(3)]
     for _ in range(10):
         mine, others = ([buy(trader, 1, "10.00") for trader in traders] for _ in range(2))
-        outcomes = at_once([functools.partial(execute, *mine), functools.partial(execute, *reversed(others))])
-        assert [outcome.executed for outcome in outcomes] == [3, 3]
+        executed = at_once([functools.partial(execute_all, *mine), functools.partial(execute_all, *reversed(others))])
+        assert executed == [3, 3]

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from tests.trading.helpers import at_once, buy, cancel, one, order_now, rows, run, sell
-from trading import verify
+from trading import execution, gathering, verify
 from trading.execution import execute_orders
+from trading.recent import RecentIds
 from trading.sweeping import RETRY_PAUSE, TICK_LOCK_KEY, SweepCounts, count_pending, sweep_once
 
 
@@ -137,11 +138,57 @@ def test_an_order_that_somebody_has_in_hand_is_not_waited_for_and_recovered_when
 
 def test_an_order_that_was_taken_is_left_alone_until_its_pause_is_over(trader):
     order = buy(trader, 1, "10.00")
-    run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE * 10)
+    run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE)
     assert sweep_once(limit=50).claimed == 0
     assert order_now(order)["status"] == "PENDING"
     run("UPDATE trading_order SET retry_at = clock_timestamp()")
     assert sweep_once(limit=50) == SweepCounts(claimed=1, executed=1)
+
+
+@pytest.mark.parametrize("older_than_ms", [0, 750])
+def test_an_order_from_before_the_clock_went_back_is_taken_at_once(trader, older_than_ms):
+    order = buy(trader, 1, "10.00")
+    age(order, -120)
+    assert sweep_once(limit=50, older_than_ms=older_than_ms) == SweepCounts(claimed=1, executed=1)
+
+
+def test_a_mark_from_before_the_clock_went_back_is_void(trader):
+    order = buy(trader, 1, "10.00")
+    run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE + timedelta(seconds=120))
+    assert sweep_once(limit=50) == SweepCounts(claimed=1, executed=1)
+    assert order_now(order)["attempts"] == 1  # it was a suspect
+
+
+def test_orders_from_before_the_clock_went_back_come_after_the_older_ones(trader):
+    future, old = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    age(future, -120)
+    assert sweep_once(limit=1).executed == 1
+    assert statuses([future, old]) == ["PENDING", "EXECUTED"]
+
+
+def test_what_a_sweep_finds_pending_is_executed_whatever_the_process_remembers(trader, monkeypatch):
+    final = RecentIds(10)
+    monkeypatch.setattr(execution, "_final", final)
+    order, other = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    final.add([order["id"], other["id"]])  # as after a failover that has lost their ends
+    gathering.execute_promptly(order["id"])  # a message is believed to be an old one
+    assert statuses([order]) == ["PENDING"]
+    run("UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE id = %s", order["id"])
+    assert sweep_once(limit=1) == SweepCounts(claimed=1, executed=1)
+    assert statuses([order, other]) == ["EXECUTED", "PENDING"]
+
+
+def test_what_could_not_be_executed_is_not_remembered_as_final(trader, connect, monkeypatch):
+    final = RecentIds(10)
+    monkeypatch.setattr(execution, "_final", final)
+    order = buy(trader, 1, "10.00")
+    final.add([order["id"]])
+    other = connect()
+    other.cursor().execute("SELECT FROM account FOR NO KEY UPDATE")
+    assert sweep_once(limit=50) == SweepCounts(busy=1)
+    other.rollback()
+    gathering.execute_promptly(order["id"])
+    assert statuses([order]) == ["EXECUTED"]
 
 
 def test_a_batch_is_never_larger_than_the_triggers_like(trader):
