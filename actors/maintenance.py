@@ -5,7 +5,7 @@ import threading
 import time
 
 import dramatiq
-from dramatiq.middleware import Middleware, TimeLimitExceeded
+from dramatiq.middleware import Interrupt, Middleware
 from peewee import PeeweeException
 
 from actors import presence
@@ -34,7 +34,7 @@ def sweep_orders() -> None:
     """Execute the orders that are older than one interval and still PENDING."""
     try:
         drain(older_than_ms=settings().order_worker_interval_ms)
-    except TimeLimitExceeded:  # the next tick goes on with it: this message is not worth keeping
+    except Interrupt:  # by the time limit or a shutdown; the next tick goes on with it: a dead letter would say nothing
         logger.warning("sweep_cut_short")
 
 

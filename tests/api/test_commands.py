@@ -175,6 +175,7 @@ def test_pending_orders_are_swept(run_well, run, account, place):
         "executed": 2,
         "rejected": 0,
         "failed": 0,
+        "busy": 0,
         "remaining": 1,
     }
     assert "executed: 1" in run_well("orders", "sweep")
