@@ -84,7 +84,7 @@ def sweep_once(
             break
         done, busy = _execute(taken)
         counts = _sum([counts, done])
-        if not busy:
+        if not busy or len(taken) < room:  # with room to spare there was nobody behind those that are busy
             break
         left_out |= busy
     return counts
