@@ -89,6 +89,7 @@ def test_f15_sessions_that_are_terminated_in_mid_transaction_are_rolled_back_and
     with workload.running():
         wait_until(lambda: terminate(0.2) > 10, timeout_seconds=60, what="sessions are terminated in mid transaction")
     system.workers[0].terminate()  # it would open new ones, and healing starts it again
+    workload.clients[0].place(side="BUY", quantity=1)  # now there is a session, which becomes idle
     idle = len(ended)
     terminate(1)
     assert len(ended) > idle
