@@ -56,6 +56,7 @@ class Worker(GeventWorker):
         self.connections: dict[Any, Connection] = {}
         self.silent: dict[Wait, None] = {}
         self.idle: dict[Wait, None] = {}
+        self.extra: dict[Wait, None] = {}  # not ended to make room: an operator may be about to ask
         self.most = self.allowed = descriptors.MAX_CONNECTIONS
         self.ended = self.refused = 0
         self.tell: Callable[..., None] = lambda **_: None
@@ -100,6 +101,7 @@ class Worker(GeventWorker):
             gevent.sleep(0.1)
             if time.monotonic() - stopped_at > LAST_REQUEST_S:
                 end_all(self.silent)
+                end_all(self.extra)
         if self.connections:
             self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
             gevent.killall(list(self.connections), timeout=1)
@@ -152,9 +154,10 @@ class Worker(GeventWorker):
 
     def timeout_ctx(self) -> Wait:
         """Bound the wait for a connection's next request."""
-        if self.connections[gevent.getcurrent()].has_asked:
+        connection = self.connections[gevent.getcurrent()]
+        if connection.has_asked:
             return Wait(self.cfg.keepalive if self.alive else 0, self.idle)
-        return Wait(REQUEST_S, self.silent)
+        return Wait(REQUEST_S, self.extra if connection.is_extra else self.silent)
 
     def _make_room(self) -> bool:
         wait = next(iter(self.silent), None) or next(iter(self.idle), None)
