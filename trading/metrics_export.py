@@ -15,7 +15,7 @@ from trading.logs import get_logger
 from trading.metrics_folder import uncounted_notes
 
 # A file may be deleted while it is being read.
-READS = 3
+READS = 50  # one takes a millisecond, and only files that come and go at that pace ask for another
 # What the library raises for a damaged file, by where the damage is.
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
 
