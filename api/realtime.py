@@ -83,8 +83,7 @@ def check_before_the_upgrade() -> None:
     if "Authorization" in request.headers:
         authenticate(READERS)
         page_since(account_named(g.stream_query["account_id"]))
-    if hub().is_full:
-        raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
+    _refuse_when_full()
     g.stream_is_compressed = _agree_on_compression()
 
 
@@ -105,6 +104,12 @@ def stream(websocket: Server) -> None:
 
     listener = StreamListener(hub(), websocket, account_of_listener, is_compressed=g.stream_is_compressed)
     listener.run(g.get("principal"), query["since"])
+
+
+def _refuse_when_full() -> None:
+    """Refuse a listener for whom this process has no room."""
+    if hub().is_full:
+        raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
 
 
 def _agree_on_compression() -> bool:
@@ -143,8 +148,7 @@ def _resumed_from(since: int | None) -> int | None:
 
 
 def _event_stream(account_id: UUID, since: int | None) -> Response:
-    if hub().is_full:
-        raise HttpRefusal("service_unavailable", "There are too many listeners here.", headers={"Retry-After": "5"})
+    _refuse_when_full()
     connection = request.environ.get("gunicorn.socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
