@@ -18,6 +18,7 @@ COPY config config
 COPY data data
 COPY schemas schemas
 COPY models models
+COPY runtime runtime
 COPY trading trading
 COPY actors actors
 COPY api api

@@ -12,10 +12,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # Not `import config`: gunicorn reads this module's names as its own settings, and has one called config.
 from config import ConfigurationError, require_links, settings_or_exit
+from runtime import addresses, database_url, descriptors, metrics_folder
 from serving.reading import write_problem
 from serving.succession import Supervision, succession
 from serving.worker import Worker
-from trading import addresses, database_url, descriptors, metrics_folder
 
 _settings = settings_or_exit(require_links, database_url.check)
 
@@ -35,7 +35,7 @@ graceful_timeout = 20
 timeout = 30
 keepalive = _settings.keep_alive_s  # longer than the proxy's, so that the proxy is the one who closes
 
-# Paths and schemes are not a header's to change here: api.proxies says what a trusted proxy may tell. gunicorn
+# Paths and schemes are not a header's to change here: api.http.proxies says what a trusted proxy may tell. gunicorn
 # answers 400 to everything when two headers do not agree about the scheme.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}

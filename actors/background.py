@@ -7,7 +7,7 @@ import dramatiq
 from dramatiq.middleware import Middleware
 
 from actors.broker import broker
-from trading.logs import get_logger
+from runtime.logs import get_logger
 
 # A worker that stops waits this long for the work to notice; what it was doing is rolled back.
 STOP_S = 5.0

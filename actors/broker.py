@@ -14,8 +14,8 @@ from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, Time
 
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
-from trading import redis_link
-from trading.redis_pool import make_pool
+from runtime import redis_link
+from runtime.redis_pool import make_pool
 
 # Longer than a consumer's wait of a second, and than Redis is busy with a large script; with the second after which
 # Dramatiq's worker tries again, short enough to be back within 5 s of a connection that fell silent.

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from actors.broker import broker
 from actors.orders import execute_order
-from trading import metrics, redis_link, tracing
-from trading.logs import get_logger
+from runtime import metrics, redis_link, tracing
+from runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

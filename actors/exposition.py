@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from config import Settings, settings_or_exit
-from trading import addresses, logs
-from trading.metrics_export import SharedCounts
+from runtime import addresses, logs
+from runtime.metrics_export import SharedCounts
 
 logger = logs.get_logger(__name__)
 

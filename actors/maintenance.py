@@ -13,10 +13,11 @@ from actors.background import background
 from actors.broker import broker
 from config import settings
 from models.database import DatabaseUnavailable
-from trading import metrics, redis_link, retention
-from trading.logs import get_logger
-from trading.sweeping import sweep_once
-from trading.verify import check_and_note
+from runtime import metrics, redis_link
+from runtime.logs import get_logger
+from trading.events import retention
+from trading.execution.sweeping import sweep_once
+from trading.upkeep.verify import check_and_note
 
 # A backlog is drained batch after batch; after this long the next tick goes on with it.
 DRAIN_S = 5.0

@@ -10,8 +10,8 @@ from dramatiq.middleware import Middleware
 from actors.broker import broker
 from actors.exposition import serve
 from config import Settings
-from trading import metrics, metrics_folder
-from trading.logs import get_logger
+from runtime import metrics, metrics_folder
+from runtime.logs import get_logger
 
 logger = get_logger(__name__)
 

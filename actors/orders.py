@@ -6,8 +6,8 @@ import dramatiq
 
 from actors.broker import broker
 from models.database import DatabaseUnavailable
-from trading.gathering import execute_promptly
-from trading.logs import get_logger
+from runtime.logs import get_logger
+from trading.execution.coalescing import execute_promptly
 
 logger = get_logger(__name__)
 

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from models.database import fetch_all, session
-from trading import redis_link
+from runtime import redis_link
 
 FORGOTTEN_AFTER_S = 60.0
 # A standby that takes over has the same identity; what was restored from a dump has another one.

@@ -9,7 +9,7 @@ from dramatiq.middleware import Middleware
 
 from actors.broker import broker
 from config import Settings
-from trading import tracing
+from runtime import tracing
 
 
 class Traces(Middleware):

@@ -3,7 +3,7 @@
 from actors import broker, maintenance, message_metrics, orders, traces
 from config import ConfigurationError, exit_for, require_database_url, settings_or_exit
 from models import database
-from trading import database_url, logs
+from runtime import database_url, logs
 
 ACTORS = (
     orders.execute_order,

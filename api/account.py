@@ -10,11 +10,11 @@ from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 
-from .answers import answer
-from .auth import account_named, listed_account, requires
-from .errors import not_found
-from .pagination import Keyset, fetch_page, read_integer
-from .parsing import Blueprint
+from .http.authentication import account_named, listed_account, requires
+from .http.errors import not_found
+from .http.pagination import Keyset, fetch_page, read_integer
+from .http.parsing import Blueprint
+from .http.responses import answer
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, g, request
+from flask import Response
 
 from schemas.accounts import AccountSchema
 from schemas.admin import (
@@ -14,17 +14,17 @@ from schemas.admin import (
     TokenSchema,
 )
 from schemas.transactions import TransactionSchema
-from trading.accounts import create_account, move_funds, set_status
-from trading.audit import record_action
-from trading.tokens import create_token, revoke_token
+from trading.accounts.administration import create_account, move_funds, set_status
+from trading.accounts.tokens import create_token, revoke_token
 
-from . import auth
 from .account import read_account
-from .answers import answer
-from .auth import principal, requires
-from .description import IDEMPOTENCY_KEY, LOCATION, described
-from .idempotency import idempotency_key, mark_replayed
-from .parsing import Blueprint, takes_no_query
+from .http import authentication
+from .http.audit import audit
+from .http.authentication import requires
+from .http.description import IDEMPOTENCY_KEY, LOCATION, described
+from .http.idempotency import idempotency_key, mark_replayed
+from .http.parsing import Blueprint, takes_no_query
+from .http.responses import answer
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
 
@@ -42,7 +42,7 @@ def create(body: dict[str, Any]) -> Response:
     return answer(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
 
 
-@blueprint.get("/accounts/<thing:account_id>")
+@blueprint.get("/accounts/<opaque_uuid:account_id>")
 @requires("admin")
 @takes_no_query
 @blueprint.response(200, ACCOUNT)
@@ -51,7 +51,7 @@ def read(account_id: UUID) -> Response:
     return answer(ACCOUNT, read_account(account_id))
 
 
-@blueprint.patch("/accounts/<thing:account_id>")
+@blueprint.patch("/accounts/<opaque_uuid:account_id>")
 @requires("admin")
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
@@ -62,7 +62,7 @@ def change_status(body: dict[str, Any], account_id: UUID) -> Response:
     return answer(ACCOUNT, read_account(account_id))
 
 
-@blueprint.post("/accounts/<thing:account_id>/funds")
+@blueprint.post("/accounts/<opaque_uuid:account_id>/funds")
 @requires("admin")
 @blueprint.arguments(FundsSchema())
 @blueprint.response(201, TRANSACTION, headers=LOCATION)
@@ -77,7 +77,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     return mark_replayed(response) if is_replay else response
 
 
-@blueprint.post("/accounts/<thing:account_id>/tokens")
+@blueprint.post("/accounts/<opaque_uuid:account_id>/tokens")
 @requires("admin")
 @blueprint.arguments(TokenCreationSchema())
 @blueprint.response(201, TOKEN, headers=LOCATION)
@@ -88,7 +88,7 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
     return answer(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
 
 
-@blueprint.delete("/tokens/<thing:token_id>")
+@blueprint.delete("/tokens/<opaque_uuid:token_id>")
 @requires("admin")
 @takes_no_query
 @blueprint.response(204)
@@ -96,17 +96,5 @@ def delete_token(token_id: UUID) -> Response:
     """Revoke a token, within 5 s on every process."""
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
-    auth.tokens.forget()  # here at once
+    authentication.tokens.forget()  # here at once
     return Response(status=204)
-
-
-def audit(action: str, detail: dict[str, Any]) -> None:
-    """Note who asks for what; only the peer's address is sure, what it forwards for is what it says."""
-    forwarded = request.headers.get("X-Forwarded-For", "")[:100]
-    record_action(
-        action,
-        detail,
-        address=f"{request.remote_addr} for {forwarded}" if forwarded else str(request.remote_addr),
-        token_id=principal().token_id,
-        request_id=g.request_id,
-    )

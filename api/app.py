@@ -13,35 +13,16 @@ from werkzeug.routing import RequestRedirect
 import config
 from actors import broker
 from models import database
+from runtime import database_url, logs
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
-from trading import database_url, logs
 
-from . import (
-    account,
-    admin,
-    asyncapi,
-    cli,
-    converters,
-    cron,
-    description,
-    desk,
-    docs,
-    errors,
-    health,
-    market,
-    metrics,
-    observability,
-    openapi,
-    ops,
-    orders,
-    positions,
-    proxies,
-    rate_limits,
-    realtime,
-    traces,
-)
-from .answers import CompactProvider, encode
+from . import account, admin, cron, health, market, metrics, ops, orders, positions, realtime
+from .commands import cli
+from .http import converters, description, errors, observability, proxies, rate_limits, traces
+from .http.responses import CompactProvider, encode
+from .pages import desk, operator
+from .reference import asyncapi, docs_page, openapi
 
 EXPOSED_HEADERS = [
     "ETag",
@@ -58,14 +39,14 @@ RESOURCES = (orders, positions, account, market, admin, ops, cron, realtime, hea
 
 
 class DocumentedApi(Api):
-    """Describe the API; what goes wrong is answered by api.errors."""
+    """Describe the API; what goes wrong is answered by api.http.errors."""
 
     ERROR_SCHEMA = ProblemSchema
-    # Every problem that a route may answer is named; see api.description.
+    # Every problem that a route may answer is named; see api.http.description.
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
-        """Leave the errors to api.errors."""
+        """Leave the errors to api.http.errors."""
 
     def _openapi_json(self) -> Response:
         return Response(self._text, content_type="application/json")
@@ -111,7 +92,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     )
     # An address with an empty segment is none of ours; werkzeug would redirect it, or say 405 for what is not there.
     app.url_map.merge_slashes = False
-    app.url_map.converters["thing"] = converters.ThingId
+    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
     observability.register(app)
     if settings.allowed_origins:
         # No credentials: a token comes in a header that the page sets, never in a cookie.
@@ -124,7 +105,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     traces.register(app, settings)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     rate_limits.register(app, settings)
-    for pages in (desk.blueprint, ops.pages, docs.blueprint, asyncapi.blueprint):
+    for pages in (desk.blueprint, operator.blueprint, docs_page.blueprint, asyncapi.blueprint):
         app.register_blueprint(pages)
     errors.register(app)
     cli.register(app)
@@ -134,7 +115,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
 def _register_resources(app: Flask) -> None:
     api = app.extensions["documented_api"] = DocumentedApi(app)
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
-    api.register_converter(converters.ThingId, converters.describe_thing_id)
+    api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
     api.register_field(Money, "string", "decimal")
     api.spec.options["info"] = {"description": description.DESCRIPTION}
     for resource in RESOURCES:

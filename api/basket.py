@@ -8,20 +8,20 @@ from flask import Response, current_app
 from marshmallow import ValidationError
 
 from models.database import DatabaseUnavailable, Row
+from runtime import metrics
+from runtime.timing import Stopwatch
 from schemas.baskets import BASKET_MAXIMUM, BasketAnswerSchema
-from trading import metrics
-from trading.errors import NotFound
-from trading.idempotency import IdempotencyKey, claim_whole, give_up_whole
-from trading.placement import OrderRequest, Placement, place_order, placed_before
-from trading.timing import Stopwatch
+from trading.accounts.idempotency import IdempotencyKey, claim_whole, give_up_whole
+from trading.orders.placement import OrderRequest, Placement, place_order, placed_before
+from trading.rules.errors import NotFound
 
-from .answers import answer
 from .dispatching import see_to_execution
-from .errors import HttpRefusal, invalid, problem_document
-from .idempotency import idempotency_key, mark_replayed
-from .observability import log_placement, stopwatch
-from .rate_limits import count_placements, too_many_placements
-from .waiting import preferred_wait, wait_for_ends
+from .http.errors import HttpRefusal, invalid, problem_document
+from .http.idempotency import idempotency_key, mark_replayed
+from .http.observability import log_placement, stopwatch
+from .http.rate_limits import count_placements, too_many_placements
+from .http.responses import answer
+from .stream.waiting import preferred_wait, wait_for_ends
 
 BASKET_ANSWER = BasketAnswerSchema()
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from flask import Response, current_app
 
+from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
-from trading import metrics
-from trading.sweeping import count_pending, sweep_once
+from trading.execution.sweeping import count_pending, sweep_once
 
-from .answers import answer
-from .auth import check_secret
-from .description import described
-from .errors import HttpRefusal
-from .parsing import Blueprint
+from .http.authentication import check_secret
+from .http.description import described
+from .http.errors import HttpRefusal
+from .http.parsing import Blueprint
+from .http.responses import answer
 
 blueprint = Blueprint("cron", __name__, url_prefix="/api/cron", description="Recovery")
 

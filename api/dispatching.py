@@ -8,17 +8,17 @@ from uuid import UUID
 from flask import Response, current_app, g
 
 from actors.dispatch import dispatch
+from runtime import tracing
+from runtime.logs import get_logger
 from schemas.orders import PlacementSchema
-from trading import tracing
-from trading.execution import execute_orders
-from trading.logs import get_logger
-from trading.placement import Placement
+from trading.execution.executing import execute_orders
+from trading.orders.placement import Placement
 
-from .answers import answer
-from .idempotency import mark_replayed
-from .observability import step
-from .rate_limits import give_back_placement
-from .waiting import preferred_wait, wait_for_ends
+from .http.idempotency import mark_replayed
+from .http.observability import step
+from .http.rate_limits import give_back_placement
+from .http.responses import answer
+from .stream.waiting import preferred_wait, wait_for_ends
 
 logger = get_logger(__name__)
 

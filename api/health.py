@@ -9,14 +9,14 @@ from actors import presence
 from models import migrate, server
 from models.database import DatabaseUnavailable, db, session, sqlstate
 from models.server import INSUFFICIENT_PRIVILEGE
+from runtime import redis_link
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
-from trading import redis_link
-from trading.backlog import last_check
+from trading.upkeep.backlog import last_check
 
-from .answers import answer
-from .description import RETRY_AFTER, described
-from .parsing import Blueprint, takes_no_query
+from .http.description import RETRY_AFTER, described
+from .http.parsing import Blueprint, takes_no_query
+from .http.responses import answer
 
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 

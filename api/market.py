@@ -7,13 +7,13 @@ from marshmallow import ValidationError
 
 from models.database import fetch_one, session
 from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
-from trading.quotes import set_quotes
+from trading.market.quotes import set_quotes
 
-from .answers import answer
-from .auth import requires
-from .errors import not_found
-from .pagination import Keyset, fetch_page, read_word
-from .parsing import Blueprint, takes_no_query
+from .http.authentication import requires
+from .http.errors import not_found
+from .http.pagination import Keyset, fetch_page, read_word
+from .http.parsing import Blueprint, takes_no_query
+from .http.responses import answer
 
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
 

@@ -17,15 +17,15 @@ from prometheus_client.registry import Collector
 from actors import dead_letters, presence
 from config import Settings
 from models.database import DatabaseUnavailable
-from trading import metrics, redis_link
-from trading.backlog import read_backlog
-from trading.logs import get_logger
-from trading.metrics_export import OwnCounts, SharedCounts
+from runtime import metrics, redis_link
+from runtime.logs import get_logger
+from runtime.metrics_export import OwnCounts, SharedCounts
+from trading.upkeep.backlog import read_backlog
 
-from .auth import check_secret
-from .description import TEXT, described
-from .errors import HttpRefusal
-from .parsing import Blueprint, takes_no_query
+from .http.authentication import check_secret
+from .http.description import TEXT, described
+from .http.errors import HttpRefusal
+from .http.parsing import Blueprint, takes_no_query
 
 logger = get_logger(__name__)
 

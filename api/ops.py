@@ -1,34 +1,23 @@
-"""The operator's page, and what it shows."""
+"""The figures of the operator's page, and sending a dead letter again."""
 
 from typing import Any
 from uuid import UUID
 
-import flask
 from flask import Response
 
 from actors import dead_letters, presence
+from runtime import redis_link
 from schemas.operations import OperationsSchema
-from trading import redis_link
-from trading.operations import read_operations
+from trading.upkeep.operations import read_operations
 
-from .admin import audit
-from .answers import answer
-from .auth import requires
-from .desk import static_page
-from .errors import HttpRefusal, not_found
-from .parsing import Blueprint, takes_no_query
+from .http.audit import audit
+from .http.authentication import requires
+from .http.errors import HttpRefusal, not_found
+from .http.parsing import Blueprint, takes_no_query
+from .http.responses import answer
 
 blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="What an operator watches")
-# Flask's own: a page is no part of the API.
-pages = flask.Blueprint("ops", __name__)
-
 OPERATIONS = OperationsSchema()
-
-
-@pages.get("/ops")
-def page() -> Response:
-    """Serve the page."""
-    return static_page("ops.html")
 
 
 @blueprint.get("/operations")
@@ -42,7 +31,7 @@ def read() -> Response:
     return answer(OPERATIONS, row if broker is None else row | {"broker": broker})
 
 
-@blueprint.post("/dead-letters/<thing:message_id>/requeue")
+@blueprint.post("/dead-letters/<opaque_uuid:message_id>/requeue")
 @requires("admin")
 @takes_no_query
 @blueprint.response(204)

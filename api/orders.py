@@ -20,24 +20,24 @@ from schemas.orders import (
     PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
-from trading.books import order_with_entries
-from trading.cancellation import cancel_order
-from trading.history import order_history
-from trading.modification import OrderChange, modify_order
-from trading.placement import OrderRequest, place_order
-from trading.preview import preview_order
+from trading.accounts.ledgers import order_with_entries
+from trading.orders.cancellation import cancel_order
+from trading.orders.history import order_history
+from trading.orders.modification import OrderChange, modify_order
+from trading.orders.placement import OrderRequest, place_order
+from trading.orders.preview import preview_order
 
-from .answers import answer, is_meant, tagged_answer
-from .auth import account_named, listed_account, requires
 from .basket import BASKET_ANSWER, place_basket
-from .description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .dispatching import accepted
-from .errors import HttpRefusal, not_found
-from .idempotency import idempotency_key
-from .observability import stopwatch, timed_placement
-from .pagination import Keyset, fetch_page, read_moment, read_uuid
-from .parsing import Blueprint
-from .rate_limits import limited, replayed_beyond_limit
+from .http.authentication import account_named, listed_account, requires
+from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
+from .http.errors import HttpRefusal, not_found
+from .http.idempotency import idempotency_key
+from .http.observability import stopwatch, timed_placement
+from .http.pagination import Keyset, fetch_page, read_moment, read_uuid
+from .http.parsing import Blueprint
+from .http.rate_limits import limited, replayed_beyond_limit
+from .http.responses import answer, is_meant, tagged_answer
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
@@ -134,7 +134,7 @@ def list_orders(query: dict[str, Any]) -> Response:
     return answer(ORDER_PAGE, page)
 
 
-@blueprint.get("/orders/<thing:order_id>")
+@blueprint.get("/orders/<opaque_uuid:order_id>")
 @requires("read", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
@@ -148,7 +148,7 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
     return tagged_answer(ORDER_DETAIL, order)
 
 
-@blueprint.get("/orders/<thing:order_id>/history")
+@blueprint.get("/orders/<opaque_uuid:order_id>/history")
 @requires("read", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, HISTORY)
@@ -162,7 +162,7 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
     return answer(HISTORY, {"data": order_history(account_named(query["account_id"]), order_id)})
 
 
-@blueprint.patch("/orders/<thing:order_id>")
+@blueprint.patch("/orders/<opaque_uuid:order_id>")
 @requires("trade", "admin")
 @blueprint.arguments(OrderChangeSchema())
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
@@ -184,7 +184,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
     return tagged_answer(ORDER_DETAIL, order)
 
 
-@blueprint.delete("/orders/<thing:order_id>")
+@blueprint.delete("/orders/<opaque_uuid:order_id>")
 @requires("trade", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER)

@@ -10,18 +10,18 @@ from models.database import Row
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
 from schemas.positions import PositionPageSchema
-from trading.money import ZERO, average_price
-from trading.placement import close_position
+from trading.orders.placement import close_position
+from trading.rules.money import ZERO, average_price
 
-from .answers import answer
-from .auth import account_named, listed_account, requires
-from .description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .dispatching import accepted
-from .idempotency import idempotency_key
-from .observability import stopwatch, timed_placement
-from .pagination import Keyset, fetch_page, read_uuid
-from .parsing import Blueprint
-from .rate_limits import limited, replayed_beyond_limit
+from .http.authentication import account_named, listed_account, requires
+from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
+from .http.idempotency import idempotency_key
+from .http.observability import stopwatch, timed_placement
+from .http.pagination import Keyset, fetch_page, read_uuid
+from .http.parsing import Blueprint
+from .http.rate_limits import limited, replayed_beyond_limit
+from .http.responses import answer
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
@@ -55,7 +55,7 @@ def list_positions(query: dict[str, Any]) -> Response:
     return answer(POSITION_PAGE, page)
 
 
-@blueprint.post("/positions/<thing:position_id>/close")
+@blueprint.post("/positions/<opaque_uuid:position_id>/close")
 @timed_placement
 @requires("trade", "admin")
 @limited

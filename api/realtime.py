@@ -11,22 +11,22 @@ from flask_sock import Sock
 from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
+from runtime import descriptors
+from runtime.logs import get_logger
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
-from trading import descriptors
-from trading.events import page_since
-from trading.logs import get_logger
+from trading.events.publishing import page_since
 
-from .answers import answer
-from .auth import Principal, account_named, account_of, authenticate, principal, requires
-from .description import EVENT_STREAM, LAST_EVENT_ID, described
-from .errors import HttpRefusal, problem
-from .event_view import as_text, presented
-from .hub import Hub
-from .listeners import QueueListener
-from .parsing import Blueprint, load, read_query
-from .proxies import HOST_SENT, is_host_of
-from .replay import replay
-from .stream import SERVER_OPTIONS, StreamListener
+from .http.authentication import Principal, account_named, account_of, authenticate, principal, requires
+from .http.description import EVENT_STREAM, LAST_EVENT_ID, described
+from .http.errors import HttpRefusal, problem
+from .http.parsing import Blueprint, load, read_query
+from .http.proxies import HOST_SENT, is_host_of
+from .http.responses import answer
+from .stream.event_view import as_text, presented
+from .stream.hub import Hub
+from .stream.listeners import QueueListener
+from .stream.replay import replay
+from .stream.websocket import SERVER_OPTIONS, StreamListener
 
 logger = get_logger(__name__)
 

@@ -11,10 +11,10 @@ from bench.placement import Bench
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from models.database import execute, fetch_one, transactional, unbounded
 from models.identifiers import new_id
-from trading.charges import charges_for
-from trading.margin import margin_for
-from trading.sessions import INDIAN_TIME
-from trading.sweeping import MAX_BATCH, sweep_once
+from trading.execution.sweeping import MAX_BATCH, sweep_once
+from trading.rules.charges import charges_for
+from trading.rules.margin import margin_for
+from trading.rules.sessions import INDIAN_TIME
 
 PENDING = 50_000
 RATIO_REQUIRED = 1.0

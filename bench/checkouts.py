@@ -22,7 +22,7 @@ from bench.services import LOG_SETTINGS, run_to_the_end, settings_of
 from embedded.interruption import Interruption
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
-from tests.processes import ROOT, ProcessStarter, Running, command_environment
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 
 SECRET = "a-cron-key-of-the-bench-7d20"
 BATCH = 500

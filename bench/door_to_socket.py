@@ -7,7 +7,7 @@ from bench.load import Connection, exchange, order_request
 from bench.seeding import token_of
 from bench.services import Services
 from bench.streams import Crowd, Receipt, StreamError, unix_time
-from tests.processes import Running
+from tests.support.processes import Running
 
 ORDERS_IN_A_ROW = 200
 LOG_LINE = re.compile(r"order_executed .*?order_id=(\S+)")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import api
-from trading import placement
+from trading.orders import placement
 
 
 def create_app() -> Any:

@@ -24,8 +24,8 @@ from bench.seeding import ACCOUNTS, token_of
 from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
 from bench.streams import Crowd, StreamError
 from embedded.interruption import Interruption
-from tests.processes import wait_until
-from trading.verify import verify
+from tests.support.processes import wait_until
+from trading.upkeep.verify import verify
 
 MEMORY_ALLOWED_KB = 45.0
 DELIVERY_P50_MS, DELIVERY_P99_MS = 20.0, 250.0

@@ -11,8 +11,8 @@ from bench.profiling import processor_s
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
-from tests.processes import ROOT, Running, free_port
-from trading.verify import verify
+from tests.support.processes import ROOT, Running, free_port
+from trading.upkeep.verify import verify
 
 ROUNDS, SECONDS = 7, 4.0
 APPLICATION, IN_STEPS = "api:create_app()", "bench.in_steps:create_app()"

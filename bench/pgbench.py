@@ -15,8 +15,8 @@ from pathlib import Path
 from bench.seeding import ACCOUNT_PREFIX, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from embedded.postgres import binary
 from models.database import fetch_one, session
-from trading.charges import charges_for
-from trading.margin import margin_for
+from trading.rules.charges import charges_for
+from trading.rules.margin import margin_for
 
 SIDE = "BUY"
 PRODUCT = "INTRADAY"

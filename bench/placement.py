@@ -10,8 +10,8 @@ from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
 from bench.services import Services
 from models.database import fetch_one, session
-from trading.sweeping import count_pending
-from trading.verify import verify
+from trading.execution.sweeping import count_pending
+from trading.upkeep.verify import verify
 
 PACED_RATE = 100.0  # orders per second
 WARM_UP_SECONDS = 2

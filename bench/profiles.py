@@ -15,8 +15,8 @@ from bench.placement import PACED_RATE, Bench
 from bench.profiling import Profile, mean_steps, profiled
 from bench.prompt import PAUSE_S, Side, heard
 from bench.seeding import ACCOUNTS
-from tests.processes import Running
-from trading.sweeping import MAX_BATCH
+from tests.support.processes import Running
+from trading.execution.sweeping import MAX_BATCH
 
 TITLES = {
     "placements": "Placements, 16 connections, 1,000 accounts",

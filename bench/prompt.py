@@ -20,9 +20,9 @@ from bench.load import Connection, build_requests, exchange
 from bench.report import percentiles
 from bench.services import Services
 from models.database import fetch_all, session
-from tests.processes import Running, wait_until
-from trading.sweeping import count_pending
-from trading.verify import verify
+from tests.support.processes import Running, wait_until
+from trading.execution.sweeping import count_pending
+from trading.upkeep.verify import verify
 
 ORDERS = 200
 PAUSE_S = 0.4  # after an order of either; an order of the same one comes twice as late

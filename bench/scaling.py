@@ -18,8 +18,8 @@ from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
 from models.database import fetch_one, session
-from trading.sweeping import count_pending
-from trading.verify import verify
+from trading.execution.sweeping import count_pending
+from trading.upkeep.verify import verify
 
 WARM_UP_SECONDS = 2
 

@@ -18,9 +18,9 @@ from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models import database, migrate
 from models.database import execute, fetch_one, unbounded
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
-from trading import logs
-from trading.sweeping import MAX_BATCH, count_pending, sweep_once
+from runtime import logs
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
+from trading.execution.sweeping import MAX_BATCH, count_pending, sweep_once
 
 DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 READY_TIMEOUT_S = 30.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 from embedded import local_http
-from tests.processes import Running, free_port, wait_until
+from tests.support.processes import Running, free_port, wait_until
 
 START_ALLOWED_S = 5.0
 READY_TIMEOUT_S = 120.0

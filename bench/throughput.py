@@ -10,7 +10,7 @@ from bench.load import CONNECTIONS
 from bench.placement import Bench
 from bench.report import PlacementRow, percentiles
 from bench.seeding import ACCOUNTS
-from trading.sweeping import count_pending
+from trading.execution.sweeping import count_pending
 
 RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
 DIFFERENCE_ALLOWED = 30.0  # percent, between the 202's p50 with the worker running and stopped

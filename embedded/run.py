@@ -26,7 +26,7 @@ from embedded.programs import ServerError
 from embedded.seed import Demo, seed
 from embedded.valkey import Valkey
 from models.database import DatabaseUnavailable
-from trading import addresses, database_url
+from runtime import addresses, database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from config import Settings, require_database_url
 from models import database
-from trading import accounts, quotes, tokens
+from trading.accounts import administration, tokens
+from trading.market import quotes
 
 DEMO_NAME = "Demo"
 DEMO_BALANCE = Decimal("1000000.00")
@@ -51,7 +52,7 @@ def _existing(path: Path) -> Demo | None:
 
 def _create(path: Path) -> Demo:
     quotes.set_quotes(read_stocks())
-    account = accounts.create_account(DEMO_NAME, DEMO_BALANCE)
+    account = administration.create_account(DEMO_NAME, DEMO_BALANCE)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)
     write_private(path, json.dumps(asdict(demo), indent=2) + "\n")

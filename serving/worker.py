@@ -16,9 +16,9 @@ from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
+from runtime import descriptors
 from serving.reading import REQUEST_S, Parser, Wait, end_all, write_problem
 from serving.succession import succession
-from trading import descriptors
 
 # A client that has connected just before the worker stops may still send its request.
 LAST_REQUEST_S = 1.0

@@ -23,7 +23,7 @@ import redis
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.processes import ROOT, ProcessStarter, command_environment
+from tests.support.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
@@ -194,7 +194,7 @@ def other_database(
 def configured(settings: config.Settings, migrated: None) -> None:
     """Point this process at the run's broker, as a web process does."""
     from actors import broker
-    from trading import redis_link
+    from runtime import redis_link
 
     redis_link.SLOW_S = REDIS_PATIENCE_S
     broker.configure(settings, role="web")
@@ -219,7 +219,8 @@ def cleaner(database_url: str) -> Iterator[Any]:
 @pytest.fixture
 def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
     """Empty the database and Redis; every fixture that uses them begins with this."""
-    from trading import calendars, redis_link
+    from runtime import redis_link
+    from trading.market import calendars
 
     with cleaner.cursor() as cursor:
         deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
@@ -263,12 +264,12 @@ def client(app: Any) -> Any:
 @pytest.fixture
 def account(clean: None) -> Callable[..., TestAccount]:
     """Return a function that opens an account with a token: account("5000.00", scopes=["read"])."""
-    from trading import accounts, tokens
+    from trading.accounts import administration, tokens
 
     def make(
         balance: str = "1000000.00", *, name: str = "Test", scopes: tuple[str, ...] = ("trade", "read")
     ) -> TestAccount:
-        row = accounts.create_account(name, Decimal(balance))
+        row = administration.create_account(name, Decimal(balance))
         _, secret = tokens.create_token(list(scopes), account_id=row["id"])
         return TestAccount(id=row["id"], token=secret, row=row)
 
@@ -278,7 +279,7 @@ def account(clean: None) -> Callable[..., TestAccount]:
 @pytest.fixture
 def headers_for(clean: None) -> Callable[..., dict[str, str]]:
     """Return a function that makes a token of no account: headers_for("admin", "feed")."""
-    from trading import tokens
+    from trading.accounts import tokens
 
     def make(*scopes: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {tokens.create_token(list(scopes))[1]}"}
@@ -289,7 +290,7 @@ def headers_for(clean: None) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def quote(clean: None) -> Callable[..., None]:
     """Return a function that sets a last price: quote("RELIANCE", "2500.00", exchange="NSE")."""
-    from trading import quotes
+    from trading.market import quotes
 
     def make(symbol: str = "RELIANCE", last_price: str = "2500.00", *, exchange: str = "NSE") -> None:
         quotes.set_quotes([(exchange, symbol, Decimal(last_price))])

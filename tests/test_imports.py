@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ["actors", "api", "config", "models", "schemas", "serving", "trading"]
+PACKAGES = ["actors", "api", "config", "models", "runtime", "schemas", "serving", "trading"]
 
 
 def modules() -> list[str]:
@@ -27,7 +27,10 @@ def test_the_rules_bite(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for package in [*PACKAGES, "embedded"]:
         shutil.copytree(ROOT / package, tmp_path / package)
-    for module, line in [("trading/money.py", "import redis"), ("trading/verify.py", "import actors.orders")]:
+    for module, line in [
+        ("trading/rules/money.py", "import redis"),
+        ("trading/upkeep/verify.py", "import actors.orders"),
+    ]:
         text = (ROOT / module).read_text()
         (tmp_path / module).write_text(f"{text}\n{line}\n")
     program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.processes import Running, wait_until
+from tests.support.processes import Running, wait_until
 
 ORDER = {
     "exchange": "NSE",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Running, free_port
+from tests.support.processes import Running, free_port
 
 pytestmark = pytest.mark.acceptance
 COMMANDS = {

@@ -8,10 +8,10 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import ORDER
-from tests.processes import ProcessStarter, Running, wait_until
-from tests.trading.helpers import one, rows
-from trading.sweeping import sweep_once
-from trading.verify import verify
+from tests.support.processes import ProcessStarter, Running, wait_until
+from tests.support.trading import one, rows
+from trading.execution.sweeping import sweep_once
+from trading.upkeep.verify import verify
 
 BASKET = {"orders": [ORDER | {"quantity": 1, "symbol": f"S{number}"} for number in range(6)]}
 

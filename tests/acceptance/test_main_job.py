@@ -5,8 +5,8 @@ from typing import Any
 
 import requests
 
-from tests.processes import ProcessStarter, wait_until
-from trading.verify import verify
+from tests.support.processes import ProcessStarter, wait_until
+from trading.upkeep.verify import verify
 
 
 def test_an_order_placed_over_http_is_executed_with_its_position_ledger_and_events(

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import requests
 
+from runtime import addresses
 from tests.conftest import METRICS_TOKEN
-from tests.metrics import Metrics
-from tests.processes import ROOT, ProcessStarter, Running, free_port, wait_until
 from tests.realtime.clients import Stream
-from trading import addresses
+from tests.support.metrics import Metrics
+from tests.support.processes import ROOT, ProcessStarter, Running, free_port, wait_until
 
 DOCUMENT = ROOT / "docs" / "observability.md"
 FILES = [DOCUMENT, *sorted((ROOT / "docs" / "observability").iterdir())]

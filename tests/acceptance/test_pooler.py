@@ -16,8 +16,8 @@ import pytest
 
 from tests.acceptance.conftest import Trader
 from tests.conftest import Servers
-from tests.processes import ROOT, ProcessStarter, free_port, wait_until
-from trading.verify import verify
+from tests.support.processes import ROOT, ProcessStarter, free_port, wait_until
+from trading.upkeep.verify import verify
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 POOL_SIZE = 4

@@ -11,8 +11,8 @@ import requests
 
 from tests.acceptance.conftest import Trader
 from tests.conftest import OwnCommands, Servers
-from tests.processes import ProcessStarter, Running, wait_until
-from trading.verify import verify
+from tests.support.processes import ProcessStarter, Running, wait_until
+from trading.upkeep.verify import verify
 
 
 def place_at_last(trader: Trader) -> str:

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from models.database import fetch_one, session
-from trading.placement import OrderRequest, place_order
-from trading.timing import Stopwatch
+from runtime.timing import Stopwatch
+from trading.orders.placement import OrderRequest, place_order
 
 
 def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from dramatiq.errors import ConnectionClosed
 from actors import consumer as consumer_module
 from actors.broker import Broker
 from actors.consumer import WAIT_S
-from tests.processes import free_port, wait_until
-from trading.redis_pool import make_pool
+from runtime.redis_pool import make_pool
+from tests.support.processes import free_port, wait_until
 
 
 class Echo:

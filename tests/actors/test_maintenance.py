@@ -12,10 +12,10 @@ import redis
 from actors import broker as broker_module
 from actors import maintenance
 from models.database import execute, fetch_all, session
+from runtime import redis_link
 from tests.actors.placing import make_older, place_quietly, status_of
-from tests.processes import free_port, wait_until
-from trading import redis_link
-from trading.sweeping import TICK_LOCK_KEY
+from tests.support.processes import free_port, wait_until
+from trading.execution.sweeping import TICK_LOCK_KEY
 
 
 def test_the_sweeper_executes_what_is_older_than_an_interval(

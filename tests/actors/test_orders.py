@@ -17,10 +17,10 @@ from actors import orders
 from actors.broker import client
 from actors.dispatch import dispatch
 from models.database import DatabaseUnavailable, execute, fetch_one, session
+from runtime import redis_link
 from tests.actors.placing import place_quietly, status_of
-from tests.processes import free_port, wait_until
-from trading import redis_link
-from trading.verify import verify
+from tests.support.processes import free_port, wait_until
+from trading.upkeep.verify import verify
 
 
 def filled_quantity(account: Any) -> int:

@@ -8,10 +8,10 @@ import pytest
 from actors import maintenance
 from models.database import fetch_all, session
 from tests.actors.placing import place_quietly
-from tests.processes import wait_until
-from trading.execution import execute_orders
-from trading.retention import delete_old_events, delete_old_keys
-from trading.verify import verify
+from tests.support.processes import wait_until
+from trading.events.retention import delete_old_events, delete_old_keys
+from trading.execution.executing import execute_orders
+from trading.upkeep.verify import verify
 
 
 @pytest.fixture

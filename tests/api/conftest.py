@@ -10,7 +10,7 @@ import pytest
 from actors import broker
 from api import create_app
 from config import RateLimit, Settings
-from trading.calendars import import_holidays
+from trading.market.calendars import import_holidays
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from models.database import execute, session
-from trading.execution import execute_orders
+from trading.execution.executing import execute_orders
 
 
 @pytest.fixture

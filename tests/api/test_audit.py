@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from models.database import fetch_all, session
-from trading.verify import check_and_note
+from trading.upkeep.verify import check_and_note
 
 
 def actions() -> list[dict[str, Any]]:

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from api import create_app
 from config import RateLimit
 from models.database import DatabaseUnavailable
-from tests.trading.helpers import at_once, one, rows
-from trading import placement, redis_link
-from trading.execution import execute_orders
-from trading.verify import verify
+from runtime import redis_link
+from tests.support.trading import at_once, one, rows
+from trading.execution.executing import execute_orders
+from trading.orders import placement
+from trading.upkeep.verify import verify
 
 PATH = "/api/trading/orders/batch"
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "100.00"}

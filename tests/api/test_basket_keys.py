@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from models.database import DatabaseUnavailable
-from tests.processes import wait_until
-from tests.trading.helpers import at_once, one, rows
-from trading.execution import execute_orders
-from trading.verify import verify
+from tests.support.processes import wait_until
+from tests.support.trading import at_once, one, rows
+from trading.execution.executing import execute_orders
+from trading.upkeep.verify import verify
 
 PATH = "/api/trading/orders/batch"
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "100.00"}

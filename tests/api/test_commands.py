@@ -227,12 +227,12 @@ def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
     def fail():
         raise DatabaseUnavailable("connection refused\nis the server running?")
 
-    monkeypatch.setattr("api.cli.session", fail)
+    monkeypatch.setattr("api.commands.cli.session", fail)
     assert "connection refused" in run_badly("accounts", "list")
 
 
 def test_a_schema_that_is_missing_is_one_line(run_badly, monkeypatch):
-    monkeypatch.setattr("api.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
+    monkeypatch.setattr("api.commands.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
     assert "db upgrade" in run_badly("accounts", "list")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.answers import strong_tags
+from api.http.responses import strong_tags
 
 STALE = '"0123456789abcdef0123456789abcdef"'
 # `TAG` stands for the order's own, quoted, `BARE` for the same without its quotes.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from api.errors import HttpRefusal
-from api.pagination import Keyset, read_integer, read_moment, read_uuid, read_word
+from api.http.errors import HttpRefusal
+from api.http.pagination import Keyset, read_integer, read_moment, read_uuid, read_word
 from schemas.fields import AMOUNT_MAXIMUM, Money, NumberLiteral, Text, Timestamp
 
 amounts = st.decimals(min_value=Decimal("0.01"), max_value=AMOUNT_MAXIMUM, places=2)

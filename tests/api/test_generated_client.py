@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import ProcessStarter
 from tests.security.operations import operations_of
+from tests.support.processes import ProcessStarter
 
 PROGRAM = """
 import json, os

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from models.database import fetch_one, session
-from trading.accounts import set_status
-from trading.execution import execute_orders
-from trading.verify import verify
+from trading.accounts.administration import set_status
+from trading.execution.executing import execute_orders
+from trading.upkeep.verify import verify
 
 
 def count(table: str) -> int:

@@ -8,9 +8,9 @@ from datetime import date, datetime
 import pytest
 
 from models.database import fetch_all, session
-from tests.processes import ROOT
-from trading.calendars import holidays
-from trading.sessions import INDIAN_TIME, session_at
+from tests.support.processes import ROOT
+from trading.market.calendars import holidays
+from trading.rules.sessions import INDIAN_TIME, session_at
 
 KITE_HEADER = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"

@@ -8,8 +8,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from models.database import DatabaseUnavailable
 from tests.conftest import METRICS_TOKEN
-from tests.metrics import Metrics
-from trading import verify
+from tests.support.metrics import Metrics
+from trading.upkeep import verify
 
 TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 STEPS = ("parse", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
@@ -119,7 +119,7 @@ def test_a_database_or_a_redis_that_is_away_fails_no_scrape(read, monkeypatch):
         raise DatabaseUnavailable("gone")
 
     monkeypatch.setattr("api.metrics.read_backlog", fail)
-    monkeypatch.setattr("trading.redis_link.attempt", lambda _: False)
+    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
     metrics = read()
     assert (metrics("tradepost_up", what="database"), metrics("tradepost_up", what="redis")) == (0, 0)
     assert "tradepost_up" in metrics.names

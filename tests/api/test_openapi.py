@@ -8,11 +8,11 @@ from jsonschema import Draft202012Validator
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from api.errors import STATUS_BY_CODE
+from api.http.errors import STATUS_BY_CODE
 from tests.conftest import CRON_SECRET
-from tests.dead_letters import bury
 from tests.security.operations import Operation, operations_of
-from trading import tokens
+from tests.support.dead_letters import bury
+from trading.accounts import tokens
 
 # What every answer has besides what is described: HTTP's own, and what keeps browsers safe.
 HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
@@ -75,7 +75,7 @@ def test_every_schema_and_parameter_has_an_example_that_fits(document: dict[str,
     for name, schema in document["components"]["schemas"].items():
         (example,) = schema["examples"]
         assert complaints(document, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
-        assert "…" not in str(example), f"{name}: api/examples.py knows no example of a member"
+        assert "…" not in str(example), f"{name}: api/reference/examples.py knows no example of a member"
     for path, item in document["paths"].items():
         parameters = [parameter for part in item.values() if isinstance(part, dict) for parameter in part["parameters"]]
         for parameter in parameters + item["parameters"]:

@@ -7,7 +7,7 @@ import pytest
 
 from models import database
 from models.database import DatabaseUnavailable
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 PATH = "/api/cron/order-worker"
 
@@ -72,7 +72,7 @@ def test_a_ready_process_says_so(client):
 
 
 def test_without_its_broker_a_process_is_degraded_but_ready(client, monkeypatch):
-    monkeypatch.setattr("trading.redis_link.attempt", lambda _: False)
+    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
     response = client.get("/health/ready")
     assert (response.status_code, response.get_json()["status"]) == (200, "degraded")
     assert response.get_json()["broker"] == "unavailable"

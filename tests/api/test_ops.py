@@ -9,8 +9,8 @@ import pytest
 from actors import dead_letters, presence, worker
 from actors.broker import broker
 from models.database import fetch_all, session
-from tests.dead_letters import TRACEBACK, bury
-from trading import backlog, operations
+from tests.support.dead_letters import TRACEBACK, bury
+from trading.upkeep import backlog, operations
 
 PATH = "/api/admin/operations"
 
@@ -149,7 +149,7 @@ def test_without_redis_the_rest_is_shown_and_nothing_is_sent_again(
     read: Any, requeue: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message_id = bury(uuid4())
-    monkeypatch.setattr("trading.redis_link.attempt", lambda _: False)
+    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
     found = read()
     assert "broker" not in found
     assert found["pending"]["count"] == 0

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from trading.execution import execute_orders
+from trading.execution.executing import execute_orders
 
 
 @pytest.fixture

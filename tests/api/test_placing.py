@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from models.database import db, fetch_one, session
-from trading import accounts
+from trading.accounts import administration
 
 STEPS = {"parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit"}
 
@@ -134,7 +134,7 @@ def test_a_delivery_sell_of_what_is_not_held_is_refused(account, place):
 def test_a_suspended_account_may_not_place_but_may_cancel(client, account, place):
     trader = account()
     order_id = place(trader).get_json()["orderId"]
-    accounts.set_status(trader.id, "SUSPENDED")
+    administration.set_status(trader.id, "SUSPENDED")
     response = place(trader)
     assert (response.status_code, response.get_json()["code"]) == (422, "account_suspended")
     assert client.delete(f"/api/trading/orders/{order_id}", headers=trader.headers).status_code == 200
@@ -143,7 +143,7 @@ def test_a_suspended_account_may_not_place_but_may_cancel(client, account, place
 def test_a_closed_market_says_when_it_opens(app, account, place, settings, monkeypatch):
     today = datetime.now(UTC).date()
     closed = frozenset(today + timedelta(days=number) for number in range(-1, 20))
-    monkeypatch.setattr("trading.calendars.holidays", lambda _: closed)
+    monkeypatch.setattr("trading.market.calendars.holidays", lambda _: closed)
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
     document = place(account()).get_json()
     assert document["code"] == "market_closed"

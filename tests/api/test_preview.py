@@ -7,8 +7,8 @@ import pytest
 
 from models.database import fetch_one, session, snapshot
 from tests.conftest import CRON_SECRET
-from trading.decision import OrderRequest
-from trading.preview import preview_order
+from trading.orders.preview import preview_order
+from trading.rules.decision import OrderRequest
 
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
 # Side, quantity and product of an order, and what it would close and open of 10 that are held.

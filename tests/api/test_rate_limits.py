@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import free_port
-from tests.trading.helpers import hold, one, rows
+from tests.support.processes import free_port
+from tests.support.trading import hold, one, rows
 
 ORDER = {"exchange": "NSE", "symbol": "INFY", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
 

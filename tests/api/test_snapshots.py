@@ -10,9 +10,9 @@ import pytest
 
 from models.database import db, execute, session
 from tests.conftest import METRICS_TOKEN
-from tests.processes import wait_until
-from tests.trading.helpers import buy, hold, one, sell
-from trading.execution import execute_orders
+from tests.support.processes import wait_until
+from tests.support.trading import buy, hold, one, sell
+from trading.execution.executing import execute_orders
 
 # Each route that reads, by its endpoint, with what of its path is in braces. A new one is told here.
 READS = {

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api import waiting
+from api.stream import waiting
 from models.database import db, fetch_all, session
-from tests.processes import wait_until
-from trading.cancellation import cancel_order
-from trading.execution import execute_orders
+from tests.support.processes import wait_until
+from trading.execution.executing import execute_orders
+from trading.orders.cancellation import cancel_order
 
 
 def pending_ids(account: Any) -> list[Any]:

@@ -1,10 +1,10 @@
 """The databases of the growth benchmark are right by the books, and its rounds are compared in pairs."""
 
-from bench.growth_load import READER, Volume, account_id_of, load
-from bench.growth_report import Comparison
+from bench.growth.load import READER, Volume, account_id_of, load
+from bench.growth.report import Comparison
 from bench.seeding import seed
 from models.database import fetch_one, session
-from trading.verify import verify
+from trading.upkeep.verify import verify
 
 
 def test_the_books_that_are_loaded_are_right(clean: None, database_url: str) -> None:

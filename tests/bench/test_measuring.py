@@ -8,9 +8,9 @@ from bench.load import build_requests
 from bench.pace import place_at_pace
 from bench.pgbench import run_pgbench
 from bench.seeding import ACCOUNTS, seed
-from tests.processes import ROOT, ProcessStarter
-from trading.sweeping import MAX_BATCH, count_pending
-from trading.verify import verify
+from tests.support.processes import ROOT, ProcessStarter
+from trading.execution.sweeping import MAX_BATCH, count_pending
+from trading.upkeep.verify import verify
 
 
 def test_a_pace_is_kept_whatever_the_answers_take(start: ProcessStarter) -> None:

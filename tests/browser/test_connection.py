@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
-from tests.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running
 
 pytestmark = [pytest.mark.acceptance]
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
 from tests.browser.test_page import grave_violations
-from tests.processes import Running
+from tests.support.processes import Running
 
 
 @pytest.mark.acceptance

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from tests.browser.desk import Desk, log_in_to_operations
 from tests.browser.test_connection import place
 from tests.browser.test_page import grave_violations
-from tests.dead_letters import bury_next
-from tests.processes import ProcessStarter, Running
+from tests.support.dead_letters import bury_next
+from tests.support.processes import ProcessStarter, Running
 
 pytestmark = [pytest.mark.acceptance]
 

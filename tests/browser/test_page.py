@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
-from tests.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running
 
 GRAVE = ("serious", "critical")
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
-from tests.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running
 
 # "To provide a good user experience, sites should strive to have a CLS score of 0.1 or less" (web.dev/articles/cls,
 # read 2026-11). That score is the worst five seconds; this is the sum of all, which is never smaller.

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
-from tests.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running
 
 pytestmark = [pytest.mark.acceptance]
 

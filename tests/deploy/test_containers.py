@@ -18,8 +18,8 @@ import yaml
 import config
 from tests.acceptance.conftest import Trader
 from tests.deploy.test_dynos import PROCFILE
-from tests.processes import ROOT, Running, dead_proxies, free_port
-from trading.verify import verify
+from tests.support.processes import ROOT, Running, dead_proxies, free_port
+from trading.upkeep.verify import verify
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 STAGE = DOCKERFILE.rpartition("\nFROM ")[2]

@@ -15,11 +15,11 @@ import requests
 from honcho.environ import parse_procfile
 
 import config
+from runtime.redis_pool import make_pool
 from tests.acceptance.conftest import Trader
 from tests.deploy.tls import TlsFront
-from tests.processes import ROOT, ProcessStarter, Running, free_port, wait_until
-from trading.redis_pool import make_pool
-from trading.verify import verify
+from tests.support.processes import ROOT, ProcessStarter, Running, free_port, wait_until
+from trading.upkeep.verify import verify
 
 PROCFILE = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
 APP = json.loads((ROOT / "app.json").read_text())

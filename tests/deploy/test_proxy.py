@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.conftest import TestAccount
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
 from tests.realtime.clients import Stream, refusal
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 AROUND = """

@@ -20,7 +20,7 @@ from models import database, migrate
 from tests.acceptance.conftest import Trader
 from tests.conftest import Servers
 from tests.deploy.test_dynos import PROCFILE
-from tests.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
 
 MIGRATION = '''
 from models.database import execute

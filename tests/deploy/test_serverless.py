@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import Trader
-from tests.processes import ROOT, ProcessStarter, wait_until
-from trading.verify import verify
+from tests.support.processes import ROOT, ProcessStarter, wait_until
+from trading.upkeep.verify import verify
 
 INLINE = {"TRADEPOST_ENV": "production", "ORDER_DISPATCH": "inline", "REDIS_URL": ""}
 NOTHING = INLINE | {"ORDER_DISPATCH": "none"}

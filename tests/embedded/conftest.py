@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from embedded import processes
-from tests.processes import Running, free_port
+from tests.support.processes import Running, free_port
 
 UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR")
 

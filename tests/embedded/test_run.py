@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.embedded.conftest import UNSET, Runs
-from tests.processes import ROOT, wait_until
+from tests.support.processes import ROOT, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

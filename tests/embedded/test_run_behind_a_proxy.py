@@ -14,7 +14,7 @@ from embedded import local_http
 from tests.embedded.conftest import Runs
 from tests.embedded.test_run import is_executed, last_prices, printed_commands
 from tests.examples.conftest import PROGRAMS
-from tests.processes import ROOT, dead_proxies, wait_until
+from tests.support.processes import ROOT, dead_proxies, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ import pytest
 
 from embedded.programs import cause
 from tests.embedded.conftest import Runs
-from tests.processes import Running, wait_until
+from tests.support.processes import Running, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from embedded import processes
 from embedded.data_folder import DataFolder
 from embedded.postgres import Postgres, ServerError, binary
 from embedded.valkey import Valkey
-from tests.processes import ROOT, wait_until
+from tests.support.processes import ROOT, wait_until
 
 
 @pytest.fixture

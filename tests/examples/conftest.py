@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import ROOT, ProcessStarter, Running, command_environment
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 
 PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable}
 

@@ -9,9 +9,9 @@ import pytest
 
 from models.database import fetch_all, fetch_one, session
 from tests.examples.conftest import PROGRAMS
-from tests.processes import ROOT, ProcessStarter, Running, wait_until
-from trading.sweeping import sweep_once
-from trading.verify import verify
+from tests.support.processes import ROOT, ProcessStarter, Running, wait_until
+from trading.execution.sweeping import sweep_once
+from trading.upkeep.verify import verify
 
 BOTS = ("bot.py", "bot.mjs")
 LINES_MAXIMUM = 37  # below the imports

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.database import fetch_all, session
-from tests.processes import ROOT, ProcessStarter, Running, wait_until
+from tests.support.processes import ROOT, ProcessStarter, Running, wait_until
 
 pytestmark = [pytest.mark.acceptance]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.faults.system import System
 from tests.faults.workload import Request, Workload
-from trading.verify import RULES
+from trading.upkeep.verify import RULES
 
 FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
 QUEUES = ("orders", "maintenance")

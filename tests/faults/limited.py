@@ -10,8 +10,8 @@ import requests
 from honcho.environ import parse_procfile
 
 from tests.faults.system import BOOT_S, System
-from tests.metrics import Metrics
-from tests.processes import ROOT, Running
+from tests.support.metrics import Metrics
+from tests.support.processes import ROOT, Running
 
 TOO_MANY_FILES = "Too many open files"
 

@@ -11,7 +11,7 @@ import redis
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
-from tests.processes import ROOT, command_environment
+from tests.support.processes import ROOT, command_environment
 
 TEMPLATE = "faults_template"
 MIGRATE_S = 120.0  # other work may keep this machine busy

@@ -7,7 +7,7 @@ from embedded import processes
 from tests.faults.checks import drain, pending_orders
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 BATCH_LIMIT = 50
 

@@ -32,7 +32,7 @@ from tests.faults.machine import Machine
 from tests.faults.measured import Measured, measured_series, missed
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import ROOT, wait_until
+from tests.support.processes import ROOT, wait_until
 
 CHECK_EVERY = 15  # faults
 # After a healed fault every accepted order is final within this long, and the backlog's time.

@@ -11,7 +11,7 @@ from embedded.postgres import SOCKET_PORT, Postgres, ServerError
 from tests.faults.machine import administer
 from tests.faults.proxy import unix_target
 from tests.faults.system import System
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 class LateStandby:

@@ -18,7 +18,7 @@ from actors.orders import execute_order
 from embedded.postgres import SOCKET_PORT
 from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
-from tests.processes import ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"

@@ -9,8 +9,8 @@ import requests
 from tests.faults.checks import answered, heal_drain_check
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.metrics import Metrics
-from tests.processes import wait_until
+from tests.support.metrics import Metrics
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -9,7 +9,7 @@ from tests.faults.checks import heal_drain_check
 from tests.faults.followers import Follower
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -18,7 +18,7 @@ from tests.faults.kinds_of_servers import COMMITTED
 from tests.faults.machine import Machine
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import Running, wait_until
+from tests.support.processes import Running, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults.limited import TOO_MANY_FILES, LimitedWeb, raise_own_limit
 from tests.faults.system import System
-from tests.processes import wait_until
 from tests.realtime.clients import RawStream, refusal
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.checks import SWEPT_S, heal_drain_check
 from tests.faults.series import series_of_stops
 from tests.faults.system import System
-from tests.processes import Running, wait_until
+from tests.support.processes import Running, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -13,7 +13,7 @@ from tests.faults.machine import Machine
 from tests.faults.proxy import unix_target
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -14,8 +14,8 @@ from honcho.environ import parse_procfile
 from tests.faults.checks import drain, heal_drain_check
 from tests.faults.system import BOOT_S, System, is_booted
 from tests.faults.workload import Workload
-from tests.metrics import Metrics
-from tests.processes import ROOT, Running, free_port, wait_until
+from tests.support.metrics import Metrics
+from tests.support.processes import ROOT, Running, free_port, wait_until
 
 pytestmark = pytest.mark.faults
 

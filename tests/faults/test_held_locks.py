@@ -13,7 +13,7 @@ from tests.faults.checks import answered, execution_times, heal_drain_check, pen
 from tests.faults.system import System
 from tests.faults.test_repetition import cron
 from tests.faults.workload import Client, Request, Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -10,8 +10,8 @@ from honcho.environ import parse_procfile
 from tests.faults.checks import heal_drain_check
 from tests.faults.system import BOOT_S, System
 from tests.faults.workload import Workload
-from tests.metrics import Metrics
-from tests.processes import ROOT, Running, wait_until
+from tests.support.metrics import Metrics
+from tests.support.processes import ROOT, Running, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -13,8 +13,8 @@ import requests
 from tests.faults.checks import drain, heal_drain_check
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.metrics import Metrics
-from tests.processes import free_port, wait_until
+from tests.support.metrics import Metrics
+from tests.support.processes import free_port, wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -15,7 +15,7 @@ from tests.faults.name_server import NameServer
 from tests.faults.proxy import Proxy, unix_target
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -8,7 +8,7 @@ import requests
 
 from tests.faults.checks import answered, heal_drain_check
 from tests.faults.system import System
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

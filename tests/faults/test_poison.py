@@ -10,8 +10,8 @@ from tests.faults.checks import drain, heal_drain_check
 from tests.faults.kinds_of_clients import REFUSE_POISON
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
-from trading.sweeping import MAX_ATTEMPTS
+from tests.support.processes import wait_until
+from trading.execution.sweeping import MAX_ATTEMPTS
 
 pytestmark = pytest.mark.faults
 

@@ -16,8 +16,8 @@ from tests.faults.proxy import tcp_target
 from tests.faults.system import System
 from tests.faults.test_redis_faults import is_sent_and_executed, ready
 from tests.faults.workload import Request, Workload
-from tests.processes import wait_until
 from tests.realtime.clients import Stream
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -10,7 +10,7 @@ from tests.faults.checks import answered, drain, heal_drain_check, times
 from tests.faults.series import emptied_redis_drains
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -13,7 +13,7 @@ import requests
 from tests.faults.checks import SWEPT_S, answered, drain, heal_drain_check, pending_orders, unbalanced
 from tests.faults.system import CRON_SECRET, System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.faults.system import BOOT_S, System
-from tests.processes import Running, wait_until
+from tests.support.processes import Running, wait_until
 
 pytestmark = pytest.mark.faults
 

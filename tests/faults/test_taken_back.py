@@ -11,13 +11,13 @@ import pytest
 import requests
 import websockets
 
-from api.cli_stream import follow
+from api.commands.stream import follow
 from tests.faults.machine import Machine
 from tests.faults.successors import Backup, LateStandby
 from tests.faults.system import System
-from tests.processes import wait_until
 from tests.realtime.clients import ServerSentEvents, Stream, ids
 from tests.realtime.conftest import RENAMES
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

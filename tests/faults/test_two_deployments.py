@@ -11,7 +11,7 @@ from tests.faults.checks import answered, drain, find_problems, times
 from tests.faults.machine import Machine
 from tests.faults.system import System
 from tests.faults.workload import Workload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
 

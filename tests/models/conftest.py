@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from models.identifiers import new_id
-from tests.trading.helpers import run
+from tests.support.trading import run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from models.identifiers import new_id
-from tests.trading.helpers import run
+from tests.support.trading import run
 
 
 def insert(table: str, **columns: Any) -> None:

@@ -9,7 +9,7 @@ from peewee import DataError, IntegrityError, ProgrammingError
 
 from models.identifiers import new_id
 from tests.models.rows import insert, insert_entry, insert_order, insert_position
-from tests.trading.helpers import one, run
+from tests.support.trading import one, run
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 DIGEST = b"d" * 32

@@ -10,7 +10,7 @@ from peewee import OperationalError
 
 from models import Account, database
 from models.identifiers import new_id
-from tests.trading.helpers import at_once, one, rows, run
+from tests.support.trading import at_once, one, rows, run
 
 
 @pytest.fixture

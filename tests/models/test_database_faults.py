@@ -7,8 +7,8 @@ import time
 import pytest
 
 from models import connections, database, pool
-from tests.processes import wait_until
-from tests.trading.helpers import at_once, one, rows, run
+from tests.support.processes import wait_until
+from tests.support.trading import at_once, one, rows, run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from models import database
 from tests.models.rows import insert_order, insert_position
-from tests.trading.helpers import at_once, one, rows, run
+from tests.support.trading import at_once, one, rows, run
 
 CANCEL = "UPDATE trading_order SET status = 'CANCELLED'"
 

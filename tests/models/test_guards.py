@@ -4,7 +4,7 @@ import pytest
 from peewee import IntegrityError
 
 from tests.models.rows import insert_entry, insert_order, insert_position
-from tests.trading.helpers import one, rows, run
+from tests.support.trading import one, rows, run
 
 
 def refused(statement, *parameters, match="is refused"):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from api import pagination
-from tests.trading.helpers import buy, execute
-from trading import events
+from api.http import pagination
+from tests.support.trading import buy, execute
+from trading.events import publishing
 
 LISTS = {
     "orders": "/api/trading/orders?limit=2",
@@ -25,7 +25,7 @@ FORBIDDEN = ("seqscan", "bitmapscan", "sort", "incremental_sort")
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """Return the queries of the lists as they come, each with its parameters."""
     asked: list[tuple[str, Any]] = []
-    for module in (pagination, events):
+    for module in (pagination, publishing):
         usual = module.fetch_all
 
         def remember(sql: str, parameters: Any, usual: Any = usual) -> Any:

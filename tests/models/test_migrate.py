@@ -5,7 +5,7 @@ import pytest
 from models import database, migrate, server
 from models.database import session
 from models.server import DatabaseUnfit
-from tests.trading.helpers import at_once, one, rows
+from tests.support.trading import at_once, one, rows
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from models import names
 from models.names import LOOKUPS_AT_ONCE, Names
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 class NameServer:

@@ -4,7 +4,7 @@ import pytest
 from peewee import IntegrityError
 
 from models.identifiers import new_id
-from tests.trading.helpers import counts, one, rows, run
+from tests.support.trading import counts, one, rows, run
 
 
 def write(account_id, stock_id, *, quantity=10, closing=0, margin=200, charges=1):

@@ -10,8 +10,8 @@ import pytest
 from models import pool
 from models.connections import Server
 from models.pool import Pool
-from tests.processes import wait_until
-from tests.trading.helpers import at_once
+from tests.support.processes import wait_until
+from tests.support.trading import at_once
 
 REFUSED = "connection refused"
 FULL = 'FATAL:  too many connections for role "tradepost"'

@@ -3,7 +3,7 @@
 import threading
 
 from models.slots import Slots
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 def test_slots_tell_how_many_are_in_use_and_waited_for():

@@ -12,9 +12,9 @@ import pytest
 from werkzeug.serving import make_server
 
 from tests.conftest import TestAccount
-from tests.processes import ProcessStarter, Running, command_environment, free_port
 from tests.realtime.clients import HOST
 from tests.realtime.network import Proxy
+from tests.support.processes import ProcessStarter, Running, command_environment, free_port
 
 RENAMES = """
 DO $$ BEGIN
@@ -175,10 +175,10 @@ def deposit(configured: None) -> Callable[..., None]:
     """Return a function that deposits money, which makes one event each time, with its nudge."""
     from decimal import Decimal
 
-    from trading import accounts
+    from trading.accounts import administration
 
     def make(account: TestAccount, times: int = 1) -> None:
         for _ in range(times):
-            accounts.move_funds(account.id, "DEPOSIT", Decimal("1.00"))
+            administration.move_funds(account.id, "DEPOSIT", Decimal("1.00"))
 
     return make

@@ -9,13 +9,13 @@ import requests
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
-from api import listeners, stream
-from api.asyncapi import document
+from api.reference.asyncapi import document
+from api.stream import listeners, websocket
 from schemas.events import EVENT_TYPES
 from tests.acceptance.conftest import ORDER
 from tests.conftest import CRON_SECRET
-from tests.processes import Running
 from tests.realtime.clients import ServerSentEvents, Stream, refusal
+from tests.support.processes import Running
 
 # The specification's own, of @asyncapi/specs 6.11.1; see the NOTICE beside it.
 SPECIFICATION = Path(__file__).resolve().parent / "asyncapi" / "3.0.0.json"
@@ -75,7 +75,7 @@ def test_the_types_of_events_are_those_of_the_database(served: dict[str, Any], p
 
 def test_every_ending_is_described(served: dict[str, Any]) -> None:
     described = {(code["code"], code["reason"]) for code in served["channels"]["stream"]["x-close-codes"]}
-    for module in (listeners, stream):
+    for module in (listeners, websocket):
         endings = [value for value in vars(module).values() if isinstance(value, listeners.Ending)]
         assert {tuple(ending) for ending in endings} <= described
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import requests
 
-from api.stream import SERVER_OPTIONS
+from api.stream.websocket import SERVER_OPTIONS
 from tests.conftest import TestAccount
-from tests.processes import Running
 from tests.realtime.clients import CLOSE, EVENT_STREAM, PATH, PING, PONG, TEXT, RawStream, Stream, ids, refusal
 from tests.realtime.conftest import Database, Served
+from tests.support.processes import Running
 
 MakeAccount = Callable[..., TestAccount]
 UNKNOWN_ID = "018f0000-0000-7000-8000-000000000000"
@@ -312,7 +312,7 @@ def test_a_client_that_wants_a_smaller_window_gets_uncompressed_frames(compressi
 def test_the_cap_on_listeners_is_a_clear_refusal(
     app: Any, client: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.hub.MAX_LISTENERS", 0)
+    monkeypatch.setattr("api.stream.hub.MAX_LISTENERS", 0)
     trader = account()
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
     for path, headers in ((PATH, upgrade), ("/api/trading/events", EVENT_STREAM)):
@@ -328,7 +328,7 @@ def test_listeners_up_to_the_cap_are_served_and_one_more_is_not(
     trader, port = account(), server_here.server_port
     served = Served(port, lambda: app.extensions["hub"].count)
     served.wait_for_count(0)  # those of earlier tests are gone
-    monkeypatch.setattr("api.hub.MAX_LISTENERS", 2)
+    monkeypatch.setattr("api.stream.hub.MAX_LISTENERS", 2)
     with Stream(port, trader.token) as first:
         with Stream(port, trader.token) as second:
             assert first.ready() == second.ready() == 2

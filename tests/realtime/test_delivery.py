@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from tests.conftest import TestAccount
-from tests.processes import ProcessStarter, Running, wait_until
 from tests.realtime.clients import RawStream, Stream, ids
 from tests.realtime.conftest import Database
+from tests.support.processes import ProcessStarter, Running, wait_until
 
 MakeAccount = Callable[..., TestAccount]
 ORDER = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "100.00"}

@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.event_view import as_text
-from api.hub import BATCH, Hub
-from api.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Message, QueueListener
-from api.outbox import MAX_WAITING_MESSAGES
+from api.stream.event_view import as_text
+from api.stream.hub import BATCH, Hub
+from api.stream.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Message, QueueListener
+from api.stream.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
 from tests.realtime.conftest import Database
-from trading.event_history import Seen
-from trading.events import events_since
+from trading.events.history import Seen
+from trading.events.publishing import events_since
 
 ONE, OTHER = uuid4(), uuid4()
 
@@ -164,7 +164,7 @@ def test_a_stopping_process_is_full(bare_hub: Hub, monkeypatch: pytest.MonkeyPat
     bare_hub.is_stopping = lambda: True
     assert bare_hub.is_full
     bare_hub.is_stopping = lambda: False
-    monkeypatch.setattr("api.hub.MAX_LISTENERS", 1)
+    monkeypatch.setattr("api.stream.hub.MAX_LISTENERS", 1)
     bare_hub.add(Collector(ONE))
     assert bare_hub.is_full
 
@@ -196,7 +196,7 @@ def test_more_events_than_one_batch_are_all_handed_out(
 
 
 def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:
-    from trading import tokens
+    from trading.accounts import tokens
 
     owner = account().id
     revoked, good = (tokens.create_token(["read"], account_id=owner)[0] for _ in range(2))
@@ -213,7 +213,7 @@ def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Ca
 def test_a_token_that_is_no_longer_there_closes_its_listeners(
     hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
 ) -> None:
-    from trading import tokens
+    from trading.accounts import tokens
 
     owner = account().id
     deleted, good = (tokens.create_token(["read"], account_id=owner)[0] for _ in range(2))

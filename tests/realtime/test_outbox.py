@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.outbox import MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, Outbox, OutboxSocket
-from tests.processes import wait_until
+from api.stream.outbox import MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, Outbox, OutboxSocket
+from tests.support.processes import wait_until
 
 SMALL = 4096
 
@@ -147,7 +147,7 @@ def test_the_last_message_is_written_at_once_when_nothing_waits(pair: tuple[sock
 def test_a_side_that_reads_nothing_is_given_up(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.outbox.SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("api.stream.outbox.SEND_TIMEOUT_S", 0.3)
     ours, theirs = pair
     outbox = Outbox(ours)
     outbox.push(b"a" * 300_000)
@@ -161,7 +161,7 @@ def test_a_side_that_reads_nothing_is_given_up(
 def test_a_side_that_reads_a_little_now_and_then_is_not_given_up(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.outbox.SEND_TIMEOUT_S", 3)
+    monkeypatch.setattr("api.stream.outbox.SEND_TIMEOUT_S", 3)
     ours, theirs = pair
     outbox = Outbox(ours)
     outbox.push(b"a" * 300_000)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import TestAccount
-from tests.processes import wait_until
 from tests.realtime.clients import BINARY, CLOSE, PING, PONG, TEXT, RawStream, Stream
 from tests.realtime.conftest import Database, Served
+from tests.support.processes import wait_until
 
 MakeAccount = Callable[..., TestAccount]
 CONTINUATION = 0x0

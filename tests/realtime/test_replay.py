@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from api import replay as replay_module
-from api.event_view import as_text
-from api.hub import Hub
-from api.listeners import QueueListener
+from api.stream import replay as replay_module
+from api.stream.event_view import as_text
+from api.stream.hub import Hub
+from api.stream.listeners import QueueListener
 from tests.actors.placing import place_quietly
-from tests.processes import wait_until
 from tests.realtime.conftest import Database
+from tests.support.processes import wait_until
 
 
 def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, cleaner: Any, monkeypatch: Any) -> None:

@@ -9,9 +9,9 @@ import requests
 
 from api import realtime
 from tests.conftest import TestAccount
-from tests.processes import Running, wait_until
 from tests.realtime.clients import EVENT_STREAM, ServerSentEvents
 from tests.realtime.conftest import Database, Served
+from tests.support.processes import Running, wait_until
 
 MakeAccount = Callable[..., TestAccount]
 

@@ -14,15 +14,15 @@ import pytest
 import redis
 import requests
 
-from api.hub import TOKEN_CHECK_S
+from api.stream.hub import TOKEN_CHECK_S
 from tests.conftest import METRICS_TOKEN, OwnCommands, Servers, TestAccount
-from tests.metrics import Metrics
-from tests.processes import ProcessStarter, Running, free_port, wait_until
 from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
 from tests.realtime.conftest import Database, open_connections
 from tests.realtime.network import Proxy
 from tests.realtime.test_delivery import place
-from trading import tokens
+from tests.support.metrics import Metrics
+from tests.support.processes import ProcessStarter, Running, free_port, wait_until
+from trading.accounts import tokens
 
 pytestmark = pytest.mark.faults
 

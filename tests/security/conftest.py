@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import CRON_SECRET, TestAccount
-from tests.processes import ProcessStarter, Running, command_environment
 from tests.security.operations import Operation, operations_of
-from trading import tokens
+from tests.support.processes import ProcessStarter, Running, command_environment
+from trading.accounts import tokens
 
 WEBSOCKET = {
     "Connection": "Upgrade",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.fields import format_timestamp
 from tests.security.conftest import EVENT_STREAM
-from tests.trading import helpers
-from trading import verify
+from tests.support import trading
+from trading.upkeep import verify
 
 ORDER = {"exchange": "NSE", "symbol": "FUZZ", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "1.00"}
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -100,7 +100,7 @@ def test_any_number_as_a_price(client, trader, number):
     response = client.post("/api/trading/orders", data=body, headers=trader.headers | JSON_TYPE)
     check(response)
     if response.status_code == 202:  # never through a binary float
-        assert response.get_json()["order"]["price"] == f"{helpers.money(number):.2f}"
+        assert response.get_json()["order"]["price"] == f"{trading.rules.money(number):.2f}"
 
 
 @MANY
@@ -201,7 +201,7 @@ PREFERENCES = st.one_of(
 @MANY
 @given(preference=PREFERENCES)
 def test_any_preference(client, trader, monkeypatch, preference):
-    monkeypatch.setattr("api.waiting.LONGEST_WAIT_S", 0)  # however long the preference, nobody waits for it here
+    monkeypatch.setattr("api.stream.waiting.LONGEST_WAIT_S", 0)  # however long the preference, nobody waits for it here
     for path, body in (("orders", ORDER), ("orders/batch", {"orders": [ORDER]})):
         check(client.post(f"/api/trading/{path}", json=body, headers=trader.headers | {"Prefer": preference}))
 

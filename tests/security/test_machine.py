@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 
 from tests.security.conftest import CRON
 from tests.trading.reckoning import Lot, Reckoning
-from trading import verify
-from trading.execution import execute_orders
+from trading.execution.executing import execute_orders
+from trading.upkeep import verify
 
 SYMBOLS = ("ALPHA", "BETA")
 LOW, HIGH = st.decimals("0.01", "300.00", places=2), st.decimals("300.00", "5000.00", places=2)

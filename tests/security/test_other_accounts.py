@@ -10,8 +10,8 @@ from tests.api.test_authentication import ROUTES
 from tests.conftest import METRICS_TOKEN
 from tests.security.conftest import CRON, EVENT_STREAM, WEBSOCKET, bearer
 from tests.security.operations import OF_ADMINISTRATORS, OF_AN_ACCOUNT, PUBLIC, SCOPES, Operation
-from tests.trading import helpers
-from trading import tokens
+from tests.support import trading
+from trading.accounts import tokens
 
 # What the service answers besides what it documents.
 UNDOCUMENTED = {"/openapi.json", "/asyncapi.json", "/docs", "/ops", "/api/trading/stream", "/", "/static/<path:name>"}
@@ -32,9 +32,9 @@ def books(account_id):
     """Return everything that an account has."""
     tables = ("trading_order", "position", "fund_transaction", "api_token", "event")
     rows = {
-        table: helpers.rows(f"SELECT * FROM {table} WHERE account_id = %s ORDER BY id", account_id) for table in tables
+        table: trading.rows(f"SELECT * FROM {table} WHERE account_id = %s ORDER BY id", account_id) for table in tables
     }
-    return rows | {"account": helpers.account_now(account_id)}
+    return rows | {"account": trading.account_now(account_id)}
 
 
 def test_no_route_is_forgotten(app, operations):
@@ -43,7 +43,7 @@ def test_no_route_is_forgotten(app, operations):
         assert operation.body is None or operation.body
     documented = {operation.path for operation in operations}
     served = {
-        rule.rule.replace("<thing:", "<").replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()
+        rule.rule.replace("<opaque_uuid:", "<").replace("<", "{").replace(">", "}") for rule in app.url_map.iter_rules()
     }
     expected = {path.replace("<", "{").replace(">", "}") for path in UNDOCUMENTED}
     assert served - documented - expected == set()
@@ -123,7 +123,7 @@ def dead_tokens(account_id):
     """Return what stands in an Authorization header and should not: by name."""
     soon = datetime.now(UTC) + timedelta(hours=1)
     expired_id, expired = tokens.create_token(["trade", "read"], account_id=account_id, expires_at=soon)
-    helpers.run("UPDATE api_token SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", expired_id)
+    trading.run("UPDATE api_token SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", expired_id)
     revoked_id, revoked = tokens.create_token(["trade", "read"], account_id=account_id)
     tokens.revoke_token(revoked_id)
     admin_id, admin = tokens.create_token(["admin", "feed"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CRON_SECRET, METRICS_TOKEN
-from trading import tokens
+from trading.accounts import tokens
 
 HERE = Path(__file__).resolve().parent
 

@@ -11,13 +11,13 @@ import pytest
 import requests
 import websockets
 
-from api import auth
+from api.http import authentication
 from tests.conftest import CRON_SECRET
-from tests.processes import ROOT, free_port, wait_until
 from tests.realtime.clients import Stream
 from tests.security.conftest import CRON, bearer
-from tests.trading import helpers
-from trading import tokens
+from tests.support import trading
+from tests.support.processes import ROOT, free_port, wait_until
+from trading.accounts import tokens
 
 GOOD_SECRET = "k7Qm2vX9-rT4wZ8pLd3N"
 COMMANDS = {
@@ -75,7 +75,7 @@ def test_nothing_but_a_comparison_in_constant_time_decides_about_the_secret_of_c
         asked.append((given, secret))
         return len(asked) == 2
 
-    monkeypatch.setattr(auth.hmac, "compare_digest", compare)
+    monkeypatch.setattr(authentication.hmac, "compare_digest", compare)
     assert client.get("/api/cron/order-worker", headers=CRON).status_code == 401
     assert client.get("/api/cron/order-worker", headers=bearer("wrong")).status_code == 200
     assert asked == [(CRON_SECRET.encode(),) * 2, (b"wrong", CRON_SECRET.encode())]
@@ -83,7 +83,7 @@ def test_nothing_but_a_comparison_in_constant_time_decides_about_the_secret_of_c
 
 def test_a_token_is_found_by_its_digest_so_that_time_tells_nothing_of_it(account):
     trader = account()
-    rows = helpers.rows("SELECT * FROM api_token")
+    rows = trading.rows("SELECT * FROM api_token")
     assert [bytes(row["digest"]) for row in rows] == [hashlib.sha256(trader.token.encode()).digest()]
     assert trader.token not in str(rows)
     assert tokens.find_token(trader.token)["account_id"] == trader.id
@@ -94,8 +94,8 @@ def test_no_table_holds_a_token_or_the_secret_of_cron(client, account, headers_f
     path = f"/api/admin/accounts/{trader.id}/tokens"
     made = client.post(path, json={"scopes": ["read"]}, headers=admin).get_json()["token"]
     place(trader, headers={"Idempotency-Key": "k"})
-    tables = [row["tablename"] for row in helpers.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-    content = "".join(json.dumps(helpers.rows(f'SELECT * FROM "{table}"'), default=str) for table in tables)
+    tables = [row["tablename"] for row in trading.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    content = "".join(json.dumps(trading.rows(f'SELECT * FROM "{table}"'), default=str) for table in tables)
     assert "admin_action" in tables
     for secret in (trader.token, made, admin["Authorization"], CRON_SECRET):
         assert secret.removeprefix("Bearer ") not in content
@@ -179,7 +179,7 @@ def test_no_log_holds_a_secret_or_a_body(start, account, setting_values, quote):
     wait_until(lambda: "order_executed" in worker.log + web.log, what=f"an order is executed\n{worker.log}")
 
     # An error that nobody foresaw, in the middle of a placement, with its traceback.
-    helpers.run("ALTER TABLE trading_order ADD CONSTRAINT trap CHECK (client_order_id NOT LIKE '%%trap')")
+    trading.run("ALTER TABLE trading_order ADD CONSTRAINT trap CHECK (client_order_id NOT LIKE '%%trap')")
     try:
         order = {
             "exchange": "NSE",
@@ -190,7 +190,7 @@ def test_no_log_holds_a_secret_or_a_body(start, account, setting_values, quote):
         }
         answer = requests.post(f"{web.base_url}/api/trading/orders", json=order, headers=trader.headers, timeout=10)
     finally:
-        helpers.run("ALTER TABLE trading_order DROP CONSTRAINT trap")
+        trading.run("ALTER TABLE trading_order DROP CONSTRAINT trap")
     assert answer.status_code == 500
     assert set(answer.json()) == {"type", "title", "status", "detail", "instance", "code"}
     assert "trap" not in answer.text

@@ -12,7 +12,7 @@ import urllib.request
 import psutil
 import pytest
 
-from tests.trading import helpers
+from tests.support import trading
 
 HOST = b"Host: localhost\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\n"
@@ -163,7 +163,7 @@ def test_broken_chunks_are_no_server_error_and_place_nothing(web, account, name)
     data = post(token, b"Transfer-Encoding: chunked\r\n", body=BROKEN_CHUNKS[name])
     found = refusals(exchange(web, data), data)
     assert all(400 <= status < 500 for status in found), found
-    assert helpers.one("SELECT count(*) FROM trading_order") == 0
+    assert trading.one("SELECT count(*) FROM trading_order") == 0
 
 
 def test_good_chunks_are_read(web, account):
@@ -208,7 +208,7 @@ def test_a_smuggled_request_is_not_carried_out(web, account):
         # An unknown transfer coding is 501: RFC 9112, section 6.1.
         assert all(400 <= status < 500 or status == 501 for status in found), (name, found)
         assert len(found) <= 1, (name, found)
-        assert helpers.one("SELECT count(*) FROM trading_order") == 0, name
+        assert trading.one("SELECT count(*) FROM trading_order") == 0, name
     assert is_well(web)
 
 
@@ -218,7 +218,7 @@ def test_a_length_that_lies_leaves_nothing(web, account):
         data = post(token, b"Content-Length: %d\r\n" % length, body=ORDER)
         answer = exchange(web, data)
         assert all(400 <= status < 500 for status in refusals(answer, data)), answer
-    assert helpers.one("SELECT count(*) FROM trading_order") == 0
+    assert trading.one("SELECT count(*) FROM trading_order") == 0
 
 
 def test_pipelined_requests_are_answered_in_their_order(web, account):
@@ -228,7 +228,7 @@ def test_pipelined_requests_are_answered_in_their_order(web, account):
     last = LIVE + HOST + b"Connection: close\r\n\r\n"
     answer = exchange(web, good + bad + LIVE + HOST + b"\r\n" + bad + last, half_close=False)
     assert statuses(answer) == [202, 422, 200, 422, 200]
-    assert helpers.one("SELECT count(*) FROM trading_order") == 1
+    assert trading.one("SELECT count(*) FROM trading_order") == 1
 
 
 def test_a_thousand_pipelined_requests_hold_nobody_up(web):

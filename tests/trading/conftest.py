@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from tests.trading import helpers
+from tests.support import trading
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +28,14 @@ def trigger(clean: None) -> Iterator[Callable[[str, str], None]]:
     """Return a function that runs plpgsql when these orders become EXECUTED: trigger("the_id = ...", body)."""
 
     def make(condition: str, body: str) -> None:
-        helpers.run(
+        trading.run(
             "CREATE OR REPLACE FUNCTION test_trap() RETURNS trigger LANGUAGE plpgsql AS $$"
             f" BEGIN {body}; RETURN NEW; END $$"
         )
-        helpers.run(
+        trading.run(
             "CREATE OR REPLACE TRIGGER test_trap BEFORE UPDATE ON trading_order FOR EACH ROW"
             f" WHEN (NEW.status = 'EXECUTED' AND {condition}) EXECUTE FUNCTION test_trap()"
         )
 
     yield make
-    helpers.run("DROP FUNCTION IF EXISTS test_trap() CASCADE")
+    trading.run("DROP FUNCTION IF EXISTS test_trap() CASCADE")

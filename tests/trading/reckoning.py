@@ -1,7 +1,7 @@
 """A second, naive bookkeeper: what an account should hold after orders, told in plain fractions and lists.
 
-It shares no code with trading.fills, trading.ledger, trading.margin or trading.charges: margin and
-charges of a placement are read from the order that it is told about, and checked where they are computed.
+It shares no code with trading.rules. Margin and charges of a placement are read from the order that it is told about,
+and checked where they are computed.
 """
 
 from dataclasses import dataclass, field

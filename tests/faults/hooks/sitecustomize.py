@@ -49,18 +49,18 @@ def is_poison(*args):
 
 # name: (module, function, when, action, condition)
 POINTS = {
-    "web_dies_before_commit": ("trading.placement", "_accept", "after", die, None),
+    "web_dies_before_commit": ("trading.orders.placement", "_accept", "after", die, None),
     "web_dies_before_send": ("actors.dispatch", "dispatch", "before", die, None),
-    "worker_dies_before_commit": ("trading.execution", "_write", "after", die, None),
-    "worker_dies_before_ack": ("trading.execution", "_execute", "after", die, None),
-    "worker_sleeps_before_commit": ("trading.execution", "_write", "after", sleep, None),
-    "worker_sleeps_before_claim": ("trading.execution", "_execute", "before", sleep, None),
-    "time_limit_before_commit": ("trading.execution", "_write_positions", "after", raise_time_limit, None),
-    "time_limit_after_commit": ("trading.execution", "_execute", "after", raise_time_limit, None),
-    "shutdown_before_commit": ("trading.execution", "_write_positions", "after", raise_shutdown, None),
-    "shutdown_after_commit": ("trading.execution", "_execute", "after", raise_shutdown, None),
-    "ledger_check_sleeps": ("trading.verify", "check_and_note", "before", sleep, None),
-    "poison_kills": ("trading.execution", "_execute_one", "before", die, is_poison),
+    "worker_dies_before_commit": ("trading.execution.executing", "_write", "after", die, None),
+    "worker_dies_before_ack": ("trading.execution.executing", "_execute", "after", die, None),
+    "worker_sleeps_before_commit": ("trading.execution.executing", "_write", "after", sleep, None),
+    "worker_sleeps_before_claim": ("trading.execution.executing", "_execute", "before", sleep, None),
+    "time_limit_before_commit": ("trading.execution.executing", "_write_positions", "after", raise_time_limit, None),
+    "time_limit_after_commit": ("trading.execution.executing", "_execute", "after", raise_time_limit, None),
+    "shutdown_before_commit": ("trading.execution.executing", "_write_positions", "after", raise_shutdown, None),
+    "shutdown_after_commit": ("trading.execution.executing", "_execute", "after", raise_shutdown, None),
+    "ledger_check_sleeps": ("trading.upkeep.verify", "check_and_note", "before", sleep, None),
+    "poison_kills": ("trading.execution.executing", "_execute_one", "before", die, is_poison),
 }
 
 

@@ -1,0 +1,37 @@
+"""Check what the command line and its files give, with the schemas that the API uses."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, ValidationError
+
+from api.http.errors import HttpRefusal, invalid
+from schemas.fields import parse_uuid
+
+
+def load(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values that fit the schema, or refuse."""
+    try:
+        loaded: dict[str, Any] = schema.load(values)
+    except ValidationError as error:
+        raise invalid(error.messages) from None
+    return loaded
+
+
+def identifier(name: str, text: str) -> UUID:
+    """Return a UUID, or refuse."""
+    found = parse_uuid(text)
+    if found is None:
+        raise invalid({name: ["Must be a UUID."]})
+    return found
+
+
+def load_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
+    """Return the cells of a row that hold something, or refuse."""
+    return load(schema, {name: cell for name, cell in row.items() if cell})
+
+
+def at_line(number: int, refusal: HttpRefusal) -> HttpRefusal:
+    """Return a refusal that names the line of a file."""
+    return invalid({f"line {number}, {name}": text for name, text in (refusal.fields or {}).items()})

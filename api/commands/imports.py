@@ -1,0 +1,157 @@
+"""The commands that read files: `stocks import` and `holidays import`."""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TextIO
+
+import click
+from flask.cli import AppGroup
+
+from api.http.errors import HttpRefusal, invalid
+from schemas.calendars import HolidaySchema
+from schemas.market import StockImportSchema
+from trading.market.calendars import import_holidays
+from trading.market.quotes import import_stocks, set_quotes
+
+from .base import csv_file, fail, reasons, with_database
+from .command_input import at_line, load_row
+from .csv_input import CsvFile, open_csv
+from .instruments import FORMATS, OWN, Format, recognise
+
+stocks = AppGroup("stocks", help="Make stocks known.")
+holidays = AppGroup("holidays", help="Keep the market's holidays.")
+
+STOCK, HOLIDAY = StockImportSchema(), HolidaySchema()
+# Stocks written in one transaction. What a broken import has written, the next one finds known.
+BATCH = 1_000
+LINES_PER_STEP = 500  # of the progress bar
+REFUSALS_SHOWN = 20
+
+Quote = tuple[str, str, Decimal | None]  # exchange, symbol, rupees
+
+
+@dataclass
+class Import:
+    """What has become of a file's lines."""
+
+    read: int = 0
+    taken: int = 0
+    created: int = 0
+    priced: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def save(self, quotes: list[Quote]) -> None:
+        """Make stocks known, and set the prices that are given."""
+        self.taken += len(quotes)
+        self.created += import_stocks((exchange, symbol) for exchange, symbol, _ in quotes)
+        priced = [(exchange, symbol, price) for exchange, symbol, price in quotes if price is not None]
+        set_quotes(priced)
+        self.priced += len(priced)
+
+    def refuse(self, refusal: HttpRefusal) -> None:
+        """Note what does not fit, and go on."""
+        self.refused.append(reasons(refusal))
+
+
+@stocks.command("import")
+@csv_file
+@click.option("--report", type=click.File("w", encoding="utf-8", lazy=False), help="Write all refusals to this file.")
+@with_database
+def stocks_import(path: str, report: TextIO | None) -> None:
+    """Make the stocks of a file known.
+
+    With the columns exchange,symbol and, if wanted, lastPrice, a line that does not fit refuses the whole file.
+    Of Kite's dump of instruments and NSE's list of equities, gzipped or not, what does not fit is left out,
+    reported, and no failure.
+    """
+    done = Import()
+    with open_csv(path) as file:
+        kind = recognise(file.header)
+        if kind is None:
+            raise invalid({"line 1": [f"Is no header that is known here: {_known_headers()}."]})
+        if kind is OWN:
+            _save(list(_quotes(file, kind, done, _raise)), done)
+        else:
+            _save(_quotes(file, kind, done, done.refuse), done)
+    if kind is OWN:
+        click.echo(f"{done.read} read, {done.created} new, {done.priced} priced")
+    else:
+        _tell(kind, done, report)
+
+
+@holidays.command("import")
+@csv_file
+@with_database
+def holidays_import(path: str) -> None:
+    """Add the holidays of a file: calendar,day,name."""
+    rows = []
+    with open_csv(path) as file:
+        for number, line in file.lines:
+            try:
+                rows.append(load_row(HOLIDAY, file.row(line)))
+            except HttpRefusal as refusal:
+                raise at_line(number, refusal) from None
+    import_holidays([(row["calendar"], row["day"], row["name"]) for row in rows])
+    click.echo(f"{len(rows)} holidays read")
+
+
+def _save(quotes: Iterable[Quote], done: Import) -> None:
+    waiting = iter(quotes)
+    while batch := list(itertools.islice(waiting, BATCH)):
+        done.save(batch)
+
+
+def _quotes(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Quote]:
+    """Yield what the lines say of stocks, while a bar shows how far the file has been read."""
+    is_seen = sys.stderr.isatty() and file.size > 0
+    with click.progressbar(length=file.size, label="reading", file=sys.stderr, hidden=not is_seen) as bar:
+        for number, line in file.lines:
+            done.read += 1
+            if done.read % LINES_PER_STEP == 0:
+                bar.update(file.position - bar.pos)
+            try:
+                quote = _quote(kind, file.row(line))
+            except HttpRefusal as refusal:
+                refuse(at_line(number, refusal))
+            else:
+                if quote is not None:
+                    yield quote
+        bar.update(file.size - bar.pos)
+
+
+def _quote(kind: Format, row: dict[str, str]) -> Quote | None:
+    missing = {name: ["Is missing."] for name in kind.columns if name not in row}
+    if missing:
+        raise invalid(missing)
+    stock = kind.stock_of(row)
+    if stock is None:
+        return None
+    values = load_row(STOCK, stock)
+    return values["exchange"], values["symbol"], values["last_price"]
+
+
+def _raise(refusal: HttpRefusal) -> None:
+    raise refusal
+
+
+def _tell(kind: Format, done: Import, report: TextIO | None) -> None:
+    """Print what became of somebody else's file; that it held no stock at all is a failure."""
+    for line in done.refused if report else done.refused[:REFUSALS_SHOWN]:
+        click.echo(line, file=report, err=True)
+    unseen = 0 if report else len(done.refused) - REFUSALS_SHOWN
+    if unseen > 0:
+        click.echo(f"and {unseen} more, which --report FILE would list", err=True)
+    passed_over = done.read - done.taken - len(done.refused)
+    click.echo(
+        f"{kind.name}: {done.read} read, {done.taken} stocks, {done.created} new, {done.priced} priced,"
+        f" {passed_over} of other kinds, {len(done.refused)} refused"
+    )
+    if not done.taken:
+        fail("This file holds no stock of NSE or BSE.")
+
+
+def _known_headers() -> str:
+    return "; ".join(f"{kind.name} ({','.join(kind.columns)})" for kind in FORMATS)

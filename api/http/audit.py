@@ -1,0 +1,21 @@
+"""Note administrative requests in the audit before they are carried out."""
+
+from typing import Any
+
+from flask import g, request
+
+from trading.accounts.audit import record_action
+
+from .authentication import principal
+
+
+def audit(action: str, detail: dict[str, Any]) -> None:
+    """Note who asks for an action; the peer's address is certain, the forwarded one only claimed."""
+    forwarded = request.headers.get("X-Forwarded-For", "")[:100]
+    record_action(
+        action,
+        detail,
+        address=f"{request.remote_addr} for {forwarded}" if forwarded else str(request.remote_addr),
+        token_id=principal().token_id,
+        request_id=g.request_id,
+    )

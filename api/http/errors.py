@@ -1,0 +1,191 @@
+"""Turn every refusal and failure into one problem document of RFC 9457."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+from urllib.parse import quote
+from uuid import UUID
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from models.database import DatabaseUnavailable
+from runtime.logs import get_logger
+from schemas.fields import format_timestamp
+from trading.rules.errors import Refused
+
+from .responses import encode
+
+logger = get_logger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+ERRORS_MAXIMUM = 100
+FIELD_NAME_LENGTH = 100
+
+STATUS_BY_CODE = {
+    "malformed_json": 400,
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "duplicate_client_order_id": 409,
+    "nothing_to_close": 409,
+    "order_not_open": 409,
+    "idempotency_in_progress": 409,
+    "precondition_failed": 412,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "validation_failed": 422,
+    "idempotency_conflict": 422,
+    "insufficient_margin": 422,
+    "insufficient_holdings": 422,
+    "no_price": 422,
+    "account_suspended": 422,
+    "market_closed": 422,
+    "precondition_required": 428,
+    "rate_limited": 429,
+    "internal_error": 500,
+    "cron_disabled": 503,
+    "service_unavailable": 503,
+}
+CODE_BY_STATUS = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take this method."),
+    408: ("request_timeout", "The body did not come in time."),
+    413: ("payload_too_large", "The body is larger than 64 KiB."),
+    415: ("unsupported_media_type", "The body must be application/json."),
+}
+
+
+class HttpRefusal(Exception):
+    """A request is refused before it reaches what the product is about."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        fields: Mapping[str, list[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.fields = fields
+        self.headers = headers
+
+
+def not_found() -> HttpRefusal:
+    """Return the refusal of what does not exist or belongs to another account."""
+    return HttpRefusal("not_found", "There is no such thing here.")
+
+
+def too_large(size_maximum: int) -> HttpRefusal:
+    """Return the refusal of a body of more bytes than this."""
+    return HttpRefusal("payload_too_large", f"The body is larger than {size_maximum // 1024} KiB.")
+
+
+def invalid(errors: Any) -> HttpRefusal:
+    """Return the refusal of fields, from marshmallow's messages, which may be nested."""
+    fields: dict[str, list[str]] = {}
+    _flatten(errors, "", fields)
+    names = ", ".join(list(fields)[:10])
+    return HttpRefusal("validation_failed", f"These fields are not valid: {names}.", fields=fields)
+
+
+def _flatten(errors: Any, path: str, fields: dict[str, list[str]]) -> None:
+    if len(fields) >= ERRORS_MAXIMUM:
+        return
+    if isinstance(errors, Mapping):
+        for key, below in errors.items():
+            part = _clean_name(str(key))
+            _flatten(below, path if part == "_schema" and path else f"{path}.{part}" if path else part, fields)
+    else:
+        messages = errors if isinstance(errors, list) else [errors]
+        fields["body" if path == "_schema" else path] = [str(message) for message in messages]
+
+
+def _clean_name(name: str) -> str:
+    """Make a field's name, which the client chose, fit to be repeated."""
+    return name[:FIELD_NAME_LENGTH].encode("utf-8", "replace").decode()
+
+
+def register(app: Flask) -> None:
+    """Answer every exception of the application with a problem document."""
+    app.register_error_handler(HttpRefusal, _answer_http_refusal)
+    app.register_error_handler(Refused, _answer_refused)
+    app.register_error_handler(DatabaseUnavailable, _answer_database_unavailable)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def problem(
+    code: str, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a problem document."""
+    g.problem_code = code
+    status = STATUS_BY_CODE[code]
+    document = {
+        "type": f"urn:tradepost:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": quote(request.path, safe="/:@!$&'()*+,;=~"),
+        "code": code,
+        **(members or {}),
+    }
+    return Response(encode(document), status, dict(headers or {}), content_type=PROBLEM_TYPE)
+
+
+def problem_document(error: Exception) -> dict[str, Any]:
+    """Return the problem document with which a request would be answered, for a part of an answer."""
+    response = current_app.make_response(current_app.handle_user_exception(error))
+    return cast(dict[str, Any], response.get_json())
+
+
+def _answer_http_refusal(error: HttpRefusal) -> Response:
+    members = {"errors": error.fields} if error.fields is not None else None
+    return problem(error.code, error.detail, members, error.headers)
+
+
+def _answer_refused(error: Refused) -> Response:
+    members = {_camel_case(name): _readable(value) for name, value in error.details.items()}
+    return problem(error.code, error.message, members)
+
+
+def _answer_database_unavailable(error: DatabaseUnavailable) -> Response:
+    logger.warning("database_unavailable", path=request.path, reason=str(error).split("\n")[0])
+    return problem("service_unavailable", "The service cannot answer now; try again.", headers={"Retry-After": "1"})
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    response = error.get_response()
+    if response.status_code >= 500:
+        return _answer_unexpected(error)
+    code, detail = CODE_BY_STATUS.get(response.status_code, ("bad_request", "The request cannot be read."))
+    allow = response.headers.get("Allow")
+    return problem(code, detail, headers={"Allow": allow} if allow else None)
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    logger.error("unexpected_error", method=request.method, path=request.path, exc_info=error)
+    return problem("internal_error", "Something went wrong here; it has been logged.")
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def _readable(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return f"{value:.2f}"
+        case datetime():
+            return format_timestamp(value)
+        case UUID():
+            return str(value)
+    return value

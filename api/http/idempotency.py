@@ -1,0 +1,37 @@
+"""Read the Idempotency-Key header."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+
+from trading.accounts.idempotency import IdempotencyKey, fingerprint_of
+
+from .errors import invalid
+
+HEADER = "Idempotency-Key"
+# 1 to 255 printable ASCII characters, bare or as a quoted string (RFC 8941, section 3.3.3).
+BARE = re.compile(r"[\x20-\x7e]{1,255}")
+QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
+
+
+def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
+    """Return the request's key for a validated body, None without the header, or refuse a bad one.
+
+    The account, which the key belongs to as well, is known to those who use it.
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return None
+    quoted = QUOTED.fullmatch(given.strip())
+    key = re.sub(r'\\(["\\])', r"\1", quoted[1]) if quoted else given.strip()
+    if not BARE.fullmatch(key) or key == '""':
+        raise invalid({HEADER: ["Must be 1 to 255 printable ASCII characters."]})
+    return IdempotencyKey(f"{request.method} {request.path}", key, fingerprint_of(body))
+
+
+def mark_replayed(response: Response) -> Response:
+    """Say that an answer was given before."""
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

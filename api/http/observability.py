@@ -1,0 +1,115 @@
+"""Give each request its id and headers, and each placement its timings and its log line."""
+
+import contextlib
+import functools
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from runtime import metrics, redis_link
+from runtime.logs import get_logger
+from runtime.timing import Stopwatch
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+logger = get_logger(__name__)
+
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+STEPS = ("parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+    # An answer of the API is no page; what is one brings its own policy.
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+STREAM = "streams.stream"  # a websocket, whose request lasts as long as it does
+# Two years, as the preload list asks for (hstspreload.org, read 2026-11).
+STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
+
+
+def register(app: Flask) -> None:
+    """Watch every request of the application."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def timed_placement(view: View) -> View:
+    """Time a placement's steps, whatever becomes of it; stands above every other decorator."""
+
+    @functools.wraps(view)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        g.stopwatch = Stopwatch()
+        return view(*args, **kwargs)
+
+    return cast(View, timed)
+
+
+def stopwatch() -> Stopwatch:
+    """Return the stopwatch of the placement that is going on."""
+    return cast(Stopwatch, g.stopwatch)
+
+
+def step(name: str) -> contextlib.AbstractContextManager[Any]:
+    """Time a step when the request is a placement."""
+    watch = g.get("stopwatch")
+    return contextlib.nullcontext() if watch is None else watch.step(name)
+
+
+def _begin() -> None:
+    g.began_at = time.perf_counter()
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    # A thread serves one request after the other: nothing of the last one may stay.
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+    redis_link.allow(redis_link.REQUEST_S)
+
+
+def _finish(response: Response) -> Response:
+    headers = [("X-Request-Id", g.request_id), *g.get("headers", HEADERS)]
+    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+        headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
+    watch = g.get("stopwatch")
+    if watch is not None:
+        headers.append(("Server-Timing", server_timing(watch)))
+        if not g.get("placements_are_logged"):
+            principal, order = g.get("principal"), g.get("placed_order")
+            account_id = order["account_id"] if order else principal and principal.account_id
+            log_placement(response.status_code, g.get("problem_code"), account_id, order, watch)
+    response.headers.extend(headers)
+    _count(response)
+    redis_link.allow(None)
+    return response
+
+
+def _count(response: Response) -> None:
+    if request.endpoint != STREAM:
+        request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
+        request_metric.observe(time.perf_counter() - g.began_at)
+
+
+def server_timing(watch: Stopwatch) -> str:
+    """Return the Server-Timing header: every step in milliseconds, 0 for what was not reached."""
+    return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
+
+
+def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
+    """Write the one line of a placement: how it was answered, and its steps; order is the row of an accepted one."""
+    g.placements_are_logged = True
+    metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
+    if order is None:
+        metrics.of(metrics.PLACEMENTS, code or "unknown").inc()
+    logger.info(
+        "placement" if order is not None else "placement_refused",
+        status=status,
+        code=code,
+        account_id=str(account_id),
+        order_id=str(order["id"]) if order else None,
+        **{f"{name}_ms": round(duration, 3) for name, duration in watch.steps.items()},
+    )

@@ -1,0 +1,100 @@
+"""Page lists by keyset: page 10,000 costs what page 1 costs."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.database import Row, fetch_all
+from schemas.fields import IDENTIFIER_MAXIMUM, format_timestamp, parse_timestamp, parse_uuid
+
+from .errors import invalid
+from .responses import encode
+
+
+def read_moment(value: Any) -> datetime:
+    """Return a moment of a cursor, or raise ValueError; written otherwise than we write it is none of ours."""
+    moment = parse_timestamp(value)
+    if moment is None or format_timestamp(moment) != value:
+        raise ValueError(value)
+    return moment
+
+
+def read_uuid(value: Any) -> UUID:
+    """Return a UUID of a cursor, or raise ValueError."""
+    identifier = parse_uuid(value)
+    if identifier is None:
+        raise ValueError(value)
+    return identifier
+
+
+def read_integer(value: Any) -> int:
+    """Return an integer of a cursor, or raise ValueError."""
+    if type(value) is not int or not 0 <= value <= IDENTIFIER_MAXIMUM:
+        raise ValueError(value)
+    return value
+
+
+def read_word(value: Any) -> str:
+    """Return a word of a cursor, or raise ValueError."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """The columns that order a list, how a cursor's values are read, and the direction."""
+
+    columns: Mapping[str, Callable[[Any], Any]]
+    descending: bool = True
+
+    def encode(self, row: Row) -> str:
+        """Return the cursor that stands behind a row."""
+        values = [_plain(row[column.rpartition(".")[2]]) for column in self.columns]
+        return base64.urlsafe_b64encode(encode(values).encode()).decode().rstrip("=")
+
+    def decode(self, cursor: str) -> list[Any]:
+        """Return the values of a cursor; refuse what none of ours could be."""
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if not isinstance(values, list):
+                raise ValueError(cursor)
+            return [read(value) for read, value in zip(self.columns.values(), values, strict=True)]
+        except (ValueError, TypeError, binascii.Error, RecursionError):
+            raise invalid({"cursor": ["Is not a cursor of this list."]}) from None
+
+
+def fetch_page(
+    select: str, where: Mapping[str, Any], keyset: Keyset, *, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """Return a page of a query's rows; conditions without a value are left out.
+
+    `where` maps conditions such as "status = %s" to their value. Needs an open session.
+    """
+    conditions = {condition: value for condition, value in where.items() if value is not None}
+    parameters = list(conditions.values())
+    clauses = list(conditions)
+    if cursor is not None:
+        values = keyset.decode(cursor)
+        # One comparison of rows, which an index on these columns answers directly.
+        sign = "<" if keyset.descending else ">"
+        clauses.append(f"({', '.join(keyset.columns)}) {sign} ({', '.join(['%s'] * len(values))})")
+        parameters += values
+    direction = " DESC" if keyset.descending else ""
+    order = ", ".join(column + direction for column in keyset.columns)
+    sql = f"{select} WHERE {' AND '.join(clauses) or 'true'} ORDER BY {order} LIMIT %s"
+    rows = fetch_all(sql, [*parameters, limit + 1])
+    has_more = len(rows) > limit
+    return {"data": rows[:limit], "next_cursor": keyset.encode(rows[limit - 1]) if has_more else None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_timestamp(value)
+    return value if isinstance(value, int) else str(value)

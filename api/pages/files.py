@@ -1,0 +1,50 @@
+"""Serve the files of which the pages consist, with the headers of a page."""
+
+import re
+from pathlib import Path
+
+from flask import Response, g, request, send_from_directory
+from werkzeug.exceptions import NotFound
+
+STATIC_FOLDER = Path(__file__).resolve().parent / "static"
+# Not the machine's own table, which may say anything about `.js`.
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+HOST_PATTERN = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {origins}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def static_page(name: str) -> Response:
+    """Return a page, or a part of one, below the static folder, or a 304 when the browser has it."""
+    content_type = CONTENT_TYPES.get(Path(name).suffix)
+    if content_type is None or "\0" in name:
+        raise NotFound
+    response = send_from_directory(STATIC_FOLDER, name, conditional=True, etag=True)
+    response.content_type = content_type
+    answer_a_page()
+    return response
+
+
+def answer_a_page() -> None:
+    """Have the answer carry a page's headers in place of the API's own: it is kept, and asked about each time."""
+    g.headers = (
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Content-Security-Policy", _policy()),
+    )
+
+
+def _policy() -> str:
+    """Return the page's policy; not every browser takes 'self' to mean its websockets too."""
+    host = request.host if HOST_PATTERN.fullmatch(request.host) else None
+    origins = f"'self' ws://{host} wss://{host}" if host else "'self'"
+    return POLICY.format(origins=origins)

@@ -1,0 +1,1 @@
+"""Describe the API: the OpenAPI and AsyncAPI documents and the page that shows them."""

@@ -1,0 +1,219 @@
+"""Describe the streams of events as an AsyncAPI document, made from the schemas that render them."""
+
+import functools
+from typing import Any
+
+import flask
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Response
+from marshmallow import Schema
+
+from api.http.responses import encode
+from api.stream.listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending
+from api.stream.websocket import BAD_SINCE, FAILED, NO_TOKEN, SERVER_OPTIONS, UNAVAILABLE
+from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, StreamRequestSchema
+from schemas.fields import IDENTIFIER_MAXIMUM, Money
+
+from .examples import EVENT_CHANGES, example_of
+from .openapi import without_null
+
+Document = dict[str, Any]
+
+# Flask's own blueprint: the document describes what OpenAPI cannot, and is no route of the API.
+blueprint = flask.Blueprint("asyncapi", __name__)
+
+DESCRIPTION = """\
+Every change of an account, its orders and its positions is an event, numbered per account 1, 2, 3 … without a gap. A
+stream begins with `ready`; with `since`, what came after that event follows before what is new. Events come in order,
+each exactly once per connection; after a broken connection `since` brings what was missed. `reset` says that `since` is
+too long ago (events are kept for 7 days), above the last event, or the number of an event that is no longer true: read
+the state over HTTP and go on from there. It also comes in mid stream, when a failover or a restored backup of the
+database has taken back events that were told: what follows then has numbers that were told before.
+An admin token names the account with `tradingAccountId`. The server pings every 25 s.
+"""
+WHEN: dict[Ending, str] = {
+    EXPIRED: "No good token came within 5 s, or the one that is used has expired or was revoked.",
+    NO_TOKEN: "The first message is not an `auth` with a token.",
+    TOO_SLOW: "The listener does not keep up.",
+    RESTARTING: "The server restarts.",
+    BAD_SINCE: "The first message's `since` is no id; or its token's account does not exist, which the reason says.",
+    GONE: "A restored backup is from before the account was opened.",
+    Ending(1009, ""): f"A message to the server is longer than {SERVER_OPTIONS['max_message_size']} bytes.",
+    FAILED: "A failure of the server's.",
+    UNAVAILABLE: "The database cannot be reached.",
+}
+# Answers to the handshake: problem documents, as everywhere in the API.
+REFUSALS = {
+    400: "What asks for an upgrade is no websocket's handshake of version 13.",
+    401: "The token of the header is unknown, expired or revoked.",
+    403: "The token lacks the scope `read` or `admin`, or the page's origin is not allowed.",
+    404: "The account does not exist, or it is another's.",
+    422: "A query parameter does not fit.",
+    503: "There are too many listeners, or the database cannot be reached.",
+}
+SUMMARIES = {
+    "auth": "The token, and the last event that is known: a client's first message, when no header brought the token.",
+    "ready": "The stream begins; this is the account's last event.",
+    "reset": "What was asked for is not kept, or what was told is not true: read the state over HTTP, and go on after"
+    " this event.",
+    "order.pending": "An order was accepted.",
+    "order.executed": "An order was filled.",
+    "order.modified": "An order that waits was given another price or quantity.",
+    "order.cancelled": "An order was cancelled.",
+    "order.rejected": "An accepted order could not be filled; the reason is in it.",
+    "position.updated": "A position was opened, or has changed.",
+    "account.updated": "An account was opened, or its money, status or name has changed.",
+}
+
+
+@blueprint.get("/asyncapi.json")
+def show() -> Response:
+    """Serve the document."""
+    return Response(_text(), content_type="application/json")
+
+
+@functools.cache
+def _text() -> str:
+    return encode(document())
+
+
+def document() -> Document:
+    """Return the document: two channels with the same messages, and every message's schema and example."""
+    schemas = _schemas()
+    events = ["ready", "reset", *EVENT_TYPES]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Tradepost events",
+            "version": "v1",
+            "description": DESCRIPTION,
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {name: _server(name) for name in ("ws", "http")},
+        "channels": {
+            "stream": _websocket(["auth", *events], schemas["StreamRequest"]),
+            "serverSentEvents": _server_sent_events(events),
+        },
+        "operations": {
+            "authenticate": _operation("receive", "stream", ["auth"]),
+            "listen": _operation("send", "stream", events),
+            "listenToServerSentEvents": _operation("send", "serverSentEvents", events)
+            | {"bindings": {"http": {"method": "GET", "query": schemas["StreamRequest"], "bindingVersion": "0.3.0"}}},
+        },
+        "components": {
+            "messages": {name: _message(name, schemas) for name in ("auth", *events)},
+            "schemas": {name: schemas[name] for name in sorted({_subject(kind) for kind in EVENT_TYPES})},
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token with the scope `read` or `admin`; a browser brings it in `auth`.",
+                }
+            },
+        },
+    }
+
+
+def _server(protocol: str) -> Document:
+    return {
+        "host": "{host}",
+        "protocol": protocol,
+        "description": "With TLS in front of it, `wss` and `https`.",
+        "variables": {"host": {"default": "127.0.0.1:8000"}},
+        "security": [{"$ref": "#/components/securitySchemes/token"}],
+    }
+
+
+def _websocket(messages: list[str], query: Document) -> Document:
+    return {
+        "address": "/api/trading/stream",
+        "description": "A websocket. The token comes in the `Authorization` header or in the first message.",
+        "servers": [{"$ref": "#/servers/ws"}],
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
+        "x-close-codes": [
+            {"code": ending.code, "reason": ending.reason, "description": when} for ending, when in WHEN.items()
+        ],
+        "x-refusals": [{"status": status, "description": when} for status, when in REFUSALS.items()],
+    }
+
+
+def _server_sent_events(messages: list[str]) -> Document:
+    return {
+        "address": "/api/trading/events",
+        "description": "Server-sent events for `Accept: text/event-stream`: each message is the `data` of a block whose"
+        " `event` is its type and whose `id`, for `Last-Event-ID`, is the event's. That of `ready` is `since`, or the"
+        " last event without one; that of `reset` is its `lastEventId`.",
+        "servers": [{"$ref": "#/servers/http"}],
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+    }
+
+
+def _operation(action: str, channel: str, messages: list[str]) -> Document:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in messages],
+    }
+
+
+def _message(name: str, schemas: dict[str, Document]) -> Document:
+    if name == "auth":
+        payload = _auth()
+    elif name in EVENT_TYPES:
+        payload = _event(name, schemas["Event"])
+    else:
+        payload = _note(name)
+    example = example_of(payload, schemas)
+    example.get("data", {}).update(EVENT_CHANGES.get(name, {}))
+    return {"name": name, "summary": SUMMARIES[name], "payload": payload, "examples": [{"payload": example}]}
+
+
+def _event(name: str, schema: Document) -> Document:
+    data = {"$ref": f"#/components/schemas/{_subject(name)}"}
+    return schema | {"properties": schema["properties"] | {"type": {"const": name}, "data": data}}
+
+
+def _auth() -> Document:
+    number = {"type": "integer", "minimum": 0, "maximum": IDENTIFIER_MAXIMUM}
+    since = "Replay what came after this event first; `null` is as left out, and then the address says it."
+    properties = {
+        "action": {"const": "auth"},
+        "token": {"type": "string"},
+        "since": number | {"type": ["integer", "null"], "description": since},
+    }
+    return {"type": "object", "required": ["action", "token"], "properties": properties}
+
+
+def _note(name: str) -> Document:
+    properties = {"type": {"const": name}, "lastEventId": {"type": "integer", "minimum": 0}}
+    return {"type": "object", "required": [*properties], "properties": properties, "additionalProperties": False}
+
+
+def _schemas() -> dict[str, Document]:
+    """Return the schema of an event, of what each kind of it holds, and of the query."""
+    # Without names, nested schemas stand where they are used.
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: None)
+    APISpec("", "", "3.1.0", plugins=[plugin])
+    plugin.map_to_openapi_type(Money, "string", "decimal")
+
+    def described(schema: Schema) -> Document:
+        return _with_all_required(plugin.converter.schema2jsonschema(schema))
+
+    query = plugin.converter.schema2jsonschema(StreamRequestSchema())
+    query["properties"] = {name: without_null(member) for name, member in query["properties"].items()}
+    shapes = {_subject(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
+    return {"Event": described(EventSchema()), **shapes, "StreamRequest": query}
+
+
+def _subject(event_type: str) -> str:
+    return event_type.partition(".")[0].title()
+
+
+def _with_all_required(schema: Document) -> Document:
+    if schema.get("type") != "object" or "properties" not in schema:
+        return schema
+    properties = {name: _with_all_required(member) for name, member in schema["properties"].items()}
+    return schema | {"properties": properties, "required": [*properties]}

@@ -1,0 +1,164 @@
+"""The reference of the API as one page that needs nothing from elsewhere, made from the two documents."""
+
+import functools
+import json
+import re
+from typing import Any
+
+import flask
+from flask import Response, current_app, render_template, request
+from markupsafe import Markup
+
+from api.pages.files import answer_a_page
+from schemas.fields import IDENTIFIER_MAXIMUM
+
+from . import asyncapi
+
+Document = dict[str, Any]
+
+# Flask's own blueprint: a page is no part of the API.
+blueprint = flask.Blueprint("docs", __name__, template_folder="templates")
+METHODS = ("get", "post", "put", "patch", "delete")
+# JSON Schema's words for a range, and of what it is one.
+RANGES = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"), ("minItems", "maxItems", " items"))
+
+
+@blueprint.get("/docs")
+def page() -> Response:
+    """Serve the page."""
+    response = Response(_rendered(current_app.extensions["documented_api"]), content_type="text/html; charset=utf-8")
+    response.cache_control.no_cache = True
+    response.add_etag()
+    answer_a_page()
+    return response.make_conditional(request)
+
+
+@functools.lru_cache(maxsize=1)
+def _rendered(api: Any) -> str:
+    document: Document = api.document
+    return render_template(
+        "docs.html",
+        api=document,
+        stream=asyncapi.document(),
+        tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        prose=prose,
+        kind=kind,
+        limits=limits,
+        as_json=as_json,
+        curl=curl,
+        needs=functools.partial(needs, document),
+        asked=functools.partial(asked, document),
+        answered=functools.partial(answered, document),
+    )
+
+
+def _operations_of(document: Document, tag: str) -> list[Document]:
+    """Return a tag's operations, each with its method, its path and all its parameters."""
+    return [
+        item[method]
+        | {"method": method.upper(), "path": path, "parameters": item["parameters"] + item[method]["parameters"]}
+        for path, item in document["paths"].items()
+        for method in METHODS
+        if method in item and tag in item[method]["tags"]
+    ]
+
+
+def prose(text: str) -> Markup:
+    """Return a description as paragraphs, with `code` set as such."""
+    return Markup("").join(
+        Markup("<p>{}</p>").format(
+            Markup("").join(
+                Markup("<code>{}</code>").format(words) if number % 2 else words
+                for number, words in enumerate(paragraph.split("`"))
+            )
+        )
+        for paragraph in text.strip().split("\n\n")
+    )
+
+
+def kind(schema: Document) -> Markup:
+    """Return what a schema takes, in a few words, with a link to what has a section of its own."""
+    if "$ref" in schema:
+        return Markup('<a href="#schema-{0}">{0}</a>').format(_named(schema))
+    if "anyOf" in schema:
+        return Markup(" or ").join(kind(option) for option in schema["anyOf"])
+    if "const" in schema:
+        return Markup("<code>{}</code>").format(schema["const"])
+    if "enum" in schema:
+        return Markup(" · ").join(Markup("<code>{}</code>").format(word) for word in schema["enum"])
+    kinds = schema.get("type", "anything")
+    words = Markup(" or ").join(kinds if isinstance(kinds, list) else [kinds])
+    if kinds == "array":
+        return Markup("list of ") + kind(schema["items"])
+    return words + f" ({schema['format']})" if "format" in schema else words
+
+
+def limits(schema: Document) -> str:
+    """Return a schema's range and default."""
+    told = []
+    for lowest, highest, unit in RANGES:
+        if schema.get(highest, IDENTIFIER_MAXIMUM) != IDENTIFIER_MAXIMUM:
+            told.append(f"{schema.get(lowest, 'up')} to {schema[highest]}{unit}")
+        elif schema.get(lowest):
+            told.append(f"{schema[lowest]}{unit} or more")
+    if schema.get("default") is not None:
+        told.append(f"default {schema['default']}")
+    return ", ".join(told)
+
+
+def needs(document: Document, operation: Document) -> str:
+    """Return whom an operation serves."""
+    if not operation["security"]:
+        return "Needs no token."
+    ((scheme, _),) = operation["security"][0].items()
+    if scheme != "token":
+        told: str = document["components"]["securitySchemes"][scheme]["description"]
+        return f"Needs, as its token: {told}"
+    scopes = [f"`{scope}`" for entry in operation["security"] for scope in entry["token"]]
+    return f"Needs a token with the scope {' or '.join(scopes)}." if scopes else "Needs a token, of any scope."
+
+
+def as_json(value: Any) -> str:
+    """Return a value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def curl(operation: Document, body: Any) -> str:
+    """Return a command that sends an operation, with the host and the token left to the shell."""
+    path = re.sub(r"\{(\w+)\}", lambda name: _value_of(operation, name[1]), operation["path"])
+    lines = [f'curl -sS -X {operation["method"]} "$URL{path}"']
+    if operation["security"]:
+        lines.append('-H "Authorization: Bearer $TOKEN"')
+    headers = [each for each in operation["parameters"] if each["in"] == "header" and each.get("required")]
+    lines += [f"-H '{header['name']}: {_value_of(operation, header['name'])}'" for header in headers]
+    if body is not None:
+        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body, ensure_ascii=False)}'"]
+    return " \\\n  ".join(lines)
+
+
+def _value_of(operation: Document, name: str) -> str:
+    """Return the example of a parameter."""
+    (parameter,) = [each for each in operation["parameters"] if each["name"] == name]
+    return str(parameter["schema"]["examples"][0])
+
+
+def asked(document: Document, operation: Document) -> Any:
+    """Return the example of an operation's body, None when it takes none."""
+    return _example(document, operation.get("requestBody", {}))
+
+
+def answered(document: Document, operation: Document) -> tuple[str, Any] | None:
+    """Return the status and the example of the first answer that has one."""
+    examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
+    return next(((status, example) for status, example in examples if example is not None), None)
+
+
+def _named(reference: Document) -> str:
+    """Return the name that a reference ends with."""
+    name: str = reference["$ref"].rpartition("/")[2]
+    return name
+
+
+def _example(document: Document, part: Document) -> Any:
+    schema = part.get("content", {}).get("application/json", {}).get("schema")
+    return None if schema is None else document["components"]["schemas"][_named(schema)]["examples"][0]

@@ -1,0 +1,91 @@
+"""Describe what every route may refuse: one response for each status, with an example for each code."""
+
+from typing import Any
+
+from api.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE
+from trading.rules.errors import Refused
+
+from .examples import MOMENT, ORDER_ID
+
+Document = dict[str, Any]
+
+DESCRIPTIONS = {
+    400: "The body is not valid JSON, or the request cannot be read.",
+    401: "The token is missing, unknown, expired or revoked.",
+    403: "The token lacks the scope.",
+    404: "There is no such thing, or it belongs to another account.",
+    408: "The body did not come in time.",
+    409: "The state of the thing does not allow it.",
+    412: "It is no longer the version that If-Match names.",
+    413: "The body is larger than 64 KiB, or one of quotes than 512 KiB.",
+    414: "The address is too long.",
+    415: "The body is not application/json.",
+    422: "The request does not fit the schema, or the account's books do not allow it.",
+    428: "The request needs If-Match.",
+    429: "Too many placements with this token.",
+    431: "The headers are too large.",
+    500: "Something went wrong here; it has been logged.",
+    503: "The service cannot answer now; try again.",
+}
+# What every route may answer.
+EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
+# What gunicorn refuses before a request is one, in gunicorn.conf.py's words.
+REFUSED_EARLY = frozenset({400, 414, 431})
+EARLY_HEADERS = ("X-Request-Id",)
+HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+DETAILS = {
+    **{kind.code: (kind.__doc__ or "").strip() for kind in Refused.__subclasses__()},
+    **dict(CODE_BY_STATUS.values()),
+    "bad_request": "The request cannot be read.",
+    "malformed_json": "The body is not valid JSON.",
+    "unauthenticated": "The token is unknown, expired or revoked.",
+    "forbidden": "This needs a token with the scope `admin` or `read`.",
+    "validation_failed": "These fields are not valid: limit.",
+    "rate_limited": "Too many placements with this token.",
+    "internal_error": "Something went wrong here; it has been logged.",
+    "cron_disabled": "No secret is configured for this endpoint.",
+    "service_unavailable": "The service cannot answer now; try again.",
+}
+MEMBERS: dict[str, Document] = {
+    "insufficient_margin": {"required": "5010.54", "available": "1000.00"},
+    "market_closed": {"nextOpen": MOMENT},
+    "duplicate_client_order_id": {"orderId": ORDER_ID},
+    "order_not_open": {"orderStatus": "EXECUTED"},
+    "validation_failed": {"errors": {"limit": ["Must be from 1 to 200."]}},
+}
+
+
+def name_of(status: int, *, of_placement: bool = False) -> str:
+    """Return the name of a status's response among the document's components."""
+    return f"Problem{status}OfPlacement" if of_placement and status not in REFUSED_EARLY else f"Problem{status}"
+
+
+def responses(of_all: tuple[str, ...], of_placements: tuple[str, ...]) -> dict[str, Document]:
+    """Return a response for every status, with the headers of all answers, and another with those of placements too."""
+    return {name_of(status): _response(status, of_all) for status in DESCRIPTIONS} | {
+        name_of(status, of_placement=True): _response(status, of_all + of_placements) for status in DESCRIPTIONS
+    }
+
+
+def _response(status: int, headers: tuple[str, ...]) -> Document:
+    codes = [code for code, of_code in STATUS_BY_CODE.items() if of_code == status]
+    examples = {code: {"value": _problem(code)} for code in codes}
+    names = HEADERS.get(status, ()) + (EARLY_HEADERS if status in REFUSED_EARLY else headers)
+    content: Document = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return {
+        "description": DESCRIPTIONS[status],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {PROBLEM_TYPE: content},
+    }
+
+
+def _problem(code: str) -> Document:
+    return {
+        "type": f"urn:tradepost:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": STATUS_BY_CODE[code],
+        "detail": DETAILS.get(code, DESCRIPTIONS[STATUS_BY_CODE[code]]),
+        "instance": "/api/trading/orders",
+        "code": code,
+        **MEMBERS.get(code, {}),
+    }

@@ -1,0 +1,1 @@
+"""Deliver events to listeners over websockets and server-sent events."""

@@ -1,0 +1,22 @@
+"""Show events: their data is what the GET of that thing returns, less what moves with the market."""
+
+from api.http.responses import encode
+from models.database import Row
+from schemas.events import DATA_SCHEMAS, EventSchema
+from trading.rules.money import average_price
+
+EVENT = EventSchema()
+
+
+def presented(event: Row) -> Row:
+    """Return an event's row with its data rendered by the schema of its subject."""
+    subject = event["type"].partition(".")[0]
+    data = event["data"]
+    if subject == "position":
+        data = data | {"average_price": average_price(data["cost"], data["quantity"])}
+    return event | {"data": DATA_SCHEMAS[subject].dump(data)}
+
+
+def as_text(event: Row) -> str:
+    """Return an event as the JSON text that listeners get."""
+    return encode(EVENT.dump(presented(event)))

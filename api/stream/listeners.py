@@ -1,0 +1,126 @@
+"""Listeners of an account: how a message reaches one without ever waiting for it."""
+
+import functools
+import queue
+from typing import NamedTuple
+from uuid import UUID
+
+from wsproto.extensions import PerMessageDeflate
+from wsproto.frame_protocol import FrameProtocol
+
+from api.http.responses import encode
+
+from .outbox import MAX_WAITING_MESSAGES
+
+
+class Ending(NamedTuple):
+    """Why a stream ends: a websocket close code and its reason."""
+
+    code: int
+    reason: str
+
+
+EXPIRED = Ending(4401, "the token is missing, bad, expired or revoked")
+GONE = Ending(1008, "the account does not exist")
+TOO_SLOW = Ending(4408, "too slow; resume with since")
+RESTARTING = Ending(1012, "restarting; resume with since")
+
+
+class Message:
+    """An event, or a word about the stream, ready to be sent.
+
+    A websocket's frame and an SSE block are made once for all listeners.
+    """
+
+    def __init__(self, event_id: int, event_type: str, text: str) -> None:
+        self.event_id = event_id
+        self.event_type = event_type
+        self.text = text
+
+    @functools.cached_property
+    def frame(self) -> bytes:
+        """The websocket frame."""
+        return text_frame(self.text)
+
+    @functools.cached_property
+    def compressed_frame(self) -> bytes:
+        """The websocket frame for those who agreed on compression."""
+        return text_frame(self.text, is_compressed=True)
+
+    @functools.cached_property
+    def block(self) -> str:
+        """The server-sent event."""
+        return f"id: {self.event_id}\nevent: {self.event_type}\ndata: {self.text}\n\n"
+
+
+def word(name: str, last_event_id: int, event_id: int | None = None) -> Message:
+    """Return `ready` or `reset`; the event to resume from is the last one unless another is given."""
+    text = encode({"type": name, "lastEventId": last_event_id})
+    return Message(last_event_id if event_id is None else event_id, name, text)
+
+
+def text_frame(text: str, *, is_compressed: bool = False) -> bytes:
+    """Return a server's websocket text frame; a compressed one needs nothing of the frames before it."""
+    extensions = []
+    if is_compressed:
+        deflate = PerMessageDeflate(server_no_context_takeover=True)
+        deflate.finalize(deflate.name)
+        extensions.append(deflate)
+    return bytes(FrameProtocol(client=False, extensions=extensions).send_data(text, fin=True))
+
+
+def close_frame(ending: Ending) -> bytes:
+    """Return a server's websocket close frame."""
+    return bytes(FrameProtocol(client=False, extensions=[]).close(ending.code, ending.reason))
+
+
+class Listener:
+    """Somebody who is told an account's events; the hub sets and reads its fields under its lock."""
+
+    def __init__(self, account_id: UUID | None, token_id: UUID | None) -> None:
+        self.account_id = account_id
+        self.token_id = token_id
+        self.is_live = False
+        self.last_event_id = 0
+
+    def deliver(self, message: Message) -> None:
+        """Take a message for later; never waits."""
+        raise NotImplementedError
+
+    def close(self, ending: Ending) -> None:
+        """End the stream soon; never waits."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Look at what is due; called about once a second."""
+
+
+class QueueListener(Listener):
+    """A listener whose messages are taken from a queue, as SSE and waiting requests do."""
+
+    def __init__(self, account_id: UUID, token_id: UUID | None) -> None:
+        super().__init__(account_id, token_id)
+        self.queue: queue.Queue[Message | None] = queue.Queue(MAX_WAITING_MESSAGES)
+        self.ending: Ending | None = None
+
+    def deliver(self, message: Message) -> None:
+        """Put the message into the queue, or end the stream when it is full."""
+        try:
+            self.queue.put_nowait(message)
+        except queue.Full:
+            self.close(TOO_SLOW)
+
+    def close(self, ending: Ending) -> None:
+        """Let the one who takes from the queue know."""
+        self.ending = ending
+        try:
+            self.queue.put_nowait(None)
+        except queue.Full:  # it will see the ending after its next message
+            pass
+
+    def take(self, timeout_s: float) -> Message | None:
+        """Return the next message, or None when there is none in time or the stream has ended."""
+        try:
+            return None if self.ending else self.queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None

@@ -1,0 +1,202 @@
+"""The websocket stream of an account's events: authentication, replay, then live."""
+
+import json
+import select
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from simple_websocket import ConnectionClosed, Server
+
+from api.http.authentication import Principal, principal_of_secret
+from api.http.errors import HttpRefusal
+from models.database import DatabaseUnavailable
+from runtime.logs import get_logger
+from schemas.fields import IDENTIFIER_MAXIMUM
+from trading.rules.errors import Refused
+
+from .hub import Hub
+from .listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, close_frame
+from .outbox import Outbox, OutboxSocket, shut_down
+from .replay import REPLAY_PAGE, replay
+
+NO_TOKEN = Ending(4401, "the first message must be {action: auth, token, since?}")
+BAD_SINCE = Ending(1008, "since must be the id of an event")
+FAILED = Ending(1011, "something went wrong here")
+UNAVAILABLE = Ending(1013, "try again later")
+AUTHENTICATION_S = 5.0
+# How long the other side has to answer a close.
+CLOSING_S = 2.0
+# The kernel would let megabytes wait for a listener that does not read.
+SEND_BUFFER_BYTES = 128 * 1024
+# How often a replay looks whether a slow reader has caught up, and how long it lets it.
+REPLAY_PAUSE_S = 0.02
+REPLAY_PATIENCE_S = 5.0
+
+logger = get_logger(__name__)
+
+AccountOf = Callable[[Principal], UUID]
+
+
+class OwnThread:
+    """Stands in for the thread that the websocket library would start: the handler runs its loop itself.
+
+    One thread (or greenlet) a listener is half the memory of two.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self.name = ""
+        self.run = target
+
+    def start(self) -> None:
+        """Start nothing."""
+
+
+class SocketSelector:
+    """Waits for one socket without a descriptor of its own, under threads and gevent alike."""
+
+    def register(self, sock: Any, *_: Any) -> None:
+        """Choose the socket."""
+        self._sock = sock
+
+    def select(self, timeout_s: float) -> bool:
+        """Tell whether the socket has something to read within a time."""
+        poller = select.poll()
+        poller.register(self._sock.fileno(), selectors.EVENT_READ)
+        return bool(poller.poll(timeout_s * 1000))
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class MessageHook:
+    """Stands in for the event that the library sets when a message has come or the connection is gone."""
+
+    def __init__(self) -> None:
+        self.call: Callable[[], None] = lambda: None
+
+    def set(self) -> None:
+        """Call whoever waits."""
+        self.call()
+
+
+SERVER_OPTIONS = {
+    "ping_interval": 25,
+    "max_message_size": 4096,
+    "receive_bytes": 1024,
+    "thread_class": OwnThread,
+    "event_class": MessageHook,
+    "selector_class": SocketSelector,
+}
+
+
+class StreamListener(Listener):
+    """One websocket: reads in its handler's thread, is written to by whoever has a message for it."""
+
+    def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf, *, is_compressed: bool) -> None:
+        super().__init__(None, None)
+        self._is_compressed = is_compressed
+        self._hub = hub
+        self._websocket = websocket
+        self._account_of = account_of
+        self._sock = websocket.sock
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._outbox = Outbox(self._sock)
+        websocket.sock = OutboxSocket(self._sock, self._outbox)
+        websocket.event.call = self._on_message
+        self._since: int | None = None
+        self._authenticate_until = time.monotonic() + AUTHENTICATION_S
+        self._end_at: float | None = None
+
+    def run(self, principal: Principal | None, since: int | None) -> None:
+        """Serve the socket until it ends; without a principal its first message must bring the token."""
+        self._since = since
+        self._hub.add(self)
+        try:
+            if principal is not None:
+                self._open(principal, since)
+            self._websocket.thread.run()
+        except ConnectionClosed:
+            pass
+        except Exception:  # the handshake is done: no HTTP answer may follow on this socket
+            logger.exception("stream_failed")
+            self.close(FAILED)
+        finally:
+            self._hub.remove(self)
+
+    def deliver(self, message: Message) -> None:
+        """Have an event written; end a stream that does not keep up."""
+        if not self._outbox.push(message.compressed_frame if self._is_compressed else message.frame):
+            self.close(TOO_SLOW)
+
+    def close(self, ending: Ending) -> None:
+        """Send a close frame behind what is being written, and give the other side a moment to answer."""
+        if self._end_at is None:
+            self._end_at = time.monotonic() + CLOSING_S
+            self.is_live = False
+            self._outbox.push_last(close_frame(ending))
+
+    def tick(self) -> None:
+        """End what is due to end."""
+        now = time.monotonic()
+        if self.token_id is None and now > self._authenticate_until:
+            self.close(EXPIRED)
+        if self._end_at is not None and now > self._end_at and not self._outbox.is_behind:
+            shut_down(self._sock)
+
+    def _on_message(self) -> None:
+        """Take the first message for the token; what comes later has no meaning and is dropped."""
+        messages, self._websocket.input_buffer = self._websocket.input_buffer, []
+        if messages and self.token_id is None and self._end_at is None:
+            self._authenticate(messages[0])
+
+    def _authenticate(self, text: str | bytes) -> None:
+        try:
+            message = json.loads(text)
+            if not isinstance(message, dict) or message.get("action") != "auth":
+                raise ValueError
+            token, since = message["token"], message.get("since")
+        except (ValueError, KeyError, RecursionError):
+            self.close(NO_TOKEN)
+            return
+        if since is None:  # left out or null: what the address says holds
+            self._try_to_open(token, self._since)
+        elif type(since) is int and 0 <= since <= IDENTIFIER_MAXIMUM:
+            self._try_to_open(token, since)
+        else:
+            self.close(BAD_SINCE)
+
+    def _try_to_open(self, token: Any, since: int | None) -> None:
+        try:
+            principal = principal_of_secret(token) if isinstance(token, str) else None
+            if principal is None or principal.scopes.isdisjoint({"read", "admin"}):
+                self.close(EXPIRED)
+            else:
+                self._open(principal, since)
+        except DatabaseUnavailable:
+            self.close(UNAVAILABLE)
+        except (HttpRefusal, Refused) as refusal:
+            self.close(Ending(1008, str(refusal)))
+
+    def _open(self, principal: Principal, since: int | None) -> None:
+        account_id = self._account_of(principal)
+        self._hub.identify(self, account_id, principal.token_id)
+        try:
+            for number, message in enumerate(replay(self._hub, self, account_id, since), 1):
+                self.deliver(message)
+                if number % REPLAY_PAGE == 0:
+                    self._let_the_reader_catch_up()
+                if self._outbox.is_ended:
+                    return
+        except DatabaseUnavailable:
+            self.close(UNAVAILABLE)
+
+    def _let_the_reader_catch_up(self) -> None:
+        end = time.monotonic() + REPLAY_PATIENCE_S
+        while self._outbox.is_behind and not self._outbox.is_ended:
+            if time.monotonic() > end:
+                self.close(TOO_SLOW)
+            time.sleep(REPLAY_PAUSE_S)

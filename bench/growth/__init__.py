@@ -1,0 +1,1 @@
+"""Measure everything at five million orders, beside empty tables."""

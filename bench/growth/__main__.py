@@ -1,0 +1,147 @@
+"""Measure what growth costs: every figure on 5 million orders beside the same on empty tables: `make bench-growth`."""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.growth import parts as parts
+from bench.growth import report as report
+from bench.growth.busy import compare_busy
+from bench.growth.load import LoadingError, Volume, load, sizes
+from bench.growth.profiles import profile_busy
+from bench.growth.retention import finish_retention, measure_retention
+from bench.growth.sides import EMPTY, FULL, TENTH, Side, point_at, running_sides, server
+from bench.load import LoadError
+from bench.page import GROWTH
+from bench.pgbench import PgbenchError
+from bench.seeding import seed
+from bench.services import run_to_the_end
+from embedded.interruption import Interruption
+from embedded.postgres import Postgres
+from models import migrate
+from models.database import DatabaseUnavailable
+from runtime import logs
+
+# What the lists of the empty side show: one reader's, and only the reader's.
+LITTLE = Volume(orders=1_200, events=5_200, reader_every=1)
+# Retention first: the worker has done this hour's part of it in any system that runs.
+PARTS = ("load", "retention", "throughput", "busy", "latency", "reads", "profiles", "verify")
+
+
+def main() -> int:
+    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
+    options = _options()
+    logs.configure("WARNING", "text")
+    failures = (LoadError, LoadingError, PgbenchError, DatabaseUnavailable)
+    return run_to_the_end(lambda interruption: _start(interruption, options), *failures)
+
+
+def _start(interruption: Interruption, options: argparse.Namespace) -> int:
+    with _folder(options.folder) as folder, server(interruption, folder) as postgres:
+        return _run(interruption, postgres, options)
+
+
+def _run(interruption: Interruption, postgres: Postgres, options: argparse.Namespace) -> int:
+    results: dict[str, Any] = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes")}
+    if options.json.exists() and "load" not in options.parts:
+        results = json.loads(options.json.read_text()) | results
+    if "load" in options.parts:
+        results["load"] = _load(postgres, Volume(options.orders, options.events))
+        _keep(results, options.json)
+    if set(options.parts) - {"load"}:
+        with running_sides(interruption, postgres) as all_sides:
+            all_sides[0].enter()
+            results["versions"] = all_sides[0].services.versions()
+            for part in options.parts:
+                _measure(part, all_sides, options, results)
+                _keep(results, options.json)
+    print(report.text(results))
+    return 1 if results.get("verify", {}).get("wrong") else 0
+
+
+def _load(postgres: Postgres, volume: Volume) -> dict[str, Any]:
+    """Fill the databases, and return what the full one took and takes."""
+    tenth = Volume(volume.orders // 10, volume.events // 10)
+    for name, amount in ((EMPTY, LITTLE), (TENTH, tenth), (FULL, volume)):
+        _progress(f"loading {amount.orders:,} orders into the {name} database")
+        point_at(postgres.url(name))
+        migrate.upgrade()
+        seed()
+        seconds = load(postgres.url(name), amount, _progress)
+    orders = {EMPTY: LITTLE.orders, TENTH: tenth.orders, FULL: volume.orders}
+    return {"orders": orders, "seconds": seconds, "sizes": sizes()}
+
+
+def _measure(part: str, sides: list[Side], options: argparse.Namespace, results: dict[str, Any]) -> None:
+    _progress(part)
+    if part == "throughput":
+        for side in sides:
+            parts.reset_statistics(side)
+        compared = parts.compare_throughput(sides, options.rounds, options.seconds)
+        results["statistics"] = {side.name: parts.table_statistics(side) for side in sides}
+    elif part == "busy":
+        compared = compare_busy(sides, options.rounds, options.seconds)
+    elif part == "latency":
+        compared = parts.compare_latency(sides, options.rounds, options.requests)
+    elif part == "reads":
+        compared = parts.compare_reads(sides, options.rounds, options.requests)
+    elif part == "retention":
+        results[part] = measure_retention(sides[-1], options.seconds)
+        finish_retention(sides)
+        return
+    elif part == "profiles":
+        results[part] = profile_busy(sides, options.seconds)
+        return
+    elif part == "verify":
+        results[part] = parts.time_verification(sides)
+        return
+    else:
+        return
+    results[part] = [comparison.as_dict() for comparison in compared]
+
+
+@contextlib.contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="growth-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _keep(results: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _progress(text: str) -> None:
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"(all of {', '.join(PARTS)})")
+    parser.add_argument("--orders", type=int, default=5_000_000, help="(5000000)")
+    parser.add_argument("--events", type=int, default=10_000_000, help="those of the last 8 days (10000000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
+    parser.add_argument("--seconds", type=int, default=4, help="length of a round of placements (4)")
+    parser.add_argument("--requests", type=int, default=40, help="requests of a round one after the other (40)")
+    parser.add_argument("--folder", type=Path, help="keep the databases there, so that parts can run one by one")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=GROWTH, help="where to write the results")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if min(options.orders, options.events, options.rounds, options.seconds, options.requests) < 1:
+        parser.error("every number must be at least 1")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

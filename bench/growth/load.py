@@ -1,0 +1,177 @@
+"""Fill a database with the books of years: orders, ledger rows and events by the million, with COPY.
+
+A pattern account goes once through a cycle of three orders by the product's own code: BUY 2 and
+SELL 1, both executed, and BUY 1, cancelled. That leaves 9 rows in the ledger and 13 events. The
+loader then copies the cycle's rows, whole, for every account and time after time; what a cycle
+changes (balance, margin, profit, position) grows by the same amount each time, so that every
+running sum is known without computing those before it. `ledger verify` checks the outcome.
+
+One cycle in ten is the reader's, whose history is long enough for deep pages. Rows lie in the order
+of time, accounts mixed, and the indexes grow with the rows, as they would in production.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from bench.growth import rows
+from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, OPENING_BALANCE, PRICE, STOCKS, SYMBOL_PREFIX, symbol_of
+from embedded.postgres import binary
+from models.database import Row, db, execute, fetch_one, session, transactional, unbounded
+from runtime.timing import Stopwatch
+from trading.execution.executing import execute_orders
+from trading.orders.cancellation import cancel_order
+from trading.orders.placement import OrderRequest, place_order
+
+READER, PATTERN = ACCOUNTS + 1, ACCOUNTS + 2
+POSITION_PREFIX = "00000000-0000-7000-9000-"
+PROFIT = PRICE / 100
+EVENT_DAYS = 8  # a day more than events are kept: so much is there for retention to delete
+CHUNK = 25_000  # cycles of one COPY; its rows are sorted in memory
+TABLES = ("account", "position", "trading_order", "fund_transaction", "event")
+
+
+class LoadingError(Exception):
+    """psql failed; the message is what it wrote."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """How much to load: each reader_every-th cycle is the reader's, the others go round the accounts."""
+
+    orders: int
+    events: int
+    reader_every: int = 10
+
+    @property
+    def cycles(self) -> int:
+        """Return the number of cycles in all."""
+        return -(-self.orders // rows.ORDERS_PER_CYCLE)
+
+    @property
+    def cycles_with_events(self) -> int:
+        """Return how many cycles, the last ones, are young enough to have their events."""
+        return min(self.cycles, max(1, -(-self.events // rows.EVENTS_PER_CYCLE)))
+
+
+def account_id_of(number: int) -> UUID:
+    """Return the id of an account by its number."""
+    return UUID(f"{ACCOUNT_PREFIX}{number:012d}")
+
+
+def load(url: str, volume: Volume, progress: Callable[[str], None] = lambda text: None) -> dict[str, float]:
+    """Load a migrated and seeded database, and return the seconds that each table took."""
+    _open_accounts()
+    _go_through_the_cycle()
+    parameters = _parameters(volume)
+    seconds = {}
+    for table in rows.ROWS:
+        began = time.monotonic()
+        _copy_table(url, table, volume, parameters)
+        seconds[table] = time.monotonic() - began
+        progress(f"{table}: {seconds[table]:.0f} s")
+    began = time.monotonic()
+    with unbounded():
+        # Without statistics a plan of what follows may read all events once for each account.
+        execute(f"ANALYZE {', '.join(TABLES)}")
+        _finish(parameters)
+        execute(f"VACUUM (FREEZE, ANALYZE) {', '.join(TABLES)}")
+    return {**seconds, "accounts, positions and vacuum": time.monotonic() - began}
+
+
+def sizes() -> dict[str, dict[str, float]]:
+    """Return the rows (as estimated), and the size of each table and of its indexes in MB."""
+    found = {}
+    for table in TABLES:
+        with session():
+            row = fetch_one(
+                "SELECT reltuples AS rows, pg_table_size(oid) / 1e6 AS table_mb, pg_indexes_size(oid) / 1e6 AS index_mb"
+                " FROM pg_class WHERE oid = %s::regclass",
+                (table,),
+            )
+        assert row is not None
+        found[table] = {name: round(float(value)) for name, value in row.items()}
+    return found
+
+
+@transactional
+def _open_accounts() -> None:
+    parameters = {"account_prefix": ACCOUNT_PREFIX, "balance": OPENING_BALANCE, "reader": READER, "pattern": PATTERN}
+    execute(rows.OPEN_ACCOUNTS, parameters)
+
+
+def _go_through_the_cycle() -> None:
+    account_id = account_id_of(PATTERN)
+    for side, quantity, price in (("BUY", 2, PRICE), ("SELL", 1, PRICE + PROFIT)):
+        execute_orders([_place(account_id, side, quantity, price)["id"]])
+    cancel_order(account_id, _place(account_id, "BUY", 1, PRICE)["id"])
+
+
+def _place(account_id: UUID, side: str, quantity: int, price: Decimal) -> Row:
+    request = OrderRequest(EXCHANGE, symbol_of(1), side, quantity, order_type="LIMIT", price=price)
+    return place_order(account_id, request, calendar=None, watch=Stopwatch()).order
+
+
+def _parameters(volume: Volume) -> dict[str, Any]:
+    step = timedelta(days=EVENT_DAYS) / volume.cycles_with_events
+    with session():
+        last_entry = fetch_one("SELECT max(id) AS id FROM fund_transaction")
+    assert last_entry is not None
+    return {
+        "account_prefix": ACCOUNT_PREFIX,
+        "position_prefix": POSITION_PREFIX,
+        "symbol_prefix": SYMBOL_PREFIX,
+        "exchange": EXCHANGE,
+        "stocks": STOCKS,
+        "accounts": ACCOUNTS,
+        "reader": READER,
+        "reader_every": volume.reader_every,
+        "pattern_id": account_id_of(PATTERN),
+        "balance": OPENING_BALANCE,
+        "cycles": volume.cycles,
+        "began_at": datetime.now(UTC) - step * (volume.cycles + 1),
+        "step": step,
+        "last_entry": last_entry["id"],
+    }
+
+
+def _copy_table(url: str, table: str, volume: Volume, parameters: dict[str, Any]) -> None:
+    """Copy a table's rows chunk by chunk, from one connection that makes them to one that takes them."""
+    first = volume.cycles - volume.cycles_with_events if table == "event" else 0
+    target = f"COPY {table} ({rows.COLUMNS[table]}) FROM STDIN (FORMAT binary)"
+    for start in range(first, volume.cycles, CHUNK):
+        chunk = {"first": start, "last": min(start + CHUNK, volume.cycles) - 1}
+        with session(), db.cursor() as cursor:
+            source = cursor.mogrify(rows.ROWS[table], parameters | chunk).decode()
+        _pipe(url, f"COPY ({source}) TO STDOUT (FORMAT binary)", target)
+
+
+def _pipe(url: str, source: str, target: str) -> None:
+    command = [str(binary("psql")), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]
+    maker = subprocess.Popen(
+        [*command, "--command=SET work_mem = '512MB'", f"--command={source}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    # Neither guards nor event triggers: the rows are there already, made by them.
+    taker = subprocess.run(
+        [*command, "--command=SET session_replication_role = replica", f"--command={target}"], stdin=maker.stdout
+    )
+    assert maker.stdout is not None
+    maker.stdout.close()
+    if maker.wait() != 0 or taker.returncode != 0:
+        raise LoadingError(f"psql failed at {target}")
+
+
+@transactional
+def _finish(parameters: dict[str, Any]) -> None:
+    """Bring the accounts and positions to where their histories end."""
+    execute("SET LOCAL session_replication_role = replica")
+    for statement in (rows.POSITIONS, rows.ACCOUNTS, rows.FIRST_EVENTS):
+        execute(statement, parameters)
+    last_entry = parameters["last_entry"] + parameters["cycles"] * rows.ENTRIES_PER_CYCLE
+    execute("SELECT setval(pg_get_serial_sequence('fund_transaction', 'id'), %s)", (last_entry,))

@@ -1,0 +1,27 @@
+"""Where the time of a busy service goes on empty and on full tables, figure by figure."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.growth.busy import half_rate
+from bench.growth.parts import BACKLOG
+from bench.growth.sides import EMPTY, FULL, Side
+from bench.placement import Bench
+from bench.profiles import under_load
+
+
+def profile_busy(sides: list[Side], seconds: int) -> dict[str, dict[str, Any]]:
+    """Return the profiles of the smallest and of the largest side, by figure."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="profiles-") as folder:
+        for side in sides:
+            if side.name not in (EMPTY, FULL):
+                continue
+            side.enter()
+            bench = Bench(side.services, seconds, rounds=1)
+            rate = half_rate(side, bench)
+            profiles = under_load(bench, Path(folder), seconds=seconds, half_rate=rate, pending=2 * BACKLOG)
+            found[side.name] = {name: asdict(profile) for name, profile in profiles.items()}
+    return found

@@ -1,0 +1,65 @@
+"""Deleting old events beside placements, and what is left when all of them are gone."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.growth.parts import sweep_all
+from bench.growth.sides import Side
+from bench.load import build_requests, place_orders
+from bench.placement import PACED_RATE
+from bench.report import percentiles
+from bench.seeding import ACCOUNTS
+from models.database import execute, unbounded
+from trading.events.retention import delete_old_events, delete_what_is_old
+
+
+def measure_retention(full: Side, seconds: int) -> dict[str, Any]:
+    """Delete old events beside placements at a pace, whose latency is taken before and meanwhile."""
+    full.enter()
+    requests = build_requests(ACCOUNTS, port=full.services.port)
+
+    def paced() -> dict[str, float]:
+        load = place_orders(full.services.port, requests, connections=1, seconds=seconds, rate=PACED_RATE)
+        sweep_all()
+        full.services.redis.flushdb()
+        return percentiles(load.latencies_ms)
+
+    paced()
+    without = paced()
+    with _repeated(delete_old_events) as beside:
+        meanwhile = paced()
+    return {
+        "rows_per_second": sum(beside) / seconds,
+        "placement_without": without,
+        "placement_beside": meanwhile,
+    }
+
+
+def finish_retention(sides: list[Side]) -> None:
+    """Delete every event that is no longer kept, and let its place be used again, as the worker and autovacuum do."""
+    for side in sides:
+        side.enter()
+        delete_what_is_old()
+        with unbounded():
+            execute("VACUUM (ANALYZE) event")
+
+
+@contextmanager
+def _repeated(work: Callable[[], int | None]) -> Iterator[list[int]]:
+    """Repeat work in a thread while the block runs, and collect what it returns."""
+    done: list[int] = []
+    stopping = threading.Event()
+
+    def run() -> None:
+        while not stopping.is_set() and (count := work()) is not None:
+            done.append(count)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield done
+    finally:
+        stopping.set()
+        thread.join()

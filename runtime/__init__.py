@@ -1,0 +1,1 @@
+"""The machine room: logs, metrics, tracing, timing and the link to Redis."""

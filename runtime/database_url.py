@@ -1,0 +1,64 @@
+"""Ask libpq at start whether it takes the database's URL; each connect would fail otherwise, one after the other.
+
+gunicorn's main process uses this: psycopg2 is all that may be imported here (runtime.metrics_folder says why).
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
+
+from config import ConfigurationError, Settings, urls
+
+# No address: libpq comes to it when it has judged everything else, and nothing is looked up or connected.
+NOWHERE = "no-address-at-all"
+SCHEMA_HINT = "leave it out, or use options=-csearch_path%3DNAME"
+# What other clients, such as Prisma's and SQLAlchemy's, know and libpq does not.
+HINTS = {
+    "schema": SCHEMA_HINT,
+    "search_path": SCHEMA_HINT,
+    "currentSchema": SCHEMA_HINT,
+    "sslaccept": "use sslmode",
+    "connection_limit": "set DATABASE_POOL_SIZE",
+    "pool_size": "set DATABASE_POOL_SIZE",
+}
+
+
+def check(settings: Settings) -> None:
+    """Raise ConfigurationError when libpq does not take the database's URL, which may be missing."""
+    url = settings.database_url
+    if url is None:
+        return
+    for name, value in urls.parameters(urls.DATABASE_URL, url):
+        if _parse(f"postgresql://?{name}={quote(value)}") is None:
+            hint = HINTS.get(name, "leave it out")
+            raise _refusal(f"has the parameter {name}, which PostgreSQL's client library does not know: {hint}")
+    parts = _parse(url)
+    if parts is None:
+        raise _refusal("cannot be read by PostgreSQL's client library")
+    if complaint := _complaint(parts):
+        raise _refusal(f"is not taken by PostgreSQL's client library: {complaint}")
+
+
+def _refusal(text: str) -> ConfigurationError:
+    return ConfigurationError(f"{urls.DATABASE_URL} {text}")
+
+
+def _parse(url: str) -> dict[str, Any] | None:
+    try:
+        return dict(parse_dsn(url))
+    except (psycopg2.ProgrammingError, UnicodeDecodeError):  # whose text may hold a part of a password
+        return None
+
+
+def _complaint(parts: dict[str, Any]) -> str | None:
+    """Return what libpq says of the values of a URL, such as a mode that it does not know, or None."""
+    hosts = parts.get("hostaddr") or parts.get("host", "")
+    nowhere = ",".join(NOWHERE for _ in hosts.split(","))
+    try:
+        psycopg2.connect(**(parts | {"hostaddr": nowhere}), async_=True).close()
+    except psycopg2.OperationalError as error:
+        text = str(error)
+        return None if f'"{NOWHERE}"' in text else " ".join(text.split())
+    return None

@@ -1,0 +1,147 @@
+"""What the processes count and time, for Prometheus; docs/observability.md explains every name.
+
+Each metric has a label, and so no value before it is first used: keep_in() may come after the import
+of this module, where Dramatiq wants it.
+"""
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from models.connections import CONNECT_OUTCOMES
+from models.database import db
+from runtime import descriptors, logs, metrics_files
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+SAMPLE_S = 1.0
+LENGTHS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DELAYS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+REQUESTS = Histogram("tradepost_request_seconds", "HTTP requests.", ["endpoint", "status"], buckets=LENGTHS_S)
+PLACEMENTS = Counter("tradepost_placements", "Placements by outcome; what was refused by its code.", ["outcome"])
+PLACEMENT_STEPS = Histogram("tradepost_placement_step_seconds", "Steps of placements.", ["step"], buckets=LENGTHS_S)
+DISPATCHES = Counter("tradepost_dispatches", "Messages to workers; sweeping makes up for failed ones.", ["outcome"])
+EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; what was rejected by its reason.", ["outcome"])
+EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Placement to end.", ["outcome"], buckets=DELAYS_S)
+EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
+SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether they found orders.", ["by", "found"])
+SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
+ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by how they ended.", ["outcome"])
+REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
+TAKEN_BACK = Counter("tradepost_events_taken_back", "What a failover or restored backup took back.", ["of"])
+LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
+CONNECTIONS = Gauge("tradepost_connections", "Clients' connections.", ["state"], multiprocess_mode="liveall")
+CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended for want of room.", ["reason"])
+DESCRIPTORS = Gauge("tradepost_descriptors", "Descriptors of a process.", ["state"], multiprocess_mode="liveall")
+POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
+POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
+CONNECTS = Counter("tradepost_database_connects", "Connects to the database, by how they ended.", ["outcome"])
+LOST_LINES = Counter("tradepost_log_lines_lost", "Lines of the log that could not be written.", ["stream"])
+LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
+
+# What an alert looks at starts at 0: Prometheus sees no rise in a series that starts at 1.
+KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
+    PLACEMENTS: (("accepted",), ("replayed",), ("internal_error",), ("service_unavailable",)),
+    DISPATCHES: (("sent",), ("failed",)),
+    EXECUTIONS: (("executed",), ("failed",), ("execution_failed",)),
+    SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
+    SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
+    ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
+    REPLAYS: (("live",), ("replayed",), ("reset",)),
+    TAKEN_BACK: (("accounts",),),
+    POOL_WAITS: (("session",), ("account",)),
+    CONNECTS: tuple((outcome,) for outcome in CONNECT_OUTCOMES),
+    LOST_LINES: (("standard_error",),),
+    LOST_SPANS: (("otlp",),),
+    CONNECTIONS_ENDED: (("silent",), ("refused",)),
+}
+
+
+@functools.cache
+def of(metric: Metric, *labels: str) -> Metric:
+    """Return a metric's child; the library's own way takes as long as counting does. Labels are few and known."""
+    return metric.labels(*labels)
+
+
+def keep_in(folder: Path) -> None:
+    """Keep the counts of this process, which has none yet, in files of a folder that others read."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+def are_shared() -> bool:
+    """Tell whether the counts of this process are kept where others read them."""
+    return bool(values.ValueClass._multiprocess)
+
+
+def begin() -> None:
+    """Start all counts at 0, and look at the pool from time to time when others read what we found.
+
+    Nothing may be counted before this.
+    """
+    metrics_files.install()
+    for counter, known in KNOWN.items():
+        for labels in known:
+            of(counter, *labels)
+    if are_shared():
+        threading.Thread(target=_sample_on, name="metrics", daemon=True).start()
+
+
+def _sample_on() -> None:
+    while True:
+        sample()
+        metrics_files.settle()
+        time.sleep(SAMPLE_S)
+
+
+def sample() -> None:
+    """Note connections and descriptors in use, how connects ended, and what the log has lost."""
+    pool = db.pool
+    for state in ("in_use", "open", "waiting", "allowed"):
+        of(POOL, state).set(getattr(pool, state))
+    waits, connects = pool.take_counts()
+    of(POOL_WAITS, "session").inc(waits)
+    for outcome, number in connects.items():
+        of(CONNECTS, outcome).inc(number)
+    of(LOST_LINES, "standard_error").inc(logs.take_lost_lines())
+    of(DESCRIPTORS, "used").set(descriptors.used())
+    of(DESCRIPTORS, "allowed").set(descriptors.limit())
+
+
+def note_connections(*, number: int, allowed: int, ended: int, refused: int) -> None:
+    """Note how many clients are connected to this process, and how many were sent away since the last time."""
+    of(CONNECTIONS, "open").set(number)
+    of(CONNECTIONS, "allowed").set(allowed)
+    of(CONNECTIONS_ENDED, "silent").inc(ended)
+    of(CONNECTIONS_ENDED, "refused").inc(refused)
+
+
+def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:
+    """Note the steps of a stopwatch, which are in milliseconds."""
+    for name, milliseconds in steps.items():
+        of(histogram, name).observe(milliseconds / 1000)
+
+
+def count_batch(executions: Iterable[Any], rejections: Iterable[Any], steps: dict[str, float]) -> None:
+    """Count the orders that a batch has ended, how long each took by this machine's clock, and the batch's steps."""
+    now, ends = datetime.now(UTC), [(end.order, "executed") for end in executions]
+    ends += [(end.order, end.reason) for end in rejections]
+    for order, outcome in ends:
+        of(EXECUTIONS, outcome).inc()
+        of(EXECUTION_DELAY, outcome).observe(max(0.0, (now - order["placed_at"]).total_seconds()))
+    if ends:
+        observe_steps(EXECUTION_STEPS, steps)
+
+
+def count_sweep(by: str, counts: Any) -> None:
+    """Count a sweep and what it did."""
+    of(SWEEPS, by, "yes" if counts.claimed else "no").inc()
+    for outcome in ("executed", "rejected", "failed"):
+        of(SWEPT, by, outcome).inc(getattr(counts, outcome))

@@ -1,0 +1,117 @@
+"""Connections to Redis that are bounded in time, in a pool that lets go of those which are of no use any more."""
+
+import ipaddress
+import re
+import socket
+import time
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from models.names import Names
+from runtime import descriptors
+
+# Answers that speak of the server instead of the command: a replica, one that is starting, cut off, full or cannot
+# save. The server's name may lead to another by now. Redis before 7 puts the word into the midst of a script's error.
+OF_THE_SERVER = re.compile(r"\b(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|OOM|UNBLOCKED)\b")
+
+
+_names = Names()
+
+
+class Connection(redis.Connection):
+    """A connection whose name, connect and greeting share the connect's time-out."""
+
+    is_useless = False
+
+    def _connect(self) -> socket.socket:
+        self.is_useless = False
+        timeout_s = float(self.socket_connect_timeout or 0)
+        deadline = time.monotonic() + timeout_s
+        # Half of the time is left for the connect, to the last known addresses if need be.
+        addresses = _addresses(self.host, timeout_s / 2)
+        error = OSError("its name cannot be resolved at the moment")
+        for number, address in enumerate(addresses):
+            left_s = max(0.001, deadline - time.monotonic())
+            try:
+                opened = self._open(address, left_s / (len(addresses) - number))
+            except OSError as refusal:
+                error = refusal
+            else:
+                opened.settimeout(max(0.001, deadline - time.monotonic()))
+                return opened
+        raise error
+
+    def _open(self, address: str, timeout_s: float) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in self.socket_keepalive_options.items():
+                opened.setsockopt(socket.IPPROTO_TCP, option, value)
+            opened.settimeout(timeout_s)
+            opened.connect((address, self.port))
+        except OSError:
+            opened.close()
+            raise
+        return opened
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        """Greet the server, and wait from then on as long as a use may."""
+        super().on_connect_check_health(check_health)
+        if (connected := self._get_socket()) is not None:
+            connected.settimeout(self.socket_timeout)
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Return an answer, and remember when it says that this server is of no use."""
+        try:
+            return super().read_response(*args, **options)
+        except redis.ResponseError as error:
+            self.is_useless = self.is_useless or OF_THE_SERVER.search(f"{error.status_code} {error}") is not None
+            raise
+
+
+def _addresses(host: str, timeout_s: float) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        return _names.resolve([host], timeout_s=timeout_s)[host]
+
+
+class EncryptedConnection(redis.SSLConnection, Connection):
+    """The same over TLS."""
+
+
+class Pool(redis.ConnectionPool):
+    """A pool that closes its idle connections when one has failed: they lead to the same place, on the same way."""
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back, to be used again when it has not failed."""
+        has_failed = connection.is_useless or not connection.is_connected
+        super().release(connection)
+        if has_failed:
+            self.disconnect(inuse_connections=False)
+
+
+def make_pool(url: str, *, timeout_s: float) -> Pool:
+    """Return a pool whose connects and reads are bounded and never retried behind our back.
+
+    A rediss:// certificate is not verified unless the URL says so (`?ssl_cert_reqs=required`):
+    hosted Redis offers are commonly self-signed.
+    """
+    options: dict[str, Any] = {"connection_class": Connection}
+    if url.startswith("rediss://"):
+        options = {"connection_class": EncryptedConnection, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    return Pool.from_url(
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=descriptors.for_redis(),
+        # Every answer awaited on a new connection may take the whole time-out: none but ours.
+        protocol=2,
+        driver_info=None,
+        **options,
+    )

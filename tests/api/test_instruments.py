@@ -1,0 +1,70 @@
+"""What the rows of the files that people have say of stocks."""
+
+import pytest
+
+from api.commands.instruments import KITE, NSE, OWN, recognise
+
+KITE_HEADER = ["instrument_token", "tradingsymbol", "name", "last_price", "instrument_type", "segment", "exchange"]
+NSE_HEADER = ["SYMBOL", "NAME OF COMPANY", "SERIES", "DATE OF LISTING", "ISIN NUMBER"]
+
+
+def kite(**changes):
+    row = {"tradingsymbol": "INFY", "last_price": "0", "instrument_type": "EQ", "segment": "NSE", "exchange": "NSE"}
+    return KITE.stock_of(row | changes)
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        (["exchange", "symbol"], OWN),
+        (["lastPrice", "symbol", "exchange", "remark"], OWN),
+        (KITE_HEADER, KITE),
+        (NSE_HEADER, NSE),
+        (["NSE", "TCS"], None),
+        (["symbol", "name"], None),
+        ([], None),
+    ],
+)
+def test_a_file_is_recognised_by_its_header(header, kind):
+    assert recognise(header) is kind
+
+
+def test_a_share_in_kites_dump_is_a_stock():
+    assert kite() == {"exchange": "NSE", "symbol": "INFY"}
+    assert kite(segment="BSE", exchange="BSE") == {"exchange": "BSE", "symbol": "INFY"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"instrument_type": "FUT", "segment": "NFO-FUT", "exchange": "NFO"},
+        {"instrument_type": "CE", "segment": "NFO-OPT", "exchange": "NFO"},
+        {"segment": "INDICES", "tradingsymbol": "NIFTY 50"},
+        {"segment": "MCX", "exchange": "MCX"},
+    ],
+)
+def test_what_is_no_share_in_kites_dump_is_passed_over(changes):
+    assert kite(**changes) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "price"),
+    [
+        ("0", None),
+        ("0.0", None),
+        ("", None),
+        ("1500", "1500"),
+        ("23.5", "23.5"),
+        ("23.050000", "23.05"),
+        ("0.005", "0.005"),
+    ],
+)
+def test_a_price_in_kites_dump_may_be_none_and_may_have_needless_zeros(written, price):
+    assert kite(last_price=written).get("lastPrice") == price
+
+
+def test_a_company_in_nses_list_is_a_stock_of_nse_in_the_series_of_shares():
+    row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ"}
+    assert NSE.stock_of(row) == {"exchange": "NSE", "symbol": "M&M"}
+    assert NSE.stock_of(row | {"SERIES": "BE"}) == {"exchange": "NSE", "symbol": "M&M"}
+    assert NSE.stock_of(row | {"SERIES": "N1"}) is None

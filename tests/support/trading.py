@@ -1,0 +1,146 @@
+"""Short names for what the tests of trading do and look at."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from models import database
+from runtime.timing import Stopwatch
+from trading.execution import executing
+from trading.orders import cancellation, modification, placement
+from trading.rules.errors import Refused
+
+SYMBOL = "RELIANCE"
+
+
+def money(text: str | int) -> Decimal:
+    """Return rupees with two places."""
+    return Decimal(text).quantize(Decimal("0.01"))
+
+
+def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+    """Place an order: LIMIT with a price, MARKET without; returns its row."""
+    calendar = rest.pop("calendar", None)
+    fields = {"exchange": "NSE", "symbol": SYMBOL} | rest
+    request = placement.OrderRequest(
+        side=side,
+        quantity=quantity,
+        order_type="MARKET" if price is None else "LIMIT",
+        price=None if price is None else Decimal(price),
+        **fields,
+    )
+    return placement.place_order(account_id, request, calendar=calendar, watch=Stopwatch()).order
+
+
+def buy(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+    """Place a BUY order."""
+    return place(account_id, "BUY", quantity, price, **rest)
+
+
+def sell(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+    """Place a SELL order."""
+    return place(account_id, "SELL", quantity, price, **rest)
+
+
+def close(account_id: UUID, position_id: UUID) -> dict:
+    """Close a position."""
+    return placement.close_position(account_id, position_id, calendar=None, watch=Stopwatch()).order
+
+
+def execute(*orders: dict) -> executing.Outcome:
+    """Execute these orders as one batch."""
+    return executing.execute_orders([order["id"] for order in orders])
+
+
+def execute_all(*orders: dict) -> int:
+    """Execute these orders in batches until none is left because of others, and return how many were executed here."""
+    executed, left = 0, [order["id"] for order in orders]
+    while left:
+        outcome = executing.execute_orders(left)
+        executed += outcome.executed
+        left = [order_id for of_account in outcome.busy.values() for order_id in of_account]
+    return executed
+
+
+def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> dict:
+    """Place and execute an order, and return the position that it leaves."""
+    order = place(account_id, side, quantity, price, **rest)
+    assert execute(order).executed == 1
+    return row_of("position", order_now(order)["position_id"])
+
+
+def cancel(order: dict) -> dict:
+    """Cancel an order for its owner."""
+    return cancellation.cancel_order(order["account_id"], order["id"])
+
+
+def modify(order: dict, quantity: int | None = None, price: str | Decimal | None = None, **rest: Any) -> dict:
+    """Change an order for its owner."""
+    change = modification.OrderChange(quantity, None if price is None else Decimal(price))
+    options = {"calendar": None} | rest
+    return modification.modify_order(order["account_id"], order["id"], change, **options)
+
+
+def rows(sql: str, *parameters: Any) -> list[dict]:
+    """Return the rows of a query."""
+    with database.session():
+        return database.fetch_all(sql, parameters)
+
+
+def one(sql: str, *parameters: Any) -> Any:
+    """Return the only value of a query's only row."""
+    (row,) = rows(sql, *parameters)
+    (value,) = row.values()
+    return value
+
+
+def run(sql: str, *parameters: Any) -> int:
+    """Run a statement and commit it."""
+    with database.session(), database.db.atomic():
+        return database.execute(sql, parameters)
+
+
+def row_of(table: str, row_id: Any) -> dict:
+    """Return a row by its id."""
+    (row,) = rows(f"SELECT * FROM {table} WHERE id = %s", row_id)
+    return row
+
+
+def order_now(order: dict) -> dict:
+    """Return an order's row as it is now."""
+    return row_of("trading_order", order["id"])
+
+
+def account_now(account_id: UUID) -> dict:
+    """Return an account's row as it is now."""
+    return row_of("account", account_id)
+
+
+def ledger_of(order: dict) -> list[tuple[str, Decimal]]:
+    """Return an order's ledger rows as (kind, amount), in their order."""
+    found = rows("SELECT kind, amount FROM fund_transaction WHERE order_id = %s ORDER BY id", order["id"])
+    return [(row["kind"], row["amount"]) for row in found]
+
+
+def counts() -> dict[str, int]:
+    """Return the number of rows of every table that an order could touch."""
+    tables = ("account", "stock", "trading_order", "position", "fund_transaction", "event")
+    return {table: one(f"SELECT count(*) FROM {table}") for table in tables}
+
+
+def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run actions in a thread each, started together; return results, with what was refused as the exception."""
+    barrier = threading.Barrier(len(actions))
+
+    def start(action: Callable[[], Any]) -> Any:
+        barrier.wait(10)
+        try:
+            return action()
+        except Refused as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(start, actions))

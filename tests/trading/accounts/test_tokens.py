@@ -1,0 +1,56 @@
+"""Tokens."""
+
+import hashlib
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from tests.support.trading import one, rows
+from trading.accounts import tokens
+from trading.rules.errors import NotFound
+
+
+def test_a_token_is_found_by_its_secret(trader):
+    expires_at = datetime(2030, 1, 1, tzinfo=UTC)
+    token_id, secret = tokens.create_token(["trade", "read"], account_id=trader, expires_at=expires_at)
+    row = tokens.find_token(secret)
+    assert (row["id"], row["account_id"], row["scopes"]) == (token_id, trader, ["trade", "read"])
+    assert (row["expires_at"], row["revoked_at"]) == (expires_at, None)
+
+
+def test_only_the_digest_is_kept(clean):
+    _, secret = tokens.create_token(["admin"])
+    assert bytes(one("SELECT digest FROM api_token")) == hashlib.sha256(secret.encode()).digest()
+    assert secret not in one("SELECT to_jsonb(api_token)::text FROM api_token")
+
+
+def test_secrets_are_long_and_never_the_same(clean):
+    secrets = {tokens.create_token(["feed"])[1] for _ in range(20)}
+    assert len(secrets) == 20
+    assert all(secret.startswith("tp_") and len(secret) >= 40 for secret in secrets)
+
+
+@pytest.mark.parametrize("secret", ["", "tp_nobody", "\x00", "\ud800", "é" * 1000])
+def test_an_unknown_secret_finds_nothing(clean, secret):
+    assert tokens.find_token(secret) is None
+
+
+def test_a_revoked_token_keeps_the_time_of_its_first_revocation(clean):
+    token_id, secret = tokens.create_token(["admin"])
+    tokens.revoke_token(token_id)
+    revoked_at = tokens.find_token(secret)["revoked_at"]
+    assert revoked_at is not None
+    tokens.revoke_token(token_id)
+    assert tokens.find_token(secret)["revoked_at"] == revoked_at
+
+
+def test_a_token_that_is_not_there_cannot_be_revoked(clean):
+    with pytest.raises(NotFound):
+        tokens.revoke_token(uuid4())
+
+
+def test_a_token_of_an_unknown_account_is_not_made(clean):
+    with pytest.raises(NotFound):
+        tokens.create_token(["read"], account_id=uuid4())
+    assert rows("SELECT 1 FROM api_token") == []

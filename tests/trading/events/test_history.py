@@ -1,0 +1,128 @@
+"""Events that were taken back are found by comparing what a process has seen with what the database has."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from tests.support.processes import ROOT
+from tests.support.trading import one, rows, run
+from trading.events.history import EventMemory, Seen, find_taken_back, present_server
+from trading.events.publishing import page_since
+
+START = 2  # an account's opening and its first deposit
+
+
+@pytest.fixture
+def change(trader):
+    """Return a function that makes so many events of the account."""
+
+    def make(times):
+        for _ in range(times):
+            run("UPDATE account SET name = name || '.' WHERE id = %s", trader)
+
+    return make
+
+
+def lost():
+    """Return the ranges of numbers that the database keeps as told in vain."""
+    return [(row["first_id"], row["last_id"]) for row in rows("SELECT * FROM lost_event ORDER BY first_id")]
+
+
+def test_what_is_as_it_was_seen_is_not_taken_back(trader, change):
+    change(2)
+    seen = {trader: page_since(trader).newest}
+    change(2)
+    assert find_taken_back(seen) == {}
+    assert lost() == []
+
+
+@pytest.mark.parametrize("new", [0, 1, 3, 5])
+def test_what_was_seen_and_is_gone_is_found_whatever_the_counter_says_now(trader, change, take_back, new):
+    common = page_since(trader).newest
+    change(3)
+    seen = {trader: page_since(trader).newest}
+    take_back(trader, START)
+    change(new)
+    assert find_taken_back(seen) == {trader: common}
+    assert lost() == [(START + 1, START + 3)]
+    for since, is_lost in ((START, False), (START + 1, True), (START + 3, True), (START + 4, False)):
+        assert page_since(trader, since).is_lost is is_lost
+    assert not page_since(trader).is_lost
+
+
+def test_processes_that_have_seen_more_and_less_keep_the_most(trader, change, take_back):
+    change(1)
+    less = {trader: page_since(trader).newest}
+    change(2)
+    most = {trader: page_since(trader).newest}
+    take_back(trader, START)
+    for seen in (less, most, less):
+        assert list(find_taken_back(seen)) == [trader]
+    assert lost() == [(START + 1, START + 3)]
+
+
+def test_an_event_that_was_deleted_for_its_age_is_not_taken_back(trader, cleaner):
+    with cleaner.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s", (str(trader),))
+        cursor.execute("SET session_replication_role = DEFAULT")
+    seen = {trader: page_since(trader).newest}
+    run("DELETE FROM event WHERE account_id = %s", trader)
+    assert find_taken_back(seen) == {}
+    assert page_since(trader).newest == Seen(START, None)
+    assert find_taken_back({trader: Seen(START, None)}) == {}
+    assert find_taken_back({trader: Seen(START + 1, None)}) == {trader: Seen(START, None)}
+    assert lost() == [(1, START + 1)]
+
+
+def test_the_runbooks_statement_makes_every_number_since_a_backup_a_reset(trader, change):
+    (statement,) = re.findall(r'"(INSERT INTO lost_event [^"]+)"', (ROOT / "docs/runbook.md").read_text())
+    for _ in range(2):
+        run(statement)
+    change(3)
+    assert page_since(trader, START).keeps(START)
+    for since in (START + 1, START + 3):
+        assert not page_since(trader, since).keeps(since)
+
+
+def test_an_account_that_is_no_longer_there_is_said_so(clean):
+    account_id = uuid4()
+    assert find_taken_back({account_id: Seen(5, one("SELECT now()"))}) == {account_id: None}
+    assert lost() == []
+
+
+def test_a_server_is_compared_once_and_again_when_telling_failed(trader, change, take_back):
+    memory, told, common = EventMemory(10), [], page_since(trader).newest
+    assert memory.meet(present_server(), lambda *_: None)
+    change(1)
+    memory.note(trader, page_since(trader).newest, present_server())
+    take_back(trader, START)
+    assert not memory.meet(present_server(), lambda *_: told.append(1))
+    assert not memory.meet(None, lambda *_: told.append(1))  # a standby may only be late
+    assert told == []
+
+    def fail(*_):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        memory.meet("another", fail)
+    assert memory.server == present_server()
+    memory.meet("another", lambda *what: told.append(what))
+    assert told == [(trader, common)]
+    assert lost() == [(START + 1, START + 1)]
+
+
+def test_what_is_remembered_is_bounded_and_never_older_than_what_was_seen(clean):
+    memory, accounts = EventMemory(3), [uuid4() for _ in range(10)]
+    for account_id in accounts:
+        memory.note(account_id, Seen(5, None), None)
+    memory.note(accounts[-1], Seen(4, None), None)
+    memory.note(accounts[-1], Seen(9, None), "another")  # not the one that was compared
+    assert list(memory._seen.items()) == [(account_id, Seen(5, None)) for account_id in accounts[-3:]]
+
+
+def test_the_present_server_is_told_by_when_it_began_and_by_the_table(clean):
+    began, table = present_server().split()
+    assert float(began) == pytest.approx(float(one("SELECT extract(epoch FROM pg_postmaster_start_time())")))
+    assert int(table) == one("SELECT 'event'::regclass::oid::bigint")

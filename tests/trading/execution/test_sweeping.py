@@ -1,0 +1,205 @@
+"""Finding what is still PENDING and executing it."""
+
+import functools
+from datetime import timedelta
+
+import pytest
+
+from tests.support.trading import at_once, buy, cancel, one, order_now, rows, run, sell
+from trading.execution import coalescing, executing
+from trading.execution.executing import execute_orders
+from trading.execution.recent import RecentIds
+from trading.execution.sweeping import RETRY_PAUSE, TICK_LOCK_KEY, SweepCounts, count_pending, sweep_once
+from trading.upkeep import verify
+
+
+@pytest.fixture(autouse=True)
+def books_are_right(clean):
+    yield
+    assert verify.verify() == []
+
+
+def age(order, seconds):
+    run("UPDATE trading_order SET placed_at = placed_at - %s WHERE id = %s", timedelta(seconds=seconds), order["id"])
+
+
+def statuses(orders):
+    return [order_now(order)["status"] for order in orders]
+
+
+def test_a_sweep_executes_what_is_pending(trader):
+    orders = [buy(trader, 1, "10.00") for _ in range(3)]
+    assert sweep_once(limit=50) == SweepCounts(claimed=3, executed=3, rejected=0, failed=0)
+    assert statuses(orders) == ["EXECUTED"] * 3
+    assert [order_now(order)["attempts"] for order in orders] == [0, 0, 0]
+
+
+def test_a_sweep_leaves_what_is_too_young(trader):
+    young, old = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    age(old, 61)
+    assert sweep_once(limit=50, older_than_ms=60_000).claimed == 1
+    assert statuses([young, old]) == ["PENDING", "EXECUTED"]
+    assert order_now(young)["retry_at"] is None
+
+
+def test_a_sweep_of_nothing_does_nothing(clean):
+    assert sweep_once(limit=50) == SweepCounts(claimed=0, executed=0, rejected=0, failed=0)
+    assert sweep_once(limit=50, older_than_ms=750, exclusive=True) == SweepCounts()
+
+
+def test_a_sweep_leaves_what_is_final(trader):
+    cancel(buy(trader, 1, "10.00"))
+    execute_orders([buy(trader, 1, "10.00")["id"]])
+    assert sweep_once(limit=50).claimed == 0
+
+
+def test_a_sweep_takes_the_oldest_up_to_its_limit(trader):
+    orders = [buy(trader, 1, "10.00") for _ in range(5)]
+    age(orders[4], 30)
+    age(orders[2], 20)
+    assert sweep_once(limit=2) == SweepCounts(claimed=2, executed=2)
+    assert statuses(orders) == ["PENDING", "PENDING", "EXECUTED", "PENDING", "EXECUTED"]
+    assert sweep_once(limit=50).claimed == 3
+
+
+def test_orders_of_the_same_instant_are_taken_by_id(trader):
+    orders = sorted((buy(trader, 1, "10.00") for _ in range(4)), key=lambda order: order["id"])
+    run("UPDATE trading_order SET placed_at = now() - interval '1 s'")
+    sweep_once(limit=2)
+    assert statuses(orders) == ["EXECUTED", "EXECUTED", "PENDING", "PENDING"]
+
+
+def test_a_sweep_counts_what_it_rejects(trader, quote):
+    quote("RELIANCE", "10.00")
+    buy(trader, 1)
+    run("UPDATE stock SET last_price = NULL, last_price_at = NULL")
+    sell(trader, 1, "10.00")
+    assert sweep_once(limit=50) == SweepCounts(claimed=2, executed=1, rejected=1, failed=0)
+
+
+def test_pending_orders_are_counted(trader):
+    assert count_pending() == 0
+    orders = [buy(trader, 1, "10.00") for _ in range(3)]
+    execute_orders([orders[0]["id"]])
+    assert count_pending() == 2
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_only_an_exclusive_sweep_gives_way_to_another_that_is_taking_orders(trader, connect, exclusive):
+    order = buy(trader, 1, "10.00")
+    other = connect()
+    other.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (TICK_LOCK_KEY,))
+    assert sweep_once(limit=50, exclusive=exclusive).claimed == (0 if exclusive else 1)
+    assert order_now(order)["status"] == ("PENDING" if exclusive else "EXECUTED")
+    other.rollback()
+    assert sweep_once(limit=50, exclusive=True).claimed == (1 if exclusive else 0)
+
+
+def test_the_lock_against_double_sweeping_does_not_outlive_the_sweep(trader):
+    for _ in range(3):
+        buy(trader, 1, "10.00")
+        assert sweep_once(limit=50, exclusive=True).executed == 1
+    assert one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") == 0
+
+
+def test_sweepers_share_the_work_and_fill_each_order_once(trader, account):
+    traders = [trader, account().id]
+    orders = [buy(traders[number % 2], 1, "10.00") for number in range(60)]
+
+    def work():
+        counts = []
+        while count_pending():
+            counts.append(sweep_once(limit=7))
+        return sum(count.executed for count in counts)
+
+    assert sum(at_once([work] * 4)) == len(orders)
+    assert one("SELECT sum(quantity) FROM position") == len(orders)
+    assert statuses(orders) == ["EXECUTED"] * len(orders)
+
+
+def test_a_sweep_and_messages_at_once_fill_each_order_once(trader):
+    orders = [buy(trader, 1, "10.00") for _ in range(30)]
+    work = [functools.partial(execute_orders, [order["id"]]) for order in orders[:6]]
+    at_once([functools.partial(sweep_once, limit=50)] * 2 + work)
+    while count_pending():
+        sweep_once(limit=50)
+    assert one("SELECT sum(quantity) FROM position") == 30
+
+
+def test_an_order_that_somebody_has_in_hand_is_not_waited_for_and_recovered_when_he_lets_go(trader, connect):
+    held, free = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    other = connect()
+    other.cursor().execute("SELECT 1 FROM trading_order WHERE id = %s FOR NO KEY UPDATE", (str(held["id"]),))
+    assert sweep_once(limit=50) == SweepCounts(claimed=1, executed=1)
+    assert statuses([held, free]) == ["PENDING", "EXECUTED"]
+    other.rollback()
+    assert sweep_once(limit=50).executed == 1
+    assert order_now(held)["attempts"] == 0
+
+
+def test_an_order_that_was_taken_is_left_alone_until_its_pause_is_over(trader):
+    order = buy(trader, 1, "10.00")
+    run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE)
+    assert sweep_once(limit=50).claimed == 0
+    assert order_now(order)["status"] == "PENDING"
+    run("UPDATE trading_order SET retry_at = clock_timestamp()")
+    assert sweep_once(limit=50) == SweepCounts(claimed=1, executed=1)
+
+
+@pytest.mark.parametrize("older_than_ms", [0, 750])
+def test_an_order_from_before_the_clock_went_back_is_taken_at_once(trader, older_than_ms):
+    order = buy(trader, 1, "10.00")
+    age(order, -120)
+    assert sweep_once(limit=50, older_than_ms=older_than_ms) == SweepCounts(claimed=1, executed=1)
+
+
+def test_a_mark_from_before_the_clock_went_back_is_void(trader):
+    order = buy(trader, 1, "10.00")
+    run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE + timedelta(seconds=120))
+    assert sweep_once(limit=50) == SweepCounts(claimed=1, executed=1)
+    assert order_now(order)["attempts"] == 1  # it was a suspect
+
+
+def test_orders_from_before_the_clock_went_back_come_after_the_older_ones(trader):
+    future, old = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    age(future, -120)
+    assert sweep_once(limit=1).executed == 1
+    assert statuses([future, old]) == ["PENDING", "EXECUTED"]
+
+
+def test_what_a_sweep_finds_pending_is_executed_whatever_the_process_remembers(trader, monkeypatch):
+    final = RecentIds(10)
+    monkeypatch.setattr(executing, "_final", final)
+    order, other = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
+    final.add([order["id"], other["id"]])  # as after a failover that has lost their ends
+    coalescing.execute_promptly(order["id"])  # a message is believed to be an old one
+    assert statuses([order]) == ["PENDING"]
+    run("UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE id = %s", order["id"])
+    assert sweep_once(limit=1) == SweepCounts(claimed=1, executed=1)
+    assert statuses([order, other]) == ["EXECUTED", "PENDING"]
+
+
+def test_what_could_not_be_executed_is_not_remembered_as_final(trader, connect, monkeypatch):
+    final = RecentIds(10)
+    monkeypatch.setattr(executing, "_final", final)
+    order = buy(trader, 1, "10.00")
+    final.add([order["id"]])
+    other = connect()
+    other.cursor().execute("SELECT FROM account FOR NO KEY UPDATE")
+    assert sweep_once(limit=50) == SweepCounts(busy=1)
+    other.rollback()
+    coalescing.execute_promptly(order["id"])
+    assert statuses([order]) == ["EXECUTED"]
+
+
+def test_a_batch_is_never_larger_than_the_triggers_like(trader):
+    buy(trader, 1, "10.00")
+    copies = """
+        INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity,
+                                   price, closing_quantity, blocked_margin, charges, charge_items)
+        SELECT gen_random_uuid(), account_id, stock_id, exchange, symbol, side, product, order_type, quantity,
+               0.01, 0, 0, 0, charge_items FROM trading_order, generate_series(1, 500)"""
+    run(copies)
+    assert sweep_once(limit=10_000).claimed == 500
+    assert rows("SELECT 1 FROM trading_order WHERE status = 'PENDING'") == [{"?column?": 1}]
+    assert sweep_once(limit=10_000).claimed == 1

@@ -1,0 +1,57 @@
+"""What a sweep and a claim read while many orders wait, with the statistics of an hour in which none did."""
+
+import pytest
+
+from models import database
+from tests.support.trading import buy, one, run
+from tests.trading.orders.test_placement_plans import copy, rows_read
+from trading.execution.claiming import claim
+from trading.execution.sweeping import sweep_once
+
+FEW, MANY, LIMIT = 150, 5_000, 5
+
+
+@pytest.fixture
+def backlog(trader, account):
+    """Leave many PENDING orders of one account behind one of another, unknown to the planner."""
+    first, other = buy(account().id, 1, "10.00"), buy(trader, 1, "10.00")
+    copy(other, "CANCELLED", MANY)
+    copy(other, "PENDING", FEW)
+    run("UPDATE trading_order SET status = 'CANCELLED' WHERE status = 'PENDING' AND id <> %s", first["id"])
+    with database.session():
+        database.execute("VACUUM ANALYZE trading_order")
+    copy(other, "PENDING", MANY)
+    return first
+
+
+def read_by(work):
+    """Return how many rows of the order table a piece of work looks at, on a connection of its own."""
+    with database.session():
+        read = []
+        for _ in range(3):
+            before = rows_read()
+            work()
+            read.append(rows_read() - before)
+    return min(read)  # what other sessions have read may be counted late, and once
+
+
+def test_a_sweep_reads_the_oldest_orders_and_no_others(backlog, trader):
+    assert read_by(lambda: sweep_once(limit=LIMIT)) < 20 * LIMIT
+    assert one("SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'") == 3 * LIMIT
+
+
+def test_a_claim_reads_the_orders_that_it_is_asked_for(backlog):
+    def look():
+        with database.db.atomic() as transaction:
+            assert len(claim([backlog["id"]], unsuspected_only=True).orders) == 1
+            transaction.rollback()
+
+    assert read_by(look) < 20
+
+
+def test_a_sweep_that_leaves_an_account_out_walks_along_the_index_in_order(backlog, trader):
+    run(
+        "UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE account_id = %s AND status = 'PENDING'",
+        trader,
+    )
+    assert sweep_once(limit=LIMIT, but={trader}).executed == 1

@@ -1,0 +1,125 @@
+"""Cancelling and rejecting."""
+
+import functools
+from uuid import uuid4
+
+import pytest
+
+from tests.support.trading import (
+    account_now,
+    at_once,
+    buy,
+    cancel,
+    execute,
+    hold,
+    ledger_of,
+    order_now,
+    rows,
+    run,
+    sell,
+)
+from trading.orders.cancellation import cancel_order, reject_order
+from trading.rules.errors import NotFound, OrderNotOpen, Refused
+from trading.upkeep import verify
+
+MONEY = ("balance", "blocked_margin", "available_margin")
+
+
+@pytest.fixture(autouse=True)
+def books_are_right(clean):
+    yield
+    assert verify.verify() == []
+
+
+def test_a_cancelled_order_gives_its_margin_and_charges_back(trader):
+    before = account_now(trader)
+    order = buy(trader, 10, "2500.00")
+    cancelled = cancel(order)
+    assert cancelled == order_now(order)
+    assert (cancelled["status"], cancelled["rejection_reason"], cancelled["executed_at"]) == ("CANCELLED", None, None)
+    assert ledger_of(order)[2:] == [("MARGIN_RELEASE", order["blocked_margin"]), ("CHARGES_REFUND", order["charges"])]
+    after = account_now(trader)
+    assert [after[name] for name in MONEY] == [before[name] for name in MONEY]
+
+
+def test_a_cancelled_order_keeps_the_record_of_what_it_had_taken(trader):
+    order = buy(trader, 10, "2500.00")
+    cancelled = cancel(order)
+    assert (cancelled["blocked_margin"], cancelled["charges"]) == (order["blocked_margin"], order["charges"])
+    assert cancelled["updated_at"] > order["updated_at"]
+
+
+def test_a_cancelled_closing_order_gives_only_its_charges_back(trader):
+    hold(trader, "BUY", 10, "100.00")
+    order = sell(trader, 10, "100.00")
+    cancel(order)
+    assert ledger_of(order)[1:] == [("CHARGES_REFUND", order["charges"])]
+
+
+def test_an_order_of_nothing_but_small_change_is_cancelled_without_a_row(trader):
+    order = buy(trader, 1, "0.02")
+    cancel(order)
+    assert ledger_of(order) == []
+
+
+def test_cancelling_twice_is_refused_and_changes_nothing(trader):
+    order = buy(trader, 10, "100.00")
+    cancel(order)
+    before = (order_now(order), account_now(trader))
+    with pytest.raises(OrderNotOpen) as refusal:
+        cancel(order)
+    assert refusal.value.details == {"order_status": "CANCELLED"}
+    assert (order_now(order), account_now(trader)) == before
+
+
+def test_an_executed_order_cannot_be_cancelled(trader):
+    order = buy(trader, 10, "100.00")
+    execute(order)
+    with pytest.raises(OrderNotOpen) as refusal:
+        cancel(order)
+    assert refusal.value.details == {"order_status": "EXECUTED"}
+
+
+def test_an_order_of_another_account_is_not_found(trader, account):
+    order = buy(trader, 10, "100.00")
+    with pytest.raises(NotFound):
+        cancel_order(account().id, order["id"])
+    with pytest.raises(NotFound):
+        cancel_order(trader, uuid4())
+    assert order_now(order)["status"] == "PENDING"
+
+
+def test_a_suspended_account_may_cancel(trader):
+    order = buy(trader, 10, "100.00")
+    run("UPDATE account SET status = 'SUSPENDED'")
+    assert cancel(order)["status"] == "CANCELLED"
+
+
+def test_an_unknown_order_is_not_rejected(clean):
+    assert reject_order(uuid4(), "execution_failed") is False
+
+
+def test_when_cancel_and_execution_race_exactly_one_wins(trader):
+    balance, executed = account_now(trader)["balance"], []
+    for _ in range(60):
+        order = buy(trader, 1, "10.00")
+        cancelled, outcome = at_once([functools.partial(cancel, order), functools.partial(execute, order)])
+        winners = {"CANCELLED": not isinstance(cancelled, OrderNotOpen), "EXECUTED": outcome.executed == 1}
+        status = order_now(order)["status"]
+        assert [name for name, has_won in winners.items() if has_won] == [status]
+        executed += [order] if status == "EXECUTED" else []
+    # What was cancelled has cost nothing and is not held, what was executed has its charges, margin and position.
+    after = account_now(trader)
+    assert after["balance"] == balance - sum(order["charges"] for order in executed)
+    assert after["blocked_margin"] == sum(order["blocked_margin"] for order in executed)
+    assert [row["quantity"] for row in rows("SELECT quantity FROM position")] == ([len(executed)] if executed else [])
+
+
+def test_when_many_cancel_and_reject_one_order_it_is_given_back_once(trader):
+    for _ in range(10):
+        order = buy(trader, 10, "100.00")
+        before = account_now(trader)
+        actions = [functools.partial(cancel, order), functools.partial(reject_order, order["id"], "execution_failed")]
+        results = at_once(actions * 4)
+        assert sum(bool(result) and not isinstance(result, Refused) for result in results) == 1
+        assert account_now(trader)["balance"] == before["balance"] + order["charges"]

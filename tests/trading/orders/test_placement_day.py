@@ -1,0 +1,69 @@
+"""The day whose rates an order is charged by is the database's, whatever a process believes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from runtime.timing import Stopwatch
+from tests.support.trading import money, one, order_now
+from trading.orders import placement
+from trading.rules import charges
+from trading.rules.sessions import INDIAN_TIME
+from trading.upkeep import verify
+
+AMOUNT = money("10000.00")
+
+
+@pytest.fixture
+def today(clean):
+    """Return the day of the charges by the database's clock."""
+    return one("SELECT (clock_timestamp() AT TIME ZONE 'Asia/Kolkata')::date")
+
+
+@pytest.fixture
+def rates_of(monkeypatch, today):
+    """Let the exchange charge be 1, 2 and 3 % of yesterday, today and tomorrow; return the charges of a day."""
+    (usual,) = charges.SCHEDULES
+    schedules = [
+        replace(
+            usual,
+            effective_from=today + timedelta(days=number),
+            exchange_charge=dict.fromkeys(usual.exchange_charge, charges.PERCENT * (number + 2)),
+        )
+        for number in (-1, 0, 1)
+    ]
+    monkeypatch.setattr(charges, "SCHEDULES", (usual, *schedules))
+
+    def total(day):
+        return charges.charges_for(exchange="NSE", product="INTRADAY", side="BUY", turnover=AMOUNT, on=day).total
+
+    return total
+
+
+def place_in_a_process_of(monkeypatch, trader, days_off):
+    """Place an order with the process's clock so many days off; return its row and the steps that it took."""
+    moment = datetime.now(INDIAN_TIME) + timedelta(days=days_off)
+    monkeypatch.setattr(placement, "datetime", SimpleNamespace(now=lambda _: moment))
+    request = placement.OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)
+    watch = Stopwatch()
+    order = placement.place_order(trader, request, calendar=None, watch=watch).order
+    assert order == order_now(order)
+    return order, set(watch.steps)
+
+
+@pytest.mark.parametrize("days_off", [-1, 1])
+def test_a_process_with_the_wrong_day_places_in_steps_by_the_rates_of_the_databases_day(
+    trader, today, rates_of, monkeypatch, days_off
+):
+    order, steps = place_in_a_process_of(monkeypatch, trader, days_off)
+    assert "session" in steps  # which the one statement has not
+    assert order["charges"] == rates_of(today) != rates_of(today + timedelta(days=days_off))
+    assert verify.verify() == []
+
+
+def test_a_process_with_the_right_day_places_at_once(trader, today, rates_of, monkeypatch):
+    order, steps = place_in_a_process_of(monkeypatch, trader, 0)
+    assert "session" not in steps
+    assert order["charges"] == rates_of(today)

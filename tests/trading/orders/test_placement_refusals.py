@@ -1,0 +1,158 @@
+"""What a placement refuses, and that nothing is left behind."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.support.processes import wait_until
+from tests.support.trading import account_now, buy, close, counts, hold, one, order_now, run, sell
+from trading.accounts import administration
+from trading.market import calendars
+from trading.rules import errors
+from trading.rules.sessions import INDIAN_TIME, session_at
+
+
+def refused(kind, action):
+    """Return the refusal of an action that must leave no trace."""
+    before = counts()
+    with pytest.raises(kind) as refusal:
+        action()
+    assert counts() == before
+    return refusal.value
+
+
+def test_an_unknown_account_is_not_found(clean):
+    refused(errors.NotFound, lambda: buy(uuid4(), 1, "10.00"))
+
+
+def test_a_suspended_account_may_not_place(trader):
+    administration.set_status(trader, "SUSPENDED")
+    refused(errors.AccountSuspended, lambda: buy(trader, 1, "10.00"))
+
+
+def test_a_market_order_for_a_stock_without_a_price_is_refused(trader):
+    refused(errors.NoPrice, lambda: buy(trader, 1))
+
+
+def test_an_order_beyond_the_margin_is_refused_with_both_numbers(trader):
+    before = account_now(trader)
+    refusal = refused(errors.InsufficientMargin, lambda: buy(trader, 1_000_000, "5000.00"))
+    assert refusal.details["required"] > 1_000_000_000
+    assert refusal.details["available"] == before["available_margin"]
+    assert account_now(trader) == before
+
+
+def test_a_delivery_sale_of_nothing_is_refused(trader):
+    refused(errors.InsufficientHoldings, lambda: sell(trader, 1, "10.00", product="DELIVERY"))
+
+
+def test_a_client_order_id_is_used_once_for_ever(trader):
+    first = buy(trader, 1, "10.00", client_order_id="mine")
+    refusal = refused(errors.DuplicateClientOrderId, lambda: buy(trader, 2, "20.00", client_order_id="mine"))
+    assert refusal.details == {"order_id": first["id"]}
+    assert order_now(first)["client_order_id"] == "mine"
+
+
+def test_another_account_may_use_the_same_client_order_id(trader, account):
+    buy(trader, 1, "10.00", client_order_id="mine")
+    assert buy(account().id, 1, "10.00", client_order_id="mine")["client_order_id"] == "mine"
+
+
+def test_orders_without_a_client_order_id_are_no_duplicates(trader):
+    assert buy(trader, 1, "10.00")["id"] != buy(trader, 1, "10.00")["id"]
+
+
+def test_a_position_that_is_not_there_cannot_be_closed(trader):
+    refused(errors.NotFound, lambda: close(trader, uuid4()))
+
+
+def test_a_flat_position_has_nothing_to_close(trader, quote):
+    quote("RELIANCE", "10.00")
+    hold(trader, "BUY", 1, "10.00")
+    position = hold(trader, "SELL", 1, "10.00")
+    refused(errors.NothingToClose, lambda: close(trader, position["id"]))
+
+
+def test_a_suspended_account_may_not_close(trader, quote):
+    quote("RELIANCE", "10.00")
+    position = hold(trader, "BUY", 1, "10.00")
+    administration.set_status(trader, "SUSPENDED")
+    refused(errors.AccountSuspended, lambda: close(trader, position["id"]))
+
+
+def test_a_position_whose_stock_has_no_price_cannot_be_closed(trader):
+    position = hold(trader, "BUY", 1, "10.00")
+    refused(errors.NoPrice, lambda: close(trader, position["id"]))
+
+
+@pytest.mark.parametrize(
+    ("suspended", "holidays", "kind"),
+    [(True, True, errors.AccountSuspended), (False, True, errors.MarketClosed), (False, False, errors.NoPrice)],
+)
+def test_refusals_come_in_the_order_of_the_contract(trader, suspended, holidays, kind):
+    if suspended:
+        administration.set_status(trader, "SUSPENDED")
+    if holidays:
+        close_the_market()
+    refused(kind, lambda: sell(trader, 1_000_000, product="DELIVERY", calendar="NSE" if holidays else None))
+
+
+def test_holdings_are_judged_before_margin(account):
+    trader = account("0.00").id
+    refused(errors.InsufficientHoldings, lambda: sell(trader, 1, "10.00", product="DELIVERY"))
+
+
+def close_the_market():
+    """Make today and the days around it holidays, whatever day it is."""
+    today = one("SELECT clock_timestamp()").astimezone(INDIAN_TIME).date()
+    days = [today + timedelta(days=ahead) for ahead in range(-1, 4)]
+    calendars.import_holidays([("NSE", day, "Test") for day in days])
+    return days
+
+
+def test_a_closed_market_refuses_and_names_its_next_opening(trader):
+    days = close_the_market()
+    refusal = refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", calendar="NSE"))
+    assert refusal.details["next_open"].date() > days[-1]
+    assert session_at(refusal.details["next_open"], days).is_open
+
+
+def test_without_a_calendar_the_market_is_always_open(trader):
+    close_the_market()
+    assert buy(trader, 1, "10.00", calendar=None)["status"] == "PENDING"
+
+
+def test_the_calendar_agrees_with_the_database_clock(trader):
+    before = session_at(one("SELECT clock_timestamp()"), ())
+    try:
+        opened = buy(trader, 1, "10.00", calendar="NSE")["status"] == "PENDING"
+    except errors.MarketClosed as refusal:
+        opened, before_or_after = False, refusal.details["next_open"]
+        assert before_or_after in (before.next_open, session_at(datetime.now(UTC), ()).next_open)
+    after = session_at(one("SELECT clock_timestamp()"), ())
+    assert opened in (before.is_open, after.is_open)
+
+
+def test_holidays_are_imported_once_and_renamed(clean):
+    day = date(2026, 12, 25)
+    assert calendars.import_holidays([("NSE", day, "Xmas"), ("NSE", date(2027, 1, 26), "Republic Day")]) == 2
+    assert calendars.holidays("NSE") == {day, date(2027, 1, 26)}
+    calendars.import_holidays([("NSE", day, "Christmas")])
+    assert one("SELECT name FROM market_holiday WHERE day = %s", day) == "Christmas"
+
+
+def test_holidays_are_remembered_and_an_import_is_seen_at_once(clean):
+    assert calendars.holidays("NSE") == frozenset()
+    calendars.import_holidays([("NSE", date(2026, 12, 25), "Christmas")])
+    assert calendars.holidays("NSE") == {date(2026, 12, 25)}
+
+
+def test_what_another_process_changes_of_the_holidays_is_seen_within_a_minute(clean, monkeypatch):
+    assert calendars.REMEMBERED_S <= 60
+    monkeypatch.setattr(calendars, "REMEMBERED_S", 0.2)
+    assert calendars.holidays("NSE") == frozenset()
+    run("INSERT INTO market_holiday (calendar, day, name) VALUES ('NSE', '2026-12-25', 'Christmas')")
+    wait_until(lambda: calendars.holidays("NSE") == {date(2026, 12, 25)})
+    run("DELETE FROM market_holiday")
+    wait_until(lambda: calendars.holidays("NSE") == frozenset())

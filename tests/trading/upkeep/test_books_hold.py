@@ -1,0 +1,233 @@
+"""Any sequence of operations keeps the books, and an independent reckoning agrees with them."""
+
+import itertools
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+
+from tests.support import trading
+from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
+from tests.trading.reckoning import Reckoning
+from trading.accounts import administration
+from trading.market import quotes
+from trading.orders.cancellation import reject_order
+from trading.rules.errors import (
+    InsufficientHoldings,
+    InsufficientMargin,
+    NoPrice,
+    NothingToClose,
+    OrderNotOpen,
+    PriceNotTaken,
+)
+from trading.upkeep import verify
+
+runs = itertools.count()
+
+
+class Trading:
+    """Two accounts in the database, and their reckonings."""
+
+    def __init__(self):
+        self.prefix = f"{next(runs)}-"
+        self.ids = [administration.create_account(name, OPENING)["id"] for name in ("one", "two")]
+        self.reckonings = {account_id: Reckoning(Fraction(OPENING)) for account_id in self.ids}
+        self.orders, self.prices = [], {}
+        self.quote(SYMBOLS[0], Decimal("100.00"))
+
+    def run(self, name, *arguments):
+        getattr(self, name)(*arguments)
+        self.check()
+
+    def pending(self):
+        orders = [order for reckoning in self.reckonings.values() for order in reckoning.pending.values()]
+        return sorted(orders, key=lambda order: (order["placed_at"], order["id"]))
+
+    def place(self, who, side, quantity, price, symbol, product):
+        account_id, symbol = self.ids[who], self.prefix + symbol
+        reckoning, assumed = self.reckonings[account_id], price or self.prices.get(symbol)
+        closing = reckoning.closes(symbol, product, side, quantity)
+        try:
+            order = trading.place(account_id, side, quantity, price, symbol=symbol, product=product)
+        except NoPrice:
+            assert assumed is None
+        except InsufficientHoldings:
+            assert (product, side) == ("DELIVERY", "SELL")
+            assert closing < quantity
+        except InsufficientMargin as refusal:
+            self.short_of_margin(reckoning, refusal.details, closing < quantity)
+        else:
+            assert order["closing_quantity"] == closing
+            assert order["blocked_margin"] == reckoning.margin(product, assumed, quantity - closing)
+            self.accepted(order)
+
+    def short_of_margin(self, reckoning, details, opens):
+        assert opens
+        assert reckoning.available() == Fraction(details["available"])
+        assert reckoning.available() < Fraction(details["required"])
+
+    def modify(self, which, quantity, price):
+        """Change an order, one that waits if there is any."""
+        if orders := self.pending() or self.orders:
+            self.change(orders[which % len(orders)], quantity, price)
+
+    def amend(self, who, side, first_quantity, first_price, symbol, product, quantity, price):
+        """Place an order and change it, whatever waits before it."""
+        known = len(self.orders)
+        self.place(who, side, first_quantity, first_price, symbol, product)
+        for accepted in self.orders[known:]:
+            self.change(accepted, quantity, None if first_price is None else price)
+
+    def change(self, known, quantity, price):
+        reckoning = self.reckonings[known["account_id"]]
+        order = reckoning.pending.get(known["id"])
+        try:
+            changed = trading.modify(known, quantity, price)
+        except OrderNotOpen:
+            assert order is None
+        except PriceNotTaken:
+            assert (order["price"], price is None) == (None, False)
+        except (InsufficientHoldings, InsufficientMargin) as refusal:
+            self.not_changed(reckoning, order, refusal, quantity or order["quantity"])
+        else:
+            self.changed(reckoning, order, changed, quantity, price)
+
+    def not_changed(self, reckoning, order, refusal, quantity):
+        event(f"modify: {refusal.code}")
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], quantity, besides=order["id"])
+        assert closing < quantity
+        is_short = (order["product"], order["side"]) == ("DELIVERY", "SELL")
+        assert isinstance(refusal, InsufficientHoldings) == is_short
+        if not is_short:
+            assert reckoning.within_reach(order) == Fraction(refusal.details["available"])
+            assert reckoning.within_reach(order) < Fraction(refusal.details["required"])
+
+    def changed(self, reckoning, order, changed, quantity, price):
+        wanted = (quantity or order["quantity"], price or order["price"])
+        assert (changed["quantity"], changed["price"]) == wanted
+        if wanted == (order["quantity"], order["price"]):
+            assert {name: changed[name] for name in order} == order
+            return
+        event("modify: changed")
+        closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted[0], besides=order["id"])
+        assert changed["closing_quantity"] == closing
+        assumed = wanted[1] or self.prices[order["symbol"]]
+        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, wanted[0] - closing)
+        assert closing == wanted[0] or reckoning.holds(changed) <= reckoning.within_reach(order)
+        reckoning.change({name: changed[name] for name in order})
+
+    def accepted(self, order):
+        reckoning = self.reckonings[order["account_id"]]
+        reckoning.accept(order)
+        self.orders.append(order)
+        assert reckoning.available() >= 0 or order["closing_quantity"] == order["quantity"]
+
+    def trade(self, *order):
+        """Place an order and execute it at once, whatever waits before it."""
+        known = len(self.orders)
+        self.place(*order)
+        for accepted in self.orders[known:]:
+            outcome = trading.execute(accepted)
+            assert outcome.executed == (self.reckon(accepted) == "EXECUTED")
+
+    def shock(self, who, side, quantity, price):
+        """Move the price between the placement of a MARKET order and its execution."""
+        known = len(self.orders)
+        self.place(who, side, quantity, None, SYMBOLS[0], "INTRADAY")
+        self.quote(SYMBOLS[0], price)
+        for accepted in self.orders[known:]:
+            outcome = trading.execute(accepted)
+            assert outcome.executed == (self.reckon(accepted) == "EXECUTED")
+
+    def execute(self, picks):
+        pending = self.pending()
+        chosen = {pick % len(pending) for pick in picks if pending}
+        outcome = trading.execute(*(pending[pick] for pick in sorted(chosen, reverse=True)))
+        expected = [self.reckon(pending[pick]) for pick in sorted(chosen)]
+        assert outcome[:3] == (expected.count("EXECUTED"), expected.count("REJECTED"), 0)
+
+    def reckon(self, order):
+        held = self.reckonings[order["account_id"]].lot(order).quantity
+        closes = held * (1 if order["side"] == "SELL" else -1) > 0
+        status = self.reckonings[order["account_id"]].execute(order, self.prices.get(order["symbol"]))
+        assert trading.order_now(order)["status"] == status
+        event(f"{status}, closing" if closes and status == "EXECUTED" else status)
+        return status
+
+    def execute_again(self, which):
+        done = [order for order in self.orders if order["id"] not in self.reckonings[order["account_id"]].pending]
+        if done:
+            assert trading.execute(done[which % len(done)])[:3] == (0, 0, 1)
+
+    def cancel(self, which):
+        if self.orders:
+            order = self.orders[which % len(self.orders)]
+            reckoning = self.reckonings[order["account_id"]]
+            try:
+                trading.cancel(order)
+            except OrderNotOpen:
+                assert order["id"] not in reckoning.pending
+            else:
+                reckoning.give_back(reckoning.pending[order["id"]])
+
+    def reject(self, which):
+        if pending := self.pending():
+            order = pending[which % len(pending)]
+            assert reject_order(order["id"], "execution_failed")
+            self.reckonings[order["account_id"]].give_back(order)
+
+    def close(self, which):
+        positions = trading.rows("SELECT * FROM position WHERE account_id = ANY(%s::uuid[]) ORDER BY id", self.ids)
+        if positions:
+            position = positions[which % len(positions)]
+            try:
+                order = trading.close(position["account_id"], position["id"])
+            except (NothingToClose, NoPrice) as refusal:
+                event(refusal.code)
+            else:
+                assert order["closing_quantity"] == order["quantity"] <= abs(position["quantity"])
+                self.accepted(order)
+
+    def funds(self, who, kind, amount):
+        reckoning = self.reckonings[self.ids[who]]
+        try:
+            administration.move_funds(self.ids[who], kind, amount)
+        except InsufficientMargin:
+            assert kind == "WITHDRAWAL"
+            assert reckoning.available() < Fraction(amount)
+        else:
+            reckoning.balance += Fraction(amount) * (1 if kind == "DEPOSIT" else -1)
+            assert kind == "DEPOSIT" or reckoning.available() >= 0
+
+    def quote(self, symbol, price):
+        quotes.set_quotes([("NSE", self.prefix + symbol, price)])
+        self.prices[self.prefix + symbol] = price
+
+    def check(self):
+        """Compare both accounts with their reckonings."""
+        for account_id, reckoning in self.reckonings.items():
+            account = trading.account_now(account_id)
+            numbers = (account["balance"], account["blocked_margin"], account["available_margin"])
+            assert numbers == (reckoning.balance, reckoning.blocked(), reckoning.available())
+            positions = trading.rows("SELECT * FROM position WHERE account_id = %s", account_id)
+            held = {(row["symbol"], row["product"]): row for row in positions}
+            for key, lot in reckoning.lots.items():
+                row = held.pop(key, {"quantity": 0, "cost": 0, "blocked_margin": 0})
+                assert (row["quantity"], row["cost"], row["blocked_margin"]) == (lot.quantity, lot.cost, lot.margin)
+            assert held == {}
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes: each example is a small life
+    # the database is emptied once: every example has accounts and symbols of its own
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(operations=st.lists(OPERATIONS, min_size=25, max_size=50))
+def test_any_sequence_of_operations_keeps_the_books(clean, operations):
+    trading = Trading()
+    for operation in operations:
+        trading.run(*operation)
+    assert verify.verify() == []

@@ -1,0 +1,1 @@
+"""Accounts: their ledgers, tokens, idempotency keys, audit and shares of the connections."""

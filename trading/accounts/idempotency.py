@@ -1,0 +1,130 @@
+"""Idempotency keys: a request that is sent again gets the first answer again."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from peewee import DatabaseError, IntegrityError
+
+from models.database import Row, execute, fetch_all, fetch_one, session, sqlstate, transactional
+from trading.accounts.shares import within_share
+from trading.rules.errors import IdempotencyConflict, IdempotencyInProgress, NotFound
+
+# The claim of a request that is done in parts counts how many equal requests are at work with it: while nothing of it
+# was accepted, the last of them gives it up. Claims are deleted for their age before the parts that came after them.
+CLAIM = """
+WITH part AS (
+    SELECT scope, fingerprint, answer FROM idempotency_key
+    WHERE account_id = %(account_id)s AND scope = ANY(%(scopes)s::text[]) AND key = %(key)s),
+claim AS (
+    INSERT INTO idempotency_key AS known (account_id, scope, key, fingerprint, answer)
+    SELECT %(account_id)s, %(scope)s, %(key)s, %(fingerprint)s, '{"atWork": 1}'
+    WHERE NOT EXISTS (SELECT FROM part WHERE fingerprint <> %(fingerprint)s)
+    ON CONFLICT (account_id, scope, key)
+        DO UPDATE SET answer = jsonb_build_object('atWork', (known.answer ->> 'atWork')::integer + 1)
+        WHERE known.fingerprint = excluded.fingerprint
+    RETURNING scope, answer)
+SELECT scope, answer FROM part UNION ALL SELECT scope, answer FROM claim
+"""
+GIVE_UP = """
+UPDATE idempotency_key SET answer = jsonb_build_object('atWork', (answer ->> 'atWork')::integer - 1)
+WHERE account_id = %s AND scope = %s AND key = %s AND fingerprint = %s
+RETURNING (answer ->> 'atWork')::integer AS at_work
+"""
+IN_PROGRESS_STATE = "TP409"  # raised by the database's idempotency_find
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's key with its scope (method and path) and the SHA-256 fingerprint of its validated body."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+    def check(self, stored_fingerprint: bytes) -> None:
+        """Refuse a key that was used with another body."""
+        if bytes(stored_fingerprint) != self.fingerprint:
+            raise IdempotencyConflict
+
+    def parts(self, number: int) -> "list[IdempotencyKey]":
+        """Return a key for each part of a request that is done in parts; none is a key that a client can send."""
+        return [replace(self, scope=f"{self.scope}#{index}") for index in range(number)]
+
+
+def fingerprint_of(body: Mapping[str, Any]) -> bytes:
+    """Return the SHA-256 of a validated body in canonical JSON: sorted keys, no blanks, decimals as text."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).digest()
+
+
+@contextmanager
+def in_progress_refused() -> Iterator[None]:
+    """Turn the database's word that the first request is still going on into a refusal."""
+    try:
+        yield
+    except DatabaseError as error:
+        if sqlstate(error) == IN_PROGRESS_STATE:
+            raise IdempotencyInProgress from error
+        raise
+
+
+def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
+    """Return the row that was answered to the first request with a key, or None; waits for one under way."""
+    if key is None:
+        return None
+    with in_progress_refused():
+        found = fetch_one("SELECT * FROM idempotency_find(%s, %s, %s)", (account_id, key.scope, key.key))
+    if found is None:
+        return None
+    key.check(found["fingerprint"])
+    answer: Row = found["answer"]
+    return answer
+
+
+@within_share
+def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
+    """Claim a key for the whole of a request that is done in parts; return what its parts were answered, by index.
+
+    Committed before the first part is done, so that of two requests with one key only one does anything.
+    Waits for nobody's parts. Raises NotFound, or IdempotencyConflict when the key is another request's.
+    """
+    indexes = {part.scope: index for index, part in enumerate(parts)}
+    parameters = {
+        "account_id": account_id,
+        "scope": key.scope,
+        "key": key.key,
+        "fingerprint": key.fingerprint,
+        "scopes": list(indexes),
+    }
+    try:
+        with session():
+            found = {row["scope"]: row["answer"] for row in fetch_all(CLAIM, parameters)}
+    except IntegrityError as error:  # the key's account is none
+        raise NotFound from error
+    if found.pop(key.scope, None) is None:
+        raise IdempotencyConflict
+    return {indexes[scope]: answer for scope, answer in found.items()}
+
+
+@transactional
+def give_up_whole(account_id: UUID, key: IdempotencyKey) -> None:
+    """Let a key go of which no part was accepted, unless an equal request is still at work: then that one will."""
+    where = (account_id, key.scope, key.key, key.fingerprint)
+    row = fetch_one(GIVE_UP, where)
+    if row is not None and row["at_work"] <= 0:
+        execute("DELETE FROM idempotency_key WHERE account_id = %s AND scope = %s AND key = %s", where[:3])
+
+
+def keep_answer(account_id: UUID, key: IdempotencyKey | None, table: str, row_id: Any) -> None:
+    """Keep the row of a table, as it stands, as the answer to a key."""
+    if key is not None:
+        execute(
+            "INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer)"
+            f" SELECT %s, %s, %s, %s, to_jsonb(answered) FROM {table} AS answered WHERE account_id = %s AND id = %s",
+            (account_id, key.scope, key.key, key.fingerprint, account_id, row_id),
+        )

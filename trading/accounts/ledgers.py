@@ -1,0 +1,71 @@
+"""Ledger ledgers of accounts, locked and written set-wise in the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg2.extras
+
+from models.database import Row, db, fetch_all, fetch_one
+from trading.rules.ledger import AccountLedger
+
+ORDER_WITH_ENTRIES = """
+SELECT trading_order.*, (
+    SELECT coalesce(jsonb_agg(to_jsonb(entry) ORDER BY entry.id), '[]')
+    FROM fund_transaction AS entry WHERE entry.order_id = trading_order.id
+) AS transactions
+FROM trading_order WHERE id = %s AND account_id = %s
+"""
+
+LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
+
+
+def lock_ledgers(account_ids: Iterable[UUID]) -> dict[UUID, AccountLedger]:
+    """Lock accounts in id order, waiting for those in use, and return a ledger for each that exists."""
+    return _ledgers(account_ids, "FOR NO KEY UPDATE")
+
+
+def lock_free_ledgers(account_ids: Iterable[UUID]) -> dict[UUID, AccountLedger]:
+    """Lock those accounts that nobody else has locked, and return a ledger for each."""
+    return _ledgers(account_ids, "FOR NO KEY UPDATE SKIP LOCKED")
+
+
+def _ledgers(account_ids: Iterable[UUID], lock: str) -> dict[UUID, AccountLedger]:
+    rows = fetch_all(f"{LEDGERS} WHERE id = ANY(%s::uuid[]) ORDER BY id {lock}", (sorted(set(account_ids)),))
+    return {row["account_id"]: AccountLedger(**row) for row in rows}
+
+
+def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
+    """Write the accounts that have new entries, and the entries in the order of their posting."""
+    changed = [ledger for ledger in ledgers if ledger.entries]
+    write_rows(
+        "UPDATE account SET balance = changed.balance, blocked_margin = changed.blocked_margin,"
+        " realized_pnl = changed.realized_pnl"
+        " FROM (VALUES %s) AS changed (id, balance, blocked_margin, realized_pnl) WHERE account.id = changed.id",
+        [(ledger.account_id, ledger.balance, ledger.blocked_margin, ledger.realized_pnl) for ledger in changed],
+    )
+    write_rows(
+        "INSERT INTO fund_transaction"
+        " (account_id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
+        [entry for ledger in changed for entry in ledger.entries],
+    )
+
+
+def entries_of(order_id: UUID) -> list[Row]:
+    """Return an order's rows of the fund ledger in the order of their posting."""
+    return fetch_all("SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id", (order_id,))
+
+
+def order_with_entries(account_id: UUID, order_id: UUID) -> Row | None:
+    """Return an account's order with its `transactions`, both as they stand at one moment; needs an open session.
+
+    One statement: between two of them a fill could commit, and the answer would be of no moment.
+    """
+    return fetch_one(ORDER_WITH_ENTRIES, (order_id, account_id))
+
+
+def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:
+    """Run one statement over a list of rows in place of its `VALUES %s`; no rows, no statement."""
+    if rows:
+        with db.cursor() as cursor:
+            psycopg2.extras.execute_values(cursor, sql, rows, template=template, page_size=len(rows))

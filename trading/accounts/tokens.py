@@ -1,0 +1,73 @@
+"""API tokens: made once, kept as SHA-256 digests, revocable."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from models.database import Row, execute, fetch_all, fetch_one, session, transactional
+from models.identifiers import new_id
+from trading.rules.errors import NotFound
+
+PREFIX = "tp_"  # lets a secret scanner recognise a leaked token
+# Each change of a row gives it another xmin, the number of the transaction that wrote it.
+CHANGED = """
+SELECT known.id FROM unnest(%s::uuid[], %s::text[]) AS known (id, version)
+LEFT JOIN api_token ON api_token.id = known.id WHERE api_token.xmin::text IS DISTINCT FROM known.version
+"""
+# A standby may not have heard of a token yet.
+ENDED = """
+SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND NOT EXISTS (
+    SELECT FROM api_token WHERE api_token.id = used.id AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > clock_timestamp()))
+"""
+
+
+def digest_of(secret: str) -> bytes:
+    """Return the digest under which a token is kept."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+@transactional
+def create_token(
+    scopes: Sequence[str], account_id: UUID | None = None, expires_at: datetime | None = None
+) -> tuple[UUID, str]:
+    """Make a token and return its id and its secret, which is not kept; raises NotFound for an unknown account."""
+    if account_id is not None and fetch_one("SELECT 1 FROM account WHERE id = %s", (account_id,)) is None:
+        raise NotFound
+    token_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)
+    execute(
+        "INSERT INTO api_token (id, digest, account_id, scopes, expires_at) VALUES (%s, %s, %s, %s, %s)",
+        (token_id, digest_of(secret), account_id, list(scopes), expires_at),
+    )
+    return token_id, secret
+
+
+@transactional
+def revoke_token(token_id: UUID) -> None:
+    """Revoke a token; once more does nothing; raises NotFound."""
+    touched = execute(
+        "UPDATE api_token SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = %s", (token_id,)
+    )
+    if not touched:
+        raise NotFound
+
+
+def find_token(secret: str) -> Row | None:
+    """Return the row of a token, whatever its state, and the row's version; or None."""
+    with session():
+        return fetch_one("SELECT *, xmin::text AS version FROM api_token WHERE digest = %s", (digest_of(secret),))
+
+
+def changed_tokens(versions: dict[UUID, str]) -> set[UUID]:
+    """Return which of these tokens, given with the versions of their rows, have changed or are no longer there."""
+    with session():
+        rows = fetch_all(CHANGED, (list(versions), list(versions.values())))
+    return {row["id"] for row in rows}
+
+
+def ended_tokens(token_ids: Iterable[UUID]) -> list[UUID]:
+    """Return which of these tokens are revoked, expired, or not there."""
+    with session():
+        return [row["id"] for row in fetch_all(ENDED, (list(token_ids),))]

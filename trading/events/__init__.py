@@ -1,0 +1,1 @@
+"""Read, announce, check and delete the events that the database's triggers write."""

@@ -1,0 +1,244 @@
+"""Execute orders: fill them into positions, settle margin and profit, in one transaction per batch.
+
+Executing anything twice does nothing the second time: an order is claimed under its row lock, and
+only while it is PENDING.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
+from uuid import UUID
+
+from models.database import Row, execute, fetch_all, fetch_one, transactional
+from models.identifiers import new_id
+from runtime import metrics, tracing
+from runtime.logs import get_logger
+from runtime.timing import Stopwatch
+from trading.accounts.ledgers import save_ledgers, write_rows
+from trading.events import publishing
+from trading.execution.claiming import Key, LockedPosition, claim, key_of
+from trading.execution.recent import RecentIds
+from trading.orders.cancellation import give_back, write_final
+from trading.rules.fills import Fill, Holding, fill
+from trading.rules.ledger import AccountLedger
+
+WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
+
+logger = get_logger(__name__)
+_final = RecentIds(100_000)
+
+
+class Outcome(NamedTuple):
+    """How many orders of a batch were executed, rejected, or not PENDING and free any more.
+
+    busy names those of the last that are left because somebody else holds their account or position, by account.
+    """
+
+    executed: int
+    rejected: int
+    skipped: int
+    busy: Mapping[UUID, list[UUID]] = MappingProxyType({})
+
+
+class AnotherWaits(Exception):
+    """Another worker of the fleet waits for an account."""
+
+
+class Rejection(NamedTuple):
+    """An order that cannot be executed and why; the reason is a code of the error table."""
+
+    order: Row
+    reason: str
+
+
+class Execution(NamedTuple):
+    """An executed order, its price and its position."""
+
+    order: Row
+    price: Decimal
+    position_id: UUID
+
+
+@dataclass
+class Batch:
+    """What a batch of orders works on, read under locks, and what came of it."""
+
+    orders: list[Row]
+    ledgers: dict[UUID, AccountLedger]
+    positions: dict[Key, LockedPosition]
+    last_prices: dict[UUID, Decimal | None]
+    busy: dict[UUID, list[UUID]]
+    executions: list[Execution] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def execute_orders(
+    order_ids: Iterable[UUID], *, unsuspected_only: bool = False, await_account: UUID | None = None, wait_ms: int = 0
+) -> Outcome:
+    """Execute those of these orders that are PENDING and that nobody else has in hand.
+
+    With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts
+    attempts (see trading.execution.sweeping). With await_account, to which all the orders belong, wait for it for
+    wait_ms (1 or more) while it is busy; raises AnotherWaits, or DatabaseUnavailable when that was in vain.
+    """
+    wanted = list(dict.fromkeys(order_ids))
+    if not wanted:
+        return Outcome(0, 0, 0)
+    _final.discard(wanted)  # the database is asked now
+    watch = Stopwatch()
+    with tracing.batch(wanted) as ends:
+        batch = _execute(wanted, unsuspected_only, watch, await_account, wait_ms)
+        watch.lap("commit")
+        ends |= {end.order["id"]: "fill" for end in batch.executions}
+        ends |= {end.order["id"]: "reject" for end in batch.rejections}
+    _final.add(order["id"] for order in batch.orders)
+    publishing.nudge({order["account_id"] for order in batch.orders})
+    metrics.count_batch(batch.executions, batch.rejections, watch.steps)
+    _log(batch, watch)
+    executed, rejected = len(batch.executions), len(batch.rejections)
+    return Outcome(executed, rejected, len(wanted) - executed - rejected, batch.busy)
+
+
+def is_known_final(order_id: UUID) -> bool:
+    """Tell whether this process has committed an order's end: its later messages need no database.
+
+    Only a message may ask. What the database says is PENDING is executed whatever is remembered here: a
+    failover or a restored backup can have taken the end back.
+    """
+    return order_id in _final
+
+
+@transactional
+def _execute(
+    order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch, await_account: UUID | None, wait_ms: int
+) -> Batch:
+    watch.mark()
+    if await_account is not None:
+        _wait_for(await_account, wait_ms)
+    found = claim(order_ids, unsuspected_only=unsuspected_only)
+    batch = Batch(found.orders, found.ledgers, found.positions, _last_prices(found.orders), found.busy)
+    watch.lap("claim")
+    for order in batch.orders:
+        _execute_one(batch, order)
+    watch.lap("fill")
+    _write(batch)
+    watch.lap("write")
+    return batch
+
+
+def _wait_for(account_id: UUID, wait_ms: int) -> None:
+    """Lock an account as soon as it is free, while holding nothing else."""
+    lock = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
+    row = fetch_one(lock, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
+    if row is None or not row["may_wait"]:
+        raise AnotherWaits
+    execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
+
+
+def _last_prices(orders: list[Row]) -> dict[UUID, Decimal | None]:
+    """Return the last traded prices that orders without a price of their own are executed at."""
+    stock_ids = list({order["stock_id"] for order in orders if order["price"] is None})
+    if not stock_ids:
+        return {}
+    rows = fetch_all("SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])", (stock_ids,))
+    return {row["id"]: row["last_price"] for row in rows}
+
+
+def _log(batch: Batch, watch: Stopwatch) -> None:
+    """Write a line for every order; the timings (ms) are those of its batch."""
+    steps = {f"{name}_ms": round(length, 2) for name, length in watch.steps.items()}
+    facts = {"batch": len(batch.orders), **steps}
+    for order, price, _ in batch.executions:
+        logger.info("order_executed", **_names(order), price=str(price), **facts)
+    for order, reason in batch.rejections:
+        logger.info("order_rejected", **_names(order), reason=reason, **facts)
+
+
+def _names(order: Row) -> dict[str, str]:
+    return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
+
+
+def _execute_one(batch: Batch, order: Row) -> None:
+    """Fill one order in memory, or reject it; nothing of a rejected fill remains."""
+    ledger = batch.ledgers[order["account_id"]]
+    price = order["price"] or order["average_price"] or batch.last_prices.get(order["stock_id"])
+    if price is None:
+        _reject(batch, order, "no_price")
+        return
+    position = batch.positions.get(key_of(order)) or LockedPosition(new_id(), Holding(), is_new=True)
+    result = fill(
+        position.holding,
+        side=order["side"],
+        product=order["product"],
+        quantity=order["quantity"],
+        price=price,
+        reserved_margin=order["blocked_margin"],
+    )
+    if order["product"] == "DELIVERY" and result.holding.quantity < 0:
+        _reject(batch, order, "insufficient_holdings")
+    elif result.margin_change > 0 and result.margin_change > ledger.available_margin + result.profit:
+        _reject(batch, order, "insufficient_margin")
+    else:
+        _settle(ledger, order["id"], position.id, result)
+        position.holding, position.changed = result.holding, True
+        batch.positions[key_of(order)] = position
+        batch.executions.append(Execution(order, price, position.id))
+
+
+def _reject(batch: Batch, order: Row, reason: str) -> None:
+    give_back(batch.ledgers[order["account_id"]], order)
+    batch.rejections.append(Rejection(order, reason))
+
+
+def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill) -> None:
+    links = {"order_id": order_id, "position_id": position_id}
+    ledger.post("PROFIT" if result.profit > 0 else "LOSS", abs(result.profit), **links)
+    ledger.post("MARGIN_BLOCK" if result.margin_change > 0 else "MARGIN_RELEASE", abs(result.margin_change), **links)
+
+
+def _write(batch: Batch) -> None:
+    """Write everything set-wise: positions first, since ledger rows and orders point to them."""
+    _write_positions(batch)
+    save_ledgers(batch.ledgers.values())
+    write_rows(
+        "UPDATE trading_order SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price,"
+        " position_id = done.position_id, executed_at = clock_timestamp(), updated_at = clock_timestamp()"
+        " FROM (VALUES %s) AS done (id, price, position_id) WHERE trading_order.id = done.id",
+        [(execution.order["id"], execution.price, execution.position_id) for execution in batch.executions],
+    )
+    if batch.executions:
+        execute(
+            "UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled"
+            " WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL"
+            " AND filled.id = ANY(%s::uuid[])",
+            ([execution.order["id"] for execution in batch.executions],),
+        )
+    write_final([(rejection.order["id"], "REJECTED", rejection.reason) for rejection in batch.rejections])
+
+
+def _write_positions(batch: Batch) -> None:
+    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
+    orders = {key_of(execution.order): execution.order for execution in batch.executions}
+    write_rows(
+        "INSERT INTO position (id, account_id, stock_id, product, exchange, symbol,"
+        " quantity, cost, blocked_margin, realized_pnl) VALUES %s",
+        [
+            (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *_numbers(position.holding))
+            for key, position in changed
+            if position.is_new
+        ],
+    )
+    write_rows(
+        "UPDATE position SET quantity = changed.quantity, cost = changed.cost,"
+        " blocked_margin = changed.blocked_margin, realized_pnl = changed.realized_pnl,"
+        " updated_at = clock_timestamp()"
+        " FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl)"
+        " WHERE position.id = changed.id",
+        [(position.id, *_numbers(position.holding)) for _, position in changed if not position.is_new],
+    )
+
+
+def _numbers(holding: Holding) -> tuple[int, Decimal, Decimal, Decimal]:
+    return holding.quantity, holding.cost, holding.blocked_margin, holding.realized_pnl

@@ -1,0 +1,94 @@
+"""Execute orders, and wait a moment for the accounts among them that others hold.
+
+A batch waits for nobody. A busy account is waited for alone and while nothing is held, by one worker of the
+fleet at a time, and what such waits take together is bounded. An account that stays busy, as one in an
+operator's open transaction does, is left for a while.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from models.database import DatabaseUnavailable, sqlstate
+from runtime import metrics
+from runtime.logs import get_logger
+from trading.execution.executing import AnotherWaits, Outcome, execute_orders
+
+# A placement holds its account for about 5 ms: this is long for anything but an open transaction, and short
+# beside the interval of 750 ms between two sweeps, in which one such wait is made.
+WAIT_S = 0.1
+# While another worker waits for an account, ours is looked at again after this long.
+PAUSE_S = 0.01
+LEFT_FOR_S = 1.0
+LOCK_NOT_AVAILABLE = "55P03"
+
+logger = get_logger(__name__)
+
+
+class HeldAccounts:
+    """Remembers for a while which accounts were waited for in vain."""
+
+    def __init__(self) -> None:
+        self._until: dict[UUID, float] = {}
+        self._lock = threading.Lock()
+
+    def add(self, account_id: UUID) -> None:
+        """Remember an account."""
+        with self._lock:
+            self._until[account_id] = time.monotonic() + LEFT_FOR_S
+
+    def now(self) -> set[UUID]:
+        """Return the accounts that are remembered still."""
+        with self._lock:
+            self._until = {key: until for key, until in self._until.items() if until > time.monotonic()}
+            return set(self._until)
+
+
+held = HeldAccounts()
+
+
+def execute_patiently(order_ids: Iterable[UUID], *, unsuspected_only: bool = False) -> Outcome:
+    """Execute orders as execute_orders does, then wait up to 100 ms for what was busy."""
+    outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
+    if not outcome.busy:
+        return outcome
+    end, held_already = time.monotonic() + WAIT_S, held.now()
+    for account_id, left in outcome.busy.items():
+        if account_id not in held_already and time.monotonic() < end:
+            outcome = _sum(outcome, account_id, _execute_when_free(account_id, left, unsuspected_only, end))
+    return outcome
+
+
+def _execute_when_free(account_id: UUID, order_ids: Sequence[UUID], unsuspected_only: bool, end: float) -> Outcome:
+    """Execute orders of one account as soon as it is free."""
+    outcome, is_held = Outcome(0, 0, len(order_ids), {account_id: list(order_ids)}), False
+    while outcome.busy and not is_held and (left_ms := int((end - time.monotonic()) * 1000)) > 0:
+        try:
+            outcome = execute_orders(
+                order_ids, unsuspected_only=unsuspected_only, await_account=account_id, wait_ms=left_ms
+            )
+            is_held = bool(outcome.busy)  # the account was ours: somebody holds a position
+        except AnotherWaits:
+            time.sleep(PAUSE_S)
+            outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
+        except DatabaseUnavailable as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+            is_held = True
+    metrics.of(metrics.ACCOUNT_WAITS, "held" if is_held else "left" if outcome.busy else "freed").inc()
+    if is_held:
+        held.add(account_id)
+        logger.warning("account_held", account_id=str(account_id), orders=len(order_ids))
+    return outcome
+
+
+def _sum(first: Outcome, account_id: UUID, later: Outcome) -> Outcome:
+    """Return the outcome of a batch with that of what it had left of an account."""
+    others = {key: left for key, left in first.busy.items() if key != account_id}
+    return Outcome(
+        first.executed + later.executed,
+        first.rejected + later.rejected,
+        first.skipped - later.executed - later.rejected,
+        {**others, **later.busy},
+    )

@@ -1,0 +1,1 @@
+"""Quotes of stocks and the calendars of exchanges."""

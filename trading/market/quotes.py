@@ -1,0 +1,72 @@
+"""Last traded prices and the stocks that they belong to."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from models.database import execute, fetch_all, transactional
+from models.identifiers import new_id
+from trading.accounts.ledgers import write_rows
+
+Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
+Pair = tuple[str, str]  # exchange, symbol
+
+# A list in the statement's text would be a thousand ORs, each tried on every row of a table without statistics.
+AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+ACTIVATE = f"""
+UPDATE stock SET is_active = true WHERE id IN (
+    SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
+"""
+
+
+def set_quotes(quotes: Iterable[Quote]) -> None:
+    """Set last traded prices; unknown stocks are created, inactive ones recovered; the last of a pair counts.
+
+    Creating comes first, in a transaction of its own: the prices are then set on rows that all exist,
+    locked by everybody in one order, so that feeders never deadlock.
+    """
+    prices = {(exchange, symbol): price for exchange, symbol, price in quotes}
+    if prices:
+        _create_missing(set(prices))
+        _set_prices(prices)
+
+
+def import_stocks(stocks: Iterable[Pair]) -> int:
+    """Make stocks known and active, given as (exchange, symbol); return how many were not."""
+    pairs = set(stocks)
+    if not pairs:
+        return 0
+    return _create_missing(pairs) + _activate(pairs)
+
+
+@transactional
+def _create_missing(pairs: set[Pair]) -> int:
+    known = fetch_all(f"SELECT exchange, symbol FROM stock WHERE {AMONG}", _columns(pairs))
+    missing = sorted(pairs - {(stock["exchange"], stock["symbol"]) for stock in known})
+    write_rows(
+        "INSERT INTO stock (id, exchange, symbol) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
+        [(new_id(), *pair) for pair in missing],
+    )
+    return len(missing)
+
+
+@transactional
+def _activate(pairs: set[Pair]) -> int:
+    return execute(ACTIVATE, _columns(pairs))
+
+
+@transactional
+def _set_prices(prices: dict[Pair, Decimal]) -> None:
+    fetch_all(
+        f"SELECT id FROM stock WHERE {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE OF stock", _columns(prices)
+    )
+    write_rows(
+        "UPDATE stock SET last_price = quote.price, last_price_at = clock_timestamp(), is_active = true"
+        " FROM (VALUES %s) AS quote (exchange, symbol, price)"
+        " WHERE stock.exchange = quote.exchange AND stock.symbol = quote.symbol",
+        [(*pair, price) for pair, price in prices.items()],
+    )
+
+
+def _columns(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
+    exchanges, symbols = zip(*pairs, strict=True)
+    return list(exchanges), list(symbols)

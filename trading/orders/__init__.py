@@ -1,0 +1,1 @@
+"""Place, modify, cancel and read orders."""

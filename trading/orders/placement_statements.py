@@ -1,0 +1,154 @@
+"""The statements of a placement: what a decision rests on is read, what was decided is written."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from peewee import DatabaseError
+
+from models.database import RETRIED_STATES, DatabaseUnavailable, Row, fetch_one, session, sqlstate
+from models.identifiers import new_id
+from runtime.timing import Stopwatch
+from trading.accounts.idempotency import IdempotencyKey
+from trading.rules.decision import Decision, OrderRequest
+from trading.rules.errors import NotFound
+
+READ = """
+SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
+                             %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
+"""
+# The same without a lock, and without a stock where there is none.
+LOOK = """
+SELECT account.status, account.available_margin, clock_timestamp() AS read_at, stock.last_price,
+    coalesce(position.quantity, 0) AS held,
+    (SELECT id FROM trading_order
+        WHERE account_id = account.id AND client_order_id = %(client_order_id)s) AS duplicate_of,
+    (SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
+        WHERE account_id = account.id AND stock_id = stock.id AND product = %(product)s AND side = %(side)s
+          AND status = 'PENDING') AS promised
+FROM account
+LEFT JOIN stock ON stock.exchange = %(exchange)s AND stock.symbol = %(symbol)s
+LEFT JOIN position ON position.account_id = account.id AND position.stock_id = stock.id
+    AND position.product = %(product)s
+WHERE account.id = %(account_id)s
+"""
+WRITE = """
+SELECT (placed).*, reserve_ms, order_ms, ledger_ms
+FROM placement_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
+                     %(side)s, %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(closing_quantity)s,
+                     %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s)
+"""
+WRITE_AT_ONCE = """
+SELECT (placed).*, stock_ms, reserve_ms, order_ms, ledger_ms
+FROM placement_at_once(%(id)s, %(account_id)s, %(new_stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s,
+                       %(side)s, %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(blocked_margin)s,
+                       %(charges)s, %(charge_items)s, %(charged_on)s, %(scope)s, %(key)s, %(fingerprint)s)
+"""
+# Raised by placement_at_once, or by a deadlock: the transaction in steps is tried more than once.
+IN_STEPS_STATES = RETRIED_STATES | {"TP100"}
+
+
+def read_state(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None) -> Row:
+    """Lock the account, ensure or recover the stock, and return what the decision rests on.
+
+    With a key that was used, return its answer and nothing else. Raises NotFound.
+    """
+    state = fetch_one(READ, {**_asked(account_id, request, key), "new_stock_id": new_id()})
+    if state is None:
+        raise NotFound
+    return state
+
+
+def look_at_state(account_id: UUID, request: OrderRequest) -> Row:
+    """Return what a decision would rest on at this moment, and lock and write nothing; raises NotFound."""
+    with session():
+        state = fetch_one(LOOK, _asked(account_id, request, None))
+    if state is None:
+        raise NotFound
+    return state
+
+
+def write_order(
+    account_id: UUID,
+    request: OrderRequest,
+    decision: Decision,
+    stock_id: UUID,
+    key: IdempotencyKey | None,
+    watch: Stopwatch,
+) -> Row:
+    """Reserve margin, debit charges, insert the order and its ledger rows, and return the order's row."""
+    parameters = {
+        **_asked(account_id, request, key),
+        **_decided(decision),
+        "stock_id": stock_id,
+        "closing_quantity": decision.closing_quantity,
+    }
+    order = fetch_one(WRITE, parameters)
+    assert order is not None
+    return _without_timings(order, ("reserve", "order", "ledger"), watch)
+
+
+def write_order_at_once(
+    account_id: UUID,
+    request: OrderRequest,
+    decision: Decision,
+    charged_on: date,
+    key: IdempotencyKey | None,
+    watch: Stopwatch,
+) -> Row | None:
+    """Check, reserve, debit, insert and commit in one statement, an order that only opens.
+
+    None when the placement is not of that kind, is refused, or was answered before: then nothing was
+    done, and doing it in steps says what it is.
+    """
+    parameters = {
+        **_asked(account_id, request, key),
+        **_decided(decision),
+        "new_stock_id": new_id(),
+        "charged_on": charged_on,
+    }
+    watch.mark()
+    try:
+        with session():
+            order = fetch_one(WRITE_AT_ONCE, parameters)
+    except (DatabaseError, DatabaseUnavailable) as error:
+        if sqlstate(error) in IN_STEPS_STATES:
+            return None
+        raise
+    assert order is not None
+    inside_ms = sum(order[f"{step}_ms"] for step in ("stock", "reserve", "order", "ledger"))
+    watch.lap("commit")
+    watch.record("commit", watch.steps["commit"] - inside_ms)
+    return _without_timings(order, ("stock", "reserve", "order", "ledger"), watch)
+
+
+def _asked(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "account_id": account_id,
+        "exchange": request.exchange,
+        "symbol": request.symbol,
+        "client_order_id": request.client_order_id,
+        "side": request.side,
+        "product": request.product,
+        "order_type": request.order_type,
+        "quantity": request.quantity,
+        "price": request.price,
+        "scope": key and key.scope,
+        "key": key and key.key,
+        "fingerprint": key and key.fingerprint,
+    }
+
+
+def _decided(decision: Decision) -> dict[str, Any]:
+    return {
+        "blocked_margin": decision.margin,
+        "charges": decision.charges.total,
+        "charge_items": decision.charges.as_json(),
+    }
+
+
+def _without_timings(order: Row, steps: tuple[str, ...], watch: Stopwatch) -> Row:
+    for step in steps:
+        watch.record(step, order.pop(f"{step}_ms"))
+    return order

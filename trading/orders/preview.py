@@ -1,0 +1,43 @@
+"""Work out what an order would take, with the code that places it, and place nothing."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from runtime.timing import Stopwatch
+from trading.orders.placement import decide_on, refuse_early
+from trading.orders.placement_statements import look_at_state
+from trading.rules.decision import Decision, OrderRequest, check_cover
+from trading.rules.errors import NoPrice, Refused
+
+
+class Preview(NamedTuple):
+    """A decision that was not carried out, the margin available to it, and why it would be refused, if it would."""
+
+    decision: Decision
+    available_margin: Decimal
+    refusal: Refused | None
+
+
+def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
+    """Work out what place_order would do at this moment, and lock nothing.
+
+    Raises NotFound; and without a price, which leaves nothing to work out, what place_order would raise.
+    """
+    state = look_at_state(account_id, request)
+    early = _refusal(refuse_early, state, calendar, Stopwatch())
+    try:
+        decision = decide_on(request, state)
+    except NoPrice as refusal:
+        raise early or refusal from None
+    available_margin = state["available_margin"]
+    return Preview(decision, available_margin, early or _refusal(check_cover, request, decision, available_margin))
+
+
+def _refusal(check: Callable[..., None], *given: Any) -> Refused | None:
+    try:
+        check(*given)
+    except Refused as refusal:
+        return refusal
+    return None

@@ -1,0 +1,56 @@
+"""What executing an order does to a position and to its margin, computed from numbers alone."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.rules.margin import margin_for, signed
+from trading.rules.money import ZERO, proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The numbers of a position: signed quantity, cost ≥ 0 of what is open, margin held, profit booked (rupees)."""
+
+    quantity: int = 0
+    cost: Decimal = ZERO
+    blocked_margin: Decimal = ZERO
+    realized_pnl: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The outcome of executing one order.
+
+    profit is signed; margin_change is what the account's blocked margin changes by, counting the
+    order's own reservation as used up: over 0 more is blocked, below 0 some is released.
+    """
+
+    closed: int
+    opened: int
+    profit: Decimal
+    margin_change: Decimal
+    holding: Holding
+
+
+def fill(holding: Holding, *, side: str, product: str, quantity: int, price: Decimal, reserved_margin: Decimal) -> Fill:
+    """Execute an order of a quantity at a price against a holding: close what is opposite, open the rest."""
+    change = signed(side, quantity)
+    held = abs(holding.quantity)
+    closed = min(quantity, held) if holding.quantity * change < 0 else 0
+    opened = quantity - closed
+
+    cost_removed = margin_released = profit = ZERO
+    if closed:
+        cost_removed = proportion(holding.cost, closed, held)
+        margin_released = proportion(holding.blocked_margin, closed, held)
+        profit = (price * closed - cost_removed) * (1 if holding.quantity > 0 else -1)
+    margin_needed = margin_for(product, price, opened)
+
+    after = Holding(
+        quantity=holding.quantity + change,
+        cost=holding.cost - cost_removed + price * opened,
+        blocked_margin=holding.blocked_margin - margin_released + margin_needed,
+        realized_pnl=holding.realized_pnl + profit,
+    )
+    margin_change = margin_needed - margin_released - reserved_margin
+    return Fill(closed=closed, opened=opened, profit=profit, margin_change=margin_change, holding=after)

@@ -1,0 +1,1 @@
+"""Figures and checks for operators: the backlog, the operations page, the ledger check."""

@@ -1,0 +1,201 @@
+"""Prove from the tables alone that every account's books are right."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from models.database import db, execute, fetch_all, patient, session, transactional
+from runtime.logs import get_logger
+
+MAX_LOGGED = 20
+SLICE_ACCOUNTS = 50
+SILENCE_S = 5.0  # a server that does not end a statement in time does not answer
+
+logger = get_logger(__name__)
+
+
+class Violation(NamedTuple):
+    """A broken rule: which account, which rule, and what was found."""
+
+    account_id: UUID
+    rule: str
+    detail: str
+
+
+ON_BALANCE = """CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT') THEN amount
+                     WHEN kind IN ('WITHDRAWAL', 'CHARGES', 'LOSS') THEN -amount ELSE 0 END"""
+ON_BLOCKED = "CASE kind WHEN 'MARGIN_BLOCK' THEN amount WHEN 'MARGIN_RELEASE' THEN -amount ELSE 0 END"
+
+# Each query returns the account and a detail of every violation of its rule. What an account's rows rest on are
+# rows of the same account, in every rule: so the accounts can be checked in slices.
+RULES = {
+    "running sums of the ledger": f"""
+        SELECT account_id, format('transaction %s says %s and %s, the rows before it %s and %s',
+                                  id, balance_after, blocked_after, balance, blocked) AS detail
+        FROM (SELECT account_id, id, balance_after, blocked_after,
+                     sum({ON_BALANCE}) OVER running AS balance, sum({ON_BLOCKED}) OVER running AS blocked
+              FROM fund_transaction WINDOW running AS (PARTITION BY account_id ORDER BY id)) AS entry
+        WHERE (balance, blocked) <> (balance_after, blocked_after)""",
+    "balance and blocked margin are the ledger's": f"""
+        SELECT account.id AS account_id, format('account says %s and %s, its ledger %s and %s',
+               account.balance, account.blocked_margin, coalesce(balance_sum, 0), coalesce(blocked_sum, 0)) AS detail
+        FROM account LEFT JOIN (
+            SELECT account_id, sum({ON_BALANCE}) AS balance_sum, sum({ON_BLOCKED}) AS blocked_sum
+            FROM fund_transaction GROUP BY account_id) AS ledger ON ledger.account_id = account.id
+        WHERE (account.balance, account.blocked_margin) <> (coalesce(balance_sum, 0), coalesce(blocked_sum, 0))""",
+    "blocked margin is that of pending orders and positions": """
+        SELECT account.id AS account_id, format('account says %s, orders and positions %s', account.blocked_margin,
+               coalesce(orders.margin, 0) + coalesce(positions.margin, 0)) AS detail
+        FROM account
+        LEFT JOIN (SELECT account_id, sum(blocked_margin) AS margin FROM trading_order
+                   WHERE status = 'PENDING' GROUP BY account_id) AS orders ON orders.account_id = account.id
+        LEFT JOIN (SELECT account_id, sum(blocked_margin) AS margin FROM position
+                   GROUP BY account_id) AS positions ON positions.account_id = account.id
+        WHERE account.blocked_margin <> coalesce(orders.margin, 0) + coalesce(positions.margin, 0)""",
+    "a position is the sum of its fills": """
+        SELECT account_id, format('position %s holds %s, its orders filled %s',
+                                  position_id, position.quantity, coalesce(filled.quantity, 0)) AS detail
+        FROM (SELECT account_id, id AS position_id, quantity FROM position) AS position FULL JOIN (
+            SELECT account_id, position_id,
+                   sum(CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END) AS quantity
+            FROM trading_order WHERE status = 'EXECUTED' AND position_id IS NOT NULL GROUP BY 1, 2) AS filled
+            USING (account_id, position_id)
+        WHERE position.quantity IS DISTINCT FROM coalesce(filled.quantity, 0)""",
+    "a flat position has no cost and no margin": """
+        SELECT account_id, format('position %s', id) AS detail FROM position
+        WHERE (quantity = 0) <> (cost = 0) OR (quantity = 0 AND blocked_margin <> 0)""",
+    "realized profit is the ledger's": """
+        SELECT account_id, format('position %s says %s, its ledger %s',
+                                  position_id, realized_pnl, coalesce(pnl, 0)) AS detail
+        FROM (SELECT account_id, id AS position_id, realized_pnl FROM position) AS position FULL JOIN (
+            SELECT account_id, position_id, sum(CASE kind WHEN 'PROFIT' THEN amount ELSE -amount END) AS pnl
+            FROM fund_transaction WHERE kind IN ('PROFIT', 'LOSS') GROUP BY 1, 2) AS ledger
+            USING (account_id, position_id)
+        WHERE realized_pnl IS DISTINCT FROM coalesce(pnl, 0)
+        UNION ALL
+        SELECT account.id, format('account says %s, its positions %s', account.realized_pnl, coalesce(pnl, 0))
+        FROM account LEFT JOIN (SELECT account_id, sum(realized_pnl) AS pnl FROM position GROUP BY account_id)
+            AS positions ON positions.account_id = account.id
+        WHERE account.realized_pnl <> coalesce(pnl, 0)""",
+    "an order's ledger rows fit its status": f"""
+        SELECT account_id, format('order %s is %s', order_id, status) AS detail
+        FROM (SELECT id AS order_id, * FROM trading_order) AS trading_order FULL JOIN (
+            SELECT account_id, order_id, sum({ON_BALANCE}) AS net_balance, sum({ON_BLOCKED}) AS net_blocked,
+                   sum(CASE kind WHEN 'CHARGES' THEN amount WHEN 'CHARGES_REFUND' THEN -amount ELSE 0 END) AS charged,
+                   count(*) AS entries, count(position_id) AS links, min(position_id::text) AS first_link,
+                   max(position_id::text) AS last_link
+            FROM fund_transaction WHERE order_id IS NOT NULL GROUP BY 1, 2) AS ledger
+            USING (account_id, order_id)
+        WHERE status IS NULL OR CASE status
+            WHEN 'PENDING' THEN (coalesce(net_blocked, 0), coalesce(charged, 0)) <> (blocked_margin, charges)
+            WHEN 'EXECUTED' THEN position_id IS NULL OR filled_quantity <> quantity OR coalesce(charged, 0) <> charges
+                 OR links <> entries OR first_link <> position_id::text OR last_link <> position_id::text
+            ELSE (coalesce(net_balance, 0), coalesce(net_blocked, 0)) <> (0, 0) OR filled_quantity <> 0 END""",
+    "an order has its events": """
+        SELECT trading_order.account_id, format('order %s is %s, with %s pending and %s final events',
+               trading_order.id, status, coalesce(pending, 0), coalesce(final, 0)) AS detail
+        FROM trading_order LEFT JOIN (
+            SELECT account_id, (data ->> 'id')::uuid AS order_id,
+                   count(*) FILTER (WHERE type = 'order.pending') AS pending,
+                   count(*) FILTER (WHERE type IN ('order.executed', 'order.cancelled', 'order.rejected')) AS final
+            FROM event WHERE type LIKE 'order.%' GROUP BY 1, 2) AS told
+            ON told.account_id = trading_order.account_id AND told.order_id = trading_order.id
+        WHERE placed_at > now() - interval '7 days'
+          AND (coalesce(pending, 0), coalesce(final, 0)) <> (1, (status <> 'PENDING')::int)""",
+    "events are numbered without a gap": """
+        SELECT account.id AS account_id, format('%s events from %s to %s, the counter says %s',
+                                                kept, first, last, last_event_id) AS detail
+        FROM account JOIN (SELECT account_id, count(*) AS kept, min(id) AS first, max(id) AS last
+                           FROM event GROUP BY account_id) AS events ON events.account_id = account.id
+        WHERE kept <> last - first + 1 OR last <> last_event_id""",
+    "the last events say what the rows say": """
+        SELECT account.id AS account_id, format('account.updated %s', told.id) AS detail
+        FROM account JOIN (SELECT DISTINCT ON (account_id) account_id, id, data FROM event
+                           WHERE type = 'account.updated' ORDER BY account_id, id DESC) AS told
+            ON told.account_id = account.id
+        WHERE ((data ->> 'balance')::numeric, (data ->> 'blocked_margin')::numeric,
+               (data ->> 'available_margin')::numeric, (data ->> 'realized_pnl')::numeric,
+               data ->> 'status', data ->> 'name')
+           <> (balance, blocked_margin, available_margin, realized_pnl, status, name)
+        UNION ALL
+        SELECT position.account_id, format('position.updated %s of position %s', told.id, position.id)
+        FROM position JOIN (SELECT DISTINCT ON (account_id, data ->> 'id')
+                                   account_id, (data ->> 'id')::uuid AS position_id, id, data FROM event
+                            WHERE type = 'position.updated' ORDER BY account_id, data ->> 'id', event.id DESC) AS told
+            ON told.account_id = position.account_id AND told.position_id = position.id
+        WHERE ((data ->> 'quantity')::bigint, (data ->> 'cost')::numeric,
+               (data ->> 'blocked_margin')::numeric, (data ->> 'realized_pnl')::numeric)
+           <> (quantity, cost, blocked_margin, realized_pnl)""",
+    "no delivery position is short": """
+        SELECT account_id, format('position %s holds %s', id, quantity) AS detail FROM position
+        WHERE product = 'DELIVERY' AND quantity < 0""",
+}
+
+
+# The rules read what these say instead of the tables, as if there were no other accounts.
+SLICE = "WITH " + ", ".join(
+    f"{table} AS NOT MATERIALIZED (SELECT * FROM {table} WHERE {column} = ANY(%(accounts)s::uuid[]))"
+    for table, column in (
+        ("account", "id"),
+        ("position", "account_id"),
+        ("trading_order", "account_id"),
+        ("fund_transaction", "account_id"),
+        ("event", "account_id"),
+    )
+)
+
+
+def verify() -> list[Violation]:
+    """Check every rule for every account in one consistent snapshot, beside live traffic; [] is right."""
+    return _violations("", {}, math.inf)
+
+
+def check_and_note(
+    *, time_limit_s: float = math.inf, is_over: Callable[[], bool] = lambda: False, accounts: int = SLICE_ACCOUNTS
+) -> int | None:
+    """Check so many accounts at a time, log what is wrong, note the outcome and return the number of violations.
+
+    Each slice is a snapshot of its own. None, and nothing noted, when the time is over or is_over says so between
+    two slices; raises DatabaseUnavailable when the time ends within one.
+    """
+    start, violations = time.monotonic(), list[Violation]()
+    account_ids = _accounts_after(UUID(int=0), accounts)
+    while account_ids:
+        left_s = time_limit_s - (time.monotonic() - start)
+        if left_s <= 0 or is_over():
+            return None
+        violations += _violations(SLICE, {"accounts": account_ids}, left_s)
+        account_ids = _accounts_after(account_ids[-1], accounts)
+    duration_ms = round((time.monotonic() - start) * 1000)
+    for violation in violations[:MAX_LOGGED]:
+        logger.error("ledger_violation", **{name: str(value) for name, value in violation._asdict().items()})
+    logger.info("ledger_checked", violations=len(violations), duration_ms=duration_ms)
+    _note(len(violations), duration_ms)
+    return len(violations)
+
+
+def _accounts_after(account_id: UUID, count: int) -> list[UUID]:
+    with session():
+        rows = fetch_all("SELECT id FROM account WHERE id > %s ORDER BY id LIMIT %s", (account_id, count))
+    return [row["id"] for row in rows]
+
+
+@transactional
+def _note(violations: int, duration_ms: int) -> None:
+    execute("INSERT INTO ledger_check (violations, duration_ms) VALUES (%s, %s)", (violations, duration_ms))
+
+
+def _violations(before: str, parameters: dict[str, Sequence[UUID]], time_limit_s: float) -> list[Violation]:
+    """Check every rule in one snapshot; `before` stands before each query."""
+    is_endless = time_limit_s == math.inf
+    limit_ms = 0 if is_endless else max(1, int(time_limit_s * 1000))
+    with patient(None if is_endless else limit_ms / 1000 + SILENCE_S), db.atomic():
+        execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        execute(f"SET LOCAL statement_timeout = {limit_ms}; SET LOCAL lock_timeout = 0")
+        return [
+            Violation(row["account_id"], rule, row["detail"])
+            for rule, query in RULES.items()
+            for row in fetch_all(before + query.replace("%", "%%"), parameters)
+        ]
