@@ -37,7 +37,7 @@ def test_the_rules_bite(tmp_path: Path) -> None:
     done = subprocess.run([str(program), "--no-cache"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert "trading knows no door BROKEN" in done.stdout
-    assert "the arithmetic of trading is pure BROKEN" in done.stdout
+    assert "the rules of trading are pure BROKEN" in done.stdout
 
 
 def test_config_imports_the_standard_library_only() -> None:

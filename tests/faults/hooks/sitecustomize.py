@@ -17,7 +17,7 @@ import time
 FOLDER = os.environ.get("TRADEPOST_FAULT_DIR", "")
 POISON = "poison"
 CLOCK_OFF_S = float(os.environ.get("TRADEPOST_CLOCK_OFF_S", "0"))
-PACKAGES = ("actors", "api", "models", "schemas", "trading")
+PACKAGES = ("actors", "api", "models", "runtime", "schemas", "trading")
 
 
 def die(text):

@@ -169,7 +169,7 @@ def sweep_until_it_hangs_and_kill(database_url):
     """Start a sweep in a process of its own and kill it in the middle of its execution."""
     code = (
         f"from models import database; database.initialise({database_url!r}, pool_size=2, application_name='doomed');"
-        "from trading import sweeping; sweeping.sweep_once(limit=50)"
+        "from trading.execution import sweeping; sweeping.sweep_once(limit=50)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     doomed = "FROM pg_stat_activity WHERE application_name = 'doomed' AND wait_event = 'PgSleep'"

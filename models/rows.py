@@ -1,0 +1,96 @@
+"""The rows that travel: each is a dict as the database returns it, with the columns of its table.
+
+tests/models/test_rows.py holds them against the tables. Money is in rupees, times are aware.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NotRequired, TypedDict
+from uuid import UUID
+
+
+class AccountRow(TypedDict):
+    """A row of `account`."""
+
+    id: UUID
+    name: str
+    status: str
+    balance: Decimal
+    blocked_margin: Decimal
+    available_margin: Decimal
+    realized_pnl: Decimal
+    last_event_id: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class LedgerRow(TypedDict):
+    """A row of `fund_transaction`: one entry of the ledger."""
+
+    id: int
+    account_id: UUID
+    kind: str
+    amount: Decimal
+    balance_after: Decimal
+    blocked_after: Decimal
+    order_id: UUID | None
+    position_id: UUID | None
+    created_at: datetime
+
+
+class OrderRow(TypedDict):
+    """A row of `trading_order`; `transactions` only where an order is read with its ledger entries."""
+
+    id: UUID
+    account_id: UUID
+    stock_id: UUID
+    exchange: str
+    symbol: str
+    client_order_id: str | None
+    side: str
+    product: str
+    order_type: str
+    quantity: int
+    price: Decimal | None
+    status: str
+    filled_quantity: int
+    average_price: Decimal | None
+    position_id: UUID | None
+    closing_quantity: int
+    blocked_margin: Decimal
+    charges: Decimal
+    charge_items: dict[str, Any]
+    rejection_reason: str | None
+    attempts: int
+    retry_at: datetime | None
+    placed_at: datetime
+    executed_at: datetime | None
+    updated_at: datetime
+    transactions: NotRequired[list[LedgerRow]]
+
+
+class PositionRow(TypedDict):
+    """A row of `position`; `quantity` is signed, `cost` is that of the open quantity."""
+
+    id: UUID
+    account_id: UUID
+    stock_id: UUID
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    cost: Decimal
+    blocked_margin: Decimal
+    realized_pnl: Decimal
+    created_at: datetime
+    updated_at: datetime
+
+
+class EventRow(TypedDict):
+    """A row of `event`."""
+
+    account_id: UUID
+    id: int
+    type: str
+    at: datetime
+    data: dict[str, Any]
