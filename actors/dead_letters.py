@@ -13,8 +13,8 @@ from actors.broker import broker
 
 # Those of actors.worker; a process that only sends knows of no others.
 QUEUES = ("orders", "maintenance")
-SHOWN_MAXIMUM = 50
-TEXT_MAXIMUM = 300
+MAX_SHOWN = 50
+MAX_TEXT = 300
 # What a new try does not inherit.
 SPENT_OPTIONS = frozenset({"retries", "traceback", "requeue_timestamp", "redis_message_id", "eta"})
 
@@ -60,7 +60,7 @@ def queue_depths() -> list[QueueDepth]:
 def newest_dead_letters() -> list[DeadLetter]:
     """Return the last messages that have failed for good, newest first. Raises redis.RedisError."""
     letters = [letter for queue in QUEUES for letter in _dead_letters_of(queue)]
-    return sorted(letters, key=lambda letter: letter.died_at, reverse=True)[:SHOWN_MAXIMUM]
+    return sorted(letters, key=lambda letter: letter.died_at, reverse=True)[:MAX_SHOWN]
 
 
 def requeue(message_id: UUID) -> bool:
@@ -84,7 +84,7 @@ def requeue(message_id: UUID) -> bool:
 
 def _dead_letters_of(queue: str) -> list[DeadLetter]:
     name = f"{_key(queue)}.XQ"
-    found = broker.client.zrange(name, 0, SHOWN_MAXIMUM - 1, desc=True, withscores=True)
+    found = broker.client.zrange(name, 0, MAX_SHOWN - 1, desc=True, withscores=True)
     if not found:
         return []
     texts = broker.client.hmget(f"{name}.msgs", [message_id for message_id, _ in found])
@@ -103,14 +103,14 @@ def _read(queue: str, text: bytes, message_id: bytes, died_ms: float) -> DeadLet
         queue,
         message.actor_name,
         [_short(argument) for argument in message.args],
-        lines[-1][:TEXT_MAXIMUM] if lines else None,
+        lines[-1][:MAX_TEXT] if lines else None,
         _moment(message.message_timestamp),
         _moment(died_ms),
     )
 
 
 def _short(argument: Any) -> str:
-    return (argument if isinstance(argument, str) else json.dumps(argument, default=str))[:TEXT_MAXIMUM]
+    return (argument if isinstance(argument, str) else json.dumps(argument, default=str))[:MAX_TEXT]
 
 
 def _moment(milliseconds: float) -> datetime:

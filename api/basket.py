@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from models.database import DatabaseUnavailable, Row
 from runtime import metrics
 from runtime.timing import Stopwatch
-from schemas.baskets import BASKET_MAXIMUM, BasketAnswerSchema
+from schemas.baskets import MAX_BASKET, BasketAnswerSchema
 from trading.accounts.idempotency import IdempotencyKey, claim_whole, give_up_whole
 from trading.orders.placement import OrderRequest, Placement, place_order, placed_before
 from trading.rules.errors import NotFound
@@ -38,7 +38,7 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
     """
     items = [invalid(item.messages) if isinstance(item, ValidationError) else item for item in given]
     key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
-    keys = key.parts(BASKET_MAXIMUM) if key else []
+    keys = key.parts(MAX_BASKET) if key else []
     answered = claim_whole(account_id, key, keys) if key else {}
     allowed = count_placements(len(items) - len(answered))
     results = _results(account_id, items, keys, answered, allowed) if allowed or answered else []

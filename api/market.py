@@ -19,7 +19,7 @@ blueprint = Blueprint("market", __name__, url_prefix="/api/market", description=
 
 STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
 # A thousand of them, 500 bytes each: Python's json.dumps writes up to 97, blanks included.
-QUOTES_SIZE_MAXIMUM = 512 * 1024
+MAX_QUOTES_SIZE = 512 * 1024
 BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=False)
 
 
@@ -62,7 +62,7 @@ def read_stock(exchange: str, symbol: str) -> Response:
 
 @blueprint.put("/quotes")
 @requires("feed")
-@blueprint.arguments(QuotesSchema(), body_size_maximum=QUOTES_SIZE_MAXIMUM)
+@blueprint.arguments(QuotesSchema(), body_size_maximum=MAX_QUOTES_SIZE)
 @blueprint.response(204)
 def put_quotes(body: dict[str, Any]) -> Response:
     """Set the last traded prices of stocks; unknown ones are created."""

@@ -73,7 +73,7 @@ class Bench:
         worker = psutil.Process(self.worker_pid)
         held = worker.num_fds() - len(crowd.listeners)
         crowd.leave()
-        wait_until(lambda: worker.num_fds() <= held + 5, timeout_seconds=READY_TIMEOUT_S, what="sockets closed")
+        wait_until(lambda: worker.num_fds() <= held + 5, timeout_s=READY_TIMEOUT_S, what="sockets closed")
 
     def deliver(self, crowd: Crowd) -> list[float]:
         """Place orders at a pace on the accounts with listeners, and return the delays of every delivery."""

@@ -57,7 +57,7 @@ class Services:
         worker = self._start_stock_worker() if is_stock else self.starter.worker()
         # Once an interval each worker process ticks: the key is the first sign of one at work.
         first_tick = tick_key(sweep_orders)
-        wait_until(lambda: self.redis.exists(first_tick), timeout_seconds=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
+        wait_until(lambda: self.redis.exists(first_tick), timeout_s=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
         return worker
 
     def _start_stock_worker(self) -> Running:

@@ -41,7 +41,7 @@ def _start(folder: Path) -> tuple[float, dict[str, float]]:
     log_path = folder / f"{port}.log"
     running = Running(command, environment, log_path, port)
     try:
-        wait_until(lambda: _is_ready(running), timeout_seconds=READY_TIMEOUT_S, what=f"make run\n{running.log}")
+        wait_until(lambda: _is_ready(running), timeout_s=READY_TIMEOUT_S, what=f"make run\n{running.log}")
         took_s = time.monotonic() - began
         steps = {text: float(length) for text, length in STEP.findall(running.log)}
         running.terminate()

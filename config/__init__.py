@@ -16,17 +16,17 @@ from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
-SECRET_LENGTH_MINIMUM = 16
+PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
+MIN_SECRET_LENGTH = 16
 OBVIOUS_SECRET = re.compile(r"(.)\1*|.*(change[-_ ]?me|secret|password|default|example|12345678).*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Allow `count` requests in each period of `period_seconds`."""
+    """Allow `count` requests in each period of `period_s`."""
 
     count: int
-    period_seconds: int
+    period_s: int
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _rate_limit(environ: Mapping[str, str], name: str, default: str) -> RateLimi
     match = re.fullmatch(r"([1-9][0-9]{0,6}) per (second|minute|hour)", text.lower())
     if match is None:
         raise ConfigurationError(f"{name} must be 'N per second', 'N per minute', 'N per hour' or 'off', not {text!r}")
-    return RateLimit(count=int(match[1]), period_seconds=PERIOD_SECONDS[match[2]])
+    return RateLimit(count=int(match[1]), period_s=PERIOD_S[match[2]])
 
 
 def _parts(environ: Mapping[str, str], name: str, default: str) -> list[str]:
@@ -254,8 +254,8 @@ def _refuse_what_production_must_not_have(settings: Settings) -> None:
     if settings.cron_secret is None:
         raise ConfigurationError("CRON_SECRET is not set: production needs one")
     for name, secret in (("CRON_SECRET", settings.cron_secret), ("METRICS_TOKEN", settings.metrics_token)):
-        if secret is not None and (len(secret) < SECRET_LENGTH_MINIMUM or OBVIOUS_SECRET.fullmatch(secret)):
-            raise ConfigurationError(f"{name} is weak: use at least {SECRET_LENGTH_MINIMUM} random characters")
+        if secret is not None and (len(secret) < MIN_SECRET_LENGTH or OBVIOUS_SECRET.fullmatch(secret)):
+            raise ConfigurationError(f"{name} is weak: use at least {MIN_SECRET_LENGTH} random characters")
     _refuse_embedded_servers(settings)
 
 

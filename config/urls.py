@@ -10,7 +10,7 @@ from .errors import ConfigurationError
 DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
 SCHEMES = {DATABASE_URL: ("postgres", "postgresql"), REDIS_URL: ("redis", "rediss")}
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-PORT_MAXIMUM = 65_535
+MAX_PORT = 65_535
 BAD_HOST = "has a bad host or port; in a password / ? # @ are written %2F %3F %23 %40"
 # libpq reads these when it connects, and looks for these files only then.
 DATABASE_NUMBERS = (
@@ -145,7 +145,7 @@ def _require_file(name: str, parameter: str, path: str) -> None:
 
 
 def _is_port(text: str | None) -> bool:
-    return not text or (re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= PORT_MAXIMUM)
+    return not text or (re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= MAX_PORT)
 
 
 def _is_address(text: str) -> bool:

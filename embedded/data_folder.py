@@ -48,7 +48,7 @@ class DataFolder:
         path = self.path / "cron_secret"
         with contextlib.suppress(OSError):
             known = path.read_text().strip()
-            if len(known) >= config.SECRET_LENGTH_MINIMUM:
+            if len(known) >= config.MIN_SECRET_LENGTH:
                 return known
         secret = secrets.token_urlsafe(24)
         write_private(path, secret + "\n")

@@ -24,10 +24,10 @@ from embedded.programs import ServerError
 # The name of the socket, not a TCP port: nothing that listens on 5432 is disturbed.
 SOCKET_PORT = 5432
 # A socket's path holds 103 bytes on macOS and 107 on Linux; ".s.PGSQL.5432" takes 14 of them.
-SOCKET_DIRECTORY_LENGTH_MAXIMUM = 88
-LEFTOVER_TIMEOUT_SECONDS = 10.0
+MAX_SOCKET_DIRECTORY_LENGTH = 88
+LEFTOVER_TIMEOUT_S = 10.0
 # Above pg_ctl's own 120 s for a start that has to recover first.
-PROGRAM_TIMEOUT_SECONDS = 150.0
+PROGRAM_TIMEOUT_S = 150.0
 SERVER_SETTINGS = {
     "listen_addresses": "",
     "port": str(SOCKET_PORT),
@@ -77,7 +77,7 @@ class Postgres:
     def socket_directory(self) -> Path:
         """Return the folder of the socket: the server's own unless its path is too long for one."""
         plain = re.fullmatch(r"[\w./ +@-]+", str(self.folder), re.ASCII)  # nothing that libpq or a list would split
-        if plain and len(str(self.folder)) <= SOCKET_DIRECTORY_LENGTH_MAXIMUM:
+        if plain and len(str(self.folder)) <= MAX_SOCKET_DIRECTORY_LENGTH:
             return self.folder
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()).resolve() / f"tradepost-{digest}"
@@ -186,7 +186,7 @@ class Postgres:
         noted = self._noted_pid()
         if noted is None or not psutil.pid_exists(noted):
             return  # PostgreSQL sees this by itself
-        deadline = time.monotonic() + LEFTOVER_TIMEOUT_SECONDS
+        deadline = time.monotonic() + LEFTOVER_TIMEOUT_S
         while self.pid is None and self._processes() and time.monotonic() < deadline:
             self.check()
             time.sleep(0.05)  # the children of a killed server notice and end
@@ -214,7 +214,7 @@ class Postgres:
             user = {"user": self.system_user, "group": self.system_user, "extra_groups": []}
         place = {"cwd": self.folder, "env": _environment()}
         command = [str(binary(program)), *arguments]
-        programs.run(command, timeout_seconds=PROGRAM_TIMEOUT_SECONDS, check=self.check, **place, **user)
+        programs.run(command, timeout_s=PROGRAM_TIMEOUT_S, check=self.check, **place, **user)
 
 
 def create_database(url: str, name: str) -> None:

@@ -41,15 +41,15 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def stop_all(members: Iterable[psutil.Process], *, timeout_seconds: float) -> None:
+def stop_all(members: Iterable[psutil.Process], *, timeout_s: float) -> None:
     """Ask these processes to end, and kill those that have not after the time-out."""
     members = list(members)
-    for number, patience_seconds in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 5.0)):
+    for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, 5.0)):
         for member in members:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.send_signal(signal.SIGCONT)  # a suspended process would not hear the next one
                 member.send_signal(number)
-        members = _wait(members, patience_seconds)
+        members = _wait(members, patience_s)
 
 
 def leaders_below(pid: int) -> list[int]:
@@ -86,9 +86,9 @@ def _is_same(process: psutil.Process, known: Record) -> bool:
         return False
 
 
-def _wait(members: list[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+def _wait(members: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
     """Return what still runs at the time-out; not psutil's wait, for which a zombie still runs."""
-    deadline = time.monotonic() + timeout_seconds
+    deadline = time.monotonic() + timeout_s
     while (alive := [member for member in members if is_alive(member)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     return alive

@@ -12,8 +12,8 @@ import psutil
 from embedded import processes
 
 COMPLAINT = re.compile(r"(?:FATAL|PANIC|ERROR|fatal|error): +(.+)")
-END_TIMEOUT_SECONDS = 5.0
-SUSPEND_TIMEOUT_SECONDS = 1.0
+END_TIMEOUT_S = 5.0
+SUSPEND_TIMEOUT_S = 1.0
 
 
 class ServerError(Exception):
@@ -24,7 +24,7 @@ def never_stop() -> None:
     """Let a wait go on: nobody asks for a stop."""
 
 
-def run(command: Sequence[str], *, timeout_seconds: float, check: Callable[[], None], **options: Any) -> None:
+def run(command: Sequence[str], *, timeout_s: float, check: Callable[[], None], **options: Any) -> None:
     """Run a program; raise ServerError when it fails or takes too long, or what `check` raises, having ended it."""
     # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
     with tempfile.TemporaryFile() as output:
@@ -32,7 +32,7 @@ def run(command: Sequence[str], *, timeout_seconds: float, check: Callable[[], N
         # A session of its own, so that Ctrl-C in the terminal does not end it half way.
         process = subprocess.Popen(command, start_new_session=True, **streams, **options)
         try:
-            _wait(process, timeout_seconds, check)
+            _wait(process, timeout_s, check)
         except BaseException:
             _end(process)
             raise
@@ -49,12 +49,12 @@ def cause(text: str) -> str:
     return found[1] if found else lines[-1] if lines else ""
 
 
-def _wait(process: "subprocess.Popen[bytes]", timeout_seconds: float, check: Callable[[], None]) -> None:
-    deadline = time.monotonic() + timeout_seconds
+def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + timeout_s
     while process.poll() is None:
         check()
         if time.monotonic() > deadline:
-            raise ServerError(f"{_name(process.args)} has not ended after {timeout_seconds:g} s")
+            raise ServerError(f"{_name(process.args)} has not ended after {timeout_s:g} s")
         time.sleep(0.01)
 
 
@@ -62,12 +62,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """End a program and all that it has started: it is suspended first, so that it starts no more meanwhile."""
     main = psutil.Process(process.pid)
     main.suspend()
-    deadline = time.monotonic() + SUSPEND_TIMEOUT_SECONDS
+    deadline = time.monotonic() + SUSPEND_TIMEOUT_S
     while main.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE) and time.monotonic() < deadline:
         time.sleep(0.01)
     members = processes.group_members(process.pid)
     process.kill()
-    processes.stop_all(members, timeout_seconds=END_TIMEOUT_SECONDS)
+    processes.stop_all(members, timeout_s=END_TIMEOUT_S)
     process.wait()
 
 

@@ -19,9 +19,9 @@ from embedded import local_http
 from embedded.seed import Quote, read_stocks
 
 PAUSE_SECONDS = 0.8
-TIMEOUT_SECONDS = 5
+TIMEOUT_S = 5
 # A step is about a thousandth of the price, and no price leaves the band around the seeded one.
-STEP_MAXIMUM = 0.0012
+MAX_STEP = 0.0012
 BAND = Decimal("0.06")
 TICK = Decimal("0.05")
 MOVING_SHARE = 0.7
@@ -43,7 +43,7 @@ class Walk:
 
     def step(self, chance: random.Random) -> Decimal:
         """Move the price by a bounded step and return it."""
-        moved = self.price * Decimal(1 + chance.uniform(-STEP_MAXIMUM, STEP_MAXIMUM))
+        moved = self.price * Decimal(1 + chance.uniform(-MAX_STEP, MAX_STEP))
         bounded = min(max(moved, self.low), self.high)
         self.price = max(TICK, (bounded / TICK).quantize(Decimal(1), ROUND_HALF_UP) * TICK)
         return self.price
@@ -103,7 +103,7 @@ class Feed:
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base_url + path, data, self.headers, method=method)  # noqa: S310  (our own)
-        with local_http.open_url(request, timeout=TIMEOUT_SECONDS) as response:
+        with local_http.open_url(request, timeout=TIMEOUT_S) as response:
             return json.loads(response.read() or b"null")
 
 

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"
 # As on Heroku: what has not ended by itself after this long is killed. Honcho's own 5 s are right
 # only before the service is ready: a gunicorn worker that is still importing loses its signal.
-STOP_TIMEOUT_SECONDS = 25
+STOP_TIMEOUT_S = 25
 
 
 class CannotRunError(Exception):
@@ -81,7 +81,7 @@ class Run:
         leftovers = self.folder.leftovers()
         if leftovers:
             with _step("stopping what an earlier run left behind"):
-                processes.stop_all(leftovers, timeout_seconds=STOP_TIMEOUT_SECONDS)
+                processes.stop_all(leftovers, timeout_s=STOP_TIMEOUT_S)
         self.folder.forget_processes()
 
     def _start_servers(self) -> None:
@@ -154,7 +154,7 @@ class Run:
     def _stop_processes(self, known: set[int]) -> None:
         leaders = set(processes.leaders_below(os.getpid())) - known
         members = [member for leader in leaders for member in processes.group_members(leader)]
-        processes.stop_all([*members, *self.folder.leftovers()], timeout_seconds=STOP_TIMEOUT_SECONDS)
+        processes.stop_all([*members, *self.folder.leftovers()], timeout_s=STOP_TIMEOUT_S)
         self.folder.forget_processes()
 
     def _announce(self, demo: Demo, known: set[int]) -> None:
@@ -167,7 +167,7 @@ class Run:
                     self.folder.remember_processes(sorted(started))
                 noted = started
             time.sleep(0.1)
-        honcho.manager.KILL_WAIT = STOP_TIMEOUT_SECONDS
+        honcho.manager.KILL_WAIT = STOP_TIMEOUT_S
         secret = self.settings.cron_secret or ""
         text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=str(self.settings.data_dir))
         print(text, flush=True)

@@ -17,7 +17,7 @@ from embedded import processes, programs
 from embedded.programs import ServerError
 
 HOST = "127.0.0.1"
-START_TIMEOUT_SECONDS = 20.0
+START_TIMEOUT_S = 20.0
 
 
 class Valkey:
@@ -58,7 +58,7 @@ class Valkey:
     def stop(self) -> None:
         """Stop the server and wait until it is gone; what it holds is saved if it is durable."""
         members = [process for process in (self._running(), self._own()) if process is not None]
-        processes.stop_all(members, timeout_seconds=10)
+        processes.stop_all(members, timeout_s=10)
         if self._process is not None:
             self._process.wait()
             self._process = None
@@ -95,7 +95,7 @@ class Valkey:
         return [*place, "--save", *saving, "--appendonly", "no", "--daemonize", "no"]
 
     def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_S
         with redis.Redis(host=HOST, port=self.port or 0, socket_timeout=1, socket_connect_timeout=1) as client:
             while process.poll() is None:
                 self.check()

@@ -13,8 +13,8 @@ from models.connections import Connection, outcome_of
 # A process that has just started opens its connections a few at a time.
 CONNECTS_AT_ONCE = 4
 # After a failed connect the next one is made this much later, by one alone; twice as much each time.
-PAUSE_MINIMUM_S = 0.1
-PAUSE_MAXIMUM_S = 1.0
+MIN_PAUSE_S = 0.1
+MAX_PAUSE_S = 1.0
 # A server that stays read-only says so to each statement: the pool is renewed once in this time.
 RENEWAL_S = 1.0
 # What has not been used for so long is given back to the server, where another process may need it.
@@ -210,7 +210,7 @@ class Pool:
         """Note a failure, and return how long to leave the server alone."""
         now = time.monotonic()
         if now >= self._retry_at:
-            self._pause_s = min(max(2 * self._pause_s, PAUSE_MINIMUM_S), PAUSE_MAXIMUM_S)
+            self._pause_s = min(max(2 * self._pause_s, MIN_PAUSE_S), MAX_PAUSE_S)
             self._retry_at = now + self._pause_s
         self._failure = failure
         while self._waiting and self._is_away():

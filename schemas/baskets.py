@@ -11,7 +11,7 @@ from .lists import Several
 from .orders import OrderSchema, OrderTermsSchema
 from .problems import ProblemSchema
 
-BASKET_MAXIMUM = 20
+MAX_BASKET = 20
 
 
 class EachByItself(Several):
@@ -37,7 +37,7 @@ class ProblemAsItIs(fields.Nested):
 class BasketSchema(StrictSchema):
     """Place several orders; one that is not valid is refused by itself."""
 
-    orders = EachByItself(fields.Nested(OrderTermsSchema), maximum=BASKET_MAXIMUM, required=True)
+    orders = EachByItself(fields.Nested(OrderTermsSchema), maximum=MAX_BASKET, required=True)
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 

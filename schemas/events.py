@@ -6,7 +6,7 @@ from .accounts import AccountSchema
 from .base import StrictSchema
 from .fields import Timestamp, Whole, WholeParameter
 from .orders import OrderDetailSchema
-from .pages import LIMIT_DEFAULT, LIMIT_MAXIMUM, AccountChoiceSchema
+from .pages import LIMIT_DEFAULT, MAX_LIMIT, AccountChoiceSchema
 from .positions import PositionSchema
 
 # What moves with the market, and what has events of its own, stays out of an event.
@@ -32,7 +32,7 @@ class EventListSchema(AccountChoiceSchema):
     """Ask for the events after one."""
 
     since = WholeParameter(load_default=None, metadata={"description": "`id` of the last event that is known."})
-    limit = WholeParameter(minimum=1, maximum=LIMIT_MAXIMUM, load_default=LIMIT_DEFAULT)
+    limit = WholeParameter(minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT)
 
 
 class StreamRequestSchema(AccountChoiceSchema):

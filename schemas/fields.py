@@ -8,9 +8,9 @@ from uuid import UUID
 
 from marshmallow import fields
 
-PRICE_MAXIMUM = Decimal("10000000.00")
-AMOUNT_MAXIMUM = Decimal("1000000000000.00")
-IDENTIFIER_MAXIMUM = 2**63 - 1
+MAX_PRICE = Decimal("10000000.00")
+MAX_AMOUNT = Decimal("1000000000000.00")
+MAX_IDENTIFIER = 2**63 - 1
 
 DECIMAL_PATTERN = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,2})?")
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -73,7 +73,7 @@ class Money(fields.Field[Decimal]):
         "high": "Must be at most {maximum}.",
     }
 
-    def __init__(self, *, maximum: Decimal = AMOUNT_MAXIMUM, allow_zero: bool = False, **options: Any) -> None:
+    def __init__(self, *, maximum: Decimal = MAX_AMOUNT, allow_zero: bool = False, **options: Any) -> None:
         super().__init__(**described(options, pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1050.00"]))
         self.maximum = maximum
         self.allow_zero = allow_zero
@@ -108,7 +108,7 @@ class Money(fields.Field[Decimal]):
 class GivenMoney(Money):
     """An amount or price that a client gives: described with its limits, and as a string or a number."""
 
-    def __init__(self, *, maximum: Decimal = AMOUNT_MAXIMUM, allow_zero: bool = False, **options: Any) -> None:
+    def __init__(self, *, maximum: Decimal = MAX_AMOUNT, allow_zero: bool = False, **options: Any) -> None:
         digits = len(str(int(maximum))) - 1  # every maximum is a power of ten
         positive = "" if allow_zero else r"(?!0(\.0{1,2})?$)"
         pattern = rf"^{positive}((0|[1-9][0-9]{{0,{digits - 1}}})(\.[0-9]{{1,2}})?|10{{{digits}}}(\.0{{1,2}})?)$"
@@ -122,7 +122,7 @@ class Whole(fields.Integer):
 
     default_error_messages = {"invalid": "Must be a whole number.", "range": "Must be from {minimum} to {maximum}."}
 
-    def __init__(self, *, minimum: int = 0, maximum: int = IDENTIFIER_MAXIMUM, **options: Any) -> None:
+    def __init__(self, *, minimum: int = 0, maximum: int = MAX_IDENTIFIER, **options: Any) -> None:
         super().__init__(**described(options, minimum=minimum, maximum=maximum))
         self.minimum = minimum
         self.maximum = maximum

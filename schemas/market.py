@@ -3,12 +3,12 @@
 from marshmallow import fields
 
 from .base import StrictSchema
-from .fields import PRICE_MAXIMUM, Choice, GivenMoney, Identifier, Money, Symbol, Timestamp
+from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Timestamp
 from .lists import Several
 from .orders import EXCHANGES
 from .pages import ListSchema
 
-QUOTES_MAXIMUM = 1_000
+MAX_QUOTES = 1_000
 
 
 class StockListSchema(ListSchema):
@@ -45,16 +45,16 @@ class StockPageSchema(StrictSchema):
 class QuoteSchema(StockKeySchema):
     """Give one stock's last traded price."""
 
-    last_price = GivenMoney(data_key="lastPrice", maximum=PRICE_MAXIMUM, required=True)
+    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, required=True)
 
 
 class QuotesSchema(StrictSchema):
     """Give the last traded prices of many stocks."""
 
-    quotes = Several(fields.Nested(QuoteSchema), maximum=QUOTES_MAXIMUM, required=True)
+    quotes = Several(fields.Nested(QuoteSchema), maximum=MAX_QUOTES, required=True)
 
 
 class StockImportSchema(StockKeySchema):
     """Take one line of a file of stocks."""
 
-    last_price = GivenMoney(data_key="lastPrice", maximum=PRICE_MAXIMUM, allow_none=True, load_default=None)
+    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, allow_none=True, load_default=None)

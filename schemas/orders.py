@@ -6,7 +6,7 @@ from marshmallow import fields, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
-from .fields import PRICE_MAXIMUM, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
+from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
 from .pages import AccountListSchema
 from .transactions import TransactionSchema
 
@@ -16,7 +16,7 @@ PRODUCTS = ("INTRADAY", "DELIVERY")
 PRODUCT_SPELLINGS = {"MIS": "INTRADAY", "CNC": "DELIVERY"}
 ORDER_TYPES = ("MARKET", "LIMIT")
 STATUSES = ("PENDING", "EXECUTED", "CANCELLED", "REJECTED")
-QUANTITY_MAXIMUM = 1_000_000
+MAX_QUANTITY = 1_000_000
 CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
 
 
@@ -26,10 +26,10 @@ class OrderTermsSchema(StrictSchema):
     exchange = Choice(*EXCHANGES, required=True)
     symbol = Symbol(required=True)
     side = Choice(*SIDES, required=True)
-    quantity = Whole(minimum=1, maximum=QUANTITY_MAXIMUM, required=True)
+    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True)
     order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET")
     price = GivenMoney(
-        maximum=PRICE_MAXIMUM,
+        maximum=MAX_PRICE,
         allow_none=True,
         load_default=None,
         metadata={"description": "Required for LIMIT, refused for MARKET."},
@@ -61,8 +61,8 @@ class OrderRequestSchema(OrderTermsSchema):
 class OrderChangeSchema(StrictSchema):
     """Change a PENDING order; what is left out stays as it is."""
 
-    quantity = Whole(minimum=1, maximum=QUANTITY_MAXIMUM)
-    price = GivenMoney(maximum=PRICE_MAXIMUM, metadata={"description": "Of a LIMIT order; refused for MARKET."})
+    quantity = Whole(minimum=1, maximum=MAX_QUANTITY)
+    price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Of a LIMIT order; refused for MARKET."})
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 

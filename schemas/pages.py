@@ -3,7 +3,7 @@
 from .base import StrictSchema
 from .fields import Identifier, Text, WholeParameter
 
-LIMIT_MAXIMUM = 200
+MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
 
 
@@ -20,7 +20,7 @@ class AccountChoiceSchema(StrictSchema):
 class ListSchema(StrictSchema):
     """Ask for one page of a list."""
 
-    limit = WholeParameter(minimum=1, maximum=LIMIT_MAXIMUM, load_default=LIMIT_DEFAULT)
+    limit = WholeParameter(minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT)
     cursor = Text(maximum=512, load_default=None, metadata={"description": "`nextCursor` of the page before; opaque."})
 
 

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from .base import StrictSchema
-from .fields import IDENTIFIER_MAXIMUM, Identifier, Money, Timestamp, Whole
+from .fields import MAX_IDENTIFIER, Identifier, Money, Timestamp, Whole
 from .orders import EXCHANGES, PRODUCTS
 
 
@@ -16,7 +16,7 @@ class PositionSchema(StrictSchema):
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String()
     product = fields.String(metadata={"enum": list(PRODUCTS)})
-    quantity = Whole(minimum=-IDENTIFIER_MAXIMUM, metadata={"description": "Negative when short."})
+    quantity = Whole(minimum=-MAX_IDENTIFIER, metadata={"description": "Negative when short."})
     average_price = Money(data_key="averagePrice", allow_none=True)
     realized_pnl = Money(data_key="realizedPnl")
     unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True)

@@ -111,7 +111,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert (settings.order_dispatch, settings.log_level, settings.log_format) == ("queue", "INFO", "text")
     assert (settings.web_concurrency, settings.worker_processes, settings.worker_threads) == (2, 1, 4)
     assert settings.database_pool_size == 16
-    assert settings.rate_limit_orders == config.RateLimit(count=50, period_seconds=1)
+    assert settings.rate_limit_orders == config.RateLimit(count=50, period_s=1)
     assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
     assert config.load({}).data_dir == Path(".data")
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
@@ -171,7 +171,7 @@ def test_redis_urls_are_accepted(environment: dict[str, str], url: str) -> None:
 
 def test_a_rate_limit_has_a_period_or_is_off(environment: dict[str, str]) -> None:
     limited = config.load(environment | {"RATE_LIMIT_ORDERS": "10 per Minute"})
-    assert limited.rate_limit_orders == config.RateLimit(count=10, period_seconds=60)
+    assert limited.rate_limit_orders == config.RateLimit(count=10, period_s=60)
     assert config.load(environment | {"RATE_LIMIT_ORDERS": "off"}).rate_limit_orders is None
 
 

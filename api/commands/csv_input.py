@@ -17,7 +17,7 @@ from api.http.errors import invalid
 
 GZIP_BEGINS = b"\x1f\x8b"
 # Characters; what is longer is no line of a table, and is never held in memory as a whole.
-LINE_MAXIMUM = 65_536
+MAX_LINE = 65_536
 LINE_ENDS = ("\n", "\r")
 
 Line = tuple[int, str]
@@ -65,8 +65,8 @@ def open_csv(path: str) -> Iterator[CsvFile]:
 
 def cells_of(line: str) -> list[str]:
     """Return the cells of one line without the blanks around them; refuse what is not CSV."""
-    if len(line) >= LINE_MAXIMUM:
-        raise invalid({"text": [f"Is longer than {LINE_MAXIMUM} characters."]})
+    if len(line) >= MAX_LINE:
+        raise invalid({"text": [f"Is longer than {MAX_LINE} characters."]})
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True, skipinitialspace=True))]
     except csv.Error as error:
@@ -76,10 +76,10 @@ def cells_of(line: str) -> list[str]:
 def _numbered(text: TextIO) -> Iterator[Line]:
     """Yield the lines that hold something; of one that is too long its beginning."""
     number = 0
-    while line := text.readline(LINE_MAXIMUM):
+    while line := text.readline(MAX_LINE):
         number += 1
         rest = line
-        while len(rest) == LINE_MAXIMUM and not rest.endswith(LINE_ENDS):
-            rest = text.readline(LINE_MAXIMUM)
+        while len(rest) == MAX_LINE and not rest.endswith(LINE_ENDS):
+            rest = text.readline(MAX_LINE)
         if line.strip():
             yield number, line

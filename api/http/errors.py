@@ -21,7 +21,7 @@ from .responses import encode
 logger = get_logger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
-ERRORS_MAXIMUM = 100
+MAX_ERRORS = 100
 FIELD_NAME_LENGTH = 100
 
 STATUS_BY_CODE = {
@@ -98,7 +98,7 @@ def invalid(errors: Any) -> HttpRefusal:
 
 
 def _flatten(errors: Any, path: str, fields: dict[str, list[str]]) -> None:
-    if len(fields) >= ERRORS_MAXIMUM:
+    if len(fields) >= MAX_ERRORS:
         return
     if isinstance(errors, Mapping):
         for key, below in errors.items():

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from models.database import Row, fetch_all
-from schemas.fields import IDENTIFIER_MAXIMUM, format_timestamp, parse_timestamp, parse_uuid
+from schemas.fields import MAX_IDENTIFIER, format_timestamp, parse_timestamp, parse_uuid
 
 from .errors import invalid
 from .responses import encode
@@ -34,7 +34,7 @@ def read_uuid(value: Any) -> UUID:
 
 def read_integer(value: Any) -> int:
     """Return an integer of a cursor, or raise ValueError."""
-    if type(value) is not int or not 0 <= value <= IDENTIFIER_MAXIMUM:
+    if type(value) is not int or not 0 <= value <= MAX_IDENTIFIER:
         raise ValueError(value)
     return value
 

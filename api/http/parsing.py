@@ -20,14 +20,14 @@ from .observability import step
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-BODY_SIZE_MAXIMUM = 64 * 1024
-INTEGER_LENGTH_MAXIMUM = 30
+MAX_BODY_SIZE = 64 * 1024
+MAX_INTEGER_LENGTH = 30
 
 
 class StrictParser(FlaskParser):
     """Feed schemas from JSON bodies and query strings, one source per route."""
 
-    def __init__(self, body_size_maximum: int = BODY_SIZE_MAXIMUM) -> None:
+    def __init__(self, body_size_maximum: int = MAX_BODY_SIZE) -> None:
         super().__init__()
         self.body_size_maximum = body_size_maximum
 
@@ -54,7 +54,7 @@ class Blueprint(flask_smorest.Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
     def arguments(
-        self, schema: Schema, *, location: str = "json", body_size_maximum: int = BODY_SIZE_MAXIMUM, **options: Any
+        self, schema: Schema, *, location: str = "json", body_size_maximum: int = MAX_BODY_SIZE, **options: Any
     ) -> Callable[[View], View]:
         """Give a view what the schema made of the request, as its first argument; the body's bytes are bounded."""
         describe = super().arguments(schema, location=location, **options)
@@ -96,7 +96,7 @@ def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
     return request.args.to_dict(), repeated
 
 
-def read_body(size_maximum: int = BODY_SIZE_MAXIMUM) -> bytes:
+def read_body(size_maximum: int = MAX_BODY_SIZE) -> bytes:
     """Return the whole body, or refuse one that is too large or broken off."""
     # werkzeug refuses a longer Content-Length, but cuts a longer chunked body off in silence: one byte
     # more than is allowed lets us see it.
@@ -115,7 +115,7 @@ def read_body(size_maximum: int = BODY_SIZE_MAXIMUM) -> bytes:
     return raw
 
 
-def read_json(size_maximum: int = BODY_SIZE_MAXIMUM) -> dict[str, Any]:
+def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse what is no such thing."""
     raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
@@ -172,7 +172,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int | NumberLiteral:
     # Python refuses to read more than 4,300 digits; no field takes nearly as many.
-    return int(text) if len(text) <= INTEGER_LENGTH_MAXIMUM else NumberLiteral(text)
+    return int(text) if len(text) <= MAX_INTEGER_LENGTH else NumberLiteral(text)
 
 
 _decode: Callable[[str], Any] = json.JSONDecoder(

@@ -35,15 +35,15 @@ class PlacementLimit:
 
     def hit(self, token_id: str, number: int) -> int:
         """Count placements and return how many are left in this window; below 0 that many were too many."""
-        used = self._ask(lambda storage: storage.incr(f"orders:{token_id}", self.limit.period_seconds, number))
+        used = self._ask(lambda storage: storage.incr(f"orders:{token_id}", self.limit.period_s, number))
         return self.limit.count - used
 
     def seconds_left(self, token_id: str) -> int:
         """Return the whole seconds after which the window is over, at least 1."""
-        if self.limit.period_seconds == 1:  # nobody needs to be asked
+        if self.limit.period_s == 1:  # nobody needs to be asked
             return 1
         left = self._ask(lambda storage: storage.get_expiry(f"orders:{token_id}")) - time.time()
-        return max(1, min(self.limit.period_seconds, math.ceil(left)))
+        return max(1, min(self.limit.period_s, math.ceil(left)))
 
     def _ask(self, question: Callable[[Storage], Number]) -> Number:
         """Return what the shared storage answers, or this process's own while Redis is away."""
@@ -99,13 +99,13 @@ def count_placements(number: int) -> int:
         return number
     token_id = str(principal().token_id)
     left = counter.hit(token_id, number)
-    g.placements_left, g.window_seconds = max(0, left), counter.seconds_left(token_id)
+    g.placements_left, g.window_s = max(0, left), counter.seconds_left(token_id)
     return max(0, number + min(0, left))
 
 
 def too_many_placements() -> HttpRefusal:
     """Return the refusal of a placement that may not go on."""
-    headers = {"Retry-After": str(g.window_seconds)}
+    headers = {"Retry-After": str(g.window_s)}
     return HttpRefusal("rate_limited", "Too many placements with this token.", headers=headers)
 
 
@@ -114,6 +114,6 @@ def _tell_what_is_left(response: Response) -> Response:
     left = g.get("placements_left")
     if left is not None:
         limit = current_app.extensions["placement_limit"].limit
-        response.headers["RateLimit-Policy"] = f'"orders";q={limit.count};w={limit.period_seconds}'
-        response.headers["RateLimit"] = f'"orders";r={left};t={g.window_seconds}'
+        response.headers["RateLimit-Policy"] = f'"orders";q={limit.count};w={limit.period_s}'
+        response.headers["RateLimit"] = f'"orders";r={left};t={g.window_s}'
     return response

@@ -13,7 +13,7 @@ from api.http.responses import encode
 from api.stream.listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending
 from api.stream.websocket import BAD_SINCE, FAILED, NO_TOKEN, SERVER_OPTIONS, UNAVAILABLE
 from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, StreamRequestSchema
-from schemas.fields import IDENTIFIER_MAXIMUM, Money
+from schemas.fields import MAX_IDENTIFIER, Money
 
 from .examples import EVENT_CHANGES, example_of
 from .openapi import without_null
@@ -177,7 +177,7 @@ def _event(name: str, schema: Document) -> Document:
 
 
 def _auth() -> Document:
-    number = {"type": "integer", "minimum": 0, "maximum": IDENTIFIER_MAXIMUM}
+    number = {"type": "integer", "minimum": 0, "maximum": MAX_IDENTIFIER}
     since = "Replay what came after this event first; `null` is as left out, and then the address says it."
     properties = {
         "action": {"const": "auth"},

@@ -10,7 +10,7 @@ from flask import Response, current_app, render_template, request
 from markupsafe import Markup
 
 from api.pages.files import answer_a_page
-from schemas.fields import IDENTIFIER_MAXIMUM
+from schemas.fields import MAX_IDENTIFIER
 
 from . import asyncapi
 
@@ -97,7 +97,7 @@ def limits(schema: Document) -> str:
     """Return a schema's range and default."""
     told = []
     for lowest, highest, unit in RANGES:
-        if schema.get(highest, IDENTIFIER_MAXIMUM) != IDENTIFIER_MAXIMUM:
+        if schema.get(highest, MAX_IDENTIFIER) != MAX_IDENTIFIER:
             told.append(f"{schema.get(lowest, 'up')} to {schema[highest]}{unit}")
         elif schema.get(lowest):
             told.append(f"{schema[lowest]}{unit} or more")

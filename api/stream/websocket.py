@@ -15,7 +15,7 @@ from api.http.authentication import Principal, principal_of_secret
 from api.http.errors import HttpRefusal
 from models.database import DatabaseUnavailable
 from runtime.logs import get_logger
-from schemas.fields import IDENTIFIER_MAXIMUM
+from schemas.fields import MAX_IDENTIFIER
 from trading.rules.errors import Refused
 
 from .hub import Hub
@@ -164,7 +164,7 @@ class StreamListener(Listener):
             return
         if since is None:  # left out or null: what the address says holds
             self._try_to_open(token, self._since)
-        elif type(since) is int and 0 <= since <= IDENTIFIER_MAXIMUM:
+        elif type(since) is int and 0 <= since <= MAX_IDENTIFIER:
             self._try_to_open(token, since)
         else:
             self.close(BAD_SINCE)

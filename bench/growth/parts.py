@@ -156,7 +156,7 @@ def _delays_ms(side: Side, orders: int) -> list[float]:
         ids.append(json.loads(exchange(link, request)[1].partition(b"\r\n\r\n")[2])["orderId"])
         time.sleep(0.1)
     link.socket.close()
-    wait_until(lambda: count_pending() == 0, timeout_seconds=EXECUTED_TIMEOUT_S)
+    wait_until(lambda: count_pending() == 0, timeout_s=EXECUTED_TIMEOUT_S)
     with session():
         rows = fetch_all("SELECT placed_at, executed_at FROM trading_order WHERE id = ANY(%s::uuid[])", (ids,))
     return [(row["executed_at"] - row["placed_at"]).total_seconds() * 1000 for row in rows]

@@ -36,14 +36,14 @@ class Trader:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def wait_for(self, order_id: str, status: str = "EXECUTED", timeout_seconds: float = 30.0) -> dict[str, Any]:
+    def wait_for(self, order_id: str, status: str = "EXECUTED", timeout_s: float = 30.0) -> dict[str, Any]:
         """Wait until an order has a status, and return it."""
 
         def found() -> Any:
             order = self.read(f"orders/{order_id}")
             return order if order["status"] == status else None
 
-        return wait_until(found, timeout_seconds=timeout_seconds, what=f"order {order_id} is {status}")
+        return wait_until(found, timeout_s=timeout_s, what=f"order {order_id} is {status}")
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_the_request_id_leads_from_the_request_to_the_execution(start: ProcessSt
     for process in (web, worker):
         lines = wait_until(
             lambda log=process: [line for line in log.log.splitlines() if "find-me-1" in line and order_id in line],
-            timeout_seconds=30,
+            timeout_s=30,
         )
         assert lines
         assert "commit" in lines[0]  # the steps' timings stand in the same line

@@ -52,7 +52,7 @@ def test_one_answer_tells_what_every_process_counts(start: ProcessStarter, trade
     for order_id in order_ids:
         trader.wait_for(order_id)
     assert trader.place(quantity=0).status_code == 422
-    placed, wait = len(order_ids), {"timeout_seconds": 30}
+    placed, wait = len(order_ids), {"timeout_s": 30}
     wait_until(lambda: read(web.base_url)("dramatiq_messages_total", actor_name="execute_order") >= 12, **wait)
     wait_until(lambda: read(web.base_url)("tradepost_executions_total", outcome="executed") == placed, **wait)
     for metrics in [read(web.base_url) for _ in range(4)]:  # whichever process answers
@@ -78,9 +78,7 @@ def place_until_sent(web: Running, trader: Any, count: int) -> list[str]:
 
 
 def _the_files_name_what_there_is(web: Running) -> None:
-    wait_until(
-        lambda: read(web.base_url)("tradepost_up") == 2, timeout_seconds=30
-    )  # on a busy machine Redis may seem away
+    wait_until(lambda: read(web.base_url)("tradepost_up") == 2, timeout_s=30)  # on a busy machine Redis may seem away
     metrics = read(web.base_url)
     assert len(FILES) == 3
     for file in FILES:
@@ -98,16 +96,16 @@ def _a_listener_is_counted_while_it_listens(web: Running, token: str) -> None:
     assert listeners() == 0
     with Stream(web.port, token, query="?since=0") as stream:
         assert stream.ready() > 0
-        wait_until(lambda: listeners() == 1, timeout_seconds=30)
+        wait_until(lambda: listeners() == 1, timeout_s=30)
         assert read(web.base_url)("tradepost_stream_replays_total", outcome="replayed") == 1
-    wait_until(lambda: listeners() == 0, timeout_seconds=30)
+    wait_until(lambda: listeners() == 0, timeout_s=30)
 
 
 def _counts_survive_a_process_and_gauges_do_not(web: Running, placed: int) -> None:
     dead = web.children()[0]
     assert str(dead.pid) in pids(read(web.base_url))
     dead.kill()
-    wait_until(lambda: str(dead.pid) not in pids(read(web.base_url)) and len(web.children()) == 2, timeout_seconds=30)
+    wait_until(lambda: str(dead.pid) not in pids(read(web.base_url)) and len(web.children()) == 2, timeout_s=30)
     assert read(web.base_url)("tradepost_placements_total", outcome="accepted") == placed
 
 
@@ -125,19 +123,19 @@ def test_workers_of_another_machine_have_a_port_of_their_own(
     web = start.web(METRICS_DIR=str(tmp_path / "here"))
     start.worker(**there)
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: _answers(url), timeout_seconds=60, what="the worker's metrics")
+    wait_until(lambda: _answers(url), timeout_s=60, what="the worker's metrics")
     second = start.worker(**there)  # its port is taken: the first one tells of both
     trader = trader_of(web)
     trader.wait_for(trader.place().json()["orderId"])
     executions = {"outcome": "executed", "process": "worker"}
-    wait_until(lambda: read(url)("tradepost_executions_total", **executions) == 1, timeout_seconds=30)
+    wait_until(lambda: read(url)("tradepost_executions_total", **executions) == 1, timeout_s=30)
     assert read(url)("tradepost_placements_total", outcome="accepted") == 0
     assert read(web.base_url)("tradepost_executions_total", outcome="executed") == 0
     assert requests.get(f"{url}/metrics", timeout=5).status_code == 401
     if "[::]" in addresses.all_interfaces():
         assert requests.get(f"http://[::1]:{port}/metrics", timeout=5).status_code == 401
     second.wait_for_log("metrics_not_served")
-    wait_until(lambda: read(url)("tradepost_database_pool", state="allowed") == 2 * (4 + 2), timeout_seconds=30)
+    wait_until(lambda: read(url)("tradepost_database_pool", state="allowed") == 2 * (4 + 2), timeout_s=30)
     assert second.is_running
 
 

@@ -56,7 +56,7 @@ class Collector:
 
     def wait_for(self, name: str, trace_id: str = "") -> Span:
         """Wait for a span and return it."""
-        found = wait_until(lambda: self.named(name, trace_id), timeout_seconds=30, what=f"a span {name}")
+        found = wait_until(lambda: self.named(name, trace_id), timeout_s=30, what=f"a span {name}")
         return found[0]
 
 

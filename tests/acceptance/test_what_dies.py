@@ -83,9 +83,7 @@ def test_without_valkey_orders_are_accepted_and_executed(own_processes: Any, own
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
 
     own_servers.valkey.start()
-    wait_until(
-        lambda: requests.get(f"{web.base_url}/health/ready", timeout=30).json()["status"] == "ok", timeout_seconds=30
-    )
+    wait_until(lambda: requests.get(f"{web.base_url}/health/ready", timeout=30).json()["status"] == "ok", timeout_s=30)
     trader.wait_for(trader.place().json()["orderId"])
     flask("ledger", "verify")  # exits 1 when a rule is broken
 
@@ -108,7 +106,7 @@ def test_a_restarted_database_costs_503s_and_no_order(own_processes: Any, own_se
     own_servers.postgres.start()
     answer = wait_until(
         lambda: next((found for found in [trader.place(quantity=1)] if found.status_code == 202), None),
-        timeout_seconds=30,
+        timeout_s=30,
     )
     for order_id in [*accepted, answer.json()["orderId"]]:
         trader.wait_for(order_id)
@@ -129,5 +127,5 @@ def test_a_web_process_killed_after_its_commit_leaves_the_order_to_the_sweeper(
             cursor.execute("SELECT status FROM trading_order WHERE id = %s", (order_id,))
             return str(cursor.fetchone()[0])
 
-    wait_until(lambda: status() == "EXECUTED", timeout_seconds=30)
+    wait_until(lambda: status() == "EXECUTED", timeout_s=30)
     assert verify() == []

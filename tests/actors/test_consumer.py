@@ -179,7 +179,7 @@ def test_messages_are_taken_again_after_a_restart_of_the_server(own_servers: Any
         own_servers.valkey.stop()
         own_servers.valkey.start()
         echo.actor.send(1)
-        wait_until(lambda: echo.called, timeout_seconds=20)
+        wait_until(lambda: echo.called, timeout_s=20)
     finally:
         worker.stop()
 
@@ -190,7 +190,7 @@ def test_a_killed_wait_is_begun_anew(running: Echo) -> None:
         if "b" in client["flags"]:
             running.client.client_kill_filter(_id=client["id"])
     running.actor.send(5)
-    wait_until(lambda: running.called, timeout_seconds=10)
+    wait_until(lambda: running.called, timeout_s=10)
 
 
 def test_consumers_outlive_a_server_that_is_read_only_for_a_while(own_servers: Any) -> None:

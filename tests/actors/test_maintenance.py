@@ -126,10 +126,10 @@ def test_what_is_announced_is_done_by_a_worker(
         key = "INSERT INTO idempotency_key SELECT %s, 's', 'old', sha256('x'), '{}', now() - interval '30 hours'"
         cursor.execute(key, (str(holder.id),))
     maintenance._announce_periodic(nothing_was_done_yet())
-    wait_until(lambda: fetch_all("SELECT FROM ledger_check"), timeout_seconds=30, what="the ledger is checked")
+    wait_until(lambda: fetch_all("SELECT FROM ledger_check"), timeout_s=30, what="the ledger is checked")
     (check,) = fetch_all("SELECT * FROM ledger_check")
     assert check["violations"] == 0
-    wait_until(lambda: not fetch_all("SELECT FROM idempotency_key"), timeout_seconds=30, what="old keys are deleted")
+    wait_until(lambda: not fetch_all("SELECT FROM idempotency_key"), timeout_s=30, what="old keys are deleted")
     assert fetch_all("SELECT min(id) AS first FROM event") == [{"first": 3}]
 
 

@@ -29,8 +29,8 @@ def market_closed(app: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch)
 def limited_client(settings: Any, clean: None, configured: None) -> Any:
     """Return a function that makes a client of an application with a limit."""
 
-    def make(count: int = 3, period_seconds: int = 60, **changes: Any) -> Any:
-        limited = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, period_seconds), **changes)
+    def make(count: int = 3, period_s: int = 60, **changes: Any) -> Any:
+        limited = dataclasses.replace(settings, rate_limit_orders=RateLimit(count, period_s), **changes)
         return create_app(limited).test_client()
 
     yield make

@@ -131,7 +131,7 @@ def test_a_token_revoked_through_one_process_is_refused_by_another_too(start, ac
     assert (status(one), status(other)) == (200, 200)  # both remember it now
     revoked = requests.delete(f"{one.base_url}/api/admin/tokens/{made['tokenId']}", headers=admin, timeout=10)
     assert (revoked.status_code, status(one)) == (204, 401)
-    wait_until(lambda: status(other) == 401, timeout_seconds=15)  # promised within 5 s; the rest is for a slow machine
+    wait_until(lambda: status(other) == 401, timeout_s=15)  # promised within 5 s; the rest is for a slow machine
 
 
 def test_a_token_is_looked_up_once_in_a_while(client, account, monkeypatch):

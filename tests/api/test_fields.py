@@ -10,9 +10,9 @@ from marshmallow import ValidationError
 
 from api.http.errors import HttpRefusal
 from api.http.pagination import Keyset, read_integer, read_moment, read_uuid, read_word
-from schemas.fields import AMOUNT_MAXIMUM, Money, NumberLiteral, Text, Timestamp
+from schemas.fields import MAX_AMOUNT, Money, NumberLiteral, Text, Timestamp
 
-amounts = st.decimals(min_value=Decimal("0.01"), max_value=AMOUNT_MAXIMUM, places=2)
+amounts = st.decimals(min_value=Decimal("0.01"), max_value=MAX_AMOUNT, places=2)
 
 
 @given(amounts)
@@ -22,7 +22,7 @@ def test_money_is_exactly_what_was_written(amount):
     assert Money().serialize("x", {"x": amount}) == str(amount)
 
 
-@given(st.integers(min_value=1, max_value=int(AMOUNT_MAXIMUM)))
+@given(st.integers(min_value=1, max_value=int(MAX_AMOUNT)))
 def test_money_may_be_a_json_integer(number):
     assert Money().deserialize(number) == number
 
@@ -35,7 +35,7 @@ def test_money_may_be_a_json_integer(number):
         st.text(),
         st.lists(st.integers()),
         st.integers(max_value=0),
-        st.integers(min_value=int(AMOUNT_MAXIMUM) + 1),
+        st.integers(min_value=int(MAX_AMOUNT) + 1),
         st.integers(min_value=1, max_value=10**6).map(lambda number: NumberLiteral(f"{number}e0")),
         st.decimals(places=3).map(str),
     )
@@ -46,7 +46,7 @@ def test_anything_else_is_money_or_a_validation_error_and_never_another_failure(
     except ValidationError:
         return
     assert type(value) is str or type(value) is int
-    assert 0 < amount <= AMOUNT_MAXIMUM
+    assert 0 < amount <= MAX_AMOUNT
 
 
 @given(st.text(alphabet=st.characters(), max_size=20))

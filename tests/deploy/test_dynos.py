@@ -52,7 +52,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
         placed.extend(trader.place(quantity=1).json()["orderId"] for _ in range(20))
         return all("order_executed" in worker.log for worker in workers)
 
-    wait_until(both_have_worked, timeout_seconds=30, what="both workers execute orders")
+    wait_until(both_have_worked, timeout_s=30, what="both workers execute orders")
     for order_id in placed:
         trader.wait_for(order_id)
     for worker in workers:
@@ -65,7 +65,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
     assert position["quantity"] == 10 + len(placed) - 1
     assert verify() == []
     # Redis is within reach over TLS, though a busy machine may have made it seem away for a moment.
-    wait_until(lambda: is_ready(web), timeout_seconds=30, what="ready is ok")
+    wait_until(lambda: is_ready(web), timeout_s=30, what="ready is ok")
     assert web.log.count("dispatch_left_to_sweeping") < len(placed)
     assert web.terminate(30) == 0
     assert min(postgres_over_tls.handshakes, redis_over_tls.handshakes) >= 3

@@ -53,4 +53,4 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     yield runs
     for running in runs.started:
         running.kill()
-    processes.stop_all(runs.processes(), timeout_seconds=5)
+    processes.stop_all(runs.processes(), timeout_s=5)

@@ -108,7 +108,7 @@ def test_a_stop_is_obeyed_at_every_step(runs: Runs, step: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_step_that_hangs_obeys_too(runs: Runs, number: int) -> None:
     run = runs.launch()
-    hanging = wait_until(lambda: [child for child in run.children() if is_initdb(child)], timeout_seconds=60)
+    hanging = wait_until(lambda: [child for child in run.children() if is_initdb(child)], timeout_s=60)
     for process in hanging:
         process.suspend()
     run.signal(number)

@@ -224,7 +224,7 @@ def test_private_files_are_private(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     secret = folder.cron_secret()
     assert folder.cron_secret() == secret
-    assert len(secret) >= config.SECRET_LENGTH_MINIMUM
+    assert len(secret) >= config.MIN_SECRET_LENGTH
     folder.write_environment({"DATABASE_URL": "postgres://a/b"}, ["DATABASE_URL"])
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("cron_secret", "env")} == {0o600}
     assert config.read_saved_environment(tmp_path)["DATABASE_URL"] == "postgres://a/b"
@@ -240,10 +240,10 @@ def test_what_an_earlier_run_left_behind_is_found_and_strangers_are_not(tmp_path
         left.kill()
         left.wait()
         assert len(folder.leftovers()) == 1
-        processes.stop_all(folder.leftovers(), timeout_seconds=5)
+        processes.stop_all(folder.leftovers(), timeout_s=5)
         wait_until(lambda: not folder.leftovers())
     finally:
-        processes.stop_all(processes.group_members(left.pid), timeout_seconds=1)
+        processes.stop_all(processes.group_members(left.pid), timeout_s=1)
     stranger = processes.record(os.getpid())
     assert stranger is not None
     assert processes.find(stranger) is not None

@@ -14,7 +14,7 @@ from trading.execution.sweeping import sweep_once
 from trading.upkeep.verify import verify
 
 BOTS = ("bot.py", "bot.mjs")
-LINES_MAXIMUM = 37  # below the imports
+MAX_LINES = 37  # below the imports
 
 
 def number_of_orders() -> int:
@@ -90,4 +90,4 @@ def test_a_bot_says_why_it_is_refused(name: str, run: Any, web: Running, account
 def test_a_bot_is_short(name: str) -> None:
     lines = (ROOT / "examples" / name).read_text().splitlines()
     code = [line for line in lines if re.search(r"\w", line) and not re.match(r'import |//|"""', line)]
-    assert len(code) <= LINES_MAXIMUM
+    assert len(code) <= MAX_LINES

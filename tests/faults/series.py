@@ -15,7 +15,7 @@ BATCH_LIMIT = 50
 def queue_without_worker(workload: Workload, count: int) -> None:
     """Have orders placed while nobody executes them."""
     workload.begin()
-    wait_until(lambda: pending_orders(workload.system) >= count, timeout_seconds=600, what=f"{count} orders")
+    wait_until(lambda: pending_orders(workload.system) >= count, timeout_s=600, what=f"{count} orders")
     workload.finish()
 
 

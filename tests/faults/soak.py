@@ -89,7 +89,7 @@ class Soak:
 
     def heal(self) -> None:
         """End the fault; what died starts again."""
-        wait_until(self._is_healed, timeout_seconds=120, what="the system heals")
+        wait_until(self._is_healed, timeout_s=120, what="the system heals")
 
     def _is_healed(self) -> bool:
         with contextlib.suppress(AssertionError):  # a command was still about to end when it was looked at
@@ -121,7 +121,7 @@ class Soak:
         """Compare what each listener heard with the events that there are."""
         last = dict(self.system.sql("SELECT id::text, last_event_id FROM account"))
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: all(one.last == last[one.account_id] for one in self.followers), timeout_seconds=15)
+            wait_until(lambda: all(one.last == last[one.account_id] for one in self.followers), timeout_s=15)
         for follower in self.followers:
             follower.stop()
         missing = [

@@ -109,7 +109,7 @@ class System:
         """Start a worker command and wait until it works."""
         worker = self.starter._start("worker", settings)
         self.workers.append(worker)
-        wait_until(lambda: is_booted(worker), timeout_seconds=BOOT_S, what=f"a worker is ready\n{worker.log}")
+        wait_until(lambda: is_booted(worker), timeout_s=BOOT_S, what=f"a worker is ready\n{worker.log}")
         return worker
 
     def start(self, **settings: str) -> "System":
@@ -165,9 +165,9 @@ class System:
         staging.rename(path)
         return path
 
-    def wait_for_hit(self, armed: Path, timeout_seconds: float = 20.0) -> None:
+    def wait_for_hit(self, armed: Path, timeout_s: float = 20.0) -> None:
         """Wait until somebody has reached an armed point."""
-        wait_until(lambda: not armed.exists(), timeout_seconds=timeout_seconds, what=f"{armed.name} is reached")
+        wait_until(lambda: not armed.exists(), timeout_s=timeout_s, what=f"{armed.name} is reached")
 
     def disarm(self) -> None:
         """Take back every point that nobody has reached."""

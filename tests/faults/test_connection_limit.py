@@ -47,11 +47,11 @@ def test_g1_at_the_servers_connection_limit_nobody_is_refused_who_can_be_served(
     system.start_worker()
     workload = Workload(system, clients=CLIENTS)
     with workload.running():
-        wait_until(lambda: open_count(system) == LIMIT, timeout_seconds=60, what="the server gives no more")
+        wait_until(lambda: open_count(system) == LIMIT, timeout_s=60, what="the server gives no more")
         before = len(workload.requests)
-        wait_until(lambda: len(workload.requests) > before + 100, timeout_seconds=60, what="trading goes on")
+        wait_until(lambda: len(workload.requests) > before + 100, timeout_s=60, what="trading goes on")
         assert 503 not in answered(workload.requests)
-        wait_until(lambda: full_count(system) > 0, timeout_seconds=60, what="the server has refused more")
+        wait_until(lambda: full_count(system) > 0, timeout_s=60, what="the server has refused more")
     assert 503 not in answered(workload.requests)
     heal_drain_check(system, workload)
 

@@ -32,18 +32,18 @@ def test_f29_with_pub_sub_cut_for_thirty_seconds_every_event_is_heard_once_and_i
     # On a new connection too the first nudge disappears, and all that follows it.
     cut = system.broker_proxy.add_rule("to_client", NUDGE, "swallow", times=1_000)
     with workload.running(pause_s=0.05):
-        wait_until(lambda: cut.fired, timeout_seconds=20, what="a nudge is lost")
-        wait_until(lambda: all(follower.last for follower in followers), timeout_seconds=20, what="events are heard")
+        wait_until(lambda: cut.fired, timeout_s=20, what="a nudge is lost")
+        wait_until(lambda: all(follower.last for follower in followers), timeout_s=20, what="events are heard")
         before = [follower.last for follower in followers]
         time.sleep(CUT_S)
-    wait_until(lambda: have_heard_all(system, followers), timeout_seconds=20, what="the gap is filled while it is cut")
+    wait_until(lambda: have_heard_all(system, followers), timeout_s=20, what="the gap is filled while it is cut")
     assert all(follower.last > last + 100 for follower, last in zip(followers, before, strict=True))
     assert [follower.problems for follower in followers] == [[] for _ in followers]
     assert [follower.breaks for follower in followers] == [0 for _ in followers]
     system.heal()
     workload.clients[0].place(side="BUY", quantity=1)
     heal_drain_check(system, workload)
-    wait_until(lambda: have_heard_all(system, followers), timeout_seconds=20, what="they hear on when it is over")
+    wait_until(lambda: have_heard_all(system, followers), timeout_s=20, what="they hear on when it is over")
     for follower in followers:
         follower.stop()
     assert [follower.problems for follower in followers] == [[] for _ in followers]

@@ -51,7 +51,7 @@ def test_f3_commits_whose_answers_are_lost_under_load_fill_and_place_once(system
     workload = begin(clients=4)
     with workload.running(pause_s=0.02):
         rule = system.database_proxy.add_rule("to_client", COMMITTED, "cut", times=10)
-        wait_until(lambda: rule.fired == 10, timeout_seconds=60)
+        wait_until(lambda: rule.fired == 10, timeout_s=60)
     heal_drain_check(system, workload)
 
 
@@ -66,7 +66,7 @@ def test_f14_a_restart_of_postgresql_under_load_costs_503s_and_nothing_that_was_
             system.postgres.stop(mode=mode)
             time.sleep(1)
             system.postgres.start()
-        wait_until(lambda: workload.clients[0].requests[-1].status, timeout_seconds=30)
+        wait_until(lambda: workload.clients[0].requests[-1].status, timeout_s=30)
     assert 503 in answered(workload.requests)
     heal_drain_check(system, workload)
 
@@ -87,7 +87,7 @@ def test_f15_sessions_that_are_terminated_in_mid_transaction_are_rolled_back_and
         return sum(ended)
 
     with workload.running():
-        wait_until(lambda: terminate(0.2) > 10, timeout_seconds=60, what="sessions are terminated in mid transaction")
+        wait_until(lambda: terminate(0.2) > 10, timeout_s=60, what="sessions are terminated in mid transaction")
     system.workers[0].terminate()  # it would open new ones, and healing starts it again
     workload.clients[0].place(side="BUY", quantity=1)  # now there is a session, which becomes idle
     idle = len(ended)
@@ -113,12 +113,12 @@ def test_f16_a_postgresql_that_stands_still_is_answered_with_503_in_bounded_time
         # A statement may take 5 s, and is waited for 6 s: this long it stands still, and longer.
         wait_until(
             lambda: all(503 in answered(client.requests) for client in workload.clients),
-            timeout_seconds=20,
+            timeout_s=20,
             what="each client has its 503",
         )
         system.continue_clockwork()
         before = len(workload.requests)
-        wait_until(lambda: len(workload.requests) > before + 20, timeout_seconds=30, what="trading goes on")
+        wait_until(lambda: len(workload.requests) > before + 20, timeout_s=30, what="trading goes on")
     assert None not in answered(workload.requests)
     heal_drain_check(system, workload)
 
@@ -132,9 +132,9 @@ def test_f16_a_worker_that_stands_still_inside_a_fill_is_fenced_off(system: Syst
     stopped = _sleeper(system)
     stopped.signal_all(signal.SIGSTOP)
     # The session that sits in its transaction is ended after 10 s; then a sweep gets the row.
-    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_seconds=40)
+    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_s=40)
     stopped.signal_all(signal.SIGCONT)
-    wait_until(lambda: any(word in stopped.log for word in LATE), timeout_seconds=20, what="the late worker goes on")
+    wait_until(lambda: any(word in stopped.log for word in LATE), timeout_s=20, what="the late worker goes on")
     assert heal_drain_check(system, workload).longest < 20
 
 
@@ -151,7 +151,7 @@ def test_f16_a_worker_that_stood_still_before_its_claim_finds_the_order_done(sys
     armed = system.arm("worker_sleeps_before_claim", "3")
     order_id = workload.clients[0].place(side="BUY").document["orderId"]
     system.wait_for_hit(armed)
-    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_seconds=20)  # by a sweep
+    wait_until(lambda: _status(system, order_id) == "EXECUTED", timeout_s=20)  # by a sweep
     heal_drain_check(system, workload)  # waits for the late one, whose message is not acked yet
 
 
@@ -226,7 +226,7 @@ def test_f21_a_full_disk_is_a_503_that_leaves_nothing_half_done(system_on_small_
     with workload.running():
         time.sleep(1)
         with Filler(small_disk):
-            wait_until(lambda: 503 in answered(workload.requests), timeout_seconds=40, what="no room is a 503")
+            wait_until(lambda: 503 in answered(workload.requests), timeout_s=40, what="no room is a 503")
             time.sleep(2)
         system.heal()  # a server that could not even write its log has ended, and is started by hand
     drain(system, timeout_s=60)

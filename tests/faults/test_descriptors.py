@@ -51,7 +51,7 @@ def test_f38_two_thousand_connections_that_send_nothing_hold_nobody_up(
         assert web.metric("tradepost_connections", state="allowed") >= SILENT
     assert web.works()
     assert TOO_MANY_FILES not in web.running.log
-    wait_until(lambda: descriptors_of(web) < 200, timeout_seconds=40, what="who stays silent is sent away")
+    wait_until(lambda: descriptors_of(web) < 200, timeout_s=40, what="who stays silent is sent away")
 
 
 def test_f38_one_listener_too_many_is_told_so_and_the_others_go_on(system: System) -> None:
@@ -86,7 +86,7 @@ def test_f38_with_every_connection_busy_operators_get_in_and_the_rest_is_refused
     assert refused.json()["code"] == "service_unavailable"
     assert [web.get(path).status_code for path in ("/health/live", "/health/ready")] == [200, 200]
     wait_until(lambda: web.metric("tradepost_connections_ended_total", reason="refused") > 0)
-    wait_until(web.works, timeout_seconds=40, what="an unfinished request is ended after ten seconds")
+    wait_until(web.works, timeout_s=40, what="an unfinished request is ended after ten seconds")
     assert TOO_MANY_FILES not in web.running.log
 
 
@@ -107,4 +107,4 @@ def test_f38_a_client_that_takes_nothing_of_its_answer_is_given_up(system: Syste
         links.append(link)
     wait_until(lambda: descriptors_of(web) >= at_rest + 50)
     assert web.works()
-    wait_until(lambda: descriptors_of(web) < at_rest + 25, timeout_seconds=90)
+    wait_until(lambda: descriptors_of(web) < at_rest + 25, timeout_s=90)

@@ -22,7 +22,7 @@ def statuses_of(system: System) -> dict[str, str]:
 def wait_for_more_orders(system: System) -> None:
     """Wait until some orders have been executed from now on."""
     before = executed(system)
-    wait_until(lambda: executed(system) > before + 5, timeout_seconds=30, what="orders are executed")
+    wait_until(lambda: executed(system) > before + 5, timeout_s=30, what="orders are executed")
 
 
 def executed(system: System) -> int:
@@ -105,7 +105,7 @@ def test_f4_f5_a_worker_killed_around_the_commit_of_a_fill_fills_once(system: Sy
         wait_for_more_orders(system)
         killed = system.workers[0]
         system.wait_for_hit(system.arm(point))
-        wait_until(lambda: not killed.is_running, timeout_seconds=20)
+        wait_until(lambda: not killed.is_running, timeout_s=20)
     heal_drain_check(system, workload)
 
 
@@ -130,7 +130,7 @@ def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fi
         wait_for_more_orders(system)
         first = system.workers[0]
         system.worker_children()[-1].kill()  # Dramatiq's main process ends the others then
-        wait_until(lambda: not first.is_running, timeout_seconds=30)
+        wait_until(lambda: not first.is_running, timeout_s=30)
         system.revive()
         second = system.workers[0]
         orphans = system.worker_children()
@@ -138,10 +138,10 @@ def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fi
         wait_until(lambda: not second.is_running)
         system.revive()
         assert any(orphan.is_running() for orphan in orphans)
-        wait_until(lambda: executed_by(system.workers[0]), timeout_seconds=30, what="the new set executes")
+        wait_until(lambda: executed_by(system.workers[0]), timeout_s=30, what="the new set executes")
         commands = (first, second, system.workers[0])
         before = executed_in_silence(system, commands)
-        wait_until(lambda: executed_in_silence(system, commands) > before + 10, timeout_seconds=30, what="orphans work")
+        wait_until(lambda: executed_in_silence(system, commands) > before + 10, timeout_s=30, what="orphans work")
     second.kill()
     heal_drain_check(system, workload)
 

@@ -76,8 +76,8 @@ def test_g2_a_connection_to_a_standby_is_left_as_soon_as_the_way_leads_to_the_pr
         assert read_orders(system, workload) == 200
         lead_to(system, system.postgres)
         before = len(workload.requests)
-        wait_until(lambda: len(workload.requests) > before + 4, timeout_seconds=15, what="trading goes on")
-        wait_until(lambda: readiness(system) == (200, "ok"), timeout_seconds=10, what="ready again")
+        wait_until(lambda: len(workload.requests) > before + 4, timeout_s=15, what="trading goes on")
+        wait_until(lambda: readiness(system) == (200, "ok"), timeout_s=10, what="ready again")
     heal_drain_check(system, workload)  # that its orders end says the same of the worker
 
 

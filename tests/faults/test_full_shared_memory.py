@@ -108,7 +108,7 @@ def test_f38_a_worker_whose_shared_memory_fills_up_goes_on_executing(
     system.start_web()
     url = f"http://127.0.0.1:{(port := free_port())}"
     worker = run("worker", METRICS_PORT=str(port))
-    wait_until(lambda: is_booted(worker), timeout_seconds=BOOT_S)
+    wait_until(lambda: is_booted(worker), timeout_s=BOOT_S)
     SharedMemory(worker).fill()
     workload: Any = Workload(system, clients=2)
     place(workload)

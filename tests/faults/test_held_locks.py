@@ -68,7 +68,7 @@ def test_g3_an_account_whose_row_is_held_waits_alone(system: System, row: str, s
         times = execution_times(system, since)
         answers = answered([request for each in workload.clients if each is not client for request in each.requests])
         print(f"\n{row}: {times}, others still PENDING {others}, its own {left}, answers {answers}")
-    wait_until(lambda: pending_orders(system) == 0, timeout_seconds=FREED_S, what="what was held is executed")
+    wait_until(lambda: pending_orders(system) == 0, timeout_s=FREED_S, what="what was held is executed")
     heal_drain_check(system, workload)
     assert others == [(0,)]
     assert left == ([(1,)] if row == "order" else [(5,)])

@@ -79,7 +79,7 @@ def test_a_collector_that_does_not_take_traces_costs_nobody_a_moment(
     drain(system)
     heal_drain_check(system, workload)
     if kind != "slow":
-        wait_until(lambda: lost(system) > 0, timeout_seconds=60, what="lost spans are told")
+        wait_until(lambda: lost(system) > 0, timeout_s=60, what="lost spans are told")
     began = time.monotonic()
     assert [running.terminate(60) for running in (web, worker)] == [0, 0]
     assert time.monotonic() - began < 25

@@ -70,7 +70,7 @@ def test_g4_a_name_server_that_was_never_heard_holds_up_nobody_who_needs_no_data
     assert time.monotonic() - start < 10.0  # 2 s for a connection, and this machine's noise
     names.is_silent = False
     healed_at = time.monotonic()
-    wait_until(lambda: get(system, "/health/ready") == 200, timeout_seconds=30, what="the name is known")
+    wait_until(lambda: get(system, "/health/ready") == 200, timeout_s=30, what="the name is known")
     assert time.monotonic() - healed_at < AFTERWARDS_S + 2.0  # and an answer that was under way
 
 
@@ -101,7 +101,7 @@ def test_g4_a_database_that_moves_is_followed(system: System, names: NameServer,
             wait_until(lambda: all(503 in client.requests[-1].answers for client in workload.clients))
             names.addresses[NAME], names.is_silent = moved.host, False
             before, healed_at = len(workload.requests), time.monotonic()
-            wait_until(lambda: len(workload.requests) > before, timeout_seconds=30, what="trading goes on")
+            wait_until(lambda: len(workload.requests) > before, timeout_s=30, what="trading goes on")
             assert time.monotonic() - healed_at < AFTERWARDS_S
         assert moved.link_count
         system.start_worker()

@@ -26,7 +26,7 @@ def idle_count(system: System) -> int:
 def test_g9_black_holed_connections_cost_one_time_out_and_not_one_each(system: System, begin: Any) -> None:
     workload = begin(clients=12)
     with workload.running():
-        wait_until(lambda: idle_count(system) >= 6, timeout_seconds=60, what="several connections are open")
+        wait_until(lambda: idle_count(system) >= 6, timeout_s=60, what="several connections are open")
     system.workers[0].terminate()
     system.database_proxy.black_hole()
     start = time.monotonic()
@@ -45,14 +45,14 @@ def test_after_an_outage_the_first_request_that_can_be_served_is(system: System,
         getattr(system.database_proxy, cause)()
         wait_until(
             lambda: all(503 in answered(client.requests) for client in workload.clients),
-            timeout_seconds=40,
+            timeout_s=40,
             what="each client has its 503",
         )
         assert requests.get(f"{system.base_url}/health/ready", timeout=20).status_code == 503
         system.database_proxy.heal()
         healed_at = time.monotonic()
         before = len(workload.requests)
-        wait_until(lambda: len(workload.requests) > before, timeout_seconds=20, what="trading goes on")
+        wait_until(lambda: len(workload.requests) > before, timeout_s=20, what="trading goes on")
         assert time.monotonic() - healed_at < AFTERWARDS_S
     heal_drain_check(system, workload)
 

@@ -56,12 +56,12 @@ def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(sy
     system.sql(REFUSE_POISON)
     order_id = place_poison(workload)
     with workload.running(pause_s=0.05):
-        wait_until(lambda: is_over_among_innocents(system, order_id), timeout_seconds=60)
+        wait_until(lambda: is_over_among_innocents(system, order_id), timeout_s=60)
     assert_given_back(system, order_id)
     tries = re.findall(rf"order_failed .*order_id={order_id} attempts=(\d+)", system.workers[0].log)
     assert tries == [str(number + 1) for number in range(MAX_ATTEMPTS)]
     innocents_in_time(system, order_id, 10)  # a pause of 2 s, a sweep, and this machine's noise
-    wait_until(lambda: no_delayed(system), timeout_seconds=40, what="the message has had its four tries")
+    wait_until(lambda: no_delayed(system), timeout_s=40, what="the message has had its four tries")
     heal_drain_check(system, workload, poisons=[order_id])
 
 
@@ -73,7 +73,7 @@ def test_f25_a_poison_that_kills_the_process_is_rejected_and_takes_nobody_along(
     with system.kept():
         order_id = place_poison(workload)
         with workload.running(pause_s=0.2):
-            wait_until(lambda: is_over_among_innocents(system, order_id), timeout_seconds=240)
+            wait_until(lambda: is_over_among_innocents(system, order_id), timeout_s=240)
     assert_given_back(system, order_id)
     innocents_in_time(system, order_id, 60)
     heal_drain_check(system, workload)
@@ -116,7 +116,7 @@ def test_f26_a_time_limit_that_strikes_anywhere_fills_once(system: System) -> No
     worker.terminate()
     system.revive()
     drain(system)
-    wait_until(lambda: no_delayed(system), timeout_seconds=40)
+    wait_until(lambda: no_delayed(system), timeout_s=40)
     # An order's message may have been struck four times; a sweep is only cut short.
     orders = [row[0] for row in system.sql("SELECT id::text FROM trading_order")]
     heal_drain_check(system, workload, poisons=orders)

@@ -78,15 +78,15 @@ def look_alive(system: System) -> None:
 
 def wait_until_back(system: System, workload: Workload) -> None:
     """Wait, not for long, until the web process says that it has Redis, and an order goes through it."""
-    wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=BACK_S, what="ready is ok")
+    wait_until(lambda: ready(system)["status"] == "ok", timeout_s=BACK_S, what="ready is ok")
     is_back = lambda: is_sent_and_executed(system, workload)  # noqa: E731
-    wait_until(is_back, timeout_seconds=BACK_S, what="an order goes through Redis")
+    wait_until(is_back, timeout_s=BACK_S, what="an order goes through Redis")
 
 
 def wait_until_consumed(server: redis.Redis) -> None:
     """Wait, not for long, until the worker waits for messages on a server."""
     is_consumed = lambda: server.info("clients")["blocked_clients"] >= CONSUMERS  # noqa: E731
-    wait_until(is_consumed, timeout_seconds=BACK_S, what="the worker waits for messages")
+    wait_until(is_consumed, timeout_s=BACK_S, what="the worker waits for messages")
 
 
 def test_g4_a_silent_name_server_costs_a_placement_a_second_at_most(named: System, name_server: NameServer) -> None:
@@ -148,7 +148,7 @@ def test_g14_after_a_switch_of_roles_every_process_follows_the_new_primary(
         system.redis.replicaof("127.0.0.1", "1")
         wait_until_back(system, workload)
         wait_until_consumed(other)
-        wait_until(lambda: other.pubsub_numpat() >= 1, timeout_seconds=BACK_S, what="nudges are heard again")
+        wait_until(lambda: other.pubsub_numpat() >= 1, timeout_s=BACK_S, what="nudges are heard again")
     workload.finish()
     drain(system)
     assert other.zcard("tradepost:workers") == 1  # the ticker has come along
@@ -168,7 +168,7 @@ def test_black_holed_connections_are_let_go_together(system: System, begin: Call
     system.broker_proxy.black_hole()
     wait_until_back(system, workload)
     restarted = lambda: system.workers[0].log.count("Restarting consumer") >= CONSUMERS  # noqa: E731
-    wait_until(restarted, timeout_seconds=BACK_S, what="the worker has noticed")
+    wait_until(restarted, timeout_s=BACK_S, what="the worker has noticed")
     wait_until_consumed(system.redis)
     failed = failures(system)
     trade_at_once(system, workload)  # as many connections as before
@@ -181,5 +181,5 @@ def trade_at_once(system: System, workload: Workload) -> None:
     system.broker_proxy.delay_s = 0.03
     enough = len(workload.requests) + 300
     with workload.running(pause_s=0.0):
-        wait_until(lambda: len(workload.requests) > enough, timeout_seconds=60, what="trading goes on")
+        wait_until(lambda: len(workload.requests) > enough, timeout_s=60, what="trading goes on")
     system.broker_proxy.delay_s = 0.0

@@ -22,7 +22,7 @@ def ready(system: System) -> dict[str, Any]:
 
 def wait_until_ready(system: System) -> None:
     """Wait until the web process has found Redis again."""
-    wait_until(lambda: ready(system)["status"] == "ok", timeout_seconds=30, what="ready is ok")
+    wait_until(lambda: ready(system)["status"] == "ok", timeout_s=30, what="ready is ok")
 
 
 def test_f8_a_flushed_redis_loses_no_order_and_they_are_swept_in_bounded_batches(system: System) -> None:
@@ -89,7 +89,7 @@ def test_f10_a_redis_that_restarts_empty_is_used_again_and_loses_nothing(system:
             system.valkey.start()
             assert system.redis.dbsize() < 50  # nothing was kept, its scripts neither
     wait_until_ready(system)
-    wait_until(lambda: is_sent_and_executed(system, workload), timeout_seconds=60, what="an order goes through Redis")
+    wait_until(lambda: is_sent_and_executed(system, workload), timeout_s=60, what="an order goes through Redis")
     heal_drain_check(system, workload)
 
 
@@ -97,7 +97,7 @@ def is_sent_and_executed(system: System, workload: Workload) -> bool:
     """Place an order, wait until it is executed, and tell whether its message was sent."""
     order_id = workload.clients[0].place(side="BUY", quantity=1).document["orderId"]
     status = "SELECT status FROM trading_order WHERE id = %s"
-    wait_until(lambda: system.sql(status, order_id) == [("EXECUTED",)], timeout_seconds=20, what="it is executed")
+    wait_until(lambda: system.sql(status, order_id) == [("EXECUTED",)], timeout_s=20, what="it is executed")
     lines = system.webs[0].log.splitlines()
     return not any(order_id in line for line in lines if "dispatch_left_to_sweeping" in line)
 
@@ -120,12 +120,12 @@ def test_f12_f13_a_lost_answer_of_redis_costs_no_order_and_fills_none_twice(
     workload = begin(clients=4)
     rule = system.broker_proxy.add_rule(*LOST[which], times=2)
     with workload.running(pause_s=0.05):
-        wait_until(lambda: rule.fired == 2, timeout_seconds=30, what="answers are lost")
+        wait_until(lambda: rule.fired == 2, timeout_s=30, what="answers are lost")
         if "time-out" in which:  # a worker waits 5 s for an answer
             gone = "due to a connection error"
-            wait_until(lambda: gone in system.workers[0].log, timeout_seconds=30, what="the worker gives up waiting")
+            wait_until(lambda: gone in system.workers[0].log, timeout_s=30, what="the worker gives up waiting")
         before = len(workload.requests)
-        wait_until(lambda: len(workload.requests) > before + 20, timeout_seconds=30, what="trading goes on")
+        wait_until(lambda: len(workload.requests) > before + 20, timeout_s=30, what="trading goes on")
     assert set(answered(workload.requests)) <= {200, 201, 202, 204, 404, 409, 422}
     drain(system)
     # What a lost answer has left behind comes back to the queue, although its worker lives on.

@@ -26,7 +26,7 @@ def test_f17_one_order_with_a_hundred_messages_is_filled_once(system: System) ->
         system.enqueue(order_id, 99)
     for _ in range(2):
         system.start_worker(WORKER_PROCESSES="2")
-    wait_until(lambda: system.redis.hlen("tradepost:orders.msgs") == 0, timeout_seconds=30)
+    wait_until(lambda: system.redis.hlen("tradepost:orders.msgs") == 0, timeout_s=30)
     assert system.sql("SELECT sum(quantity) FROM position") == [(21,)]
     lines = "".join(worker.log for worker in system.workers)
     assert lines.count("order_executed") == 3
@@ -47,7 +47,7 @@ def test_f18_two_workers_two_sweepers_and_the_cron_endpoint_share_the_orders(sys
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=6)
     workload.begin()
-    wait_until(lambda: pending_orders(system) > 200, timeout_seconds=60)
+    wait_until(lambda: pending_orders(system) > 200, timeout_s=60)
     workload.finish()
     stopping = threading.Event()
 
@@ -115,7 +115,7 @@ def test_f22_placements_and_executions_across_accounts_do_not_deadlock(system: S
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=8)
     workload.begin()
-    wait_until(lambda: pending_orders(system) > 300, timeout_seconds=60)
+    wait_until(lambda: pending_orders(system) > 300, timeout_s=60)
 
     def call() -> None:  # each batch holds several accounts
         while cron(system, limit=15)["claimed"] > 5:

@@ -74,7 +74,7 @@ def watch_until_replaced(web: Running) -> Asking:
     """Ask on until none of today's workers is left."""
     before = workers_of(web)
     with Asking(web) as asking:
-        wait_until(lambda: not before & workers_of(web), timeout_seconds=BOOT_S, what=f"replaced\n{web.log}")
+        wait_until(lambda: not before & workers_of(web), timeout_s=BOOT_S, what=f"replaced\n{web.log}")
         asked = len(asking.seconds)
         wait_until(lambda: len(asking.seconds) > asked + 10)
     return asking
@@ -125,7 +125,7 @@ def test_f38_a_worker_that_hangs_alone_is_still_replaced(system: System) -> None
     web = system.start_web(GUNICORN_CMD_ARGS=f"--timeout {TIMEOUT_S}")
     (hanging,) = workers_of(web)
     os.kill(hanging, signal.SIGSTOP)
-    wait_until(lambda: hanging not in workers_of(web), timeout_seconds=BOOT_S)
+    wait_until(lambda: hanging not in workers_of(web), timeout_s=BOOT_S)
     web.wait_until_ready(BOOT_S)
 
 

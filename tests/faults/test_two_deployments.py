@@ -74,11 +74,11 @@ def test_g24_two_databases_in_one_namespace_are_told_of(deploy: Callable[..., Sy
     for system in (first, second):
         system.start()
     told = ["workers of 2 databases share one REDIS_NAMESPACE"]
-    wait_until(lambda: warnings(first) == warnings(second) == told, timeout_seconds=40, what="ready tells")
+    wait_until(lambda: warnings(first) == warnings(second) == told, timeout_s=40, what="ready tells")
     for system in (first, second):
         wait_until(lambda: metric(system, "tradepost_redis_databases")[0].endswith(" 2.0"), what="/metrics tells")  # noqa: B023
     shared = lambda: any("redis_namespace_shared" in system.workers[0].log for system in (first, second))  # noqa: E731
-    wait_until(shared, timeout_seconds=40, what="a worker's log tells")
+    wait_until(shared, timeout_s=40, what="a worker's log tells")
     workloads = [trade(system, 10) for system in (first, second)]
     for system, workload in zip((first, second), workloads, strict=True):
         drain(system)  # late, but by its own sweeps

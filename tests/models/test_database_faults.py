@@ -93,8 +93,8 @@ def test_a_server_that_refuses_is_unavailable_at_once(elsewhere, clean):
 
 
 def test_a_silent_server_is_unavailable_within_a_few_seconds(elsewhere, silent_port, clean, monkeypatch):
-    monkeypatch.setattr(pool, "PAUSE_MINIMUM_S", 60.0)
-    monkeypatch.setattr(pool, "PAUSE_MAXIMUM_S", 60.0)
+    monkeypatch.setattr(pool, "MIN_PAUSE_S", 60.0)
+    monkeypatch.setattr(pool, "MAX_PAUSE_S", 60.0)
     elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=2)
     assert timed_refusal(lambda: one("SELECT 1")) < 5.0  # 2 s for a connect, and this machine's noise
     assert timed_refusal(lambda: one("SELECT 1")) < 1.0  # nobody queues behind the next time-out

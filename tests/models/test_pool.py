@@ -65,8 +65,8 @@ def pool_of(connects):
 @pytest.fixture
 def long_pause(monkeypatch):
     """After a failed connect no other is made in this test."""
-    monkeypatch.setattr(pool, "PAUSE_MINIMUM_S", 60.0)
-    monkeypatch.setattr(pool, "PAUSE_MAXIMUM_S", 60.0)
+    monkeypatch.setattr(pool, "MIN_PAUSE_S", 60.0)
+    monkeypatch.setattr(pool, "MAX_PAUSE_S", 60.0)
 
 
 def timed(action):

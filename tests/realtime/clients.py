@@ -49,9 +49,9 @@ class Stream:
         """Send the first message."""
         self.socket.send(json.dumps({"action": "auth", "token": token, **more}))
 
-    def next(self, timeout_seconds: float = PATIENCE_S) -> dict[str, Any]:
+    def next(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the next message; TimeoutError when there is none in time."""
-        return json.loads(self.socket.recv(timeout=timeout_seconds))
+        return json.loads(self.socket.recv(timeout=timeout_s))
 
     def ready(self) -> int:
         """Return the last event's number in the first message."""
@@ -59,13 +59,13 @@ class Stream:
         assert message["type"] == "ready", message
         return message["lastEventId"]
 
-    def events(self, count: int, timeout_seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
+    def events(self, count: int, timeout_s: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Return so many next messages, each within the time-out."""
-        return [self.next(timeout_seconds) for _ in range(count)]
+        return [self.next(timeout_s) for _ in range(count)]
 
-    def close_code(self, timeout_seconds: float = PATIENCE_S) -> int | None:
+    def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Read on until the other side closes, and return its code; None without a close frame."""
-        end = time.monotonic() + timeout_seconds
+        end = time.monotonic() + timeout_s
         try:
             while True:
                 self.socket.recv(timeout=max(0.0, end - time.monotonic()))
@@ -123,9 +123,9 @@ class RawStream:
         """Send the first message."""
         self.send(TEXT, json.dumps({"action": "auth", "token": token, **more}).encode())
 
-    def next_frame(self, timeout_seconds: float = PATIENCE_S) -> tuple[int, bytes] | None:
+    def next_frame(self, timeout_s: float = PATIENCE_S) -> tuple[int, bytes] | None:
         """Return the next frame's opcode and payload, None at the connection's end."""
-        self.socket.settimeout(timeout_seconds)
+        self.socket.settimeout(timeout_s)
         head = self._take(2)
         if head is None:
             return None
@@ -135,17 +135,17 @@ class RawStream:
             (length,) = struct.unpack(form, self._take(size) or b"")
         return head[0] & 0x0F, self._take(length) or b""
 
-    def next(self, timeout_seconds: float = PATIENCE_S) -> dict[str, Any]:
+    def next(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the next message."""
-        found = self.next_frame(timeout_seconds)
+        found = self.next_frame(timeout_s)
         assert found is not None, "the connection has ended"
         assert found[0] == TEXT, found
         return json.loads(found[1])
 
-    def close_code(self, timeout_seconds: float = PATIENCE_S) -> int | None:
+    def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Read on to the connection's end and return the code of the close frame, None without one."""
         code = None
-        while found := self.next_frame(timeout_seconds):
+        while found := self.next_frame(timeout_s):
             if found[0] == CLOSE:
                 code = struct.unpack(">H", found[1][:2])[0] if found[1] else 1005
         return code

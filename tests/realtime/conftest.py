@@ -78,9 +78,9 @@ class Served:
         self.base_url = f"http://{HOST}:{port}"
         self.count = count
 
-    def wait_for_count(self, count: int, timeout_seconds: float = 30.0) -> None:
+    def wait_for_count(self, count: int, timeout_s: float = 30.0) -> None:
         """Wait until it holds so many listeners."""
-        end = time.monotonic() + timeout_seconds
+        end = time.monotonic() + timeout_s
         while self.count() != count:
             assert time.monotonic() < end, f"{self.count()} listeners instead of {count}"
             time.sleep(0.02)

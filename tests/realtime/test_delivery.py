@@ -107,7 +107,7 @@ def test_orders_placed_through_one_process_are_seen_in_every_other(
     for thread in threads:
         thread.join()
     done = "SELECT count(*) FROM trading_order WHERE status <> 'EXECUTED'"
-    wait_until(lambda: plain_sql.run(done) == [(0,)], timeout_seconds=40)
+    wait_until(lambda: plain_sql.run(done) == [(0,)], timeout_s=40)
     for (trader, stream), events in zip(streams, received, strict=True):
         stream.ready()
         expected = plain_sql.events(trader.id)

@@ -55,7 +55,7 @@ def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
         proxy.swallow()
         assert min(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2  # a slow machine hits not all
         proxy.heal()  # the old connection stays dead: only who asks finds out
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_seconds=60)
+        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_s=60)
     assert "hub_waits_for_redis" in web.log
 
 
@@ -160,7 +160,7 @@ def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
             delays.append(time.monotonic() - committed)
             last += 600
         assert statistics.median(delays) < 3
-        wait_until(lambda: len(open_connections(web)) <= held - len(deaf), timeout_seconds=30)
+        wait_until(lambda: len(open_connections(web)) <= held - len(deaf), timeout_s=30)
         assert rss_mb(web) - before < 100
         plain_sql.change(trader.id)
         assert reader.next()["id"] == last + 1
@@ -335,7 +335,7 @@ def wait_for_events(listener: Running, last: int) -> list[int]:
         events = printed(listener)
         return bool(events) and events[-1].get("id") == last
 
-    wait_until(has_come, timeout_seconds=40, what=f"event {last}\n{listener.log[-2000:]}")
+    wait_until(has_come, timeout_s=40, what=f"event {last}\n{listener.log[-2000:]}")
     return ids(printed(listener))
 
 
@@ -357,7 +357,7 @@ def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_lose
         plain_sql.change(trader.id, text=f"Changed at {time.monotonic()} ")  # the same name again would be no event
         return bool(printed(from_now_on))
 
-    wait_until(is_heard, timeout_seconds=40)
+    wait_until(is_heard, timeout_s=40)
     begin = ids(printed(from_now_on))[0]
     first.kill()
     for _ in range(5):

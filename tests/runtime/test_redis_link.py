@@ -188,7 +188,7 @@ def test_a_redis_that_comes_back_is_used_again(servers, monkeypatch):
     redis_link.configure(f"redis://127.0.0.1:{port}")
     assert redis_link.attempt(ping) is False
     with answering(port):
-        assert wait_until(lambda: redis_link.attempt(ping), timeout_seconds=3)
+        assert wait_until(lambda: redis_link.attempt(ping), timeout_s=3)
 
 
 @contextlib.contextmanager

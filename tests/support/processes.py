@@ -36,12 +36,12 @@ def dead_proxies() -> dict[str, str]:
     return {**dict.fromkeys(names, proxy), "no_proxy": "", "NO_PROXY": ""}
 
 
-def wait_until(condition: Callable[[], Any], *, timeout_seconds: float = 20.0, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "") -> Any:
     """Return the first true answer of the condition; fail when there is none within the time-out."""
-    deadline = time.monotonic() + timeout_seconds
+    deadline = time.monotonic() + timeout_s
     while not (answer := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_seconds} s: {what or condition}")
+            raise AssertionError(f"not within {timeout_s} s: {what or condition}")
         time.sleep(0.02)
     return answer
 
@@ -116,14 +116,14 @@ class Running:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    def wait(self, timeout_seconds: float = 30.0) -> int:
+    def wait(self, timeout_s: float = 30.0) -> int:
         """Wait for the main process and return its exit status."""
-        return self._popen.wait(timeout_seconds)
+        return self._popen.wait(timeout_s)
 
-    def terminate(self, timeout_seconds: float = 30.0) -> int:
+    def terminate(self, timeout_s: float = 30.0) -> int:
         """Stop every process of the group as Heroku does, and return the exit status."""
         self.signal_all(signal.SIGTERM)
-        return self.wait(timeout_seconds)
+        return self.wait(timeout_s)
 
     def kill(self) -> None:
         """End every process of the group at once, and leave none."""
@@ -134,14 +134,14 @@ class Running:
                 member.kill()
         self._popen.wait(10)
 
-    def wait_until_ready(self, timeout_seconds: float = 40.0) -> "Running":
+    def wait_until_ready(self, timeout_s: float = 40.0) -> "Running":
         """Wait until a web process answers that it is live."""
-        wait_until(self._is_live, timeout_seconds=timeout_seconds, what=f"{self.command} is live\n{self.log}")
+        wait_until(self._is_live, timeout_s=timeout_s, what=f"{self.command} is live\n{self.log}")
         return self
 
-    def wait_for_log(self, text: str, timeout_seconds: float = 40.0) -> "Running":
+    def wait_for_log(self, text: str, timeout_s: float = 40.0) -> "Running":
         """Wait until the processes have written this text."""
-        wait_until(lambda: text in self.log, timeout_seconds=timeout_seconds, what=f"{text!r} in the log\n{self.log}")
+        wait_until(lambda: text in self.log, timeout_s=timeout_s, what=f"{text!r} in the log\n{self.log}")
         return self
 
     def _is_live(self) -> bool:
