@@ -5,10 +5,12 @@ from uuid import UUID
 
 from flask import Response
 
-from models.database import Row, fetch_one, session
+from models.database import session
 from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
+from trading.accounts.ledgers import ENTRIES
+from trading.accounts.portfolio import ValuedAccount, find_valued_account
 
 from .http.authentication import account_named, listed_account, requires
 from .http.errors import not_found
@@ -20,24 +22,12 @@ blueprint = Blueprint("account", __name__, url_prefix="/api/trading", descriptio
 
 ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
 NEWEST_FIRST = Keyset({"id": read_integer})
-# Positions whose stock was never priced are left out of the sum.
-SELECT_ACCOUNT = """
-    SELECT account.*, (
-        SELECT coalesce(sum(
-            position.quantity * stock.last_price
-            - CASE WHEN position.quantity < 0 THEN -position.cost ELSE position.cost END
-        ), 0)
-        FROM position JOIN stock ON stock.id = position.stock_id
-        WHERE position.account_id = account.id AND position.quantity <> 0 AND stock.last_price IS NOT NULL
-    ) AS unrealized_pnl
-    FROM account WHERE account.id = %s
-"""
 
 
-def read_account(account_id: UUID) -> Row:
+def read_account(account_id: UUID) -> ValuedAccount:
     """Return an account's row with its unrealised profit, or refuse; opens its own session."""
     with session():
-        row = fetch_one(SELECT_ACCOUNT, (account_id,))
+        row = find_valued_account(account_id)
     if row is None:
         raise not_found()
     return row
@@ -64,7 +54,5 @@ def list_transactions(query: dict[str, Any]) -> Response:
             "order_id = %s": query["order_id"],
             "kind = %s": query["kind"],
         }
-        page = fetch_page(
-            "SELECT * FROM fund_transaction", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
-        )
+        page = fetch_page(ENTRIES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     return answer(TRANSACTION_PAGE, page)

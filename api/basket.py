@@ -9,16 +9,18 @@ from marshmallow import ValidationError
 
 from models.database import DatabaseUnavailable, Row
 from runtime import metrics
-from runtime.timing import Stopwatch
+from runtime.timing import stopwatch, timed
 from schemas.baskets import MAX_BASKET, BasketAnswerSchema
 from trading.accounts.idempotency import IdempotencyKey, claim_whole, give_up_whole
-from trading.orders.placement import OrderRequest, Placement, place_order, placed_before
+from trading.orders.placement import place_order, placed_before
+from trading.orders.placement_types import Placement
+from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
 from .dispatching import see_to_execution
 from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
-from .http.observability import log_placement, stopwatch
+from .http.observability import log_placement
 from .http.rate_limits import count_placements, too_many_placements
 from .http.responses import answer
 from .stream.waiting import preferred_wait, wait_for_ends
@@ -69,10 +71,9 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
     """Place an order, log it and return its result; once the database has failed, no other order is tried."""
     if before and before[-1]["status"] == 503:
         return before[-1]
-    watch = Stopwatch()
     try:
-        with watch.step("place"):
-            result = _accepted(_placement(account_id, item, key, watch))
+        with timed() as watch, watch.step("place"):
+            result = _accepted(_placement(account_id, item, key))
     except NotFound:  # the account, for any of them
         raise
     except DatabaseUnavailable as error:
@@ -86,7 +87,7 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
     return result
 
 
-def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None, watch: Stopwatch) -> Placement:
+def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Placement:
     if isinstance(item, HttpRefusal):
         # Beyond the rate it may still be one that an equal basket has placed since this one asked.
         placement = placed_before(account_id, key) if key and item.code == "rate_limited" else None
@@ -94,7 +95,7 @@ def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None, watch: 
             raise item
         return placement
     calendar = current_app.config["SETTINGS"].market_calendar
-    return place_order(account_id, OrderRequest(**item), calendar=calendar, watch=watch, idempotency_key=key)
+    return place_order(account_id, OrderRequest(**item), calendar=calendar, idempotency_key=key)
 
 
 def _accepted(placement: Placement) -> Row:

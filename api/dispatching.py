@@ -10,12 +10,12 @@ from flask import Response, current_app, g
 from actors.dispatch import dispatch
 from runtime import tracing
 from runtime.logs import get_logger
+from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from trading.execution.executing import execute_orders
-from trading.orders.placement import Placement
+from trading.orders.placement_types import Placement
 
 from .http.idempotency import mark_replayed
-from .http.observability import step
 from .http.rate_limits import give_back_placement
 from .http.responses import answer
 from .stream.waiting import preferred_wait, wait_for_ends
@@ -58,7 +58,7 @@ def _answer(order: dict[str, Any], *, is_scheduled: bool) -> Response:
 def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:
     """Send orders to a worker, if there is one; else return what is to be done after the answer has been sent."""
     mode = current_app.config["SETTINGS"].order_dispatch
-    with step("dispatch"):
+    with stopwatch().step("dispatch"):
         if mode == "queue" and order_ids:
             dispatch(order_ids, g.request_id)
         elif mode == "inline" and is_awaited:

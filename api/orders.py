@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response, current_app, request
 
 from models.database import session
+from runtime.timing import stopwatch
 from schemas.baskets import BasketSchema
 from schemas.history import OrderHistorySchema
 from schemas.orders import (
@@ -20,12 +21,13 @@ from schemas.orders import (
     PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
-from trading.accounts.ledgers import order_with_entries
 from trading.orders.cancellation import cancel_order
 from trading.orders.history import order_history
 from trading.orders.modification import OrderChange, modify_order
-from trading.orders.placement import OrderRequest, place_order
+from trading.orders.order_statements import ORDERS, find_order_with_entries
+from trading.orders.placement import place_order
 from trading.orders.preview import preview_order
+from trading.rules.decision import OrderRequest
 
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import accepted
@@ -33,11 +35,11 @@ from .http.authentication import account_named, listed_account, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .http.errors import HttpRefusal, not_found
 from .http.idempotency import idempotency_key
-from .http.observability import stopwatch, timed_placement
+from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_moment, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
-from .http.responses import answer, is_meant, tagged_answer
+from .http.responses import answer, expected_versions, tagged_answer
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
@@ -56,12 +58,12 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 @described(problems=(404, 409), headers=(IDEMPOTENCY_KEY, PREFER))
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
-    named, watch = body.pop("account_id"), stopwatch()
+    named = body.pop("account_id")
     key, account_id = idempotency_key(body), account_named(named)
     calendar = current_app.config["SETTINGS"].market_calendar
-    with watch.step("place"):
+    with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
-            account_id, OrderRequest(**body), calendar=calendar, watch=watch, idempotency_key=key
+            account_id, OrderRequest(**body), calendar=calendar, idempotency_key=key
         )
     return accepted(placement)
 
@@ -128,9 +130,7 @@ def list_orders(query: dict[str, Any]) -> Response:
             "placed_at >= %s": query["placed_from"],
             "placed_at < %s": query["placed_before"],
         }
-        page = fetch_page(
-            "SELECT * FROM trading_order", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
-        )
+        page = fetch_page(ORDERS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     return answer(ORDER_PAGE, page)
 
 
@@ -142,10 +142,10 @@ def list_orders(query: dict[str, Any]) -> Response:
 def read(query: dict[str, Any], order_id: UUID) -> Response:
     """Read one order with its charges and its rows of the fund ledger."""
     with session():
-        order = order_with_entries(account_named(query["account_id"]), order_id)
+        order = find_order_with_entries(account_named(query["account_id"]), order_id)
     if order is None:
         raise not_found()
-    return tagged_answer(ORDER_DETAIL, order)
+    return tagged_answer(ORDER_DETAIL, order, order["version"])
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>/history")
@@ -179,9 +179,9 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
         order_id,
         OrderChange(**body),
         calendar=current_app.config["SETTINGS"].market_calendar,
-        is_current=_is_meant,
+        expected_versions=expected_versions(),
     )
-    return tagged_answer(ORDER_DETAIL, order)
+    return tagged_answer(ORDER_DETAIL, order, order["version"])
 
 
 @blueprint.delete("/orders/<opaque_uuid:order_id>")
@@ -195,9 +195,4 @@ def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     With `If-Match` only when it still is the order that was read.
     """
     account_id = account_named(query["account_id"])
-    is_current = _is_meant if "If-Match" in request.headers else None
-    return answer(ORDER, cancel_order(account_id, order_id, is_current=is_current))
-
-
-def _is_meant(order: dict[str, Any]) -> bool:
-    return is_meant(ORDER_DETAIL, order)
+    return answer(ORDER, cancel_order(account_id, order_id, expected_versions=expected_versions()))

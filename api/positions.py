@@ -1,23 +1,24 @@
 """Positions: list and close."""
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from flask import Response, current_app
 
-from models.database import Row
+from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
 from schemas.positions import PositionPageSchema
-from trading.orders.placement import close_position
-from trading.rules.money import ZERO, average_price
+from trading.accounts.portfolio import POSITIONS
+from trading.orders.closing import close_position
+from trading.rules.money import average_price
+from trading.rules.valuation import unrealized_pnl
 
 from .dispatching import accepted
 from .http.authentication import account_named, listed_account, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .http.idempotency import idempotency_key
-from .http.observability import stopwatch, timed_placement
+from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
@@ -27,18 +28,6 @@ blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", descript
 
 POSITION_PAGE = PositionPageSchema()
 NEWEST_FIRST = Keyset({"position.id": read_uuid})
-SELECT = "SELECT position.*, stock.last_price FROM position JOIN stock ON stock.id = position.stock_id"
-
-
-def unrealized_pnl(row: Row) -> Decimal | None:
-    """Return what closing the position at the last price would earn, None without a price."""
-    quantity, last_price = row["quantity"], row["last_price"]
-    if not quantity:
-        return ZERO
-    if last_price is None:
-        return None
-    signed_cost: Decimal = row["cost"] if quantity > 0 else -row["cost"]
-    return Decimal(quantity * last_price - signed_cost)
 
 
 @blueprint.get("/positions")
@@ -49,9 +38,10 @@ def list_positions(query: dict[str, Any]) -> Response:
     """List open and closed positions, newest first."""
     with listed_account(query["account_id"]) as account_id:
         where = {"position.account_id = %s": account_id}
-        page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
+        page = fetch_page(POSITIONS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
-        row |= {"average_price": average_price(row["cost"], row["quantity"]), "unrealized_pnl": unrealized_pnl(row)}
+        row["average_price"] = average_price(row["cost"], row["quantity"])
+        row["unrealized_pnl"] = unrealized_pnl(row["quantity"], row["cost"], row["last_price"])
     return answer(POSITION_PAGE, page)
 
 
@@ -65,10 +55,10 @@ def list_positions(query: dict[str, Any]) -> Response:
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
-    key, account_id, watch = idempotency_key({}), account_named(query["account_id"]), stopwatch()
+    key, account_id = idempotency_key({}), account_named(query["account_id"])
     calendar = current_app.config["SETTINGS"].market_calendar
-    with watch.step("place"):
+    with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or close_position(
-            account_id, position_id, calendar=calendar, watch=watch, idempotency_key=key
+            account_id, position_id, calendar=calendar, idempotency_key=key
         )
     return accepted(placement)

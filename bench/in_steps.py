@@ -8,5 +8,5 @@ from trading.orders import placement
 
 def create_app() -> Any:
     """Return the application without the short way of the common order."""
-    placement._place_at_once = lambda *_: None
+    placement.place_at_once = lambda *_: None
     return api.create_app()

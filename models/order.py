@@ -1,6 +1,6 @@
 """Orders; a PENDING row is the staged job that a worker executes."""
 
-from peewee import Field, IntegerField, SmallIntegerField, TextField, UUIDField
+from peewee import BigIntegerField, Field, IntegerField, SmallIntegerField, TextField, UUIDField
 
 from models.base import MoneyField, Table, TimestampField
 
@@ -39,6 +39,7 @@ class Order(Table):
     placed_at = TimestampField()
     executed_at = TimestampField(null=True)
     updated_at = TimestampField()
+    version = BigIntegerField()
 
     class Meta:
         table_name = "trading_order"

@@ -66,6 +66,7 @@ class OrderRow(TypedDict):
     placed_at: datetime
     executed_at: datetime | None
     updated_at: datetime
+    version: int
     transactions: NotRequired[list[LedgerRow]]
 
 

@@ -1,6 +1,5 @@
 """Give each request its id and headers, and each placement its timings and its log line."""
 
-import contextlib
 import functools
 import re
 import time
@@ -13,7 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
-from runtime.timing import Stopwatch
+from runtime.timing import Stopwatch, timed
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -43,22 +42,11 @@ def timed_placement(view: View) -> View:
     """Time a placement's steps, whatever becomes of it; stands above every other decorator."""
 
     @functools.wraps(view)
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        g.stopwatch = Stopwatch()
-        return view(*args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with timed() as g.stopwatch:
+            return view(*args, **kwargs)
 
-    return cast(View, timed)
-
-
-def stopwatch() -> Stopwatch:
-    """Return the stopwatch of the placement that is going on."""
-    return cast(Stopwatch, g.stopwatch)
-
-
-def step(name: str) -> contextlib.AbstractContextManager[Any]:
-    """Time a step when the request is a placement."""
-    watch = g.get("stopwatch")
-    return contextlib.nullcontext() if watch is None else watch.step(name)
+    return cast(View, run)
 
 
 def _begin() -> None:

@@ -12,11 +12,11 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from runtime.timing import stopwatch
 from schemas.fields import NumberLiteral
 
 from .description import note
 from .errors import HttpRefusal, invalid, too_large
-from .observability import step
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -38,9 +38,9 @@ class StrictParser(FlaskParser):
             unknown = _unknown_members()
             parameters, repeated = read_query()
             return load(argmap, parameters, unknown | repeated)
-        with step("parse"):
+        with stopwatch().step("parse"):
             body = read_json(self.body_size_maximum)
-        with step("schema"):
+        with stopwatch().step("schema"):
             return load(argmap, body, _unknown_parameters())
 
 
@@ -154,7 +154,7 @@ def _unknown_parameters() -> dict[str, list[str]]:
 
 def _unknown_members() -> dict[str, list[str]]:
     """Return an error for each member of the body, for a route that takes none; an empty object is nothing."""
-    with step("parse"):
+    with stopwatch().step("parse"):
         return {name: ["Unknown field."] for name in read_json()} if read_body() else {}
 
 

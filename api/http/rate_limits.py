@@ -13,7 +13,8 @@ from limits.storage import MemoryStorage, RedisStorage, Storage
 from config import RateLimit, Settings
 from runtime import redis_link
 from trading.accounts.idempotency import IdempotencyKey
-from trading.orders.placement import Placement, placed_before
+from trading.orders.placement import placed_before
+from trading.orders.placement_types import Placement
 
 from .authentication import principal
 from .description import described

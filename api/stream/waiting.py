@@ -8,7 +8,9 @@ from uuid import UUID
 
 from flask import current_app, request
 
-from models.database import Row, fetch_all, session
+from models.database import session
+from models.rows import OrderRow
+from trading.orders.order_statements import find_final_orders
 
 from .listeners import QueueListener
 from .replay import LOOK_AGAIN_S
@@ -17,7 +19,6 @@ from .replay import LOOK_AGAIN_S
 WAIT = re.compile(r"\s*wait\s*=\s*(\"?)(?=[0-9])0*+([0-9]*+)\1\s*(;.*)?", re.IGNORECASE)
 LONGEST_WAIT_S = 10
 MAX_WAITERS = 500
-FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
 
 _waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
@@ -32,7 +33,7 @@ def preferred_wait() -> int | None:
     return None
 
 
-def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, Row]:
+def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, OrderRow]:
     """Return those of an account's orders that are final, or become so within a time, by their ids.
 
     Waits until all of them are, and not at all when too many requests wait already. Holds no database connection
@@ -63,10 +64,6 @@ def _take_until_order(listener: QueueListener, order_ids: Collection[str], deadl
             return
 
 
-def _ended(order_ids: Collection[UUID]) -> dict[UUID, Row]:
+def _ended(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
     with session():
-        rows = fetch_all(
-            "SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])",
-            (list(order_ids), list(FINAL)),
-        )
-    return {row["id"]: row for row in rows}
+        return find_final_orders(order_ids)

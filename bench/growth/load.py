@@ -23,10 +23,10 @@ from bench.growth import rows
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, OPENING_BALANCE, PRICE, STOCKS, SYMBOL_PREFIX, symbol_of
 from embedded.postgres import binary
 from models.database import Row, db, execute, fetch_one, session, transactional, unbounded
-from runtime.timing import Stopwatch
 from trading.execution.executing import execute_orders
 from trading.orders.cancellation import cancel_order
-from trading.orders.placement import OrderRequest, place_order
+from trading.orders.placement import place_order
+from trading.rules.decision import OrderRequest
 
 READER, PATTERN = ACCOUNTS + 1, ACCOUNTS + 2
 POSITION_PREFIX = "00000000-0000-7000-9000-"
@@ -114,7 +114,7 @@ def _go_through_the_cycle() -> None:
 
 def _place(account_id: UUID, side: str, quantity: int, price: Decimal) -> Row:
     request = OrderRequest(EXCHANGE, symbol_of(1), side, quantity, order_type="LIMIT", price=price)
-    return place_order(account_id, request, calendar=None, watch=Stopwatch()).order
+    return place_order(account_id, request, calendar=None).order
 
 
 def _parameters(volume: Volume) -> dict[str, Any]:

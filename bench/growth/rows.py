@@ -4,7 +4,7 @@ ORDERS_PER_CYCLE, ENTRIES_PER_CYCLE, EVENTS_PER_CYCLE = 3, 9, 13
 COLUMNS = {
     "trading_order": "id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price, status,"
     " filled_quantity, average_price, position_id, closing_quantity, blocked_margin, charges, charge_items,"
-    " rejection_reason, placed_at, executed_at, updated_at",
+    " rejection_reason, placed_at, executed_at, updated_at, version",
     "fund_transaction": "id, account_id, kind, amount, balance_after, blocked_after, order_id, position_id, created_at",
     "event": "account_id, id, type, at, data",
 }
@@ -52,7 +52,8 @@ ORDERS = f"""
 WITH {CYCLE}, {GROWTH}
 SELECT {ORDER_ID}, cycle.account_id, cycle.stock_id, exchange, cycle.symbol, side, product, order_type, quantity, price,
        status, filled_quantity, average_price, {POSITION_ID.format("pattern_order")}, closing_quantity, blocked_margin,
-       charges, charge_items, rejection_reason, placed_at + shift, executed_at + shift, updated_at + shift
+       charges, charge_items, rejection_reason, placed_at + shift, executed_at + shift, updated_at + shift,
+       version
 FROM cycle CROSS JOIN pattern_order ORDER BY cycle.number, step
 """
 ENTRIES = f"""

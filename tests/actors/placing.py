@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from models.database import fetch_one, session
-from runtime.timing import Stopwatch
-from trading.orders.placement import OrderRequest, place_order
+from trading.orders.placement import place_order
+from trading.rules.decision import OrderRequest
 
 
 def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:
         "order_type": "LIMIT",
         "price": Decimal("1500.00"),
     }
-    return place_order(account.id, OrderRequest(**values | changes), calendar=None, watch=Stopwatch()).order
+    return place_order(account.id, OrderRequest(**values | changes), calendar=None).order
 
 
 def status_of(order: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from models import database
-from runtime.timing import Stopwatch
 from trading.execution import executing
-from trading.orders import cancellation, modification, placement
+from trading.orders import cancellation, closing, modification, placement
+from trading.rules.decision import OrderRequest
 from trading.rules.errors import Refused
 
 SYMBOL = "RELIANCE"
@@ -25,14 +25,14 @@ def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | Non
     """Place an order: LIMIT with a price, MARKET without; returns its row."""
     calendar = rest.pop("calendar", None)
     fields = {"exchange": "NSE", "symbol": SYMBOL} | rest
-    request = placement.OrderRequest(
+    request = OrderRequest(
         side=side,
         quantity=quantity,
         order_type="MARKET" if price is None else "LIMIT",
         price=None if price is None else Decimal(price),
         **fields,
     )
-    return placement.place_order(account_id, request, calendar=calendar, watch=Stopwatch()).order
+    return placement.place_order(account_id, request, calendar=calendar).order
 
 
 def buy(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
@@ -47,7 +47,7 @@ def sell(account_id: UUID, quantity: int, price: str | Decimal | None = None, **
 
 def close(account_id: UUID, position_id: UUID) -> dict:
     """Close a position."""
-    return placement.close_position(account_id, position_id, calendar=None, watch=Stopwatch()).order
+    return closing.close_position(account_id, position_id, calendar=None).order
 
 
 def execute(*orders: dict) -> executing.Outcome:

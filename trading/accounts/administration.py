@@ -11,6 +11,7 @@ from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.rules.errors import InsufficientMargin, NotFound
 from trading.rules.money import ZERO
+from trading.rules.terms import LedgerKind
 
 
 def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
@@ -75,7 +76,7 @@ def _post(account_id: UUID, kind: str, amount: Decimal) -> None:
         raise NotFound
     if kind == "WITHDRAWAL" and amount > ledger.available_margin:
         raise InsufficientMargin(required=amount, available=ledger.available_margin)
-    ledger.post(kind, amount)
+    ledger.post(LedgerKind(kind), amount)
     save_ledgers([ledger])
 
 

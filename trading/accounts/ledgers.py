@@ -6,17 +6,11 @@ from uuid import UUID
 
 import psycopg2.extras
 
-from models.database import Row, db, fetch_all, fetch_one
+from models.database import db, fetch_all
 from trading.rules.ledger import AccountLedger
 
-ORDER_WITH_ENTRIES = """
-SELECT trading_order.*, (
-    SELECT coalesce(jsonb_agg(to_jsonb(entry) ORDER BY entry.id), '[]')
-    FROM fund_transaction AS entry WHERE entry.order_id = trading_order.id
-) AS transactions
-FROM trading_order WHERE id = %s AND account_id = %s
-"""
-
+# The start of a list of entries of the fund ledger; the caller adds its conditions.
+ENTRIES = "SELECT * FROM fund_transaction"
 LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
 
 
@@ -49,19 +43,6 @@ def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
         " (account_id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
         [entry for ledger in changed for entry in ledger.entries],
     )
-
-
-def entries_of(order_id: UUID) -> list[Row]:
-    """Return an order's rows of the fund ledger in the order of their posting."""
-    return fetch_all("SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id", (order_id,))
-
-
-def order_with_entries(account_id: UUID, order_id: UUID) -> Row | None:
-    """Return an account's order with its `transactions`, both as they stand at one moment; needs an open session.
-
-    One statement: between two of them a fill could commit, and the answer would be of no moment.
-    """
-    return fetch_one(ORDER_WITH_ENTRIES, (order_id, account_id))
 
 
 def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from models.database import Row, execute, fetch_all, fetch_one, transactional
 from models.identifiers import new_id
+from models.rows import OrderRow
 from runtime import metrics, tracing
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch
@@ -20,9 +21,11 @@ from trading.accounts.ledgers import save_ledgers, write_rows
 from trading.events import publishing
 from trading.execution.claiming import Key, LockedPosition, claim, key_of
 from trading.execution.recent import RecentIds
-from trading.orders.cancellation import give_back, write_final
+from trading.orders.cancellation import give_back
+from trading.orders.order_statements import end_orders
 from trading.rules.fills import Fill, Holding, fill
 from trading.rules.ledger import AccountLedger
+from trading.rules.terms import LedgerKind
 
 WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
 
@@ -188,14 +191,15 @@ def _execute_one(batch: Batch, order: Row) -> None:
 
 
 def _reject(batch: Batch, order: Row, reason: str) -> None:
-    give_back(batch.ledgers[order["account_id"]], order)
+    give_back(batch.ledgers[order["account_id"]], cast(OrderRow, order))
     batch.rejections.append(Rejection(order, reason))
 
 
 def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill) -> None:
     links = {"order_id": order_id, "position_id": position_id}
-    ledger.post("PROFIT" if result.profit > 0 else "LOSS", abs(result.profit), **links)
-    ledger.post("MARGIN_BLOCK" if result.margin_change > 0 else "MARGIN_RELEASE", abs(result.margin_change), **links)
+    ledger.post(LedgerKind.PROFIT if result.profit > 0 else LedgerKind.LOSS, abs(result.profit), **links)
+    kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
+    ledger.post(kind, abs(result.margin_change), **links)
 
 
 def _write(batch: Batch) -> None:
@@ -215,7 +219,7 @@ def _write(batch: Batch) -> None:
             " AND filled.id = ANY(%s::uuid[])",
             ([execution.order["id"] for execution in batch.executions],),
         )
-    write_final([(rejection.order["id"], "REJECTED", rejection.reason) for rejection in batch.rejections])
+    end_orders([(rejection.order["id"], "REJECTED", rejection.reason) for rejection in batch.rejections])
 
 
 def _write_positions(batch: Batch) -> None:

@@ -1,26 +1,28 @@
-"""An order's life, told from its row and its ledger, and in full while its events are kept.
+"""An order's history, from its row and its ledger entries, and in full while its events are kept.
 
-Events are deleted after 7 days; the order and its rows of the ledger stay. Without its events an order
-still says when it was placed and how it ended, and which of its ledger rows belong to its end. What
-changed in between is then no longer known, and what was written to the ledger before the oldest event
-that is kept stands with the placement.
+Events are deleted after 7 days; the order and its ledger entries stay. Without its events an order still tells when
+it was placed, how it ended, and which of its ledger entries belong to its end. The changes in between are then no
+longer known, and the ledger entries before the oldest event that is kept belong to the placement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import Row, fetch_all, fetch_one, snapshot
-from trading.accounts.ledgers import entries_of
+from models.database import fetch_all, snapshot
+from models.rows import EventRow, LedgerRow, OrderRow
+from trading.orders.order_statements import entries_of_order, find_order
 from trading.rules.errors import NotFound
 from trading.rules.ledger import EFFECTS, REALIZED
+from trading.rules.terms import LedgerKind, OrderStatus
 
-# An order that is changed again and again has many events: these are told, the newest ones.
+# An order that is changed again and again has many events: the newest ones are told.
 MAX_EVENTS = 1_000
 PLACED, MODIFIED = "order.pending", "order.modified"
-# What may change about an order, and what each is before anything is known of it.
-UNKNOWN: Row = {
+# The columns of an order that may change, with their values before its first event.
+UNKNOWN: Mapping[str, Any] = {
     "quantity": None,
     "price": None,
     "blocked_margin": None,
@@ -31,7 +33,7 @@ UNKNOWN: Row = {
     "rejection_reason": None,
     "executed_at": None,
 }
-# The conditions are those of the index event_of_order, and whose the order is has been seen.
+# The conditions are those of the index event_of_order; that the order belongs to the account is checked before.
 EVENTS = """
 SELECT * FROM (
     SELECT id, type, at, data FROM event
@@ -41,84 +43,95 @@ SELECT * FROM (
 
 
 class Moment(NamedTuple):
-    """A change of an order: its event and the row as it then was, both None when the event is no longer kept."""
+    """A change of an order: its event and the row after it, both None when the event is no longer kept."""
 
     type: str
-    at: Any
+    at: datetime
     event_id: int | None = None
-    row: Row | None = None
+    row: Mapping[str, Any] | None = None
 
 
-def order_history(account_id: UUID, order_id: UUID) -> list[Row]:
-    """Return what has happened to an account's order, oldest first; raises NotFound.
+class HistoryEntry(TypedDict):
+    """A change of an order as it is answered.
 
-    Each has event_id, type, at, status, the changes by column, and the transactions written with it.
-    event_id and changes are None for what is known from the order's row alone.
+    `changes` has the new values by column; it and `event_id` are None for what only the order's row tells.
+    `transactions` are the ledger entries that the change wrote.
     """
+
+    event_id: int | None
+    type: str
+    at: datetime
+    status: str
+    changes: dict[str, Any] | None
+    transactions: Sequence[LedgerRow]
+
+
+def order_history(account_id: UUID, order_id: UUID) -> list[HistoryEntry]:
+    """Return the changes of an account's order, oldest first; raises NotFound."""
     return tell(*_read(account_id, order_id))
 
 
-def _read(account_id: UUID, order_id: UUID) -> tuple[Row, list[Row], list[Row]]:
+def _read(account_id: UUID, order_id: UUID) -> tuple[OrderRow, list[EventRow], list[LedgerRow]]:
     with snapshot():
-        order = fetch_one("SELECT * FROM trading_order WHERE id = %s AND account_id = %s", (order_id, account_id))
+        order = find_order(account_id, order_id)
         if order is None:
             raise NotFound
-        return order, fetch_all(EVENTS, (order_id, MAX_EVENTS)), entries_of(order_id)
+        return order, fetch_all(EVENTS, (order_id, MAX_EVENTS), EventRow), entries_of_order(order_id)
 
 
-def tell(order: Row, events: Sequence[Row], entries: Sequence[Row]) -> list[Row]:
-    """Tell an order's life from its row, the events that are kept and its ledger entries, each oldest first."""
+def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRow]) -> list[HistoryEntry]:
+    """Return an order's history from its row, the events that are kept and its ledger entries, each oldest first."""
     moments = _moments(order, events)
-    shares = _shares(order, moments, entries)
-    before, life = UNKNOWN, []
-    for moment, share in zip(moments, shares, strict=True):
+    before: Mapping[str, Any] = UNKNOWN
+    history: list[HistoryEntry] = []
+    for moment, its_entries in zip(moments, _assigned(order, moments, entries), strict=True):
         row = moment.row
-        life.append(
+        history.append(
             {
                 "event_id": moment.event_id,
                 "type": moment.type,
                 "at": moment.at,
-                "status": "PENDING" if row is None else row["status"],
-                "changes": row and {name: row[name] for name in UNKNOWN if row[name] != before[name]},
-                "transactions": share,
+                "status": OrderStatus.PENDING if row is None else row["status"],
+                "changes": None if row is None else {name: row[name] for name in UNKNOWN if row[name] != before[name]},
+                "transactions": its_entries,
             }
         )
         before = row or before
-    return life
+    return history
 
 
-def _moments(order: Row, events: Sequence[Row]) -> list[Moment]:
-    """Return the moments of the events, with placement and end of an order whose events are gone."""
+def _moments(order: OrderRow, events: Sequence[EventRow]) -> list[Moment]:
+    """Return the moments of the events, with the placement and the end of an order whose events are gone."""
     moments = [Moment(event["type"], event["at"], event["id"], event["data"]) for event in events]
     if not moments or moments[0].type != PLACED:
         moments.insert(0, Moment(PLACED, order["placed_at"]))
-    if order["status"] != "PENDING" and moments[-1].type in (PLACED, MODIFIED):
+    if OrderStatus(order["status"]).is_final and moments[-1].type in (PLACED, MODIFIED):
         moments.append(Moment(f"order.{order['status'].lower()}", order["updated_at"], row=order))
     return moments
 
 
-def _shares(order: Row, moments: Sequence[Moment], entries: Sequence[Row]) -> list[Sequence[Row]]:
-    """Part an order's ledger entries among its moments; what is not a later one's belongs to the first."""
-    shares: list[Sequence[Row]] = []
+def _assigned(order: OrderRow, moments: Sequence[Moment], entries: Sequence[LedgerRow]) -> list[Sequence[LedgerRow]]:
+    """Assign each ledger entry to the moment that caused it; leftovers go to the placement."""
+    assigned: list[Sequence[LedgerRow]] = []
     end = len(entries)
     for before, moment in zip(reversed(moments[:-1]), reversed(moments[1:]), strict=True):
         start = end - (_modified(before, moment) if moment.type == MODIFIED else _ended(order, entries))
-        shares.append(entries[start:end])
+        assigned.append(entries[start:end])
         end = start
-    return [entries[:end], *reversed(shares)]
+    return [entries[:end], *reversed(assigned)]
 
 
 def _modified(before: Moment, after: Moment) -> int:
-    """Return how many entries a change of the order's terms has: one for margin and one for charges, if they moved."""
+    """Return the number of entries of a modification: one for margin and one for charges, if they changed."""
     if before.row is None or after.row is None:
         return 0
     return sum(before.row[name] != after.row[name] for name in ("blocked_margin", "charges"))
 
 
-def _ended(order: Row, entries: Sequence[Row]) -> int:
-    """Return how many entries the end of an order has."""
-    if order["status"] != "EXECUTED":
+def _ended(order: OrderRow, entries: Sequence[LedgerRow]) -> int:
+    """Return the number of entries of the order's end."""
+    if order["status"] != OrderStatus.EXECUTED:
         return int(order["blocked_margin"] > 0) + int(order["charges"] > 0)
-    blocked = sum((EFFECTS[entry["kind"]][1] * entry["amount"] for entry in entries), Decimal(0))
-    # Up to its execution an order's entries add up to what it holds back.
+    blocked = sum((EFFECTS[LedgerKind(entry["kind"])][1] * entry["amount"] for entry in entries), Decimal(0))
+    # Up to its execution the margin of an order's entries adds up to its blocked margin.
     return sum(entry["kind"] in REALIZED for entry in entries) + int(blocked != order["blocked_margin"])

@@ -1,22 +1,26 @@
 """Change a PENDING order's quantity or price, and with them its margin and charges, in one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import Row, execute, fetch_one, transactional
-from runtime.timing import Stopwatch
-from trading.accounts.ledgers import entries_of, save_ledgers
+from models.database import execute, transactional
+from models.rows import OrderRow
+from trading.accounts.ledgers import save_ledgers
 from trading.accounts.shares import within_share
 from trading.events import publishing
-from trading.orders.open_orders import Attempt, Judge, lock_open_order, when_free
-from trading.orders.placement import decide_on, refuse_early
+from trading.orders.open_orders import Attempt, lock_open_order, when_free
+from trading.orders.order_statements import find_order_with_entries
+from trading.orders.placement_in_steps import decide_on, refuse_early
 from trading.orders.placement_statements import look_at_state, read_state
+from trading.orders.placement_types import PlacementContext
 from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.errors import PriceNotTaken
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
+from trading.rules.terms import LedgerKind, OrderType
 
 UPDATE = """
 UPDATE trading_order SET quantity = %(quantity)s, price = %(price)s, closing_quantity = %(closing_quantity)s,
@@ -37,7 +41,7 @@ class OrderChange:
 class Modification(NamedTuple):
     """An order's row with its `transactions`, and whether anything about it has changed."""
 
-    order: Row
+    order: OrderRow
     is_changed: bool
 
 
@@ -48,8 +52,8 @@ def modify_order(
     change: OrderChange,
     *,
     calendar: str | None,
-    is_current: Judge | None = None,
-) -> Row:
+    expected_versions: Collection[int] | None = None,
+) -> OrderRow:
     """Change a PENDING order of an account and return its row with its `transactions`; no change leaves no trace.
 
     The order keeps its place in time. Its margin and charges are what a placement would take now, with its
@@ -58,7 +62,9 @@ def modify_order(
     Raises NotFound, OrderNotOpen, PreconditionFailed, PriceNotTaken, AccountSuspended, MarketClosed, NoPrice,
     InsufficientHoldings or InsufficientMargin; then nothing is left behind.
     """
-    order, is_changed = when_free(lambda attempt: _modify(account_id, order_id, change, calendar, attempt, is_current))
+    order, is_changed = when_free(
+        lambda attempt: _modify(account_id, order_id, change, calendar, attempt, expected_versions)
+    )
     if is_changed:
         publishing.nudge([account_id])
     return order
@@ -71,22 +77,23 @@ def _modify(
     change: OrderChange,
     calendar: str | None,
     attempt: Attempt,
-    is_current: Judge | None,
+    expected_versions: Collection[int] | None,
 ) -> Modification:
-    order, ledger = lock_open_order(account_id, order_id, attempt, is_current)
-    request = _changed(order, change)
-    if (request.quantity, request.price) == (order["quantity"], order["price"]):
-        refuse_early(look_at_state(account_id, request), calendar, Stopwatch())
-        return Modification(order | {"transactions": entries_of(order_id)}, is_changed=False)
-    _write(ledger, order, request, _decide(order, request, calendar))
-    changed = fetch_one("SELECT * FROM trading_order WHERE id = %s", (order_id,))
-    assert changed is not None
-    return Modification(changed | {"transactions": entries_of(order_id)}, is_changed=True)
+    order, ledger = lock_open_order(account_id, order_id, attempt, expected_versions)
+    context = PlacementContext(account_id, _changed(order, change), calendar)
+    is_changed = (context.request.quantity, context.request.price) != (order["quantity"], order["price"])
+    if is_changed:
+        _write(ledger, order, context.request, _decide(order, context))
+    else:
+        refuse_early(look_at_state(context), calendar)
+    answered = find_order_with_entries(account_id, order_id)
+    assert answered is not None
+    return Modification(answered, is_changed)
 
 
-def _changed(order: Row, change: OrderChange) -> OrderRequest:
-    """Return what a client would ask for who placed the order as it is to be."""
-    if order["order_type"] == "MARKET" and change.price is not None:
+def _changed(order: OrderRow, change: OrderChange) -> OrderRequest:
+    """Return the OrderRequest that describes the order after the change; raises PriceNotTaken."""
+    if order["order_type"] == OrderType.MARKET and change.price is not None:
         raise PriceNotTaken
     return OrderRequest(
         exchange=order["exchange"],
@@ -99,22 +106,25 @@ def _changed(order: Row, change: OrderChange) -> OrderRequest:
     )
 
 
-def _decide(order: Row, request: OrderRequest, calendar: str | None) -> Decision:
-    """Decide as placement does, as if the order were not there."""
-    state = read_state(order["account_id"], request, None)
-    refuse_early(state, calendar, Stopwatch())
-    state["promised"] = max(0, state["promised"] - order["closing_quantity"])  # 0 is also "nothing could be closed"
-    decision = decide_on(request, state)
-    # What the order has is its own even when a loss has taken more than the account had left:
-    # nobody is kept from making an order smaller.
+def _decide(order: OrderRow, context: PlacementContext) -> Decision:
+    """Decide as a placement does, without the promise and the money of the order as it is now."""
+    state = read_state(context)
+    refuse_early(state, context.calendar)
+    # promised is 0 when nothing could be closed, too: then the order's own promise is not part of it.
+    others_promised = max(0, state.promised - order["closing_quantity"])
+    decision = decide_on(context.request, replace(state, promised=others_promised))
+    # The order keeps its own money even when a loss has taken more than the account had left, so that
+    # an order can always be made smaller.
     own = order["blocked_margin"] + order["charges"]
-    check_cover(request, decision, own + max(state["available_margin"], ZERO))
+    check_cover(context.request, decision, own + max(state.available_margin, ZERO))
     return decision
 
 
-def _write(ledger: AccountLedger, order: Row, request: OrderRequest, decision: Decision) -> None:
-    _post(ledger, order, "MARGIN_BLOCK", "MARGIN_RELEASE", decision.margin - order["blocked_margin"])
-    _post(ledger, order, "CHARGES", "CHARGES_REFUND", decision.charges.total - order["charges"])
+def _write(ledger: AccountLedger, order: OrderRow, request: OrderRequest, decision: Decision) -> None:
+    more_margin = decision.margin - order["blocked_margin"]
+    more_charges = decision.charges.total - order["charges"]
+    _post(ledger, order, LedgerKind.MARGIN_BLOCK if more_margin > 0 else LedgerKind.MARGIN_RELEASE, more_margin)
+    _post(ledger, order, LedgerKind.CHARGES if more_charges > 0 else LedgerKind.CHARGES_REFUND, more_charges)
     save_ledgers([ledger])
     changed = {
         "id": order["id"],
@@ -128,5 +138,5 @@ def _write(ledger: AccountLedger, order: Row, request: OrderRequest, decision: D
     execute(UPDATE, changed)
 
 
-def _post(ledger: AccountLedger, order: Row, more: str, less: str, difference: Decimal) -> None:
-    ledger.post(more if difference > 0 else less, abs(difference), order_id=order["id"])
+def _post(ledger: AccountLedger, order: OrderRow, kind: LedgerKind, difference: Decimal) -> None:
+    ledger.post(kind, abs(difference), order_id=order["id"])

@@ -5,22 +5,22 @@ gives both back, waits for the account while it holds nothing, and begins again.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from models.connections import LOCK_TIMEOUT_MS
-from models.database import DatabaseUnavailable, Row, execute, fetch_one
-from trading.accounts.ledgers import entries_of, lock_free_ledgers, lock_ledgers
+from models.database import DatabaseUnavailable, execute
+from models.rows import OrderRow
+from trading.accounts.ledgers import lock_free_ledgers, lock_ledgers
+from trading.orders.order_statements import find_order, lock_free_order, lock_order
 from trading.rules.errors import NotFound, OrderNotOpen, PreconditionFailed
 from trading.rules.ledger import AccountLedger
+from trading.rules.terms import OrderStatus
 
 Result = TypeVar("Result")
-# Judges an order's row, with its `transactions`, when nobody else can change it any more.
-Judge = Callable[[Row], bool]
 
-ORDER = "SELECT * FROM trading_order WHERE id = %s AND account_id = %s"
-LOCK = "FOR NO KEY UPDATE"
+SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 
 
 class Busy(Exception):
@@ -47,38 +47,39 @@ def when_free(action: Callable[[Attempt], Result]) -> Result:
 
 
 def lock_open_order(
-    account_id: UUID, order_id: UUID, attempt: Attempt, is_current: Judge | None = None
-) -> tuple[Row, AccountLedger]:
+    account_id: UUID, order_id: UUID, attempt: Attempt, expected_versions: Collection[int] | None = None
+) -> tuple[OrderRow, AccountLedger]:
     """Lock an account's PENDING order and the account, and return the order's row and the account's ledger.
 
-    Raises NotFound, OrderNotOpen, PreconditionFailed or Busy.
+    Raises NotFound, OrderNotOpen, Busy, or PreconditionFailed if the order has none of the expected versions
+    (None: every version will do).
     """
     if attempt.wait_ms != LOCK_TIMEOUT_MS:
-        execute("SELECT set_config('lock_timeout', %s, true)", (f"{attempt.wait_ms}ms",))
+        execute(SET_LOCK_TIMEOUT, (f"{attempt.wait_ms}ms",))
     if attempt.account_first:
         ledger = lock_ledgers([account_id]).get(account_id)
-        order = _judged(_free_order(account_id, order_id), is_current)
+        order = _checked(_lock_free_order(account_id, order_id), expected_versions)
     else:
-        order = _judged(fetch_one(f"{ORDER} {LOCK}", (order_id, account_id)), is_current)
+        order = _checked(lock_order(account_id, order_id), expected_versions)
         ledger = lock_free_ledgers([account_id]).get(account_id)
     if ledger is None:
         raise Busy
     return order, ledger
 
 
-def _free_order(account_id: UUID, order_id: UUID) -> Row | None:
-    """Lock an order that nobody else has locked; None when there is none."""
-    order = fetch_one(f"{ORDER} {LOCK} SKIP LOCKED", (order_id, account_id))
-    if order is None and fetch_one(ORDER, (order_id, account_id)) is not None:
+def _lock_free_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Lock an order that nobody else has locked, and return it, or None if it does not exist; raises Busy."""
+    order = lock_free_order(account_id, order_id)
+    if order is None and find_order(account_id, order_id) is not None:
         raise Busy
     return order
 
 
-def _judged(order: Row | None, is_current: Judge | None) -> Row:
+def _checked(order: OrderRow | None, expected_versions: Collection[int] | None) -> OrderRow:
     if order is None:
         raise NotFound
-    if order["status"] != "PENDING":
+    if OrderStatus(order["status"]).is_final:
         raise OrderNotOpen(status=order["status"])
-    if is_current is not None and not is_current(order | {"transactions": entries_of(order["id"])}):
+    if expected_versions is not None and order["version"] not in expected_versions:
         raise PreconditionFailed
     return order

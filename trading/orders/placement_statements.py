@@ -1,16 +1,18 @@
-"""The statements of a placement: what a decision rests on is read, what was decided is written."""
+"""The statements of a placement: read the facts that it is decided on, and write the decision."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from peewee import DatabaseError
 
 from models.database import RETRIED_STATES, DatabaseUnavailable, Row, fetch_one, session, sqlstate
 from models.identifiers import new_id
-from runtime.timing import Stopwatch
-from trading.accounts.idempotency import IdempotencyKey
-from trading.rules.decision import Decision, OrderRequest
+from models.rows import OrderRow
+from runtime.timing import stopwatch
+from trading.orders.placement_types import PlacementContext, PlacementState
+from trading.rules.decision import Decision
 from trading.rules.errors import NotFound
 
 READ = """
@@ -48,65 +50,47 @@ FROM placement_at_once(%(id)s, %(account_id)s, %(new_stock_id)s, %(exchange)s, %
 IN_STEPS_STATES = RETRIED_STATES | {"TP100"}
 
 
-def read_state(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None) -> Row:
-    """Lock the account, ensure or recover the stock, and return what the decision rests on.
+def read_state(context: PlacementContext) -> PlacementState:
+    """Lock the account, create the stock or make it active again, and return the facts of the decision.
 
-    With a key that was used, return its answer and nothing else. Raises NotFound.
+    With a key that was used, return its answer and lock nothing. Raises NotFound.
     """
-    state = fetch_one(READ, {**_asked(account_id, request, key), "new_stock_id": new_id()})
+    state = fetch_one(READ, _asked(context) | {"new_stock_id": new_id()})
     if state is None:
         raise NotFound
-    return state
+    return PlacementState(**state)
 
 
-def look_at_state(account_id: UUID, request: OrderRequest) -> Row:
-    """Return what a decision would rest on at this moment, and lock and write nothing; raises NotFound."""
+def look_at_state(context: PlacementContext) -> PlacementState:
+    """Return the facts of a decision at this moment, and lock and write nothing; raises NotFound."""
     with session():
-        state = fetch_one(LOOK, _asked(account_id, request, None))
+        state = fetch_one(LOOK, _asked(context))
     if state is None:
         raise NotFound
-    return state
+    return PlacementState(**state)
 
 
-def write_order(
-    account_id: UUID,
-    request: OrderRequest,
-    decision: Decision,
-    stock_id: UUID,
-    key: IdempotencyKey | None,
-    watch: Stopwatch,
-) -> Row:
-    """Reserve margin, debit charges, insert the order and its ledger rows, and return the order's row."""
-    parameters = {
-        **_asked(account_id, request, key),
-        **_decided(decision),
+def write_order(context: PlacementContext, decision: Decision, stock_id: UUID) -> OrderRow:
+    """Reserve margin, debit charges, insert the order and its ledger entries, and return the order's row."""
+    written = {
+        "id": new_id(),
         "stock_id": stock_id,
         "closing_quantity": decision.closing_quantity,
     }
-    order = fetch_one(WRITE, parameters)
+    order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
     assert order is not None
-    return _without_timings(order, ("reserve", "order", "ledger"), watch)
+    return _without_timings(order, ("reserve", "order", "ledger"))
 
 
-def write_order_at_once(
-    account_id: UUID,
-    request: OrderRequest,
-    decision: Decision,
-    charged_on: date,
-    key: IdempotencyKey | None,
-    watch: Stopwatch,
-) -> Row | None:
-    """Check, reserve, debit, insert and commit in one statement, an order that only opens.
+def write_order_at_once(context: PlacementContext, decision: Decision, charged_on: date) -> OrderRow | None:
+    """Check, reserve, debit, insert and commit an order that only opens, in one statement.
 
-    None when the placement is not of that kind, is refused, or was answered before: then nothing was
-    done, and doing it in steps says what it is.
+    Return None, with nothing done, if the placement is of another kind, is refused, or was answered before:
+    the placement in steps tells which.
     """
-    parameters = {
-        **_asked(account_id, request, key),
-        **_decided(decision),
-        "new_stock_id": new_id(),
-        "charged_on": charged_on,
-    }
+    watch = stopwatch()
+    written = {"id": new_id(), "new_stock_id": new_id(), "charged_on": charged_on}
+    parameters = _asked(context) | _decided(decision) | written
     watch.mark()
     try:
         with session():
@@ -119,13 +103,13 @@ def write_order_at_once(
     inside_ms = sum(order[f"{step}_ms"] for step in ("stock", "reserve", "order", "ledger"))
     watch.lap("commit")
     watch.record("commit", watch.steps["commit"] - inside_ms)
-    return _without_timings(order, ("stock", "reserve", "order", "ledger"), watch)
+    return _without_timings(order, ("stock", "reserve", "order", "ledger"))
 
 
-def _asked(account_id: UUID, request: OrderRequest, key: IdempotencyKey | None) -> dict[str, Any]:
+def _asked(context: PlacementContext) -> dict[str, Any]:
+    request, key = context.request, context.idempotency_key
     return {
-        "id": new_id(),
-        "account_id": account_id,
+        "account_id": context.account_id,
         "exchange": request.exchange,
         "symbol": request.symbol,
         "client_order_id": request.client_order_id,
@@ -148,7 +132,9 @@ def _decided(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _without_timings(order: Row, steps: tuple[str, ...], watch: Stopwatch) -> Row:
+def _without_timings(order: Row, steps: Iterable[str]) -> OrderRow:
+    """Move the lengths of the steps, which the database has measured, from the row to the stopwatch."""
+    watch = stopwatch()
     for step in steps:
         watch.record(step, order.pop(f"{step}_ms"))
-    return order
+    return cast(OrderRow, order)

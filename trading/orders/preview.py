@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from runtime.timing import Stopwatch
-from trading.orders.placement import decide_on, refuse_early
+from trading.orders.placement_in_steps import decide_on, refuse_early
 from trading.orders.placement_statements import look_at_state
+from trading.orders.placement_types import PlacementContext
 from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.errors import NoPrice, Refused
 
@@ -25,13 +25,13 @@ def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | No
 
     Raises NotFound; and without a price, which leaves nothing to work out, what place_order would raise.
     """
-    state = look_at_state(account_id, request)
-    early = _refusal(refuse_early, state, calendar, Stopwatch())
+    state = look_at_state(PlacementContext(account_id, request))
+    early = _refusal(refuse_early, state, calendar)
     try:
         decision = decide_on(request, state)
     except NoPrice as refusal:
         raise early or refusal from None
-    available_margin = state["available_margin"]
+    available_margin = state.available_margin
     return Preview(decision, available_margin, early or _refusal(check_cover, request, decision, available_margin))
 
 

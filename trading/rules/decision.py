@@ -8,6 +8,8 @@ from trading.rules.charges import Charges, charges_for
 from trading.rules.errors import InsufficientHoldings, InsufficientMargin, NoPrice
 from trading.rules.margin import closing_quantity, margin_for
 
+MAX_QUANTITY = 1_000_000  # of one order, as the database's CHECK has it
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:

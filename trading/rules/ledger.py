@@ -1,4 +1,11 @@
-"""The fund ledger's arithmetic: every change of an account's money is posted here, one entry each."""
+"""The fund ledger's arithmetic: each change of an account's money is one entry with the sums after it.
+
+Placement posts in the database instead: its functions (migration 0004) write the margin and the charges of a new order
+in one round trip. They repeat three rules: only an order that opens needs cover (decision.check_cover), an order that
+meets an opposite position may close (margin.closing_quantity), and a DELIVERY sell only closes. The database sends an
+order that may close, or is refused, to the placement in steps, where Python decides.
+tests/trading/orders/test_two_ways_of_placing.py holds both against each other.
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -6,26 +13,27 @@ from typing import NamedTuple
 from uuid import UUID
 
 from trading.rules.money import ZERO
+from trading.rules.terms import LedgerKind
 
-# kind → sign of its effect on (balance, blocked margin)
+# The sign of each kind's effect on (balance, blocked margin).
 EFFECTS = {
-    "DEPOSIT": (1, 0),
-    "WITHDRAWAL": (-1, 0),
-    "CHARGES": (-1, 0),
-    "CHARGES_REFUND": (1, 0),
-    "PROFIT": (1, 0),
-    "LOSS": (-1, 0),
-    "MARGIN_BLOCK": (0, 1),
-    "MARGIN_RELEASE": (0, -1),
+    LedgerKind.DEPOSIT: (1, 0),
+    LedgerKind.WITHDRAWAL: (-1, 0),
+    LedgerKind.CHARGES: (-1, 0),
+    LedgerKind.CHARGES_REFUND: (1, 0),
+    LedgerKind.PROFIT: (1, 0),
+    LedgerKind.LOSS: (-1, 0),
+    LedgerKind.MARGIN_BLOCK: (0, 1),
+    LedgerKind.MARGIN_RELEASE: (0, -1),
 }
-REALIZED = {"PROFIT": 1, "LOSS": -1}
+REALIZED = {LedgerKind.PROFIT: 1, LedgerKind.LOSS: -1}
 
 
 class Entry(NamedTuple):
     """A row for the fund_transaction table; amounts in rupees."""
 
     account_id: UUID
-    kind: str
+    kind: LedgerKind
     amount: Decimal
     balance_after: Decimal
     blocked_after: Decimal
@@ -46,13 +54,13 @@ class AccountLedger:
 
     @property
     def available_margin(self) -> Decimal:
-        """What is left for new orders and withdrawals."""
+        """Return the money that new orders and withdrawals may use, in rupees."""
         return self.balance - self.blocked_margin
 
     def post(
-        self, kind: str, amount: Decimal, *, order_id: UUID | None = None, position_id: UUID | None = None
+        self, kind: LedgerKind, amount: Decimal, *, order_id: UUID | None = None, position_id: UUID | None = None
     ) -> None:
-        """Apply a change of amount ≥ 0 rupees and note its entry; a change of zero leaves no row."""
+        """Apply a change of amount ≥ 0 rupees and add its entry; a change of zero adds none."""
         if amount == ZERO:
             return
         assert amount > 0, f"{kind} of {amount}"

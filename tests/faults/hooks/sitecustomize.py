@@ -49,7 +49,7 @@ def is_poison(*args):
 
 # name: (module, function, when, action, condition)
 POINTS = {
-    "web_dies_before_commit": ("trading.orders.placement", "_accept", "after", die, None),
+    "web_dies_before_commit": ("trading.orders.placement_in_steps", "accept", "after", die, None),
     "web_dies_before_send": ("actors.dispatch", "dispatch", "before", die, None),
     "worker_dies_before_commit": ("trading.execution.executing", "_write", "after", die, None),
     "worker_dies_before_ack": ("trading.execution.executing", "_execute", "after", die, None),

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from runtime.timing import Stopwatch
+from runtime.timing import timed
 from tests.support.trading import (
     account_now,
     buy,
@@ -22,6 +22,7 @@ from tests.support.trading import (
 )
 from trading.accounts import administration
 from trading.orders import placement
+from trading.rules.decision import OrderRequest
 from trading.rules.errors import InsufficientHoldings, InsufficientMargin, NotFound, NothingToClose
 from trading.upkeep import verify
 
@@ -226,9 +227,9 @@ def test_a_position_of_another_account_cannot_be_closed(trader, account, quote):
 
 
 def test_every_step_of_a_placement_is_timed(trader):
-    watch = Stopwatch()
-    request = placement.OrderRequest("NSE", "RELIANCE", "BUY", 1, "LIMIT", Decimal("10.00"))
-    placement.place_order(trader, request, calendar=None, watch=watch)
+    request = OrderRequest("NSE", "RELIANCE", "BUY", 1, "LIMIT", Decimal("10.00"))
+    with timed() as watch:
+        placement.place_order(trader, request, calendar=None)
     assert {"stock", "margin", "reserve", "order", "ledger", "commit"} <= set(watch.steps)
     assert all(length >= 0 for length in watch.steps.values())
 

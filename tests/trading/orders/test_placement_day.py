@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime.timing import Stopwatch
+from runtime.timing import timed
 from tests.support.trading import money, one, order_now
-from trading.orders import placement
+from trading.orders import placement, placement_at_once
 from trading.rules import charges
+from trading.rules.decision import OrderRequest
 from trading.rules.sessions import INDIAN_TIME
 from trading.upkeep import verify
 
@@ -45,10 +46,10 @@ def rates_of(monkeypatch, today):
 def place_in_a_process_of(monkeypatch, trader, days_off):
     """Place an order with the process's clock so many days off; return its row and the steps that it took."""
     moment = datetime.now(INDIAN_TIME) + timedelta(days=days_off)
-    monkeypatch.setattr(placement, "datetime", SimpleNamespace(now=lambda _: moment))
-    request = placement.OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)
-    watch = Stopwatch()
-    order = placement.place_order(trader, request, calendar=None, watch=watch).order
+    monkeypatch.setattr(placement_at_once, "datetime", SimpleNamespace(now=lambda _: moment))
+    request = OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)
+    with timed() as watch:
+        order = placement.place_order(trader, request, calendar=None).order
     assert order == order_now(order)
     return order, set(watch.steps)
 

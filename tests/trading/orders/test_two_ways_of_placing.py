@@ -1,0 +1,66 @@
+"""Placing at once and placing in steps have the same result: the database repeats rules of trading.rules."""
+
+from datetime import datetime
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from runtime.timing import timed
+from tests.support.trading import account_now, hold, ledger_of, place
+from trading.accounts import administration
+from trading.orders import placement
+from trading.rules.decision import OrderRequest, decide
+from trading.rules.errors import Refused
+from trading.rules.sessions import INDIAN_TIME
+from trading.upkeep import verify
+
+PRICE = Decimal("100.00")
+HELD = {"INTRADAY": (-10, 0, 10), "DELIVERY": (0, 10)}
+CASES = [
+    (product_name, held, side, quantity)
+    for product_name, side, quantity in product(HELD, ("BUY", "SELL"), (5, 15))
+    for held in HELD[product_name]
+]
+COMPARED = ("quantity", "closing_quantity", "blocked_margin", "charges", "charge_items", "status")
+
+
+@pytest.fixture
+def trader_with(account):
+    """Return a function that opens an account with a holding and leaves it an available margin."""
+
+    def make(product_name, held, available):
+        trader = account("1000000.00").id
+        if held:
+            hold(trader, "BUY" if held > 0 else "SELL", abs(held), PRICE, product=product_name)
+        administration.move_funds(trader, "WITHDRAWAL", account_now(trader)["available_margin"] - available)
+        return trader
+
+    return make
+
+
+def placed(trader, product_name, side, quantity):
+    """Place an order; return its amounts or its refusal, with the account's sums, and whether it went in steps."""
+    with timed() as watch:
+        try:
+            order = place(trader, side, quantity, PRICE, product=product_name)
+            result = {name: order[name] for name in COMPARED}, ledger_of(order)
+        except Refused as refusal:
+            result = refusal.code, refusal.details
+    account = account_now(trader)
+    return (*result, account["balance"], account["blocked_margin"]), "session" in watch.steps
+
+
+@pytest.mark.parametrize("spare", ["-0.01", "0.00", "500.00"])
+@pytest.mark.parametrize(("product_name", "held", "side", "quantity"), CASES)
+def test_both_ways_of_placing_have_the_same_result(trader_with, monkeypatch, product_name, held, side, quantity, spare):
+    request = OrderRequest("NSE", "RELIANCE", side, quantity, "LIMIT", PRICE, product_name)
+    decision = decide(request, held=held, on=datetime.now(INDIAN_TIME).date())
+    available = decision.margin + decision.charges.total + Decimal(spare)
+    at_once, went_in_steps = placed(trader_with(product_name, held, available), product_name, side, quantity)
+    monkeypatch.setattr(placement, "place_at_once", lambda _: None)
+    assert placed(trader_with(product_name, held, available), product_name, side, quantity) == (at_once, True)
+    may_close = held * (1 if side == "SELL" else -1) > 0
+    sells_shares = (product_name, side) == ("DELIVERY", "SELL")
+    assert went_in_steps == (may_close or sells_shares or Decimal(spare) < 0)
+    assert verify.verify() == []

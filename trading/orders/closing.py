@@ -1,0 +1,78 @@
+"""Close a position: place the MARKET order for the part that is open and not promised to PENDING orders."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from models import Position
+from models.database import transactional
+from runtime import tracing
+from runtime.timing import stopwatch
+from trading.accounts.idempotency import IdempotencyKey, in_progress_refused
+from trading.accounts.shares import within_share
+from trading.orders.placement import announced
+from trading.orders.placement_in_steps import accept, refuse_early, replayed
+from trading.orders.placement_statements import read_state
+from trading.orders.placement_types import Placement, PlacementContext, PlacementState
+from trading.rules.decision import MAX_QUANTITY, OrderRequest
+from trading.rules.errors import NotFound, NothingToClose
+from trading.rules.margin import closing_quantity
+from trading.rules.terms import Side
+
+
+@tracing.traced("close_position")
+@within_share
+def close_position(
+    account_id: UUID, position_id: UUID, *, calendar: str | None, idempotency_key: IdempotencyKey | None = None
+) -> Placement:
+    """Accept the order that closes a position, at most 1,000,000 of it, and return it as place_order does.
+
+    Raises NothingToClose, and what place_order raises.
+    """
+    with in_progress_refused():
+        placement = _close(account_id, position_id, calendar, idempotency_key)
+    stopwatch().lap("commit")
+    return announced(placement)
+
+
+@transactional
+def _close(account_id: UUID, position_id: UUID, calendar: str | None, key: IdempotencyKey | None) -> Placement:
+    context = PlacementContext(account_id, _largest_closing_order(account_id, position_id), calendar, key)
+    watch = stopwatch()
+    watch.mark()
+    context, state = _read_state(context)
+    watch.lap("stock")
+    if state.answer is not None:
+        return replayed(context, state)
+    refuse_early(state, calendar)
+    closable = closing_quantity(
+        side=context.request.side, quantity=MAX_QUANTITY, held=state.held, promised=state.promised
+    )
+    if closable == 0:
+        raise NothingToClose
+    return accept(replace(context, request=replace(context.request, quantity=closable)), state)
+
+
+def _largest_closing_order(account_id: UUID, position_id: UUID) -> OrderRequest:
+    position = Position.get_or_none(Position.id == position_id, Position.account_id == account_id)
+    if position is None:
+        raise NotFound
+    return OrderRequest(
+        exchange=position.exchange,
+        symbol=position.symbol,
+        side=_closing_side(position.quantity),
+        quantity=MAX_QUANTITY,
+        product=position.product,
+    )
+
+
+def _read_state(context: PlacementContext) -> tuple[PlacementContext, PlacementState]:
+    """Read the facts of the decision, and turn the order's side if a fill has turned the position around."""
+    state = read_state(context)
+    if state.answer is None and _closing_side(state.held) != context.request.side:
+        context = replace(context, request=replace(context.request, side=_closing_side(state.held)))
+        state = read_state(context)
+    return context, state
+
+
+def _closing_side(quantity: int) -> Side:
+    return Side.SELL if quantity > 0 else Side.BUY

@@ -1,0 +1,79 @@
+"""The statements on an order that several modules need: read it, lock it, end it."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from models.database import fetch_all, fetch_one
+from models.rows import LedgerRow, OrderRow
+from trading.accounts.ledgers import write_rows
+from trading.rules.terms import OrderStatus
+
+# The start of a list of orders; the caller adds its conditions.
+ORDERS = "SELECT * FROM trading_order"
+ORDER = f"{ORDERS} WHERE id = %s AND account_id = %s"
+# One statement, so that the order and its entries are of one moment: a fill could commit between two statements.
+ORDER_WITH_ENTRIES = """
+SELECT trading_order.*, (
+    SELECT coalesce(jsonb_agg(to_jsonb(entry) ORDER BY entry.id), '[]')
+    FROM fund_transaction AS entry WHERE entry.order_id = trading_order.id
+) AS transactions
+FROM trading_order WHERE id = %s AND account_id = %s
+"""
+ENTRIES_OF_ORDER = "SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id"
+FINAL_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])"
+FINAL_STATUSES = [status for status in OrderStatus if status.is_final]
+PENDING_ORDER = f"{ORDERS} WHERE id = %s AND status = 'PENDING'"
+LOCK = "FOR NO KEY UPDATE"
+END_ORDERS = """
+UPDATE trading_order
+SET status = ended.status, rejection_reason = ended.reason, updated_at = clock_timestamp()
+FROM (VALUES %s) AS ended (id, status, reason) WHERE trading_order.id = ended.id
+"""
+
+
+def find_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Return an account's order, or None; needs an open session."""
+    return fetch_one(ORDER, (order_id, account_id), OrderRow)
+
+
+def find_order_with_entries(account_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Return an account's order with its `transactions`, both of one moment, or None; needs an open session.
+
+    The transactions come as JSON: their ids and times are text.
+    """
+    return fetch_one(ORDER_WITH_ENTRIES, (order_id, account_id), OrderRow)
+
+
+def find_final_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+    """Return the final orders among these by id; needs an open session."""
+    return {order["id"]: order for order in fetch_all(FINAL_ORDERS, (list(order_ids), FINAL_STATUSES), OrderRow)}
+
+
+def lock_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Lock an account's order as soon as it is free, and return it, or None."""
+    return fetch_one(f"{ORDER} {LOCK}", (order_id, account_id), OrderRow)
+
+
+def lock_free_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
+    """Lock an account's order and return it; None if it is locked by others or does not exist."""
+    return fetch_one(f"{ORDER} {LOCK} SKIP LOCKED", (order_id, account_id), OrderRow)
+
+
+def find_pending_order(order_id: UUID) -> OrderRow | None:
+    """Return a PENDING order of any account, or None."""
+    return fetch_one(PENDING_ORDER, (order_id,), OrderRow)
+
+
+def lock_free_pending_order(order_id: UUID) -> OrderRow | None:
+    """Lock a PENDING order of any account and return it; None if it is locked by others or not PENDING."""
+    return fetch_one(f"{PENDING_ORDER} {LOCK} SKIP LOCKED", (order_id,), OrderRow)
+
+
+def entries_of_order(order_id: UUID) -> list[LedgerRow]:
+    """Return an order's entries of the fund ledger in the order of their posting."""
+    return fetch_all(ENTRIES_OF_ORDER, (order_id,), LedgerRow)
+
+
+def end_orders(ends: Sequence[tuple[UUID, str, str | None]]) -> None:
+    """Set final statuses without a fill, given as (order id, status, rejection reason or None)."""
+    write_rows(END_ORDERS, ends, template="(%s, %s, %s::text)")
