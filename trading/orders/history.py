@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import fetch_all, snapshot
+from models.database import snapshot
 from models.rows import EventRow, LedgerRow, OrderRow
+from trading.events.reading import events_of_order
 from trading.orders.order_statements import entries_of_order, find_order
 from trading.rules.errors import NotFound
 from trading.rules.ledger import EFFECTS, REALIZED
@@ -33,13 +34,6 @@ UNKNOWN: Mapping[str, Any] = {
     "rejection_reason": None,
     "executed_at": None,
 }
-# The conditions are those of the index event_of_order; that the order belongs to the account is checked before.
-EVENTS = """
-SELECT * FROM (
-    SELECT id, type, at, data FROM event
-    WHERE type LIKE 'order.%%' AND (data ->> 'id')::uuid = %s ORDER BY id DESC LIMIT %s
-) AS newest ORDER BY id
-"""
 
 
 class Moment(NamedTuple):
@@ -76,7 +70,7 @@ def _read(account_id: UUID, order_id: UUID) -> tuple[OrderRow, list[EventRow], l
         order = find_order(account_id, order_id)
         if order is None:
             raise NotFound
-        return order, fetch_all(EVENTS, (order_id, MAX_EVENTS), EventRow), entries_of_order(order_id)
+        return order, events_of_order(order_id, MAX_EVENTS), entries_of_order(order_id)
 
 
 def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRow]) -> list[HistoryEntry]:
