@@ -9,7 +9,8 @@ from flask import Response, current_app
 
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
-from trading.execution.sweeping import count_pending, sweep_once
+from trading.execution.sweeping import sweep_once
+from trading.upkeep.backlog import count_pending
 
 from .http.authentication import check_secret
 from .http.description import described

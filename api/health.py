@@ -12,7 +12,7 @@ from models.server import INSUFFICIENT_PRIVILEGE
 from runtime import redis_link
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
-from trading.upkeep.backlog import last_check
+from trading.upkeep.ledger_checks import last_check
 
 from .http.description import RETRY_AFTER, described
 from .http.parsing import Blueprint, takes_no_query

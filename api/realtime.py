@@ -14,7 +14,7 @@ from wsproto.utilities import RemoteProtocolError
 from runtime import descriptors
 from runtime.logs import get_logger
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
-from trading.events.publishing import page_since
+from trading.events.reading import page_since
 
 from .http.authentication import Principal, account_named, account_of, authenticate, principal, requires
 from .http.description import EVENT_STREAM, LAST_EVENT_ID, described

@@ -10,7 +10,7 @@ from bench.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
 from bench.services import Services
 from models.database import fetch_one, session
-from trading.execution.sweeping import count_pending
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 PACED_RATE = 100.0  # orders per second
@@ -92,7 +92,7 @@ class Bench:
                 worker = self.services.start_worker() if with_worker else None
                 for row in rows:
                     load = self.place(accounts=ACCOUNTS, connections=1, rate=row.rate)
-                    row.add(load, executed=load.placed - count_pending(), with_worker=with_worker)
+                    row.add(load, executed=load.placed - count_pending(load.placed), with_worker=with_worker)
                     self.services.settle()
                 if worker is not None:
                     worker.terminate()

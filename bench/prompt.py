@@ -21,7 +21,7 @@ from bench.report import percentiles
 from bench.services import Services
 from models.database import fetch_all, session
 from tests.support.processes import Running, wait_until
-from trading.execution.sweeping import count_pending
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 ORDERS = 200

@@ -18,7 +18,7 @@ from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
 from models.database import fetch_one, session
-from trading.execution.sweeping import count_pending
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 WARM_UP_SECONDS = 2
@@ -68,7 +68,7 @@ def _measure(services: Services, requests: list[bytes], web_processes: int, work
     workers = [services.start_worker() for _ in range(worker_processes)]
     before, wal = processor_s(services), _wal_bytes()
     load = place_orders(services.port, requests, connections=CONNECTIONS, seconds=seconds)
-    executed = load.placed - count_pending()
+    executed = load.placed - count_pending(load.placed)
     after = processor_s(services)
     cpu_ms = {f"{what.lower()}_cpu_ms": (after[what] - before[what]) * 1000 / load.placed for what in before}
     wal_kb = (_wal_bytes() - wal) / 1024 / load.placed

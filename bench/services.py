@@ -20,7 +20,8 @@ from models import database, migrate
 from models.database import execute, fetch_one, unbounded
 from runtime import logs
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, wait_until
-from trading.execution.sweeping import MAX_BATCH, count_pending, sweep_once
+from trading.execution.sweeping import MAX_BATCH, sweep_once
+from trading.upkeep.backlog import count_pending
 
 DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 READY_TIMEOUT_S = 30.0

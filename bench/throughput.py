@@ -10,7 +10,7 @@ from bench.load import CONNECTIONS
 from bench.placement import Bench
 from bench.report import PlacementRow, percentiles
 from bench.seeding import ACCOUNTS
-from trading.execution.sweeping import count_pending
+from trading.upkeep.backlog import count_pending
 
 RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
 DIFFERENCE_ALLOWED = 30.0  # percent, between the 202's p50 with the worker running and stopped
@@ -137,7 +137,7 @@ def executed_per_second(bench: Bench, seconds: float) -> tuple[float, Backlog]:
     began = time.monotonic()
     with Backlog() as backlog:
         load = bench.place(accounts=ACCOUNTS, connections=CONNECTIONS, seconds=seconds)
-        executed = load.placed - count_pending()
+        executed = load.placed - count_pending(load.placed)
         took_s = time.monotonic() - began
     worker.terminate()
     return executed / took_s, backlog

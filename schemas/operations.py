@@ -19,7 +19,7 @@ class SweepSchema(StrictSchema):
     executed = Whole()
     rejected = Whole()
     failed = Whole()
-    remaining = Whole()
+    remaining = Whole(metadata={"description": "PENDING orders, counted to 100,000."})
     duration_ms = Whole(data_key="durationMs")
 
 

@@ -22,8 +22,9 @@ from trading.accounts.administration import create_account, move_funds
 from trading.accounts.audit import record_action
 from trading.accounts.tokens import create_token, revoke_token
 from trading.events.retention import delete_what_is_old
-from trading.execution.sweeping import SweepCounts, count_pending, sweep_once
+from trading.execution.sweeping import SweepCounts, sweep_once
 from trading.market.quotes import set_quotes
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 from .base import as_json, fail, show, with_database

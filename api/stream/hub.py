@@ -8,12 +8,14 @@ from uuid import UUID
 
 import redis
 
-from models.database import DatabaseUnavailable, Row
+from models.database import DatabaseUnavailable
+from models.rows import EventRow
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
 from trading.accounts.tokens import ended_tokens
-from trading.events.history import EventMemory, Seen, present_server
-from trading.events.publishing import CALL, EventPage, call_listeners, channel, new_events, page_since
+from trading.events.lost_events import EventMemory, Seen, present_server
+from trading.events.publishing import CALL, call_listeners, channel
+from trading.events.reading import EventPage, new_events, page_since
 
 from .listeners import EXPIRED, GONE, RESTARTING, Listener, Message, word
 
@@ -37,7 +39,7 @@ logger = get_logger(__name__)
 class Hub:
     """Hands each account's new events to its listeners, in order, each once."""
 
-    def __init__(self, render: Callable[[Row], str], allowed: int = MAX_LISTENERS) -> None:
+    def __init__(self, render: Callable[[EventRow], str], allowed: int = MAX_LISTENERS) -> None:
         self.is_stopping: Callable[[], bool] = lambda: False
         self._render = render
         self._lock = threading.Lock()
@@ -167,7 +169,7 @@ class Hub:
             for account_id in wanted:
                 self.nudge(account_id)
 
-    def _deliver(self, event: Row) -> None:
+    def _deliver(self, event: EventRow) -> None:
         account_id, event_id = event["account_id"], event["id"]
         with self._lock:
             if self._handed_out.get(account_id) != event_id - 1:

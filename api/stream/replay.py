@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from runtime import metrics
-from trading.events.publishing import events_since
+from trading.events.reading import events_since
 
 from .event_view import as_text
 from .hub import Hub

@@ -20,7 +20,8 @@ from models.database import Row, execute, fetch_all, fetch_one, session, unbound
 from tests.support.processes import wait_until
 from trading.accounts.tokens import create_token
 from trading.execution.executing import execute_orders
-from trading.execution.sweeping import MAX_BATCH, count_pending, sweep_once
+from trading.execution.sweeping import MAX_BATCH, sweep_once
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 EXECUTION_BATCH = 200

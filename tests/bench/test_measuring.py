@@ -9,7 +9,8 @@ from bench.pace import place_at_pace
 from bench.pgbench import run_pgbench
 from bench.seeding import ACCOUNTS, seed
 from tests.support.processes import ROOT, ProcessStarter
-from trading.execution.sweeping import MAX_BATCH, count_pending
+from trading.execution.sweeping import MAX_BATCH
+from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.http import pagination
 from tests.support.trading import buy, execute
-from trading.events import publishing
+from trading.events import reading
 
 LISTS = {
     "orders": "/api/trading/orders?limit=2",
@@ -25,12 +25,12 @@ FORBIDDEN = ("seqscan", "bitmapscan", "sort", "incremental_sort")
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """Return the queries of the lists as they come, each with its parameters."""
     asked: list[tuple[str, Any]] = []
-    for module in (pagination, publishing):
+    for module in (pagination, reading):
         usual = module.fetch_all
 
-        def remember(sql: str, parameters: Any, usual: Any = usual) -> Any:
+        def remember(sql: str, parameters: Any, *row_type: Any, usual: Any = usual) -> Any:
             asked.append((sql, parameters))
-            return usual(sql, parameters)
+            return usual(sql, parameters, *row_type)
 
         monkeypatch.setattr(module, "fetch_all", remember)
     return asked

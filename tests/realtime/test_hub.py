@@ -14,8 +14,8 @@ from api.stream.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Mess
 from api.stream.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
 from tests.realtime.conftest import Database
-from trading.events.history import Seen
-from trading.events.publishing import events_since
+from trading.events.lost_events import Seen
+from trading.events.reading import events_since
 
 ONE, OTHER = uuid4(), uuid4()
 

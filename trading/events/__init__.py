@@ -1,1 +1,1 @@
-"""Read, announce, check and delete the events that the database's triggers write."""
+"""Read, announce and delete the events that the database's triggers write, and detect lost ones."""

@@ -1,6 +1,6 @@
-"""Delete what is kept for a time only, in bounded batches.
+"""Deletion of old events and idempotency keys, in bounded portions.
 
-A batch names its rows by their place (ctid), so that no plan can read the whole of a large table for it.
+Each portion identifies its rows by their physical position (ctid), so that no plan reads a whole large table for it.
 """
 
 import math
@@ -12,11 +12,11 @@ from uuid import UUID
 from models.database import execute, fetch_all, transactional
 
 EVENTS_KEPT_DAYS = 7  # the database's own trigger refuses to delete a younger one
-KEYS_KEPT_HOURS = 25  # 24 are promised
+KEYS_KEPT_HOURS = 25  # the contract promises 24
 ACCOUNTS, EVENTS_EACH, KEYS = 100, 50, 5_000
 
-# The first events of each account, by their numbers, which are in the order of their time: what is kept
-# stays k..n without a gap. An account whose first event is young costs one look into the primary key.
+# The first events of each account by number. Numbers grow with time, so that the remaining events keep numbers without
+# a gap. An account whose first event is young costs one read of the primary key.
 DELETE_EVENTS = """
 DELETE FROM event WHERE ctid = ANY (ARRAY (
     SELECT oldest.ctid FROM unnest(%(accounts)s::uuid[]) AS page (id)
@@ -32,19 +32,19 @@ DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
     SELECT ctid FROM idempotency_key WHERE created_at < now() - %(kept)s * interval '1 hour' LIMIT %(limit)s))
 """
 
-# The accounts up to here have been looked at; what one run has no time for is the next one's.
-_looked_at = UUID(int=0)
+# The deletion has reached this account; the next call goes on behind it.
+_reached = UUID(int=0)
 
 
 class Deleted(NamedTuple):
-    """How much was deleted."""
+    """The numbers of deleted events and keys."""
 
     events: int
     keys: int
 
 
 def delete_what_is_old(*, patience_s: float = math.inf) -> Deleted:
-    """Delete all events and idempotency keys that are no longer kept, spending at most a time on either."""
+    """Delete all events and idempotency keys that are too old, for at most patience_s each."""
     return Deleted(_repeat(delete_old_events, patience_s), _repeat(delete_old_keys, patience_s))
 
 
@@ -56,21 +56,22 @@ def _repeat(delete: Callable[[], int | None], patience_s: float) -> int:
 
 
 def delete_old_events(*, accounts: int = ACCOUNTS, each: int = EVENTS_EACH) -> int | None:
-    """Delete events older than 7 days by the database's clock, of the next accounts; return how many.
+    """Delete up to `each` events per account per call; return their number, or None when finished.
 
-    Each account loses up to `each` at once, and comes again while it loses any. None when none is left.
+    Deletes events older than 7 days by the database's clock. A call covers the next `accounts` accounts, again the same
+    ones while they have old events.
     """
-    global _looked_at
-    deleted, last = _delete_events_after(_looked_at, accounts, each)
+    global _reached
+    deleted, last = _delete_events_after(_reached, accounts, each)
     if deleted:
         return deleted
-    _looked_at = last or UUID(int=0)
+    _reached = last or UUID(int=0)
     return None if last is None else 0
 
 
 @transactional
 def _delete_events_after(account_id: UUID, accounts: int, each: int) -> tuple[int, UUID | None]:
-    """Return how many of the next accounts' events were deleted, and the last of these accounts if more follow."""
+    """Return the number of events deleted from the next accounts, and the last of these accounts if others follow."""
     page = fetch_all("SELECT id FROM account WHERE id > %s ORDER BY id LIMIT %s", (account_id, accounts))
     ids = [row["id"] for row in page]
     deleted = execute(DELETE_EVENTS, {"accounts": ids, "each": each, "kept": EVENTS_KEPT_DAYS}) if ids else 0
@@ -79,5 +80,5 @@ def _delete_events_after(account_id: UUID, accounts: int, each: int) -> tuple[in
 
 @transactional
 def delete_old_keys(*, limit: int = KEYS) -> int | None:
-    """Delete up to limit of the idempotency keys that are no longer kept; return how many, None when none is left."""
+    """Delete up to limit old idempotency keys; return their number, or None when finished."""
     return execute(DELETE_KEYS, {"kept": KEYS_KEPT_HOURS, "limit": limit}) or None

@@ -1,1 +1,1 @@
-"""Execute PENDING orders: in batches, for busy accounts with patience, and by sweeping."""
+"""Execution of PENDING orders: in batches, with a bounded wait for busy accounts, and by sweeping."""

@@ -1,22 +1,24 @@
-"""Claim orders for their execution: accounts first, then orders, then positions, and nothing that others hold.
+"""Locks for an execution: accounts first, then orders, then positions, and only rows that no one else has locked.
 
-Nothing here waits for a lock, so that a batch is never held up by one account. What is busy is left
-and named; see trading.execution.patience.
+Nothing here waits for a lock, so that no single account delays a batch. Orders of busy accounts stay PENDING and are
+listed; see trading.execution.patience.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 from uuid import UUID
 
-from models.database import Row, fetch_all
+from models.database import fetch_all
+from models.rows import OrderRow, PositionRow
 from trading.accounts.ledgers import LEDGERS
 from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
 
 Key = tuple[UUID, UUID, str]  # account, stock, product
 
-# "IS TRUE" leaves the planner only the index of ids: with statistics from an hour that had few PENDING orders, it would
-# walk through a backlog of 50,000 along one of theirs, or through all orders of an account.
+# "IS TRUE" leaves the planner only the primary key. With statistics from an hour that had few PENDING orders it would
+# otherwise choose an index of PENDING orders and read a backlog of 50,000, or read all orders of an account.
 OF_ORDERS = """
 FROM trading_order WHERE id = ANY(%(ids)s::uuid[]) AND (status = 'PENDING') IS TRUE
     AND (retry_at IS NULL OR NOT %(fresh)s)
@@ -26,12 +28,19 @@ ORDERS = f"""
 SELECT * {OF_ORDERS} AND (account_id = ANY(%(accounts)s::uuid[])) IS TRUE
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
-# Without a lock: it would be in the way of those who have the account.
+# Without a lock, which would block those who hold the account.
 LEFT = f"SELECT id, account_id {OF_ORDERS}"
 POSITIONS = """
 SELECT position.* FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS wanted (account_id, stock_id, product)
 JOIN position USING (account_id, stock_id, product)
 """
+
+
+class OrderAndAccount(TypedDict):
+    """An order's id and its account, as every OrderRow has them."""
+
+    id: UUID
+    account_id: UUID
 
 
 @dataclass
@@ -46,26 +55,27 @@ class LockedPosition:
 
 @dataclass
 class Claim:
-    """Orders in (placed_at, id) order with what their execution needs, all locked; and what was left, by account."""
+    """Locked orders by (placed_at, id) with their ledgers and positions, and the ids of busy orders by account."""
 
-    orders: list[Row] = field(default_factory=list)
+    orders: list[OrderRow] = field(default_factory=list)
     ledgers: dict[UUID, AccountLedger] = field(default_factory=dict)
     positions: dict[Key, LockedPosition] = field(default_factory=dict)
     busy: dict[UUID, list[UUID]] = field(default_factory=dict)
 
 
 def claim(order_ids: Sequence[UUID], *, unsuspected_only: bool) -> Claim:
-    """Lock what can be locked at once of PENDING orders, with their accounts and positions.
+    """Lock those of these orders that are PENDING and free, with their accounts and positions.
 
-    An order whose account or position is busy is left; one whose own row is, is in somebody else's hands.
+    An order is busy if another transaction has locked its account or its position. An order whose own row is locked
+    is neither claimed nor busy: the other transaction executes or changes it.
     """
     found, parameters = Claim(), {"ids": _array(order_ids), "fresh": unsuspected_only}
     found.ledgers = {row["account_id"]: AccountLedger(**row) for row in fetch_all(ACCOUNTS, parameters)}
     if found.ledgers:
-        found.orders = fetch_all(ORDERS, {**parameters, "accounts": _array(found.ledgers)})
+        found.orders = fetch_all(ORDERS, {**parameters, "accounts": _array(found.ledgers)}, OrderRow)
     if len(found.orders) < len(order_ids):
         left = set(order_ids).difference(order["id"] for order in found.orders)
-        pending = fetch_all(LEFT, {**parameters, "ids": _array(left)})
+        pending = fetch_all(LEFT, {**parameters, "ids": _array(left)}, OrderAndAccount)
         _leave(found, (order for order in pending if order["account_id"] not in found.ledgers))
     if found.orders:
         found.orders.sort(key=lambda order: (order["placed_at"], order["id"]))
@@ -73,22 +83,23 @@ def claim(order_ids: Sequence[UUID], *, unsuspected_only: bool) -> Claim:
     return found
 
 
-def _leave(found: Claim, orders: Iterable[Row]) -> None:
+def _leave(found: Claim, orders: Iterable[OrderAndAccount]) -> None:
     for order in orders:
         found.busy.setdefault(order["account_id"], []).append(order["id"])
 
 
 def _lock_positions(found: Claim) -> None:
-    """Lock the positions of the orders, and leave the orders of those that somebody holds."""
+    """Lock the positions of the orders; an order whose position is locked already becomes busy."""
     keys = {key_of(order) for order in found.orders}
-    for row in fetch_all(f"{POSITIONS} FOR NO KEY UPDATE OF position SKIP LOCKED", _columns(keys)):
+    positions = fetch_all(f"{POSITIONS} FOR NO KEY UPDATE OF position SKIP LOCKED", _columns(keys), PositionRow)
+    for row in positions:
         holding = Holding(row["quantity"], row["cost"], row["blocked_margin"], row["realized_pnl"])
         found.positions[key_of(row)] = LockedPosition(row["id"], holding, is_new=False)
     missing = keys - found.positions.keys()
     if not missing:
         return
-    # Those of them that exist are held: under its account's lock a position only ever is by an operator's session.
-    held = {key_of(row) for row in fetch_all(POSITIONS, _columns(missing))}
+    # A missing position that exists is locked. While its account is locked here, only an operator's session can do so.
+    held = {key_of(row) for row in fetch_all(POSITIONS, _columns(missing), PositionRow)}
     _leave(found, (order for order in found.orders if key_of(order) in held))
     found.orders = [order for order in found.orders if key_of(order) not in held]
 
@@ -98,10 +109,10 @@ def _columns(keys: Iterable[Key]) -> list[str]:
 
 
 def _array(values: Iterable[UUID | str]) -> str:
-    """Write ids or words as one array: a list of 500 parameters takes longer to write and to read."""
+    """Return ids or words as one array literal: a list of 500 parameters takes longer to write and to read."""
     return f"{{{','.join(map(str, values))}}}"
 
 
-def key_of(row: Row) -> Key:
-    """Return what names the position of an order, or of itself."""
+def key_of(row: OrderRow | PositionRow) -> Key:
+    """Return the key of the position that a row describes, or of the one that an order changes."""
     return row["account_id"], row["stock_id"], row["product"]

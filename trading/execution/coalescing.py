@@ -1,48 +1,28 @@
-"""Execute an order promptly: alone when there is nothing else to do, together with others under load.
+"""Prompt execution of an order: alone if no other order is PENDING, else together with the others as one batch.
 
-Executions of one process take turns. While one batch commits, the orders behind it gather in the
-database, and the next turn takes them all; the messages that announced them then find their orders
-done. A batch is taken as sweeping takes one, so that a poison order is found out the same way.
+The executions of one process take turns. The orders that arrive while one batch commits are PENDING in the database,
+and the next turn takes all of them; their own messages then find them final. A turn takes its batch through a sweep,
+so that an order that fails is isolated in the same way.
 
-While orders follow one another closely, a turn first waits a moment for more of them: each batch costs
-a commit, and every commit makes a placement at the same time wait for the disk.
+If orders arrive back to back, a turn first waits COALESCE_S for more of them: each batch costs a commit, and
+every commit makes concurrent placements wait for the disk.
 """
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
-from models.database import Row, fetch_one, session
+from models.database import fetch_one, session
 from trading.execution.executing import is_known_final
 from trading.execution.patience import execute_patiently, held
 from trading.execution.sweeping import sweep_once
 
-BATCH = 200
-# Behind an execution that takes long, an order is executed on its own after this long.
+MAX_BATCH = 200
+# An order that waited this long for its turn is executed on its own.
 TURN_S = 0.5
-# How long a turn gathers when it follows the last one closely: within half the time that one took.
-GATHER_S = 0.05
-
-
-class Pace:
-    """Tells whether orders come faster than one after the other, each after the last one's end."""
-
-    def __init__(self) -> None:
-        self._ended_at = 0.0
-        self._took_s = 0.0
-
-    def is_busy(self, now: float) -> bool:
-        """Tell whether so little time passed since the last turn's end that the order was not sent because of it."""
-        return now - self._ended_at < self._took_s / 2
-
-    def record(self, began_at: float, ended_at: float) -> None:
-        """Remember the last turn."""
-        self._ended_at, self._took_s = ended_at, ended_at - began_at
-
-
-_turn = threading.Lock()
-_pace = Pace()
+# The wait of a turn that begins within half the duration of the last turn after its end.
+COALESCE_S = 0.05
 
 WAITING = """
 SELECT EXISTS (SELECT FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %(id)s
@@ -51,37 +31,78 @@ FROM trading_order WHERE id = %(id)s AND status = 'PENDING'
 """
 
 
-def execute_promptly(order_id: UUID) -> None:
-    """Execute an order, and what else is PENDING with it; what a sweep suspects is left to sweeping."""
-    if is_known_final(order_id):
-        return
-    if not _turn.acquire(timeout=TURN_S):
-        execute_patiently([order_id], unsuspected_only=True)
-        return
-    try:
+class Pace:
+    """The end and the duration of the last turn, from which the arrival rate of orders is judged."""
+
+    def __init__(self) -> None:
+        self._ended_at = 0.0
+        self._took_s = 0.0
+
+    def is_busy(self, now: float) -> bool:
+        """Return True if orders arrive back to back: this one cannot be a client's reaction to the last fill."""
+        return now - self._ended_at < self._took_s / 2
+
+    def record(self, began_at: float, ended_at: float) -> None:
+        """Store the last turn."""
+        self._ended_at, self._took_s = ended_at, ended_at - began_at
+
+
+class Coalescer:
+    """Executes orders in turns; every turn executes all PENDING orders as one batch, up to max_batch."""
+
+    def __init__(
+        self,
+        *,
+        pace: Pace | None = None,
+        max_batch: int = MAX_BATCH,
+        turn_s: float = TURN_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._pace = pace or Pace()
+        self._max_batch = max_batch
+        self._turn_s = turn_s
+        self._sleep = sleep
+        self._turn = threading.Lock()
+
+    def execute(self, order_id: UUID) -> None:
+        """Execute an order, and others that are PENDING with it; suspects of a sweep are left to sweeping."""
+        if is_known_final(order_id):
+            return
+        if not self._turn.acquire(timeout=self._turn_s):
+            execute_patiently([order_id], unsuspected_only=True)
+            return
+        try:
+            if not is_known_final(order_id):
+                self._take_turn(order_id)
+        finally:
+            self._turn.release()
+
+    def _take_turn(self, order_id: UUID) -> None:
+        held_accounts = held.now()
+        has_company = _has_company(order_id, held_accounts)
+        if has_company is None:  # another process was faster; a queue of such messages must not wait one by one
+            return
+        is_busy = self._pace.is_busy(time.monotonic())
+        if is_busy:
+            self._sleep(COALESCE_S)
+        began_at = time.monotonic()
+        if is_busy or has_company:
+            sweep_once(limit=self._max_batch, but=held_accounts)
         if not is_known_final(order_id):
-            _take_turn(order_id)
-    finally:
-        _turn.release()
+            execute_patiently([order_id], unsuspected_only=True)
+        self._pace.record(began_at, time.monotonic())
 
 
-def _take_turn(order_id: UUID) -> None:
-    held_accounts = held.now()
-    waiting = _waiting(order_id, held_accounts)
-    if waiting is None:  # another process was faster: a backlog of such messages is worked off at once
-        return
-    is_busy = _pace.is_busy(time.monotonic())
-    if is_busy:
-        time.sleep(GATHER_S)
-    began_at = time.monotonic()
-    if is_busy or waiting["others"]:
-        sweep_once(limit=BATCH, but=held_accounts)
-    if not is_known_final(order_id):
-        execute_patiently([order_id], unsuspected_only=True)
-    _pace.record(began_at, time.monotonic())
-
-
-def _waiting(order_id: UUID, held_accounts: Collection[UUID]) -> Row | None:
-    """Tell whether others than this order are PENDING, of accounts that are not held; None when it is not."""
+def _has_company(order_id: UUID, held_accounts: Collection[UUID]) -> bool | None:
+    """Return True if other orders are PENDING, except those of held accounts; None if this order is not PENDING."""
     with session():
-        return fetch_one(WAITING, {"id": order_id, "held": list(held_accounts)})
+        row = fetch_one(WAITING, {"id": order_id, "held": list(held_accounts)})
+    return None if row is None else bool(row["others"])
+
+
+_coalescer = Coalescer()
+
+
+def execute_promptly(order_id: UUID) -> None:
+    """Execute an order in the turns of this process."""
+    _coalescer.execute(order_id)

@@ -1,7 +1,6 @@
-"""Execute orders: fill them into positions, settle margin and profit, in one transaction per batch.
+"""Execution of orders in batches: one transaction fills them into positions and settles margin and profit.
 
-Executing anything twice does nothing the second time: an order is claimed under its row lock, and
-only while it is PENDING.
+A second execution of an order does nothing: an order is claimed under its row lock, and only while it is PENDING.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import Row, execute, fetch_all, fetch_one, transactional
+from models.database import execute, fetch_all, fetch_one, transactional
 from models.identifiers import new_id
+from models.rows import OrderRow
 from runtime import metrics, tracing
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch
@@ -23,17 +23,20 @@ from trading.execution.recent import RecentIds
 from trading.orders.cancellation import give_back, write_final
 from trading.rules.fills import Fill, Holding, fill
 from trading.rules.ledger import AccountLedger
+from trading.rules.terms import LedgerKind, OrderStatus, Product
 
 WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
 
 logger = get_logger(__name__)
-_final = RecentIds(100_000)
+# Orders that this process has executed or rejected, and whose commit succeeded.
+final_orders = RecentIds(100_000)
 
 
 class Outcome(NamedTuple):
-    """How many orders of a batch were executed, rejected, or not PENDING and free any more.
+    """The numbers of orders of a batch that were executed, rejected, or skipped.
 
-    busy names those of the last that are left because somebody else holds their account or position, by account.
+    Skipped orders are not PENDING or not free. busy lists, by account, the skipped orders whose account or position
+    another transaction has locked.
     """
 
     executed: int
@@ -43,29 +46,29 @@ class Outcome(NamedTuple):
 
 
 class AnotherWaits(Exception):
-    """Another worker of the fleet waits for an account."""
+    """Another worker of the fleet already waits for an account."""
 
 
 class Rejection(NamedTuple):
-    """An order that cannot be executed and why; the reason is a code of the error table."""
+    """An order that cannot be executed, with the reason as a code of the error table."""
 
-    order: Row
+    order: OrderRow
     reason: str
 
 
 class Execution(NamedTuple):
-    """An executed order, its price and its position."""
+    """An executed order with its price and its position."""
 
-    order: Row
+    order: OrderRow
     price: Decimal
     position_id: UUID
 
 
 @dataclass
 class Batch:
-    """What a batch of orders works on, read under locks, and what came of it."""
+    """The locked rows and the prices for a batch of orders, and its results."""
 
-    orders: list[Row]
+    orders: list[OrderRow]
     ledgers: dict[UUID, AccountLedger]
     positions: dict[Key, LockedPosition]
     last_prices: dict[UUID, Decimal | None]
@@ -77,23 +80,23 @@ class Batch:
 def execute_orders(
     order_ids: Iterable[UUID], *, unsuspected_only: bool = False, await_account: UUID | None = None, wait_ms: int = 0
 ) -> Outcome:
-    """Execute those of these orders that are PENDING and that nobody else has in hand.
+    """Execute those of these orders that are PENDING and free, as one batch.
 
-    With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts
-    attempts (see trading.execution.sweeping). With await_account, to which all the orders belong, wait for it for
-    wait_ms (1 or more) while it is busy; raises AnotherWaits, or DatabaseUnavailable when that was in vain.
+    With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts the attempts (see
+    trading.execution.sweeping). With await_account, to which all the orders must belong, wait for its lock up to
+    wait_ms (1 or more); raises AnotherWaits, or DatabaseUnavailable if the account stays busy.
     """
     wanted = list(dict.fromkeys(order_ids))
     if not wanted:
         return Outcome(0, 0, 0)
-    _final.discard(wanted)  # the database is asked now
+    final_orders.discard(wanted)  # the database decides now
     watch = Stopwatch()
     with tracing.batch(wanted) as ends:
         batch = _execute(wanted, unsuspected_only, watch, await_account, wait_ms)
         watch.lap("commit")
         ends |= {end.order["id"]: "fill" for end in batch.executions}
         ends |= {end.order["id"]: "reject" for end in batch.rejections}
-    _final.add(order["id"] for order in batch.orders)
+    final_orders.add(order["id"] for order in batch.orders)
     publishing.nudge({order["account_id"] for order in batch.orders})
     metrics.count_batch(batch.executions, batch.rejections, watch.steps)
     _log(batch, watch)
@@ -102,12 +105,12 @@ def execute_orders(
 
 
 def is_known_final(order_id: UUID) -> bool:
-    """Tell whether this process has committed an order's end: its later messages need no database.
+    """Return True if this process has executed or rejected the order, so that its later messages need no database.
 
-    Only a message may ask. What the database says is PENDING is executed whatever is remembered here: a
-    failover or a restored backup can have taken the end back.
+    Only the handling of a message may use this. An order that the database reports as PENDING is executed in any
+    case: a failover or a restored backup may have undone its execution.
     """
-    return order_id in _final
+    return order_id in final_orders
 
 
 @transactional
@@ -129,7 +132,7 @@ def _execute(
 
 
 def _wait_for(account_id: UUID, wait_ms: int) -> None:
-    """Lock an account as soon as it is free, while holding nothing else."""
+    """Lock an account as soon as it is free, while no other lock is held."""
     lock = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
     row = fetch_one(lock, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
     if row is None or not row["may_wait"]:
@@ -137,8 +140,8 @@ def _wait_for(account_id: UUID, wait_ms: int) -> None:
     execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
 
 
-def _last_prices(orders: list[Row]) -> dict[UUID, Decimal | None]:
-    """Return the last traded prices that orders without a price of their own are executed at."""
+def _last_prices(orders: list[OrderRow]) -> dict[UUID, Decimal | None]:
+    """Return the last traded prices by stock, for the orders that have no price of their own."""
     stock_ids = list({order["stock_id"] for order in orders if order["price"] is None})
     if not stock_ids:
         return {}
@@ -147,7 +150,7 @@ def _last_prices(orders: list[Row]) -> dict[UUID, Decimal | None]:
 
 
 def _log(batch: Batch, watch: Stopwatch) -> None:
-    """Write a line for every order; the timings (ms) are those of its batch."""
+    """Log one line per order; its timings (ms) are those of the batch."""
     steps = {f"{name}_ms": round(length, 2) for name, length in watch.steps.items()}
     facts = {"batch": len(batch.orders), **steps}
     for order, price, _ in batch.executions:
@@ -156,12 +159,12 @@ def _log(batch: Batch, watch: Stopwatch) -> None:
         logger.info("order_rejected", **_names(order), reason=reason, **facts)
 
 
-def _names(order: Row) -> dict[str, str]:
+def _names(order: OrderRow) -> dict[str, str]:
     return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
 
 
-def _execute_one(batch: Batch, order: Row) -> None:
-    """Fill one order in memory, or reject it; nothing of a rejected fill remains."""
+def _execute_one(batch: Batch, order: OrderRow) -> None:
+    """Fill one order in memory, or reject it without a trace of its fill."""
     ledger = batch.ledgers[order["account_id"]]
     price = order["price"] or order["average_price"] or batch.last_prices.get(order["stock_id"])
     if price is None:
@@ -176,7 +179,7 @@ def _execute_one(batch: Batch, order: Row) -> None:
         price=price,
         reserved_margin=order["blocked_margin"],
     )
-    if order["product"] == "DELIVERY" and result.holding.quantity < 0:
+    if order["product"] == Product.DELIVERY and result.holding.quantity < 0:
         _reject(batch, order, "insufficient_holdings")
     elif result.margin_change > 0 and result.margin_change > ledger.available_margin + result.profit:
         _reject(batch, order, "insufficient_margin")
@@ -187,19 +190,21 @@ def _execute_one(batch: Batch, order: Row) -> None:
         batch.executions.append(Execution(order, price, position.id))
 
 
-def _reject(batch: Batch, order: Row, reason: str) -> None:
+def _reject(batch: Batch, order: OrderRow, reason: str) -> None:
     give_back(batch.ledgers[order["account_id"]], order)
     batch.rejections.append(Rejection(order, reason))
 
 
 def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill) -> None:
     links = {"order_id": order_id, "position_id": position_id}
-    ledger.post("PROFIT" if result.profit > 0 else "LOSS", abs(result.profit), **links)
-    ledger.post("MARGIN_BLOCK" if result.margin_change > 0 else "MARGIN_RELEASE", abs(result.margin_change), **links)
+    profit_kind = LedgerKind.PROFIT if result.profit > 0 else LedgerKind.LOSS
+    margin_kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
+    ledger.post(profit_kind, abs(result.profit), **links)
+    ledger.post(margin_kind, abs(result.margin_change), **links)
 
 
 def _write(batch: Batch) -> None:
-    """Write everything set-wise: positions first, since ledger rows and orders point to them."""
+    """Write all changes set-wise; positions come first because ledger entries and orders refer to them."""
     _write_positions(batch)
     save_ledgers(batch.ledgers.values())
     write_rows(
@@ -215,7 +220,7 @@ def _write(batch: Batch) -> None:
             " AND filled.id = ANY(%s::uuid[])",
             ([execution.order["id"] for execution in batch.executions],),
         )
-    write_final([(rejection.order["id"], "REJECTED", rejection.reason) for rejection in batch.rejections])
+    write_final([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
 
 
 def _write_positions(batch: Batch) -> None:

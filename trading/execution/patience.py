@@ -1,8 +1,8 @@
-"""Execute orders, and wait a moment for the accounts among them that others hold.
+"""Execution with a bounded wait for busy accounts.
 
-A batch waits for nobody. A busy account is waited for alone and while nothing is held, by one worker of the
-fleet at a time, and what such waits take together is bounded. An account that stays busy, as one in an
-operator's open transaction does, is left for a while.
+A batch never waits for a lock. Each busy account is then waited for alone, by a worker that holds no other lock, and by
+one worker of the fleet at a time; the total wait is bounded. An account that stays busy, for example in an operator's
+open transaction, is left out for a while.
 """
 
 import threading
@@ -15,31 +15,31 @@ from runtime import metrics
 from runtime.logs import get_logger
 from trading.execution.executing import AnotherWaits, Outcome, execute_orders
 
-# A placement holds its account for about 5 ms: this is long for anything but an open transaction, and short
-# beside the interval of 750 ms between two sweeps, in which one such wait is made.
+# A placement holds its account for about 5 ms, so that only an open transaction lasts longer than this. It is short
+# beside the interval of 750 ms between two sweeps, in which there is one such wait.
 WAIT_S = 0.1
-# While another worker waits for an account, ours is looked at again after this long.
+# The interval between two tries while another worker waits for an account.
 PAUSE_S = 0.01
-LEFT_FOR_S = 1.0
+HELD_FOR_S = 1.0
 LOCK_NOT_AVAILABLE = "55P03"
 
 logger = get_logger(__name__)
 
 
 class HeldAccounts:
-    """Remembers for a while which accounts were waited for in vain."""
+    """The accounts that stayed busy through a whole wait, each remembered for HELD_FOR_S."""
 
     def __init__(self) -> None:
         self._until: dict[UUID, float] = {}
         self._lock = threading.Lock()
 
     def add(self, account_id: UUID) -> None:
-        """Remember an account."""
+        """Add an account."""
         with self._lock:
-            self._until[account_id] = time.monotonic() + LEFT_FOR_S
+            self._until[account_id] = time.monotonic() + HELD_FOR_S
 
     def now(self) -> set[UUID]:
-        """Return the accounts that are remembered still."""
+        """Return the accounts that are still remembered."""
         with self._lock:
             self._until = {key: until for key, until in self._until.items() if until > time.monotonic()}
             return set(self._until)
@@ -49,7 +49,7 @@ held = HeldAccounts()
 
 
 def execute_patiently(order_ids: Iterable[UUID], *, unsuspected_only: bool = False) -> Outcome:
-    """Execute orders as execute_orders does, then wait up to 100 ms for what was busy."""
+    """Execute orders as execute_orders does, then wait up to 100 ms in all for the busy accounts."""
     outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
     if not outcome.busy:
         return outcome
@@ -68,7 +68,7 @@ def _execute_when_free(account_id: UUID, order_ids: Sequence[UUID], unsuspected_
             outcome = execute_orders(
                 order_ids, unsuspected_only=unsuspected_only, await_account=account_id, wait_ms=left_ms
             )
-            is_held = bool(outcome.busy)  # the account was ours: somebody holds a position
+            is_held = bool(outcome.busy)  # the account was locked here, so a position is held
         except AnotherWaits:
             time.sleep(PAUSE_S)
             outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
@@ -84,7 +84,7 @@ def _execute_when_free(account_id: UUID, order_ids: Sequence[UUID], unsuspected_
 
 
 def _sum(first: Outcome, account_id: UUID, later: Outcome) -> Outcome:
-    """Return the outcome of a batch with that of what it had left of an account."""
+    """Return the outcome of a batch combined with the later outcome for one of its busy accounts."""
     others = {key: left for key, left in first.busy.items() if key != account_id}
     return Outcome(
         first.executed + later.executed,

@@ -1,4 +1,4 @@
-"""A bounded memory of identifiers."""
+"""A bounded set of the identifiers that were added last."""
 
 import threading
 from collections import OrderedDict
@@ -7,11 +7,11 @@ from uuid import UUID
 
 
 class RecentIds:
-    """Remembers the last identifiers that it was told, up to a number."""
+    """A thread-safe set of identifiers that drops the oldest ones beyond its size."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        # Not a dict, whose first key is found by walking over all that were deleted before it.
+        # Not a dict: finding its first key walks over all keys that were deleted before it.
         self._ids: OrderedDict[UUID, None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -19,14 +19,14 @@ class RecentIds:
         return identifier in self._ids
 
     def add(self, identifiers: Iterable[UUID]) -> None:
-        """Remember identifiers, and forget the oldest beyond the size."""
+        """Add identifiers, and drop the oldest ones beyond the size."""
         with self._lock:
             self._ids.update(dict.fromkeys(identifiers))
             while len(self._ids) > self._size:
                 self._ids.popitem(last=False)
 
     def discard(self, identifiers: Iterable[UUID]) -> None:
-        """Forget identifiers."""
+        """Remove identifiers."""
         with self._lock:
             for identifier in identifiers:
                 self._ids.pop(identifier, None)

@@ -1,40 +1,39 @@
-"""Find orders that are still PENDING and execute them: what makes execution certain.
+"""Sweeps: they find orders that are still PENDING and execute them, so that every accepted order becomes final.
 
-How attempts count. A sweep marks the orders that it takes (retry_at) in a transaction of its own
-before it executes them as one batch. An order that is still PENDING afterwards, because the batch
-raised or the process died, is a suspect: it is executed alone from then on, so that no innocent
-shares its fate. Each attempt made alone is counted in a commit of its own just before it begins,
-and after MAX_ATTEMPTS of them the order is REJECTED. An attempt that ended for a reason outside the order
-(database away, time-out, shutdown, an account that somebody else holds) is taken back, and so is the mark.
+How attempts count. A sweep first marks the orders that it takes (retry_at) in a transaction of its own, then executes
+them as one batch. An order that is still PENDING afterwards, because the batch raised or the process died, is a
+suspect. From then on it is executed alone, so that it cannot fail others with it. Each attempt made alone is counted
+in a commit of its own before it begins. After MAX_ATTEMPTS attempts the order is REJECTED. An attempt that ended for
+a reason outside the order (database away, time-out, shutdown, a busy account) is not counted, and its mark is removed.
 """
 
 from collections.abc import Collection
-from datetime import timedelta
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import DatabaseUnavailable, Row, execute, fetch_all, fetch_one, session, transactional
+from models.database import DatabaseUnavailable, execute, fetch_all, fetch_one, session, transactional
 from runtime import metrics
 from runtime.logs import get_logger
 from trading.execution.executing import Outcome
 from trading.execution.patience import execute_patiently
 from trading.orders.cancellation import reject_order
 
-MAX_BATCH = 500  # event triggers turn quadratic in one statement over one account's orders
+MAX_BATCH = 500  # the cost of the event triggers is quadratic in one account's orders of one statement
 MAX_ATTEMPTS = 5
-# In each round accounts that turned out to be busy are left out of the next: with many of them a sweep ends short.
+# Each round leaves out the accounts that were busy in earlier rounds. With many of them a sweep ends below its limit.
 MAX_ROUNDS = 10
-# Others leave a taken order alone for this long: it covers the moment between the mark's commit
-# and the row lock of the execution. What died in between is tried again after it.
+# Other sweeps leave a marked order alone for this long, until the execution has locked its row. If the process dies in
+# between, the order is taken again afterwards.
 RETRY_PAUSE = timedelta(seconds=2)
 UNCOUNT = "attempts = greatest(attempts - 1, 0), retry_at = clock_timestamp()"
 TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
 
 logger = get_logger(__name__)
 
-# No order of an account that is left out is taken. A mark further ahead than its pause is void: the clock went back.
-# Without a sort the index by age is walked from its beginning. With statistics from an hour that had few PENDING orders
-# all of a backlog would be read along another index, and sorted, for each batch.
+# A mark that lies further in the future than RETRY_PAUSE is void, because the clock was set back.
+# Without sorting, the planner reads the index by age from its start. With statistics from an hour that had few PENDING
+# orders it would otherwise read a whole backlog along another index, and sort it, for each batch.
 TAKE = """
 SET LOCAL enable_sort = off;
 WITH oldest AS (
@@ -46,7 +45,7 @@ WITH oldest AS (
 UPDATE trading_order SET retry_at = clock_timestamp() + %(pause)s FROM oldest WHERE trading_order.id = oldest.id
 RETURNING trading_order.id, account_id, placed_at, is_fresh
 """
-# An order of the future is one from before the clock went back.
+# An order with a future time was placed before the clock was set back.
 AGE = "AND (placed_at <= clock_timestamp() - %(older_than)s OR placed_at > clock_timestamp())"
 COUNT_ATTEMPT = """
 UPDATE trading_order SET attempts = attempts + 1, retry_at = clock_timestamp() + %(pause)s
@@ -55,10 +54,20 @@ RETURNING attempts
 """
 
 
-class SweepCounts(NamedTuple):
-    """What a sweep did; claimed less the next three are orders that somebody else finished first.
+class TakenOrder(TypedDict):
+    """A row that TAKE returns; an order that no sweep has tried before is fresh."""
 
-    Those that were left because their account or position is busy are not among the claimed.
+    id: UUID
+    account_id: UUID
+    placed_at: datetime
+    is_fresh: bool
+
+
+class SweepCounts(NamedTuple):
+    """The numbers of orders that a sweep claimed, executed, rejected, failed to execute, and left as busy.
+
+    Claimed orders that are in none of the next three were finished by others first. Busy orders, whose account or
+    position another transaction has locked, are not among the claimed.
     """
 
     claimed: int = 0
@@ -73,8 +82,8 @@ def sweep_once(
 ) -> SweepCounts:
     """Execute up to limit of the oldest PENDING orders that are older than older_than_ms by the database's clock.
 
-    In the place of orders whose account is busy come the next ones of other accounts. With exclusive, do
-    nothing while another exclusive sweep is taking orders. Leave out the accounts in `but`.
+    Orders of busy accounts are replaced by the next orders of other accounts. With exclusive, do nothing while another
+    exclusive sweep is taking orders. The accounts in `but` are left out.
     """
     counts, left_out = SweepCounts(), set(but)
     for _ in range(MAX_ROUNDS):
@@ -84,14 +93,14 @@ def sweep_once(
             break
         done, busy = _execute(taken)
         counts = _sum([counts, done])
-        if not busy or len(taken) < room:  # with room to spare there was nobody behind those that are busy
+        if not busy or len(taken) < room:  # fewer orders than room: no others are behind the busy ones
             break
         left_out |= busy
     return counts
 
 
-def _execute(taken: list[Row]) -> tuple[SweepCounts, set[UUID]]:
-    """Execute what was taken, and return also the accounts of which orders were left because they are busy."""
+def _execute(taken: list[TakenOrder]) -> tuple[SweepCounts, set[UUID]]:
+    """Execute the taken orders, and return the counts and the busy accounts."""
     busy: set[UUID] = set()
     fresh = [row for row in taken if row["is_fresh"]]
     counts = [_execute_batch(fresh, busy)] if fresh else []
@@ -100,25 +109,18 @@ def _execute(taken: list[Row]) -> tuple[SweepCounts, set[UUID]]:
     return total._replace(claimed=len(taken) - total.busy), busy
 
 
-def count_pending() -> int:
-    """Return the number of PENDING orders."""
-    with session():
-        row = fetch_one("SELECT count(*) AS pending FROM trading_order WHERE status = 'PENDING'")
-    assert row is not None
-    return int(row["pending"])
-
-
 def _sum(counts: list[SweepCounts]) -> SweepCounts:
     return SweepCounts(*(sum(column) for column in zip(SweepCounts(), *counts, strict=True)))
 
 
 @transactional
-def _take(limit: int, older_than: timedelta, exclusive: bool, but: Collection[UUID]) -> list[Row]:
+def _take(limit: int, older_than: timedelta, exclusive: bool, but: Collection[UUID]) -> list[TakenOrder]:
     """Mark the oldest orders as taken and return them, oldest first."""
     if exclusive and not _lock_out_other_ticks():
         return []
     take = TAKE.format(age=AGE if older_than else "")
-    rows = fetch_all(take, {"limit": limit, "older_than": older_than, "pause": RETRY_PAUSE, "but": list(but)})
+    parameters = {"limit": limit, "older_than": older_than, "pause": RETRY_PAUSE, "but": list(but)}
+    rows = fetch_all(take, parameters, TakenOrder)
     return sorted(rows, key=lambda row: (row["placed_at"], row["id"]))
 
 
@@ -127,8 +129,8 @@ def _lock_out_other_ticks() -> bool:
     return row is not None and bool(row["locked"])
 
 
-def _execute_batch(orders: list[Row], busy: set[UUID]) -> SweepCounts:
-    """Execute orders together; when something among them raises, each of them alone."""
+def _execute_batch(orders: list[TakenOrder], busy: set[UUID]) -> SweepCounts:
+    """Execute orders as one batch, or each of them alone if the batch raises."""
     try:
         outcome = _unless_interrupted([order["id"] for order in orders], "retry_at = NULL")
     except Exception as error:
@@ -141,14 +143,14 @@ def _execute_batch(orders: list[Row], busy: set[UUID]) -> SweepCounts:
     return _counted(outcome, busy)
 
 
-def _execute_alone(order: Row, busy: set[UUID]) -> SweepCounts:
-    """Execute an order alone, or reject it when it has failed alone often enough."""
+def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
+    """Execute an order alone, or reject it after MAX_ATTEMPTS attempts."""
     order_id = order["id"]
     if order["account_id"] in busy:
         _update_pending("retry_at = clock_timestamp()", [order_id])
         return SweepCounts(busy=1)
     attempts = _count_attempt(order_id)
-    if attempts is None:  # final, or somebody else has it in hand
+    if attempts is None:  # final, or another transaction has locked it
         return SweepCounts()
     if attempts > MAX_ATTEMPTS:
         return _give_up(order_id)
@@ -172,7 +174,7 @@ def _counted(outcome: Outcome, busy: set[UUID]) -> SweepCounts:
 
 
 def _give_up(order_id: UUID) -> SweepCounts:
-    """Reject an order; one whose account is busy, the next time."""
+    """Reject an order, or leave it to the next sweep if its account is busy."""
     if not reject_order(order_id, "execution_failed"):
         _update_pending(UNCOUNT, [order_id])
         return SweepCounts()
@@ -183,13 +185,13 @@ def _give_up(order_id: UUID) -> SweepCounts:
 
 @transactional
 def _count_attempt(order_id: UUID) -> int | None:
-    """Count an attempt that begins now, and return which it is; None when the order is not free and PENDING."""
+    """Count an attempt that begins now and return its number; None if the order is not PENDING or not free."""
     row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "pause": RETRY_PAUSE})
     return None if row is None else int(row["attempts"])
 
 
 def _unless_interrupted(order_ids: list[UUID], taking_back: str) -> Outcome:
-    """Execute orders; an end for a reason outside them takes the attempt back and goes on to the caller."""
+    """Execute orders; an interruption for a reason outside them takes back the attempt and is raised again."""
     try:
         return execute_patiently(order_ids)
     except BaseException as error:
@@ -199,7 +201,7 @@ def _unless_interrupted(order_ids: list[UUID], taking_back: str) -> Outcome:
 
 
 def _update_pending(change: str, order_ids: list[UUID]) -> None:
-    """Keep the accounts of attempts; best effort, since a lost one only makes an order a suspect."""
+    """Update the attempts of PENDING orders; best effort, for a lost update only makes an order a suspect."""
     try:
         with session():
             execute(

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from models.database import Row, fetch_one, transactional
+from models.rows import OrderRow
 from trading.accounts.ledgers import lock_free_ledgers, save_ledgers, write_rows
 from trading.accounts.shares import within_share
 from trading.events import publishing
@@ -60,7 +61,7 @@ def _finish(ledger: AccountLedger, order: Row, status: str, reason: str | None) 
     write_final([(order["id"], status, reason)])
 
 
-def give_back(ledger: AccountLedger, order: Row) -> None:
+def give_back(ledger: AccountLedger, order: Row | OrderRow) -> None:
     """Post the release of an order's blocked margin and the refund of its charges."""
     ledger.post("MARGIN_RELEASE", order["blocked_margin"], order_id=order["id"])
     ledger.post("CHARGES_REFUND", order["charges"], order_id=order["id"])

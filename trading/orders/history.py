@@ -11,8 +11,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import Row, fetch_all, fetch_one, snapshot
+from models.database import Row, fetch_one, snapshot
+from models.rows import EventRow
 from trading.accounts.ledgers import entries_of
+from trading.events.reading import events_of_order
 from trading.rules.errors import NotFound
 from trading.rules.ledger import EFFECTS, REALIZED
 
@@ -31,13 +33,6 @@ UNKNOWN: Row = {
     "rejection_reason": None,
     "executed_at": None,
 }
-# The conditions are those of the index event_of_order, and whose the order is has been seen.
-EVENTS = """
-SELECT * FROM (
-    SELECT id, type, at, data FROM event
-    WHERE type LIKE 'order.%%' AND (data ->> 'id')::uuid = %s ORDER BY id DESC LIMIT %s
-) AS newest ORDER BY id
-"""
 
 
 class Moment(NamedTuple):
@@ -58,15 +53,15 @@ def order_history(account_id: UUID, order_id: UUID) -> list[Row]:
     return tell(*_read(account_id, order_id))
 
 
-def _read(account_id: UUID, order_id: UUID) -> tuple[Row, list[Row], list[Row]]:
+def _read(account_id: UUID, order_id: UUID) -> tuple[Row, list[EventRow], list[Row]]:
     with snapshot():
         order = fetch_one("SELECT * FROM trading_order WHERE id = %s AND account_id = %s", (order_id, account_id))
         if order is None:
             raise NotFound
-        return order, fetch_all(EVENTS, (order_id, MAX_EVENTS)), entries_of(order_id)
+        return order, events_of_order(order_id, MAX_EVENTS), entries_of(order_id)
 
 
-def tell(order: Row, events: Sequence[Row], entries: Sequence[Row]) -> list[Row]:
+def tell(order: Row, events: Sequence[EventRow], entries: Sequence[Row]) -> list[Row]:
     """Tell an order's life from its row, the events that are kept and its ledger entries, each oldest first."""
     moments = _moments(order, events)
     shares = _shares(order, moments, entries)
@@ -87,7 +82,7 @@ def tell(order: Row, events: Sequence[Row], entries: Sequence[Row]) -> list[Row]
     return life
 
 
-def _moments(order: Row, events: Sequence[Row]) -> list[Moment]:
+def _moments(order: Row, events: Sequence[EventRow]) -> list[Moment]:
     """Return the moments of the events, with placement and end of an order whose events are gone."""
     moments = [Moment(event["type"], event["at"], event["id"], event["data"]) for event in events]
     if not moments or moments[0].type != PLACED:

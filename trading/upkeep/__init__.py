@@ -1,1 +1,1 @@
-"""Figures and checks for operators: the backlog, the operations page, the ledger check."""
+"""Figures for operators, and the check of the ledger."""

@@ -1,10 +1,12 @@
-"""How much waits to be executed, and what the last check of the ledger has found."""
+"""The backlog: the PENDING orders, counted up to a limit, and the age of the oldest one."""
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, TypedDict
 
-from models.database import Row, fetch_one, snapshot
+from models.database import fetch_one, session, snapshot
+from trading.upkeep.ledger_checks import last_check
 
-# Counting more would take longer than whoever watches should wait.
+# A longer count would take more time than an operator's page or a scraper should wait.
 MAX_COUNTED = 100_000
 
 PENDING = """
@@ -13,8 +15,16 @@ SELECT clock_timestamp() AS at, count(*) AS count, min(placed_at) AS oldest_plac
 """
 
 
+class PendingOrders(TypedDict):
+    """The number of PENDING orders up to a limit, the time of the count, and the oldest order's placement."""
+
+    at: datetime
+    count: int
+    oldest_placed_at: datetime | None
+
+
 class Backlog(NamedTuple):
-    """PENDING orders (counted to 100,000), the oldest one's age, and the last check of the ledger, if there was one."""
+    """The number of PENDING orders (counted to 100,000), the oldest one's age, and the last check of the ledger."""
 
     pending: int
     oldest_age_s: float
@@ -23,7 +33,7 @@ class Backlog(NamedTuple):
 
 
 def read_backlog() -> Backlog:
-    """Return what waits. Raises DatabaseUnavailable."""
+    """Return the backlog and the last check of the ledger. Raises DatabaseUnavailable."""
     with snapshot():
         pending, check = read_pending(MAX_COUNTED), last_check()
     now, oldest = pending["at"], pending["oldest_placed_at"]
@@ -35,16 +45,14 @@ def read_backlog() -> Backlog:
     )
 
 
-def read_pending(limit: int) -> Row:
-    """Return the time (at), the number of PENDING orders up to a limit, and when the oldest one was placed.
+def count_pending(limit: int = MAX_COUNTED) -> int:
+    """Return the number of PENDING orders, counted to a limit."""
+    with session():
+        return read_pending(limit)["count"]
 
-    Needs an open session.
-    """
-    row = fetch_one(PENDING, {"limit": limit})
+
+def read_pending(limit: int) -> PendingOrders:
+    """Return the PENDING orders, counted to a limit; needs an open session."""
+    row = fetch_one(PENDING, {"limit": limit}, PendingOrders)
     assert row is not None
     return row
-
-
-def last_check() -> Row | None:
-    """Return at, violations and duration_ms of the last check of the ledger; needs an open session."""
-    return fetch_one("SELECT at, violations, duration_ms FROM ledger_check ORDER BY id DESC LIMIT 1")

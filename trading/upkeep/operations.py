@@ -1,13 +1,15 @@
-"""What an operator watches: what waits, how fast it goes, what the last proof of the books said."""
+"""The figures of the operator's page: backlog, throughput, latency, and the last check of the ledger."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Literal, TypedDict
 
-from models.database import Row, fetch_one, snapshot
-from trading.upkeep.backlog import last_check, read_pending
+from models.database import fetch_one, snapshot
+from trading.upkeep.backlog import PendingOrders, read_pending
+from trading.upkeep.ledger_checks import LedgerCheck, last_check
 
-# No query reads more rows than these, however many there are. Ids grow with time, so that the primary key
-# finds the newest orders: at 80 a second, 5,000 fill a minute.
+# No query reads more rows than NEWEST_ORDERS, however large the table is. Ids grow with time, so that the primary key
+# finds the newest orders: 5,000 orders are one minute at 80 orders/s.
 NEWEST_ORDERS = 5_000
 MAX_COUNTED = 10_000
 SERIES_S = 60
@@ -35,19 +37,73 @@ SELECT
 """
 
 
-def read_operations() -> Row:
-    """Return what waits, the throughput of the last minute, latencies, and the last check of the ledger.
+class Pending(TypedDict):
+    """The number of PENDING orders (counted to 10,000) with the placement and the age of the oldest one."""
 
-    Throughput and latencies are those of the newest 5,000 orders; seconds that they do not cover are left out.
+    count: int
+    oldest_placed_at: datetime | None
+    oldest_age_ms: int | None
+
+
+class Second(TypedDict):
+    """The numbers of orders placed and executed in one second."""
+
+    at: datetime
+    placed: int
+    executed: int
+
+
+class Throughput(TypedDict):
+    """The seconds of the last minute, and the mean rates of the last 10 s."""
+
+    placed_per_second: float
+    executed_per_second: float
+    seconds: list[Second]
+
+
+class Latency(TypedDict):
+    """Percentiles of the time from placement to execution, over the executions of the last 5 minutes."""
+
+    orders: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class Operations(TypedDict):
+    """All figures of the operator's page that the database knows."""
+
+    at: datetime
+    pending: Pending
+    throughput: Throughput
+    latency: Latency
+    ledger_check: LedgerCheck | None
+
+
+class NewestOrders(TypedDict):
+    """The row of NEWEST: placed and executed count orders by second."""
+
+    orders: int
+    percentiles: list[float] | None
+    cut_second: int | None
+    placed: dict[str, int] | None
+    executed: dict[str, int] | None
+
+
+def read_operations() -> Operations:
+    """Return the backlog, the throughput of the last minute, latencies, and the last check of the ledger.
+
+    Throughput and latencies cover the newest 5,000 orders; seconds beyond them are left out.
     """
     with snapshot():
         pending = read_pending(MAX_COUNTED)
-        now: datetime = pending["at"]
+        now = pending["at"]
         since = int(now.timestamp()) - SERIES_S
-        newest = fetch_one(NEWEST, {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE})
+        parameters = {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE}
+        newest = fetch_one(NEWEST, parameters, NewestOrders)
         ledger_check = last_check()
     assert newest is not None
-    # The second of the oldest order that was read is not whole, nor is the present one.
+    # The second of the oldest order that was read is incomplete, and so is the present second.
     first = since if newest["cut_second"] is None else max(since, newest["cut_second"] + 1)
     return {
         "at": now,
@@ -58,16 +114,16 @@ def read_operations() -> Row:
     }
 
 
-def _pending(row: Row) -> Row:
-    oldest: datetime | None = row["oldest_placed_at"]
-    age_ms = None if oldest is None else max(0, round((row["at"] - oldest) / timedelta(milliseconds=1)))
-    return {"count": row["count"], "oldest_placed_at": oldest, "oldest_age_ms": age_ms}
+def _pending(found: PendingOrders) -> Pending:
+    oldest = found["oldest_placed_at"]
+    age_ms = None if oldest is None else max(0, round((found["at"] - oldest) / timedelta(milliseconds=1)))
+    return {"count": found["count"], "oldest_placed_at": oldest, "oldest_age_ms": age_ms}
 
 
-def _throughput(row: Row, seconds: range) -> Row:
-    """Return what happened in each of these seconds, and the means of the last ten."""
-    placed, executed = row["placed"] or {}, row["executed"] or {}
-    series = [
+def _throughput(newest: NewestOrders, seconds: range) -> Throughput:
+    """Return the orders placed and executed in each of these seconds, and the means of the last ten."""
+    placed, executed = newest["placed"] or {}, newest["executed"] or {}
+    series: list[Second] = [
         {
             "at": datetime.fromtimestamp(second, UTC),
             "placed": placed.get(str(second), 0),
@@ -82,13 +138,11 @@ def _throughput(row: Row, seconds: range) -> Row:
     }
 
 
-def _mean(series: list[Row], name: str) -> float:
-    total: int = sum(second[name] for second in series)
-    return round(total / max(1, len(series)), 1)
+def _mean(series: Sequence[Second], name: Literal["placed", "executed"]) -> float:
+    return round(sum(second[name] for second in series) / max(1, len(series)), 1)
 
 
-def _latency(row: Row) -> Row:
-    percentiles: list[Any] = row["percentiles"] or [None] * 3
-    names = ("p50_ms", "p95_ms", "p99_ms")
-    rounded = (None if value is None else round(value, 1) for value in percentiles)
-    return {"orders": row["orders"], **dict(zip(names, rounded, strict=True))}
+def _latency(newest: NewestOrders) -> Latency:
+    percentiles: Sequence[float | None] = newest["percentiles"] or (None, None, None)
+    p50_ms, p95_ms, p99_ms = (None if value is None else round(value, 1) for value in percentiles)
+    return {"orders": newest["orders"], "p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms}

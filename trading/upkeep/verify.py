@@ -1,4 +1,4 @@
-"""Prove from the tables alone that every account's books are right."""
+"""The check of the ledger: each account's balance, margin, positions, orders and events must agree in the tables."""
 
 import math
 import time
@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import db, execute, fetch_all, patient, session, transactional
+from models.database import db, execute, fetch_all, patient, session
 from runtime.logs import get_logger
+from trading.upkeep.ledger_checks import note_check
 
 MAX_LOGGED = 20
 SLICE_ACCOUNTS = 50
-SILENCE_S = 5.0  # a server that does not end a statement in time does not answer
+SILENCE_S = 5.0  # a server that does not stop a statement within this time after its limit is out of reach
 
 logger = get_logger(__name__)
 
 
 class Violation(NamedTuple):
-    """A broken rule: which account, which rule, and what was found."""
+    """An account that breaks a rule, and the detail."""
 
     account_id: UUID
     rule: str
@@ -28,8 +29,8 @@ ON_BALANCE = """CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT') THEN a
                      WHEN kind IN ('WITHDRAWAL', 'CHARGES', 'LOSS') THEN -amount ELSE 0 END"""
 ON_BLOCKED = "CASE kind WHEN 'MARGIN_BLOCK' THEN amount WHEN 'MARGIN_RELEASE' THEN -amount ELSE 0 END"
 
-# Each query returns the account and a detail of every violation of its rule. What an account's rows rest on are
-# rows of the same account, in every rule: so the accounts can be checked in slices.
+# Each query returns account_id and detail for every violation of its rule. No rule compares rows of different accounts,
+# so that the accounts can be checked in slices.
 RULES = {
     "running sums of the ledger": f"""
         SELECT account_id, format('transaction %s says %s and %s, the rows before it %s and %s',
@@ -134,7 +135,7 @@ RULES = {
 }
 
 
-# The rules read what these say instead of the tables, as if there were no other accounts.
+# The rules read these tables instead of the whole ones, as if there were no other accounts.
 SLICE = "WITH " + ", ".join(
     f"{table} AS NOT MATERIALIZED (SELECT * FROM {table} WHERE {column} = ANY(%(accounts)s::uuid[]))"
     for table, column in (
@@ -148,17 +149,25 @@ SLICE = "WITH " + ", ".join(
 
 
 def verify() -> list[Violation]:
-    """Check every rule for every account in one consistent snapshot, beside live traffic; [] is right."""
+    """Return the violations of all rules by all accounts, in one consistent snapshot, beside live traffic."""
     return _violations("", {}, math.inf)
+
+
+def verify_accounts(account_ids: Sequence[UUID], *, time_limit_s: float = math.inf) -> list[Violation]:
+    """Return the violations of all rules by these accounts, in one consistent snapshot.
+
+    Raises DatabaseUnavailable when the time is over.
+    """
+    return _violations(SLICE, {"accounts": account_ids}, time_limit_s)
 
 
 def check_and_note(
     *, time_limit_s: float = math.inf, is_over: Callable[[], bool] = lambda: False, accounts: int = SLICE_ACCOUNTS
 ) -> int | None:
-    """Check so many accounts at a time, log what is wrong, note the outcome and return the number of violations.
+    """Check all accounts in slices, log the violations, store the outcome and return the number of violations.
 
-    Each slice is a snapshot of its own. None, and nothing noted, when the time is over or is_over says so between
-    two slices; raises DatabaseUnavailable when the time ends within one.
+    Each slice of accounts is a snapshot of its own. Returns None and stores nothing if the time limit is over or
+    is_over returns True between two slices; raises DatabaseUnavailable if the time limit ends within a slice.
     """
     start, violations = time.monotonic(), list[Violation]()
     account_ids = _accounts_after(UUID(int=0), accounts)
@@ -166,13 +175,13 @@ def check_and_note(
         left_s = time_limit_s - (time.monotonic() - start)
         if left_s <= 0 or is_over():
             return None
-        violations += _violations(SLICE, {"accounts": account_ids}, left_s)
+        violations += verify_accounts(account_ids, time_limit_s=left_s)
         account_ids = _accounts_after(account_ids[-1], accounts)
     duration_ms = round((time.monotonic() - start) * 1000)
     for violation in violations[:MAX_LOGGED]:
         logger.error("ledger_violation", **{name: str(value) for name, value in violation._asdict().items()})
     logger.info("ledger_checked", violations=len(violations), duration_ms=duration_ms)
-    _note(len(violations), duration_ms)
+    note_check(len(violations), duration_ms)
     return len(violations)
 
 
@@ -182,13 +191,8 @@ def _accounts_after(account_id: UUID, count: int) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-@transactional
-def _note(violations: int, duration_ms: int) -> None:
-    execute("INSERT INTO ledger_check (violations, duration_ms) VALUES (%s, %s)", (violations, duration_ms))
-
-
 def _violations(before: str, parameters: dict[str, Sequence[UUID]], time_limit_s: float) -> list[Violation]:
-    """Check every rule in one snapshot; `before` stands before each query."""
+    """Check every rule in one snapshot; `before` is put in front of each query."""
     is_endless = time_limit_s == math.inf
     limit_ms = 0 if is_endless else max(1, int(time_limit_s * 1000))
     with patient(None if is_endless else limit_ms / 1000 + SILENCE_S), db.atomic():

@@ -106,7 +106,7 @@ def test_what_is_held_for_long_is_left_for_a_while_and_nobody_else_waits(trader,
 
 
 def test_an_account_that_was_held_is_forgotten_again(trader, monkeypatch):
-    monkeypatch.setattr(patience, "LEFT_FOR_S", 0.0)
+    monkeypatch.setattr(patience, "HELD_FOR_S", 0.0)
     held = HeldAccounts()
     held.add(trader)
     assert held.now() == set()

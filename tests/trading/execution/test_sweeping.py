@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tests.support.trading import at_once, buy, cancel, one, order_now, rows, run, sell
-from trading.execution import coalescing, executing
-from trading.execution.executing import execute_orders
-from trading.execution.recent import RecentIds
-from trading.execution.sweeping import RETRY_PAUSE, TICK_LOCK_KEY, SweepCounts, count_pending, sweep_once
+from trading.execution.coalescing import execute_promptly
+from trading.execution.executing import execute_orders, final_orders
+from trading.execution.sweeping import RETRY_PAUSE, TICK_LOCK_KEY, SweepCounts, sweep_once
 from trading.upkeep import verify
+from trading.upkeep.backlog import count_pending
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +75,6 @@ def test_a_sweep_counts_what_it_rejects(trader, quote):
     run("UPDATE stock SET last_price = NULL, last_price_at = NULL")
     sell(trader, 1, "10.00")
     assert sweep_once(limit=50) == SweepCounts(claimed=2, executed=1, rejected=1, failed=0)
-
-
-def test_pending_orders_are_counted(trader):
-    assert count_pending() == 0
-    orders = [buy(trader, 1, "10.00") for _ in range(3)]
-    execute_orders([orders[0]["id"]])
-    assert count_pending() == 2
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
@@ -167,28 +160,24 @@ def test_orders_from_before_the_clock_went_back_come_after_the_older_ones(trader
     assert statuses([future, old]) == ["PENDING", "EXECUTED"]
 
 
-def test_what_a_sweep_finds_pending_is_executed_whatever_the_process_remembers(trader, monkeypatch):
-    final = RecentIds(10)
-    monkeypatch.setattr(executing, "_final", final)
+def test_a_sweep_executes_a_pending_order_that_the_process_remembers_as_final(trader):
     order, other = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
-    final.add([order["id"], other["id"]])  # as after a failover that has lost their ends
-    coalescing.execute_promptly(order["id"])  # a message is believed to be an old one
+    final_orders.add([order["id"], other["id"]])  # as after a failover that has undone their executions
+    execute_promptly(order["id"])  # its message seems to be an old one
     assert statuses([order]) == ["PENDING"]
     run("UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE id = %s", order["id"])
     assert sweep_once(limit=1) == SweepCounts(claimed=1, executed=1)
     assert statuses([order, other]) == ["EXECUTED", "PENDING"]
 
 
-def test_what_could_not_be_executed_is_not_remembered_as_final(trader, connect, monkeypatch):
-    final = RecentIds(10)
-    monkeypatch.setattr(executing, "_final", final)
+def test_an_order_that_could_not_be_executed_is_not_remembered_as_final(trader, connect):
     order = buy(trader, 1, "10.00")
-    final.add([order["id"]])
+    final_orders.add([order["id"]])
     other = connect()
     other.cursor().execute("SELECT FROM account FOR NO KEY UPDATE")
     assert sweep_once(limit=50) == SweepCounts(busy=1)
     other.rollback()
-    coalescing.execute_promptly(order["id"])
+    execute_promptly(order["id"])
     assert statuses([order]) == ["EXECUTED"]
 
 

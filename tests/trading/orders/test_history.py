@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from tests.support.trading import buy, cancel, execute, hold, modify, money, order_now, rows, sell
+from trading.events.reading import ORDER_EVENTS
 from trading.orders.cancellation import reject_order
-from trading.orders.history import EVENTS, order_history
+from trading.orders.history import order_history
 from trading.rules.errors import NotFound
 
 
@@ -196,7 +197,7 @@ def test_events_are_found_by_their_index(trader, cleaner):
     order = buy(trader, 10, "100.00")
     with cleaner.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute("EXPLAIN " + EVENTS, (str(order["id"]), 10))
+        cursor.execute("EXPLAIN " + ORDER_EVENTS, (str(order["id"]), 10))
         plan = "\n".join(row[0] for row in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert "event_of_order" in plan, plan

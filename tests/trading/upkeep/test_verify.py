@@ -58,9 +58,7 @@ def in_slices():
     """Return what the periodic check finds, with one account at a time."""
     accounts = [row["id"] for row in rows("SELECT id FROM account")]
     return [
-        violation
-        for account_id in accounts
-        for violation in verify._violations(verify.SLICE, {"accounts": [account_id]}, 60.0)
+        violation for account_id in accounts for violation in verify.verify_accounts([account_id], time_limit_s=60.0)
     ]
 
 

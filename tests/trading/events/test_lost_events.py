@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.processes import ROOT
 from tests.support.trading import one, rows, run
-from trading.events.history import EventMemory, Seen, find_taken_back, present_server
-from trading.events.publishing import page_since
+from trading.events.lost_events import EventMemory, Seen, find_lost_events, present_server
+from trading.events.reading import page_since
 
 START = 2  # an account's opening and its first deposit
 
@@ -33,7 +33,7 @@ def test_what_is_as_it_was_seen_is_not_taken_back(trader, change):
     change(2)
     seen = {trader: page_since(trader).newest}
     change(2)
-    assert find_taken_back(seen) == {}
+    assert find_lost_events(seen) == {}
     assert lost() == []
 
 
@@ -44,7 +44,7 @@ def test_what_was_seen_and_is_gone_is_found_whatever_the_counter_says_now(trader
     seen = {trader: page_since(trader).newest}
     take_back(trader, START)
     change(new)
-    assert find_taken_back(seen) == {trader: common}
+    assert find_lost_events(seen) == {trader: common}
     assert lost() == [(START + 1, START + 3)]
     for since, is_lost in ((START, False), (START + 1, True), (START + 3, True), (START + 4, False)):
         assert page_since(trader, since).is_lost is is_lost
@@ -58,7 +58,7 @@ def test_processes_that_have_seen_more_and_less_keep_the_most(trader, change, ta
     most = {trader: page_since(trader).newest}
     take_back(trader, START)
     for seen in (less, most, less):
-        assert list(find_taken_back(seen)) == [trader]
+        assert list(find_lost_events(seen)) == [trader]
     assert lost() == [(START + 1, START + 3)]
 
 
@@ -69,10 +69,10 @@ def test_an_event_that_was_deleted_for_its_age_is_not_taken_back(trader, cleaner
         cursor.execute("SET session_replication_role = DEFAULT")
     seen = {trader: page_since(trader).newest}
     run("DELETE FROM event WHERE account_id = %s", trader)
-    assert find_taken_back(seen) == {}
+    assert find_lost_events(seen) == {}
     assert page_since(trader).newest == Seen(START, None)
-    assert find_taken_back({trader: Seen(START, None)}) == {}
-    assert find_taken_back({trader: Seen(START + 1, None)}) == {trader: Seen(START, None)}
+    assert find_lost_events({trader: Seen(START, None)}) == {}
+    assert find_lost_events({trader: Seen(START + 1, None)}) == {trader: Seen(START, None)}
     assert lost() == [(1, START + 1)]
 
 
@@ -88,7 +88,7 @@ def test_the_runbooks_statement_makes_every_number_since_a_backup_a_reset(trader
 
 def test_an_account_that_is_no_longer_there_is_said_so(clean):
     account_id = uuid4()
-    assert find_taken_back({account_id: Seen(5, one("SELECT now()"))}) == {account_id: None}
+    assert find_lost_events({account_id: Seen(5, one("SELECT now()"))}) == {account_id: None}
     assert lost() == []
 
 
@@ -119,7 +119,7 @@ def test_what_is_remembered_is_bounded_and_never_older_than_what_was_seen(clean)
         memory.note(account_id, Seen(5, None), None)
     memory.note(accounts[-1], Seen(4, None), None)
     memory.note(accounts[-1], Seen(9, None), "another")  # not the one that was compared
-    assert list(memory._seen.items()) == [(account_id, Seen(5, None)) for account_id in accounts[-3:]]
+    assert memory.items() == [(account_id, Seen(5, None)) for account_id in accounts[-3:]]
 
 
 def test_the_present_server_is_told_by_when_it_began_and_by_the_table(clean):
