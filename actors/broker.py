@@ -141,5 +141,6 @@ def configure(settings: Settings, *, role: str) -> None:
         redis_link.configure(url, settings.redis_namespace)
         client.connection_pool = make_pool(url, timeout_s=WORKER_TIMEOUT_S)
         # Dramatiq waits 3 s before it consumes again, and keeps a thread for 5 s before it acks again.
-        dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = RESTART_S
-        dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = RESTART_S
+        vars(dramatiq.worker).update(
+            CONSUMER_RESTART_DELAY_SECS=RESTART_S, POST_PROCESS_MESSAGE_RETRY_DELAY_SECS=RESTART_S
+        )

@@ -69,7 +69,7 @@ def requeue(message_id: UUID) -> bool:
     It is sent before it is forgotten: what breaks off in between is sent twice, and executing twice does nothing.
     """
     for queue in QUEUES:
-        data = broker.client.hget(f"{_key(queue)}.XQ.msgs", str(message_id))
+        data: Any = broker.client.hget(f"{_key(queue)}.XQ.msgs", str(message_id))
         if data is not None:
             message = dramatiq.Message.decode(data)
             options = {name: value for name, value in message.options.items() if name not in SPENT_OPTIONS}
@@ -84,7 +84,7 @@ def requeue(message_id: UUID) -> bool:
 
 def _dead_letters_of(queue: str) -> list[DeadLetter]:
     name = f"{_key(queue)}.XQ"
-    found = broker.client.zrange(name, 0, MAX_SHOWN - 1, desc=True, withscores=True)
+    found: Any = broker.client.zrange(name, 0, MAX_SHOWN - 1, desc=True, withscores=True)
     if not found:
         return []
     texts = broker.client.hmget(f"{name}.msgs", [message_id for message_id, _ in found])

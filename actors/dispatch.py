@@ -1,6 +1,7 @@
 """Send accepted orders to a worker, after their commit."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from actors.broker import broker
@@ -17,7 +18,7 @@ def dispatch(order_ids: Sequence[UUID], request_id: str | None) -> bool:
 
     A failure is no client's error: the PENDING row is the job, and sweeping finds it.
     """
-    options = {"request_id": request_id, **tracing.carrier()}
+    options: dict[str, Any] = {"request_id": request_id, **tracing.carrier()}
     messages = [execute_order.message_with_options(args=(str(order_id),), **options) for order_id in order_ids]
     sent = redis_link.attempt(lambda: broker.enqueue_together(messages))
     metrics.of(metrics.DISPATCHES, "sent" if sent else "failed").inc(len(messages))

@@ -98,14 +98,14 @@ def tick(interval_ms: int) -> None:
         drain()  # of any age: there may be no messages that are about to execute them
 
 
-def _announce(actor: dramatiq.Actor, interval_ms: int) -> None:
+def _announce(actor: dramatiq.Actor[[], None], interval_ms: int) -> None:
     """Enqueue an actor's message unless somebody of the fleet has done so in this interval."""
     # The key lives a little shorter than the interval: else the tick that made it would find it still there.
     if redis_link.client.set(tick_key(actor), 1, nx=True, px=max(1, interval_ms * 9 // 10)):
         broker.enqueue(actor.message())
 
 
-def tick_key(actor: dramatiq.Actor) -> str:
+def tick_key(actor: dramatiq.Actor[[], None]) -> str:
     """Return the key that says that an actor's message has been enqueued in this interval."""
     return redis_link.key(f"tick:{actor.actor_name}")
 

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.database import fetch_all, session
 from runtime import redis_link
@@ -30,8 +30,8 @@ def say_present() -> None:
 
 def present_workers() -> list[Worker]:
     """Return the worker processes of the last minute, by name, as far as the hosts' clocks agree."""
-    now = time.time()
-    found = redis_link.client.zrangebyscore(redis_link.key("workers"), now - FORGOTTEN_AFTER_S, "+inf", withscores=True)
+    now, key = time.time(), redis_link.key("workers")
+    found: Any = redis_link.client.zrangebyscore(key, now - FORGOTTEN_AFTER_S, "+inf", withscores=True)
     return sorted(Worker(name.decode(), max(0, round(1000 * (now - seen)))) for name, seen in found)
 
 

@@ -9,4 +9,4 @@ open_url = _opener.open
 def is_behind_proxy() -> bool:
     """Return True if the environment sends other programs, such as curl, to a proxy even for this machine."""
     proxies = urllib.request.getproxies_environment()
-    return bool({"http", "all"} & proxies.keys()) and not urllib.request.proxy_bypass_environment("127.0.0.1", proxies)
+    return bool({"http", "all"} & proxies.keys()) and not urllib.request.proxy_bypass_environment("127.0.0.1", proxies)  # type: ignore[attr-defined]

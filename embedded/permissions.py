@@ -40,11 +40,12 @@ def allow_programs(user: str, program: Path) -> None:
 
 
 def _can_run(user: str, program: Path) -> bool:
-    options = {"user": user, "group": user, "extra_groups": [], "cwd": "/"}
+    command = [str(program), "--version"]
     try:
-        return subprocess.run([str(program), "--version"], capture_output=True, **options).returncode == 0
+        done = subprocess.run(command, capture_output=True, user=user, group=user, extra_groups=[], cwd="/")
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def _make_passable(folder: Path) -> None:

@@ -28,9 +28,10 @@ def run(command: Sequence[str], *, timeout_s: float, check: Callable[[], None], 
     """Run a program; raise ServerError when it fails or takes too long, or what `check` raises, having ended it."""
     # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
     with tempfile.TemporaryFile() as output:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
         # A session of its own, so that Ctrl-C in the terminal does not end it half way.
-        process = subprocess.Popen(command, start_new_session=True, **streams, **options)
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options
+        )
         try:
             _wait(process, timeout_s, check)
         except BaseException:

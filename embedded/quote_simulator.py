@@ -86,7 +86,8 @@ class Feed:
 
     def prices(self) -> dict[tuple[str, str], Decimal]:
         """Return the last traded prices of all stocks."""
-        prices, cursor = {}, ""
+        prices: dict[tuple[str, str], Decimal] = {}
+        cursor: str | None = ""
         while cursor is not None:
             page = self._send("GET", f"/api/market/stocks?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""))
             for stock in page["data"]:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import redis
@@ -119,7 +120,7 @@ class Valkey:
         is_running = self._process is not None and self._process.poll() is None
         return psutil.Process(self._process.pid) if self._process and is_running else None
 
-    def _state(self) -> dict:
+    def _state(self) -> dict[str, Any]:
         try:
             state = json.loads(self.state_path.read_text())
         except (OSError, ValueError):

@@ -73,12 +73,12 @@ def of(metric: Metric, *labels: str) -> Metric:
 def keep_in(folder: Path) -> None:
     """Keep the counts of this process, which has none yet, in files of a folder that others read."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+    values.ValueClass = values.get_value_class()
 
 
 def are_shared() -> bool:
-    """Tell whether the counts of this process are kept where others read them."""
-    return bool(values.ValueClass._multiprocess)
+    """Return True if the counts of this process are kept in files that others read."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 def begin() -> None:

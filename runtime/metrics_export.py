@@ -106,7 +106,7 @@ def _merge(files: Iterable[str]) -> list[Metric]:
         with open(file, "rb") as opened:
             if struct.unpack("i", opened.read(4))[0] < 0:
                 raise ValueError("its length is negative")
-    return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
+    return list(MultiProcessCollector.merge(files))
 
 
 def _room(base: Path) -> Iterator[Metric]:

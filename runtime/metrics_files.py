@@ -60,7 +60,7 @@ class CountsFile(MmapedDict):
         if key not in self._positions:
             self.write_value(key, *self._waiting.get(key, (0.0, 0.0)))
         if key in self._positions:
-            value, timestamp = super().read_value(key)  # type: ignore[no-untyped-call]
+            value, timestamp = super().read_value(key)
             return value, timestamp
         return self._waiting[key]
 
@@ -68,7 +68,7 @@ class CountsFile(MmapedDict):
         """Write a value, or keep it until there is room."""
         position = self._positions.get(key)
         if position is not None:  # as the library does, without the 7 µs a placement that asking it would cost
-            _pack_two_doubles(self._m, position, value, timestamp)  # type: ignore[no-untyped-call]
+            _pack_two_doubles(self._m, position, value, timestamp)
             return
         with self._lock:
             self._waiting[key] = (value, timestamp)
@@ -86,7 +86,7 @@ class CountsFile(MmapedDict):
         try:
             for key, (value, timestamp) in list(self._waiting.items()):
                 self._make_room(key)
-                super().write_value(key, value, timestamp)  # type: ignore[no-untyped-call]
+                super().write_value(key, value, timestamp)
                 del self._waiting[key]
         except OSError as error:
             self._next_try_at = time.monotonic() + PAUSE_S
@@ -102,14 +102,14 @@ class CountsFile(MmapedDict):
         if not path.exists() or path.stat().st_size == 0:
             _create(path)
         try:
-            super().__init__(self._fname)  # type: ignore[no-untyped-call]
+            super().__init__(self._fname)
             is_sound = 8 <= self._used <= self._capacity
         except (ValueError, RuntimeError, struct.error):
             is_sound = False
         if not is_sound:  # left by a killed process that had our number
-            self.close()  # type: ignore[no-untyped-call]
+            self.close()
             _create(path)
-            super().__init__(self._fname)  # type: ignore[no-untyped-call]
+            super().__init__(self._fname)
 
     def _make_room(self, key: str) -> None:
         if self._f is None:

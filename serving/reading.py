@@ -44,17 +44,19 @@ class Reader(SocketUnreader):
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next bytes; raise RequestTimeout when a request's time is over."""
+        data: bytes
         if self.deadline is None:  # Wait bounds the time to a request's first bytes
-            data: bytes = super().chunk(size_hint)
+            data = super().chunk(size_hint)
             self.deadline = time.monotonic() + REQUEST_S
             return data
         try:
             with gevent.Timeout(max(0.0, self.deadline - time.monotonic()), RequestTimeout):
-                return super().chunk(size_hint)
+                data = super().chunk(size_hint)
         except RequestTimeout:
             if self.parser.mesg is not None:
                 self.parser.mesg.force_close()
             raise
+        return data
 
 
 class Parser(RequestParser):
@@ -66,7 +68,7 @@ class Parser(RequestParser):
 
     def finish_body(self, *args: Any, **options: Any) -> bool:
         """Drop what is left of the last request, and let the next one have its own time."""
-        is_finished = super().finish_body(*args, **options)
+        is_finished: bool = super().finish_body(*args, **options)
         self.unreader.deadline = None
         return is_finished
 
@@ -81,7 +83,8 @@ class Wait(gevent.Timeout):
 
     def __enter__(self) -> "Wait":
         self.others[self] = None
-        return super().__enter__()
+        super().__enter__()
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         self.others.pop(self, None)
@@ -92,7 +95,7 @@ class Wait(gevent.Timeout):
         """End the wait soon, and with it the connection, unless the request is there first."""
         self.others.pop(self, None)
         self.timer.close()
-        self.timer = gevent.get_hub().loop.timer(0.0)
+        self.timer: Any = gevent.get_hub().loop.timer(0.0)
         self.timer.start(self._on_expiration, self.greenlet, self)
 
 

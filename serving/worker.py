@@ -61,7 +61,8 @@ class Worker(GeventWorker):
         self.ended = self.refused = 0
         self.tell: Callable[..., None] = lambda **_: None
         # The stock worker would stop at once, and another be started once it has gone.
-        self.replaced_after, self.max_requests = self.max_requests, sys.maxsize
+        self.replaced_after: int = self.max_requests
+        self.max_requests: int = sys.maxsize
         self.signalled_at = 0.0
         self.is_stopping = False
 
