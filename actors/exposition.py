@@ -2,20 +2,18 @@
 
 import hmac
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from config import Settings, settings_or_exit
-from runtime import addresses, logs
-from runtime.metrics_export import SharedCounts
+from runtime import addresses, logs, telemetry
 
 logger = logs.get_logger(__name__)
-
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -45,9 +43,7 @@ def serve() -> int:
     """
     settings = settings_or_exit()
     logs.configure(settings.log_level, settings.log_format)
-    registry = CollectorRegistry()
-    registry.register(SharedCounts(settings.metrics_dir, ["worker"]))
-    application = guarded(make_wsgi_app(registry), settings.metrics_token)
+    application = guarded(make_wsgi_app(telemetry.registry(settings, "worker")), settings.metrics_token)
     try:
         server = _make_server(settings, application)
     except OSError as error:
@@ -57,7 +53,7 @@ def serve() -> int:
     return 0
 
 
-def _make_server(settings: Settings, application: Application) -> WSGIServer:
+def _make_server(settings: Settings, application: WSGIApplication) -> WSGIServer:
     kind, host = ThreadingWSGIServer, "127.0.0.1"
     if settings.metrics_token is not None:
         has_ipv6 = "[::]" in addresses.all_interfaces()
@@ -65,11 +61,11 @@ def _make_server(settings: Settings, application: Application) -> WSGIServer:
     return make_server(host, settings.metrics_port or 0, application, kind, QuietHandler)
 
 
-def guarded(application: Application, token: str | None) -> Application:
+def guarded(application: WSGIApplication, token: str | None) -> WSGIApplication:
     """Let requests through that bring the token, or all when there is none."""
     wanted = f"Bearer {token}".encode()
 
-    def guard(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def guard(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.get("HTTP_AUTHORIZATION", "").encode()
         if token is None or hmac.compare_digest(given, wanted):
             return application(environ, start_response)

@@ -8,7 +8,6 @@ import dramatiq
 from dramatiq.middleware import Middleware
 
 from actors.broker import broker
-from config import Settings
 from runtime import tracing
 
 
@@ -44,8 +43,7 @@ class Traces(Middleware):
         tracing.flush()
 
 
-def begin(settings: Settings) -> None:
-    """Trace in this worker process when that is wanted."""
-    tracing.configure("tradepost-worker", wanted=settings.tracing)
+def begin() -> None:
+    """Trace the work on messages if this process traces."""
     if tracing.is_on():
         broker.add_middleware(Traces())

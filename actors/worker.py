@@ -1,9 +1,12 @@
 """Set up a worker process; `dramatiq actors.worker:boot` calls it in every child after the fork."""
 
+import multiprocessing
+import os
+
 from actors import broker, maintenance, message_metrics, orders, traces
 from config import ConfigurationError, exit_for, require_database_url, settings_or_exit
 from models import database
-from runtime import database_url, logs
+from runtime import database_url, telemetry
 
 ACTORS = (
     orders.execute_order,
@@ -16,12 +19,13 @@ ACTORS = (
 def boot() -> None:
     """Read the settings, set up logs, and name the database and the broker; nothing is connected yet."""
     settings = settings_or_exit(database_url.check)
-    logs.configure(settings.log_level, settings.log_format)
+    main = multiprocessing.parent_process()
     try:
         # One connection a thread, one for the ticker and one for what is done in the background.
         database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
         broker.configure(settings, role="worker")
+        telemetry.begin(settings, "worker", main_pid=main.pid if main and main.pid else os.getpid())
         message_metrics.begin(settings)
-        traces.begin(settings)
+        traces.begin()
     except ConfigurationError as error:
         exit_for(error)

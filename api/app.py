@@ -13,7 +13,7 @@ from werkzeug.routing import RequestRedirect
 import config
 from actors import broker
 from models import database
-from runtime import database_url, logs
+from runtime import database_url, telemetry
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
 
@@ -76,12 +76,12 @@ class TradepostFlask(Flask):
 def create_app(settings: config.Settings | None = None) -> Flask:
     """Return the application; nothing is connected before the first request."""
     settings = settings or config.settings_or_exit(database_url.check)
-    logs.configure(settings.log_level, settings.log_format)
     if settings.database_url is not None:
         # A request holds one connection at a time, and none while it talks to Redis.
         pool_size = settings.database_pool_size
         database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web")
     broker.configure(settings, role="web")
+    telemetry.begin(settings, "web")  # before anything counts
     app = TradepostFlask("tradepost", static_folder=None)
     app.config.update(
         SETTINGS=settings,
@@ -100,9 +100,9 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         origins = [re.compile(rf"{re.escape(origin)}\Z") for origin in settings.allowed_origins]
         CORS(app, origins=origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)
-    metrics.register(app, settings)  # before anything counts
+    metrics.register(app, settings)
     realtime.register(app)
-    traces.register(app, settings)
+    traces.register(app)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     rate_limits.register(app, settings)
     for pages in (desk.blueprint, operator.blueprint, docs_page.blueprint, asyncapi.blueprint):

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 from peewee import PeeweeException
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -17,9 +17,8 @@ from prometheus_client.registry import Collector
 from actors import dead_letters, presence
 from config import Settings
 from models.database import DatabaseUnavailable
-from runtime import metrics, redis_link
+from runtime import metrics, redis_link, telemetry
 from runtime.logs import get_logger
-from runtime.metrics_export import OwnCounts, SharedCounts
 from trading.upkeep.backlog import read_backlog
 
 from .http.authentication import check_secret
@@ -38,12 +37,9 @@ FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip")
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Begin to count, and show what this machine's workers count too, unless they have a port of their own."""
-    metrics.begin()
+    """Give the application the metrics that it shows, and gunicorn's worker the function that counts connections."""
     app.extensions["note_connections"] = metrics.note_connections
-    registry = app.extensions["metrics"] = CollectorRegistry()
-    processes = ["web"] if settings.metrics_port else ["web", "worker"]
-    registry.register(SharedCounts(settings.metrics_dir, processes) if metrics.are_shared() else OwnCounts())
+    registry = app.extensions["metrics"] = telemetry.registry(settings, "web")
     registry.register(State())
 
 

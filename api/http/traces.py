@@ -1,31 +1,27 @@
 """Trace requests, from the traceparent that they bring (W3C Trace Context)."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, g, request
 
-from config import Settings
 from runtime import tracing
-
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # What is asked all day, and what may last as long.
 UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream")
 
 
-def register(app: Flask, settings: Settings) -> None:
-    """Trace every request of the application when that is wanted."""
-    tracing.configure("tradepost-web", wanted=settings.tracing)
+def register(app: Flask) -> None:
+    """Trace every request of the application if this process traces."""
     if tracing.is_on():
         app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign]
         app.after_request(_describe)
 
 
-def traced(application: Application) -> Application:
+def traced(application: WSGIApplication) -> WSGIApplication:
     """Open a span around each request."""
 
-    def run(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def run(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(UNTRACED):
             return application(environ, start_response)
         method, parent = environ["REQUEST_METHOD"], environ.get("HTTP_TRACEPARENT")
