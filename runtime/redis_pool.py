@@ -61,8 +61,7 @@ class Connection(redis.Connection):
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Greet the server, and wait from then on as long as a use may."""
         super().on_connect_check_health(check_health)
-        if (connected := self._get_socket()) is not None:
-            connected.settimeout(self.socket_timeout)
+        self.update_current_socket_timeout(-1)  # -1 stands for socket_timeout
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Return an answer, and remember when it says that this server is of no use."""

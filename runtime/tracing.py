@@ -65,22 +65,21 @@ def _assemble() -> Kit:
     )
     provider = sdk.TracerProvider(shutdown_on_exit=False)  # its own waits 30 s for a collector that is silent
     atexit.register(flush)
-    provider.add_span_processor(export.BatchSpanProcessor(_counted(otlp.OTLPSpanExporter(), export)))
+    exporter = _counting(otlp.OTLPSpanExporter, export.SpanExportResult.SUCCESS)
+    provider.add_span_processor(export.BatchSpanProcessor(exporter()))
     return Kit(api, provider, provider.get_tracer("tradepost"), propagation.TraceContextTextMapPropagator())
 
 
-def _counted(exporter: Any, library: Any) -> Any:
-    """Return an exporter that counts the spans which it cannot send."""
-    export = exporter.export
+def _counting(exporter: Any, success: Any) -> Any:
+    """Return the exporter's class with an export() that counts the spans which could not be sent."""
 
-    def count(spans: Sequence[Any]) -> Any:
-        result = export(spans)
-        if result is not library.SpanExportResult.SUCCESS:
+    def export(self: Any, spans: Sequence[Any]) -> Any:
+        result = exporter.export(self, spans)
+        if result is not success:
             metrics.of(metrics.LOST_SPANS, "otlp").inc(len(spans))
         return result
 
-    exporter.export = count
-    return exporter
+    return type("CountingExporter", (exporter,), {"export": export})
 
 
 def flush() -> None:
