@@ -14,7 +14,7 @@ MINUTES ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run test faults bench bench-growth lint audit types format requirements clean
+.PHONY: help install run test test-fast faults bench bench-growth lint audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## show what there is to make
@@ -42,7 +42,10 @@ run: $(RUNNABLE) ## start everything and print a curl to try (PORT=8000 DATA_DIR
 	@$(BIN)/python -m embedded.run
 
 test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
-	@$(BIN)/python -m pytest $(ARGS) $(TESTS)
+	@$(BIN)/python -m pytest -n auto $(ARGS) $(TESTS)
+
+test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API, in under a minute (ARGS="-x")
+	@$(BIN)/python -m pytest -n auto $(ARGS) tests/trading/rules tests/models tests/api
 
 faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a random one is printed)
 	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/realtime/test_what_fails.py tests/realtime/test_delivery.py

@@ -4,8 +4,10 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +25,7 @@ import redis
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
+from tests.support import scheduling
 from tests.support.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
@@ -81,13 +84,44 @@ class OwnCommands:
     account: TestAccount
 
 
-def pytest_configure() -> None:
+FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let commands under test be stopped with Ctrl-C, though a shell began this run in the background.
 
-    What the tests ask is on this machine, where no proxy leads.
+    No proxy is asked, since all that the tests request is on this machine. The run has a folder of its own, because
+    pytest's common one is closed to the database's user whenever another run begins.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="tradepost-tests-")
+        config.stash[FOLDER] = Path(config.option.basetemp)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove the folder of a run that succeeded; what a failed one wrote can be read there."""
+    if exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(FOLDER, None)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of parallel processes for -n auto."""
+    return scheduling.worker_count(config.args)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduler:
+    """Return the distribution of the tests over the parallel processes."""
+    return scheduling.Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let parallel processes begin with the slow tests."""
+    if hasattr(config, "workerinput"):
+        scheduling.begin_with_slow(items)
 
 
 # Based on the profile that Hypothesis has chosen by itself, which in CI is one without chance.
@@ -97,7 +131,10 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Start PostgreSQL and Valkey in a temporary folder, unless the environment names others."""
+    """Start PostgreSQL and Valkey in a temporary folder, unless the environment names others.
+
+    Each parallel process has servers of its own, and in a Redis that the environment names a database of its own.
+    """
     folder = tmp_path_factory.mktemp("servers")
     database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
     postgres = None if database_url else Postgres(folder / "postgres", durable=False)
@@ -113,7 +150,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             stack.callback(valkey.stop)
             valkey.start()
             redis_url = valkey.url
-        yield Servers(database_url or "", redis_url or "", postgres, valkey)
+        else:
+            redis_url = _numbered(redis_url or "")
+        yield Servers(database_url or "", redis_url, postgres, valkey)
 
 
 @pytest.fixture(scope="session")
@@ -384,6 +423,13 @@ def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCom
 def _patient(redis_url: str) -> str:
     limits = f"socket_timeout={REDIS_PATIENCE_S}&socket_connect_timeout={REDIS_PATIENCE_S}"
     return f"{redis_url}{'&' if '?' in redis_url else '?'}{limits}"
+
+
+def _numbered(redis_url: str) -> str:
+    """Return the URL of the Redis database of this process: parallel ones count from the number that is given."""
+    parts = urlsplit(redis_url)
+    number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return parts._replace(path=f"/{number}").geturl()
 
 
 def _administer(url: str, statement: str) -> None:

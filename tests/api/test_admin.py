@@ -1,9 +1,10 @@
 """Accounts, funds and tokens, for administrators."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
+
+from tests.support.identifiers import NOT_THERE
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_status_that_does_not_fit_is_refused(admin, account, body):
     assert set(admin("PATCH", f"accounts/{account().id}", body).get_json()["errors"]) == {"status"}
 
 
-@pytest.mark.parametrize("account_id", [str(uuid4()), "abc", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("account_id", [str(NOT_THERE), "abc", "00000000-0000-0000-0000-000000000000"])
 def test_an_account_that_is_not_there_is_not_found(admin, account_id):
     answers = [
         admin("GET", f"accounts/{account_id}"),

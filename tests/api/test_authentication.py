@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from api.http import authentication
+from tests.support.identifiers import NOT_THERE
 from tests.support.processes import wait_until
 from tests.support.trading import run
 from trading.accounts import administration, tokens
@@ -161,12 +162,12 @@ ROUTES = [
     ("POST", "/api/trading/orders", {"trade", "admin"}),
     ("POST", "/api/trading/orders/preview", {"trade", "read", "admin"}),
     ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
-    ("GET", f"/api/trading/orders/{uuid4()}", {"read", "admin"}),
-    ("GET", f"/api/trading/orders/{uuid4()}/history", {"read", "admin"}),
-    ("PATCH", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
-    ("DELETE", f"/api/trading/orders/{uuid4()}", {"trade", "admin"}),
+    ("GET", f"/api/trading/orders/{NOT_THERE}", {"read", "admin"}),
+    ("GET", f"/api/trading/orders/{NOT_THERE}/history", {"read", "admin"}),
+    ("PATCH", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
+    ("DELETE", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
-    ("POST", f"/api/trading/positions/{uuid4()}/close", {"trade", "admin"}),
+    ("POST", f"/api/trading/positions/{NOT_THERE}/close", {"trade", "admin"}),
     ("GET", "/api/trading/account", {"read", "admin"}),
     ("GET", "/api/trading/transactions", {"read", "admin"}),
     ("GET", "/api/trading/events", {"read", "admin"}),
@@ -174,13 +175,13 @@ ROUTES = [
     ("GET", "/api/market/stocks/NSE/NONE", {"read", "trade", "feed", "admin"}),
     ("PUT", "/api/market/quotes", {"feed"}),
     ("POST", "/api/admin/accounts", {"admin"}),
-    ("GET", f"/api/admin/accounts/{uuid4()}", {"admin"}),
-    ("PATCH", f"/api/admin/accounts/{uuid4()}", {"admin"}),
-    ("POST", f"/api/admin/accounts/{uuid4()}/funds", {"admin"}),
-    ("POST", f"/api/admin/accounts/{uuid4()}/tokens", {"admin"}),
-    ("DELETE", f"/api/admin/tokens/{uuid4()}", {"admin"}),
+    ("GET", f"/api/admin/accounts/{NOT_THERE}", {"admin"}),
+    ("PATCH", f"/api/admin/accounts/{NOT_THERE}", {"admin"}),
+    ("POST", f"/api/admin/accounts/{NOT_THERE}/funds", {"admin"}),
+    ("POST", f"/api/admin/accounts/{NOT_THERE}/tokens", {"admin"}),
+    ("DELETE", f"/api/admin/tokens/{NOT_THERE}", {"admin"}),
     ("GET", "/api/admin/operations", {"admin"}),
-    ("POST", f"/api/admin/dead-letters/{uuid4()}/requeue", {"admin"}),
+    ("POST", f"/api/admin/dead-letters/{NOT_THERE}/requeue", {"admin"}),
 ]
 
 

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 from urllib.parse import quote as quoted
-from uuid import uuid4
 
 import pytest
 
+from tests.support.identifiers import NOT_THERE
 from trading.execution.executing import execute_orders
 
 
@@ -63,9 +63,7 @@ def test_an_order_that_has_not_changed_need_not_be_sent_again(get, trader, place
     assert changed.headers["ETag"] != tag
 
 
-@pytest.mark.parametrize(
-    "order_id", ["abc", "1", str(uuid4()), "{" + str(uuid4()) + "}", uuid4().hex, "%00", "%FF", "é"]
-)
+@pytest.mark.parametrize("order_id", ["abc", "1", str(NOT_THERE), f"{{{NOT_THERE}}}", NOT_THERE.hex, "%00", "%FF", "é"])
 def test_an_order_that_is_not_there_is_not_found(client, get, trader, order_id):
     assert get(f"orders/{order_id}").get_json()["code"] == "not_found"
     deleted = client.delete(f"/api/trading/orders/{order_id}", headers=trader.headers)

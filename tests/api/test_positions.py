@@ -1,9 +1,8 @@
 """Positions and closing them."""
 
-from uuid import uuid4
-
 import pytest
 
+from tests.support.identifiers import NOT_THERE
 from trading.execution.executing import execute_orders
 
 
@@ -151,7 +150,7 @@ def test_closing_needs_a_price(positions, fill, close):
     assert close(positions()["data"][0]["positionId"]).get_json()["code"] == "no_price"
 
 
-@pytest.mark.parametrize("position_id", ["abc", str(uuid4())])
+@pytest.mark.parametrize("position_id", ["abc", str(NOT_THERE)])
 def test_a_position_that_is_not_there_is_not_found(close, trader, position_id):
     assert close(position_id).get_json()["code"] == "not_found"
 

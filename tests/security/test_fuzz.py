@@ -100,7 +100,7 @@ def test_any_number_as_a_price(client, trader, number):
     response = client.post("/api/trading/orders", data=body, headers=trader.headers | JSON_TYPE)
     check(response)
     if response.status_code == 202:  # never through a binary float
-        assert response.get_json()["order"]["price"] == f"{trading.rules.money(number):.2f}"
+        assert response.get_json()["order"]["price"] == f"{trading.money(number):.2f}"
 
 
 @MANY

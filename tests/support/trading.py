@@ -1,7 +1,7 @@
 """Short names for what the tests of trading do and look at."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -15,13 +15,15 @@ from trading.rules.errors import Refused
 
 SYMBOL = "RELIANCE"
 
+Row = Mapping[str, Any]  # of a table, by column name
+
 
 def money(text: str | int) -> Decimal:
     """Return rupees with two places."""
     return Decimal(text).quantize(Decimal("0.01"))
 
 
-def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | None = None, **rest: Any) -> Row:
     """Place an order: LIMIT with a price, MARKET without; returns its row."""
     calendar = rest.pop("calendar", None)
     fields = {"exchange": "NSE", "symbol": SYMBOL} | rest
@@ -35,27 +37,27 @@ def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | Non
     return placement.place_order(account_id, request, calendar=calendar, watch=Stopwatch()).order
 
 
-def buy(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+def buy(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> Row:
     """Place a BUY order."""
     return place(account_id, "BUY", quantity, price, **rest)
 
 
-def sell(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> dict:
+def sell(account_id: UUID, quantity: int, price: str | Decimal | None = None, **rest: Any) -> Row:
     """Place a SELL order."""
     return place(account_id, "SELL", quantity, price, **rest)
 
 
-def close(account_id: UUID, position_id: UUID) -> dict:
+def close(account_id: UUID, position_id: UUID) -> Row:
     """Close a position."""
     return placement.close_position(account_id, position_id, calendar=None, watch=Stopwatch()).order
 
 
-def execute(*orders: dict) -> executing.Outcome:
+def execute(*orders: Row) -> executing.Outcome:
     """Execute these orders as one batch."""
     return executing.execute_orders([order["id"] for order in orders])
 
 
-def execute_all(*orders: dict) -> int:
+def execute_all(*orders: Row) -> int:
     """Execute these orders in batches until none is left because of others, and return how many were executed here."""
     executed, left = 0, [order["id"] for order in orders]
     while left:
@@ -65,26 +67,26 @@ def execute_all(*orders: dict) -> int:
     return executed
 
 
-def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> dict:
+def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> Row:
     """Place and execute an order, and return the position that it leaves."""
     order = place(account_id, side, quantity, price, **rest)
     assert execute(order).executed == 1
     return row_of("position", order_now(order)["position_id"])
 
 
-def cancel(order: dict) -> dict:
+def cancel(order: Row) -> Row:
     """Cancel an order for its owner."""
     return cancellation.cancel_order(order["account_id"], order["id"])
 
 
-def modify(order: dict, quantity: int | None = None, price: str | Decimal | None = None, **rest: Any) -> dict:
+def modify(order: Row, quantity: int | None = None, price: str | Decimal | None = None, **rest: Any) -> Row:
     """Change an order for its owner."""
     change = modification.OrderChange(quantity, None if price is None else Decimal(price))
     options = {"calendar": None} | rest
     return modification.modify_order(order["account_id"], order["id"], change, **options)
 
 
-def rows(sql: str, *parameters: Any) -> list[dict]:
+def rows(sql: str, *parameters: Any) -> list[dict[str, Any]]:
     """Return the rows of a query."""
     with database.session():
         return database.fetch_all(sql, parameters)
@@ -103,23 +105,23 @@ def run(sql: str, *parameters: Any) -> int:
         return database.execute(sql, parameters)
 
 
-def row_of(table: str, row_id: Any) -> dict:
+def row_of(table: str, row_id: Any) -> Row:
     """Return a row by its id."""
     (row,) = rows(f"SELECT * FROM {table} WHERE id = %s", row_id)
     return row
 
 
-def order_now(order: dict) -> dict:
+def order_now(order: Row) -> Row:
     """Return an order's row as it is now."""
     return row_of("trading_order", order["id"])
 
 
-def account_now(account_id: UUID) -> dict:
+def account_now(account_id: UUID) -> Row:
     """Return an account's row as it is now."""
     return row_of("account", account_id)
 
 
-def ledger_of(order: dict) -> list[tuple[str, Decimal]]:
+def ledger_of(order: Row) -> list[tuple[str, Decimal]]:
     """Return an order's ledger rows as (kind, amount), in their order."""
     found = rows("SELECT kind, amount FROM fund_transaction WHERE order_id = %s ORDER BY id", order["id"])
     return [(row["kind"], row["amount"]) for row in found]
