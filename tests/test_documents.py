@@ -28,13 +28,13 @@ def test_the_index_names_every_document() -> None:
 
 def test_every_alert_leads_to_a_part_of_the_runbook() -> None:
     (group,) = yaml.safe_load((ROOT / "docs/observability/prometheus-rules.yaml").read_text())["groups"]
-    table = (ROOT / "docs/observability.md").read_text().partition("| alert | what to do")[2].partition("\n\n")[0]
+    table = (ROOT / "docs/observability.md").read_text().partition("| alert | section of the")[2].partition("\n\n")[0]
     rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
     named = [name for names, _ in rows for name in names.strip().split(", ")]
     assert sorted(named) == sorted(rule["alert"] for rule in group["rules"])
     headings = re.findall(r"^## ([^(\n]*)", (ROOT / "docs/runbook.md").read_text(), flags=re.MULTILINE)
-    for _, what_to_do in rows:
-        parts = re.findall(r"\*([^*]+)\*", what_to_do)
+    for _, section in rows:
+        parts = re.findall(r"\*([^*]+)\*", section)
         assert parts
         assert set(parts) <= {heading.strip() for heading in headings}
 
