@@ -1,11 +1,11 @@
-# One image for every process: `web` is the default command, the Procfile has those of worker and release.
+# One image for every process: `web` is the default command, the Procfile has the commands of worker and release.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 COPY requirements.txt requirements-tracing.txt ./
-# `--build-arg TRACING=1` installs what sends traces.
+# `--build-arg TRACING=1` installs the packages that send traces.
 ARG TRACING=
-# Without pip: nothing is installed at run time, and the image is 17 MB smaller.
+# Without pip, because no package is installed at run time, and the image is 17 MB smaller.
 RUN python -m venv --without-pip /venv && pip --python /venv/bin/python install --only-binary :all: \
     -r requirements.txt ${TRACING:+-r requirements-tracing.txt}
 
@@ -23,10 +23,10 @@ COPY trading trading
 COPY actors actors
 COPY api api
 COPY serving serving
-# A number needs no entry in /etc/passwd, and an orchestrator can see that it is not root.
+# A numeric user needs no entry in /etc/passwd, and an orchestrator can see that it is not root.
 USER 10001:10001
 EXPOSE 8000
-# Live, not ready: a database that is away is no reason to restart the process. http.client asks no proxy.
+# Live, not ready: an unreachable database is no reason to restart the process. http.client uses no proxy.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=15s CMD ["python", "-c", \
     "import http.client as http, os, sys; link = http.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); \
     link.request('GET', '/health/live'); sys.exit(link.getresponse().status != 200)"]

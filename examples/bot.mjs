@@ -1,5 +1,5 @@
 // Buy one share, listen until it is filled, close the position: TRADEPOST_TOKEN=... node bot.mjs NSE RELIANCE
-// Node.js 18 or later is all it needs.
+// It needs only Node.js 18 or later.
 import { randomUUID } from "node:crypto";
 
 const url = (process.env.TRADEPOST_URL ?? "http://127.0.0.1:8000") + "/api/trading";
@@ -11,14 +11,14 @@ const end = (message) => { console.error(message); process.exit(1); };
 
 async function call(method, path, headers, body) {
   const all = { ...identity, ...headers, "Idempotency-Key": randomUUID() };
-  for (;; await pause()) { // an order whose answer was lost is sent again with its key, and not placed twice
+  for (;; await pause()) { // an order without a response is sent again with the same key, so it is not placed twice
     const answer = await fetch(url + path, { method, headers: all, body: JSON.stringify(body) }).catch(() => null);
     if (answer?.status < 500) return answer.ok ? answer : end(await answer.text());
   }
 }
 
 async function* listen(last = "") {
-  for (let text = ""; ; text = "") { // each connection goes on where the last one ended
+  for (let text = ""; ; text = "") { // each connection continues where the last one ended
     try {
       const { body } = await call("GET", "/events", { Accept: "text/event-stream", "Last-Event-ID": last });
       for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
@@ -41,7 +41,7 @@ async function fill(path, body) {
   while (order.status === "PENDING") {
     const { type, data } = (await events.next()).value;
     if (data?.orderId === order.orderId) order = data;
-    if (type === "reset") // the stream does not tell all that happened: the order does
+    if (type === "reset") // events are missing: read the order instead
       order = await (await call("GET", `/orders/${order.orderId}`, {})).json();
   }
   console.log(`order.${order.status.toLowerCase()}`, order.side, order.symbol, "at", order.averagePrice);
@@ -49,7 +49,7 @@ async function fill(path, body) {
 }
 
 const events = listen();
-await events.next(); // "ready": nothing that happens from here on is missed
+await events.next(); // "ready": from here on no event is missed
 const [exchange, symbol] = process.argv.slice(2);
 const positionId = await fill("/orders", { exchange, symbol, side: "BUY", quantity: 1 });
 await fill(`/positions/${positionId}/close`);

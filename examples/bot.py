@@ -17,7 +17,7 @@ os.environ["no_proxy"] = os.environ.get("no_proxy", os.environ.get("NO_PROXY", "
 def call(method, path, body=None, **headers):
     headers |= HEADERS | {"Idempotency-Key": str(uuid.uuid4())}
     request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), headers, method=method)
-    while True:  # an order whose answer was lost is sent again with its key, and not placed twice
+    while True:  # an order without a response is sent again with the same key, so it is not placed twice
         try:
             return urllib.request.urlopen(request, timeout=60)
         except urllib.error.HTTPError as problem:
@@ -27,7 +27,7 @@ def call(method, path, body=None, **headers):
 
 
 def listen(last=""):
-    while True:  # each connection goes on where the last one ended
+    while True:  # each connection continues where the last one ended
         try:
             for line in call("GET", "/events", **{"Accept": "text/event-stream", "Last-Event-ID": last}):
                 if line.startswith(b"data: "):
@@ -42,7 +42,7 @@ def fill(path, body=None):
     order = json.load(call("POST", path, body))["order"]
     while order["status"] == "PENDING":
         event = next(events)
-        if event["type"] == "reset":  # the stream does not tell all that happened: the order does
+        if event["type"] == "reset":  # events are missing: read the order instead
             order = json.load(call("GET", "/orders/" + order["orderId"]))
         elif event.get("data", {}).get("orderId") == order["orderId"]:
             order = event["data"]
@@ -51,6 +51,6 @@ def fill(path, body=None):
 
 
 events = listen()
-next(events)  # "ready": nothing that happens from here on is missed
+next(events)  # "ready": from here on no event is missed
 position_id = fill("/orders", {"exchange": sys.argv[1], "symbol": sys.argv[2], "side": "BUY", "quantity": 1})
 fill(f"/positions/{position_id}/close")

@@ -1,4 +1,4 @@
-"""Feed last traded prices, lines of exchange,symbol,lastPrice from a file or from standard input, to Tradepost.
+"""Send last traded prices to Tradepost, from lines of exchange,symbol,lastPrice in a file or on standard input.
 
 TRADEPOST_TOKEN=<scope feed> python feeder.py quotes.csv, or: source | TRADEPOST_TOKEN=... python feeder.py
 """
@@ -14,10 +14,10 @@ import urllib.request
 
 URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000") + "/api/market/quotes"
 HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-Type": "application/json"}
-if URL.startswith(("http://127.", "http://localhost", "http://[::1]")):  # no proxy of the shell leads there
+if URL.startswith(("http://127.", "http://localhost", "http://[::1]")):  # ignore the shell's proxy for this machine
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
-BATCH, PAUSE_S = 1_000, 0.5  # as many as are taken at once
-latest = {}  # what is to be sent: a newer price of a stock takes the older one's place
+BATCH, PAUSE_S = 1_000, 0.5  # the service accepts 1,000 quotes a request
+latest = {}  # prices to send: a newer price of a stock replaces the older one
 
 
 def read(lines):
@@ -36,7 +36,7 @@ def put(quotes):
             sys.exit(problem.read().decode())
         if problem.code != 422:
             raise
-        if len(quotes) == 1:  # this is the one that does not fit: leave it out
+        if len(quotes) == 1:  # this quote is invalid: report it and skip it
             return print(quotes, problem.read().decode(), file=sys.stderr)
         put(quotes[: len(quotes) // 2])
         put(quotes[len(quotes) // 2 :])
@@ -49,7 +49,7 @@ while reader.is_alive() or latest:
     try:
         if quotes:
             put(quotes)
-    except OSError as error:  # the service is away: keep the newest prices, and try again
+    except OSError as error:  # the service is unreachable: keep the newest prices and try again
         print("trying again after:", error, file=sys.stderr)
         latest.update({key: price for key, price in quotes if key not in latest})
     if len(quotes) < BATCH:

@@ -1,7 +1,7 @@
-"""AWS Lambda function for a schedule: executes what is PENDING over the cron endpoint.
+"""Scheduled AWS Lambda function that executes PENDING orders through the cron endpoint.
 
 Settings: TRADEPOST_URL (https://…), CRON_SECRET, and ORDER_WORKER_BATCH_LIMIT (orders a call, default 50).
-Needs nothing but the standard library.
+It needs only the standard library.
 """
 
 import json
@@ -9,15 +9,15 @@ import os
 import urllib.request
 from typing import Any
 
-# The longest that one call may take; no call is begun when less is left of the function's own time.
+# The time limit of one call; no call begins when the function has less time left.
 CALL_TIMEOUT_S = 25
 COUNTS = ("claimed", "executed", "rejected", "failed")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Call until nothing is left to claim or the time is over; return the counts.
+    """Call until no order is left to claim or the time is over, and return the counts.
 
-    Raises urllib.error.HTTPError or URLError when a call fails, so that the schedule's retry and alarm see it.
+    Raises urllib.error.HTTPError or URLError when a call fails, so that the function fails and the alarm sees it.
     """
     totals = dict.fromkeys((*COUNTS, "remaining", "calls"), 0)
     while context.get_remaining_time_in_millis() > CALL_TIMEOUT_S * 1000:
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         totals["remaining"] = report["remaining"]
         for name in COUNTS:
             totals[name] += report[name]
-        # What remains beyond that is being executed by somebody else, or waits for its next try.
+        # Orders that remain are claimed by another caller, or wait for their next attempt.
         if report["claimed"] == 0 or report["remaining"] == 0:
             break
     print(json.dumps(totals))  # noqa: T201  for the log
