@@ -15,10 +15,10 @@ FOLDER = PAGE.with_suffix("")
 BEGIN, END = "<!-- written by `python -m bench.publish` -->", "<!-- until here -->"
 PROFILES_HEAD = """# Where the time goes
 
-Written by `python -m bench.publish`. Each figure's work was done once more for this, apart from its measurement:
-py-spy looks at one web process and at the worker 200 times a second (of processes with many threads it takes the one
-that holds the interpreter), the server's connections are looked at 50 times a second, and the processor's time is
-that of the whole process group. "Self time" is the share of a process's samples in which a function was innermost.
+Written by `python -m bench.publish`. The load of each figure was repeated for these profiles, outside its measurement.
+py-spy samples one web process and the worker 200 times a second (in a process with many threads, the thread that holds
+the interpreter). The server's connections are sampled 50 times a second. Processor time is that of the whole process
+group. "Self time" is the share of a process's samples in which a function was innermost.
 """
 
 
