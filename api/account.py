@@ -10,7 +10,7 @@ from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
@@ -49,7 +49,7 @@ def read_account(account_id: UUID) -> Row:
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
     """Read the account."""
-    return answer(ACCOUNT, read_account(account_named(query["account_id"])))
+    return answer(ACCOUNT, read_account(requested_account_id(query["account_id"])))
 
 
 @blueprint.get("/transactions")
@@ -58,7 +58,7 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
     """List the rows of the fund ledger, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
             "order_id = %s": query["order_id"],

@@ -18,13 +18,13 @@ from trading.accounts.administration import create_account, move_funds, set_stat
 from trading.accounts.tokens import create_token, revoke_token
 
 from .account import read_account
-from .http import authentication
 from .http.audit import audit
 from .http.authentication import requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import answer
+from .http.token_cache import token_cache
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
 
@@ -96,5 +96,5 @@ def delete_token(token_id: UUID) -> Response:
     """Revoke a token, within 5 s on every process."""
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
-    authentication.tokens.forget()  # here at once
+    token_cache.forget()  # here at once
     return Response(status=204)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, g
+from flask import Response, current_app
 
 from actors.dispatch import dispatch
 from runtime import tracing
@@ -14,6 +14,7 @@ from schemas.orders import PlacementSchema
 from trading.execution.executing import execute_orders
 from trading.orders.placement import Placement
 
+from .http.facts import request_facts
 from .http.idempotency import mark_replayed
 from .http.observability import step
 from .http.rate_limits import give_back_placement
@@ -30,7 +31,7 @@ def accepted(placement: Placement) -> Response:
 
     The order is executed whatever becomes of the message, so a 202 is always scheduled.
     """
-    order = g.placed_order = placement.order
+    order = request_facts().placed_order = placement.order
     order_id = UUID(str(order["id"]))
     wait_s = preferred_wait()
     after_answer = None
@@ -60,7 +61,7 @@ def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> 
     mode = current_app.config["SETTINGS"].order_dispatch
     with step("dispatch"):
         if mode == "queue" and order_ids:
-            dispatch(order_ids, g.request_id)
+            dispatch(order_ids, request_facts().request_id)
         elif mode == "inline" and is_awaited:
             execute_now(order_ids)  # the client waits for just this
     if mode != "inline" or is_awaited:

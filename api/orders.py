@@ -29,7 +29,7 @@ from trading.orders.preview import preview_order
 
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import accepted
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .http.errors import HttpRefusal, not_found
 from .http.idempotency import idempotency_key
@@ -57,7 +57,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     named, watch = body.pop("account_id"), stopwatch()
-    key, account_id = idempotency_key(body), account_named(named)
+    key, account_id = idempotency_key(body), requested_account_id(named)
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
@@ -77,7 +77,7 @@ def preview(body: dict[str, Any]) -> Response:
     `refusal` is the code with which it would be refused now. Without a price there is nothing to work out, and the
     answer is the refusal itself.
     """
-    account_id = account_named(body.pop("account_id"))
+    account_id = requested_account_id(body.pop("account_id"))
     calendar = current_app.config["SETTINGS"].market_calendar
     decision, available_margin, refusal = preview_order(account_id, OrderRequest(**body), calendar=calendar)
     row = {
@@ -109,7 +109,7 @@ def place_batch(body: dict[str, Any]) -> Response:
     counts for the rate, but for those that are answered again; those beyond it are refused. `Prefer: wait=N` waits
     for all of them together; the `status` of those that have ended within N seconds is 200.
     """
-    return place_basket(account_named(body["account_id"]), body["orders"])
+    return place_basket(requested_account_id(body["account_id"]), body["orders"])
 
 
 @blueprint.get("/orders")
@@ -118,7 +118,7 @@ def place_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_PAGE)
 def list_orders(query: dict[str, Any]) -> Response:
     """List orders, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
             "status = %s": query["status"],
@@ -142,7 +142,7 @@ def list_orders(query: dict[str, Any]) -> Response:
 def read(query: dict[str, Any], order_id: UUID) -> Response:
     """Read one order with its charges and its rows of the fund ledger."""
     with session():
-        order = order_with_entries(account_named(query["account_id"]), order_id)
+        order = order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:
         raise not_found()
     return tagged_answer(ORDER_DETAIL, order)
@@ -159,7 +159,7 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
     placed and how it ended; what was changed in between is not known any more, and what was written to the ledger
     before the oldest event that is kept stands with the placement.
     """
-    return answer(HISTORY, {"data": order_history(account_named(query["account_id"]), order_id)})
+    return answer(HISTORY, {"data": order_history(requested_account_id(query["account_id"]), order_id)})
 
 
 @blueprint.patch("/orders/<opaque_uuid:order_id>")
@@ -175,7 +175,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
     if not request.headers.get("If-Match", "").strip():
         raise HttpRefusal("precondition_required", "Name the ETag of the order in If-Match.")
     order = modify_order(
-        account_named(body.pop("account_id")),
+        requested_account_id(body.pop("account_id")),
         order_id,
         OrderChange(**body),
         calendar=current_app.config["SETTINGS"].market_calendar,
@@ -194,7 +194,7 @@ def cancel(query: dict[str, Any], order_id: UUID) -> Response:
 
     With `If-Match` only when it still is the order that was read.
     """
-    account_id = account_named(query["account_id"])
+    account_id = requested_account_id(query["account_id"])
     is_current = _is_meant if "If-Match" in request.headers else None
     return answer(ORDER, cancel_order(account_id, order_id, is_current=is_current))
 

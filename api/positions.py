@@ -14,7 +14,7 @@ from trading.orders.placement import close_position
 from trading.rules.money import ZERO, average_price
 
 from .dispatching import accepted
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .http.idempotency import idempotency_key
 from .http.observability import stopwatch, timed_placement
@@ -47,7 +47,7 @@ def unrealized_pnl(row: Row) -> Decimal | None:
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
     """List open and closed positions, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    with existing_account_session(query["account_id"]) as account_id:
         where = {"position.account_id = %s": account_id}
         page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
@@ -65,7 +65,7 @@ def list_positions(query: dict[str, Any]) -> Response:
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
-    key, account_id, watch = idempotency_key({}), account_named(query["account_id"]), stopwatch()
+    key, account_id, watch = idempotency_key({}), requested_account_id(query["account_id"]), stopwatch()
     calendar = current_app.config["SETTINGS"].market_calendar
     with watch.step("place"):
         placement = replayed_beyond_limit(account_id, key) or close_position(

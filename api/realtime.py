@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import flask
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from flask_sock import Sock
 from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
@@ -16,12 +16,20 @@ from runtime.logs import get_logger
 from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
 from trading.events.publishing import page_since
 
-from .http.authentication import Principal, account_named, account_of, authenticate, principal, requires
+from .http.authentication import (
+    account_id_for,
+    authenticate,
+    current_principal,
+    requested_account_id,
+    requires,
+)
 from .http.description import EVENT_STREAM, LAST_EVENT_ID, described
 from .http.errors import HttpRefusal, problem
+from .http.facts import request_facts
 from .http.parsing import Blueprint, load, read_query
 from .http.proxies import HOST_SENT, is_host_of
 from .http.responses import answer
+from .http.token_cache import Principal
 from .stream.event_view import as_text, presented
 from .stream.hub import Hub
 from .stream.listeners import QueueListener
@@ -63,7 +71,7 @@ def hub() -> Hub:
 @described(headers=(LAST_EVENT_ID,), responses={200: {"content": EVENT_STREAM}})
 def list_events(query: dict[str, Any]) -> Response:
     """List the events after `since`, oldest first; as text/event-stream, go on with those to come."""
-    account_id = account_named(query["account_id"])
+    account_id = requested_account_id(query["account_id"])
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
         page_since(account_id)  # a 404 can only be told before the stream begins
         return _event_stream(account_id, _resumed_from(query["since"]))
@@ -79,12 +87,13 @@ def list_events(query: dict[str, Any]) -> Response:
 def check_before_the_upgrade() -> None:
     """Refuse in HTTP what can be refused before there is a websocket."""
     _check_origin(request.headers.get("Origin"))
-    g.stream_query = load(STREAM_REQUEST, *read_query())
+    query, facts = load(STREAM_REQUEST, *read_query()), request_facts()
+    facts.stream_account_id, facts.stream_since = query["account_id"], query["since"]
     if "Authorization" in request.headers:
         authenticate(READERS)
-        page_since(account_named(g.stream_query["account_id"]))
+        page_since(requested_account_id(facts.stream_account_id))
     _refuse_when_full()
-    g.stream_is_compressed = _agree_on_compression()
+    facts.stream_is_compressed = _agree_on_compression()
 
 
 @streams.errorhandler(RemoteProtocolError)
@@ -97,13 +106,13 @@ def refuse_handshake(_error: RemoteProtocolError) -> Response:
 @sock.route("/stream", bp=streams)
 def stream(websocket: Server) -> None:
     """Stream the account's events."""
-    query = g.stream_query
+    facts = request_facts()
 
-    def account_of_listener(speaker: Principal) -> UUID:
-        return account_of(speaker, query["account_id"])
+    def account_of_listener(principal: Principal) -> UUID:
+        return account_id_for(principal, facts.stream_account_id)
 
-    listener = StreamListener(hub(), websocket, account_of_listener, is_compressed=g.stream_is_compressed)
-    listener.run(g.get("principal"), query["since"])
+    listener = StreamListener(hub(), websocket, account_of_listener, is_compressed=facts.stream_is_compressed)
+    listener.run(facts.principal, facts.stream_since)
 
 
 def _refuse_when_full() -> None:
@@ -152,7 +161,7 @@ def _event_stream(account_id: UUID, since: int | None) -> Response:
     connection = request.environ.get("gunicorn.socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    blocks = _blocks(hub(), QueueListener(account_id, principal().token_id), account_id, since)
+    blocks = _blocks(hub(), QueueListener(account_id, current_principal().token_id), account_id, since)
     return Response(blocks, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

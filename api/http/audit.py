@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import g, request
+from flask import request
 
 from trading.accounts.audit import record_action
 
-from .authentication import principal
+from .authentication import current_principal
+from .facts import request_facts
 
 
 def audit(action: str, detail: dict[str, Any]) -> None:
@@ -16,6 +17,6 @@ def audit(action: str, detail: dict[str, Any]) -> None:
         action,
         detail,
         address=f"{request.remote_addr} for {forwarded}" if forwarded else str(request.remote_addr),
-        token_id=principal().token_id,
-        request_id=g.request_id,
+        token_id=current_principal().token_id,
+        request_id=request_facts().request_id,
     )

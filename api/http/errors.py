@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from models.database import DatabaseUnavailable
@@ -16,6 +16,7 @@ from runtime.logs import get_logger
 from schemas.fields import format_timestamp
 from trading.rules.errors import Refused
 
+from .facts import request_facts
 from .responses import encode
 
 logger = get_logger(__name__)
@@ -127,7 +128,7 @@ def problem(
     code: str, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a problem document."""
-    g.problem_code = code
+    request_facts().problem_code = code
     status = STATUS_BY_CODE[code]
     document = {
         "type": f"urn:tradepost:problem:{code}",

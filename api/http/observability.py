@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch
+
+from .facts import begin_request, request_facts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -44,7 +46,7 @@ def timed_placement(view: View) -> View:
 
     @functools.wraps(view)
     def timed(*args: Any, **kwargs: Any) -> Any:
-        g.stopwatch = Stopwatch()
+        request_facts().stopwatch = Stopwatch()
         return view(*args, **kwargs)
 
     return cast(View, timed)
@@ -52,46 +54,48 @@ def timed_placement(view: View) -> View:
 
 def stopwatch() -> Stopwatch:
     """Return the stopwatch of the placement that is going on."""
-    return cast(Stopwatch, g.stopwatch)
+    watch = request_facts().stopwatch
+    assert watch is not None
+    return watch
 
 
 def step(name: str) -> contextlib.AbstractContextManager[Any]:
     """Time a step when the request is a placement."""
-    watch = g.get("stopwatch")
+    watch = request_facts().stopwatch
     return contextlib.nullcontext() if watch is None else watch.step(name)
 
 
 def _begin() -> None:
-    g.began_at = time.perf_counter()
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    began_at, given = time.perf_counter(), request.headers.get("X-Request-Id", "")
+    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    begin_request(request_id, began_at)
     # A thread serves one request after the other: nothing of the last one may stay.
     clear_contextvars()
-    bind_contextvars(request_id=g.request_id)
+    bind_contextvars(request_id=request_id)
     redis_link.allow(redis_link.REQUEST_S)
 
 
 def _finish(response: Response) -> Response:
-    headers = [("X-Request-Id", g.request_id), *g.get("headers", HEADERS)]
+    facts = request_facts()
+    headers = [("X-Request-Id", facts.request_id), *(facts.page_headers or HEADERS)]
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
-    watch = g.get("stopwatch")
-    if watch is not None:
+    if (watch := facts.stopwatch) is not None:
         headers.append(("Server-Timing", server_timing(watch)))
-        if not g.get("placements_are_logged"):
-            principal, order = g.get("principal"), g.get("placed_order")
+        if not facts.placement_is_logged:
+            principal, order = facts.principal, facts.placed_order
             account_id = order["account_id"] if order else principal and principal.account_id
-            log_placement(response.status_code, g.get("problem_code"), account_id, order, watch)
+            log_placement(response.status_code, facts.problem_code, account_id, order, watch)
     response.headers.extend(headers)
-    _count(response)
+    _count(response, facts.began_at)
     redis_link.allow(None)
     return response
 
 
-def _count(response: Response) -> None:
+def _count(response: Response, began_at: float) -> None:
     if request.endpoint != STREAM:
         request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
-        request_metric.observe(time.perf_counter() - g.began_at)
+        request_metric.observe(time.perf_counter() - began_at)
 
 
 def server_timing(watch: Stopwatch) -> str:
@@ -101,7 +105,7 @@ def server_timing(watch: Stopwatch) -> str:
 
 def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
     """Write the one line of a placement: how it was answered, and its steps; order is the row of an accepted one."""
-    g.placements_are_logged = True
+    request_facts().placement_is_logged = True
     metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
     if order is None:
         metrics.of(metrics.PLACEMENTS, code or "unknown").inc()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from limits.storage import MemoryStorage, RedisStorage, Storage
 
 from config import RateLimit, Settings
@@ -15,9 +15,10 @@ from runtime import redis_link
 from trading.accounts.idempotency import IdempotencyKey
 from trading.orders.placement import Placement, placed_before
 
-from .authentication import principal
+from .authentication import current_principal
 from .description import described
 from .errors import HttpRefusal
+from .facts import request_facts
 from .idempotency import HEADER
 
 Number = TypeVar("Number", int, float)
@@ -67,8 +68,8 @@ def limited(view: View) -> View:
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        g.is_beyond_limit = not count_placements(1)
-        if g.is_beyond_limit and HEADER not in request.headers:
+        request_facts().is_beyond_limit = is_beyond_limit = not count_placements(1)
+        if is_beyond_limit and HEADER not in request.headers:
             raise too_many_placements()
         return view(*args, **kwargs)
 
@@ -77,7 +78,7 @@ def limited(view: View) -> View:
 
 def replayed_beyond_limit(account_id: UUID, key: IdempotencyKey | None) -> Placement | None:
     """Return None when the request may place; else what was answered to its key, or refuse."""
-    if not g.is_beyond_limit:
+    if not request_facts().is_beyond_limit:
         return None
     placement = placed_before(account_id, key) if key else None
     if placement is None:
@@ -87,9 +88,9 @@ def replayed_beyond_limit(account_id: UUID, key: IdempotencyKey | None) -> Place
 
 def give_back_placement() -> None:
     """Count a placement no longer that was a replay; one beyond the limit stays counted, or windows could be moved."""
-    counter = current_app.extensions["placement_limit"]
-    if counter is not None and not g.is_beyond_limit:
-        g.placements_left = min(counter.limit.count, counter.hit(str(principal().token_id), -1))
+    counter, facts = current_app.extensions["placement_limit"], request_facts()
+    if counter is not None and not facts.is_beyond_limit:
+        facts.placements_left = min(counter.limit.count, counter.hit(str(current_principal().token_id), -1))
 
 
 def count_placements(number: int) -> int:
@@ -97,23 +98,23 @@ def count_placements(number: int) -> int:
     counter = current_app.extensions["placement_limit"]
     if counter is None or not number:
         return number
-    token_id = str(principal().token_id)
+    token_id, facts = str(current_principal().token_id), request_facts()
     left = counter.hit(token_id, number)
-    g.placements_left, g.window_s = max(0, left), counter.seconds_left(token_id)
+    facts.placements_left, facts.window_s = max(0, left), counter.seconds_left(token_id)
     return max(0, number + min(0, left))
 
 
 def too_many_placements() -> HttpRefusal:
     """Return the refusal of a placement that may not go on."""
-    headers = {"Retry-After": str(g.window_s)}
+    headers = {"Retry-After": str(request_facts().window_s)}
     return HttpRefusal("rate_limited", "Too many placements with this token.", headers=headers)
 
 
 def _tell_what_is_left(response: Response) -> Response:
     """Add the fields of draft-ietf-httpapi-ratelimit-headers-10 (September 2025)."""
-    left = g.get("placements_left")
-    if left is not None:
+    facts = request_facts()
+    if facts.placements_left is not None:
         limit = current_app.extensions["placement_limit"].limit
         response.headers["RateLimit-Policy"] = f'"orders";q={limit.count};w={limit.period_s}'
-        response.headers["RateLimit"] = f'"orders";r={left};t={g.window_s}'
+        response.headers["RateLimit"] = f'"orders";r={facts.placements_left};t={facts.window_s}'
     return response

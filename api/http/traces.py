@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from config import Settings
 from runtime import tracing
+
+from .facts import request_facts
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -40,7 +42,7 @@ def _describe(response: Response) -> Response:
     attributes = {
         "http.route": route,
         "http.response.status_code": response.status_code,
-        "tradepost.request_id": g.request_id,
+        "tradepost.request_id": request_facts().request_id,
     }
     tracing.describe(f"{request.method} {route}", attributes, failed=response.status_code >= 500)
     return response
