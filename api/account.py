@@ -14,7 +14,7 @@ from .http.authentication import existing_account_session, requested_account_id,
 from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
@@ -49,7 +49,7 @@ def read_account(account_id: UUID) -> Row:
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
     """Read the account."""
-    return answer(ACCOUNT, read_account(requested_account_id(query["account_id"])))
+    return respond(ACCOUNT, read_account(requested_account_id(query["account_id"])))
 
 
 @blueprint.get("/transactions")
@@ -67,4 +67,4 @@ def list_transactions(query: dict[str, Any]) -> Response:
         page = fetch_page(
             "SELECT * FROM fund_transaction", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
         )
-    return answer(TRANSACTION_PAGE, page)
+    return respond(TRANSACTION_PAGE, page)

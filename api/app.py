@@ -17,7 +17,7 @@ from runtime import database_url, logs
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
 
-from . import account, admin, cron, health, market, metrics, ops, orders, positions, realtime
+from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime
 from .commands import cli
 from .http import converters, description, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
@@ -35,7 +35,7 @@ EXPOSED_HEADERS = [
     "Server-Timing",
     "X-Request-Id",
 ]
-RESOURCES = (orders, positions, account, market, admin, ops, cron, realtime, health, metrics)
+RESOURCES = (orders, positions, account, market, admin, operations, cron, realtime, health, metrics)
 
 
 class DocumentedApi(Api):

@@ -20,7 +20,7 @@ from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import log_placement, stopwatch
 from .http.rate_limits import count_placements, too_many_placements
-from .http.responses import answer
+from .http.responses import respond
 from .stream.waiting import preferred_wait, wait_for_ends
 
 BASKET_ANSWER = BasketAnswerSchema()
@@ -46,7 +46,7 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
         give_up_whole(account_id, key)
     if not results:
         raise too_many_placements()
-    return _answer(account_id, results)
+    return _respond(account_id, results)
 
 
 def _results(
@@ -112,7 +112,7 @@ def _refused(error: Exception) -> Row:
     return {"status": document["status"], "problem": document}
 
 
-def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
+def _respond(account_id: UUID, results: Sequence[Row]) -> Response:
     accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
     placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
     wait_s = preferred_wait()
@@ -120,7 +120,7 @@ def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
     if wait_s is not None:
         for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
             accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
-    response = answer(BASKET_ANSWER, {"results": results})
+    response = respond(BASKET_ANSWER, {"results": results})
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     if after_answer is not None:

@@ -15,7 +15,7 @@ from .http.authentication import check_secret
 from .http.description import described
 from .http.errors import HttpRefusal
 from .http.parsing import Blueprint
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("cron", __name__, url_prefix="/api/cron", description="Recovery")
 
@@ -54,4 +54,4 @@ def sweep_orders(query: dict[str, Any]) -> Response:
         "remaining": count_pending(),
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
-    return answer(SWEEP, report)
+    return respond(SWEEP, report)

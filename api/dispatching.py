@@ -18,7 +18,7 @@ from .http.facts import request_facts
 from .http.idempotency import mark_replayed
 from .http.observability import step
 from .http.rate_limits import give_back_placement
-from .http.responses import answer
+from .http.responses import respond
 from .stream.waiting import preferred_wait, wait_for_ends
 
 logger = get_logger(__name__)
@@ -42,7 +42,7 @@ def accepted(placement: Placement) -> Response:
     ended = None
     if wait_s is not None:
         ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
-    response = _answer(ended or order, is_scheduled=ended is None)
+    response = _respond(ended or order, is_scheduled=ended is None)
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     if after_answer is not None:
@@ -50,10 +50,10 @@ def accepted(placement: Placement) -> Response:
     return mark_replayed(response) if placement.is_replay else response
 
 
-def _answer(order: dict[str, Any], *, is_scheduled: bool) -> Response:
+def _respond(order: dict[str, Any], *, is_scheduled: bool) -> Response:
     body = {"order_id": order["id"], "execution_scheduled": is_scheduled, "order": order}
     headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    return answer(PLACEMENT, body, 202 if is_scheduled else 200, headers)
+    return respond(PLACEMENT, body, 202 if is_scheduled else 200, headers)
 
 
 def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:

@@ -16,7 +16,7 @@ from trading.upkeep.backlog import last_check
 
 from .http.description import RETRY_AFTER, described
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
@@ -29,7 +29,7 @@ LIVE, READY = LiveSchema(), ReadySchema()
 @described(security=[])
 def live() -> Response:
     """Answer, without touching anything."""
-    return answer(LIVE, {"status": "ok"})
+    return respond(LIVE, {"status": "ok"})
 
 
 @blueprint.get("/ready")
@@ -43,8 +43,8 @@ def ready() -> Response:
     if warnings := [*report.get("warnings", ()), *_broker_warnings()]:
         report["warnings"] = warnings
     if (report["database"], report["migrations"]) != ("ok", "ok"):
-        return answer(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
-    return answer(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
+        return respond(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
+    return respond(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
 
 
 def _database_state() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .http.authentication import requires
 from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
 
@@ -38,7 +38,7 @@ def list_stocks(query: dict[str, Any]) -> Response:
     }
     with session():
         page = fetch_page("SELECT * FROM stock", where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
-    return answer(STOCK_PAGE, page)
+    return respond(STOCK_PAGE, page)
 
 
 @blueprint.get("/stocks/<exchange>/<symbol>")
@@ -57,7 +57,7 @@ def read_stock(exchange: str, symbol: str) -> Response:
         )
     if row is None:
         raise not_found()
-    return answer(STOCK, row)
+    return respond(STOCK, row)
 
 
 @blueprint.put("/quotes")

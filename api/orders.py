@@ -37,7 +37,7 @@ from .http.observability import stopwatch, timed_placement
 from .http.pagination import Keyset, fetch_page, read_moment, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
-from .http.responses import answer, is_meant, tagged_answer
+from .http.responses import is_meant, respond, respond_tagged
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
@@ -91,7 +91,7 @@ def preview(body: dict[str, Any]) -> Response:
         "available_margin_after": available_margin - decision.margin - decision.charges.total,
         "refusal": refusal.code if refusal else None,
     }
-    return answer(PREVIEW, row)
+    return respond(PREVIEW, row)
 
 
 @blueprint.post("/orders/batch")
@@ -131,7 +131,7 @@ def list_orders(query: dict[str, Any]) -> Response:
         page = fetch_page(
             "SELECT * FROM trading_order", where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"]
         )
-    return answer(ORDER_PAGE, page)
+    return respond(ORDER_PAGE, page)
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>")
@@ -145,7 +145,7 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
         order = order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:
         raise not_found()
-    return tagged_answer(ORDER_DETAIL, order)
+    return respond_tagged(ORDER_DETAIL, order)
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>/history")
@@ -159,7 +159,7 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
     placed and how it ended; what was changed in between is not known any more, and what was written to the ledger
     before the oldest event that is kept stands with the placement.
     """
-    return answer(HISTORY, {"data": order_history(requested_account_id(query["account_id"]), order_id)})
+    return respond(HISTORY, {"data": order_history(requested_account_id(query["account_id"]), order_id)})
 
 
 @blueprint.patch("/orders/<opaque_uuid:order_id>")
@@ -181,7 +181,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
         calendar=current_app.config["SETTINGS"].market_calendar,
         is_current=_is_meant,
     )
-    return tagged_answer(ORDER_DETAIL, order)
+    return respond_tagged(ORDER_DETAIL, order)
 
 
 @blueprint.delete("/orders/<opaque_uuid:order_id>")
@@ -196,7 +196,7 @@ def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     """
     account_id = requested_account_id(query["account_id"])
     is_current = _is_meant if "If-Match" in request.headers else None
-    return answer(ORDER, cancel_order(account_id, order_id, is_current=is_current))
+    return respond(ORDER, cancel_order(account_id, order_id, is_current=is_current))
 
 
 def _is_meant(order: dict[str, Any]) -> bool:

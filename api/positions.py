@@ -21,7 +21,7 @@ from .http.observability import stopwatch, timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
@@ -52,7 +52,7 @@ def list_positions(query: dict[str, Any]) -> Response:
         page = fetch_page(SELECT, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
         row |= {"average_price": average_price(row["cost"], row["quantity"]), "unrealized_pnl": unrealized_pnl(row)}
-    return answer(POSITION_PAGE, page)
+    return respond(POSITION_PAGE, page)
 
 
 @blueprint.post("/positions/<opaque_uuid:position_id>/close")

@@ -28,7 +28,7 @@ from .http.errors import HttpRefusal, problem
 from .http.facts import request_facts
 from .http.parsing import Blueprint, load, read_query
 from .http.proxies import HOST_SENT, is_host_of
-from .http.responses import answer
+from .http.responses import respond
 from .http.token_cache import Principal
 from .stream.event_view import as_text, presented
 from .stream.hub import Hub
@@ -80,7 +80,7 @@ def list_events(query: dict[str, Any]) -> Response:
     last_event_id = page.events[-1]["id"] if page.events else page.newest.id
     reset = {} if since is None or page.keeps(since) else {"reset": True}
     events = [presented(event) for event in page.events]
-    return answer(EVENT_PAGE, {"data": events, "last_event_id": last_event_id, **reset})
+    return respond(EVENT_PAGE, {"data": events, "last_event_id": last_event_id, **reset})
 
 
 @streams.before_request

@@ -117,11 +117,11 @@ def _clean_name(name: str) -> str:
 
 def register(app: Flask) -> None:
     """Answer every exception of the application with a problem document."""
-    app.register_error_handler(HttpRefusal, _answer_http_refusal)
-    app.register_error_handler(Refused, _answer_refused)
-    app.register_error_handler(DatabaseUnavailable, _answer_database_unavailable)
-    app.register_error_handler(HTTPException, _answer_http_exception)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(HttpRefusal, _respond_to_http_refusal)
+    app.register_error_handler(Refused, _respond_to_refused)
+    app.register_error_handler(DatabaseUnavailable, _respond_to_database_unavailable)
+    app.register_error_handler(HTTPException, _respond_to_http_exception)
+    app.register_error_handler(Exception, _respond_to_unexpected)
 
 
 def problem(
@@ -148,31 +148,31 @@ def problem_document(error: Exception) -> dict[str, Any]:
     return cast(dict[str, Any], response.get_json())
 
 
-def _answer_http_refusal(error: HttpRefusal) -> Response:
+def _respond_to_http_refusal(error: HttpRefusal) -> Response:
     members = {"errors": error.fields} if error.fields is not None else None
     return problem(error.code, error.detail, members, error.headers)
 
 
-def _answer_refused(error: Refused) -> Response:
+def _respond_to_refused(error: Refused) -> Response:
     members = {_camel_case(name): _readable(value) for name, value in error.details.items()}
     return problem(error.code, error.message, members)
 
 
-def _answer_database_unavailable(error: DatabaseUnavailable) -> Response:
+def _respond_to_database_unavailable(error: DatabaseUnavailable) -> Response:
     logger.warning("database_unavailable", path=request.path, reason=str(error).split("\n")[0])
     return problem("service_unavailable", "The service cannot answer now; try again.", headers={"Retry-After": "1"})
 
 
-def _answer_http_exception(error: HTTPException) -> Response:
+def _respond_to_http_exception(error: HTTPException) -> Response:
     response = error.get_response()
     if response.status_code >= 500:
-        return _answer_unexpected(error)
+        return _respond_to_unexpected(error)
     code, detail = CODE_BY_STATUS.get(response.status_code, ("bad_request", "The request cannot be read."))
     allow = response.headers.get("Allow")
     return problem(code, detail, headers={"Allow": allow} if allow else None)
 
 
-def _answer_unexpected(error: Exception) -> Response:
+def _respond_to_unexpected(error: Exception) -> Response:
     logger.error("unexpected_error", method=request.method, path=request.path, exc_info=error)
     return problem("internal_error", "Something went wrong here; it has been logged.")
 

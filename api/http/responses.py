@@ -23,12 +23,12 @@ class CompactProvider(DefaultJSONProvider):
     sort_keys = False
 
 
-def answer(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a row as JSON, rendered by its schema."""
     return Response(encode(schema.dump(row)), status, dict(headers or {}), content_type="application/json")
 
 
-def tagged_answer(schema: Schema, row: Any) -> Response:
+def respond_tagged(schema: Schema, row: Any) -> Response:
     """Return a row as JSON with a strong ETag of its bytes, or 304 when a reader has them."""
     body = encode(schema.dump(row)).encode()
     tag = _tag_of(body)
@@ -39,7 +39,7 @@ def tagged_answer(schema: Schema, row: Any) -> Response:
 
 
 def is_meant(schema: Schema, row: Any) -> bool:
-    """Return True if a row, as tagged_answer would show it, is what the request's If-Match names.
+    """Return True if a row, as respond_tagged would show it, is what the request's If-Match names.
 
     A condition that cannot be read holds for no row: werkzeug's own parser leaves out what it cannot read.
     """

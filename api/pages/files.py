@@ -30,11 +30,11 @@ def static_page(name: str) -> Response:
         raise NotFound
     response = send_from_directory(STATIC_FOLDER, name, conditional=True, etag=True)
     response.content_type = content_type
-    answer_a_page()
+    use_page_headers()
     return response
 
 
-def answer_a_page() -> None:
+def use_page_headers() -> None:
     """Have the answer carry a page's headers in place of the API's own: it is kept, and asked about each time."""
     request_facts().page_headers = (
         ("X-Content-Type-Options", "nosniff"),

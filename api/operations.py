@@ -14,7 +14,7 @@ from .http.audit import audit
 from .http.authentication import requires
 from .http.errors import HttpRefusal, not_found
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="What an operator watches")
 OPERATIONS = OperationsSchema()
@@ -28,7 +28,7 @@ def read() -> Response:
     """Read what waits, how fast it goes, and what has failed."""
     row = read_operations()
     broker = redis_link.ask(_broker)
-    return answer(OPERATIONS, row if broker is None else row | {"broker": broker})
+    return respond(OPERATIONS, row if broker is None else row | {"broker": broker})
 
 
 @blueprint.post("/dead-letters/<opaque_uuid:message_id>/requeue")
