@@ -103,7 +103,7 @@ def refuse_handshake(_error: RemoteProtocolError) -> Response:
     return problem("bad_request", detail, headers={"Sec-WebSocket-Version": "13"})
 
 
-@sock.route("/stream", bp=streams)
+@sock.route("/stream", bp=streams)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(websocket: Server) -> None:
     """Stream the account's events."""
     facts = request_facts()

@@ -53,6 +53,13 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
+    # Flask's decorators, which keep the type of a view; flask-smorest itself has no types.
+    get: Callable[..., Callable[[View], View]]
+    post: Callable[..., Callable[[View], View]]
+    put: Callable[..., Callable[[View], View]]
+    patch: Callable[..., Callable[[View], View]]
+    delete: Callable[..., Callable[[View], View]]
+
     def arguments(
         self, schema: Schema, *, location: str = "json", body_size_maximum: int = MAX_BODY_SIZE, **options: Any
     ) -> Callable[[View], View]:
@@ -61,7 +68,7 @@ class Blueprint(flask_smorest.Blueprint):
         parser = StrictParser(body_size_maximum)
 
         def decorate(view: View) -> View:
-            reading = parser.use_args(schema, location=location)(view)
+            reading: Any = parser.use_args(schema, location=location)(view)
             reading._apidoc = cast(Any, describe(view))._apidoc
             return cast(View, reading)
 
@@ -74,7 +81,7 @@ class Blueprint(flask_smorest.Blueprint):
         def decorate(view: View) -> View:
             cast(Any, view)._apidoc = cast(Any, describe(view))._apidoc
             name = view.__name__.title().replace("_", "")
-            return cast(View, note(view, operationId=f"{self.name}{name}"))
+            return note(view, operationId=f"{self.name}{name}")
 
         return decorate
 

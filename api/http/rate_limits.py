@@ -31,8 +31,8 @@ class PlacementLimit:
     def __init__(self, limit: RateLimit, redis_url: str | None) -> None:
         self.limit = limit
         self._here = MemoryStorage()
-        options = {"connection_pool": redis_link.client.connection_pool, "key_prefix": redis_link.key("limits")}
-        self._shared = RedisStorage(redis_url, **options) if redis_url else None
+        pool, prefix = redis_link.client.connection_pool, redis_link.key("limits")
+        self._shared = RedisStorage(redis_url, pool, key_prefix=prefix) if redis_url else None
 
     def hit(self, token_id: str, number: int) -> int:
         """Count placements and return how many are left in this window; below 0 that many were too many."""
@@ -99,7 +99,7 @@ def count_placements(number: int) -> int:
     if counter is None or not number:
         return number
     token_id, facts = str(current_principal().token_id), request_facts()
-    left = counter.hit(token_id, number)
+    left: int = counter.hit(token_id, number)
     facts.placements_left, facts.window_s = max(0, left), counter.seconds_left(token_id)
     return max(0, number + min(0, left))
 

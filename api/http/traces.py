@@ -20,7 +20,7 @@ def register(app: Flask, settings: Settings) -> None:
     """Trace every request of the application when that is wanted."""
     tracing.configure("tradepost-web", wanted=settings.tracing)
     if tracing.is_on():
-        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
         app.after_request(_describe)
 
 
@@ -39,7 +39,7 @@ def traced(application: Application) -> Application:
 
 def _describe(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "/"
-    attributes = {
+    attributes: dict[str, str | int] = {
         "http.route": route,
         "http.response.status_code": response.status_code,
         "tradepost.request_id": request_facts().request_id,
