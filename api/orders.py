@@ -34,7 +34,7 @@ from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LO
 from .http.errors import HttpRefusal, not_found
 from .http.idempotency import idempotency_key
 from .http.observability import stopwatch, timed_placement
-from .http.pagination import Keyset, fetch_page, read_moment, read_uuid
+from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
 from .http.responses import is_meant, respond, respond_tagged
@@ -43,7 +43,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
 PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
-NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
+NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 
 
 @blueprint.post("/orders")

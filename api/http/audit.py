@@ -1,4 +1,4 @@
-"""Note administrative requests in the audit before they are carried out."""
+"""Record administrative requests in the audit log before they are carried out."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .facts import request_facts
 
 
 def audit(action: str, detail: dict[str, Any]) -> None:
-    """Note who asks for an action; the peer's address is certain, the forwarded one only claimed."""
+    """Record an action with its sender; the address of the peer is certain, a forwarded one is only a claim."""
     forwarded = request.headers.get("X-Forwarded-For", "")[:100]
     record_action(
         action,

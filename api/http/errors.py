@@ -1,4 +1,4 @@
-"""Turn every refusal and failure into one problem document of RFC 9457."""
+"""Turn every refusal and failure into a problem document (RFC 9457)."""
 
 import re
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ CODE_BY_STATUS = {
 
 
 class HttpRefusal(Exception):
-    """A request is refused before it reaches what the product is about."""
+    """A request that the HTTP door refuses, before or instead of calling trading."""
 
     def __init__(
         self,
@@ -81,17 +81,17 @@ class HttpRefusal(Exception):
 
 
 def not_found() -> HttpRefusal:
-    """Return the refusal of what does not exist or belongs to another account."""
-    return HttpRefusal("not_found", "There is no such thing here.")
+    """Return the refusal for a thing that does not exist or belongs to another account."""
+    return HttpRefusal("not_found", "It does not exist, or it belongs to another account.")
 
 
 def too_large(size_maximum: int) -> HttpRefusal:
-    """Return the refusal of a body of more bytes than this."""
+    """Return the refusal of a body that is larger than this many bytes."""
     return HttpRefusal("payload_too_large", f"The body is larger than {size_maximum // 1024} KiB.")
 
 
 def invalid(errors: Any) -> HttpRefusal:
-    """Return the refusal of fields, from marshmallow's messages, which may be nested."""
+    """Return the refusal of invalid fields; `errors` are marshmallow's messages, which may be nested."""
     fields: dict[str, list[str]] = {}
     _flatten(errors, "", fields)
     names = ", ".join(list(fields)[:10])
@@ -111,7 +111,7 @@ def _flatten(errors: Any, path: str, fields: dict[str, list[str]]) -> None:
 
 
 def _clean_name(name: str) -> str:
-    """Make a field's name, which the client chose, fit to be repeated."""
+    """Return a field's name, which the client chose, shortened and as valid UTF-8."""
     return name[:FIELD_NAME_LENGTH].encode("utf-8", "replace").decode()
 
 
@@ -143,7 +143,7 @@ def problem(
 
 
 def problem_document(error: Exception) -> dict[str, Any]:
-    """Return the problem document with which a request would be answered, for a part of an answer."""
+    """Return the problem document of an error, to be part of a larger response."""
     response = current_app.make_response(current_app.handle_user_exception(error))
     return cast(dict[str, Any], response.get_json())
 

@@ -1,4 +1,4 @@
-"""Give each request its id and headers, and each placement its timings and its log line."""
+"""Request ids, response headers and metrics of every request, and the log line of every placement."""
 
 import contextlib
 import functools
@@ -27,16 +27,16 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
-    # An answer of the API is no page; what is one brings its own policy.
+    # A response of the API is not a page; pages have a policy of their own.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-STREAM = "streams.stream"  # a websocket, whose request lasts as long as it does
+STREAM = "streams.stream"  # a websocket: its request lasts as long as the connection
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
 
 def register(app: Flask) -> None:
-    """Watch every request of the application."""
+    """Observe every request of the application."""
     app.before_request(_begin)
     app.after_request(_finish)
 
@@ -69,7 +69,7 @@ def _begin() -> None:
     began_at, given = time.perf_counter(), request.headers.get("X-Request-Id", "")
     request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
     begin_request(request_id, began_at)
-    # A thread serves one request after the other: nothing of the last one may stay.
+    # A thread serves many requests: the variables of the previous one must not remain.
     clear_contextvars()
     bind_contextvars(request_id=request_id)
     redis_link.allow(redis_link.REQUEST_S)
@@ -99,12 +99,12 @@ def _count(response: Response, began_at: float) -> None:
 
 
 def server_timing(watch: Stopwatch) -> str:
-    """Return the Server-Timing header: every step in milliseconds, 0 for what was not reached."""
+    """Return the Server-Timing header: every step in milliseconds, 0 for a step that was not reached."""
     return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
 
 
 def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
-    """Write the one line of a placement: how it was answered, and its steps; order is the row of an accepted one."""
+    """Write the log line of a placement with its outcome and its steps; `order` is None for a refused one."""
     request_facts().placement_is_logged = True
     metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
     if order is None:

@@ -1,4 +1,4 @@
-"""Build JSON answers without going through more layers than needed."""
+"""Build JSON responses."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ TAG = re.compile(r"""[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|([^\s",]*))[ \t
 
 
 class CompactProvider(DefaultJSONProvider):
-    """Write compact JSON in the order of the fields."""
+    """The JSON provider: compact, in the order of the fields."""
 
     compact = True
     sort_keys = False
 
 
 def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a row as JSON, rendered by its schema."""
+    """Return a response with a row as JSON, rendered by the schema."""
     return Response(encode(schema.dump(row)), status, dict(headers or {}), content_type="application/json")
 
 
