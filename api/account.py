@@ -1,4 +1,4 @@
-"""The account of a token, and its fund ledger."""
+"""The account and its fund ledger."""
 
 from typing import Any
 from uuid import UUID
@@ -57,7 +57,7 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.arguments(TransactionListSchema(), location="query")
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
-    """List the rows of the fund ledger, newest first."""
+    """List the entries of the fund ledger, newest first."""
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,

@@ -56,7 +56,7 @@ def read(account_id: UUID) -> Response:
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
-    """Suspend an account or let it trade again; accepted orders, cancels and funds go on."""
+    """Suspend or reactivate an account; cancels, funds and accepted orders are not affected."""
     audit("account.status", {"account_id": account_id, **body})
     set_status(account_id, body["status"])
     return respond(ACCOUNT, read_account(account_id))
@@ -82,7 +82,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.arguments(TokenCreationSchema())
 @blueprint.response(201, TOKEN, headers=LOCATION)
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
-    """Create a token of the account; its secret is shown this once."""
+    """Create a token for an account; no later response shows its secret."""
     audit("token.create", {"account_id": account_id, **body})
     token_id, secret = create_token(body["scopes"], account_id=account_id, expires_at=body["expires_at"])
     return respond(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
@@ -93,8 +93,8 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
 @takes_no_query
 @blueprint.response(204)
 def delete_token(token_id: UUID) -> Response:
-    """Revoke a token, within 5 s on every process."""
+    """Revoke a token; every process refuses it within 5 s."""
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
-    token_cache.forget()  # here at once
+    token_cache.forget()  # this process refuses it at once
     return Response(status=204)

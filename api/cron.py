@@ -1,4 +1,4 @@
-"""The recovery endpoint: execute what is PENDING, in the request itself, without Redis."""
+"""The recovery endpoint: execute PENDING orders in the request itself, without Redis."""
 
 import functools
 import time
@@ -23,7 +23,7 @@ SWEEP = SweepSchema()
 
 
 def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a request through that brings the secret of CRON_SECRET."""
+    """Refuse requests whose bearer token is not the secret of CRON_SECRET."""
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
@@ -42,7 +42,7 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @blueprint.response(200, SWEEP)
 @described(security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
-    """Execute PENDING orders, oldest first; needs the secret that CRON_SECRET holds."""
+    """Execute PENDING orders, oldest first; the bearer token is the value of CRON_SECRET."""
     started = time.monotonic()
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)

@@ -1,4 +1,4 @@
-"""What follows a committed placement: see to its execution, and answer."""
+"""The steps after a committed placement: start the execution, and respond."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ PLACEMENT = PlacementSchema()
 
 
 def accepted(placement: Placement) -> Response:
-    """Answer for an order that is committed: 202, or 200 when it ended while the client was willing to wait.
+    """Respond for a committed order: 202, or 200 if the order became final within the client's preferred wait.
 
-    The order is executed whatever becomes of the message, so a 202 is always scheduled.
+    Sweeping executes the order even if its message is lost, so executionScheduled is true for every 202.
     """
     order = request_facts().placed_order = placement.order
     order_id = UUID(str(order["id"]))
@@ -57,22 +57,22 @@ def _respond(order: dict[str, Any], *, is_scheduled: bool) -> Response:
 
 
 def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:
-    """Send orders to a worker, if there is one; else return what is to be done after the answer has been sent."""
+    """Send orders to the workers; with inline dispatch return the function that executes them after the response."""
     mode = current_app.config["SETTINGS"].order_dispatch
     with step("dispatch"):
         if mode == "queue" and order_ids:
             dispatch(order_ids, request_facts().request_id)
         elif mode == "inline" and is_awaited:
-            execute_now(order_ids)  # the client waits for just this
+            execute_now(order_ids)  # the client waits for the execution
     if mode != "inline" or is_awaited:
         return None
     return tracing.carried(functools.partial(execute_now, order_ids))
 
 
 def execute_now(order_ids: Sequence[UUID]) -> None:
-    """Execute orders in this process, each by itself; sweeping catches what fails here."""
+    """Execute orders in this process, each by itself; sweeping executes those that fail here."""
     for order_id in order_ids:
         try:
             execute_orders([order_id])
-        except Exception as error:  # the order is accepted: there is nobody to tell
+        except Exception as error:  # the response has been sent already
             logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)
