@@ -1,4 +1,4 @@
-"""The account of a token, and its fund ledger."""
+"""The account and its fund ledger."""
 
 from typing import Any
 from uuid import UUID
@@ -12,11 +12,11 @@ from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
 
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
@@ -39,7 +39,7 @@ def read_account(account_id: UUID) -> ValuedAccount:
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
     """Read the account."""
-    return answer(ACCOUNT, read_account(account_named(query["account_id"])))
+    return respond(ACCOUNT, read_account(requested_account_id(query["account_id"])))
 
 
 @blueprint.get("/transactions")
@@ -47,12 +47,12 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.arguments(TransactionListSchema(), location="query")
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
-    """List the rows of the fund ledger, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    """List the entries of the fund ledger, newest first."""
+    with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
             "order_id = %s": query["order_id"],
             "kind = %s": query["kind"],
         }
         page = fetch_page(ENTRIES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
-    return answer(TRANSACTION_PAGE, page)
+    return respond(TRANSACTION_PAGE, page)

@@ -18,13 +18,13 @@ from trading.accounts.administration import create_account, move_funds, set_stat
 from trading.accounts.tokens import create_token, revoke_token
 
 from .account import read_account
-from .http import authentication
 from .http.audit import audit
 from .http.authentication import requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
+from .http.token_cache import token_cache
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
 
@@ -39,7 +39,7 @@ def create(body: dict[str, Any]) -> Response:
     """Create an account with its opening balance."""
     audit("account.create", body)
     account_id = create_account(body["name"], body["opening_balance"])["id"]
-    return answer(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
+    return respond(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
 
 
 @blueprint.get("/accounts/<opaque_uuid:account_id>")
@@ -48,7 +48,7 @@ def create(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ACCOUNT)
 def read(account_id: UUID) -> Response:
     """Read an account."""
-    return answer(ACCOUNT, read_account(account_id))
+    return respond(ACCOUNT, read_account(account_id))
 
 
 @blueprint.patch("/accounts/<opaque_uuid:account_id>")
@@ -56,10 +56,10 @@ def read(account_id: UUID) -> Response:
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
-    """Suspend an account or let it trade again; accepted orders, cancels and funds go on."""
+    """Suspend or reactivate an account; cancels, funds and accepted orders are not affected."""
     audit("account.status", {"account_id": account_id, **body})
     set_status(account_id, body["status"])
-    return answer(ACCOUNT, read_account(account_id))
+    return respond(ACCOUNT, read_account(account_id))
 
 
 @blueprint.post("/accounts/<opaque_uuid:account_id>/funds")
@@ -73,7 +73,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     key = idempotency_key(body)
     row, is_replay = move_funds(account_id, body["kind"], body["amount"], idempotency_key=key)
     ledger = f"/api/trading/transactions?tradingAccountId={account_id}&kind={row['kind']}"
-    response = answer(TRANSACTION, row, 201, {"Location": ledger})
+    response = respond(TRANSACTION, row, 201, {"Location": ledger})
     return mark_replayed(response) if is_replay else response
 
 
@@ -82,10 +82,10 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.arguments(TokenCreationSchema())
 @blueprint.response(201, TOKEN, headers=LOCATION)
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
-    """Create a token of the account; its secret is shown this once."""
+    """Create a token for an account; no later response shows its secret."""
     audit("token.create", {"account_id": account_id, **body})
     token_id, secret = create_token(body["scopes"], account_id=account_id, expires_at=body["expires_at"])
-    return answer(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
+    return respond(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
 
 
 @blueprint.delete("/tokens/<opaque_uuid:token_id>")
@@ -93,8 +93,8 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
 @takes_no_query
 @blueprint.response(204)
 def delete_token(token_id: UUID) -> Response:
-    """Revoke a token, within 5 s on every process."""
+    """Revoke a token; every process refuses it within 5 s."""
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
-    authentication.tokens.forget()  # here at once
+    token_cache.forget()  # this process refuses it at once
     return Response(status=204)

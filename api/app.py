@@ -1,4 +1,4 @@
-"""Build the web application: settings in, Flask out."""
+"""Build the web application from the settings."""
 
 import functools
 import re
@@ -17,7 +17,7 @@ from runtime import database_url, telemetry
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
 
-from . import account, admin, cron, health, market, metrics, ops, orders, positions, realtime
+from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime
 from .commands import cli
 from .http import converters, description, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
@@ -35,25 +35,25 @@ EXPOSED_HEADERS = [
     "Server-Timing",
     "X-Request-Id",
 ]
-RESOURCES = (orders, positions, account, market, admin, ops, cron, realtime, health, metrics)
+RESOURCES = (orders, positions, account, market, admin, operations, cron, realtime, health, metrics)
 
 
 class DocumentedApi(Api):
-    """Describe the API; what goes wrong is answered by api.http.errors."""
+    """The description of the API; api.http.errors handles the errors."""
 
     ERROR_SCHEMA = ProblemSchema
-    # Every problem that a route may answer is named; see api.http.description.
+    # Each route names its own problems; see api.http.description.
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def _register_error_handlers(self) -> None:
-        """Leave the errors to api.http.errors."""
+        """Register nothing: api.http.errors handles the errors."""
 
     def _openapi_json(self) -> Response:
         return Response(self._text, content_type="application/json")
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:
-        """The whole document."""
+        """The OpenAPI document."""
         return openapi.complete(self.spec.to_dict())
 
     @functools.cached_property
@@ -62,22 +62,22 @@ class DocumentedApi(Api):
 
 
 class TradepostFlask(Flask):
-    """Flask with compact JSON, and without redirects."""
+    """A Flask application with compact JSON and without redirects."""
 
     json_provider_class = CompactProvider
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
-        """Answer 404 for an address that only lacks its last slash; Flask would redirect it, in HTML."""
+        """Raise NotFound for a path that lacks only its final slash; Flask would redirect it, in HTML."""
         if isinstance(request.routing_exception, RequestRedirect):
             raise NotFound
         super().raise_routing_exception(request)
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
-    """Return the application; nothing is connected before the first request."""
+    """Return the application; it connects to nothing before the first request."""
     settings = settings or config.settings_or_exit(database_url.check)
     if settings.database_url is not None:
-        # A request holds one connection at a time, and none while it talks to Redis.
+        # A request holds one connection at a time, and none while it uses Redis.
         pool_size = settings.database_pool_size
         database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web")
     broker.configure(settings, role="web")
@@ -90,13 +90,13 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
     )
-    # An address with an empty segment is none of ours; werkzeug would redirect it, or say 405 for what is not there.
+    # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
     app.url_map.merge_slashes = False
     app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
     observability.register(app)
     if settings.allowed_origins:
-        # No credentials: a token comes in a header that the page sets, never in a cookie.
-        # As patterns, since the library takes an address in brackets, as IPv6 has, for one.
+        # No credentials: the page sends its token in a header, never in a cookie.
+        # As patterns: flask-cors takes an IPv6 address in brackets for a pattern.
         origins = [re.compile(rf"{re.escape(origin)}\Z") for origin in settings.allowed_origins]
         CORS(app, origins=origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     _register_resources(app)

@@ -1,13 +1,14 @@
-"""Place the orders of one request: each is accepted or refused by itself, in a transaction of its own."""
+"""Place a basket: each of its orders is accepted or refused by itself, in a transaction of its own."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from flask import Response, current_app
 from marshmallow import ValidationError
 
 from models.database import DatabaseUnavailable, Row
+from models.rows import OrderRow
 from runtime import metrics
 from runtime.timing import stopwatch, timed
 from schemas.baskets import MAX_BASKET, BasketAnswerSchema
@@ -22,21 +23,21 @@ from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import log_placement
 from .http.rate_limits import count_placements, too_many_placements
-from .http.responses import answer
+from .http.responses import respond
 from .stream.waiting import preferred_wait, wait_for_ends
 
 BASKET_ANSWER = BasketAnswerSchema()
 
-Item = dict[str, Any] | HttpRefusal  # what is to be placed, or why it cannot be
+Item = dict[str, Any] | HttpRefusal  # the fields of an order, or its refusal
 
 
 def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationError]) -> Response:
-    """Place what can be placed, see to its execution, and answer what became of each.
+    """Place the orders of a basket, start their execution, and respond with a result for each order.
 
     With an Idempotency-Key the basket claims the key before its first order, and each order has a key of its
-    own, kept with the order: what was placed of a request that broke off is answered again, and the rest is
-    placed. The whole is refused when the rate lets none through, and when the database fails before anything
-    was accepted.
+    own, kept with the order: a retry after a broken connection returns the results of the orders that were
+    placed, and places the rest. The whole basket is refused if the rate limit lets no order through, and if
+    the database fails before any order was accepted.
     """
     items = [invalid(item.messages) if isinstance(item, ValidationError) else item for item in given]
     key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
@@ -48,18 +49,18 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
         give_up_whole(account_id, key)
     if not results:
         raise too_many_placements()
-    return _answer(account_id, results)
+    return _respond(account_id, results)
 
 
 def _results(
     account_id: UUID, items: Sequence[Item], keys: Sequence[IdempotencyKey], answered: Mapping[int, Row], allowed: int
 ) -> list[Row]:
-    """Place what was not answered already, and return what became of each; those beyond the rate are refused."""
+    """Place the orders without an earlier result, refuse those beyond the rate limit, and return all results."""
     metrics.of(metrics.PLACEMENTS, "replayed").inc(len(answered))
     results: list[Row] = []
     for index, item in enumerate(items):
         if index in answered:
-            results.append(_accepted(Placement(answered[index], is_replay=True)))
+            results.append(_accepted(Placement(cast(OrderRow, answered[index]), is_replay=True)))
         else:
             key = keys[index] if keys else None
             results.append(_place(account_id, item if allowed > 0 else too_many_placements(), key, results))
@@ -68,7 +69,7 @@ def _results(
 
 
 def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Row]) -> Row:
-    """Place an order, log it and return its result; once the database has failed, no other order is tried."""
+    """Place an order, log it and return its result; after a database failure no further order is tried."""
     if before and before[-1]["status"] == 503:
         return before[-1]
     try:
@@ -80,7 +81,7 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
         if all(other["status"] != 202 for other in before):
             raise
         result = _refused(error)
-    except Exception as error:  # noqa: BLE001  it is logged, and no reason to keep silent about the others
+    except Exception as error:  # noqa: BLE001  it is logged; the other orders still need their results
         result = _refused(error)
     log_placement(result["status"], result.get("problem", {}).get("code"), account_id, result.get("order"), watch)
     stopwatch().add(watch)
@@ -89,7 +90,7 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
 
 def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Placement:
     if isinstance(item, HttpRefusal):
-        # Beyond the rate it may still be one that an equal basket has placed since this one asked.
+        # An equal basket may have placed an order beyond the limit after this basket read the earlier results.
         placement = placed_before(account_id, key) if key and item.code == "rate_limited" else None
         if placement is None:
             raise item
@@ -113,7 +114,7 @@ def _refused(error: Exception) -> Row:
     return {"status": document["status"], "problem": document}
 
 
-def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
+def _respond(account_id: UUID, results: Sequence[Row]) -> Response:
     accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
     placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
     wait_s = preferred_wait()
@@ -121,7 +122,7 @@ def _answer(account_id: UUID, results: Sequence[Row]) -> Response:
     if wait_s is not None:
         for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
             accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
-    response = answer(BASKET_ANSWER, {"results": results})
+    response = respond(BASKET_ANSWER, {"results": results})
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     if after_answer is not None:

@@ -1,4 +1,4 @@
-"""The recovery endpoint: execute what is PENDING, in the request itself, without Redis."""
+"""The recovery endpoint: execute PENDING orders in the request itself, without Redis."""
 
 import functools
 import time
@@ -16,7 +16,7 @@ from .http.authentication import check_secret
 from .http.description import described
 from .http.errors import HttpRefusal
 from .http.parsing import Blueprint
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("cron", __name__, url_prefix="/api/cron", description="Recovery")
 
@@ -24,7 +24,7 @@ SWEEP = SweepSchema()
 
 
 def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a request through that brings the secret of CRON_SECRET."""
+    """Refuse requests whose bearer token is not the secret of CRON_SECRET."""
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
@@ -43,7 +43,7 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @blueprint.response(200, SWEEP)
 @described(security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
-    """Execute PENDING orders, oldest first; needs the secret that CRON_SECRET holds."""
+    """Execute PENDING orders, oldest first; the bearer token is the value of CRON_SECRET."""
     started = time.monotonic()
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)
@@ -55,4 +55,4 @@ def sweep_orders(query: dict[str, Any]) -> Response:
         "remaining": count_pending(),
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
-    return answer(SWEEP, report)
+    return respond(SWEEP, report)

@@ -1,11 +1,11 @@
-"""What follows a committed placement: see to its execution, and answer."""
+"""The steps after a committed placement: start the execution, and respond."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, g
+from flask import Response, current_app
 
 from actors.dispatch import dispatch
 from runtime import tracing
@@ -15,9 +15,10 @@ from schemas.orders import PlacementSchema
 from trading.execution.executing import execute_orders
 from trading.orders.placement_types import Placement
 
+from .http.facts import request_facts
 from .http.idempotency import mark_replayed
 from .http.rate_limits import give_back_placement
-from .http.responses import answer
+from .http.responses import respond
 from .stream.waiting import preferred_wait, wait_for_ends
 
 logger = get_logger(__name__)
@@ -26,11 +27,11 @@ PLACEMENT = PlacementSchema()
 
 
 def accepted(placement: Placement) -> Response:
-    """Answer for an order that is committed: 202, or 200 when it ended while the client was willing to wait.
+    """Respond for a committed order: 202, or 200 if the order became final within the client's preferred wait.
 
-    The order is executed whatever becomes of the message, so a 202 is always scheduled.
+    Sweeping executes the order even if its message is lost, so executionScheduled is true for every 202.
     """
-    order = g.placed_order = placement.order
+    order = request_facts().placed_order = placement.order
     order_id = UUID(str(order["id"]))
     wait_s = preferred_wait()
     after_answer = None
@@ -41,7 +42,7 @@ def accepted(placement: Placement) -> Response:
     ended = None
     if wait_s is not None:
         ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
-    response = _answer(ended or order, is_scheduled=ended is None)
+    response = _respond(ended or order, is_scheduled=ended is None)
     if wait_s is not None:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
     if after_answer is not None:
@@ -49,29 +50,29 @@ def accepted(placement: Placement) -> Response:
     return mark_replayed(response) if placement.is_replay else response
 
 
-def _answer(order: dict[str, Any], *, is_scheduled: bool) -> Response:
+def _respond(order: Mapping[str, Any], *, is_scheduled: bool) -> Response:
     body = {"order_id": order["id"], "execution_scheduled": is_scheduled, "order": order}
     headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    return answer(PLACEMENT, body, 202 if is_scheduled else 200, headers)
+    return respond(PLACEMENT, body, 202 if is_scheduled else 200, headers)
 
 
 def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:
-    """Send orders to a worker, if there is one; else return what is to be done after the answer has been sent."""
+    """Send orders to the workers; with inline dispatch return the function that executes them after the response."""
     mode = current_app.config["SETTINGS"].order_dispatch
     with stopwatch().step("dispatch"):
         if mode == "queue" and order_ids:
-            dispatch(order_ids, g.request_id)
+            dispatch(order_ids, request_facts().request_id)
         elif mode == "inline" and is_awaited:
-            execute_now(order_ids)  # the client waits for just this
+            execute_now(order_ids)  # the client waits for the execution
     if mode != "inline" or is_awaited:
         return None
     return tracing.carried(functools.partial(execute_now, order_ids))
 
 
 def execute_now(order_ids: Sequence[UUID]) -> None:
-    """Execute orders in this process, each by itself; sweeping catches what fails here."""
+    """Execute orders in this process, each by itself; sweeping executes those that fail here."""
     for order_id in order_ids:
         try:
             execute_orders([order_id])
-        except Exception as error:  # the order is accepted: there is nobody to tell
+        except Exception as error:  # the response has been sent already
             logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)

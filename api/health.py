@@ -1,4 +1,4 @@
-"""Say whether the process lives, and whether what it needs is there."""
+"""Health checks: whether the process runs, and whether its database, migrations and broker are ready."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from trading.upkeep.ledger_checks import last_check
 
 from .http.description import RETRY_AFTER, described
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
@@ -28,8 +28,8 @@ LIVE, READY = LiveSchema(), ReadySchema()
 @blueprint.response(200, LIVE)
 @described(security=[])
 def live() -> Response:
-    """Answer, without touching anything."""
-    return answer(LIVE, {"status": "ok"})
+    """Check that the process answers; neither the database nor Redis is used."""
+    return respond(LIVE, {"status": "ok"})
 
 
 @blueprint.get("/ready")
@@ -38,13 +38,16 @@ def live() -> Response:
 @blueprint.response(503, READY, headers=RETRY_AFTER)
 @described(security=[])
 def ready() -> Response:
-    """Say what is ready; without the broker orders are still accepted and executed."""
+    """Check whether the database, the migrations and the broker are ready.
+
+    Without the broker the status is `degraded`: orders are still accepted and executed.
+    """
     report: dict[str, Any] = {**_database_state(), "broker": _broker_state()}
     if warnings := [*report.get("warnings", ()), *_broker_warnings()]:
         report["warnings"] = warnings
     if (report["database"], report["migrations"]) != ("ok", "ok"):
-        return answer(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
-    return answer(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
+        return respond(READY, {"status": "unavailable", **report}, 503, {"Retry-After": "1"})
+    return respond(READY, {"status": "degraded" if report["broker"] == "unavailable" else "ok", **report})
 
 
 def _database_state() -> dict[str, Any]:
@@ -53,7 +56,7 @@ def _database_state() -> dict[str, Any]:
             if reason := server.unfitness():
                 return _unfit(reason)
             if server.is_read_only():
-                db.pool.renew()  # it may be another server by now that the URL leads to
+                db.pool.renew()  # the URL may lead to another server by now
                 return {"database": "read_only", "migrations": "unknown"}
             if not migrate.is_current():
                 return {"database": "ok", "migrations": "pending"}
@@ -71,7 +74,7 @@ def _unfit(reason: str) -> dict[str, Any]:
 
 
 def _warnings() -> dict[str, list[str]]:
-    """Tell when the last periodic proof of the books found a broken rule: a warning, not a reason to stop."""
+    """Warn if the last ledger check found violations, which do not stop the service."""
     last = last_check()
     if last is None or last["violations"] == 0:
         return {}
@@ -86,6 +89,6 @@ def _broker_state() -> str:
 
 
 def _broker_warnings() -> list[str]:
-    """Tell when deployments take each other's messages."""
+    """Warn if workers of several databases share a namespace, and so take each other's messages."""
     count = redis_link.ask(presence.count_databases) or 0
     return [f"workers of {count} databases share one REDIS_NAMESPACE"] if count > 1 else []

@@ -13,12 +13,12 @@ from .http.authentication import requires
 from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
 
 STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
-# A thousand of them, 500 bytes each: Python's json.dumps writes up to 97, blanks included.
+# Room for 1,000 quotes of 500 bytes; Python's json.dumps writes up to 97 bytes for each, with its blanks.
 MAX_QUOTES_SIZE = 512 * 1024
 BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=False)
 
@@ -28,17 +28,17 @@ BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=Fals
 @blueprint.arguments(StockListSchema(), location="query")
 @blueprint.response(200, STOCK_PAGE)
 def list_stocks(query: dict[str, Any]) -> Response:
-    """Search stocks by the start of their symbol."""
+    """List stocks by the prefix of their symbol."""
     prefix = query["prefix"]
     where = {
         "is_active = %s": True,
-        # An underscore is a letter of symbols and a wildcard of LIKE.
+        # An underscore may occur in a symbol, and is a wildcard of LIKE.
         "symbol LIKE %s": None if prefix is None else prefix.replace("_", r"\_") + "%",
         "exchange = %s": query["exchange"],
     }
     with session():
         page = fetch_page("SELECT * FROM stock", where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
-    return answer(STOCK_PAGE, page)
+    return respond(STOCK_PAGE, page)
 
 
 @blueprint.get("/stocks/<exchange>/<symbol>")
@@ -57,7 +57,7 @@ def read_stock(exchange: str, symbol: str) -> Response:
         )
     if row is None:
         raise not_found()
-    return answer(STOCK, row)
+    return respond(STOCK, row)
 
 
 @blueprint.put("/quotes")
@@ -65,6 +65,6 @@ def read_stock(exchange: str, symbol: str) -> Response:
 @blueprint.arguments(QuotesSchema(), body_size_maximum=MAX_QUOTES_SIZE)
 @blueprint.response(204)
 def put_quotes(body: dict[str, Any]) -> Response:
-    """Set the last traded prices of stocks; unknown ones are created."""
+    """Set the last traded prices of stocks; unknown stocks are created."""
     set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"]) for quote in body["quotes"]])
     return Response(status=204)

@@ -1,4 +1,4 @@
-"""Orders: place, list, read, change and cancel."""
+"""Orders: place, preview, list, read, modify and cancel."""
 
 from dataclasses import asdict
 from typing import Any
@@ -31,21 +31,21 @@ from trading.rules.decision import OrderRequest
 
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import accepted
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
 from .http.errors import HttpRefusal, not_found
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
-from .http.pagination import Keyset, fetch_page, read_moment, read_uuid
+from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
-from .http.responses import answer, expected_versions, tagged_answer
+from .http.responses import expected_versions, respond, respond_tagged
 
 blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description="Orders")
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
 PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
-NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
+NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 
 
 @blueprint.post("/orders")
@@ -59,7 +59,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_moment, "id": read_uuid})
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     named = body.pop("account_id")
-    key, account_id = idempotency_key(body), account_named(named)
+    key, account_id = idempotency_key(body), requested_account_id(named)
     calendar = current_app.config["SETTINGS"].market_calendar
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
@@ -74,12 +74,12 @@ def place(body: dict[str, Any]) -> Response:
 @blueprint.response(200, PREVIEW)
 @described(problems=(404,))
 def preview(body: dict[str, Any]) -> Response:
-    """Work out what an order would take, and place nothing.
+    """Compute the margin and charges of an order without placing it.
 
-    `refusal` is the code with which it would be refused now. Without a price there is nothing to work out, and the
-    answer is the refusal itself.
+    `refusal` is the code with which a placement would be refused now. Without a price nothing can be computed, and
+    the response is the refusal itself.
     """
-    account_id = account_named(body.pop("account_id"))
+    account_id = requested_account_id(body.pop("account_id"))
     calendar = current_app.config["SETTINGS"].market_calendar
     decision, available_margin, refusal = preview_order(account_id, OrderRequest(**body), calendar=calendar)
     row = {
@@ -93,7 +93,7 @@ def preview(body: dict[str, Any]) -> Response:
         "available_margin_after": available_margin - decision.margin - decision.charges.total,
         "refusal": refusal.code if refusal else None,
     }
-    return answer(PREVIEW, row)
+    return respond(PREVIEW, row)
 
 
 @blueprint.post("/orders/batch")
@@ -103,15 +103,16 @@ def preview(body: dict[str, Any]) -> Response:
 @blueprint.response(200, BASKET_ANSWER)
 @described(problems=(404, 429), headers=(IDEMPOTENCY_KEY, PREFER))
 def place_batch(body: dict[str, Any]) -> Response:
-    """Place up to 20 orders, each accepted or refused by itself.
+    """Place a basket of up to 20 orders; each order is accepted or refused by itself.
 
-    `results` has one entry for each, in the order of the request. A retry with the same `Idempotency-Key` and the
-    same orders places none twice: what was accepted is answered again, what was refused is judged anew. With other
-    orders it is an `idempotency_conflict` that places nothing, unless none of the first was accepted. Every order
-    counts for the rate, but for those that are answered again; those beyond it are refused. `Prefer: wait=N` waits
-    for all of them together; the `status` of those that have ended within N seconds is 200.
+    `results` has one entry for each order, in the order of the request. A retry with the same `Idempotency-Key` and
+    the same orders places no order twice: accepted orders get their first result again, and refused orders are judged
+    anew. With other orders it is refused with `idempotency_conflict` and places nothing, unless none of the first
+    orders was accepted. Each order counts toward the rate limit, except those that get their first result again;
+    orders beyond the limit are refused. `Prefer: wait=N` waits for all orders together; orders that are final within
+    N seconds have the `status` 200.
     """
-    return place_basket(account_named(body["account_id"]), body["orders"])
+    return place_basket(requested_account_id(body["account_id"]), body["orders"])
 
 
 @blueprint.get("/orders")
@@ -120,7 +121,7 @@ def place_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_PAGE)
 def list_orders(query: dict[str, Any]) -> Response:
     """List orders, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
             "status = %s": query["status"],
@@ -131,7 +132,7 @@ def list_orders(query: dict[str, Any]) -> Response:
             "placed_at < %s": query["placed_before"],
         }
         page = fetch_page(ORDERS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
-    return answer(ORDER_PAGE, page)
+    return respond(ORDER_PAGE, page)
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>")
@@ -140,12 +141,12 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
 @described(headers=(IF_NONE_MATCH,), responses={304: {"description": "The order is unchanged.", "headers": ETAG}})
 def read(query: dict[str, Any], order_id: UUID) -> Response:
-    """Read one order with its charges and its rows of the fund ledger."""
+    """Read one order with its charge items and its entries in the fund ledger."""
     with session():
-        order = find_order_with_entries(account_named(query["account_id"]), order_id)
+        order = find_order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:
         raise not_found()
-    return tagged_answer(ORDER_DETAIL, order, order["version"])
+    return respond_tagged(ORDER_DETAIL, order, order["version"])
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>/history")
@@ -153,13 +154,13 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, HISTORY)
 def history(query: dict[str, Any], order_id: UUID) -> Response:
-    """Tell an order's life, oldest first: what changed, when, and the rows of the fund ledger that came of it.
+    """List the history of an order, oldest first: each change with its time and its entries in the fund ledger.
 
-    It is told from the order's events, which are kept for 7 days. Afterwards it still says when the order was
-    placed and how it ended; what was changed in between is not known any more, and what was written to the ledger
-    before the oldest event that is kept stands with the placement.
+    The history is made from the order's events, which are kept for 7 days. After that it still has the placement
+    and the final state. The changes in between are then unknown, and ledger entries older than the oldest kept event
+    are listed with the placement.
     """
-    return answer(HISTORY, {"data": order_history(account_named(query["account_id"]), order_id)})
+    return respond(HISTORY, {"data": order_history(requested_account_id(query["account_id"]), order_id)})
 
 
 @blueprint.patch("/orders/<opaque_uuid:order_id>")
@@ -170,18 +171,18 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
 def modify(body: dict[str, Any], order_id: UUID) -> Response:
     """Change the quantity of a PENDING order, or the price of a LIMIT order.
 
-    Its margin and charges become what they would be had it been placed so, and it keeps its place in time.
+    Margin and charges become those of a placement with the new values. The order keeps its place in time.
     """
     if not request.headers.get("If-Match", "").strip():
         raise HttpRefusal("precondition_required", "Name the ETag of the order in If-Match.")
     order = modify_order(
-        account_named(body.pop("account_id")),
+        requested_account_id(body.pop("account_id")),
         order_id,
         OrderChange(**body),
         calendar=current_app.config["SETTINGS"].market_calendar,
         expected_versions=expected_versions(),
     )
-    return tagged_answer(ORDER_DETAIL, order, order["version"])
+    return respond_tagged(ORDER_DETAIL, order, order["version"])
 
 
 @blueprint.delete("/orders/<opaque_uuid:order_id>")
@@ -190,9 +191,9 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @blueprint.response(200, ORDER)
 @described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
-    """Cancel a PENDING order; its margin and charges are given back.
+    """Cancel a PENDING order; its margin is released and its charges are refunded.
 
-    With `If-Match` only when it still is the order that was read.
+    With `If-Match` the order is cancelled only if it still has that ETag.
     """
-    account_id = account_named(query["account_id"])
-    return answer(ORDER, cancel_order(account_id, order_id, expected_versions=expected_versions()))
+    account_id = requested_account_id(query["account_id"])
+    return respond(ORDER, cancel_order(account_id, order_id, expected_versions=expected_versions()))

@@ -15,14 +15,14 @@ from trading.rules.money import average_price
 from trading.rules.valuation import unrealized_pnl
 
 from .dispatching import accepted
-from .http.authentication import account_named, listed_account, requires
+from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
-from .http.responses import answer
+from .http.responses import respond
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
@@ -36,13 +36,13 @@ NEWEST_FIRST = Keyset({"position.id": read_uuid})
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
     """List open and closed positions, newest first."""
-    with listed_account(query["account_id"]) as account_id:
+    with existing_account_session(query["account_id"]) as account_id:
         where = {"position.account_id = %s": account_id}
         page = fetch_page(POSITIONS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
         row["average_price"] = average_price(row["cost"], row["quantity"])
         row["unrealized_pnl"] = unrealized_pnl(row["quantity"], row["cost"], row["last_price"])
-    return answer(POSITION_PAGE, page)
+    return respond(POSITION_PAGE, page)
 
 
 @blueprint.post("/positions/<opaque_uuid:position_id>/close")
@@ -55,7 +55,7 @@ def list_positions(query: dict[str, Any]) -> Response:
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
-    key, account_id = idempotency_key({}), account_named(query["account_id"])
+    key, account_id = idempotency_key({}), requested_account_id(query["account_id"])
     calendar = current_app.config["SETTINGS"].market_calendar
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or close_position(

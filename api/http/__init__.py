@@ -1,1 +1,1 @@
-"""Serve every resource of the HTTP door: authentication, parsing, responses, errors, pagination, limits."""
+"""The parts of HTTP that every resource uses: authentication, parsing, responses, errors, pagination, limits."""

@@ -1,21 +1,22 @@
-"""Note administrative requests in the audit before they are carried out."""
+"""Record administrative requests in the audit log before they are carried out."""
 
 from typing import Any
 
-from flask import g, request
+from flask import request
 
 from trading.accounts.audit import record_action
 
-from .authentication import principal
+from .authentication import current_principal
+from .facts import request_facts
 
 
 def audit(action: str, detail: dict[str, Any]) -> None:
-    """Note who asks for an action; the peer's address is certain, the forwarded one only claimed."""
+    """Record an action with its sender; the address of the peer is certain, a forwarded one is only a claim."""
     forwarded = request.headers.get("X-Forwarded-For", "")[:100]
     record_action(
         action,
         detail,
         address=f"{request.remote_addr} for {forwarded}" if forwarded else str(request.remote_addr),
-        token_id=principal().token_id,
-        request_id=g.request_id,
+        token_id=current_principal().token_id,
+        request_id=request_facts().request_id,
     )

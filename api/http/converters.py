@@ -1,4 +1,4 @@
-"""Path parameters."""
+"""Converters of path parameters."""
 
 from typing import Any
 from uuid import UUID
@@ -7,30 +7,30 @@ from werkzeug.routing import BaseConverter
 
 from schemas.fields import parse_uuid
 
-NOBODY = UUID(int=0)
+NOTHING = UUID(int=0)
 
 
 class OpaqueUuid(BaseConverter):
-    """A UUID in a path; anything else becomes an id that nothing has.
+    """A UUID in a path; any other segment becomes an id that nothing has.
 
-    It matches every segment, so that a request is first refused for its token, its body and
-    its query, in the order that clients rely on, and only then for its address. Words that are
-    addresses of their own are none of its segments: their other methods are a 405.
+    It matches every segment, so that a request is refused for its token, its body and its query first,
+    in the order that clients rely on, and only then for its address. Segments that have routes of their
+    own are excepted, so that another method on them is a 405.
     """
 
     regex = r"(?!(?:preview|batch)$)[^/]+"
     part_isolating = True
 
     def to_python(self, value: str) -> UUID:
-        """Return the UUID."""
-        return parse_uuid(value) or NOBODY
+        """Return the UUID of a segment."""
+        return parse_uuid(value) or NOTHING
 
     def to_url(self, value: Any) -> str:
-        """Return the text of the UUID."""
+        """Return the segment of a UUID."""
         return str(value)
 
 
 def describe_opaque_uuid(converter: BaseConverter) -> dict[str, str]:
-    """Describe the converter to OpenAPI."""
+    """Return the schema of the converter for OpenAPI."""
     del converter
     return {"type": "string", "format": "uuid"}

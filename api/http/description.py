@@ -1,4 +1,4 @@
-"""The words in which routes describe themselves: headers, parameters, and what is said of the whole API."""
+"""The parts of the OpenAPI document that routes share: headers, parameters, security, and the description."""
 
 from collections.abc import Callable
 from copy import deepcopy

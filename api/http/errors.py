@@ -1,4 +1,4 @@
-"""Turn every refusal and failure into one problem document of RFC 9457."""
+"""Turn every refusal and failure into a problem document (RFC 9457)."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from models.database import DatabaseUnavailable
@@ -16,6 +16,7 @@ from runtime.logs import get_logger
 from schemas.fields import format_timestamp
 from trading.rules.errors import Refused
 
+from .facts import request_facts
 from .responses import encode
 
 logger = get_logger(__name__)
@@ -62,7 +63,7 @@ CODE_BY_STATUS = {
 
 
 class HttpRefusal(Exception):
-    """A request is refused before it reaches what the product is about."""
+    """A request that the HTTP door refuses, before or instead of calling trading."""
 
     def __init__(
         self,
@@ -80,17 +81,17 @@ class HttpRefusal(Exception):
 
 
 def not_found() -> HttpRefusal:
-    """Return the refusal of what does not exist or belongs to another account."""
-    return HttpRefusal("not_found", "There is no such thing here.")
+    """Return the refusal for a thing that does not exist or belongs to another account."""
+    return HttpRefusal("not_found", "It does not exist, or it belongs to another account.")
 
 
 def too_large(size_maximum: int) -> HttpRefusal:
-    """Return the refusal of a body of more bytes than this."""
+    """Return the refusal of a body that is larger than this many bytes."""
     return HttpRefusal("payload_too_large", f"The body is larger than {size_maximum // 1024} KiB.")
 
 
 def invalid(errors: Any) -> HttpRefusal:
-    """Return the refusal of fields, from marshmallow's messages, which may be nested."""
+    """Return the refusal of invalid fields; `errors` are marshmallow's messages, which may be nested."""
     fields: dict[str, list[str]] = {}
     _flatten(errors, "", fields)
     names = ", ".join(list(fields)[:10])
@@ -110,24 +111,24 @@ def _flatten(errors: Any, path: str, fields: dict[str, list[str]]) -> None:
 
 
 def _clean_name(name: str) -> str:
-    """Make a field's name, which the client chose, fit to be repeated."""
+    """Return a field's name, which the client chose, shortened and as valid UTF-8."""
     return name[:FIELD_NAME_LENGTH].encode("utf-8", "replace").decode()
 
 
 def register(app: Flask) -> None:
     """Answer every exception of the application with a problem document."""
-    app.register_error_handler(HttpRefusal, _answer_http_refusal)
-    app.register_error_handler(Refused, _answer_refused)
-    app.register_error_handler(DatabaseUnavailable, _answer_database_unavailable)
-    app.register_error_handler(HTTPException, _answer_http_exception)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(HttpRefusal, _respond_to_http_refusal)
+    app.register_error_handler(Refused, _respond_to_refused)
+    app.register_error_handler(DatabaseUnavailable, _respond_to_database_unavailable)
+    app.register_error_handler(HTTPException, _respond_to_http_exception)
+    app.register_error_handler(Exception, _respond_to_unexpected)
 
 
 def problem(
     code: str, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a problem document."""
-    g.problem_code = code
+    request_facts().problem_code = code
     status = STATUS_BY_CODE[code]
     document = {
         "type": f"urn:tradepost:problem:{code}",
@@ -142,36 +143,36 @@ def problem(
 
 
 def problem_document(error: Exception) -> dict[str, Any]:
-    """Return the problem document with which a request would be answered, for a part of an answer."""
+    """Return the problem document of an error, to be part of a larger response."""
     response = current_app.make_response(current_app.handle_user_exception(error))
     return cast(dict[str, Any], response.get_json())
 
 
-def _answer_http_refusal(error: HttpRefusal) -> Response:
+def _respond_to_http_refusal(error: HttpRefusal) -> Response:
     members = {"errors": error.fields} if error.fields is not None else None
     return problem(error.code, error.detail, members, error.headers)
 
 
-def _answer_refused(error: Refused) -> Response:
+def _respond_to_refused(error: Refused) -> Response:
     members = {_camel_case(name): _readable(value) for name, value in error.details.items()}
     return problem(error.code, error.message, members)
 
 
-def _answer_database_unavailable(error: DatabaseUnavailable) -> Response:
+def _respond_to_database_unavailable(error: DatabaseUnavailable) -> Response:
     logger.warning("database_unavailable", path=request.path, reason=str(error).split("\n")[0])
     return problem("service_unavailable", "The service cannot answer now; try again.", headers={"Retry-After": "1"})
 
 
-def _answer_http_exception(error: HTTPException) -> Response:
+def _respond_to_http_exception(error: HTTPException) -> Response:
     response = error.get_response()
     if response.status_code >= 500:
-        return _answer_unexpected(error)
+        return _respond_to_unexpected(error)
     code, detail = CODE_BY_STATUS.get(response.status_code, ("bad_request", "The request cannot be read."))
     allow = response.headers.get("Allow")
     return problem(code, detail, headers={"Allow": allow} if allow else None)
 
 
-def _answer_unexpected(error: Exception) -> Response:
+def _respond_to_unexpected(error: Exception) -> Response:
     logger.error("unexpected_error", method=request.method, path=request.path, exc_info=error)
     return problem("internal_error", "Something went wrong here; it has been logged.")
 

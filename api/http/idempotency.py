@@ -17,9 +17,9 @@ QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 
 
 def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
-    """Return the request's key for a validated body, None without the header, or refuse a bad one.
+    """Return the request's key for a validated body, or None without the header; refuse a header that is no key.
 
-    The account, which the key belongs to as well, is known to those who use it.
+    A key also belongs to an account, which the functions that use the key take as an argument.
     """
     given = request.headers.get(HEADER)
     if given is None:
@@ -32,6 +32,6 @@ def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
 
 
 def mark_replayed(response: Response) -> Response:
-    """Say that an answer was given before."""
+    """Mark a response as the replay of an earlier one."""
     response.headers["Idempotent-Replayed"] = "true"
     return response

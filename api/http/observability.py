@@ -1,4 +1,4 @@
-"""Give each request its id and headers, and each placement its timings and its log line."""
+"""Request ids, response headers and metrics of every request, and the log line of every placement."""
 
 import functools
 import re
@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch, timed
+
+from .facts import begin_request, request_facts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -24,16 +26,16 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
-    # An answer of the API is no page; what is one brings its own policy.
+    # A response of the API is not a page; pages have a policy of their own.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-STREAM = "streams.stream"  # a websocket, whose request lasts as long as it does
+STREAM = "streams.stream"  # a websocket: its request lasts as long as the connection
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
 
 def register(app: Flask) -> None:
-    """Watch every request of the application."""
+    """Observe every request of the application."""
     app.before_request(_begin)
     app.after_request(_finish)
 
@@ -43,53 +45,53 @@ def timed_placement(view: View) -> View:
 
     @functools.wraps(view)
     def run(*args: Any, **kwargs: Any) -> Any:
-        with timed() as g.stopwatch:
+        with timed() as request_facts().stopwatch:
             return view(*args, **kwargs)
 
     return cast(View, run)
 
 
 def _begin() -> None:
-    g.began_at = time.perf_counter()
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
-    # A thread serves one request after the other: nothing of the last one may stay.
+    began_at, given = time.perf_counter(), request.headers.get("X-Request-Id", "")
+    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    begin_request(request_id, began_at)
+    # A thread serves many requests: the variables of the previous one must not remain.
     clear_contextvars()
-    bind_contextvars(request_id=g.request_id)
+    bind_contextvars(request_id=request_id)
     redis_link.allow(redis_link.REQUEST_S)
 
 
 def _finish(response: Response) -> Response:
-    headers = [("X-Request-Id", g.request_id), *g.get("headers", HEADERS)]
+    facts = request_facts()
+    headers = [("X-Request-Id", facts.request_id), *(facts.page_headers or HEADERS)]
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
-    watch = g.get("stopwatch")
-    if watch is not None:
+    if (watch := facts.stopwatch) is not None:
         headers.append(("Server-Timing", server_timing(watch)))
-        if not g.get("placements_are_logged"):
-            principal, order = g.get("principal"), g.get("placed_order")
+        if not facts.placement_is_logged:
+            principal, order = facts.principal, facts.placed_order
             account_id = order["account_id"] if order else principal and principal.account_id
-            log_placement(response.status_code, g.get("problem_code"), account_id, order, watch)
+            log_placement(response.status_code, facts.problem_code, account_id, order, watch)
     response.headers.extend(headers)
-    _count(response)
+    _count(response, facts.began_at)
     redis_link.allow(None)
     return response
 
 
-def _count(response: Response) -> None:
+def _count(response: Response, began_at: float) -> None:
     if request.endpoint != STREAM:
         request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
-        request_metric.observe(time.perf_counter() - g.began_at)
+        request_metric.observe(time.perf_counter() - began_at)
 
 
 def server_timing(watch: Stopwatch) -> str:
-    """Return the Server-Timing header: every step in milliseconds, 0 for what was not reached."""
+    """Return the Server-Timing header: every step in milliseconds, 0 for a step that was not reached."""
     return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
 
 
 def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
-    """Write the one line of a placement: how it was answered, and its steps; order is the row of an accepted one."""
-    g.placements_are_logged = True
+    """Write the log line of a placement with its outcome and its steps; `order` is None for a refused one."""
+    request_facts().placement_is_logged = True
     metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
     if order is None:
         metrics.of(metrics.PLACEMENTS, code or "unknown").inc()

@@ -1,4 +1,4 @@
-"""Page lists by keyset: page 10,000 costs what page 1 costs."""
+"""Page lists by keyset: page 10,000 costs as much as page 1."""
 
 import base64
 import binascii
@@ -16,12 +16,12 @@ from .errors import invalid
 from .responses import encode
 
 
-def read_moment(value: Any) -> datetime:
-    """Return a moment of a cursor, or raise ValueError; written otherwise than we write it is none of ours."""
-    moment = parse_timestamp(value)
-    if moment is None or format_timestamp(moment) != value:
+def read_timestamp(value: Any) -> datetime:
+    """Return a timestamp of a cursor; raise ValueError unless it is written exactly as this API writes it."""
+    timestamp = parse_timestamp(value)
+    if timestamp is None or format_timestamp(timestamp) != value:
         raise ValueError(value)
-    return moment
+    return timestamp
 
 
 def read_uuid(value: Any) -> UUID:
@@ -48,18 +48,18 @@ def read_word(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Keyset:
-    """The columns that order a list, how a cursor's values are read, and the direction."""
+    """The order of a list: its columns with the readers of their cursor values, and the direction."""
 
     columns: Mapping[str, Callable[[Any], Any]]
     descending: bool = True
 
     def encode(self, row: Row) -> str:
-        """Return the cursor that stands behind a row."""
+        """Return the cursor of the page that follows a row."""
         values = [_plain(row[column.rpartition(".")[2]]) for column in self.columns]
         return base64.urlsafe_b64encode(encode(values).encode()).decode().rstrip("=")
 
     def decode(self, cursor: str) -> list[Any]:
-        """Return the values of a cursor; refuse what none of ours could be."""
+        """Return the values of a cursor, or refuse a cursor that is not of this list."""
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -67,22 +67,22 @@ class Keyset:
                 raise ValueError(cursor)
             return [read(value) for read, value in zip(self.columns.values(), values, strict=True)]
         except (ValueError, TypeError, binascii.Error, RecursionError):
-            raise invalid({"cursor": ["Is not a cursor of this list."]}) from None
+            raise invalid({"cursor": ["Must be a nextCursor of this list."]}) from None
 
 
 def fetch_page(
     select: str, where: Mapping[str, Any], keyset: Keyset, *, limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    """Return a page of a query's rows; conditions without a value are left out.
+    """Return a page of a query's rows; conditions whose value is None are left out.
 
-    `where` maps conditions such as "status = %s" to their value. Needs an open session.
+    `where` maps conditions such as "status = %s" to their values. Needs an open session.
     """
     conditions = {condition: value for condition, value in where.items() if value is not None}
     parameters = list(conditions.values())
     clauses = list(conditions)
     if cursor is not None:
         values = keyset.decode(cursor)
-        # One comparison of rows, which an index on these columns answers directly.
+        # An index on these columns answers one comparison of rows directly.
         sign = "<" if keyset.descending else ">"
         clauses.append(f"({', '.join(keyset.columns)}) {sign} ({', '.join(['%s'] * len(values))})")
         parameters += values

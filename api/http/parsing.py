@@ -1,4 +1,4 @@
-"""Read bodies and queries strictly: exact decimals, no surprise in the keys, no 500 for any bytes."""
+"""Read bodies and queries strictly: decimals exactly, no unknown or repeated keys, no 500 for any bytes."""
 
 import functools
 import json
@@ -25,15 +25,15 @@ MAX_INTEGER_LENGTH = 30
 
 
 class StrictParser(FlaskParser):
-    """Feed schemas from JSON bodies and query strings, one source per route."""
+    """A parser that gives a schema either the JSON body or the query string, and refuses the other one."""
 
     def __init__(self, body_size_maximum: int = MAX_BODY_SIZE) -> None:
         super().__init__()
         self.body_size_maximum = body_size_maximum
 
     def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **_: Any) -> Any:
-        """Return what the schema made of the request, or refuse."""
-        del req  # Flask's own is the only one
+        """Return the data that the schema loads from the request, or refuse."""
+        del req  # always Flask's current request
         if location == "query":
             unknown = _unknown_members()
             parameters, repeated = read_query()
@@ -47,40 +47,47 @@ class StrictParser(FlaskParser):
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint that reads requests strictly.
 
-    flask-smorest's own decorators go on only to describe the routes: at each request its layers
-    cost as much as reading the body does, and our views return finished answers.
+    flask-smorest's own decorators only describe the routes: at each request its layers would cost
+    as much as reading the body does, and the views return finished responses.
     """
 
     ARGUMENTS_PARSER = StrictParser()
 
+    # Flask's decorators, which keep the type of a view; flask-smorest itself has no types.
+    get: Callable[..., Callable[[View], View]]
+    post: Callable[..., Callable[[View], View]]
+    put: Callable[..., Callable[[View], View]]
+    patch: Callable[..., Callable[[View], View]]
+    delete: Callable[..., Callable[[View], View]]
+
     def arguments(
         self, schema: Schema, *, location: str = "json", body_size_maximum: int = MAX_BODY_SIZE, **options: Any
     ) -> Callable[[View], View]:
-        """Give a view what the schema made of the request, as its first argument; the body's bytes are bounded."""
+        """Pass the data that the schema loads from the request to the view as its first argument."""
         describe = super().arguments(schema, location=location, **options)
         parser = StrictParser(body_size_maximum)
 
         def decorate(view: View) -> View:
-            reading = parser.use_args(schema, location=location)(view)
+            reading: Any = parser.use_args(schema, location=location)(view)
             reading._apidoc = cast(Any, describe(view))._apidoc
             return cast(View, reading)
 
         return decorate
 
     def response(self, status_code: int, schema: Schema | None = None, **options: Any) -> Callable[[View], View]:
-        """Describe what a view answers."""
+        """Describe a response of the view."""
         describe = super().response(status_code, schema, **options)
 
         def decorate(view: View) -> View:
             cast(Any, view)._apidoc = cast(Any, describe(view))._apidoc
             name = view.__name__.title().replace("_", "")
-            return cast(View, note(view, operationId=f"{self.name}{name}"))
+            return note(view, operationId=f"{self.name}{name}")
 
         return decorate
 
 
 def load(schema: Schema, data: Any, errors: dict[str, list[str]]) -> Any:
-    """Return data that fits the schema; refuse it otherwise, or when there are errors already."""
+    """Return the data that the schema loads; refuse data that does not fit it, and any data with earlier errors."""
     try:
         loaded = schema.load(data)
     except ValidationError as error:
@@ -91,15 +98,15 @@ def load(schema: Schema, data: Any, errors: dict[str, list[str]]) -> Any:
 
 
 def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the query's parameters and what is wrong with their number."""
+    """Return the query's parameters, and an error for each one that is given more than once."""
     repeated = {name: ["Given more than once."] for name, values in request.args.lists() if len(values) > 1}
     return request.args.to_dict(), repeated
 
 
 def read_body(size_maximum: int = MAX_BODY_SIZE) -> bytes:
-    """Return the whole body, or refuse one that is too large or broken off."""
-    # werkzeug refuses a longer Content-Length, but cuts a longer chunked body off in silence: one byte
-    # more than is allowed lets us see it.
+    """Return the whole body; refuse one that is too large or incomplete."""
+    # werkzeug refuses a larger Content-Length, but truncates a larger chunked body without an error: one byte
+    # more than allowed shows it.
     request.max_content_length = size_maximum + 1
     try:
         raw = request.get_data()
@@ -109,26 +116,26 @@ def read_body(size_maximum: int = MAX_BODY_SIZE) -> bytes:
         raise too_large(size_maximum) from None
     if len(raw) > size_maximum:
         raise too_large(size_maximum)
-    # gunicorn hands out what came before a connection broke, and werkzeug trusts it.
+    # gunicorn returns the bytes that came before a connection broke, and werkzeug does not check their number.
     if len(raw) < (request.content_length or 0):
         raise HttpRefusal("bad_request", "The body is shorter than its Content-Length.")
     return raw
 
 
 def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
-    """Return the JSON object of the body, or refuse what is no such thing."""
+    """Return the JSON object of the body, or refuse a body that is not one."""
     raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
         raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
     if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
-        detail = "The body must not be compressed: nothing is taken but Content-Encoding: identity."
-        # RFC 9110, section 15.5.16: the header says that it is the encoding which is not taken.
+        detail = "The body must not be compressed: the only accepted Content-Encoding is identity."
+        # RFC 9110, section 15.5.16: this header tells the client that the encoding is refused, not the type.
         raise HttpRefusal("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
     try:
         body = _decode(raw.decode())
     except RepeatedKey as error:
         raise invalid({str(error): ["Given more than once."]}) from None
-    except (ValueError, RecursionError):  # no UTF-8, no JSON, or too deep
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, or nested too deeply
         raise HttpRefusal("malformed_json", "The body is not valid JSON.") from None
     if not isinstance(body, dict):
         raise invalid({"body": ["Must be a JSON object."]})
@@ -136,7 +143,7 @@ def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
 
 
 def takes_no_query(view: View) -> View:
-    """Refuse every query parameter, and a body too."""
+    """Refuse every query parameter and every member of a body; for a route that takes neither."""
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -148,18 +155,18 @@ def takes_no_query(view: View) -> View:
 
 
 def _unknown_parameters() -> dict[str, list[str]]:
-    """Return an error for each query parameter, for a route that takes none."""
+    """Return an error for each query parameter; for a route that takes none."""
     return {name: ["Unknown parameter."] for name in request.args} if request.query_string else {}
 
 
 def _unknown_members() -> dict[str, list[str]]:
-    """Return an error for each member of the body, for a route that takes none; an empty object is nothing."""
+    """Return an error for each member of the body; for a route that takes none."""
     with stopwatch().step("parse"):
         return {name: ["Unknown field."] for name in read_json()} if read_body() else {}
 
 
 class RepeatedKey(Exception):
-    """A JSON object has a key twice; which one counts would be anybody's guess."""
+    """A JSON object contains the same key twice."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -171,7 +178,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int | NumberLiteral:
-    # Python refuses to read more than 4,300 digits; no field takes nearly as many.
+    # Python refuses to read more than 4,300 digits; every field takes far fewer.
     return int(text) if len(text) <= MAX_INTEGER_LENGTH else NumberLiteral(text)
 
 

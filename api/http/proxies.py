@@ -1,4 +1,4 @@
-"""What a trusted proxy tells of a request: by which scheme and at which host the client has sent it."""
+"""Take the scheme and the host of a request from the headers of a trusted proxy."""
 
 import functools
 import ipaddress
@@ -11,7 +11,7 @@ from runtime.addresses import plain
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# The Host as it was sent, which need not be the one that the client has asked.
+# The Host header as this server received it; the client may have asked another host.
 HOST_SENT = "tradepost.host_sent"
 HOST_PATTERN = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -19,9 +19,9 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class TrustedProxies:
-    """Believes X-Forwarded-Proto, -Host and -Port of proxies that are trusted, and leaves those of others alone.
+    """Middleware that applies X-Forwarded-Proto, -Host and -Port from trusted proxies and ignores them from others.
 
-    Of a list the last value counts, which is the proxy's own that asks us.
+    The last value of a list counts: the proxy that connects to this server has added it.
     """
 
     def __init__(self, application: Application, networks: Iterable[Network]) -> None:
@@ -30,10 +30,10 @@ class TrustedProxies:
         self.is_trusted = functools.lru_cache(maxsize=1_024)(self._is_trusted)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Serve a request."""
+        """Serve a request with the client's scheme and host."""
         address = environ["REMOTE_ADDR"] = plain(environ.get("REMOTE_ADDR", ""))
         if any(name in environ for name in _NAMES) and self.is_trusted(address):
-            _believe(environ)
+            _apply(environ)
         return self.application(environ, start_response)
 
     def _is_trusted(self, address: str) -> bool:
@@ -47,7 +47,7 @@ class TrustedProxies:
 _NAMES = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
 
-def _believe(environ: dict[str, Any]) -> None:
+def _apply(environ: dict[str, Any]) -> None:
     scheme, host, port = (environ.get(name, "").rpartition(",")[2].strip() for name in _NAMES)
     scheme = environ["wsgi.url_scheme"] = SCHEMES.get(scheme.lower(), environ["wsgi.url_scheme"])
     environ[HOST_SENT] = environ.get("HTTP_HOST", "")
@@ -62,7 +62,7 @@ def _believe(environ: dict[str, Any]) -> None:
 
 
 def is_host_of(host: str, origin: str) -> bool:
-    """Return True if a page of this origin was loaded from this host, whether or not they name a default port."""
+    """Return True if a page of this origin was loaded from this host; a default port may be named or left out."""
     scheme, _, place = origin.lower().partition("://")
     default = f":{DEFAULT_PORTS.get(scheme, '')}"
     return bool(place) and place.removesuffix(default) == host.lower().removesuffix(default)

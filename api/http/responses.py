@@ -1,4 +1,4 @@
-"""Build JSON answers without going through more layers than needed."""
+"""Build JSON responses."""
 
 import json
 import re
@@ -13,28 +13,28 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 # One element of If-Match (RFC 9110, sections 5.6.1 and 8.8.3), which may be empty. A bare word is a tag whose
 # quotes were forgotten.
 TAG = re.compile(r"""[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|([^\s",]*))[ \t]*(?:,|$)""")
-# As tagged_answer writes it: a bigint over 0, without leading zeros.
+# As respond_tagged writes it: a bigint over 0, without leading zeros.
 VERSION = re.compile(r"[1-9][0-9]{0,18}")
 
 
 class CompactProvider(DefaultJSONProvider):
-    """Write compact JSON in the order of the fields."""
+    """The JSON provider: compact, in the order of the fields."""
 
     compact = True
     sort_keys = False
 
 
-def answer(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a row as JSON, rendered by its schema."""
+def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response with a row as JSON, rendered by the schema."""
     return Response(encode(schema.dump(row)), status, dict(headers or {}), content_type="application/json")
 
 
-def tagged_answer(schema: Schema, row: Any, version: int) -> Response:
+def respond_tagged(schema: Schema, row: Any, version: int) -> Response:
     """Return a row as JSON with a strong ETag of its version, or 304 when the client has this version."""
     headers = {"ETag": f'"{version}"'}
     if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(str(version)):
         return Response(status=304, headers=headers)
-    return answer(schema, row, headers=headers)
+    return respond(schema, row, headers=headers)
 
 
 def expected_versions() -> frozenset[int] | None:

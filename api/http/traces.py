@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from runtime import tracing
+
+from .facts import request_facts
 
 # What is asked all day, and what may last as long.
 UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream")
@@ -14,7 +16,7 @@ UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream")
 def register(app: Flask) -> None:
     """Trace every request of the application if this process traces."""
     if tracing.is_on():
-        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
         app.after_request(_describe)
 
 
@@ -33,10 +35,10 @@ def traced(application: WSGIApplication) -> WSGIApplication:
 
 def _describe(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "/"
-    attributes = {
+    attributes: dict[str, str | int] = {
         "http.route": route,
         "http.response.status_code": response.status_code,
-        "tradepost.request_id": g.request_id,
+        "tradepost.request_id": request_facts().request_id,
     }
     tracing.describe(f"{request.method} {route}", attributes, failed=response.status_code >= 500)
     return response

@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
-from flask import Response, g, request, send_from_directory
+from flask import Response, request, send_from_directory
 from werkzeug.exceptions import NotFound
+
+from api.http.facts import request_facts
 
 STATIC_FOLDER = Path(__file__).resolve().parent / "static"
 # Not the machine's own table, which may say anything about `.js`.
@@ -28,13 +30,13 @@ def static_page(name: str) -> Response:
         raise NotFound
     response = send_from_directory(STATIC_FOLDER, name, conditional=True, etag=True)
     response.content_type = content_type
-    answer_a_page()
+    use_page_headers()
     return response
 
 
-def answer_a_page() -> None:
+def use_page_headers() -> None:
     """Have the answer carry a page's headers in place of the API's own: it is kept, and asked about each time."""
-    g.headers = (
+    request_facts().page_headers = (
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
         ("Cross-Origin-Opener-Policy", "same-origin"),

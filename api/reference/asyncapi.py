@@ -1,7 +1,7 @@
 """Describe the streams of events as an AsyncAPI document, made from the schemas that render them."""
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import flask
 from apispec import APISpec
@@ -195,7 +195,7 @@ def _note(name: str) -> Document:
 def _schemas() -> dict[str, Document]:
     """Return the schema of an event, of what each kind of it holds, and of the query."""
     # Without names, nested schemas stand where they are used.
-    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: None)
+    plugin: Any = MarshmallowPlugin(schema_name_resolver=cast(Any, lambda _: None))
     APISpec("", "", "3.1.0", plugins=[plugin])
     plugin.map_to_openapi_type(Money, "string", "decimal")
 

@@ -9,7 +9,7 @@ import flask
 from flask import Response, current_app, render_template, request
 from markupsafe import Markup
 
-from api.pages.files import answer_a_page
+from api.pages.files import use_page_headers
 from schemas.fields import MAX_IDENTIFIER
 
 from . import asyncapi
@@ -29,8 +29,9 @@ def page() -> Response:
     response = Response(_rendered(current_app.extensions["documented_api"]), content_type="text/html; charset=utf-8")
     response.cache_control.no_cache = True
     response.add_etag()
-    answer_a_page()
-    return response.make_conditional(request)
+    use_page_headers()
+    response.make_conditional(request)
+    return response
 
 
 @functools.lru_cache(maxsize=1)

@@ -39,7 +39,7 @@ DETAILS = {
     "bad_request": "The request cannot be read.",
     "malformed_json": "The body is not valid JSON.",
     "unauthenticated": "The token is unknown, expired or revoked.",
-    "forbidden": "This needs a token with the scope `admin` or `read`.",
+    "forbidden": "A token with the scope `admin` or `read` is required.",
     "validation_failed": "These fields are not valid: limit.",
     "rate_limited": "Too many placements with this token.",
     "internal_error": "Something went wrong here; it has been logged.",

@@ -5,7 +5,7 @@ import queue
 from typing import NamedTuple
 from uuid import UUID
 
-from wsproto.extensions import PerMessageDeflate
+from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol
 
 from api.http.responses import encode
@@ -61,7 +61,7 @@ def word(name: str, last_event_id: int, event_id: int | None = None) -> Message:
 
 def text_frame(text: str, *, is_compressed: bool = False) -> bytes:
     """Return a server's websocket text frame; a compressed one needs nothing of the frames before it."""
-    extensions = []
+    extensions: list[Extension] = []
     if is_compressed:
         deflate = PerMessageDeflate(server_no_context_takeover=True)
         deflate.finalize(deflate.name)

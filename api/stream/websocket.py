@@ -11,8 +11,9 @@ from uuid import UUID
 
 from simple_websocket import ConnectionClosed, Server
 
-from api.http.authentication import Principal, principal_of_secret
+from api.http.authentication import principal_of_secret
 from api.http.errors import HttpRefusal
+from api.http.token_cache import Principal
 from models.database import DatabaseUnavailable
 from runtime.logs import get_logger
 from schemas.fields import MAX_IDENTIFIER

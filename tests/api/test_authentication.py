@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from api.http import authentication
+from api.http import token_cache
 from tests.support.identifiers import NOT_THERE
 from tests.support.processes import wait_until
 from tests.support.trading import run
@@ -54,7 +54,7 @@ def test_an_expired_token_is_refused_also_when_it_is_remembered(client, account,
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 200
     for passed, status in ((timedelta(microseconds=-1), 200), (timedelta(0), 401)):
         clock = SimpleNamespace(now=lambda zone, now=expires_at + passed: now.astimezone(zone))
-        monkeypatch.setattr(authentication, "datetime", clock)
+        monkeypatch.setattr(token_cache, "datetime", clock)
         assert client.get("/api/trading/account", headers=bearer(secret)).status_code == status
 
 
@@ -62,8 +62,8 @@ def test_a_revoked_token_is_refused_within_the_time_promised(client, account, mo
     token_id, secret = tokens.create_token(["read"], account_id=account().id)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 200
     tokens.revoke_token(token_id)
-    assert authentication.tokens.staleness_s < 5
-    monkeypatch.setattr(authentication.tokens, "staleness_s", 0.0)
+    assert token_cache.token_cache.staleness_s < 5
+    monkeypatch.setattr(token_cache.token_cache, "staleness_s", 0.0)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
 
 
@@ -84,7 +84,7 @@ def test_whatever_changes_of_a_token_past_this_process_is_seen_in_the_time_promi
     headers = bearer(secret)
     assert client.get("/api/trading/account", headers=headers).status_code == 200
     run(sql, str(token_id))
-    monkeypatch.setattr(authentication.tokens, "staleness_s", 0.5)
+    monkeypatch.setattr(token_cache.token_cache, "staleness_s", 0.5)
     end = time.monotonic() + 10
     while client.get("/api/trading/account", headers=headers).status_code == 200:  # in use all the time
         assert time.monotonic() < end
@@ -96,17 +96,15 @@ def test_a_token_whose_revocation_was_taken_back_is_good_again(client, account, 
     tokens.revoke_token(token_id)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401
     run("UPDATE api_token SET revoked_at = NULL WHERE id = %s", str(token_id))
-    monkeypatch.setattr(authentication.tokens, "staleness_s", 0.5)
+    monkeypatch.setattr(token_cache.token_cache, "staleness_s", 0.5)
     wait_until(lambda: client.get("/api/trading/account", headers=bearer(secret)).status_code == 200)
 
 
 def test_tokens_in_use_are_asked_for_with_one_query(account, monkeypatch):
     secrets, asked, looked_up = [account().token for _ in range(3)], [], []
-    monkeypatch.setattr(authentication, "changed_tokens", lambda versions: asked.append(len(versions)) or set())
-    monkeypatch.setattr(
-        authentication, "find_token", lambda secret: looked_up.append(secret) or tokens.find_token(secret)
-    )
-    cache = authentication.TokenCache(size=10, staleness_s=60)
+    monkeypatch.setattr(token_cache, "changed_tokens", lambda versions: asked.append(len(versions)) or set())
+    monkeypatch.setattr(token_cache, "find_token", lambda secret: looked_up.append(secret) or tokens.find_token(secret))
+    cache = token_cache.TokenCache(size=10, staleness_s=60)
     cache._asked_at = time.monotonic()
     for secret in [*secrets, "tp_wrong"]:
         cache.find(secret)
@@ -142,7 +140,7 @@ def test_a_token_is_looked_up_once_in_a_while(client, account, monkeypatch):
         asked.append(secret)
         return tokens.find_token(secret)
 
-    monkeypatch.setattr(authentication, "find_token", find)
+    monkeypatch.setattr(token_cache, "find_token", find)
     for _ in range(5):
         assert client.get("/api/market/stocks", headers=trader.headers).status_code == 200
         assert client.get("/api/market/stocks", headers=bearer("tp_wrong")).status_code == 401
@@ -150,8 +148,8 @@ def test_a_token_is_looked_up_once_in_a_while(client, account, monkeypatch):
 
 
 def test_what_is_remembered_of_tokens_is_bounded(monkeypatch):
-    monkeypatch.setattr(authentication, "find_token", lambda secret: None)
-    cache = authentication.TokenCache(size=3, staleness_s=60)
+    monkeypatch.setattr(token_cache, "find_token", lambda secret: None)
+    cache = token_cache.TokenCache(size=3, staleness_s=60)
     for number in range(10):
         cache.find(str(number))
     assert len(cache.entries) == 3

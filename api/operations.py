@@ -1,4 +1,4 @@
-"""The figures of the operator's page, and sending a dead letter again."""
+"""The figures of the operator's page, and the requeueing of dead letters."""
 
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,9 @@ from .http.audit import audit
 from .http.authentication import requires
 from .http.errors import HttpRefusal, not_found
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import answer
+from .http.responses import respond
 
-blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="What an operator watches")
+blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="Figures for operators")
 OPERATIONS = OperationsSchema()
 
 
@@ -25,10 +25,10 @@ OPERATIONS = OperationsSchema()
 @takes_no_query
 @blueprint.response(200, OPERATIONS)
 def read() -> Response:
-    """Read what waits, how fast it goes, and what has failed."""
+    """Read the backlog, latency, throughput, last ledger check, queues, dead letters and workers."""
     row = read_operations()
     broker = redis_link.ask(_broker)
-    return answer(OPERATIONS, row if broker is None else row | {"broker": broker})
+    return respond(OPERATIONS, row if broker is None else row | {"broker": broker})
 
 
 @blueprint.post("/dead-letters/<opaque_uuid:message_id>/requeue")
@@ -36,11 +36,11 @@ def read() -> Response:
 @takes_no_query
 @blueprint.response(204)
 def requeue(message_id: UUID) -> Response:
-    """Send a message that has failed for good again; executing an order twice does nothing."""
+    """Send a dead letter again; executing an order a second time has no effect."""
     audit("dead_letter.requeue", {"message_id": message_id})
     was_sent = redis_link.ask(lambda: dead_letters.requeue(message_id))
     if was_sent is None:
-        raise HttpRefusal("service_unavailable", "Redis does not answer.", headers={"Retry-After": "1"})
+        raise HttpRefusal("service_unavailable", "Redis cannot be reached; try again.", headers={"Retry-After": "1"})
     if not was_sent:
         raise not_found()
     return Response(status=204)

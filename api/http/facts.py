@@ -1,0 +1,50 @@
+"""The facts of one request that its parts share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from flask import g
+
+from runtime.timing import Stopwatch
+
+from .token_cache import Principal
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class RequestFacts:
+    """The facts of one request, collected from its arrival to its log line; None: not known, or not so."""
+
+    request_id: str
+    began_at: float  # of time.perf_counter()
+    principal: Principal | None = None
+    # The headers of a page, in place of those of the API.
+    page_headers: Headers | None = None
+    problem_code: str | None = None
+
+    # Of a placement, or of a basket.
+    stopwatch: Stopwatch | None = None
+    placed_order: Mapping[str, Any] | None = None
+    placement_is_logged: bool = False
+    is_beyond_limit: bool = False
+    # The placements left in the token's window, and the seconds until the window ends.
+    placements_left: int | None = None
+    window_s: int = 1
+
+    # Of a websocket's handshake.
+    stream_account_id: UUID | None = None
+    stream_since: int | None = None
+    stream_is_compressed: bool = False
+
+
+def begin_request(request_id: str, began_at: float) -> None:
+    """Give the current request its facts."""
+    g.facts = RequestFacts(request_id, began_at)
+
+
+def request_facts() -> RequestFacts:
+    """Return the facts of the current request."""
+    return cast(RequestFacts, g.facts)
