@@ -119,7 +119,7 @@ def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse what is no such thing."""
     raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
-        raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
+        raise HttpRefusal("unsupported_media_type")
     if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
         detail = "The body must not be compressed: nothing is taken but Content-Encoding: identity."
         # RFC 9110, section 15.5.16: the header says that it is the encoding which is not taken.
@@ -129,7 +129,7 @@ def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
     except RepeatedKey as error:
         raise invalid({str(error): ["Given more than once."]}) from None
     except (ValueError, RecursionError):  # no UTF-8, no JSON, or too deep
-        raise HttpRefusal("malformed_json", "The body is not valid JSON.") from None
+        raise HttpRefusal("malformed_json") from None
     if not isinstance(body, dict):
         raise invalid({"body": ["Must be a JSON object."]})
     return body

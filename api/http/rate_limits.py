@@ -107,7 +107,7 @@ def count_placements(number: int) -> int:
 def too_many_placements() -> HttpRefusal:
     """Return the refusal of a placement that may not go on."""
     headers = {"Retry-After": str(g.window_s)}
-    return HttpRefusal("rate_limited", "Too many placements with this token.", headers=headers)
+    return HttpRefusal("rate_limited", headers=headers)
 
 
 def _tell_what_is_left(response: Response) -> Response:

@@ -14,16 +14,21 @@ from .outbox import MAX_WAITING_MESSAGES
 
 
 class Ending(NamedTuple):
-    """Why a stream ends: a websocket close code and its reason."""
+    """The end of a stream: a websocket close code, its reason, and when it happens, for the reference."""
 
     code: int
     reason: str
+    when: str = ""
 
 
-EXPIRED = Ending(4401, "the token is missing, bad, expired or revoked")
-GONE = Ending(1008, "the account does not exist")
-TOO_SLOW = Ending(4408, "too slow; resume with since")
-RESTARTING = Ending(1012, "restarting; resume with since")
+EXPIRED = Ending(
+    4401,
+    "the token is missing, bad, expired or revoked",
+    "No good token came within 5 s, or the one that is used has expired or was revoked.",
+)
+GONE = Ending(1008, "the account does not exist", "A restored backup is from before the account was opened.")
+TOO_SLOW = Ending(4408, "too slow; resume with since", "The listener does not keep up.")
+RESTARTING = Ending(1012, "restarting; resume with since", "The server restarts.")
 
 
 class Message:
