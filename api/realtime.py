@@ -22,6 +22,7 @@ from .http.errors import HttpRefusal, problem
 from .http.parsing import Blueprint, load, read_query
 from .http.proxies import HOST_SENT, is_host_of
 from .http.responses import answer
+from .stream import hub_threads
 from .stream.event_view import as_text, presented
 from .stream.hub import Hub
 from .stream.listeners import QueueListener
@@ -46,7 +47,9 @@ USER_TIMEOUT_MS = 10_000
 
 def register(app: Flask) -> None:
     """Give the application its hub and its websocket."""
-    app.extensions["hub"] = Hub(as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size))
+    app.extensions["hub"] = Hub(
+        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size), hub_threads.start
+    )
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
     app.register_blueprint(streams)
 

@@ -195,14 +195,15 @@ def _note(name: str) -> Document:
 def _schemas() -> dict[str, Document]:
     """Return the schema of an event, of what each kind of it holds, and of the query."""
     # Without names, nested schemas stand where they are used.
-    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: None)
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("", "", "3.1.0", plugins=[plugin])
-    plugin.map_to_openapi_type(Money, "string", "decimal")
+    converter: Any = plugin.converter  # apispec leaves its methods untyped
+    converter.map_to_openapi_type(Money, "string", "decimal")
 
     def described(schema: Schema) -> Document:
-        return _with_all_required(plugin.converter.schema2jsonschema(schema))
+        return _with_all_required(converter.schema2jsonschema(schema))
 
-    query = plugin.converter.schema2jsonschema(StreamRequestSchema())
+    query = converter.schema2jsonschema(StreamRequestSchema())
     query["properties"] = {name: without_null(member) for name, member in query["properties"].items()}
     shapes = {_subject(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
     return {"Event": described(EventSchema()), **shapes, "StreamRequest": query}

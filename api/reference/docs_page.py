@@ -30,7 +30,8 @@ def page() -> Response:
     response.cache_control.no_cache = True
     response.add_etag()
     answer_a_page()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @functools.lru_cache(maxsize=1)

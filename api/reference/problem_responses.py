@@ -36,25 +36,24 @@ EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
 REFUSED_EARLY = frozenset({400, 414, 431})
 EARLY_HEADERS = ("X-Request-Id",)
 HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-# An example of each code, as a request is refused with it.
-EXAMPLES: dict[str, HttpRefusal | Refused] = {code: HttpRefusal(code) for code in DETAILS} | {
-    refusal.code: refusal
-    for refusal in (
-        HttpRefusal("forbidden", "This needs a token with the scope `admin` or `read`."),
-        invalid({"limit": ["Must be from 1 to 200."]}),
-        errors.InsufficientMargin(required=Decimal("5010.54"), available=Decimal("1000.00")),
-        errors.MarketClosed(next_open=datetime.fromisoformat(MOMENT)),
-        errors.DuplicateClientOrderId(order_id=UUID(ORDER_ID)),
-        errors.OrderNotOpen(status="EXECUTED"),
-        errors.AccountSuspended(),
-        errors.IdempotencyConflict(),
-        errors.IdempotencyInProgress(),
-        errors.InsufficientHoldings(),
-        errors.NoPrice(),
-        errors.NothingToClose(),
-        errors.PreconditionFailed(),
-    )
-}
+# Each code is shown with a refusal that a client can get.
+REFUSALS: tuple[HttpRefusal | Refused, ...] = (
+    *(HttpRefusal(code) for code in DETAILS),
+    HttpRefusal("forbidden", "This needs a token with the scope `admin` or `read`."),
+    invalid({"limit": ["Must be from 1 to 200."]}),
+    errors.InsufficientMargin(required=Decimal("5010.54"), available=Decimal("1000.00")),
+    errors.MarketClosed(next_open=datetime.fromisoformat(MOMENT)),
+    errors.DuplicateClientOrderId(order_id=UUID(ORDER_ID)),
+    errors.OrderNotOpen(status="EXECUTED"),
+    errors.AccountSuspended(),
+    errors.IdempotencyConflict(),
+    errors.IdempotencyInProgress(),
+    errors.InsufficientHoldings(),
+    errors.NoPrice(),
+    errors.NothingToClose(),
+    errors.PreconditionFailed(),
+)
+REFUSAL_BY_CODE = {refusal.code: refusal for refusal in REFUSALS}
 
 
 def name_of(status: int, *, of_placement: bool = False) -> str:
@@ -82,6 +81,6 @@ def _response(status: int, headers: tuple[str, ...]) -> Document:
 
 
 def _problem(code: str) -> Document:
-    refusal = EXAMPLES[code]
+    refusal = REFUSAL_BY_CODE[code]
     detail = refusal.message if isinstance(refusal, Refused) else refusal.detail
     return describe_problem(code, detail, members_of(refusal), "/api/trading/orders")
