@@ -20,7 +20,7 @@ from trading.accounts.tokens import create_token, revoke_token
 from .account import read_account
 from .http.audit import audit
 from .http.authentication import requires
-from .http.description import IDEMPOTENCY_KEY, LOCATION, described
+from .http.description import IDEMPOTENCY_KEY, LOCATION, described, leads_to
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
@@ -35,6 +35,13 @@ ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema(
 @requires("admin")
 @blueprint.arguments(AccountCreationSchema())
 @blueprint.response(201, ACCOUNT, headers=LOCATION)
+@described(
+    responses={
+        201: leads_to(
+            "account_id", "tradingAccountId", "adminRead", "adminChangeStatus", "adminAddFunds", "adminAddToken"
+        )
+    }
+)
 def create(body: dict[str, Any]) -> Response:
     """Create an account with its opening balance."""
     audit("account.create", body)
@@ -81,6 +88,7 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @requires("admin")
 @blueprint.arguments(TokenCreationSchema())
 @blueprint.response(201, TOKEN, headers=LOCATION)
+@described(responses={201: leads_to("token_id", "tokenId", "adminDeleteToken")})
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
     """Create a token for an account; no later response shows its secret."""
     audit("token.create", {"account_id": account_id, **body})

@@ -30,7 +30,7 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
     def checked(*args: Any, **kwargs: Any) -> Response:
         secret = current_app.config["SETTINGS"].cron_secret
         if not secret:
-            raise HttpRefusal("cron_disabled", "No secret is configured for this endpoint.")
+            raise HttpRefusal("cron_disabled")
         check_secret(secret)
         return view(*args, **kwargs)
 

@@ -32,7 +32,7 @@ from trading.rules.decision import OrderRequest
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import accepted
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described
+from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
 from .http.errors import HttpRefusal, not_found
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
@@ -55,7 +55,11 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
-@described(problems=(404, 409), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(
+    problems=(404, 409),
+    headers=(IDEMPOTENCY_KEY, PREFER),
+    responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
+)
 def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     named = body.pop("account_id")
@@ -174,7 +178,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
     Margin and charges become those of a placement with the new values. The order keeps its place in time.
     """
     if not request.headers.get("If-Match", "").strip():
-        raise HttpRefusal("precondition_required", "Name the ETag of the order in If-Match.")
+        raise HttpRefusal("precondition_required")
     order = modify_order(
         requested_account_id(body.pop("account_id")),
         order_id,

@@ -30,6 +30,7 @@ from .http.parsing import Blueprint, load, read_query
 from .http.proxies import HOST_SENT, is_host_of
 from .http.responses import respond
 from .http.token_cache import Principal
+from .stream import hub_threads
 from .stream.event_view import as_text, presented
 from .stream.hub import Hub
 from .stream.listeners import QueueListener
@@ -54,7 +55,9 @@ USER_TIMEOUT_MS = 10_000
 
 def register(app: Flask) -> None:
     """Set up the application's hub and its websocket."""
-    app.extensions["hub"] = Hub(as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size))
+    app.extensions["hub"] = Hub(
+        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size), hub_threads.start
+    )
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
     app.register_blueprint(streams)
 

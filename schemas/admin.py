@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
+from .examples import TOKEN_ID
 from .fields import CLEAN_PATTERN, Choice, GivenMoney, Identifier, Text, Timestamp
 
 ACCOUNT_SCOPES = ("trade", "read")
@@ -32,9 +33,11 @@ class AccountCreationSchema(StrictSchema):
         maximum=100,
         pattern=r".*\S.*",
         required=True,
-        metadata={"pattern": rf"^{CLEAN_PATTERN}*[^\s\u0000-\u001f\u007f-\u009f]{CLEAN_PATTERN}*$"},
+        metadata={"example": "Asha", "pattern": rf"^{CLEAN_PATTERN}*[^\s\u0000-\u001f\u007f-\u009f]{CLEAN_PATTERN}*$"},
     )
-    opening_balance = GivenMoney(data_key="openingBalance", allow_zero=True, required=True)
+    opening_balance = GivenMoney(
+        data_key="openingBalance", allow_zero=True, required=True, metadata={"example": "1000000.00"}
+    )
 
 
 class AccountChangeSchema(StrictSchema):
@@ -47,7 +50,7 @@ class FundsSchema(StrictSchema):
     """Move money into an account or out of it."""
 
     kind = Choice("DEPOSIT", "WITHDRAWAL", required=True)
-    amount = GivenMoney(required=True)
+    amount = GivenMoney(required=True, metadata={"example": "5000.00"})
 
 
 class TokenCreationSchema(StrictSchema):
@@ -75,5 +78,5 @@ class ServiceTokenCreationSchema(TokenCreationSchema):
 class TokenSchema(StrictSchema):
     """Show a new token, the only time that its secret is shown."""
 
-    token_id = Identifier(data_key="tokenId")
-    token = fields.String()
+    token_id = Identifier(data_key="tokenId", metadata={"example": TOKEN_ID})
+    token = fields.String(metadata={"example": "tp_the-secret-that-is-shown-once"})

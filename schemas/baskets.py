@@ -6,6 +6,7 @@ from marshmallow import fields
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
+from .examples import ORDER_ID
 from .fields import Identifier, Whole
 from .lists import Several
 from .orders import OrderSchema, OrderTermsSchema
@@ -47,12 +48,15 @@ class BasketResultSchema(StrictSchema):
     status = Whole(
         minimum=200,
         maximum=599,
-        metadata={"description": "What placing it alone would have been answered with: 202, 200, 409, 422 …"},
+        metadata={
+            "example": 202,
+            "description": "What placing it alone would have been answered with: 202, 200, 409, 422 …",
+        },
     )
-    order_id = Identifier(data_key="orderId")
-    execution_scheduled = fields.Boolean(data_key="executionScheduled")
-    order = fields.Nested(OrderSchema)
-    problem = ProblemAsItIs(ProblemSchema)
+    order_id = Identifier(data_key="orderId", metadata={"x-optional": True, "example": ORDER_ID})
+    execution_scheduled = fields.Boolean(data_key="executionScheduled", metadata={"x-optional": True, "example": True})
+    order = fields.Nested(OrderSchema, metadata={"x-optional": True, "x-shown": True})
+    problem = ProblemAsItIs(ProblemSchema, metadata={"x-optional": True})
 
 
 class BasketAnswerSchema(StrictSchema):

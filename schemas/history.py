@@ -13,22 +13,24 @@ TYPES = ("order.modified", *(f"order.{status.lower()}" for status in STATUSES))
 class OrderChangesSchema(StrictSchema):
     """Show what is new about an order; what is not is left out."""
 
-    quantity = Whole()
-    price = Money()
-    blocked_margin = Money(data_key="blockedMargin")
-    charges = Money()
-    filled_quantity = Whole(data_key="filledQuantity")
-    average_price = Money(data_key="averagePrice")
-    position_id = Identifier(data_key="positionId")
-    rejection_reason = fields.String(data_key="rejectionReason")
-    executed_at = Timestamp(data_key="executedAt")
+    quantity = Whole(metadata={"x-optional": True, "example": 10})
+    price = Money(metadata={"x-optional": True})
+    blocked_margin = Money(data_key="blockedMargin", metadata={"x-optional": True, "example": "5000.00"})
+    charges = Money(metadata={"x-optional": True, "example": "10.54"})
+    filled_quantity = Whole(data_key="filledQuantity", metadata={"x-optional": True})
+    average_price = Money(data_key="averagePrice", metadata={"x-optional": True})
+    position_id = Identifier(data_key="positionId", metadata={"x-optional": True})
+    rejection_reason = fields.String(data_key="rejectionReason", metadata={"x-optional": True})
+    executed_at = Timestamp(data_key="executedAt", metadata={"x-optional": True})
 
 
 class OrderMomentSchema(StrictSchema):
     """Show a change of an order."""
 
     event_id = Whole(
-        data_key="eventId", allow_none=True, metadata={"description": "Null when the event is no longer kept (7 days)."}
+        data_key="eventId",
+        allow_none=True,
+        metadata={"example": 123, "description": "Null when the event is no longer kept (7 days)."},
     )
     type = fields.String(metadata={"enum": list(TYPES)})
     at = Timestamp()

@@ -3,6 +3,7 @@
 from marshmallow import fields
 
 from .base import StrictSchema
+from .examples import MOMENT, STOCK_ID
 from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Timestamp
 from .lists import Several
 from .orders import EXCHANGES
@@ -14,7 +15,7 @@ MAX_QUOTES = 1_000
 class StockListSchema(ListSchema):
     """Search stocks."""
 
-    prefix = Symbol(load_default=None, metadata={"description": "What the symbol starts with."})
+    prefix = Symbol(load_default=None, metadata={"example": "REL", "description": "What the symbol starts with."})
     exchange = Choice(*EXCHANGES, load_default=None)
 
 
@@ -22,17 +23,17 @@ class StockKeySchema(StrictSchema):
     """Name one stock."""
 
     exchange = Choice(*EXCHANGES, required=True)
-    symbol = Symbol(required=True)
+    symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
 
 
 class StockSchema(StrictSchema):
     """Show a stock."""
 
-    id = Identifier(data_key="stockId")
+    id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
-    symbol = fields.String()
-    last_price = Money(data_key="lastPrice", allow_none=True)
-    last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True)
+    symbol = fields.String(metadata={"example": "RELIANCE"})
+    last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
+    last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True, metadata={"example": MOMENT})
 
 
 class StockPageSchema(StrictSchema):
@@ -45,7 +46,7 @@ class StockPageSchema(StrictSchema):
 class QuoteSchema(StockKeySchema):
     """Give one stock's last traded price."""
 
-    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, required=True)
+    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, required=True, metadata={"example": "2500.00"})
 
 
 class QuotesSchema(StrictSchema):

@@ -3,30 +3,31 @@
 from marshmallow import fields
 
 from .base import StrictSchema
+from .examples import MESSAGE_ID, ORDER_ID
 from .fields import Identifier, Timestamp, Whole, WholeParameter
 
 
 class SweepRequestSchema(StrictSchema):
     """Bound one sweep."""
 
-    limit = WholeParameter(minimum=1, maximum=500, load_default=25)
+    limit = WholeParameter(minimum=1, maximum=500, load_default=25, metadata={"example": 50})
 
 
 class SweepSchema(StrictSchema):
     """Say what a sweep did."""
 
-    claimed = Whole()
-    executed = Whole()
+    claimed = Whole(metadata={"example": 2})
+    executed = Whole(metadata={"example": 2})
     rejected = Whole()
     failed = Whole()
     remaining = Whole(metadata={"description": "PENDING orders, counted to 100,000."})
-    duration_ms = Whole(data_key="durationMs")
+    duration_ms = Whole(data_key="durationMs", metadata={"example": 14})
 
 
 class LiveSchema(StrictSchema):
     """Say that the process answers."""
 
-    status = fields.String()
+    status = fields.String(metadata={"example": "ok"})
 
 
 class ReadySchema(StrictSchema):
@@ -37,7 +38,8 @@ class ReadySchema(StrictSchema):
     migrations = fields.String(metadata={"enum": ["ok", "pending", "unknown"]})
     broker = fields.String(metadata={"enum": ["ok", "unavailable", "disabled"]})
     warnings = fields.List(
-        fields.String(), metadata={"description": "What an operator should look at; absent when there is nothing."}
+        fields.String(),
+        metadata={"x-optional": True, "description": "What an operator should look at; absent when there is nothing."},
     )
 
 
@@ -87,20 +89,20 @@ class LedgerCheckSchema(StrictSchema):
 class QueueSchema(StrictSchema):
     """Count the messages of a queue."""
 
-    name = fields.String()
-    waiting = Whole()
-    working = Whole()
+    name = fields.String(metadata={"example": "orders"})
+    waiting = Whole(metadata={"example": 3})
+    working = Whole(metadata={"example": 4})
     delayed = Whole(metadata={"description": "Waiting for another try."})
-    dead = Whole()
+    dead = Whole(metadata={"example": 1})
 
 
 class DeadLetterSchema(StrictSchema):
     """Show a message that has failed for good."""
 
-    message_id = Identifier(data_key="messageId")
-    queue = fields.String()
-    actor = fields.String()
-    arguments = fields.List(fields.String())
+    message_id = Identifier(data_key="messageId", metadata={"example": MESSAGE_ID})
+    queue = fields.String(metadata={"example": "orders"})
+    actor = fields.String(metadata={"example": "execute_order"})
+    arguments = fields.List(fields.String(metadata={"example": ORDER_ID}))
     error = fields.String(allow_none=True, metadata={"description": "What was raised before the last try."})
     enqueued_at = Timestamp(data_key="enqueuedAt")
     died_at = Timestamp(data_key="diedAt")
@@ -109,8 +111,8 @@ class DeadLetterSchema(StrictSchema):
 class WorkerSchema(StrictSchema):
     """Show a worker process."""
 
-    name = fields.String()
-    silent_ms = Whole(data_key="silentMs", metadata={"description": "Since it was last heard of."})
+    name = fields.String(metadata={"example": "worker.1:12"})
+    silent_ms = Whole(data_key="silentMs", metadata={"example": 400, "description": "Since it was last heard of."})
 
 
 class BrokerSchema(StrictSchema):
@@ -131,4 +133,7 @@ class OperationsSchema(StrictSchema):
     throughput = fields.Nested(ThroughputSchema)
     latency = fields.Nested(LatencySchema)
     ledger_check = fields.Nested(LedgerCheckSchema, data_key="ledgerCheck", allow_none=True)
-    broker = fields.Nested(BrokerSchema, metadata={"description": "Absent when Redis does not answer."})
+    broker = fields.Nested(
+        BrokerSchema,
+        metadata={"x-optional": True, "x-shown": True, "description": "Absent when Redis does not answer."},
+    )

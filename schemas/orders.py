@@ -6,6 +6,7 @@ from marshmallow import fields, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
+from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
 from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
 from .pages import AccountListSchema
 from .transactions import TransactionSchema
@@ -24,15 +25,15 @@ class OrderTermsSchema(StrictSchema):
     """Say what an order is to be."""
 
     exchange = Choice(*EXCHANGES, required=True)
-    symbol = Symbol(required=True)
+    symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, required=True)
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True)
-    order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET")
+    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True, metadata={"example": 10})
+    order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET", metadata={"example": "LIMIT"})
     price = GivenMoney(
         maximum=MAX_PRICE,
         allow_none=True,
         load_default=None,
-        metadata={"description": "Required for LIMIT, refused for MARKET."},
+        metadata={"example": "2500.00", "description": "Required for LIMIT, refused for MARKET."},
     )
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default="INTRADAY")
     client_order_id = Text(
@@ -61,7 +62,7 @@ class OrderRequestSchema(OrderTermsSchema):
 class OrderChangeSchema(StrictSchema):
     """Change a PENDING order; what is left out stays as it is."""
 
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY)
+    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10})
     price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Of a LIMIT order; refused for MARKET."})
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
@@ -70,7 +71,7 @@ class OrderListSchema(AccountListSchema):
     """Ask for one page of orders."""
 
     status = Choice(*STATUSES, load_default=None)
-    symbol = Symbol(load_default=None)
+    symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
     placed_from = Timestamp(data_key="from", load_default=None, metadata={"description": "`placedAt` at or after."})
@@ -80,23 +81,23 @@ class OrderListSchema(AccountListSchema):
 class OrderSchema(StrictSchema):
     """Show an order."""
 
-    id = Identifier(data_key="orderId")
-    account_id = Identifier(data_key="tradingAccountId")
+    id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
+    account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
     client_order_id = fields.String(data_key="clientOrderId", allow_none=True)
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
-    symbol = fields.String()
-    stock_id = Identifier(data_key="stockId")
+    symbol = fields.String(metadata={"example": "RELIANCE"})
+    stock_id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     side = fields.String(metadata={"enum": list(SIDES)})
     product = fields.String(metadata={"enum": list(PRODUCTS)})
-    order_type = fields.String(data_key="orderType", metadata={"enum": list(ORDER_TYPES)})
-    quantity = Whole()
-    price = Money(allow_none=True)
+    order_type = fields.String(data_key="orderType", metadata={"enum": list(ORDER_TYPES), "example": "LIMIT"})
+    quantity = Whole(metadata={"example": 10})
+    price = Money(allow_none=True, metadata={"example": "2500.00"})
     status = fields.String(metadata={"enum": list(STATUSES)})
     filled_quantity = Whole(data_key="filledQuantity")
     average_price = Money(data_key="averagePrice", allow_none=True)
     position_id = Identifier(data_key="positionId", allow_none=True)
-    blocked_margin = Money(data_key="blockedMargin")
-    charges = Money()
+    blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
+    charges = Money(metadata={"example": "10.54"})
     rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
     placed_at = Timestamp(data_key="placedAt")
     executed_at = Timestamp(data_key="executedAt", allow_none=True)
@@ -106,12 +107,12 @@ class OrderSchema(StrictSchema):
 class ChargeItemsSchema(StrictSchema):
     """Show the parts of an order's charges."""
 
-    brokerage = Money()
-    transaction_tax = Money(data_key="transactionTax")
-    exchange_charge = Money(data_key="exchangeCharge")
-    regulatory_fee = Money(data_key="regulatoryFee")
-    stamp_duty = Money(data_key="stampDuty")
-    gst = Money()
+    brokerage = Money(metadata={"example": "7.50"})
+    transaction_tax = Money(data_key="transactionTax", metadata={"example": "0.00"})
+    exchange_charge = Money(data_key="exchangeCharge", metadata={"example": "0.77"})
+    regulatory_fee = Money(data_key="regulatoryFee", metadata={"example": "0.03"})
+    stamp_duty = Money(data_key="stampDuty", metadata={"example": "0.75"})
+    gst = Money(metadata={"example": "1.49"})
 
 
 class OrderDetailSchema(OrderSchema):
@@ -124,21 +125,21 @@ class OrderDetailSchema(OrderSchema):
 class PreviewSchema(StrictSchema):
     """Show what an order would take."""
 
-    price = Money()
-    margin = Money()
-    charges = Money()
+    price = Money(metadata={"example": "2500.00"})
+    margin = Money(metadata={"example": "5000.00"})
+    charges = Money(metadata={"example": "10.54"})
     charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
     closing_quantity = Whole(data_key="closingQuantity")
-    opening_quantity = Whole(data_key="openingQuantity")
-    available_margin = Money(data_key="availableMargin")
-    available_margin_after = Money(data_key="availableMarginAfter")
+    opening_quantity = Whole(data_key="openingQuantity", metadata={"example": 10})
+    available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
+    available_margin_after = Money(data_key="availableMarginAfter", metadata={"example": "994989.46"})
     refusal = fields.String(allow_none=True, metadata={"description": "The code with which it would be refused."})
 
 
 class PlacementSchema(StrictSchema):
     """Answer a placement."""
 
-    order_id = Identifier(data_key="orderId")
+    order_id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
     execution_scheduled = fields.Boolean(data_key="executionScheduled")
     order = fields.Nested(OrderSchema)
 

@@ -1,6 +1,7 @@
 """The query parameters that lists share."""
 
 from .base import StrictSchema
+from .examples import ACCOUNT_ID
 from .fields import Identifier, Text, WholeParameter
 
 MAX_LIMIT = 200
@@ -13,15 +14,24 @@ class AccountChoiceSchema(StrictSchema):
     account_id = Identifier(
         data_key="tradingAccountId",
         load_default=None,
-        metadata={"description": "Required with an admin token; an account token may only name its own account."},
+        metadata={
+            "example": ACCOUNT_ID,
+            "description": "Required with an admin token; an account token may only name its own account.",
+        },
     )
 
 
 class ListSchema(StrictSchema):
     """Ask for one page of a list."""
 
-    limit = WholeParameter(minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT)
-    cursor = Text(maximum=512, load_default=None, metadata={"description": "`nextCursor` of the page before; opaque."})
+    limit = WholeParameter(
+        minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT, metadata={"example": LIMIT_DEFAULT}
+    )
+    cursor = Text(
+        maximum=512,
+        load_default=None,
+        metadata={"example": "WzEyM10", "description": "`nextCursor` of the page before; opaque."},
+    )
 
 
 class AccountListSchema(AccountChoiceSchema, ListSchema):

@@ -3,6 +3,7 @@
 from marshmallow import fields
 
 from .base import StrictSchema
+from .examples import ACCOUNT_ID, POSITION_ID, STOCK_ID
 from .fields import MAX_IDENTIFIER, Identifier, Money, Timestamp, Whole
 from .orders import EXCHANGES, PRODUCTS
 
@@ -10,18 +11,18 @@ from .orders import EXCHANGES, PRODUCTS
 class PositionSchema(StrictSchema):
     """Show a position; `average_price` and `unrealized_pnl` are put into the row before."""
 
-    id = Identifier(data_key="positionId")
-    account_id = Identifier(data_key="tradingAccountId")
-    stock_id = Identifier(data_key="stockId")
+    id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
+    account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
+    stock_id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
-    symbol = fields.String()
+    symbol = fields.String(metadata={"example": "RELIANCE"})
     product = fields.String(metadata={"enum": list(PRODUCTS)})
-    quantity = Whole(minimum=-MAX_IDENTIFIER, metadata={"description": "Negative when short."})
-    average_price = Money(data_key="averagePrice", allow_none=True)
-    realized_pnl = Money(data_key="realizedPnl")
-    unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True)
-    blocked_margin = Money(data_key="blockedMargin")
-    last_price = Money(data_key="lastPrice", allow_none=True)
+    quantity = Whole(minimum=-MAX_IDENTIFIER, metadata={"example": 10, "description": "Negative when short."})
+    average_price = Money(data_key="averagePrice", allow_none=True, metadata={"example": "2500.00"})
+    realized_pnl = Money(data_key="realizedPnl", metadata={"example": "0.00"})
+    unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True, metadata={"example": "0.00"})
+    blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
+    last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
     updated_at = Timestamp(data_key="updatedAt")
 
 

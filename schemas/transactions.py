@@ -3,6 +3,7 @@
 from marshmallow import fields
 
 from .base import StrictSchema
+from .examples import ORDER_ID
 from .fields import Choice, Identifier, Money, Timestamp, Whole
 from .pages import AccountListSchema
 
@@ -21,19 +22,19 @@ KINDS = (
 class TransactionListSchema(AccountListSchema):
     """Ask for one page of the fund ledger."""
 
-    order_id = Identifier(data_key="orderId", load_default=None)
+    order_id = Identifier(data_key="orderId", load_default=None, metadata={"example": ORDER_ID})
     kind = Choice(*KINDS, load_default=None)
 
 
 class TransactionSchema(StrictSchema):
     """Show a row of the fund ledger."""
 
-    id = Whole()
-    kind = fields.String(metadata={"enum": list(KINDS)})
-    amount = Money()
-    balance_after = Money(data_key="balanceAfter")
-    blocked_after = Money(data_key="blockedAfter")
-    order_id = Identifier(data_key="orderId", allow_none=True)
+    id = Whole(metadata={"example": 123})
+    kind = fields.String(metadata={"enum": list(KINDS), "example": "MARGIN_BLOCK"})
+    amount = Money(metadata={"example": "5000.00"})
+    balance_after = Money(data_key="balanceAfter", metadata={"example": "999989.46"})
+    blocked_after = Money(data_key="blockedAfter", metadata={"example": "5000.00"})
+    order_id = Identifier(data_key="orderId", allow_none=True, metadata={"example": ORDER_ID})
     position_id = Identifier(data_key="positionId", allow_none=True)
     created_at = Timestamp(data_key="createdAt")
 

@@ -1,4 +1,4 @@
-"""The operator's commands: `flask --app api accounts create …` and its like."""
+"""The commands on accounts, tokens, quotes, orders, the ledger and the database, and the list of all commands."""
 
 import click
 from flask import Flask
@@ -27,24 +27,25 @@ from trading.market.quotes import set_quotes
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
-from .base import as_json, fail, show, with_database
 from .command_input import identifier, load
-from .imports import holidays, stocks
-from .stream import stream_command
+from .failures import fail, with_database
+from .import_commands import holidays, stocks
+from .output import as_json, show
+from .stream_command import stream_command
 
 accounts = AppGroup("accounts", help="Create, list and fund accounts.")
 tokens = AppGroup("tokens", help="Create and revoke API tokens.")
 quotes = AppGroup("quotes", help="Set last traded prices.")
-orders = AppGroup("orders", help="Execute what is PENDING.")
-ledger = AppGroup("ledger", help="Prove the books.")
-db = AppGroup("db", help="Keep the schema up to date, and delete what is old.")
+orders = AppGroup("orders", help="Execute PENDING orders.")
+ledger = AppGroup("ledger", help="Verify the ledger.")
+db = AppGroup("db", help="Migrate the schema, and delete expired rows.")
 
 SWEEP_BATCH = 500
-COMMAND_LINE = "command line"  # where an audited action came from
+COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 
 def register(app: Flask) -> None:
-    """Add the commands to the application."""
+    """Add all commands to the application."""
     for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
@@ -56,7 +57,7 @@ def register(app: Flask) -> None:
 @as_json
 @with_database
 def accounts_create(name: str, balance: str, as_json: bool) -> None:
-    """Create an account and a token that may trade and read for it."""
+    """Create an account, and a token with the scopes trade and read."""
     values = load(AccountCreationSchema(), {"name": name, "openingBalance": balance})
     record_action("account.create", values, address=COMMAND_LINE)
     account_id = create_account(values["name"], values["opening_balance"])["id"]
@@ -89,13 +90,13 @@ def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
 
 
 @tokens.command("create")
-@click.option("--account", "account_id", help="The account that it trades or reads for.")
-@click.option("--scopes", required=True, help="trade,read with an account; feed,admin without.")
-@click.option("--expires-at", help="An RFC 3339 timestamp; never, when left out.")
+@click.option("--account", "account_id", help="The account of the token; required for trade and read.")
+@click.option("--scopes", required=True, help="trade,read with --account; feed,admin without it.")
+@click.option("--expires-at", help="An RFC 3339 timestamp. Default: the token does not expire.")
 @as_json
 @with_database
 def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, as_json: bool) -> None:
-    """Create a token; its secret is printed this once."""
+    """Create a token, and print its secret, which cannot be shown again."""
     schema = ServiceTokenCreationSchema() if account_id is None else TokenCreationSchema()
     values = load(schema, {"scopes": [scope.strip() for scope in scopes.split(",")], "expiresAt": expires_at})
     owner = None if account_id is None else identifier("account", account_id)
@@ -120,7 +121,7 @@ def tokens_revoke(token_id: str) -> None:
 @click.argument("last_price", metavar="PRICE")
 @with_database
 def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
-    """Set the last traded price of a stock, which is created when unknown."""
+    """Set the last traded price of a stock; an unknown stock is created."""
     quote = load(QuoteSchema(), {"exchange": exchange, "symbol": symbol, "lastPrice": last_price})
     set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"])])
 
@@ -130,7 +131,7 @@ def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
 @as_json
 @with_database
 def orders_sweep(limit: int, as_json: bool) -> None:
-    """Execute PENDING orders here and now, oldest first."""
+    """Execute PENDING orders in this process, oldest first."""
     total = SweepCounts()
     while total.claimed < limit:
         wanted = min(limit - total.claimed, SWEEP_BATCH)
@@ -145,32 +146,35 @@ def orders_sweep(limit: int, as_json: bool) -> None:
 @as_json
 @with_database
 def ledger_verify(as_json: bool) -> None:
-    """Check the books of every account against the rules; exit 1 and list what is broken."""
+    """Check the ledger of every account against the rules; list each violation, and exit 1 if there is one."""
     violations = [{"accountId": str(item.account_id), "rule": item.rule, "detail": item.detail} for item in verify()]
     if as_json or violations:
         show(as_json, violations)
     else:
-        click.echo("The books are right.")
+        click.echo("No violations: the books are right.")
     if violations:
-        fail(f"{len(violations)} broken")
+        fail(f"violations: {len(violations)}")
 
 
 @db.command("upgrade")
 @with_database
 def db_upgrade() -> None:
-    """Apply the migrations that are missing."""
+    """Apply the missing migrations."""
     try:
         for name in migrate.upgrade():
             click.echo(f"applied {name}")
     except ProgrammingError as error:
-        fail(f"A migration does not fit ({str(error).splitlines()[0]}): give Tradepost a database of its own.")
+        fail(
+            f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"
+            " give Tradepost a database of its own."
+        )
 
 
 @db.command("status")
 @as_json
 @with_database
 def db_status(as_json: bool) -> None:
-    """List the migrations, each with the time at which it was applied."""
+    """List the migrations, each with the time when it was applied."""
     rows = [
         {"name": name, "appliedAt": format_timestamp(applied_at) if applied_at else None}
         for name, applied_at in migrate.status()
@@ -182,5 +186,5 @@ def db_status(as_json: bool) -> None:
 @as_json
 @with_database
 def db_prune(as_json: bool) -> None:
-    """Delete events and idempotency keys that are older than they are kept, as workers do by themselves."""
+    """Delete expired events and idempotency keys, as workers do by themselves."""
     show(as_json, delete_what_is_old()._asdict())

@@ -1,4 +1,4 @@
-"""Check what the command line and its files give, with the schemas that the API uses."""
+"""Check the values of the command line and of files with the schemas of the API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from schemas.fields import parse_uuid
 
 
 def load(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values that fit the schema, or refuse."""
+    """Return the values as the schema loads them; raise HttpRefusal if they are not valid."""
     try:
         loaded: dict[str, Any] = schema.load(values)
     except ValidationError as error:
@@ -20,7 +20,7 @@ def load(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identifier(name: str, text: str) -> UUID:
-    """Return a UUID, or refuse."""
+    """Return a UUID; raise HttpRefusal for any other text."""
     found = parse_uuid(text)
     if found is None:
         raise invalid({name: ["Must be a UUID."]})
@@ -28,10 +28,10 @@ def identifier(name: str, text: str) -> UUID:
 
 
 def load_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
-    """Return the cells of a row that hold something, or refuse."""
+    """Return the cells of a row that are not empty, loaded as by `load`."""
     return load(schema, {name: cell for name, cell in row.items() if cell})
 
 
 def at_line(number: int, refusal: HttpRefusal) -> HttpRefusal:
-    """Return a refusal that names the line of a file."""
+    """Return the refusal with the number of a file's line before each field."""
     return invalid({f"line {number}, {name}": text for name, text in (refusal.fields or {}).items()})

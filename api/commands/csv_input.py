@@ -1,7 +1,7 @@
-"""Read CSV files line by line, however large or broken they are.
+"""Read CSV files line by line, however large or damaged they are.
 
-A record is one line: no field of the files read here may hold a line break, and so a quotation mark that
-nobody has closed spoils its own line and no other.
+A record is one line, for no field of these files may hold a line break. A quotation mark that is not closed therefore
+damages its own line only.
 """
 
 import csv
@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO
 from api.http.errors import invalid
 
 GZIP_BEGINS = b"\x1f\x8b"
-# Characters; what is longer is no line of a table, and is never held in memory as a whole.
+# Characters. A longer line belongs to no table, and is never held in memory as a whole.
 MAX_LINE = 65_536
 LINE_ENDS = ("\n", "\r")
 
@@ -24,7 +24,7 @@ Line = tuple[int, str]
 
 
 class CsvFile:
-    """An open file: the names in its header, and the lines below it with their numbers."""
+    """An open file: the names in its header, and the lines below the header with their numbers."""
 
     def __init__(self, binary: BinaryIO, text: TextIO) -> None:
         self._binary = binary
@@ -34,25 +34,25 @@ class CsvFile:
         if first is None:
             raise invalid({"file": ["Is empty."]})
         if "\x00" in first[1]:
-            raise invalid({"file": ["Is no text in UTF-8: save it as CSV in UTF-8."]})
+            raise invalid({"file": ["Is not text in UTF-8: save the file as CSV in UTF-8."]})
         self.header = cells_of(first[1])
 
     @property
     def position(self) -> int:
-        """Return how many bytes have been read; 0 of a pipe."""
+        """The number of bytes that were read; 0 for a pipe."""
         return self._binary.tell() if self._binary.seekable() else 0
 
     def row(self, line: str) -> dict[str, str]:
-        """Return the cells of a line by their names, without the blanks around them; refuse what is no row."""
+        """Return a line's stripped cells by the names in the header; raise HttpRefusal if there are more than names."""
         cells = cells_of(line)
         if len(cells) > len(self.header):
-            raise invalid({"surplus": [f"Has {len(cells)} cells, and the header {len(self.header)}."]})
+            raise invalid({"surplus": [f"Has {len(cells)} cells, but the header has {len(self.header)}."]})
         return dict(zip(self.header, cells, strict=False))
 
 
 @contextmanager
 def open_csv(path: str) -> Iterator[CsvFile]:
-    """Open a file of CSV in UTF-8, gzipped or not; bytes that are no UTF-8 spoil only the cell they are in."""
+    """Open a CSV file in UTF-8, gzipped or not; bytes that are not UTF-8 damage only their own cell."""
     with open(path, "rb") as binary:
         is_packed = binary.peek(2)[:2] == GZIP_BEGINS
         plain = gzip.GzipFile(fileobj=binary) if is_packed else binary
@@ -60,11 +60,11 @@ def open_csv(path: str) -> Iterator[CsvFile]:
             try:
                 yield CsvFile(binary, text)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise invalid({"file": [f"Is gzip, and damaged ({error})."]}) from None
+                raise invalid({"file": [f"Is a damaged gzip file ({error})."]}) from None
 
 
 def cells_of(line: str) -> list[str]:
-    """Return the cells of one line without the blanks around them; refuse what is not CSV."""
+    """Return the stripped cells of one line; raise HttpRefusal if the line is too long or not CSV."""
     if len(line) >= MAX_LINE:
         raise invalid({"text": [f"Is longer than {MAX_LINE} characters."]})
     try:
@@ -74,7 +74,7 @@ def cells_of(line: str) -> list[str]:
 
 
 def _numbered(text: TextIO) -> Iterator[Line]:
-    """Yield the lines that hold something; of one that is too long its beginning."""
+    """Yield the lines that are not blank, with their numbers; of a line that is too long only its start."""
     number = 0
     while line := text.readline(MAX_LINE):
         number += 1

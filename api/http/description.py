@@ -4,6 +4,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, TypeVar, cast
 
+from schemas.examples import ACCOUNT_ID, MESSAGE_ID, ORDER_ID, POSITION_ID, TOKEN_ID
+
 View = TypeVar("View", bound=Callable[..., Any])
 Document = dict[str, Any]
 
@@ -70,7 +72,7 @@ IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
     "description": "Answers 304 when the order is still the one with this ETag.",
-    "schema": TEXT,
+    "schema": TEXT | {"examples": ['"3f2c9a41d07be856c1409bd2e7f8a630"']},
 }
 IF_MATCH = {
     "in": "header",
@@ -84,7 +86,7 @@ LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
     "description": "Of server-sent events: replay what came after this one first.",
-    "schema": TEXT,
+    "schema": TEXT | {"examples": ["123"]},
 }
 EVENT_STREAM = {"text/event-stream": {"schema": TEXT}}
 PREFER = {
@@ -93,6 +95,22 @@ PREFER = {
     "description": "`wait=N` answers 200 when the order has ended within N seconds, at most 10 (RFC 7240).",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
+# Examples of the parameters of paths.
+PATH_EXAMPLES = {
+    "account_id": ACCOUNT_ID,
+    "exchange": "NSE",
+    "message_id": MESSAGE_ID,
+    "order_id": ORDER_ID,
+    "position_id": POSITION_ID,
+    "symbol": "RELIANCE",
+    "token_id": TOKEN_ID,
+}
+
+
+def leads_to(parameter: str, member: str, *operations: str) -> Document:
+    """Return the links of an answer: operations that take one of its members as this parameter of their path."""
+    parameters = {parameter: f"$response.body#/{member}"}
+    return {"links": {name: {"operationId": name, "parameters": parameters} for name in operations}}
 
 
 def described(

@@ -53,12 +53,29 @@ STATUS_BY_CODE = {
     "cron_disabled": 503,
     "service_unavailable": 503,
 }
+# The usual detail of a code; the others are the messages of trading.rules.errors.
+DETAILS = {
+    "malformed_json": "The body is not valid JSON.",
+    "bad_request": "The request cannot be read.",
+    "unauthenticated": "The token is unknown, expired or revoked.",
+    "not_found": "There is nothing at this address.",
+    "method_not_allowed": "This address does not take this method.",
+    "request_timeout": "The body did not come in time.",
+    "payload_too_large": "The body is larger than 64 KiB.",
+    "unsupported_media_type": "The body must be application/json.",
+    "precondition_required": "Name the ETag of the order in If-Match.",
+    "rate_limited": "Too many placements with this token.",
+    "internal_error": "Something went wrong here; it has been logged.",
+    "cron_disabled": "No secret is configured for this endpoint.",
+    "service_unavailable": "The service cannot answer now; try again.",
+}
+# Of a failure that werkzeug or Flask raises.
 CODE_BY_STATUS = {
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take this method."),
-    408: ("request_timeout", "The body did not come in time."),
-    413: ("payload_too_large", "The body is larger than 64 KiB."),
-    415: ("unsupported_media_type", "The body must be application/json."),
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
 }
 
 
@@ -68,14 +85,14 @@ class HttpRefusal(Exception):
     def __init__(
         self,
         code: str,
-        detail: str,
+        detail: str | None = None,
         *,
         fields: Mapping[str, list[str]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
         self.code = code
-        self.detail = detail
+        self.detail = DETAILS[code] if detail is None else detail
+        super().__init__(self.detail)
         self.fields = fields
         self.headers = headers
 
@@ -129,17 +146,28 @@ def problem(
 ) -> Response:
     """Return a problem document."""
     request_facts().problem_code = code
-    status = STATUS_BY_CODE[code]
-    document = {
+    document = describe_problem(code, detail, members, request.path)
+    return Response(encode(document), STATUS_BY_CODE[code], dict(headers or {}), content_type=PROBLEM_TYPE)
+
+
+def describe_problem(code: str, detail: str, members: Mapping[str, Any] | None, path: str) -> dict[str, Any]:
+    """Return the members of a problem document."""
+    return {
         "type": f"urn:tradepost:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
-        "status": status,
+        "status": STATUS_BY_CODE[code],
         "detail": detail,
-        "instance": quote(request.path, safe="/:@!$&'()*+,;=~"),
+        "instance": quote(path, safe="/:@!$&'()*+,;=~"),
         "code": code,
         **(members or {}),
     }
-    return Response(encode(document), status, dict(headers or {}), content_type=PROBLEM_TYPE)
+
+
+def members_of(error: HttpRefusal | Refused) -> dict[str, Any]:
+    """Return the members that a refusal adds to its problem document."""
+    if isinstance(error, Refused):
+        return {_camel_case(name): _readable(value) for name, value in error.details.items()}
+    return {} if error.fields is None else {"errors": error.fields}
 
 
 def problem_document(error: Exception) -> dict[str, Any]:
@@ -149,32 +177,30 @@ def problem_document(error: Exception) -> dict[str, Any]:
 
 
 def _respond_to_http_refusal(error: HttpRefusal) -> Response:
-    members = {"errors": error.fields} if error.fields is not None else None
-    return problem(error.code, error.detail, members, error.headers)
+    return problem(error.code, error.detail, members_of(error), error.headers)
 
 
 def _respond_to_refused(error: Refused) -> Response:
-    members = {_camel_case(name): _readable(value) for name, value in error.details.items()}
-    return problem(error.code, error.message, members)
+    return problem(error.code, error.message, members_of(error))
 
 
 def _respond_to_database_unavailable(error: DatabaseUnavailable) -> Response:
     logger.warning("database_unavailable", path=request.path, reason=str(error).split("\n")[0])
-    return problem("service_unavailable", "The service cannot answer now; try again.", headers={"Retry-After": "1"})
+    return problem("service_unavailable", DETAILS["service_unavailable"], headers={"Retry-After": "1"})
 
 
 def _respond_to_http_exception(error: HTTPException) -> Response:
     response = error.get_response()
     if response.status_code >= 500:
         return _respond_to_unexpected(error)
-    code, detail = CODE_BY_STATUS.get(response.status_code, ("bad_request", "The request cannot be read."))
+    code = CODE_BY_STATUS.get(response.status_code, "bad_request")
     allow = response.headers.get("Allow")
-    return problem(code, detail, headers={"Allow": allow} if allow else None)
+    return problem(code, DETAILS[code], headers={"Allow": allow} if allow else None)
 
 
 def _respond_to_unexpected(error: Exception) -> Response:
     logger.error("unexpected_error", method=request.method, path=request.path, exc_info=error)
-    return problem("internal_error", "Something went wrong here; it has been logged.")
+    return problem("internal_error", DETAILS["internal_error"])
 
 
 def _camel_case(name: str) -> str:

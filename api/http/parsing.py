@@ -126,7 +126,7 @@ def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse a body that is not one."""
     raw = read_body(size_maximum)
     if raw and request.mimetype != "application/json":
-        raise HttpRefusal("unsupported_media_type", "The body must be application/json.")
+        raise HttpRefusal("unsupported_media_type")
     if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
         detail = "The body must not be compressed: the only accepted Content-Encoding is identity."
         # RFC 9110, section 15.5.16: this header tells the client that the encoding is refused, not the type.
@@ -136,7 +136,7 @@ def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
     except RepeatedKey as error:
         raise invalid({str(error): ["Given more than once."]}) from None
     except (ValueError, RecursionError):  # not UTF-8, not JSON, or nested too deeply
-        raise HttpRefusal("malformed_json", "The body is not valid JSON.") from None
+        raise HttpRefusal("malformed_json") from None
     if not isinstance(body, dict):
         raise invalid({"body": ["Must be a JSON object."]})
     return body

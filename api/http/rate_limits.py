@@ -108,7 +108,7 @@ def count_placements(number: int) -> int:
 def too_many_placements() -> HttpRefusal:
     """Return the refusal of a placement beyond the limit."""
     headers = {"Retry-After": str(request_facts().window_s)}
-    return HttpRefusal("rate_limited", "Too many placements with this token.", headers=headers)
+    return HttpRefusal("rate_limited", headers=headers)
 
 
 def _add_headers(response: Response) -> Response:

@@ -1,7 +1,7 @@
 """Describe the streams of events as an AsyncAPI document, made from the schemas that render them."""
 
 import functools
-from typing import Any, cast
+from typing import Any
 
 import flask
 from apispec import APISpec
@@ -10,12 +10,12 @@ from flask import Response
 from marshmallow import Schema
 
 from api.http.responses import encode
-from api.stream.listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending
-from api.stream.websocket import BAD_SINCE, FAILED, NO_TOKEN, SERVER_OPTIONS, UNAVAILABLE
+from api.stream.websocket import ENDINGS
 from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, StreamRequestSchema
+from schemas.examples import POSITION_ID
 from schemas.fields import MAX_IDENTIFIER, Money
 
-from .examples import EVENT_CHANGES, example_of
+from .examples import example_of, remove_hints
 from .openapi import without_null
 
 Document = dict[str, Any]
@@ -32,17 +32,6 @@ the state over HTTP and go on from there. It also comes in mid stream, when a fa
 database has taken back events that were told: what follows then has numbers that were told before.
 An admin token names the account with `tradingAccountId`. The server pings every 25 s.
 """
-WHEN: dict[Ending, str] = {
-    EXPIRED: "No good token came within 5 s, or the one that is used has expired or was revoked.",
-    NO_TOKEN: "The first message is not an `auth` with a token.",
-    TOO_SLOW: "The listener does not keep up.",
-    RESTARTING: "The server restarts.",
-    BAD_SINCE: "The first message's `since` is no id; or its token's account does not exist, which the reason says.",
-    GONE: "A restored backup is from before the account was opened.",
-    Ending(1009, ""): f"A message to the server is longer than {SERVER_OPTIONS['max_message_size']} bytes.",
-    FAILED: "A failure of the server's.",
-    UNAVAILABLE: "The database cannot be reached.",
-}
 # Answers to the handshake: problem documents, as everywhere in the API.
 REFUSALS = {
     400: "What asks for an upgrade is no websocket's handshake of version 13.",
@@ -52,18 +41,26 @@ REFUSALS = {
     422: "A query parameter does not fit.",
     503: "There are too many listeners, or the database cannot be reached.",
 }
-SUMMARIES = {
+SUMMARIES = EVENT_TYPES | {
     "auth": "The token, and the last event that is known: a client's first message, when no header brought the token.",
     "ready": "The stream begins; this is the account's last event.",
     "reset": "What was asked for is not kept, or what was told is not true: read the state over HTTP, and go on after"
     " this event.",
-    "order.pending": "An order was accepted.",
-    "order.executed": "An order was filled.",
-    "order.modified": "An order that waits was given another price or quantity.",
-    "order.cancelled": "An order was cancelled.",
-    "order.rejected": "An accepted order could not be filled; the reason is in it.",
-    "position.updated": "A position was opened, or has changed.",
-    "account.updated": "An account was opened, or its money, status or name has changed.",
+}
+# How the order of an event's example differs from one that was just accepted.
+FINAL_AT = "2026-11-23T04:15:23.932731Z"
+CHANGES: dict[str, Document] = {
+    "order.executed": {
+        "updatedAt": FINAL_AT,
+        "status": "EXECUTED",
+        "filledQuantity": 10,
+        "averagePrice": "2500.00",
+        "executedAt": FINAL_AT,
+        "positionId": POSITION_ID,
+    },
+    "order.modified": {"updatedAt": FINAL_AT},
+    "order.cancelled": {"updatedAt": FINAL_AT, "status": "CANCELLED"},
+    "order.rejected": {"updatedAt": FINAL_AT, "status": "REJECTED", "rejectionReason": "insufficient_margin"},
 }
 
 
@@ -82,6 +79,9 @@ def document() -> Document:
     """Return the document: two channels with the same messages, and every message's schema and example."""
     schemas = _schemas()
     events = ["ready", "reset", *EVENT_TYPES]
+    messages = {name: _message(name, schemas) for name in ("auth", *events)}
+    for schema in (*schemas.values(), *(message["payload"] for message in messages.values())):
+        remove_hints(schema)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -103,7 +103,7 @@ def document() -> Document:
             | {"bindings": {"http": {"method": "GET", "query": schemas["StreamRequest"], "bindingVersion": "0.3.0"}}},
         },
         "components": {
-            "messages": {name: _message(name, schemas) for name in ("auth", *events)},
+            "messages": messages,
             "schemas": {name: schemas[name] for name in sorted({_subject(kind) for kind in EVENT_TYPES})},
             "securitySchemes": {
                 "token": {
@@ -134,7 +134,7 @@ def _websocket(messages: list[str], query: Document) -> Document:
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
         "x-close-codes": [
-            {"code": ending.code, "reason": ending.reason, "description": when} for ending, when in WHEN.items()
+            {"code": ending.code, "reason": ending.reason, "description": ending.when} for ending in ENDINGS
         ],
         "x-refusals": [{"status": status, "description": when} for status, when in REFUSALS.items()],
     }
@@ -167,7 +167,7 @@ def _message(name: str, schemas: dict[str, Document]) -> Document:
     else:
         payload = _note(name)
     example = example_of(payload, schemas)
-    example.get("data", {}).update(EVENT_CHANGES.get(name, {}))
+    example.get("data", {}).update(CHANGES.get(name, {}))
     return {"name": name, "summary": SUMMARIES[name], "payload": payload, "examples": [{"payload": example}]}
 
 
@@ -181,28 +181,29 @@ def _auth() -> Document:
     since = "Replay what came after this event first; `null` is as left out, and then the address says it."
     properties = {
         "action": {"const": "auth"},
-        "token": {"type": "string"},
+        "token": {"type": "string", "example": "tp_the-secret-that-is-shown-once"},
         "since": number | {"type": ["integer", "null"], "description": since},
     }
     return {"type": "object", "required": ["action", "token"], "properties": properties}
 
 
 def _note(name: str) -> Document:
-    properties = {"type": {"const": name}, "lastEventId": {"type": "integer", "minimum": 0}}
+    properties = {"type": {"const": name}, "lastEventId": {"type": "integer", "minimum": 0, "example": 123}}
     return {"type": "object", "required": [*properties], "properties": properties, "additionalProperties": False}
 
 
 def _schemas() -> dict[str, Document]:
     """Return the schema of an event, of what each kind of it holds, and of the query."""
     # Without names, nested schemas stand where they are used.
-    plugin: Any = MarshmallowPlugin(schema_name_resolver=cast(Any, lambda _: None))
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("", "", "3.1.0", plugins=[plugin])
-    plugin.map_to_openapi_type(Money, "string", "decimal")
+    converter: Any = plugin.converter  # apispec leaves its methods untyped
+    converter.map_to_openapi_type(Money, "string", "decimal")
 
     def described(schema: Schema) -> Document:
-        return _with_all_required(plugin.converter.schema2jsonschema(schema))
+        return _with_all_required(converter.schema2jsonschema(schema))
 
-    query = plugin.converter.schema2jsonschema(StreamRequestSchema())
+    query = converter.schema2jsonschema(StreamRequestSchema())
     query["properties"] = {name: without_null(member) for name, member in query["properties"].items()}
     shapes = {_subject(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
     return {"Event": described(EventSchema()), **shapes, "StreamRequest": query}

@@ -4,55 +4,26 @@ from collections.abc import Iterable, Iterator, Set
 from copy import deepcopy
 from typing import Any
 
-from api.http.description import HEADERS, SECURITY_SCHEMES, Document, carries
+from api.http.description import HEADERS, PATH_EXAMPLES, SECURITY_SCHEMES, Document, carries
 
 from . import examples, problem_responses
 
-# What an answer tells of what to do next: (operation, status) → operation → parameter → where it stands.
-LINKS = {
-    ("ordersPlace", "202"): ("order_id", "orderId", ("ordersRead", "ordersHistory", "ordersModify", "ordersCancel")),
-    ("adminCreate", "201"): (
-        "account_id",
-        "tradingAccountId",
-        ("adminRead", "adminChangeStatus", "adminAddFunds", "adminAddToken"),
-    ),
-    ("adminAddToken", "201"): ("token_id", "tokenId", ("adminDeleteToken",)),
-}
 HEADERS_OF_ALL = ("X-Request-Id",)
 HEADERS_OF_PLACEMENTS = ("Server-Timing", "RateLimit-Policy", "RateLimit")
-# Members that an answer may lack.
-OPTIONAL = {
-    "EventPage": {"reset"},
-    "Problem": {"errors"},
-    "Ready": {"warnings"},
-    "Operations": {"broker"},
-    "BasketResult": {"orderId", "executionScheduled", "order", "problem"},
-    "OrderChanges": {
-        "quantity",
-        "price",
-        "blockedMargin",
-        "charges",
-        "filledQuantity",
-        "averagePrice",
-        "positionId",
-        "rejectionReason",
-        "executedAt",
-    },
-}
 
 
 def complete(document: Document) -> Document:
-    """Return the document with what every route answers, links, required members and examples."""
+    """Return the document with what every route answers, required members and examples."""
     document = deepcopy(document)
     document |= {"servers": [{"url": "/"}]}
     components = document["components"]
-    operations = {operation["operationId"]: operation for operation in _operations(document)}
     for path, item in document["paths"].items():
         item["parameters"] = _parameters(item)
+        for parameter in item["parameters"]:
+            parameter["schema"]["example"] = PATH_EXAMPLES[parameter["name"]]
         for method, operation in item.items():
             if method != "parameters":
                 _complete_operation(operation, has_path_parameters="{" in path)
-    _link(operations)
     components |= {"headers": HEADERS, "securitySchemes": SECURITY_SCHEMES}
     components["responses"] = problem_responses.responses(HEADERS_OF_ALL, HEADERS_OF_PLACEMENTS)
     _forget_unused(document)
@@ -100,14 +71,6 @@ def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
         yield from HEADERS_OF_PLACEMENTS
 
 
-def _link(operations: dict[str, Document]) -> None:
-    for (source, status), (parameter, member, targets) in LINKS.items():
-        operations[source]["responses"][status]["links"] = {
-            target: {"operationId": target, "parameters": {parameter: f"$response.body#/{member}"}}
-            for target in targets
-        }
-
-
 def _forget_unused(document: Document) -> None:
     """Leave out what the libraries describe and no route uses."""
     components = document["components"]
@@ -146,7 +109,9 @@ def _require_members(document: Document) -> None:
         for name in set(_references(part, "schemas")) - seen:
             seen.add(name)
             schema = schemas[name]
-            schema["required"] = sorted(set(schema["properties"]) - OPTIONAL.get(name, set()))
+            schema["required"] = sorted(
+                member for member, facts in schema["properties"].items() if "x-optional" not in facts
+            )
             waiting.append(schema)
     schemas["Problem"]["additionalProperties"] = True
 

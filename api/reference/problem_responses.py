@@ -1,11 +1,14 @@
 """Describe what every route may refuse: one response for each status, with an example for each code."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from api.http.errors import CODE_BY_STATUS, PROBLEM_TYPE, STATUS_BY_CODE
+from api.http.errors import DETAILS, PROBLEM_TYPE, STATUS_BY_CODE, HttpRefusal, describe_problem, invalid, members_of
+from schemas.examples import MOMENT, ORDER_ID
+from trading.rules import errors
 from trading.rules.errors import Refused
-
-from .examples import MOMENT, ORDER_ID
 
 Document = dict[str, Any]
 
@@ -33,26 +36,24 @@ EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
 REFUSED_EARLY = frozenset({400, 414, 431})
 EARLY_HEADERS = ("X-Request-Id",)
 HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-DETAILS = {
-    **{kind.code: (kind.__doc__ or "").strip() for kind in Refused.__subclasses__()},
-    **dict(CODE_BY_STATUS.values()),
-    "bad_request": "The request cannot be read.",
-    "malformed_json": "The body is not valid JSON.",
-    "unauthenticated": "The token is unknown, expired or revoked.",
-    "forbidden": "A token with the scope `admin` or `read` is required.",
-    "validation_failed": "These fields are not valid: limit.",
-    "rate_limited": "Too many placements with this token.",
-    "internal_error": "Something went wrong here; it has been logged.",
-    "cron_disabled": "No secret is configured for this endpoint.",
-    "service_unavailable": "The service cannot answer now; try again.",
-}
-MEMBERS: dict[str, Document] = {
-    "insufficient_margin": {"required": "5010.54", "available": "1000.00"},
-    "market_closed": {"nextOpen": MOMENT},
-    "duplicate_client_order_id": {"orderId": ORDER_ID},
-    "order_not_open": {"orderStatus": "EXECUTED"},
-    "validation_failed": {"errors": {"limit": ["Must be from 1 to 200."]}},
-}
+# Each code is shown with a refusal that a client can get.
+REFUSALS: tuple[HttpRefusal | Refused, ...] = (
+    *(HttpRefusal(code) for code in DETAILS),
+    HttpRefusal("forbidden", "A token with the scope `admin` or `read` is required."),
+    invalid({"limit": ["Must be from 1 to 200."]}),
+    errors.InsufficientMargin(required=Decimal("5010.54"), available=Decimal("1000.00")),
+    errors.MarketClosed(next_open=datetime.fromisoformat(MOMENT)),
+    errors.DuplicateClientOrderId(order_id=UUID(ORDER_ID)),
+    errors.OrderNotOpen(status="EXECUTED"),
+    errors.AccountSuspended(),
+    errors.IdempotencyConflict(),
+    errors.IdempotencyInProgress(),
+    errors.InsufficientHoldings(),
+    errors.NoPrice(),
+    errors.NothingToClose(),
+    errors.PreconditionFailed(),
+)
+REFUSAL_BY_CODE = {refusal.code: refusal for refusal in REFUSALS}
 
 
 def name_of(status: int, *, of_placement: bool = False) -> str:
@@ -80,12 +81,6 @@ def _response(status: int, headers: tuple[str, ...]) -> Document:
 
 
 def _problem(code: str) -> Document:
-    return {
-        "type": f"urn:tradepost:problem:{code}",
-        "title": code.replace("_", " ").capitalize(),
-        "status": STATUS_BY_CODE[code],
-        "detail": DETAILS.get(code, DESCRIPTIONS[STATUS_BY_CODE[code]]),
-        "instance": "/api/trading/orders",
-        "code": code,
-        **MEMBERS.get(code, {}),
-    }
+    refusal = REFUSAL_BY_CODE[code]
+    detail = refusal.message if isinstance(refusal, Refused) else refusal.detail
+    return describe_problem(code, detail, members_of(refusal), "/api/trading/orders")

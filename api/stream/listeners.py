@@ -1,4 +1,4 @@
-"""Listeners of an account: how a message reaches one without ever waiting for it."""
+"""Listeners of an account: a message is left for them, and nobody waits until they have it."""
 
 import functools
 import queue
@@ -14,28 +14,35 @@ from .outbox import MAX_WAITING_MESSAGES
 
 
 class Ending(NamedTuple):
-    """Why a stream ends: a websocket close code and its reason."""
+    """The end of a stream: a websocket close code, its reason, and when it happens, for the reference."""
 
     code: int
     reason: str
+    when: str = ""
 
 
-EXPIRED = Ending(4401, "the token is missing, bad, expired or revoked")
-GONE = Ending(1008, "the account does not exist")
-TOO_SLOW = Ending(4408, "too slow; resume with since")
-RESTARTING = Ending(1012, "restarting; resume with since")
+EXPIRED = Ending(
+    4401,
+    "the token is missing, bad, expired or revoked",
+    "No good token came within 5 s, or the one that is used has expired or was revoked.",
+)
+GONE = Ending(1008, "the account does not exist", "A restored backup is from before the account was opened.")
+TOO_SLOW = Ending(4408, "too slow; resume with since", "The listener does not keep up.")
+RESTARTING = Ending(1012, "restarting; resume with since", "The server restarts.")
 
 
 class Message:
     """An event, or a word about the stream, ready to be sent.
 
-    A websocket's frame and an SSE block are made once for all listeners.
+    A websocket's frame and an SSE block are made once for all listeners. `subject_id` is the id of the order, the
+    position or the account that changed; a word about the stream has none.
     """
 
-    def __init__(self, event_id: int, event_type: str, text: str) -> None:
+    def __init__(self, event_id: int, event_type: str, text: str, subject_id: str | None = None) -> None:
         self.event_id = event_id
         self.event_type = event_type
         self.text = text
+        self.subject_id = subject_id
 
     @functools.cached_property
     def frame(self) -> bytes:
@@ -44,7 +51,7 @@ class Message:
 
     @functools.cached_property
     def compressed_frame(self) -> bytes:
-        """The websocket frame for those who agreed on compression."""
+        """The websocket frame for listeners that agreed on compression."""
         return text_frame(self.text, is_compressed=True)
 
     @functools.cached_property
@@ -54,13 +61,13 @@ class Message:
 
 
 def word(name: str, last_event_id: int, event_id: int | None = None) -> Message:
-    """Return `ready` or `reset`; the event to resume from is the last one unless another is given."""
+    """Return `ready` or `reset`; `event_id` is the event to resume from, the last one if left out."""
     text = encode({"type": name, "lastEventId": last_event_id})
     return Message(last_event_id if event_id is None else event_id, name, text)
 
 
 def text_frame(text: str, *, is_compressed: bool = False) -> bytes:
-    """Return a server's websocket text frame; a compressed one needs nothing of the frames before it."""
+    """Return a server's websocket text frame; a compressed one does not depend on the frames before it."""
     extensions: list[Extension] = []
     if is_compressed:
         deflate = PerMessageDeflate(server_no_context_takeover=True)
@@ -75,7 +82,7 @@ def close_frame(ending: Ending) -> bytes:
 
 
 class Listener:
-    """Somebody who is told an account's events; the hub sets and reads its fields under its lock."""
+    """A receiver of an account's events; the hub sets and reads its fields under its lock."""
 
     def __init__(self, account_id: UUID | None, token_id: UUID | None) -> None:
         self.account_id = account_id
@@ -84,7 +91,7 @@ class Listener:
         self.last_event_id = 0
 
     def deliver(self, message: Message) -> None:
-        """Take a message for later; never waits."""
+        """Leave a message to be sent; never waits."""
         raise NotImplementedError
 
     def close(self, ending: Ending) -> None:
@@ -92,11 +99,11 @@ class Listener:
         raise NotImplementedError
 
     def tick(self) -> None:
-        """Look at what is due; called about once a second."""
+        """Do the work that is due; called about once a second."""
 
 
 class QueueListener(Listener):
-    """A listener whose messages are taken from a queue, as SSE and waiting requests do."""
+    """A listener with a queue, for server-sent events and for requests that wait."""
 
     def __init__(self, account_id: UUID, token_id: UUID | None) -> None:
         super().__init__(account_id, token_id)
@@ -104,22 +111,22 @@ class QueueListener(Listener):
         self.ending: Ending | None = None
 
     def deliver(self, message: Message) -> None:
-        """Put the message into the queue, or end the stream when it is full."""
+        """Put the message into the queue; end the stream if the queue is full."""
         try:
             self.queue.put_nowait(message)
         except queue.Full:
             self.close(TOO_SLOW)
 
     def close(self, ending: Ending) -> None:
-        """Let the one who takes from the queue know."""
+        """End the stream, and wake the thread that takes from the queue."""
         self.ending = ending
         try:
             self.queue.put_nowait(None)
-        except queue.Full:  # it will see the ending after its next message
+        except queue.Full:  # the next take sees the ending
             pass
 
     def take(self, timeout_s: float) -> Message | None:
-        """Return the next message, or None when there is none in time or the stream has ended."""
+        """Return the next message, or None if none comes in time or the stream has ended."""
         try:
             return None if self.ending else self.queue.get(timeout=timeout_s)
         except queue.Empty:

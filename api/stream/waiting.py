@@ -1,9 +1,9 @@
-"""Wait for orders to end, when a client asks for it with `Prefer: wait=N`."""
+"""Wait until orders are final, as a client asks for it with `Prefer: wait=N`."""
 
 import re
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from uuid import UUID
 
 from flask import current_app, request
@@ -24,46 +24,46 @@ _waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
 
 def preferred_wait() -> int | None:
-    """Return how many seconds the client is willing to wait, at most 10; None when it does not say."""
+    """Return the seconds that the client is willing to wait, at most 10, or None if it names none."""
     for preference in request.headers.get("Prefer", "").split(","):
         match = WAIT.fullmatch(preference)
         if match:
-            # Python refuses to read more than 4,300 digits; three of them say that it is too long.
+            # Python refuses to read more than 4,300 digits; three of them show that the number is over 10.
             return min(int(match[2][:3] or 0), LONGEST_WAIT_S)
     return None
 
 
 def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, OrderRow]:
-    """Return those of an account's orders that are final, or become so within a time, by their ids.
+    """Return those of an account's orders that are final, or become so within wait_s seconds, by their ids.
 
-    Waits until all of them are, and not at all when too many requests wait already. Holds no database connection
-    while it waits: the hub tells when there is something to look at.
+    Return as soon as all of them are final, and at once if too many requests wait already. Hold no database connection
+    while waiting: the hub tells of each change.
     """
     deadline = time.monotonic() + wait_s
-    ended = _ended(order_ids)
-    if len(ended) == len(order_ids) or not _waiters.acquire(blocking=False):
-        return ended
+    final = _final_orders(order_ids)
+    if len(final) == len(order_ids) or not _waiters.acquire(blocking=False):
+        return final
     listener, hub = QueueListener(account_id, None), current_app.extensions["hub"]
     hub.add(listener)
     try:
         while not hub.go_live(listener, hub.look_up(account_id).newest.id) and time.monotonic() < deadline:
-            time.sleep(LOOK_AGAIN_S)  # the hub has just handed out more than was read: read again
-        while len(ended := _ended(order_ids)) < len(order_ids) and time.monotonic() < deadline:
-            _take_until_order(listener, [str(each) for each in order_ids if each not in ended], deadline)
-        return ended
+            time.sleep(LOOK_AGAIN_S)  # the hub has just handed out a later event than the one read here
+        while len(final := _final_orders(order_ids)) < len(order_ids) and time.monotonic() < deadline:
+            _wait_for_change(listener, {str(order_id) for order_id in order_ids if order_id not in final}, deadline)
+        return final
     finally:
         hub.remove(listener)
         _waiters.release()
 
 
-def _take_until_order(listener: QueueListener, order_ids: Collection[str], deadline: float) -> None:
-    """Take events until one speaks of one of the orders, or the time is over."""
+def _wait_for_change(listener: QueueListener, order_ids: Set[str], deadline: float) -> None:
+    """Wait for an event of one of the orders, at most until the deadline."""
     while (left_s := deadline - time.monotonic()) > 0:
         message = listener.take(left_s)
-        if message is None or any(order_id in message.text for order_id in order_ids):
+        if message is None or message.subject_id in order_ids:
             return
 
 
-def _ended(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+def _final_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
     with session():
         return find_final_orders(order_ids)

@@ -20,14 +20,26 @@ from schemas.fields import MAX_IDENTIFIER
 from trading.rules.errors import Refused
 
 from .hub import Hub
-from .listeners import EXPIRED, TOO_SLOW, Ending, Listener, Message, close_frame
+from .listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending, Listener, Message, close_frame
 from .outbox import Outbox, OutboxSocket, shut_down
 from .replay import REPLAY_PAGE, replay
 
-NO_TOKEN = Ending(4401, "the first message must be {action: auth, token, since?}")
-BAD_SINCE = Ending(1008, "since must be the id of an event")
-FAILED = Ending(1011, "something went wrong here")
-UNAVAILABLE = Ending(1013, "try again later")
+MAX_MESSAGE_BYTES = 4096
+NO_TOKEN = Ending(
+    4401,
+    "the first message must be {action: auth, token, since?}",
+    "The first message is not an `auth` with a token.",
+)
+BAD_SINCE = Ending(
+    1008,
+    "since must be the id of an event",
+    "The first message's `since` is no id; or its token's account does not exist, which the reason says.",
+)
+FAILED = Ending(1011, "something went wrong here", "A failure of the server's.")
+UNAVAILABLE = Ending(1013, "try again later", "The database cannot be reached.")
+# By the websocket library.
+TOO_LONG = Ending(1009, "", f"A message to the server is longer than {MAX_MESSAGE_BYTES} bytes.")
+ENDINGS = (EXPIRED, NO_TOKEN, TOO_SLOW, RESTARTING, BAD_SINCE, GONE, TOO_LONG, FAILED, UNAVAILABLE)
 AUTHENTICATION_S = 5.0
 # How long the other side has to answer a close.
 CLOSING_S = 2.0
@@ -86,7 +98,7 @@ class MessageHook:
 
 SERVER_OPTIONS = {
     "ping_interval": 25,
-    "max_message_size": 4096,
+    "max_message_size": MAX_MESSAGE_BYTES,
     "receive_bytes": 1024,
     "thread_class": OwnThread,
     "event_class": MessageHook,

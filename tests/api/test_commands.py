@@ -58,7 +58,7 @@ def test_an_account_is_created_with_a_token_that_trades(client, run_well):
 
 
 @pytest.mark.parametrize("balance", ["x", "-1", "1.001", "1e5", "NaN", ""])
-def test_a_bad_balance_is_one_line(run_badly, balance):
+def test_a_bad_balance_is_refused_in_one_line(run_badly, balance):
     assert "openingBalance" in run_badly("accounts", "create", "--name", "N", f"--balance={balance}")
 
 
@@ -107,7 +107,7 @@ def test_a_token_of_no_account_feeds_and_administrates(client, run_well):
         ["--scopes", "read", "--account", "01a204eb-88a0-72a2-b773-773d0f84d6b4"],
     ],
 )
-def test_a_token_that_cannot_be_is_one_line(run_badly, options):
+def test_options_that_make_no_valid_token_are_refused_in_one_line(run_badly, options):
     run_badly("tokens", "create", *options)
 
 
@@ -143,7 +143,7 @@ def test_stocks_are_imported_from_a_file(run_well, tmp_path):
         (b"exchange,symbol\nNSE,T\x00S\n", "line"),
     ],
 )
-def test_a_file_of_stocks_that_does_not_fit_is_one_line_and_changes_nothing(run_badly, tmp_path, content, place):
+def test_an_invalid_line_of_stocks_refuses_the_file_and_changes_nothing(run_badly, tmp_path, content, place):
     path = tmp_path / "stocks.csv"
     path.write_bytes(content)
     assert place in run_badly("stocks", "import", str(path))
@@ -197,14 +197,14 @@ def test_the_books_are_verified(run_well, run, account, place):
     assert {violation["accountId"] for violation in json.loads(result.stdout)} == {str(trader.id)}
 
 
-def test_the_schema_is_brought_up_to_date_and_shown(run_well):
+def test_the_schema_is_upgraded_and_its_status_shown(run_well):
     assert run_well("db", "upgrade") == ""
     rows = json.loads(run_well("db", "status", "--json"))
     assert rows
     assert all(row["appliedAt"] for row in rows)
 
 
-def test_what_is_older_than_it_is_kept_is_deleted(run_well, account, cleaner):
+def test_expired_events_and_keys_are_deleted(run_well, account, cleaner):
     holder = str(account().id)
     with cleaner.cursor() as cursor:
         cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s", (holder,))
@@ -217,13 +217,13 @@ def test_what_is_older_than_it_is_kept_is_deleted(run_well, account, cleaner):
     assert run_well("db", "prune") == "events: 0\nkeys: 0\n"
 
 
-def test_without_a_database_a_command_says_what_to_set(app, run_badly, settings, monkeypatch):
+def test_without_a_database_a_command_names_the_setting(app, run_badly, settings, monkeypatch):
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, database_url=None))
     for command in (["accounts", "list"], ["db", "status"], ["ledger", "verify"], ["orders", "sweep"]):
         assert "DATABASE_URL" in run_badly(*command)
 
 
-def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
+def test_an_unreachable_database_is_reported_in_one_line(run_badly, monkeypatch):
     def fail():
         raise DatabaseUnavailable("connection refused\nis the server running?")
 
@@ -231,7 +231,7 @@ def test_a_database_that_is_away_is_one_line(run_badly, monkeypatch):
     assert "connection refused" in run_badly("accounts", "list")
 
 
-def test_a_schema_that_is_missing_is_one_line(run_badly, monkeypatch):
+def test_a_missing_schema_is_reported_in_one_line(run_badly, monkeypatch):
     monkeypatch.setattr("api.commands.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
     assert "db upgrade" in run_badly("accounts", "list")
 
@@ -240,12 +240,12 @@ LATIN1 = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
 ROLE = "tradepost_test_poor"
 
 
-def test_an_upgrade_of_a_database_in_another_encoding_says_how_to_make_one(run_badly, other_database):
+def test_an_upgrade_of_a_database_in_another_encoding_names_the_remedy(run_badly, other_database):
     other_database(LATIN1)
     assert "createdb --encoding=UTF8" in run_badly("db", "upgrade")
 
 
-def test_no_hint_names_the_command_that_has_just_failed(run_badly, other_database):
+def test_no_remedy_is_the_command_that_has_just_failed(run_badly, other_database):
     administer = other_database(role=ROLE)
     refused = [run_badly("db", "upgrade")]
     assert f"GRANT USAGE, CREATE ON SCHEMA public TO {ROLE}" in refused[0]
@@ -255,10 +255,10 @@ def test_no_hint_names_the_command_that_has_just_failed(run_badly, other_databas
     assert not [line for line in refused if "db upgrade" in line]
 
 
-def test_a_role_that_may_not_read_the_tables_is_told_so(run_badly, other_database):
+def test_a_role_that_may_not_read_the_tables_is_reported(run_badly, other_database):
     administer = other_database(role=ROLE)
     administer("CREATE TABLE account (id int)")
-    assert "the one that owns the tables" in run_badly("accounts", "list")
+    assert "the role that owns the tables" in run_badly("accounts", "list")
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def strict_server(tmp_path, other_database):
     server.delete()
 
 
-def test_what_refuses_a_connection_is_said_with_its_remedy(run_badly, strict_server):
+def test_a_refused_connection_is_reported_with_its_remedy(run_badly, strict_server):
     def refusal_of(user, name="postgres"):
         url = strict_server.url(name).replace("//postgres@", f"//{user}@")
         database.initialise(url, pool_size=1)
@@ -286,11 +286,11 @@ def test_what_refuses_a_connection_is_said_with_its_remedy(run_badly, strict_ser
 
     assert "createdb --encoding=UTF8" in refusal_of("postgres", "nowhere")
     assert 'role "missing" does not exist; create it' in refusal_of("missing")
-    assert "mend the user or the password" in refusal_of("known:wrong")
+    assert "correct the user or the password" in refusal_of("known:wrong")
     assert "needs a password" in refusal_of("known")
-    assert "let it in there" in refusal_of("stranger:x")
+    assert "add an entry there" in refusal_of("stranger:x")
 
 
-def test_usage_errors_are_clicks_own(run):
+def test_a_usage_error_exits_with_2(run):
     assert run(args=["accounts", "create"]).exit_code == 2
     assert run(args=["accounts", "nothing"]).exit_code == 2

@@ -1,4 +1,4 @@
-"""The commands that read other people's files."""
+"""The commands that import stocks and holidays from files."""
 
 import gzip
 import os
@@ -56,18 +56,18 @@ def test_kites_dump_is_imported_and_may_be_imported_again(run):
     assert known() == [("BSE", "INFY", ""), ("NSE", "INFY", "1500.50")]
 
 
-def test_nses_list_is_imported_whatever_its_line_ends_and_blanks(run):
+def test_nses_list_is_imported_with_its_line_ends_and_blanks(run):
     assert run("\ufeff" + NSE).stdout.startswith("NSE's list of equities: 3 read, 3 stocks, 3 new")
     assert [symbol for _, symbol, _ in known()] == ["20MICRONS", "ABMINTLTD", "BAJAJ-AUTO"]
 
 
-def test_a_dump_as_it_was_downloaded_may_be_gzipped(run):
+def test_a_dump_may_be_gzipped(run):
     assert run(gzip.compress(KITE.encode())).stdout.startswith("Kite's instruments: 4 read, 2 stocks")
     result = run(gzip.compress(KITE.encode())[:-12])
     assert (result.exit_code, "damaged" in result.stderr) == (1, True)
 
 
-def test_what_does_not_fit_is_reported_with_its_line_and_the_rest_is_imported(run):
+def test_lines_that_are_not_valid_are_reported_and_the_others_imported(run):
     lines = [
         b"1,1,GOOD,GOOD,1.00,,0,0.05,1,EQ,NSE,NSE",
         b"2,2,TWO WORDS,X,1.00,,0,0.05,1,EQ,NSE,NSE",
@@ -110,7 +110,7 @@ def test_a_long_report_is_cut_short_unless_a_file_is_named_for_it(run, tmp_path)
     assert report.read_text() == ""
 
 
-def test_more_rows_than_are_written_at_once_all_arrive(run):
+def test_a_file_longer_than_one_transaction_is_imported_whole(run):
     rows = "".join(f"1,1,S{number},X,1.00,,0,0.05,1,EQ,NSE,NSE\n" for number in range(2_500))
     assert "2500 stocks, 2500 new, 2500 priced" in run(KITE_HEADER + rows).stdout
     assert len(known()) == 2_500
@@ -122,13 +122,13 @@ def test_more_rows_than_are_written_at_once_all_arrive(run):
         (b"", "Is empty"),
         (b"\n\n", "Is empty"),
         (KITE.encode("utf-16"), "UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no header that is known"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not a known header"),
         (b"ticker,name\nTCS,Tata\n", "tradingsymbol"),
         (KITE_HEADER.encode(), "no stock of NSE or BSE"),
         (b"x" * 1_000_000, "longer than 65536"),
     ],
 )
-def test_a_file_of_another_kind_is_refused_in_one_line(run, content, words):
+def test_a_file_of_an_unknown_kind_is_refused_in_one_line(run, content, words):
     result = run(content)
     assert result.exit_code == 1
     assert words in result.stderr
@@ -151,7 +151,7 @@ def test_the_holidays_of_2026_close_the_market(run):
     assert date(2026, 1, 15) in days
 
 
-def test_a_terminal_is_shown_a_bar(process_environment, tmp_path):
+def test_a_terminal_shows_the_progress_of_an_import(process_environment, tmp_path):
     path = tmp_path / "kite.csv"
     future, share = KITE.splitlines(keepends=True)[-1], KITE.splitlines()[2]
     path.write_text(KITE_HEADER + future * 5_000 + share)

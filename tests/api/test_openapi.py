@@ -75,7 +75,7 @@ def test_every_schema_and_parameter_has_an_example_that_fits(document: dict[str,
     for name, schema in document["components"]["schemas"].items():
         (example,) = schema["examples"]
         assert complaints(document, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
-        assert "…" not in str(example), f"{name}: api/reference/examples.py knows no example of a member"
+        assert "…" not in str(example), f"{name}: a field has no example in its metadata"
     for path, item in document["paths"].items():
         parameters = [parameter for part in item.values() if isinstance(part, dict) for parameter in part["parameters"]]
         for parameter in parameters + item["parameters"]:
@@ -99,6 +99,30 @@ def test_nothing_is_described_that_no_route_uses(document: dict[str, Any]) -> No
         for name in document["components"][kind]:
             used = f"'#/components/{kind}/{name}'" in text
             assert used, name
+
+
+def test_every_link_leads_to_an_operation_that_takes_its_parameter(document: dict[str, Any]) -> None:
+    takes = {
+        operation["operationId"]: {parameter["name"] for parameter in item["parameters"]}
+        for item in document["paths"].values()
+        for name, operation in item.items()
+        if name != "parameters"
+    }
+    links = [
+        link
+        for operation in operations_of(document)
+        for response in operation.spec["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert len(links) == 9
+    for link in links:
+        assert set(link["parameters"]) <= takes[link["operationId"]], link
+
+
+def test_the_hints_of_fields_are_not_in_the_document(document: dict[str, Any]) -> None:
+    described = {"schemas": document["components"]["schemas"], "paths": document["paths"]}
+    hints = ("'example':", "'x-optional'", "'x-shown'")
+    assert [hint for hint in hints if hint in str(described)] == []
 
 
 def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:

@@ -84,7 +84,7 @@ def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: 
     trader = account()
 
     def waits_without_a_connection() -> bool:
-        return trader.id in {listener.account_id for listener in app.extensions["hub"]._all()} and db.pool.in_use == 0
+        return trader.id in app.extensions["hub"].accounts and db.pool.in_use == 0
 
     def look(order_id: Any) -> None:
         wait_until(waits_without_a_connection)

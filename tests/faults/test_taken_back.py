@@ -11,7 +11,7 @@ import pytest
 import requests
 import websockets
 
-from api.commands.stream import follow
+from api.commands.stream_command import follow
 from tests.faults.machine import Machine
 from tests.faults.successors import Backup, LateStandby
 from tests.faults.system import System

@@ -77,7 +77,7 @@ def test_every_ending_is_described(served: dict[str, Any]) -> None:
     described = {(code["code"], code["reason"]) for code in served["channels"]["stream"]["x-close-codes"]}
     for module in (listeners, websocket):
         endings = [value for value in vars(module).values() if isinstance(value, listeners.Ending)]
-        assert {tuple(ending) for ending in endings} <= described
+        assert {(ending.code, ending.reason) for ending in endings} <= described
 
 
 @pytest.mark.acceptance

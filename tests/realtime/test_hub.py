@@ -1,4 +1,4 @@
-"""The fan-out, in this process with plain threads: nobody misses an event between replay and live."""
+"""The fan-out, in this process with plain threads: no listener misses an event between replay and live."""
 
 import random
 import threading
@@ -21,16 +21,18 @@ ONE, OTHER = uuid4(), uuid4()
 
 
 class Collector(Listener):
-    """Keeps what it is told."""
+    """Keeps the events that it gets."""
 
     def __init__(self, account_id: UUID, token_id: UUID | None = None) -> None:
         super().__init__(account_id, token_id)
         self.received: list[int] = []
+        self.subjects: list[str | None] = []
         self.ending: Ending | None = None
 
     def deliver(self, message: Message) -> None:
         self.last_event_id = message.event_id
         self.received.append(message.event_id)
+        self.subjects.append(message.subject_id)
 
     def close(self, ending: Ending) -> None:
         self.ending = ending
@@ -38,22 +40,18 @@ class Collector(Listener):
 
 @pytest.fixture
 def hub() -> Hub:
-    """Return a hub whose reader is the test itself."""
-    hub = Hub(as_text)
-    hub._started = True
-    return hub
+    """Return a hub without threads: the test hands out the events."""
+    return Hub(as_text)
 
 
 def event(event_id: int, account_id: UUID = ONE) -> dict[str, Any]:
-    return {"account_id": account_id, "id": event_id, "type": "account.updated"}
+    return {"account_id": account_id, "id": event_id, "type": "account.updated", "data": {"id": str(account_id)}}
 
 
 @pytest.fixture
 def bare_hub() -> Hub:
-    """Return a hub that hands out rows as they are."""
-    hub = Hub(str)
-    hub._started = True
-    return hub
+    """Return a hub without threads, which hands out rows as they are."""
+    return Hub(str)
 
 
 def test_a_listener_gets_nothing_before_it_is_live(bare_hub: Hub) -> None:
@@ -61,94 +59,103 @@ def test_a_listener_gets_nothing_before_it_is_live(bare_hub: Hub) -> None:
     bare_hub.add(live)
     bare_hub.add(waiting)
     assert bare_hub.go_live(live, 5)
-    bare_hub._deliver(event(6))
+    bare_hub.deliver(event(6))
     assert (live.received, waiting.received) == ([6], [])
 
 
-def test_who_missed_an_event_while_replaying_reads_on_before_it_is_live(bare_hub: Hub) -> None:
+def test_a_message_names_the_thing_that_changed(bare_hub: Hub) -> None:
+    listener, order_id = Collector(ONE), str(uuid4())
+    bare_hub.add(listener)
+    assert bare_hub.go_live(listener, 0)
+    bare_hub.deliver(event(1) | {"type": "order.executed", "data": {"id": order_id, "position_id": str(uuid4())}})
+    bare_hub.take_back(ONE, Seen(0, None))
+    assert listener.subjects == [order_id, None]
+
+
+def test_a_listener_that_missed_an_event_while_replaying_is_not_live_before_it_has_read_it(bare_hub: Hub) -> None:
     live, late = Collector(ONE), Collector(ONE)
     bare_hub.add(live)
     bare_hub.add(late)
     assert bare_hub.go_live(live, 5)
-    bare_hub._deliver(event(6))
+    bare_hub.deliver(event(6))
     assert not bare_hub.go_live(late, 5)
     assert not late.is_live
     assert bare_hub.go_live(late, 6)
-    bare_hub._deliver(event(7))
+    bare_hub.deliver(event(7))
     assert (live.received, late.received) == ([6, 7], [7])
 
 
-def test_who_has_read_further_than_the_hub_gets_nothing_twice(bare_hub: Hub) -> None:
+def test_a_listener_that_is_ahead_of_the_hub_gets_nothing_twice(bare_hub: Hub) -> None:
     live, ahead = Collector(ONE), Collector(ONE)
     bare_hub.add(live)
     bare_hub.add(ahead)
     assert bare_hub.go_live(live, 5)
     assert bare_hub.go_live(ahead, 7)
     for event_id in (6, 7, 8):
-        bare_hub._deliver(event(event_id))
+        bare_hub.deliver(event(event_id))
     assert (live.received, ahead.received) == ([6, 7, 8], [8])
 
 
-def test_rows_that_were_read_for_listeners_who_left_are_not_handed_to_those_who_came(bare_hub: Hub) -> None:
+def test_events_read_for_a_listener_that_left_are_not_delivered_to_its_successor(bare_hub: Hub) -> None:
     first, second = Collector(ONE), Collector(ONE)
     bare_hub.add(first)
     assert bare_hub.go_live(first, 5)
     bare_hub.remove(first)
-    bare_hub._deliver(event(6))  # nobody is there
+    bare_hub.deliver(event(6))  # nobody is there
     bare_hub.add(second)
     assert bare_hub.go_live(second, 3)
-    bare_hub._deliver(event(6))  # 4 and 5 are still to come
+    bare_hub.deliver(event(6))  # 4 and 5 are still to come
     assert second.received == []
     for event_id in (4, 5, 6, 6):
-        bare_hub._deliver(event(event_id))
+        bare_hub.deliver(event(event_id))
     assert second.received == [4, 5, 6]
 
 
-def test_who_has_heard_what_was_taken_back_is_reset_and_goes_on_from_there(bare_hub: Hub) -> None:
+def test_a_listener_that_got_an_event_that_was_taken_back_is_reset(bare_hub: Hub) -> None:
     heard, behind, other = Collector(ONE), Collector(ONE), Collector(OTHER)
     for listener in (heard, behind, other):
         bare_hub.add(listener)
     assert bare_hub.go_live(heard, 5)
     assert bare_hub.go_live(other, 5)
-    bare_hub._deliver(event(6))
-    bare_hub._take_back(ONE, Seen(4, None))
+    bare_hub.deliver(event(6))
+    bare_hub.take_back(ONE, Seen(4, None))
     assert bare_hub.go_live(behind, 4)
     for event_id in (5, 6):
-        bare_hub._deliver(event(event_id))
+        bare_hub.deliver(event(event_id))
     assert (heard.received, behind.received, other.received) == ([6, 4, 5, 6], [5, 6], [])
-    bare_hub._take_back(ONE, Seen(6, None))  # as another process finds, which had seen more
+    bare_hub.take_back(ONE, Seen(6, None))  # as another process finds, which had seen more
     assert heard.received == [6, 4, 5, 6]
 
 
-def test_a_server_that_is_not_compared_yet_lets_nobody_go_live(bare_hub: Hub) -> None:
+def test_no_listener_goes_live_with_events_of_a_server_not_yet_compared(bare_hub: Hub) -> None:
     listener = Collector(ONE)
     bare_hub.add(listener)
     assert not bare_hub.go_live(listener, 5, "another")
-    bare_hub._memory.server = "another"
+    bare_hub.memory.server = "another"
     assert bare_hub.go_live(listener, 5, "another")
 
 
-def test_listeners_of_an_account_that_is_no_longer_there_are_let_go(bare_hub: Hub) -> None:
+def test_listeners_of_an_account_that_is_gone_are_closed(bare_hub: Hub) -> None:
     listener, other = Collector(ONE), Collector(OTHER)
     for one in (listener, other):
         bare_hub.add(one)
         assert bare_hub.go_live(one, 5)
-    bare_hub._take_back(ONE, None)
+    bare_hub.take_back(ONE, None)
     assert (listener.ending, other.ending) == (GONE, None)
 
 
-def test_accounts_do_not_hear_each_other(bare_hub: Hub) -> None:
+def test_a_listener_gets_the_events_of_its_own_account_only(bare_hub: Hub) -> None:
     one, other = Collector(ONE), Collector(OTHER)
     for listener in (one, other):
         bare_hub.add(listener)
         assert bare_hub.go_live(listener, 0)
-    bare_hub._deliver(event(1, ONE))
-    bare_hub._deliver(event(1, OTHER))
-    bare_hub._deliver(event(2, OTHER))
+    bare_hub.deliver(event(1, ONE))
+    bare_hub.deliver(event(1, OTHER))
+    bare_hub.deliver(event(2, OTHER))
     assert (one.received, other.received) == ([1], [1, 2])
 
 
-def test_listeners_are_counted_once_however_they_come_and_go(bare_hub: Hub) -> None:
+def test_a_listener_is_counted_once_when_it_is_identified_and_removed_twice(bare_hub: Hub) -> None:
     listener = Collector(ONE)
     bare_hub.add(listener)
     bare_hub.identify(listener, OTHER, uuid4())
@@ -156,10 +163,10 @@ def test_listeners_are_counted_once_however_they_come_and_go(bare_hub: Hub) -> N
     bare_hub.remove(listener)
     bare_hub.remove(listener)
     assert bare_hub.count == 0
-    assert (dict(bare_hub._listeners), bare_hub._handed_out) == ({}, {})
+    assert (bare_hub.accounts, bare_hub.followed) == (set(), set())
 
 
-def test_a_stopping_process_is_full(bare_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_stops_is_full(bare_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not bare_hub.is_full
     bare_hub.is_stopping = lambda: True
     assert bare_hub.is_full
@@ -169,15 +176,15 @@ def test_a_stopping_process_is_full(bare_hub: Hub, monkeypatch: pytest.MonkeyPat
     assert bare_hub.is_full
 
 
-def test_a_nudge_for_an_account_without_listeners_is_forgotten(bare_hub: Hub) -> None:
+def test_a_nudge_for_an_account_without_listeners_is_ignored(bare_hub: Hub) -> None:
     bare_hub.nudge(ONE)
-    assert bare_hub._take_nudged() == set()
+    assert bare_hub.take_nudged() == set()
     listener = Collector(ONE)
     bare_hub.add(listener)
     bare_hub.go_live(listener, 0)
     bare_hub.nudge(ONE)
-    assert bare_hub._take_nudged() == {ONE}
-    assert bare_hub._take_nudged() == set()
+    assert bare_hub.take_nudged() == {ONE}
+    assert bare_hub.take_nudged() == set()
 
 
 def test_more_events_than_one_batch_are_all_handed_out(
@@ -188,14 +195,14 @@ def test_more_events_than_one_batch_are_all_handed_out(
     hub.add(listener)
     hub.go_live(listener, 2)
     plain_sql.change(owner, 2 * BATCH + 10)
-    hub._take_nudged()
-    hub._hand_out({owner})
-    while nudged := hub._take_nudged():
-        hub._hand_out(nudged)
+    hub.take_nudged()
+    hub.hand_out({owner})
+    while nudged := hub.take_nudged():
+        hub.hand_out(nudged)
     assert listener.received == list(range(3, 2 * BATCH + 13))
 
 
-def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:
+def test_a_revoked_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:
     from trading.accounts import tokens
 
     owner = account().id
@@ -203,14 +210,14 @@ def test_an_ended_token_closes_its_listeners_and_no_others(hub: Hub, account: Ca
     listeners = [Collector(owner, token_id) for token_id in (revoked, revoked, good, None)]
     for listener in listeners:
         hub.add(listener)
-    hub._close_ended()
+    hub.close_ended()
     assert {listener.ending for listener in listeners} == {None}
     tokens.revoke_token(revoked)
-    hub._close_ended()
+    hub.close_ended()
     assert [listener.ending for listener in listeners] == [EXPIRED, EXPIRED, None, None]
 
 
-def test_a_token_that_is_no_longer_there_closes_its_listeners(
+def test_a_deleted_token_closes_its_listeners(
     hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
 ) -> None:
     from trading.accounts import tokens
@@ -221,7 +228,7 @@ def test_a_token_that_is_no_longer_there_closes_its_listeners(
     for listener in listeners:
         hub.add(listener)
     plain_sql.run("DELETE FROM api_token WHERE id = %s", deleted)
-    hub._close_ended()
+    hub.close_ended()
     assert [listener.ending for listener in listeners] == [EXPIRED, None]
 
 
@@ -234,7 +241,7 @@ def test_a_full_queue_ends_its_stream_and_is_bounded() -> None:
     assert listener.take(0.01) is None
 
 
-def test_a_closed_queue_wakes_the_one_who_waits() -> None:
+def test_closing_a_queue_wakes_the_thread_that_waits_for_it() -> None:
     listener = QueueListener(ONE, None)
     threading.Timer(0.1, listener.close, [EXPIRED]).start()
     assert listener.take(10) is None
@@ -248,7 +255,7 @@ def reading(hub: Hub, account: Callable[..., TestAccount]) -> Iterator[UUID]:
 
     def read() -> None:
         while not stop.is_set():
-            hub._hand_out({owner})
+            hub.hand_out({owner})
 
     thread = threading.Thread(target=read)
     thread.start()

@@ -14,6 +14,7 @@ from api.stream.listeners import QueueListener
 from tests.actors.placing import place_quietly
 from tests.realtime.conftest import Database
 from tests.support.processes import wait_until
+from trading.events.lost_events import Seen
 
 
 def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, cleaner: Any, monkeypatch: Any) -> None:
@@ -43,7 +44,6 @@ def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its
 ) -> None:
     holder = account()
     hub, listener = Hub(as_text), QueueListener(holder.id, None)
-    hub._started = True
     hub.add(listener)
     assert hub.go_live(QueueListener(holder.id, None), 10)  # from a server that had more
     looks: list[float] = []
@@ -54,7 +54,7 @@ def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its
     wait_until(lambda: len(looks) > 10)
     pauses = [later - earlier for earlier, later in itertools.pairwise(looks[1:10])]
     assert min(pauses) >= replay_module.LOOK_AGAIN_S
-    hub._handed_out[holder.id] = 2  # what the hub's own look at that server comes to
+    hub.take_back(holder.id, Seen(2, None))  # what the hub's own look at that server comes to
     replaying.join(20)
     assert listener.is_live
 
@@ -64,12 +64,11 @@ def test_who_comes_back_with_what_was_taken_back_is_reset_before_the_hub_has_not
     account: Any, plain_sql: Database, take_back: Any, new: int
 ) -> None:
     holder, hub = account(), Hub(as_text)
-    hub._started = True
     plain_sql.change(holder.id, 3)
     assert hub.look_up(holder.id).newest.id == 5
     take_back(holder.id, 2)
     plain_sql.change(holder.id, new)
-    hub._memory.server = "the one that is lost"
+    hub.memory.server = "the one that is lost"
     listener = QueueListener(holder.id, None)
     hub.add(listener)
     told = [(message.event_type, message.event_id) for message in replay_module.replay(hub, listener, holder.id, 5)]

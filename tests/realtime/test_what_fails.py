@@ -14,7 +14,7 @@ import pytest
 import redis
 import requests
 
-from api.stream.hub import TOKEN_CHECK_S
+from api.stream.hub_threads import TOKEN_CHECK_S
 from tests.conftest import METRICS_TOKEN, OwnCommands, Servers, TestAccount
 from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
 from tests.realtime.conftest import Database, open_connections
@@ -39,9 +39,9 @@ def delay_of(stream: Stream, make_event: Callable[[], object]) -> float:
     return time.monotonic() - made
 
 
-def is_prompt(stream: Stream, make_event: Callable[[], object]) -> bool:
-    """Tell whether events arrive sooner than polling alone could bring them."""
-    return max(delay_of(stream, make_event) for _ in range(6)) < PROMPT_S
+def wait_until_prompt(stream: Stream, make_event: Callable[[], object]) -> None:
+    """Wait until six events in a row arrive sooner than polling alone could bring them."""
+    wait_until(lambda: max(delay_of(stream, make_event) for _ in range(6)) < PROMPT_S, timeout_s=60)
 
 
 def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
@@ -51,11 +51,11 @@ def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
     web = start.web(REDIS_URL=proxy.url)
     with Stream(web.port, trader.token) as stream:
         stream.ready()
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        wait_until_prompt(stream, lambda: deposit(trader))
         proxy.swallow()
         assert min(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2  # a slow machine hits not all
         proxy.heal()  # the old connection stays dead: only who asks finds out
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)), timeout_s=60)
+        wait_until_prompt(stream, lambda: deposit(trader))
     assert "hub_waits_for_redis" in web.log
 
 
@@ -65,14 +65,14 @@ def test_killed_pub_sub_connections_come_back_and_cost_two_seconds_at_most(
     trader = account()
     with Stream(web.port, trader.token) as stream:
         stream.ready()
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        wait_until_prompt(stream, lambda: deposit(trader))
         delays = []
         for _ in range(3):
             assert redis_client.execute_command("CLIENT", "KILL", "TYPE", "pubsub") >= 1
             delays.append(delay_of(stream, lambda: deposit(trader)))
             wait_until(lambda: redis_client.pubsub_numpat() >= 1)
         assert min(delays) < 2
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        wait_until_prompt(stream, lambda: deposit(trader))
 
 
 def test_nonsense_on_the_channel_disturbs_nobody(
@@ -81,10 +81,10 @@ def test_nonsense_on_the_channel_disturbs_nobody(
     trader = account()
     with Stream(web.port, trader.token) as stream:
         stream.ready()
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        wait_until_prompt(stream, lambda: deposit(trader))
         for channel in ("tradepost:events:", "tradepost:events:x", b"tradepost:events:\xff"):
             assert redis_client.publish(channel, b"\xff") >= 1
-        wait_until(lambda: is_prompt(stream, lambda: deposit(trader)))
+        wait_until_prompt(stream, lambda: deposit(trader))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""What the rows of the files that people have say of stocks."""
+"""The formats of stock files: how each is recognised, and the stock of each row."""
 
 import pytest
 
-from api.commands.instruments import KITE, NSE, OWN, recognise
+from api.commands.stock_files import KITE, NSE, OWN, recognise
 
 KITE_HEADER = ["instrument_token", "tradingsymbol", "name", "last_price", "instrument_type", "segment", "exchange"]
 NSE_HEADER = ["SYMBOL", "NAME OF COMPANY", "SERIES", "DATE OF LISTING", "ISIN NUMBER"]
@@ -43,7 +43,7 @@ def test_a_share_in_kites_dump_is_a_stock():
         {"segment": "MCX", "exchange": "MCX"},
     ],
 )
-def test_what_is_no_share_in_kites_dump_is_passed_over(changes):
+def test_futures_options_and_indices_in_kites_dump_are_skipped(changes):
     assert kite(**changes) is None
 
 
@@ -59,11 +59,11 @@ def test_what_is_no_share_in_kites_dump_is_passed_over(changes):
         ("0.005", "0.005"),
     ],
 )
-def test_a_price_in_kites_dump_may_be_none_and_may_have_needless_zeros(written, price):
+def test_a_price_in_kites_dump_may_be_missing_or_have_trailing_zeros(written, price):
     assert kite(last_price=written).get("lastPrice") == price
 
 
-def test_a_company_in_nses_list_is_a_stock_of_nse_in_the_series_of_shares():
+def test_a_company_in_nses_list_is_a_stock_if_its_series_is_one_of_shares():
     row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ"}
     assert NSE.stock_of(row) == {"exchange": "NSE", "symbol": "M&M"}
     assert NSE.stock_of(row | {"SERIES": "BE"}) == {"exchange": "NSE", "symbol": "M&M"}

@@ -1,4 +1,4 @@
-"""A listener for the terminal: prints an account's events as they come, and loses none."""
+"""The command `stream`: print an account's events in the terminal as they come, and miss none."""
 
 import functools
 import json
@@ -16,36 +16,36 @@ from wsproto.utilities import ProtocolError
 
 import config
 
-FINAL_CLOSES = (4401, 1008)  # a bad token, a request that makes no sense
-# Ctrl-C ends the process at once, whatever the connection's thread waits for.
+FINAL_CLOSES = (4401, 1008)  # a bad token, an invalid request
+# A daemon, so that Ctrl-C ends the process at once even while the connection's thread waits.
 DaemonThread = functools.partial(threading.Thread, daemon=True)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 
 
 @click.command("stream")
 @click.option("--token", required=True, envvar="TRADEPOST_TOKEN", help="A token with the scope read or admin.")
-@click.option("--since", type=click.IntRange(min=0), help="Replay what came after this event first.")
-@click.option("--account", "account_id", help="The account to listen to, with an admin token.")
+@click.option("--since", type=click.IntRange(min=0), help="Print the events after this one first.")
+@click.option("--account", "account_id", help="The account to listen to; required with an admin token.")
 @click.option(
     "--url",
     envvar="TRADEPOST_URL",
-    help="The service's address; that of `make run`, or http://127.0.0.1:$PORT, when left out.",
+    help="The service's address. Default: that of `make run`, or http://127.0.0.1:$PORT.",
 )
 @with_appcontext
 def stream_command(token: str, since: int | None, account_id: str | None, url: str | None) -> None:
-    """Print events as JSON lines; reconnects by itself and goes on where it was."""
+    """Print events as lines of JSON; reconnect after a failure and continue with the next event."""
     for line in follow(url or _local_url(current_app.config["SETTINGS"]), token, since, account_id):
         click.echo(line)
 
 
 def _local_url(settings: config.Settings) -> str:
-    """Return where `make run` says that it listens, or what PORT says of this shell."""
+    """Return the address that `make run` has saved, or else that of PORT in this shell."""
     saved = {} if settings.is_production else config.read_saved_environment(settings.data_dir)
     return saved.get("TRADEPOST_URL", f"http://127.0.0.1:{settings.port}")
 
 
 def follow(base: str, token: str, since: int | None, account_id: str | None) -> Iterator[str]:
-    """Yield the JSON texts of events and resets for ever, over as many connections as it takes."""
+    """Yield the JSON texts of events and resets without end, over as many connections as needed."""
     pause_s = FIRST_PAUSE_S
     while True:
         try:
@@ -55,7 +55,7 @@ def follow(base: str, token: str, since: int | None, account_id: str | None) -> 
                 if message["type"] != "ready":
                     since = message.get("id", message.get("lastEventId"))
                     yield text
-                elif since is None:  # the stream starts at the present, and that is what to resume from
+                elif since is None:  # the stream starts at the present: resume from there
                     since = message["lastEventId"]
         except ConnectionClosed as closed:
             _give_up_on(int(closed.reason), closed.message)
@@ -70,7 +70,7 @@ def _messages(base: str, token: str, since: int | None, account_id: str | None) 
     address = urlsplit(base)
     scheme = "wss" if address.scheme == "https" else "ws"
     query = f"?{urlencode({'tradingAccountId': account_id})}" if account_id else ""
-    # A ping of ours notices a server that has gone without a word.
+    # The client pings too, to notice a server that is gone without closing the connection.
     socket = Client.connect(
         f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25, thread_class=DaemonThread
     )
@@ -80,6 +80,6 @@ def _messages(base: str, token: str, since: int | None, account_id: str | None) 
 
 
 def _give_up_on(code: int | None, detail: str | None) -> None:
-    """End when trying again cannot help: a bad token or a request that the service refuses."""
+    """Raise ClickException if another attempt cannot help: for a bad token or an invalid request."""
     if code in FINAL_CLOSES or (code is not None and 400 <= code < 500):
-        raise click.ClickException(f"the service refuses this stream: {detail or code}")
+        raise click.ClickException(f"the service refuses the stream: {detail or code}")

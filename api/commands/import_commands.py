@@ -1,4 +1,4 @@
-"""The commands that read files: `stocks import` and `holidays import`."""
+"""The commands that import files: `stocks import` and `holidays import`."""
 
 import itertools
 import sys
@@ -16,26 +16,28 @@ from schemas.market import StockImportSchema
 from trading.market.calendars import import_holidays
 from trading.market.quotes import import_stocks, set_quotes
 
-from .base import csv_file, fail, reasons, with_database
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
-from .instruments import FORMATS, OWN, Format, recognise
+from .failures import fail, reasons, with_database
+from .stock_files import FORMATS, OWN, Format, recognise
 
-stocks = AppGroup("stocks", help="Make stocks known.")
-holidays = AppGroup("holidays", help="Keep the market's holidays.")
+stocks = AppGroup("stocks", help="Import stocks.")
+holidays = AppGroup("holidays", help="Import market holidays.")
 
 STOCK, HOLIDAY = StockImportSchema(), HolidaySchema()
-# Stocks written in one transaction. What a broken import has written, the next one finds known.
+# Stocks written in one transaction. After an import that broke off, the next one finds its stocks known.
 BATCH = 1_000
 LINES_PER_STEP = 500  # of the progress bar
 REFUSALS_SHOWN = 20
+
+csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
 
 Quote = tuple[str, str, Decimal | None]  # exchange, symbol, rupees
 
 
 @dataclass
 class Import:
-    """What has become of a file's lines."""
+    """The counts of an import's lines, and its refusals."""
 
     read: int = 0
     taken: int = 0
@@ -44,7 +46,7 @@ class Import:
     refused: list[str] = field(default_factory=list)
 
     def save(self, quotes: list[Quote]) -> None:
-        """Make stocks known, and set the prices that are given."""
+        """Create the unknown stocks, and set the prices that the lines give."""
         self.taken += len(quotes)
         self.created += import_stocks((exchange, symbol) for exchange, symbol, _ in quotes)
         priced = [(exchange, symbol, price) for exchange, symbol, price in quotes if price is not None]
@@ -52,26 +54,28 @@ class Import:
         self.priced += len(priced)
 
     def refuse(self, refusal: HttpRefusal) -> None:
-        """Note what does not fit, and go on."""
+        """Record the refusal of a line."""
         self.refused.append(reasons(refusal))
 
 
 @stocks.command("import")
 @csv_file
-@click.option("--report", type=click.File("w", encoding="utf-8", lazy=False), help="Write all refusals to this file.")
+@click.option(
+    "--report", type=click.File("w", encoding="utf-8", lazy=False), help="Write all refused lines to this file."
+)
 @with_database
 def stocks_import(path: str, report: TextIO | None) -> None:
-    """Make the stocks of a file known.
+    """Import the stocks of a file; known stocks stay.
 
-    With the columns exchange,symbol and, if wanted, lastPrice, a line that does not fit refuses the whole file.
-    Of Kite's dump of instruments and NSE's list of equities, gzipped or not, what does not fit is left out,
-    reported, and no failure.
+    The file has the columns exchange,symbol and optionally lastPrice; one line that is not valid refuses the whole
+    file. Or it is Kite's dump of instruments or NSE's list of equities; their lines that are not valid are skipped and
+    reported, and the others imported. Each may be gzipped.
     """
     done = Import()
     with open_csv(path) as file:
         kind = recognise(file.header)
         if kind is None:
-            raise invalid({"line 1": [f"Is no header that is known here: {_known_headers()}."]})
+            raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
         if kind is OWN:
             _save(list(_quotes(file, kind, done, _raise)), done)
         else:
@@ -86,7 +90,7 @@ def stocks_import(path: str, report: TextIO | None) -> None:
 @csv_file
 @with_database
 def holidays_import(path: str) -> None:
-    """Add the holidays of a file: calendar,day,name."""
+    """Import the holidays of a file with the columns calendar,day,name."""
     rows = []
     with open_csv(path) as file:
         for number, line in file.lines:
@@ -105,9 +109,9 @@ def _save(quotes: Iterable[Quote], done: Import) -> None:
 
 
 def _quotes(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Quote]:
-    """Yield what the lines say of stocks, while a bar shows how far the file has been read."""
-    is_seen = sys.stderr.isatty() and file.size > 0
-    with click.progressbar(length=file.size, label="reading", file=sys.stderr, hidden=not is_seen) as bar:
+    """Yield the quotes of a file's lines, and show on a terminal how much of the file was read."""
+    is_shown = sys.stderr.isatty() and file.size > 0
+    with click.progressbar(length=file.size, label="reading", file=sys.stderr, hidden=not is_shown) as bar:
         for number, line in file.lines:
             done.read += 1
             if done.read % LINES_PER_STEP == 0:
@@ -138,19 +142,19 @@ def _raise(refusal: HttpRefusal) -> None:
 
 
 def _tell(kind: Format, done: Import, report: TextIO | None) -> None:
-    """Print what became of somebody else's file; that it held no stock at all is a failure."""
+    """Print the refused lines and the counts; fail if the file held no stock at all."""
     for line in done.refused if report else done.refused[:REFUSALS_SHOWN]:
         click.echo(line, file=report, err=True)
-    unseen = 0 if report else len(done.refused) - REFUSALS_SHOWN
-    if unseen > 0:
-        click.echo(f"and {unseen} more, which --report FILE would list", err=True)
-    passed_over = done.read - done.taken - len(done.refused)
+    not_shown = 0 if report else len(done.refused) - REFUSALS_SHOWN
+    if not_shown > 0:
+        click.echo(f"and {not_shown} more; --report FILE lists them all", err=True)
+    others = done.read - done.taken - len(done.refused)
     click.echo(
         f"{kind.name}: {done.read} read, {done.taken} stocks, {done.created} new, {done.priced} priced,"
-        f" {passed_over} of other kinds, {len(done.refused)} refused"
+        f" {others} of other kinds, {len(done.refused)} refused"
     )
     if not done.taken:
-        fail("This file holds no stock of NSE or BSE.")
+        fail("The file holds no stock of NSE or BSE.")
 
 
 def _known_headers() -> str:

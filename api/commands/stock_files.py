@@ -1,9 +1,9 @@
-"""Recognise the files of stocks that people have, and say what their rows mean.
+"""The formats of stock files: each is recognised by its header and turns its rows into stocks.
 
 Kite: the daily dump of all instruments (Kite Connect 3, kite.trade/docs/connect/v3/market-quotes, read 2026-11). Its
-type EQ covers indices too, whose segment is INDICES; its last_price is not real time, and 0 where there is none.
-NSE: the list of equities (nsearchives.nseindia.com/content/equities/EQUITY_L.csv, read 2026-11), most of whose
-headings begin with a blank. It knows the series EQ, BE and BZ, and no prices.
+type EQ includes indices, with the segment INDICES. Its last_price is not real time, and 0 if there is none.
+NSE: the list of equities (nsearchives.nseindia.com/content/equities/EQUITY_L.csv, read 2026-11). Most of its headings
+begin with a blank. It has the series EQ, BE and BZ, and no prices.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 Cells = Mapping[str, str]
-Stock = dict[str, str]  # exchange, symbol, and lastPrice where there is one
+Stock = dict[str, str]  # exchange, symbol, and lastPrice if there is one
 
 SHARE_SEGMENTS = ("NSE", "BSE")
 SHARE_SERIES = ("EQ", "BE", "BZ")
@@ -21,7 +21,7 @@ NEEDLESS_ZEROS = re.compile(r"(?<=\.[0-9]{2})0+$")
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file: the columns that tell it, and what a row says of a stock (None: it is of none)."""
+    """A kind of file: the columns by which it is recognised, and the stock of a row, None if it holds no stock."""
 
     name: str
     columns: tuple[str, ...]
@@ -29,7 +29,7 @@ class Format:
 
 
 def recognise(header: Collection[str]) -> Format | None:
-    """Return the format of a file with this header, or None."""
+    """Return the format of a file with this header, or None if it is of no known format."""
     return next((known for known in FORMATS if set(known.columns) <= set(header)), None)
 
 
