@@ -15,8 +15,9 @@ from uuid import UUID
 
 from flask import g, request
 
-from models.database import fetch_one, session, snapshot
-from trading.accounts.tokens import changed_tokens, digest_of, find_token
+from models.database import session, snapshot
+from trading.accounts.reading import account_exists
+from trading.accounts.tokens import KnownToken, changed_tokens, digest_of, find_token
 
 from .description import note
 from .errors import HttpRefusal, invalid, not_found
@@ -172,7 +173,7 @@ def listed_account(named: UUID | None) -> Iterator[UUID]:
             yield account_id
         return
     with snapshot():
-        if not fetch_one("SELECT 1 AS found FROM account WHERE id = %s", (account_id,)):
+        if not account_exists(account_id):
             raise not_found()
         yield account_id
 
@@ -215,7 +216,7 @@ def principal_of_secret(secret: str) -> Principal | None:
     return found if found is not None and found.is_valid() else None
 
 
-def _remembered(asked_at: float, row: dict[str, Any] | None) -> Remembered:
+def _remembered(asked_at: float, row: KnownToken | None) -> Remembered:
     if row is None:
         return Remembered(asked_at, None, "")
     principal = Principal(
