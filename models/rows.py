@@ -1,6 +1,6 @@
-"""The rows that travel: each is a dict as the database returns it, with the columns of its table.
+"""The types of rows: each row is a dict as the database returns it, with the columns of its table.
 
-tests/models/test_rows.py holds them against the tables. Money is in rupees, times are aware.
+tests/models/test_tables.py compares them with the tables. Money is in rupees, times are aware.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ class AccountRow(TypedDict):
 
 
 class LedgerRow(TypedDict):
-    """A row of `fund_transaction`: one entry of the ledger."""
+    """A row of `fund_transaction`, an entry of the ledger."""
 
     id: int
     account_id: UUID
@@ -39,7 +39,10 @@ class LedgerRow(TypedDict):
 
 
 class OrderRow(TypedDict):
-    """A row of `trading_order`; `transactions` only where an order is read with its ledger entries."""
+    """A row of `trading_order`; `transactions` is there only if the order was read with its ledger entries.
+
+    Entries that the database has made into JSON have their ids and times as texts.
+    """
 
     id: UUID
     account_id: UUID
@@ -71,7 +74,7 @@ class OrderRow(TypedDict):
 
 
 class PositionRow(TypedDict):
-    """A row of `position`; `quantity` is signed, `cost` is that of the open quantity."""
+    """A row of `position`; `quantity` is signed, and `cost` is the cost of the open quantity."""
 
     id: UUID
     account_id: UUID
@@ -85,6 +88,30 @@ class PositionRow(TypedDict):
     realized_pnl: Decimal
     created_at: datetime
     updated_at: datetime
+
+
+class StockRow(TypedDict):
+    """A row of `stock`."""
+
+    id: UUID
+    exchange: str
+    symbol: str
+    last_price: Decimal | None
+    last_price_at: datetime | None
+    is_active: bool
+    created_at: datetime
+
+
+class TokenRow(TypedDict):
+    """A row of `api_token`."""
+
+    id: UUID
+    digest: memoryview
+    account_id: UUID | None
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 class EventRow(TypedDict):

@@ -1,16 +1,18 @@
-"""Last traded prices and the stocks that they belong to."""
+"""Stocks and their last traded prices."""
 
 from collections.abc import Iterable
 from decimal import Decimal
 
-from models.database import execute, fetch_all, transactional
+from models import Stock
+from models.database import execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
+from models.rows import StockRow
 from trading.accounts.ledgers import write_rows
 
 Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
 Pair = tuple[str, str]  # exchange, symbol
 
-# A list in the statement's text would be a thousand ORs, each tried on every row of a table without statistics.
+# A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
 AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 ACTIVATE = f"""
 UPDATE stock SET is_active = true WHERE id IN (
@@ -18,11 +20,18 @@ UPDATE stock SET is_active = true WHERE id IN (
 """
 
 
-def set_quotes(quotes: Iterable[Quote]) -> None:
-    """Set last traded prices; unknown stocks are created, inactive ones recovered; the last of a pair counts.
+def find_stock(exchange: str, symbol: str) -> StockRow | None:
+    """Return an active stock's row, or None."""
+    chosen = (Stock.exchange == exchange) & (Stock.symbol == symbol) & Stock.is_active
+    with session():
+        return fetch_one(*Stock.select().where(chosen).sql(), StockRow)
 
-    Creating comes first, in a transaction of its own: the prices are then set on rows that all exist,
-    locked by everybody in one order, so that feeders never deadlock.
+
+def set_quotes(quotes: Iterable[Quote]) -> None:
+    """Set last traded prices; create unknown stocks and activate inactive ones.
+
+    If a stock comes twice, its last price counts. Unknown stocks are created first, in a transaction of their own: then
+    all rows exist, and every feeder locks them in the same order, so feeders never deadlock.
     """
     prices = {(exchange, symbol): price for exchange, symbol, price in quotes}
     if prices:
@@ -31,7 +40,7 @@ def set_quotes(quotes: Iterable[Quote]) -> None:
 
 
 def import_stocks(stocks: Iterable[Pair]) -> int:
-    """Make stocks known and active, given as (exchange, symbol); return how many were not."""
+    """Create or activate stocks given as (exchange, symbol); return the number that were not active before."""
     pairs = set(stocks)
     if not pairs:
         return 0
