@@ -166,7 +166,7 @@ def _section(title: str, profile: dict[str, Any]) -> str:
     if log := profile.get("log"):
         lines.append("- the server's log and pages, per second: " + _listed(log.items(), "{:,.0f}"))
     if profile["server"]:
-        lines.append("- what the server's busy connections do: " + _listed(profile["server"], "{:.0f} %"))
+        lines.append("- activity of the server's busy connections: " + _listed(profile["server"], "{:.0f} %"))
     return "\n".join([*lines, *(f"- {remark}" for remark in profile["remarks"])])
 
 
