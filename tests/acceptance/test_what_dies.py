@@ -1,7 +1,6 @@
 """Processes and servers die; an accepted order is executed all the same, once."""
 
 import signal
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,18 +66,23 @@ def test_without_valkey_orders_are_accepted_and_executed(own_processes: Any, own
     web = starter.web()
     starter.worker().wait_for_log("ready for action")
     trader = Trader(web, token)
-    trader.wait_for(trader.place().json()["orderId"])
+    answers = [trader.place(quantity=1) for _ in range(3)]
+    usual = max(answer.elapsed for answer in answers)
+    for answer in answers:
+        trader.wait_for(answer.json()["orderId"])
     assert own_servers.valkey is not None
     own_servers.valkey.stop()
 
-    start = time.monotonic()
-    answer = trader.place()
-    assert answer.status_code == 202
-    assert time.monotonic() - start < 4  # a second more than usual, and this machine's noise
+    answers = [trader.place(quantity=1) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202] * 3
+    # Redis costs a placement a second at most; a busy machine holds up one or another, but not each.
+    assert min(answer.elapsed for answer in answers) < usual + timedelta(seconds=1)
+    assert max(answer.elapsed for answer in answers) < usual + timedelta(seconds=8)
+    answer = answers[0]
     order = trader.wait_for(answer.json()["orderId"])
     # By the database's clock, however late it is looked at.
     placed_at, executed_at = (datetime.fromisoformat(order[name]) for name in ("placedAt", "executedAt"))
-    assert executed_at - placed_at < timedelta(seconds=5)
+    assert executed_at - placed_at < timedelta(seconds=8)
     ready = requests.get(f"{web.base_url}/health/ready", timeout=30)
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
 

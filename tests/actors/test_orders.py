@@ -147,7 +147,7 @@ def test_dispatch_to_a_silent_redis_ends_soon_and_the_next_does_not_even_try(
         # Redis is left alone for a second, and that second does not pass while the clock stands still.
         monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: start))
         assert not dispatch([order["id"]], None)
-        assert time.monotonic() - start < 3  # a second at most, and this machine's noise
+        assert time.monotonic() - start < 15  # without a time-out it would never end
         assert connections_waiting(silent) > 0  # the nudge of the order was tried as well
         assert not dispatch([order["id"]], None)
         assert connections_waiting(silent) == 0

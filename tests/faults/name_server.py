@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shlex
 import shutil
 import socket
@@ -9,8 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-
-HOST = "127.53.53.53"
 
 
 class NameServer:
@@ -22,10 +21,11 @@ class NameServer:
         self.addresses: dict[str, str] = {}
         self.is_silent = False
         self.asked = 0
+        self._host = f"127.53.{random.randrange(256)}.{random.randrange(1, 255)}"  # other tests may have one too
         self._resolv_conf = folder / "resolv.conf"
-        self._resolv_conf.write_text(f"nameserver {HOST}\n")
+        self._resolv_conf.write_text(f"nameserver {self._host}\n")
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((HOST, 53))
+        self._socket.bind((self._host, 53))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

@@ -22,7 +22,7 @@ class LateStandby:
         self.postgres = Postgres(folder / "standby", durable=False)
         self.postgres._prepare_folders()
         source = ["-h", str(self._primary.socket_directory), "-p", str(SOCKET_PORT), "-U", "postgres"]
-        self.postgres._run("pg_basebackup", "-R", "-c", "fast", *source, "-D", self.postgres.data.name)
+        self.postgres._run("pg_basebackup", "-R", "-X", "fetch", "-c", "fast", *source, "-D", self.postgres.data.name)
         self.postgres.start()
 
     def fall_behind(self) -> None:

@@ -130,7 +130,7 @@ def test_f33_requests_that_drip_are_ended_after_ten_seconds_and_hold_nobody_up(s
             stack.callback(one.close)
         end = time.monotonic() + 20
         while sum(one.go_on() for one in everybody) and time.monotonic() < end:
-            assert client.place(side="BUY").seconds[-1] < 2
+            assert client.place(side="BUY").seconds[-1] < 5  # held up, it would wait for ten seconds
             time.sleep(0.7)
         assert {name: sum(one.is_over for one in some) for name, some in dripping.items()} == dict.fromkeys(ways, 60)
         assert memory_mib(system) - before < 100

@@ -10,27 +10,25 @@ from xdist.scheduler import LoadScopeScheduling
 # Tests wait more than they compute, so there are more processes than cores.
 WORKERS_OF_A_CORE = 3
 MAX_WORKERS = 8
-# Each test of these starts processes and waits for them; none leaves anything for the next.
-SPLIT = "tests/faults/"
-# Tests that need most of a machine: one process runs them all, so that no two of them run at the same time.
-ALONE = (
-    "tests/faults/test_held_locks.py",
-    "tests/faults/test_repetition.py",
-    "tests/faults/test_descriptors.py",
-    "tests/realtime/test_delivery.py",
+# The fault tests load the machine and watch the time. One process runs all of a group, so three of them run at once and
+# never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
+FAULTS = "tests/faults/"
+FAULT_GROUPS = (
+    ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "redis_elsewhere", "repetition"),
+    ("cut_pub_sub", "dying_processes", "full_shared_memory", "lost_log", "names", "redis_faults", "taken_back"),
+    ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
 )
-# The longest first, as measured. What is not named here is short, and fills the end of a run.
+# The longest first, as measured. A file that is not named here is short, and fills the end of a run.
 SLOW = (
-    "alone",
+    FAULTS,
     "tests/security/test_schemathesis.py",
-    SPLIT,
     "tests/embedded/test_run.py",
     "tests/realtime/test_what_fails.py",
     "tests/embedded/test_run_that_fails.py",
     "tests/acceptance/test_what_dies.py",
     "tests/security/",
-    "tests/browser/",
     "tests/realtime/",
+    "tests/browser/",
     "tests/embedded/",
     "tests/acceptance/",
     "tests/deploy/",
@@ -51,11 +49,12 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
 
 def group_of(nodeid: str) -> str:
-    """Return the name of the tests that one process runs together: mostly those of a file."""
+    """Return the name of the tests that one process runs together: those of a file, or of several files of faults."""
     path = nodeid.partition("::")[0]
-    if path in ALONE:
-        return "alone"
-    return nodeid if path.startswith(SPLIT) else path
+    if not path.startswith(FAULTS):
+        return path
+    name = path.removeprefix(f"{FAULTS}test_").removesuffix(".py")
+    return FAULTS + str(next((number for number, names in enumerate(FAULT_GROUPS) if name in names), 0))
 
 
 def begin_with_slow(items: list[pytest.Item]) -> None:
