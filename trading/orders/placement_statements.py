@@ -19,7 +19,7 @@ READ = """
 SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
                              %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
 """
-# The same without a lock, and without a stock where there is none.
+# The same without a lock; an unknown stock stays unknown.
 LOOK = """
 SELECT account.status, account.available_margin, clock_timestamp() AS read_at, stock.last_price,
     coalesce(position.quantity, 0) AS held,
