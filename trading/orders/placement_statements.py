@@ -72,11 +72,7 @@ def look_at_state(context: PlacementContext) -> PlacementState:
 
 def write_order(context: PlacementContext, decision: Decision, stock_id: UUID) -> OrderRow:
     """Reserve margin, debit charges, insert the order and its ledger entries, and return the order's row."""
-    written = {
-        "id": new_id(),
-        "stock_id": stock_id,
-        "closing_quantity": decision.closing_quantity,
-    }
+    written = {"id": new_id(), "stock_id": stock_id, "closing_quantity": decision.closing_quantity}
     order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
     assert order is not None
     return _without_timings(order, ("reserve", "order", "ledger"))
