@@ -75,7 +75,7 @@ def test_a_deposit_is_made(run_well, run_badly, account):
     assert json.loads(run_well("accounts", "deposit", account_id, "9.50", "--json"))["balanceAfter"] == "10.50"
     assert "amount" in run_badly("accounts", "deposit", account_id, "0")
     assert "UUID" in run_badly("accounts", "deposit", "me", "1")
-    assert "no such thing" in run_badly("accounts", "deposit", str(uuid4()), "1")
+    assert "does not exist" in run_badly("accounts", "deposit", str(uuid4()), "1")
 
 
 def test_tokens_are_created_and_revoked(client, run_well, run_badly, account):
@@ -84,7 +84,7 @@ def test_tokens_are_created_and_revoked(client, run_well, run_badly, account):
     headers = {"Authorization": f"Bearer {created['token']}"}
     assert client.get("/api/trading/account", headers=headers).status_code == 200
     assert created["token"] not in run_well("tokens", "revoke", created["tokenId"])
-    assert "no such thing" in run_badly("tokens", "revoke", str(uuid4()))
+    assert "does not exist" in run_badly("tokens", "revoke", str(uuid4()))
     assert "UUID" in run_badly("tokens", "revoke", "x")
 
 

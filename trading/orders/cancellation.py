@@ -1,4 +1,4 @@
-"""End an order without a fill: cancel it for its owner or reject it, and give everything back."""
+"""End an order without a fill: cancel it for its owner, or reject it; its margin and charges are given back."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -26,7 +26,10 @@ def cancel_order(account_id: UUID, order_id: UUID, *, expected_versions: Collect
 
 
 def reject_order(order_id: UUID, reason: str) -> bool:
-    """Reject an order that cannot be executed; False when it is final already, or busy. The reason is a code."""
+    """Reject an order that cannot be executed; the reason is a code of the error table.
+
+    Return False, with nothing done, if the order is final or its account or row is locked.
+    """
     account_id = _reject(order_id, reason)
     if account_id is not None:
         publishing.nudge([account_id])

@@ -32,14 +32,14 @@ WHERE id = %(id)s
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """What an order is to have instead; None stays as it is. The price is in rupees, and a LIMIT order's."""
+    """The new quantity and price (rupees) of an order; None keeps the old one. Only a LIMIT order takes a price."""
 
     quantity: int | None = None
     price: Decimal | None = None
 
 
 class Modification(NamedTuple):
-    """An order's row with its `transactions`, and whether anything about it has changed."""
+    """An order's row with its `transactions`, and whether it was changed."""
 
     order: OrderRow
     is_changed: bool
@@ -54,13 +54,13 @@ def modify_order(
     calendar: str | None,
     expected_versions: Collection[int] | None = None,
 ) -> OrderRow:
-    """Change a PENDING order of an account and return its row with its `transactions`; no change leaves no trace.
+    """Change a PENDING order of an account and return its row with its `transactions`.
 
-    The order keeps its place in time. Its margin and charges are what a placement would take now, with its
-    own promise and its own money taken out.
+    The order keeps its time of placement. Its margin and charges become those of a placement at this moment, without
+    the promise and the money of the order itself. The same quantity and price change nothing and write nothing.
 
     Raises NotFound, OrderNotOpen, PreconditionFailed, PriceNotTaken, AccountSuspended, MarketClosed, NoPrice,
-    InsufficientHoldings or InsufficientMargin; then nothing is left behind.
+    InsufficientHoldings or InsufficientMargin; then nothing has changed.
     """
     order, is_changed = when_free(
         lambda attempt: _modify(account_id, order_id, change, calendar, attempt, expected_versions)

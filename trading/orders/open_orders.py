@@ -1,7 +1,7 @@
 """Lock a PENDING order with its account, for a request that changes or ends it.
 
-A request that has an order's row does not wait for the account: it would hold up others that want the row. It
-gives both back, waits for the account while it holds nothing, and begins again.
+A request that has locked an order's row does not wait for the account: others that want the row would wait with it.
+It ends its transaction, waits for the account while it holds nothing, and begins again.
 """
 
 import time
@@ -24,18 +24,21 @@ SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 
 
 class Busy(Exception):
-    """An order or its account is in somebody else's hands."""
+    """Another transaction has locked the order or its account."""
 
 
 class Attempt(NamedTuple):
-    """How to lock: the order or the account first, waiting for that one only, and for how long (ms)."""
+    """The way to lock: the order or the account first. Only the first one is waited for, at most for wait_ms."""
 
     account_first: bool
     wait_ms: int
 
 
 def when_free(action: Callable[[Attempt], Result]) -> Result:
-    """Run a transaction that may raise Busy, again from its start for about 3 s; then raise DatabaseUnavailable."""
+    """Return the result of a transaction, which is run again after Busy for about 3 s.
+
+    Raises DatabaseUnavailable after that time.
+    """
     end, attempt = time.monotonic() + LOCK_TIMEOUT_MS / 1000, Attempt(account_first=False, wait_ms=LOCK_TIMEOUT_MS)
     while True:
         try:

@@ -19,7 +19,7 @@ READ = """
 SELECT * FROM placement_read(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s,
                              %(client_order_id)s, %(new_stock_id)s, %(scope)s, %(key)s)
 """
-# The same without a lock, and without a stock where there is none.
+# The same without a lock; an unknown stock stays unknown.
 LOOK = """
 SELECT account.status, account.available_margin, clock_timestamp() AS read_at, stock.last_price,
     coalesce(position.quantity, 0) AS held,
@@ -72,11 +72,7 @@ def look_at_state(context: PlacementContext) -> PlacementState:
 
 def write_order(context: PlacementContext, decision: Decision, stock_id: UUID) -> OrderRow:
     """Reserve margin, debit charges, insert the order and its ledger entries, and return the order's row."""
-    written = {
-        "id": new_id(),
-        "stock_id": stock_id,
-        "closing_quantity": decision.closing_quantity,
-    }
+    written = {"id": new_id(), "stock_id": stock_id, "closing_quantity": decision.closing_quantity}
     order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
     assert order is not None
     return _without_timings(order, ("reserve", "order", "ledger"))

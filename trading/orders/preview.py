@@ -1,4 +1,4 @@
-"""Work out what an order would take, with the code that places it, and place nothing."""
+"""Preview an order: decide on it with the code that places it, and place nothing."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +13,7 @@ from trading.rules.errors import NoPrice, Refused
 
 
 class Preview(NamedTuple):
-    """A decision that was not carried out, the margin available to it, and why it would be refused, if it would."""
+    """A decision that was not carried out, the available margin, and the refusal of a placement, if any."""
 
     decision: Decision
     available_margin: Decimal
@@ -21,9 +21,9 @@ class Preview(NamedTuple):
 
 
 def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
-    """Work out what place_order would do at this moment, and lock nothing.
+    """Return the decision that place_order would make at this moment; lock and write nothing.
 
-    Raises NotFound; and without a price, which leaves nothing to work out, what place_order would raise.
+    Raises NotFound. An order without a price has no decision: then raises what place_order would raise.
     """
     state = look_at_state(PlacementContext(account_id, request))
     early = _refusal(refuse_early, state, calendar)
@@ -36,6 +36,7 @@ def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | No
 
 
 def _refusal(check: Callable[..., None], *given: Any) -> Refused | None:
+    """Return the refusal that a check raises, or None."""
     try:
         check(*given)
     except Refused as refusal:

@@ -1,1 +1,1 @@
-"""The rules of trading, pure: numbers in, a frozen result out; no database, clock, network or log."""
+"""The pure rules of trading: they take numbers and return results, without database, clock, network or log."""

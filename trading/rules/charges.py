@@ -1,6 +1,6 @@
-"""What an order costs: brokerage, taxes and fees of Indian cash equity.
+"""The charges of an order: brokerage, taxes and fees of Indian cash equity.
 
-Source: a retail discount broker's published list of charges and the exchanges' and SEBI's circulars,
+Source: the published list of charges of a retail discount broker, and the circulars of the exchanges and of SEBI,
 as collected in the project's accounting rules; rates in force since 2026-04-01.
 """
 
@@ -9,13 +9,17 @@ from datetime import date
 from decimal import Decimal
 
 from trading.rules.money import rounded
+from trading.rules.terms import Exchange, Product, Side
 
 PERCENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of turnover for one product; a tax that one side alone pays is named for that side."""
+    """The rates of one product as shares of turnover, but for the cap, which is in rupees.
+
+    A tax that only one side pays has the name of that side.
+    """
 
     brokerage: Decimal
     brokerage_cap: Decimal
@@ -26,7 +30,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """All rates that hold from a date on, until the next schedule's date."""
+    """All rates that are in force from a date until the next schedule's date."""
 
     effective_from: date
     products: dict[str, Rates]
@@ -43,14 +47,14 @@ SCHEDULES = (
     Schedule(
         effective_from=date(2026, 4, 1),
         products={
-            "DELIVERY": Rates(
+            Product.DELIVERY: Rates(
                 brokerage=_percent("0"),
                 brokerage_cap=Decimal("0"),
                 buy_tax=_percent("0.1"),
                 sell_tax=_percent("0.1"),
                 stamp_duty_on_buy=_percent("0.015"),
             ),
-            "INTRADAY": Rates(
+            Product.INTRADAY: Rates(
                 brokerage=_percent("0.03"),
                 brokerage_cap=Decimal("20.00"),
                 buy_tax=_percent("0"),
@@ -58,7 +62,7 @@ SCHEDULES = (
                 stamp_duty_on_buy=_percent("0.003"),
             ),
         },
-        exchange_charge={"NSE": _percent("0.00307"), "BSE": _percent("0.00375")},
+        exchange_charge={Exchange.NSE: _percent("0.00307"), Exchange.BSE: _percent("0.00375")},
         regulatory_fee=_percent("0.0001"),
         gst=_percent("18"),
     ),
@@ -67,7 +71,7 @@ SCHEDULES = (
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """The parts of one order's charges in rupees, each rounded."""
+    """The items of one order's charges in rupees, each rounded."""
 
     brokerage: Decimal
     transaction_tax: Decimal
@@ -77,13 +81,13 @@ class Charges:
     gst: Decimal
 
     def as_json(self) -> str:
-        """Return the parts by name as a JSON object whose numbers are exact."""
-        parts = ", ".join(f'"{name}": {amount}' for name, amount in asdict(self).items())
-        return "{" + parts + "}"
+        """Return the items by name as a JSON object with exact numbers."""
+        items = ", ".join(f'"{name}": {amount}' for name, amount in asdict(self).items())
+        return "{" + items + "}"
 
     @property
     def total(self) -> Decimal:
-        """The sum of the rounded parts."""
+        """Return the sum of the rounded items."""
         return (
             self.brokerage
             + self.transaction_tax
@@ -95,16 +99,16 @@ class Charges:
 
 
 def schedule_on(day: date) -> Schedule:
-    """Return the schedule in force on a day; before the first one, the first."""
+    """Return the schedule in force on a day, or the first schedule before its date."""
     in_force = [schedule for schedule in SCHEDULES if schedule.effective_from <= day]
     return max(in_force, key=lambda schedule: schedule.effective_from, default=SCHEDULES[0])
 
 
 def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
-    """Compute an order's charges from its turnover (quantity × price, rupees) by the rates of a day."""
+    """Return an order's charges on its turnover (quantity × price, rupees) at the rates of a day."""
     schedule = schedule_on(on)
     rates = schedule.products[product]
-    buys = side == "BUY"
+    buys = side == Side.BUY
     brokerage = min(turnover * rates.brokerage, rates.brokerage_cap)
     exchange_charge = turnover * schedule.exchange_charge[exchange]
     regulatory_fee = turnover * schedule.regulatory_fee

@@ -1,4 +1,4 @@
-"""What an order will take, decided by the rules of money from numbers alone."""
+"""The decision on an order: the price, the margin and the charges, and whether the account covers them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,27 +7,28 @@ from decimal import Decimal
 from trading.rules.charges import Charges, charges_for
 from trading.rules.errors import InsufficientHoldings, InsufficientMargin, NoPrice
 from trading.rules.margin import closing_quantity, margin_for
+from trading.rules.terms import OrderType, Product, Side
 
-MAX_QUANTITY = 1_000_000  # of one order, as the database's CHECK has it
+MAX_QUANTITY = 1_000_000  # of one order; a CHECK of the database holds it too
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a client asks for; price in rupees for LIMIT, None for MARKET."""
+    """The order that a client asks for; the price is in rupees for LIMIT, None for MARKET."""
 
     exchange: str
     symbol: str
     side: str
     quantity: int
-    order_type: str = "MARKET"
+    order_type: str = OrderType.MARKET
     price: Decimal | None = None
-    product: str = "INTRADAY"
+    product: str = Product.INTRADAY
     client_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An order's price, margin and charges in rupees, and what it closes and opens."""
+    """An order's price, margin and charges in rupees, and the quantities that it closes and opens."""
 
     price: Decimal
     closing_quantity: int
@@ -39,9 +40,9 @@ class Decision:
 def decide(
     request: OrderRequest, *, last_price: Decimal | None = None, held: int = 0, promised: int = 0, on: date
 ) -> Decision:
-    """Work out what an order takes by the rates of a day; raises NoPrice.
+    """Return the decision on an order at the rates of a day; raises NoPrice.
 
-    held is the position's signed quantity, promised what pending orders of the same side will close of it.
+    held is the position's signed quantity, promised the part of it that PENDING orders of the same side will close.
     """
     price = request.price if request.price is not None else last_price
     if price is None:
@@ -59,10 +60,13 @@ def decide(
 
 
 def check_cover(request: OrderRequest, decision: Decision, available_margin: Decimal) -> None:
-    """Refuse what is not covered; an order that only closes always is."""
+    """Refuse an order that the account does not cover; an order that only closes needs no cover.
+
+    Raises InsufficientHoldings or InsufficientMargin.
+    """
     if decision.opening_quantity == 0:
         return
-    if request.product == "DELIVERY" and request.side == "SELL":
+    if request.product == Product.DELIVERY and request.side == Side.SELL:
         raise InsufficientHoldings
     required = decision.margin + decision.charges.total
     if available_margin < required:

@@ -1,4 +1,4 @@
-"""What can be refused, each with its stable code; the docstring is the message."""
+"""The refusals of requests, each with its stable code; the docstring of a class is the message to the client."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ class Refused(Exception):
     """The request cannot be fulfilled."""
 
     code = "refused"
-    is_refusal = True  # an answer, so that a trace does not count it as a failure
+    is_refusal = True  # tells tracing that this is an answer and not a failure
 
     def __init__(self, **details: Any) -> None:
         super().__init__(self.message)
@@ -18,12 +18,12 @@ class Refused(Exception):
 
     @property
     def message(self) -> str:
-        """The first line of the class's docstring."""
+        """Return the first line of the class's docstring."""
         return (self.__doc__ or "").strip().splitlines()[0]
 
 
 class NotFound(Refused):
-    """There is no such thing, or it is not yours."""
+    """The resource does not exist, or it belongs to another account."""
 
     code = "not_found"
 
@@ -50,13 +50,13 @@ class NoPrice(Refused):
 
 
 class InsufficientHoldings(Refused):
-    """A DELIVERY sell exceeds what is held and not yet promised to other orders."""
+    """A DELIVERY sell exceeds the held quantity that is not promised to other orders."""
 
     code = "insufficient_holdings"
 
 
 class InsufficientMargin(Refused):
-    """The available margin is below what is required."""
+    """The available margin is below the required amount."""
 
     code = "insufficient_margin"
 
@@ -74,7 +74,7 @@ class DuplicateClientOrderId(Refused):
 
 
 class NothingToClose(Refused):
-    """The position is flat, or wholly promised to pending orders."""
+    """The position is flat, or PENDING orders will close all of it."""
 
     code = "nothing_to_close"
 
@@ -89,7 +89,7 @@ class OrderNotOpen(Refused):
 
 
 class PreconditionFailed(Refused):
-    """The order is no longer as it was read; read it again."""
+    """The order has changed since it was read; read it again."""
 
     code = "precondition_failed"
 

@@ -1,4 +1,4 @@
-"""What executing an order does to a position and to its margin, computed from numbers alone."""
+"""The effect of an execution on the position and its margin."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,7 +9,7 @@ from trading.rules.money import ZERO, proportion
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The numbers of a position: signed quantity, cost ≥ 0 of what is open, margin held, profit booked (rupees)."""
+    """The numbers of a position: its signed quantity; its cost ≥ 0, margin and realised profit in rupees."""
 
     quantity: int = 0
     cost: Decimal = ZERO
@@ -19,10 +19,10 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """The outcome of executing one order.
+    """The result of one order's execution.
 
-    profit is signed; margin_change is what the account's blocked margin changes by, counting the
-    order's own reservation as used up: over 0 more is blocked, below 0 some is released.
+    profit is signed. margin_change is the change of the account's blocked margin, in which the order's own
+    reservation counts as used up: over 0 more is blocked, below 0 some is released.
     """
 
     closed: int
@@ -33,7 +33,7 @@ class Fill:
 
 
 def fill(holding: Holding, *, side: str, product: str, quantity: int, price: Decimal, reserved_margin: Decimal) -> Fill:
-    """Execute an order of a quantity at a price against a holding: close what is opposite, open the rest."""
+    """Return the fill of an order at a price: it closes an opposite holding first, and opens the rest."""
     change = signed(side, quantity)
     held = abs(holding.quantity)
     closed = min(quantity, held) if holding.quantity * change < 0 else 0

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class AccountLedger:
-    """One account's money while its row is locked, and the entries not yet written."""
+    """One account's money while its row is locked, and the ledger entries that are not yet written."""
 
     account_id: UUID
     status: str

@@ -1,10 +1,11 @@
-"""How much of an account's money an order or a position holds back."""
+"""The margin that an order or a position blocks, and the quantity that an order closes."""
 
 from decimal import Decimal
 
 from trading.rules.money import rounded
+from trading.rules.terms import Product, Side
 
-MARGIN_RATES = {"INTRADAY": Decimal("0.20"), "DELIVERY": Decimal("1.00")}
+MARGIN_RATES: dict[str, Decimal] = {Product.INTRADAY: Decimal("0.20"), Product.DELIVERY: Decimal("1.00")}
 
 
 def margin_for(product: str, price: Decimal, quantity: int) -> Decimal:
@@ -13,11 +14,14 @@ def margin_for(product: str, price: Decimal, quantity: int) -> Decimal:
 
 
 def signed(side: str, quantity: int) -> int:
-    """Return what an order does to a position: BUY adds, SELL subtracts."""
-    return quantity if side == "BUY" else -quantity
+    """Return the change of a position by an order: BUY adds the quantity, SELL subtracts it."""
+    return quantity if side == Side.BUY else -quantity
 
 
 def closing_quantity(*, side: str, quantity: int, held: int, promised: int) -> int:
-    """Return how much of an order closes what is held (signed) and not promised to other orders of its side."""
-    opposite = -held if side == "BUY" else held
+    """Return the part of an order that closes the position; the rest opens.
+
+    held is the position's signed quantity, promised the part of it that other orders of the same side will close.
+    """
+    opposite = -held if side == Side.BUY else held
     return max(0, min(quantity, opposite - promised))

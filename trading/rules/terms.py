@@ -1,13 +1,13 @@
-"""The words of the field, each as the database's CHECKs and the API spell it.
+"""The terms of trading, each as the database's CHECKs and the API spell it.
 
-A member is its own text (StrEnum): it goes into SQL, JSON and comparisons as it is.
+A member is a string (StrEnum): it goes into SQL, JSON and comparisons as it is.
 """
 
 from enum import StrEnum
 
 
 class Exchange(StrEnum):
-    """Where a stock is traded."""
+    """The exchange at which a stock is traded."""
 
     NSE = "NSE"
     BSE = "BSE"
@@ -21,21 +21,21 @@ class Side(StrEnum):
 
 
 class Product(StrEnum):
-    """What an order's position is for: of one day on margin, or delivered and paid in full."""
+    """The kind of an order's position: INTRADAY on margin, DELIVERY paid in full."""
 
     INTRADAY = "INTRADAY"
     DELIVERY = "DELIVERY"
 
 
 class OrderType(StrEnum):
-    """How an order's price is found."""
+    """The way to an order's price: LIMIT has its own, MARKET takes the last traded price."""
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands; docs/lifecycle.md draws the changes."""
+    """The status of an order; docs/lifecycle.md draws the changes."""
 
     PENDING = "PENDING"
     EXECUTED = "EXECUTED"
@@ -44,19 +44,19 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Return True if the order never changes again."""
+        """Return True if an order with this status never changes again."""
         return self is not OrderStatus.PENDING
 
 
 class AccountStatus(StrEnum):
-    """Whether an account may trade."""
+    """The status of an account: a SUSPENDED account may not place, close or modify orders."""
 
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
 
 
 class LedgerKind(StrEnum):
-    """The reason of a ledger entry."""
+    """The kind of a ledger entry."""
 
     DEPOSIT = "DEPOSIT"
     WITHDRAWAL = "WITHDRAWAL"

@@ -42,7 +42,7 @@ def test_a_cancelled_order_gives_its_margin_and_charges_back(trader):
     assert [after[name] for name in MONEY] == [before[name] for name in MONEY]
 
 
-def test_a_cancelled_order_keeps_the_record_of_what_it_had_taken(trader):
+def test_a_cancelled_order_keeps_its_margin_and_charges_on_record(trader):
     order = buy(trader, 10, "2500.00")
     cancelled = cancel(order)
     assert (cancelled["blocked_margin"], cancelled["charges"]) == (order["blocked_margin"], order["charges"])
@@ -56,7 +56,7 @@ def test_a_cancelled_closing_order_gives_only_its_charges_back(trader):
     assert ledger_of(order)[1:] == [("CHARGES_REFUND", order["charges"])]
 
 
-def test_an_order_of_nothing_but_small_change_is_cancelled_without_a_row(trader):
+def test_an_order_without_margin_and_charges_is_cancelled_without_ledger_entries(trader):
     order = buy(trader, 1, "0.02")
     cancel(order)
     assert ledger_of(order) == []
@@ -108,14 +108,14 @@ def test_when_cancel_and_execution_race_exactly_one_wins(trader):
         status = order_now(order)["status"]
         assert [name for name, has_won in winners.items() if has_won] == [status]
         executed += [order] if status == "EXECUTED" else []
-    # What was cancelled has cost nothing and is not held, what was executed has its charges, margin and position.
+    # A cancelled order has cost nothing and has no position; an executed one has its charges, margin and position.
     after = account_now(trader)
     assert after["balance"] == balance - sum(order["charges"] for order in executed)
     assert after["blocked_margin"] == sum(order["blocked_margin"] for order in executed)
     assert [row["quantity"] for row in rows("SELECT quantity FROM position")] == ([len(executed)] if executed else [])
 
 
-def test_when_many_cancel_and_reject_one_order_it_is_given_back_once(trader):
+def test_an_order_cancelled_and_rejected_at_once_is_refunded_once(trader):
     for _ in range(10):
         order = buy(trader, 10, "100.00")
         before = account_now(trader)

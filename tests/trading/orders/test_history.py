@@ -1,4 +1,4 @@
-"""An order's life, with its events and without them."""
+"""An order's history, with its events and without them."""
 
 from uuid import uuid4
 
@@ -27,7 +27,7 @@ def life(order):
 
 
 def outline(order):
-    """Return type, status and the kinds of the transactions of each moment."""
+    """Return the type, the status and the kinds of transactions of each entry."""
     return [(each["type"], each["status"], [entry["kind"] for entry in each["transactions"]]) for each in life(order)]
 
 
@@ -36,7 +36,7 @@ def all_transactions(order):
 
 
 def as_text(changes):
-    """Return changes as text, but for the time, which events and rows write differently."""
+    """Return changes as text without the time, which events and rows write differently."""
     return {name: str(value) for name, value in changes.items() if name != "executed_at"}
 
 
@@ -44,7 +44,7 @@ BOTH = ["MARGIN_BLOCK", "CHARGES"]
 BACK = ["MARGIN_RELEASE", "CHARGES_REFUND"]
 
 
-def test_an_order_that_waits_has_been_placed(trader):
+def test_a_pending_order_has_only_its_placement(trader):
     order = buy(trader, 10, "100.00")
     (placed,) = life(order)
     (event,) = rows("SELECT * FROM event WHERE type = 'order.pending'")
@@ -58,7 +58,7 @@ def test_an_order_that_waits_has_been_placed(trader):
     assert outline(order) == [("order.pending", "PENDING", BOTH)]
 
 
-def test_every_change_says_what_it_changed_and_what_it_cost(trader):
+def test_every_change_has_its_new_values_and_its_ledger_entries(trader):
     order = buy(trader, 10, "100.00")
     modify(order, quantity=20)
     modify(order, quantity=10, price="200.00")  # moves no money
@@ -90,7 +90,7 @@ def test_every_change_says_what_it_changed_and_what_it_cost(trader):
     ("ending", "status"),
     [(cancel, "CANCELLED"), (lambda order: reject_order(order["id"], "execution_failed"), "REJECTED")],
 )
-def test_an_order_that_ended_without_a_fill_says_what_was_given_back(trader, ending, status):
+def test_an_order_that_ended_without_a_fill_has_the_entries_of_its_refund(trader, ending, status):
     order = buy(trader, 10, "100.00")
     ending(order)
     assert outline(order)[1:] == [(f"order.{status.lower()}", status, BACK)]
@@ -124,7 +124,7 @@ def cancelled_after_nothing_was_taken(trader):
 
 @pytest.fixture(params=["plain", "profit", "other price", "small change", "cancelled", "waiting"])
 def lived(request, trader, quote):
-    """Return an order that nobody changed, with the outline of its life."""
+    """Return an order that was never modified, with the outline of its history."""
     order = buy(trader, 10, "100.00", symbol="TCS")
     placed = ("order.pending", "PENDING", BOTH)
     match request.param:
@@ -143,7 +143,7 @@ def lived(request, trader, quote):
     return order, [placed]
 
 
-def test_without_its_events_an_order_says_the_same_of_its_beginning_and_its_end(lived, forget):
+def test_without_events_the_history_keeps_the_placement_and_the_end(lived, forget):
     order, expected = lived
     assert outline(order) == expected
     before = life(order)
@@ -157,7 +157,7 @@ def test_without_its_events_an_order_says_the_same_of_its_beginning_and_its_end(
         assert as_text(before[-1]["changes"]).items() <= as_text(after[-1]["changes"]).items()
 
 
-def test_what_was_written_before_the_oldest_event_that_is_kept_stands_with_the_placement(trader, forget):
+def test_entries_before_the_oldest_kept_event_belong_to_the_placement(trader, forget):
     order = buy(trader, 10, "100.00")
     for quantity in (20, 30, 40):
         modify(order, quantity=quantity)
@@ -177,7 +177,7 @@ def test_what_was_written_before_the_oldest_event_that_is_kept_stands_with_the_p
     assert all_transactions(order) == whole
 
 
-def test_of_an_order_that_was_changed_very_often_the_newest_events_are_told(trader, monkeypatch):
+def test_an_order_changed_very_often_has_the_newest_events(trader, monkeypatch):
     monkeypatch.setattr("trading.orders.history.MAX_EVENTS", 2)
     order = buy(trader, 10, "100.00")
     for quantity in (20, 30, 40):

@@ -69,7 +69,7 @@ def purse(account_id):
         ({"quantity": 5, "price": "99.95"}, ["MARGIN_RELEASE", "CHARGES_REFUND"]),
     ],
 )
-def test_a_changed_order_is_what_it_would_be_had_it_been_placed_so(trader, account, change, kinds):
+def test_a_changed_order_equals_a_new_order_with_the_same_terms(trader, account, change, kinds):
     order = buy(trader, 10, "100.00")
     changed = modify(order, **change)
     other = account().id
@@ -82,7 +82,7 @@ def test_a_changed_order_is_what_it_would_be_had_it_been_placed_so(trader, accou
     assert changed["updated_at"] > order["updated_at"]
 
 
-def test_the_rows_of_a_change_are_the_differences(trader):
+def test_a_change_posts_the_differences(trader):
     order = buy(trader, 10, "100.00")
     changed = modify(order, quantity=12)
     differences = [
@@ -96,7 +96,7 @@ def test_the_rows_of_a_change_are_the_differences(trader):
     assert changed["transactions"] == [row["entry"] for row in kept]
 
 
-def test_a_change_that_moves_no_money_leaves_no_row_of_the_ledger(trader):
+def test_a_change_that_moves_no_money_posts_nothing(trader):
     order = buy(trader, 10, "100.00")
     changed = modify(order, quantity=20, price="50.00")
     assert (changed["quantity"], changed["price"]) == (20, money("50.00"))
@@ -104,14 +104,14 @@ def test_a_change_that_moves_no_money_leaves_no_row_of_the_ledger(trader):
 
 
 @pytest.mark.parametrize("change", [{}, {"quantity": 10}, {"price": "100.00"}, {"quantity": 10, "price": "100.00"}])
-def test_a_change_to_what_is_already_so_leaves_no_trace(trader, change):
+def test_a_change_to_the_present_values_writes_nothing(trader, change):
     order = buy(trader, 10, "100.00")
     before = (counts(), order_now(order), account_now(trader))
     assert terms(modify(order, **change)) == terms(order)
     assert (counts(), order_now(order), account_now(trader)) == before
 
 
-def test_a_change_is_told_once(trader):
+def test_a_change_is_one_event(trader):
     order = buy(trader, 10, "100.00")
     told = account_now(trader)["last_event_id"]
     modify(order, quantity=5)
@@ -139,7 +139,7 @@ def test_a_changed_order_that_is_cancelled_gives_everything_back(trader):
     assert purse(trader) == before
 
 
-def test_a_market_order_takes_a_quantity_at_the_last_price_and_no_price(trader, quote):
+def test_a_market_order_changes_its_quantity_at_the_last_price_and_takes_no_price(trader, quote):
     quote()
     order = buy(trader, 10)
     quotes.set_quotes([("NSE", "RELIANCE", Decimal("2600.00"))])
@@ -150,7 +150,7 @@ def test_a_market_order_takes_a_quantity_at_the_last_price_and_no_price(trader, 
     assert modify(order, quantity=5)["updated_at"] == changed["updated_at"]
 
 
-def test_what_an_order_closes_is_worked_out_anew_without_its_own_promise(trader):
+def test_the_closing_quantity_is_computed_anew_without_the_orders_own_promise(trader):
     hold(trader, "BUY", 10, "100.00")
     first, second = sell(trader, 4, "100.00"), sell(trader, 10, "100.00")
     assert (first["closing_quantity"], second["closing_quantity"]) == (4, 6)
@@ -160,7 +160,7 @@ def test_what_an_order_closes_is_worked_out_anew_without_its_own_promise(trader)
     assert (changed["closing_quantity"], changed["blocked_margin"]) == (5, money("140.00"))
 
 
-def test_a_delivery_sell_grows_up_to_what_is_held_and_not_promised(trader):
+def test_a_delivery_sell_grows_up_to_the_holding_that_is_not_promised(trader):
     hold(trader, "BUY", 10, "100.00", product="DELIVERY")
     sell(trader, 3, "100.00", product="DELIVERY")
     order = sell(trader, 2, "100.00", product="DELIVERY")
@@ -171,13 +171,13 @@ def test_a_delivery_sell_grows_up_to_what_is_held_and_not_promised(trader):
     assert order_now(order) == before
 
 
-def test_margin_that_does_not_suffice_is_refused_and_leaves_nothing(account):
+def test_a_change_without_enough_margin_is_refused_and_writes_nothing(account):
     trader = account("1000.00").id
     order = buy(trader, 10, "100.00")
     before = (counts(), order_now(order), account_now(trader))
     with pytest.raises(InsufficientMargin) as refusal:
         modify(order, quantity=50)
-    assert refusal.value.details["available"] == money("1000.00")  # what the order holds counts as its own
+    assert refusal.value.details["available"] == money("1000.00")  # includes the order's own margin and charges
     assert refusal.value.details["required"] > 1000
     assert (counts(), order_now(order), account_now(trader)) == before
 
@@ -192,7 +192,7 @@ def test_an_order_may_take_the_last_paisa_and_not_one_more(account):
         modify(buy(short, 1, "100.00"), quantity=40)
 
 
-def test_an_order_can_be_made_smaller_whatever_was_lost_meanwhile(account, quote):
+def test_an_order_can_be_made_smaller_after_a_loss(account, quote):
     trader = account("1000.00").id
     position = hold(trader, "BUY", 20, "100.00")
     order = buy(trader, 20, "100.00", symbol="TCS")
@@ -242,7 +242,7 @@ def test_an_order_is_not_changed_while_the_market_is_closed(trader, monkeypatch)
     assert order_now(order)["quantity"] == 10
 
 
-def test_an_order_that_is_not_as_it_was_read_is_not_changed(trader):
+def test_an_order_with_another_version_is_not_changed(trader):
     order = buy(trader, 10, "100.00")
     changed = modify(order, quantity=20, expected_versions={order["version"]})
     with pytest.raises(PreconditionFailed):
@@ -254,13 +254,13 @@ def test_an_order_that_is_not_as_it_was_read_is_not_changed(trader):
 
 
 @pytest.mark.parametrize("change", ["side = 'SELL'", "product = 'DELIVERY'", "symbol = 'X'", "exchange = 'BSE'"])
-def test_the_database_keeps_an_order_the_same_order(trader, change):
+def test_the_database_refuses_to_change_the_identity_of_an_order(trader, change):
     buy(trader, 10, "100.00")
     with pytest.raises(IntegrityError, match="only quantity and price"):
         run(f"UPDATE trading_order SET {change}")
 
 
-def test_when_change_execution_and_sweep_race_the_order_is_executed_with_the_old_or_the_new_terms(trader):
+def test_an_order_changed_and_executed_at_once_has_old_or_new_terms(trader):
     balance, done = account_now(trader)["balance"], []
     for number in range(40):
         order = buy(trader, 10, "100.00", symbol=f"S{number}")
@@ -271,14 +271,14 @@ def test_when_change_execution_and_sweep_race_the_order_is_executed_with_the_old
                 functools.partial(sweep_once, limit=10),
             ]
         )
-        late = execute(order)  # whoever had it in hand, the others have left it
+        late = execute(order)  # the three may have left it to each other
         assert executed.executed + swept.executed + late.executed == 1
         row = order_now(order)
         assert row["status"] == "EXECUTED"
         was_changed = not isinstance(changed, OrderNotOpen)
         assert (row["filled_quantity"], row["average_price"]) == ((7, 90) if was_changed else (10, 100))
         done.append(row)
-    # The books hold what each order ended with, and nothing of terms that it no longer had.
+    # The account holds the margin and charges of each order's last terms, and nothing of earlier ones.
     after = account_now(trader)
     assert after["balance"] == balance - sum(row["charges"] for row in done)
     assert after["blocked_margin"] == sum(row["blocked_margin"] for row in done)
@@ -286,7 +286,7 @@ def test_when_change_execution_and_sweep_race_the_order_is_executed_with_the_old
     assert held == {row["symbol"]: row["filled_quantity"] for row in done}
 
 
-def test_when_change_and_cancel_race_everything_is_given_back(trader):
+def test_an_order_changed_and_cancelled_at_once_gives_everything_back(trader):
     before = purse(trader)
     for _ in range(30):
         order = buy(trader, 10, "100.00")
@@ -296,7 +296,7 @@ def test_when_change_and_cancel_race_everything_is_given_back(trader):
     assert purse(trader) == before
 
 
-def test_of_changes_at_once_that_expect_the_same_order_one_is_made(trader):
+def test_of_changes_at_once_that_expect_the_same_version_one_is_made(trader):
     for _ in range(10):
         order = buy(trader, 10, "100.00")
         change = functools.partial(modify, order, expected_versions={order["version"]})

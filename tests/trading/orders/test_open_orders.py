@@ -1,4 +1,4 @@
-"""A request that changes or ends an order never holds the order's row while it waits for the account."""
+"""A request that changes or ends an order holds no lock while it waits for one."""
 
 import functools
 import threading
@@ -30,7 +30,7 @@ def books_are_right(clean):
 
 @pytest.fixture
 def holder(connect):
-    """Return a function that holds a row in another session, and gives that session."""
+    """Return a function that locks a row in another session and returns the session."""
 
     def take(statement, row_id):
         other = connect()
@@ -46,7 +46,7 @@ def now(order, changed):
 
 @ACTIONS
 @pytest.mark.parametrize("held", ["account", "order"])
-def test_it_waits_for_one_row_and_holds_no_other(trader, holder, connect, act, changed, held):
+def test_a_request_waits_for_one_row_and_holds_no_other(trader, holder, connect, act, changed, held):
     order = buy(trader, 1, "10.00")
     other = holder(ACCOUNT, trader) if held == "account" else holder(ORDER, order["id"])
     acting = threading.Thread(target=act, args=(order,))
@@ -62,7 +62,7 @@ def test_it_waits_for_one_row_and_holds_no_other(trader, holder, connect, act, c
 
 
 @ACTIONS
-def test_it_begins_again_when_the_order_is_held_once_the_account_is_free(trader, holder, connect, act, changed):
+def test_a_request_begins_again_when_the_order_is_locked_after_the_account(trader, holder, connect, act, changed):
     order = buy(trader, 1, "10.00")
     account, row = holder(ACCOUNT, trader), None
     acting = threading.Thread(target=act, args=(order,))
@@ -80,7 +80,7 @@ def test_it_begins_again_when_the_order_is_held_once_the_account_is_free(trader,
 
 
 @ACTIONS
-def test_it_gives_up_in_time_and_leaves_nothing_behind(trader, holder, monkeypatch, act, changed):
+def test_a_request_gives_up_in_time_and_writes_nothing(trader, holder, monkeypatch, act, changed):
     monkeypatch.setattr(open_orders, "LOCK_TIMEOUT_MS", 300)
     order = buy(trader, 1, "10.00")
     holder(ACCOUNT, trader)
@@ -90,7 +90,7 @@ def test_it_gives_up_in_time_and_leaves_nothing_behind(trader, holder, monkeypat
 
 
 @ACTIONS
-def test_the_end_of_an_order_is_told_although_its_account_is_held(trader, holder, act, changed):
+def test_a_final_order_is_refused_at_once_although_its_account_is_locked(trader, holder, act, changed):
     order = buy(trader, 1, "10.00")
     execute(order)
     holder(ACCOUNT, trader)
@@ -98,7 +98,7 @@ def test_the_end_of_an_order_is_told_although_its_account_is_held(trader, holder
         act(order)
 
 
-def test_an_account_in_great_demand_lets_its_orders_be_cancelled(trader):
+def test_orders_of_a_busy_account_can_be_cancelled(trader):
     orders = [buy(trader, 1, "10.00") for _ in range(8)]
     done = threading.Event()
 

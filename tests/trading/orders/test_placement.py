@@ -51,7 +51,7 @@ def test_an_accepted_order_is_pending_with_its_margin_and_charges(trader):
     }
 
 
-def test_margin_is_blocked_and_charges_debited_with_rows_that_name_the_order(trader):
+def test_margin_and_charges_are_posted_with_the_order(trader):
     order = buy(trader, 400, "1000.00")
     account = account_now(trader)
     assert account["balance"] == money(1_000_000) - order["charges"]
@@ -65,13 +65,13 @@ def test_margin_is_blocked_and_charges_debited_with_rows_that_name_the_order(tra
     assert block["position_id"] is charges["position_id"] is None
 
 
-def test_margin_and_charges_of_zero_leave_no_rows(trader):
+def test_margin_and_charges_of_zero_are_not_posted(trader):
     order = buy(trader, 1, "0.02")
     assert (order["blocked_margin"], order["charges"]) == (0, 0)
     assert ledger_of(order) == []
 
 
-def test_a_market_order_is_reckoned_at_the_last_traded_price(trader, quote):
+def test_a_market_order_is_priced_at_the_last_traded_price(trader, quote):
     quote("RELIANCE", "2500.00")
     order = buy(trader, 10)
     assert (order["price"], order["blocked_margin"]) == (None, Decimal("5000.00"))
@@ -94,7 +94,7 @@ def test_a_known_stock_is_used_again_per_exchange(trader):
     assert stocks[0] == stocks[1] != stocks[2]
 
 
-def test_an_inactive_stock_is_recovered_with_its_price(trader, quote):
+def test_an_inactive_stock_becomes_active_and_keeps_its_price(trader, quote):
     quote("RELIANCE", "2500.00")
     run("UPDATE stock SET is_active = false")
     order = buy(trader, 10)
@@ -110,7 +110,7 @@ def test_an_order_that_only_closes_needs_no_margin(trader):
     assert [kind for kind, _ in ledger_of(order)] == ["CHARGES"]
 
 
-def test_only_what_opens_beyond_the_holding_needs_margin(trader):
+def test_only_the_quantity_beyond_the_holding_needs_margin(trader):
     hold(trader, "BUY", 10, "100.00")
     order = sell(trader, 15, "200.00")
     assert (order["closing_quantity"], order["blocked_margin"]) == (10, Decimal("200.00"))
@@ -121,7 +121,7 @@ def test_buying_back_a_short_position_needs_no_margin(trader):
     assert buy(trader, 10, "100.00")["closing_quantity"] == 10
 
 
-def test_the_fee_of_an_order_that_only_closes_may_take_available_margin_below_zero(account):
+def test_charges_of_a_closing_order_may_take_available_margin_below_zero(account):
     trader = account("200.02").id
     hold(trader, "BUY", 10, "99.00")
     run_down(trader)
@@ -130,7 +130,7 @@ def test_the_fee_of_an_order_that_only_closes_may_take_available_margin_below_ze
     assert account_now(trader)["available_margin"] == -order["charges"]
 
 
-def test_an_order_that_opens_one_more_share_may_not(account):
+def test_charges_of_an_order_that_opens_may_not_take_margin_below_zero(account):
     trader = account("200.02").id
     hold(trader, "BUY", 10, "99.00")
     run_down(trader)
@@ -139,7 +139,7 @@ def test_an_order_that_opens_one_more_share_may_not(account):
 
 
 def run_down(trader):
-    """Withdraw all that is available."""
+    """Withdraw the whole available margin."""
     administration.move_funds(trader, "WITHDRAWAL", account_now(trader)["available_margin"])
 
 
@@ -173,20 +173,20 @@ def test_pending_orders_of_the_other_side_product_stock_or_account_claim_nothing
     assert sell(trader, 10, "100.00")["closing_quantity"] == 10
 
 
-def test_promises_to_buy_back_a_short_position_claim_nothing_of_the_long_one_that_followed(trader):
+def test_promises_to_buy_back_a_short_position_claim_nothing_of_a_later_long_one(trader):
     hold(trader, "SELL", 10, "100.00")
     assert buy(trader, 10, "100.00")["closing_quantity"] == 10  # stays PENDING
     hold(trader, "BUY", 20, "100.00")
     assert sell(trader, 10, "100.00")["closing_quantity"] == 10
 
 
-def test_a_cancelled_promise_is_free_again(trader):
+def test_the_promise_of_a_cancelled_order_is_free_again(trader):
     hold(trader, "BUY", 10, "100.00")
     cancel(sell(trader, 10, "100.00"))
     assert sell(trader, 10, "100.00")["closing_quantity"] == 10
 
 
-def test_delivery_is_sold_only_from_what_is_held_and_not_promised(trader):
+def test_delivery_is_sold_only_from_the_holding_that_is_not_promised(trader):
     hold(trader, "BUY", 10, "100.00", product="DELIVERY")
     with pytest.raises(InsufficientHoldings):
         sell(trader, 11, "100.00", product="DELIVERY")
@@ -202,7 +202,7 @@ def test_an_intraday_holding_does_not_cover_a_delivery_sale(trader):
         sell(trader, 1, "100.00", product="DELIVERY")
 
 
-def test_closing_a_position_sells_what_is_open_and_not_promised(trader, quote):
+def test_closing_a_position_sells_the_quantity_that_is_not_promised(trader, quote):
     quote("RELIANCE", "120.00")
     position = hold(trader, "BUY", 10, "100.00", product="DELIVERY")
     sell(trader, 3, "100.00", product="DELIVERY")

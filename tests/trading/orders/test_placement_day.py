@@ -1,4 +1,4 @@
-"""The day whose rates an order is charged by is the database's, whatever a process believes."""
+"""Charges are computed at the rates of the database's day, also by a process with a wrong clock."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ def today(clean):
 
 @pytest.fixture
 def rates_of(monkeypatch, today):
-    """Let the exchange charge be 1, 2 and 3 % of yesterday, today and tomorrow; return the charges of a day."""
+    """Set the exchange charge to 1, 2 and 3 % yesterday, today and tomorrow; return a function for a day's charges."""
     (usual,) = charges.SCHEDULES
     schedules = [
         replace(
@@ -44,7 +44,7 @@ def rates_of(monkeypatch, today):
 
 
 def place_in_a_process_of(monkeypatch, trader, days_off):
-    """Place an order with the process's clock so many days off; return its row and the steps that it took."""
+    """Place an order in a process whose clock is some days off; return its row and its timed steps."""
     moment = datetime.now(INDIAN_TIME) + timedelta(days=days_off)
     monkeypatch.setattr(placement_at_once, "datetime", SimpleNamespace(now=lambda _: moment))
     request = OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)
@@ -55,11 +55,11 @@ def place_in_a_process_of(monkeypatch, trader, days_off):
 
 
 @pytest.mark.parametrize("days_off", [-1, 1])
-def test_a_process_with_the_wrong_day_places_in_steps_by_the_rates_of_the_databases_day(
+def test_a_process_with_the_wrong_day_uses_the_rates_of_the_databases_day(
     trader, today, rates_of, monkeypatch, days_off
 ):
     order, steps = place_in_a_process_of(monkeypatch, trader, days_off)
-    assert "session" in steps  # which the one statement has not
+    assert "session" in steps  # the one statement has no such step
     assert order["charges"] == rates_of(today) != rates_of(today + timedelta(days=days_off))
     assert verify.verify() == []
 

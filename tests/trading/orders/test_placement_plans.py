@@ -1,4 +1,4 @@
-"""What a placement reads while many orders wait."""
+"""The rows that a placement reads while many orders are PENDING."""
 
 from models import database
 from tests.support.trading import buy, hold, one, run, sell
@@ -11,7 +11,7 @@ FEW, MANY = 150, 2_000
 
 
 def copy(order, status, count):
-    """Insert so many orders like this one."""
+    """Insert a number of copies of an order."""
     run(
         f"INSERT INTO trading_order (id, status, {COPIED}) SELECT gen_random_uuid(), %s, {COPIED}"
         " FROM trading_order, generate_series(1, %s) WHERE id = %s",
@@ -22,12 +22,12 @@ def copy(order, status, count):
 
 
 def rows_read():
-    """Return how many rows of the order table were looked at so far."""
+    """Return the number of rows of the order table that were read so far."""
     one("SELECT pg_stat_force_next_flush()::text")
     return one("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'trading_order'")
 
 
-def test_a_closing_order_reads_its_own_account_however_many_others_wait(trader, account):
+def test_a_closing_order_reads_only_its_own_account_among_many_pending_orders(trader, account):
     hold(trader, "BUY", 100, "100.00")
     other = buy(account().id, 1, "100.00")
     copy(other, "CANCELLED", MANY)
@@ -44,4 +44,4 @@ def test_a_closing_order_reads_its_own_account_however_many_others_wait(trader, 
             before = rows_read()
             assert sell(trader, 1, "100.00")["closing_quantity"] == mine["closing_quantity"] == 1
             read.append(rows_read() - before)
-    assert min(read) < 100  # what other sessions have read may be counted late, and once
+    assert min(read) < 100  # reads of other sessions may be counted late, in one of the rounds

@@ -1,4 +1,4 @@
-"""What a placement refuses, and that nothing is left behind."""
+"""The refusals of placements, which write nothing."""
 
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -14,7 +14,7 @@ from trading.rules.sessions import INDIAN_TIME, session_at
 
 
 def refused(kind, action):
-    """Return the refusal of an action that must leave no trace."""
+    """Return the refusal of an action, which must write nothing."""
     before = counts()
     with pytest.raises(kind) as refusal:
         action()
@@ -63,7 +63,7 @@ def test_orders_without_a_client_order_id_are_no_duplicates(trader):
     assert buy(trader, 1, "10.00")["id"] != buy(trader, 1, "10.00")["id"]
 
 
-def test_a_position_that_is_not_there_cannot_be_closed(trader):
+def test_an_unknown_position_cannot_be_closed(trader):
     refused(errors.NotFound, lambda: close(trader, uuid4()))
 
 
@@ -98,13 +98,13 @@ def test_refusals_come_in_the_order_of_the_contract(trader, suspended, holidays,
     refused(kind, lambda: sell(trader, 1_000_000, product="DELIVERY", calendar="NSE" if holidays else None))
 
 
-def test_holdings_are_judged_before_margin(account):
+def test_holdings_are_checked_before_margin(account):
     trader = account("0.00").id
     refused(errors.InsufficientHoldings, lambda: sell(trader, 1, "10.00", product="DELIVERY"))
 
 
 def close_the_market():
-    """Make today and the days around it holidays, whatever day it is."""
+    """Make today and the days around it holidays."""
     today = one("SELECT clock_timestamp()").astimezone(INDIAN_TIME).date()
     days = [today + timedelta(days=ahead) for ahead in range(-1, 4)]
     calendars.import_holidays([("NSE", day, "Test") for day in days])
@@ -142,13 +142,13 @@ def test_holidays_are_imported_once_and_renamed(clean):
     assert one("SELECT name FROM market_holiday WHERE day = %s", day) == "Christmas"
 
 
-def test_holidays_are_remembered_and_an_import_is_seen_at_once(clean):
+def test_holidays_are_cached_and_an_import_is_seen_at_once(clean):
     assert calendars.holidays("NSE") == frozenset()
     calendars.import_holidays([("NSE", date(2026, 12, 25), "Christmas")])
     assert calendars.holidays("NSE") == {date(2026, 12, 25)}
 
 
-def test_what_another_process_changes_of_the_holidays_is_seen_within_a_minute(clean, monkeypatch):
+def test_holidays_changed_by_another_process_are_seen_within_a_minute(clean, monkeypatch):
     assert calendars.REMEMBERED_S <= 60
     monkeypatch.setattr(calendars, "REMEMBERED_S", 0.2)
     assert calendars.holidays("NSE") == frozenset()

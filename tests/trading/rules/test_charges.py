@@ -1,4 +1,4 @@
-"""What an order costs."""
+"""The charges of an order."""
 
 import json
 from dataclasses import FrozenInstanceError, asdict, replace
@@ -52,7 +52,7 @@ def test_the_public_delivery_round_trip_on_bse():
         ("DELIVERY", "SELL", ["0.00", "100.00", "3.07", "0.10", "0.00", "0.57"]),
     ],
 )
-def test_each_product_and_side_pays_its_own_parts(product, side, expected):
+def test_each_product_and_side_pays_its_own_charges(product, side, expected):
     assert parts(on("100000.00", product=product, side=side)) == expected
 
 
@@ -75,31 +75,31 @@ def test_brokerage_stops_at_twenty_rupees(turnover, brokerage):
     assert str(on(turnover).brokerage) == brokerage
 
 
-def test_gst_is_taken_from_the_unrounded_parts():
+def test_gst_is_computed_from_the_unrounded_charges():
     # exchange 0.026095 and SEBI 0.00085 are taxed 0.0048501; the rounded 0.03 would be taxed 0.0054.
     result = on("850.00", product="DELIVERY")
     assert (str(result.exchange_charge), str(result.gst)) == ("0.03", "0.00")
 
 
-def test_a_tiny_order_may_cost_nothing():
+def test_a_tiny_order_can_have_no_charges():
     assert on("0.05").total == 0
 
 
 @given(
     st.decimals("0.01", 10**13, places=2), st.sampled_from(["BUY", "SELL"]), st.sampled_from(["DELIVERY", "INTRADAY"])
 )
-def test_the_total_is_the_sum_of_parts_with_two_places(turnover, side, product):
+def test_the_total_is_the_sum_of_the_items_with_two_places(turnover, side, product):
     result = on(turnover, side=side, product=product)
     assert result.total == sum(asdict(result).values())
     assert all(amount >= 0 and amount.as_tuple().exponent == -2 for amount in asdict(result).values())
 
 
-def test_the_parts_travel_as_exact_numbers():
+def test_the_items_are_exact_numbers_in_json():
     result = on("440000.00", side="SELL")
     assert json.loads(result.as_json(), parse_float=Decimal) == asdict(result)
 
 
-def test_the_schedule_in_force_on_the_day_counts(monkeypatch):
+def test_the_schedule_in_force_on_the_day_is_used(monkeypatch):
     first = charges.SCHEDULES[0]
     later = replace(first, effective_from=date(2027, 4, 1), regulatory_fee=Decimal("0.01"))
     latest = replace(first, effective_from=date(2028, 4, 1), regulatory_fee=Decimal("0.02"))
@@ -108,11 +108,11 @@ def test_the_schedule_in_force_on_the_day_counts(monkeypatch):
     assert [str(fee) for fee in fees] == ["0.00", "1.00", "2.00"]
 
 
-def test_before_the_first_schedule_the_first_counts():
+def test_before_the_first_schedule_the_first_is_used():
     assert on("100000.00", day=date(2020, 1, 1)) == on("100000.00", day=date(2026, 4, 1))
 
 
-def test_the_rates_hold_from_their_date_on_and_cannot_be_changed():
+def test_the_rates_hold_from_their_date_and_cannot_be_changed():
     (schedule,) = charges.SCHEDULES
     assert schedule.effective_from == date(2026, 4, 1)
     with pytest.raises(FrozenInstanceError):

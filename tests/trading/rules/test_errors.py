@@ -1,4 +1,4 @@
-"""What can be refused."""
+"""The refusals and their codes."""
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ DETAILS = {
 KINDS = errors.Refused.__subclasses__()
 
 
-def test_every_code_of_the_contract_that_trading_refuses_with_is_there():
+def test_trading_has_every_refusal_code_of_the_contract():
     assert {kind.code for kind in KINDS} >= {
         "not_found",
         "account_suspended",
@@ -32,7 +32,7 @@ def test_every_code_of_the_contract_that_trading_refuses_with_is_there():
     }
 
 
-def test_no_code_stands_for_two_things():
+def test_no_code_is_used_twice():
     assert len({kind.code for kind in KINDS}) == len(KINDS)
 
 
@@ -51,5 +51,5 @@ def test_a_refusal_carries_its_details(kind):
     assert kind(**DETAILS[kind]).details == DETAILS[kind]
 
 
-def test_an_order_that_is_not_open_says_what_it_is():
+def test_order_not_open_names_the_status_of_the_order():
     assert errors.OrderNotOpen(status="EXECUTED").details == {"order_status": "EXECUTED"}

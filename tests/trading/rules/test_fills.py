@@ -1,4 +1,4 @@
-"""What a fill does to a position."""
+"""The effect of a fill on a position."""
 
 from dataclasses import FrozenInstanceError, astuple
 from decimal import Decimal
@@ -77,15 +77,15 @@ def test_proportions_round_half_up_and_the_last_share_takes_the_rest():
     assert costs == [("0.07", "0.01"), ("0.03", "0.00"), ("0.00", "0.00")]
 
 
-def test_a_dearer_fill_needs_more_than_was_reserved():
+def test_a_fill_at_a_higher_price_needs_more_than_the_reservation():
     assert execute(Holding(), "BUY", 10, "110.00", reserved="200.00").margin_change == D("20.00")
 
 
-def test_a_cheaper_fill_needs_less_than_was_reserved():
+def test_a_fill_at_a_lower_price_needs_less_than_the_reservation():
     assert execute(Holding(), "BUY", 10, "90.00", reserved="200.00").margin_change == D("-20.00")
 
 
-def test_delivery_holds_back_the_whole_cost():
+def test_delivery_blocks_the_whole_cost():
     result = execute(Holding(), "BUY", 10, "100.00", product="DELIVERY", reserved="1000.00")
     assert (result.holding.blocked_margin, result.margin_change) == (D("1000.00"), 0)
 
@@ -98,7 +98,7 @@ TRADES = st.lists(
 
 
 @given(TRADES)
-def test_any_sequence_of_fills_conserves_money_and_ends_flat_with_nothing(trades):
+def test_any_sequence_of_fills_conserves_money_and_a_flat_position_has_no_cost(trades):
     holding, cash, blocked = Holding(), D(0), D(0)
     total = sum(quantity if side == "BUY" else -quantity for side, quantity, _ in trades)
     if total:  # one more trade makes it flat
@@ -112,7 +112,7 @@ def test_any_sequence_of_fills_conserves_money_and_ends_flat_with_nothing(trades
         assert blocked == holding.blocked_margin
         assert holding.blocked_margin >= 0
         assert (holding.cost == 0) == (holding.quantity == 0)
-        # what was paid in is either still standing as cost or was booked as loss
+        # money paid for shares is either the cost of open ones or a realised loss
         assert cash == holding.realized_pnl - holding.cost * (1 if holding.quantity > 0 else -1)
     assert (holding.quantity, holding.cost, holding.blocked_margin) == (0, 0, 0)
     assert holding.realized_pnl == cash

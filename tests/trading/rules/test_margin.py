@@ -1,4 +1,4 @@
-"""Margin, and how much of an order closes what is held."""
+"""The margin, and the part of an order that closes a position."""
 
 from decimal import Decimal
 
@@ -45,7 +45,7 @@ def test_buying_adds_and_selling_subtracts():
         ("BUY", 10, 4, 0, 0),
     ],
 )
-def test_only_what_is_held_on_the_other_side_and_not_promised_is_closed(side, quantity, held, promised, closing):
+def test_an_order_closes_only_the_opposite_holding_that_is_not_promised(side, quantity, held, promised, closing):
     assert closing_quantity(side=side, quantity=quantity, held=held, promised=promised) == closing
 
 

@@ -38,7 +38,7 @@ def test_a_proportion_is_the_exact_fraction_rounded_half_up(amount, whole, data)
 
 
 @given(AMOUNTS, st.integers(1, 10**12))
-def test_the_whole_takes_everything_and_nothing_takes_nothing(amount, whole):
+def test_the_proportion_of_the_whole_is_everything_and_of_zero_is_nothing(amount, whole):
     assert proportion(amount, whole, whole) == amount
     assert proportion(amount, 0, whole) == 0
 
@@ -64,9 +64,9 @@ def test_rounding_is_the_nearest_paisa(exact):
     ("cost", "quantity", "average"),
     [("100.00", 4, "25.00"), ("100.00", -4, "25.00"), ("100.00", 3, "33.33"), ("0.05", 2, "0.03"), ("7.00", 1, "7.00")],
 )
-def test_the_average_price_is_of_one_unit_whichever_way_it_is_held(cost, quantity, average):
+def test_the_average_price_is_of_one_share_long_or_short(cost, quantity, average):
     assert str(average_price(Decimal(cost), quantity)) == average
 
 
-def test_nothing_has_no_average_price():
+def test_a_flat_position_has_no_average_price():
     assert average_price(ZERO, 0) is None

@@ -1,4 +1,4 @@
-"""When the market is open."""
+"""The trading sessions of the market."""
 
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
@@ -50,7 +50,7 @@ def test_a_holiday_is_closed_all_day():
     assert (session.is_open, session.next_open) == (False, opening(MONDAY))
 
 
-def test_holidays_in_a_row_after_a_weekend_are_all_passed_over():
+def test_several_holidays_after_a_weekend_are_skipped():
     holidays = {FRIDAY, MONDAY, date(2026, 11, 24)}
     assert session_at(india(FRIDAY, "08:00:00.0"), holidays).next_open == opening(date(2026, 11, 25))
 
@@ -78,7 +78,7 @@ def test_other_offsets_are_understood():
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
     st.sets(st.dates(date(2026, 1, 1), date(2027, 12, 31)), max_size=20),
 )
-def test_the_next_opening_is_the_first_open_moment_to_come(now, holidays):
+def test_the_next_opening_is_the_first_later_moment_with_an_open_market(now, holidays):
     session = session_at(now, holidays)
     if session.is_open:
         assert session.next_open is None

@@ -6,7 +6,7 @@ from tests.support.processes import wait_until
 from tests.support.trading import close, hold, one
 
 
-def test_a_position_that_a_fill_turns_around_meanwhile_is_closed_from_its_other_side(trader, connect):
+def test_a_position_turned_around_by_a_fill_is_closed_from_its_new_side(trader, connect):
     position = hold(trader, "BUY", 10, "100.00")
     fill = connect()
     with ThreadPoolExecutor(1) as pool, fill.cursor() as cursor:

@@ -50,7 +50,7 @@ def test_a_holding_is_promised_once(trader):
     assert {type(refusal) for refusal in refused} == {InsufficientHoldings}
 
 
-def test_a_client_order_id_is_used_once_whoever_comes_first(trader):
+def test_of_orders_at_once_with_one_client_order_id_one_is_accepted(trader):
     accepted, refused = split(at_once([functools.partial(buy, trader, 1, "10.00", client_order_id="mine")] * 12))
     assert len(accepted) == 1
     assert [refusal.details for refusal in refused] == [{"order_id": accepted[0]["id"]}] * 11
@@ -58,7 +58,7 @@ def test_a_client_order_id_is_used_once_whoever_comes_first(trader):
 
 
 @pytest.mark.parametrize("symbol", [f"NEW{number}" for number in range(10)])
-def test_accounts_meet_on_a_stock_that_nobody_knew(account, symbol):
+def test_orders_at_once_create_an_unknown_stock_once(account, symbol):
     traders = [account().id for _ in range(4)]
     orders = at_once([functools.partial(buy, trader, 1, "10.00", symbol=symbol) for trader in traders])
     assert len({order["stock_id"] for order in orders}) == 1
@@ -74,12 +74,12 @@ def test_a_stock_stays_creatable_when_its_first_order_is_rolled_back(trader, acc
 
 @pytest.fixture
 def no_second_attempt(monkeypatch):
-    """Let a deadlock show itself, where it would be tried again."""
+    """Try a transaction only once, so that a deadlock fails the test."""
     monkeypatch.setattr(database, "MAX_ATTEMPTS", 1)
 
 
 @pytest.mark.usefixtures("no_second_attempt")
-def test_placements_and_executions_in_opposite_order_across_accounts_do_not_deadlock(account):
+def test_placements_and_executions_in_opposite_order_do_not_deadlock(account):
     traders = [account().id for _ in range(4)]
 
     def trade(turn):
