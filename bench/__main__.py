@@ -1,4 +1,4 @@
-"""Measure every figure beside its reference: `make bench`, about ten minutes on two cores."""
+"""Measure every figure beside its reference: `make bench`, about 15 minutes on two cores."""
 
 import argparse
 import json
@@ -12,20 +12,20 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
-from bench import profiles
-from bench.backlog import PENDING, sweeping
-from bench.figures import Figure
-from bench.load import CONNECTIONS, LoadError
-from bench.page import LATEST, RESULTS, section
-from bench.pgbench import PgbenchError
-from bench.placement import Bench
+from bench.clients.load import CONNECTIONS, LoadError
+from bench.clients.pgbench import PgbenchError
+from bench.parts import profiles
+from bench.parts.backlog import PENDING, sweeping
+from bench.parts.placement import Bench
+from bench.parts.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
+from bench.parts.starting import start_of_make_run
+from bench.parts.throughput import beside_the_worker, placed_and_executed, placements, tail
 from bench.profiling import Profile
-from bench.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
-from bench.report import PlacementRow
+from bench.reports.figures import Figure
+from bench.reports.page import LATEST, RESULTS, section
+from bench.reports.report import PlacementRow
 from bench.seeding import ACCOUNTS
 from bench.services import run_to_the_end, running
-from bench.starting import start_of_make_run
-from bench.throughput import beside_the_worker, placed_and_executed, placements, tail
 from embedded.interruption import Interruption
 from models.database import DatabaseUnavailable
 

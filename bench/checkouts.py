@@ -16,7 +16,7 @@ from statistics import median
 import psycopg2
 import redis
 
-from bench.load import CONNECTIONS, LoadError, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, LoadError, build_requests, place_orders
 from bench.seeding import ACCOUNTS
 from bench.services import LOG_SETTINGS, run_to_the_end, settings_of
 from embedded.interruption import Interruption
@@ -98,7 +98,8 @@ class Side:
     def _executed(self) -> int:
         with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
             cursor.execute(COUNT_EXECUTED)
-            return int(cursor.fetchone()[0])
+            ((count,),) = cursor.fetchall()
+            return int(count)
 
 
 @contextlib.contextmanager

@@ -3,10 +3,10 @@
 import re
 import time
 
-from bench.load import Connection, exchange, order_request
+from bench.clients.load import Connection, exchange, order_request
+from bench.clients.streams import Crowd, Receipt, StreamError, unix_time
 from bench.seeding import token_of
 from bench.services import Services
-from bench.streams import Crowd, Receipt, StreamError, unix_time
 from tests.support.processes import Running
 
 ORDERS_IN_A_ROW = 200

@@ -15,14 +15,14 @@ from typing import Any
 
 import psutil
 
+from bench.clients.load import Connection, LoadError, exchange, order_request, request
+from bench.clients.streams import Crowd, StreamError
 from bench.door_to_socket import from_door_to_socket
-from bench.figures import Figure
-from bench.load import Connection, LoadError, exchange, order_request, request
-from bench.page import LISTENERS, listening
-from bench.report import percentiles
+from bench.reports.figures import Figure
+from bench.reports.page import LISTENERS, listening
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS, token_of
 from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
-from bench.streams import Crowd, StreamError
 from embedded.interruption import Interruption
 from tests.support.processes import wait_until
 from trading.upkeep.verify import verify

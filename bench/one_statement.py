@@ -5,9 +5,9 @@ from statistics import median
 
 from honcho.environ import parse_procfile
 
-from bench.figures import number
-from bench.load import CONNECTIONS, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
+from bench.reports.figures import number
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
@@ -35,7 +35,10 @@ def main() -> int:
     for name, rounds in found.items():
         rate, milliseconds = (median(column) for column in zip(*rounds, strict=True))
         print(f"{name:14s} {number(rate)} orders/s, {number(milliseconds)} ms of processor an order, all processes")
-    print(*wrong or ["the books are right"], sep="\n")
+    for violation in wrong:
+        print(f"WRONG: {violation}")
+    if not wrong:
+        print("the ledgers are right")
     return 1 if wrong else 0
 
 

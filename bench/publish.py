@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import plots
-from bench.page import GROWTH, LATEST, PUBLISHED, committed, section
-from bench.profiles import text
+from bench.parts.profiles import text
+from bench.reports import plots
+from bench.reports.page import GROWTH, LATEST, PUBLISHED, committed, section
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 FOLDER = PAGE.with_suffix("")
@@ -39,10 +39,10 @@ def main() -> int:
 def profiles_page(results: dict[str, Any]) -> str:
     """Return the page with the profiles."""
     parts = [PROFILES_HEAD, text(results["profiles"])]
-    grown = committed(GROWTH)
-    for side, profiles in (grown["profiles"] if grown else {}).items():
-        title = f"# With {grown['load']['orders'][side]:,} orders in the tables"
-        parts += ["", title, "", text(profiles, level=3)]
+    if grown := committed(GROWTH):
+        for side, profiles in grown["profiles"].items():
+            title = f"# With {grown['load']['orders'][side]:,} orders in the tables"
+            parts += ["", title, "", text(profiles, level=3)]
     return "\n".join(parts) + "\n"
 
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.load import CONNECTIONS, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
-from bench.report import percentiles
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption

@@ -7,7 +7,7 @@ from actors import broker, worker
 
 def boot() -> None:
     """Set up a worker process whose consumers poll as Dramatiq's do."""
-    broker.Broker.consumer_class = RedisBroker.consumer_class  # type: ignore[assignment, method-assign]
+    broker.Broker.consumer_class = RedisBroker.consumer_class  # type: ignore[method-assign]
     worker.boot()
 
 

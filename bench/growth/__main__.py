@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.clients.load import LoadError
+from bench.clients.pgbench import PgbenchError
 from bench.growth import parts as parts
 from bench.growth import report as report
 from bench.growth.busy import compare_busy
@@ -17,9 +19,7 @@ from bench.growth.load import LoadingError, Volume, load, sizes
 from bench.growth.profiles import profile_busy
 from bench.growth.retention import finish_retention, measure_retention
 from bench.growth.sides import EMPTY, FULL, TENTH, Side, point_at, running_sides, server
-from bench.load import LoadError
-from bench.page import GROWTH
-from bench.pgbench import PgbenchError
+from bench.reports.page import GROWTH
 from bench.seeding import seed
 from bench.services import run_to_the_end
 from embedded.interruption import Interruption

@@ -1,13 +1,13 @@
 """What a loaded service does on the databases by turns: one account, the slowest hundredth, execution beside."""
 
+from bench.clients.load import CONNECTIONS, LoadError
 from bench.growth.parts import by_turns, sweep_all
 from bench.growth.report import Comparison
 from bench.growth.sides import Side
-from bench.load import CONNECTIONS, LoadError
-from bench.placement import Bench
-from bench.report import percentiles
+from bench.parts.placement import Bench
+from bench.parts.throughput import executed_per_second
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
-from bench.throughput import executed_per_second
 
 
 def compare_busy(sides: list[Side], rounds: int, seconds: int) -> list[Comparison]:

@@ -84,7 +84,7 @@ def load(url: str, volume: Volume, progress: Callable[[str], None] = lambda text
     return {**seconds, "accounts, positions and vacuum": time.monotonic() - began}
 
 
-def sizes() -> dict[str, dict[str, float]]:
+def sizes() -> dict[str, dict[str, int]]:
     """Return the rows (as estimated), and the size of each table and of its indexes in MB."""
     found = {}
     for table in TABLES:

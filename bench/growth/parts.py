@@ -8,13 +8,13 @@ from uuid import UUID
 
 from api.account import NEWEST_FIRST as NEWEST_ENTRY_FIRST
 from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
-from bench.backlog import fill, sweep_rate
+from bench.clients.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
+from bench.clients.pgbench import run_pgbench
 from bench.growth.load import READER, account_id_of
 from bench.growth.report import Comparison
 from bench.growth.sides import Side
-from bench.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
-from bench.pgbench import run_pgbench
-from bench.report import percentiles
+from bench.parts.backlog import fill, sweep_rate
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from models.database import Row, execute, fetch_all, fetch_one, session, unbounded
 from tests.support.processes import wait_until

@@ -8,8 +8,8 @@ from typing import Any
 from bench.growth.busy import half_rate
 from bench.growth.parts import BACKLOG
 from bench.growth.sides import EMPTY, FULL, Side
-from bench.placement import Bench
-from bench.profiles import under_load
+from bench.parts.placement import Bench
+from bench.parts.profiles import under_load
 
 
 def profile_busy(sides: list[Side], seconds: int) -> dict[str, dict[str, Any]]:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.clients.load import build_requests, place_orders
 from bench.growth.parts import sweep_all
 from bench.growth.sides import Side
-from bench.load import build_requests, place_orders
-from bench.placement import PACED_RATE
-from bench.report import percentiles
+from bench.parts.placement import PACED_RATE
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from models.database import execute, unbounded
 from trading.events.retention import delete_old_events, delete_what_is_old

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
-from bench.backlog import fill, sweep_rate
-from bench.load import build_requests
-from bench.pace import place_at_pace
-from bench.pgbench import run_pgbench
+from bench.clients.load import build_requests
+from bench.clients.pace import place_at_pace
+from bench.clients.pgbench import run_pgbench
+from bench.parts.backlog import fill, sweep_rate
 from bench.seeding import ACCOUNTS, seed
 from tests.support.processes import ROOT, ProcessStarter
 from trading.execution.sweeping import MAX_BATCH

@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from bench.figures import Figure
-from bench.load import Connection, build_requests, exchange
-from bench.report import percentiles
+from bench.clients.load import Connection, build_requests, exchange
+from bench.reports.figures import Figure
+from bench.reports.report import percentiles
 from bench.services import Services
 from models.database import fetch_all, session
 from tests.support.processes import Running, wait_until
@@ -122,7 +122,7 @@ def accepted_to_executed(
 def heard(side: Side) -> Iterator[Counter[str]]:
     """Count the commands that Redis is sent, by name, while the block runs; what scripts call is not sent."""
     counts: Counter[str] = Counter()
-    with side.services.redis.monitor() as monitor:
+    with side.services.redis.monitor() as monitor:  # type: ignore[no-untyped-call]
         thread = threading.Thread(target=_listen, args=(monitor, counts))
         thread.start()
         yield counts

@@ -1,5 +1,6 @@
 """Thousands of websocket listeners in one process: plain sockets, one selector, hand-made frames."""
 
+import functools
 import json
 import selectors
 import socket
@@ -107,9 +108,8 @@ class Crowd:
                 listener = Listener(self.port, token)
                 self.listeners.append(listener)
                 self.selector.register(listener.socket, selectors.EVENT_READ, listener)
-            newcomers = self.listeners[start:]
-            self.serve(PATIENCE_S, lambda newcomers=newcomers: all(one.is_ready for one in newcomers))
-        if not all(listener.is_ready for listener in self.listeners):
+            self.serve(PATIENCE_S, functools.partial(_are_ready, self.listeners[start:]))
+        if not _are_ready(self.listeners):
             raise StreamError("not every listener became ready in time")
 
     def serve(self, seconds: float, is_done: Callable[[], bool] = lambda: False) -> None:
@@ -141,6 +141,10 @@ class Crowd:
             raise StreamError(f"event {message['id']} came after {listener.last_event_id}")
         listener.last_event_id = message["id"]
         self.receipts.append(Receipt(message, now))
+
+
+def _are_ready(listeners: list[Listener]) -> bool:
+    return all(listener.is_ready for listener in listeners)
 
 
 def unix_time(text: str) -> float:

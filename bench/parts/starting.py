@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.reports.figures import Figure
 from embedded import local_http
 from tests.support.processes import Running, free_port, wait_until
 

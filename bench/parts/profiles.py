@@ -8,12 +8,12 @@ from typing import Any
 
 import psutil
 
-from bench.backlog import fill, sweep_rate
+from bench.clients.load import CONNECTIONS, Load
 from bench.door_to_socket import LOG_LINE, LOG_STEP
-from bench.load import CONNECTIONS, Load
-from bench.placement import PACED_RATE, Bench
+from bench.parts.backlog import fill, sweep_rate
+from bench.parts.placement import PACED_RATE, Bench
+from bench.parts.prompt import PAUSE_S, Side, heard
 from bench.profiling import Profile, mean_steps, profiled
-from bench.prompt import PAUSE_S, Side, heard
 from bench.seeding import ACCOUNTS
 from tests.support.processes import Running
 from trading.execution.sweeping import MAX_BATCH

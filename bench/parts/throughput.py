@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass, field
 from statistics import linear_regression, median
 
-from bench.figures import Figure
-from bench.load import CONNECTIONS
-from bench.placement import Bench
-from bench.report import PlacementRow, percentiles
+from bench.clients.load import CONNECTIONS
+from bench.parts.placement import Bench
+from bench.reports.figures import Figure
+from bench.reports.report import PlacementRow, percentiles
 from bench.seeding import ACCOUNTS
 from trading.upkeep.backlog import count_pending
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from bench.load import Load
+from bench.clients.load import Load
 
 PERCENTILES = (50, 95, 99)
 

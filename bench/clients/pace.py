@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
-from bench.load import ANSWER_TIMEOUT_S, Connection, Load, LoadError, note
+from bench.clients.load import ANSWER_TIMEOUT_S, Connection, Load, LoadError, note
 
 
 def place_at_pace(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, rate: float) -> Load:

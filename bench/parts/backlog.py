@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 
-from bench.figures import Figure
-from bench.load import CONNECTIONS
-from bench.placement import Bench
+from bench.clients.load import CONNECTIONS
+from bench.parts.placement import Bench
+from bench.reports.figures import Figure
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from models.database import execute, fetch_one, transactional, unbounded
 from models.identifiers import new_id

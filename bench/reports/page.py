@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.figures import number, table
+from bench.reports.figures import number, table
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 LATEST, PUBLISHED, GROWTH, LISTENERS = (
     RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners")
 )

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.load import CONNECTIONS, Load, build_requests, place_orders
-from bench.pace import place_at_pace
-from bench.pgbench import Reference, run_pgbench
-from bench.report import PlacementRow, WorkerRow
+from bench.clients.load import CONNECTIONS, Load, build_requests, place_orders
+from bench.clients.pace import place_at_pace
+from bench.clients.pgbench import Reference, run_pgbench
+from bench.reports.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
 from bench.services import Services
 from models.database import fetch_one, session
