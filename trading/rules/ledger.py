@@ -68,6 +68,7 @@ class AccountLedger:
         self.balance += on_balance * amount
         self.blocked_margin += on_blocked * amount
         self.realized_pnl += REALIZED.get(kind, 0) * amount
+        # A plain str: psycopg2 takes 3 µs to find out how to write one of LedgerKind, 0.5 µs for a str.
         self.entries.append(
-            Entry(self.account_id, kind, amount, self.balance, self.blocked_margin, order_id, position_id)
+            Entry(self.account_id, str(kind), amount, self.balance, self.blocked_margin, order_id, position_id)
         )
