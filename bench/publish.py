@@ -1,4 +1,4 @@
-"""Make the last run's results the published ones: docs/performance.md's table, its plots and profiles."""
+"""Publish the results of the last run: the table, plots and profiles of docs/performance.md."""
 
 import json
 import re
@@ -23,7 +23,7 @@ group. "Self time" is the share of a process's samples in which a function was i
 
 
 def main() -> int:
-    """Publish the last run; return 1 when it found something wrong."""
+    """Publish the last run, or return 1 if one of its checks has failed."""
     results = json.loads(LATEST.read_text())
     if results["wrong"]:
         print(f"not published: {results['wrong']}", file=sys.stderr)
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def profiles_page(results: dict[str, Any]) -> str:
-    """Return the page with the profiles."""
+    """Return the page of the profiles."""
     parts = [PROFILES_HEAD, text(results["profiles"])]
     if grown := committed(GROWTH):
         for side, profiles in grown["profiles"].items():
@@ -47,7 +47,7 @@ def profiles_page(results: dict[str, Any]) -> str:
 
 
 def with_section(page: str, written: str) -> str:
-    """Return a page with what stands between the marks written anew."""
+    """Return a page with the text between the marks replaced."""
     part = f"{BEGIN}\n\n{written}\n\n{END}"
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: part, page, flags=re.DOTALL)
 

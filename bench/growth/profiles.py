@@ -1,4 +1,4 @@
-"""Where the time of a busy service goes on empty and on full tables, figure by figure."""
+"""Profiles of a busy service on empty and on full tables, by figure."""
 
 import tempfile
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from bench.parts.profiles import under_load
 
 
 def profile_busy(sides: list[Side], seconds: int) -> dict[str, dict[str, Any]]:
-    """Return the profiles of the smallest and of the largest side, by figure."""
+    """Return the profiles of the empty and the full side, by figure."""
     found = {}
     with tempfile.TemporaryDirectory(prefix="profiles-") as folder:
         for side in sides:
