@@ -51,7 +51,7 @@ faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a 
 	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-bench: $(INSTALLED) ## measure everything beside its reference, about 15 minutes (ARGS="--parts load --seconds 1")
+bench: $(INSTALLED) ## measure every figure beside its reference, about 15 minutes (ARGS="--parts load --seconds 1")
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-growth: $(INSTALLED) ## measure everything at five million orders, about 35 minutes and 18 GB (ARGS=...)

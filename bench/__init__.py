@@ -1,1 +1,1 @@
-"""Benchmarks: one command each, every figure beside its reference in the same run."""
+"""Benchmarks: each is one command that measures every figure together with its reference in the same run."""

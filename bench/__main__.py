@@ -1,4 +1,4 @@
-"""Measure every figure beside its reference: `make bench`, about ten minutes on two cores."""
+"""Measure every figure together with its reference: `make bench`, about 15 minutes on two cores."""
 
 import argparse
 import json
@@ -12,32 +12,32 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
-from bench import profiles
-from bench.backlog import PENDING, sweeping
-from bench.figures import Figure
-from bench.load import CONNECTIONS, LoadError
-from bench.page import LATEST, RESULTS, section
-from bench.pgbench import PgbenchError
-from bench.placement import Bench
+from bench.clients.load import CONNECTIONS, LoadError
+from bench.clients.pgbench import PgbenchError
+from bench.parts import profiles
+from bench.parts.backlog import PENDING, sweeping
+from bench.parts.placement import Bench
+from bench.parts.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
+from bench.parts.starting import start_of_make_run
+from bench.parts.throughput import beside_the_worker, placed_and_executed, placements, tail
 from bench.profiling import Profile
-from bench.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
-from bench.report import PlacementRow
+from bench.reports.figures import Figure
+from bench.reports.page import LATEST, RESULTS, section
+from bench.reports.report import PlacementRow
 from bench.seeding import ACCOUNTS
 from bench.services import run_to_the_end, running
-from bench.starting import start_of_make_run
-from bench.throughput import beside_the_worker, placed_and_executed, placements, tail
 from embedded.interruption import Interruption
 from models.database import DatabaseUnavailable
 
 OTHER_CONNECTIONS = (1, 64)  # beside the 16 of the figures
-# In a longer round one wait for the disk is not a hundredth of the orders.
+# A longer round, in which a single wait for the disk affects less than one percent of the orders.
 TAIL_ROUNDS = 5.0
 PARTS = ("load", "sweep", "idle", "start")
 
 
 @dataclass
 class Results:
-    """What the run has come to."""
+    """The results of a run."""
 
     figures: list[Figure] = field(default_factory=list)
     curves: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Results:
 
 
 class Run:
-    """Go through the parts."""
+    """One run through the selected parts."""
 
     def __init__(self, options: argparse.Namespace, interruption: Interruption) -> None:
         self.options, self.interruption = options, interruption
@@ -55,7 +55,7 @@ class Run:
         self.folder = RESULTS / "profiles"
 
     def main(self) -> int:
-        """Measure, print and write everything; return 0 when nothing went wrong."""
+        """Measure the selected parts, print and store the results; return 0 if no check has failed."""
         began = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         if {"load", "sweep"} & set(self.options.parts):
@@ -67,12 +67,12 @@ class Run:
         document = self._document(time.monotonic() - began)
         LATEST.write_text(json.dumps(document, indent=1) + "\n")
         print(section(document))
-        for line in [f"WRONG: {fact}" for fact in self.results.wrong] or ["the books are right, no order is missing"]:
+        for line in [f"WRONG: {fact}" for fact in self.results.wrong] or ["the ledgers are right, no order is missing"]:
             print(line)
         return 1 if self.results.wrong else 0
 
     def _busy(self) -> None:
-        """Measure what needs load, all on one service."""
+        """Measure the figures under load, all on one service."""
         options, results = self.options, self.results
         with running(self.interruption) as services:
             results.versions = services.versions()
@@ -100,13 +100,13 @@ class Run:
             results.figures.append(figure)
             rows.append(row)
         rate = results.figures[0].value
-        _progress("half that load")
+        _progress("half of that load")
         paced, figure = tail(bench, full_rate=rate, seconds=TAIL_ROUNDS * options.seconds)
         results.figures.append(figure)
         _progress("placing and executing")
         figure = placed_and_executed(bench, seconds=options.seconds, sustained_seconds=options.sustained_seconds)
         results.figures.append(figure)
-        _progress("the worker stopped and running")
+        _progress("placements with the worker stopped and running")
         results.figures += beside_the_worker(bench)
         for accounts, connections in product((ACCOUNTS, 1), OTHER_CONNECTIONS):
             _progress(f"{connections} connections, {accounts} accounts")
@@ -120,7 +120,7 @@ class Run:
         return rate
 
     def _idle(self) -> None:
-        """Measure what needs an idle machine, on two services that differ by the worker's consumer."""
+        """Measure the figures of an idle machine, on two services that differ in the worker's consumer."""
         options, results = self.options, self.results
         with (
             running(self.interruption, web_concurrency=1) as ours,
@@ -130,7 +130,7 @@ class Run:
             sides = start_sides(ours, stock)
             _progress("idle workers")
             figures = idle_cost(sides, rounds=options.rounds, seconds=2.0 * options.seconds)
-            _progress(f"{options.orders} orders one by one, on either side")
+            _progress(f"{options.orders} orders one by one on each side")
             delays, figure = accepted_to_executed(sides, rounds=options.rounds, orders=options.orders)
             results.figures += [figure, *figures]
             results.curves["delays"] = {"a blocking read": cuts(delays[0]), "Dramatiq's consumer": cuts(delays[1])}
@@ -165,13 +165,13 @@ class Run:
 
 
 def cuts(latencies_ms: list[float]) -> list[float]:
-    """Return a distribution in 201 points, from the least to the most."""
+    """Return a distribution as 201 points, from the smallest to the largest value."""
     ordered = sorted(latencies_ms) or [0.0]
     return [round(ordered[round(point / 200 * (len(ordered) - 1))], 3) for point in range(201)]
 
 
 def main() -> int:
-    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
+    """Run the benchmark and return 0 if no check has failed, whether or not the goals are reached."""
     options = _options()
     failures = (LoadError, PgbenchError, DatabaseUnavailable)
     return run_to_the_end(lambda interruption: Run(options, interruption).main(), *failures)
@@ -183,14 +183,14 @@ def _progress(text: str) -> None:
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="the parts to run (all)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
-    parser.add_argument("--seconds", type=int, default=2, help="length of a round (2)")
-    parser.add_argument("--sustained-seconds", type=float, default=60.0, help="length of placing and executing (60)")
-    parser.add_argument("--pending", type=int, default=PENDING, help=f"orders to sweep ({PENDING})")
-    parser.add_argument("--orders", type=int, default=ORDERS, help=f"orders one by one ({ORDERS})")
-    parser.add_argument("--profile-seconds", type=float, default=5.0, help="length of a profile (5)")
-    parser.add_argument("--no-profiles", dest="profiles", action="store_false", help="leave the profiles out")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of a round (2)")
+    parser.add_argument("--sustained-seconds", type=float, default=60.0, help="seconds of placing and executing (60)")
+    parser.add_argument("--pending", type=int, default=PENDING, help=f"PENDING orders to sweep ({PENDING})")
+    parser.add_argument("--orders", type=int, default=ORDERS, help=f"orders one by one on an idle system ({ORDERS})")
+    parser.add_argument("--profile-seconds", type=float, default=5.0, help="seconds of a profile (5)")
+    parser.add_argument("--no-profiles", dest="profiles", action="store_false", help="take no profiles")
     return parser.parse_args(arguments)
 
 

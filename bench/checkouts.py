@@ -1,4 +1,4 @@
-"""Compare this checkout with another one by turns: `python -m bench.checkouts ../other`."""
+"""Compare the rates of this checkout and another one by turns: `python -m bench.checkouts ../other`."""
 
 import argparse
 import contextlib
@@ -16,7 +16,7 @@ from statistics import median
 import psycopg2
 import redis
 
-from bench.load import CONNECTIONS, LoadError, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, LoadError, build_requests, place_orders
 from bench.seeding import ACCOUNTS
 from bench.services import LOG_SETTINGS, run_to_the_end, settings_of
 from embedded.interruption import Interruption
@@ -25,9 +25,9 @@ from embedded.valkey import Valkey
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 
 SECRET = "a-cron-key-of-the-bench-7d20"
-BATCH = 500
+MAX_SWEPT = 500
 PERIODIC = ("delete_what_is_old", "check_ledger")
-# Run by each side's own code: the other checkout may have other tables and other functions.
+# Each side runs this with its own code, because the other checkout may have other tables and functions.
 PREPARE = """
 import sys
 from models import database, migrate
@@ -41,7 +41,7 @@ COUNT_EXECUTED = "SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'"
 
 @dataclass
 class Side:
-    """One checkout's web process on servers of its own, and its rates (per second) by name of the measure."""
+    """A checkout's web process on its own servers, and its rates (per second) by measure."""
 
     root: Path
     database_url: str
@@ -52,14 +52,14 @@ class Side:
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def place(self, seconds: float) -> float:
-        """Place orders over HTTP and return the accepted ones per second; nothing executes them."""
+        """Place orders over HTTP, without a worker, and return the accepted orders per second."""
         load = place_orders(self.port, self.requests, connections=CONNECTIONS, seconds=seconds)
         if load.errors:
             raise LoadError(f"{self.root}: {dict(load.errors)}")
         return load.orders_per_second
 
     def sweep(self, seconds: float) -> float:
-        """Place for some seconds, execute the orders through the cron endpoint, and return how many per second."""
+        """Place orders, execute them through the cron endpoint, and return the executed orders per second."""
         self.place(seconds)
         executed, began = 0, time.monotonic()
         while counts := self._sweep_once():
@@ -67,11 +67,11 @@ class Side:
         return executed / (time.monotonic() - began)
 
     def place_and_execute(self, seconds: float) -> float:
-        """Place orders with a worker running and return the executed ones per second."""
+        """Place orders while a worker runs, and return the executed orders per second."""
         while self._sweep_once():
             pass
         self.queue.flushdb()
-        for name in PERIODIC:  # what comes once in ten minutes or in an hour counts as done
+        for name in PERIODIC:  # counts as done, for it is due every ten minutes or every hour
             self.queue.set(f"tradepost:tick:{name}", 1, px=600_000)
         worker = self.starter.worker()
         before, began = self._executed(), time.monotonic()
@@ -87,10 +87,9 @@ class Side:
         return self.web.port
 
     def _sweep_once(self) -> dict[str, int] | None:
-        """Execute a batch through the cron endpoint and return its counts, None when nothing was PENDING."""
-        request = urllib.request.Request(
-            f"{self.web.base_url}/api/cron/order-worker?limit={BATCH}", headers={"Authorization": f"Bearer {SECRET}"}
-        )
+        """Execute PENDING orders through the cron endpoint and return the counts, or None if there were none."""
+        url = f"{self.web.base_url}/api/cron/order-worker?limit={MAX_SWEPT}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {SECRET}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             counts: dict[str, int] = json.load(answer)
         return counts if counts["claimed"] else None
@@ -98,12 +97,13 @@ class Side:
     def _executed(self) -> int:
         with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
             cursor.execute(COUNT_EXECUTED)
-            return int(cursor.fetchone()[0])
+            ((count,),) = cursor.fetchall()
+            return int(count)
 
 
 @contextlib.contextmanager
 def start_side(root: Path) -> Iterator[Side]:
-    """Start a checkout's own servers and its web process, and stop them at the end."""
+    """Run a checkout's own servers and its web process while the block runs."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
         postgres = Postgres(folder / "postgres", settings=LOG_SETTINGS)
@@ -124,7 +124,7 @@ def start_side(root: Path) -> Iterator[Side]:
 
 
 def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int) -> None:
-    """Measure both sides by turns, the first one changing, and print the ratio of the first to the second."""
+    """Measure both sides by turns, in alternating order, and print the ratio of the first to the second."""
     for number in range(rounds):
         for side in sides if number % 2 == 0 else reversed(sides):
             side.rates.setdefault(name, []).append(measure(side))
@@ -144,7 +144,7 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
         ours = stack.enter_context(start_side(ROOT))
         theirs = stack.enter_context(start_side(options.other.resolve()))
         sides, seconds, rounds = (ours, theirs), options.seconds, options.rounds
-        for side in sides:  # load, connect and plan before anything is measured
+        for side in sides:  # warm up: processes load, connect and plan
             side.place(seconds)
         compare(sides, "placements", lambda side: side.place(seconds), rounds=rounds)
         compare(sides, "execution by sweeps", lambda side: side.sweep(seconds), rounds=rounds)
@@ -153,11 +153,11 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
 
 
 def main() -> int:
-    """Compare the checkouts and return 0 when nothing went wrong."""
+    """Compare the checkouts and return 0 if nothing failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.checkouts", description=__doc__)
     parser.add_argument("other", type=Path, help="the folder of the other checkout")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each comparison (9)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round (2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds of a round (2)")
     options = parser.parse_args()
     return run_to_the_end(lambda interruption: measure_both(options, interruption), LoadError)
 

@@ -1,12 +1,12 @@
-"""Follow orders from the client to the listener that hears of their execution, and take their way apart."""
+"""The time of an order from the client's request to the event of its execution on a socket, by stage."""
 
 import re
 import time
 
-from bench.load import Connection, exchange, order_request
+from bench.clients.load import Connection, exchange, order_request
+from bench.clients.streams import Crowd, Receipt, StreamError, unix_time
 from bench.seeding import token_of
 from bench.services import Services
-from bench.streams import Crowd, Receipt, StreamError, unix_time
 from tests.support.processes import Running
 
 ORDERS_IN_A_ROW = 200
@@ -15,7 +15,7 @@ LOG_STEP = re.compile(r"\b(claim|fill|write|commit)_ms=([0-9.]+)")
 
 
 def from_door_to_socket(services: Services) -> dict[str, list[float]]:
-    """Place orders one after the other with a worker, and return each part's milliseconds."""
+    """Place orders one by one while a worker runs, and return the milliseconds of each stage by name."""
     worker = services.start_worker()
     crowd, link = Crowd(services.port), Connection(services.port)
     crowd.join([token_of(1)])
@@ -26,7 +26,7 @@ def from_door_to_socket(services: Services) -> dict[str, list[float]]:
         accept_ms, _ = exchange(link, order_request(services.port, 1))
         crowd.serve(10, lambda: any(one.event["type"] == "order.executed" for one in crowd.receipts))
         sent.append((sent_at, accept_ms, crowd.receipts))
-        time.sleep(0.02)  # idle again
+        time.sleep(0.02)  # until the system is idle
     crowd.leave()
     link.socket.close()
     parts = _parts(sent, worker)
@@ -35,7 +35,7 @@ def from_door_to_socket(services: Services) -> dict[str, list[float]]:
 
 
 def _parts(sent: list[tuple[float, float, list[Receipt]]], worker: Running) -> dict[str, list[float]]:
-    """Take each order's way apart: its events' times, and the execution's steps from the worker's log."""
+    """Return the milliseconds of each stage, from the events' times and the execution steps in the worker's log."""
     steps: dict[str, dict[str, float]] = {}
     for line in worker.log.splitlines():
         if found := LOG_LINE.search(line):
@@ -46,7 +46,7 @@ def _parts(sent: list[tuple[float, float, list[Receipt]]], worker: Running) -> d
         pending, executed = by_type["order.pending"], by_type["order.executed"]
         step = steps.get(executed.event["data"]["orderId"])
         if step is None:
-            raise StreamError("an execution is missing in the worker's log")
+            raise StreamError("the worker's log has no line for an executed order")
         execute_ms = sum(step.values())
         between_ms = (unix_time(executed.event["at"]) - unix_time(pending.event["at"])) * 1000
         parts["accept"].append(accept_ms)

@@ -1,4 +1,4 @@
-"""Measure a web process with thousands of listeners: memory, delivery, and what they cost the others."""
+"""Measure a web process with thousands of listeners: memory, delivery, and the latency of other requests."""
 
 import argparse
 import json
@@ -15,14 +15,14 @@ from typing import Any
 
 import psutil
 
+from bench.clients.load import Connection, LoadError, exchange, order_request, request
+from bench.clients.streams import Crowd, StreamError
 from bench.door_to_socket import from_door_to_socket
-from bench.figures import Figure
-from bench.load import Connection, LoadError, exchange, order_request, request
-from bench.page import LISTENERS, listening
-from bench.report import percentiles
+from bench.reports.figures import Figure
+from bench.reports.page import LISTENERS, listening
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS, token_of
 from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
-from bench.streams import Crowd, StreamError
 from embedded.interruption import Interruption
 from tests.support.processes import wait_until
 from trading.upkeep.verify import verify
@@ -32,20 +32,20 @@ DELIVERY_P50_MS, DELIVERY_P99_MS = 20.0, 250.0
 REST_RATIO_ALLOWED = 1.5
 EVENTS_PER_SECOND = 100.0
 EVENTS_PER_ORDER = 2  # account.updated and order.pending
-SETTLE_S = 4.0  # a few looks of the hub at its listeners
+SETTLE_S = 4.0  # a few rounds of the hub over its listeners
 WARM_UP_LISTENERS = 100
 ORDER_CONNECTIONS = 50
 
 
 class Bench:
-    """Run the parts of the benchmark on one web process."""
+    """The measurements on one web process."""
 
     def __init__(self, services: Services, options: argparse.Namespace) -> None:
         self.services = services
         self.seconds: float = options.seconds
         self.tokens = [token_of(1 + number % options.accounts) for number in range(options.listeners)]
         self.accounts: int = options.accounts
-        self.events_per_second = 0.0  # what the pace came to
+        self.events_per_second = 0.0  # the measured pace
         self.worker_pid = services.web.children()[0].pid
         self.rest_requests = {
             "GET account": request(services.port, "GET", "/api/trading/account", ACCOUNTS),
@@ -53,12 +53,12 @@ class Bench:
         }
 
     def memory_kb(self) -> list[int]:
-        """Return the web worker's resident and proportional memory."""
+        """Return the resident and the proportional memory of the web worker in KB."""
         text = Path(f"/proc/{self.worker_pid}/smaps_rollup").read_text()
         return [int(re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[0]) for name in ("Rss", "Pss")]
 
     def rest_p50_ms(self) -> dict[str, float]:
-        """Return the p50 of requests for an account that nobody listens to, one connection, one after the other."""
+        """Return the p50 of requests for an account without listeners, one by one on one connection."""
         latencies: dict[str, list[float]] = {name: [] for name in self.rest_requests}
         link = Connection(self.services.port)
         end = time.perf_counter() + self.seconds / 2
@@ -69,14 +69,14 @@ class Bench:
         return {name: median(values) for name, values in latencies.items()}
 
     def wait_for_leaving(self, crowd: Crowd) -> None:
-        """Disconnect a crowd, and wait until the web worker has noticed."""
+        """Disconnect a crowd, and wait until the web worker has closed its sockets."""
         worker = psutil.Process(self.worker_pid)
         held = worker.num_fds() - len(crowd.listeners)
         crowd.leave()
         wait_until(lambda: worker.num_fds() <= held + 5, timeout_s=READY_TIMEOUT_S, what="sockets closed")
 
     def deliver(self, crowd: Crowd) -> list[float]:
-        """Place orders at a pace on the accounts with listeners, and return the delays of every delivery."""
+        """Place orders at a fixed pace on the accounts with listeners, and return the delay of each delivery in ms."""
         requests = [order_request(self.services.port, 1 + number) for number in range(self.accounts)]
         crowd.receipts.clear()
         links = [_Answers(Connection(self.services.port)) for _ in range(ORDER_CONNECTIONS)]
@@ -103,7 +103,7 @@ class Bench:
 
 
 class _Answers:
-    """Takes an order's answers in the crowd's loop."""
+    """A connection for orders whose responses are received in the crowd's loop."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -115,7 +115,7 @@ class _Answers:
         self.connection.send(data)
 
     def receive(self) -> list[dict[str, Any]]:
-        """Take what has come of its answer, which is no message."""
+        """Receive a part of the response and return no messages."""
         answer = self.connection.receive()
         if answer is not None:
             self.is_free = True
@@ -125,12 +125,12 @@ class _Answers:
 
 
 def main() -> int:
-    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
+    """Run the benchmark and return 0 if no check has failed, whether or not the goals are reached."""
     options = _options()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = options.listeners + 200
     if hard != resource.RLIM_INFINITY and hard < needed:
-        print(f"the limit on open files is {hard}, {needed} are needed", file=sys.stderr)
+        print(f"the limit on open files is {hard}, but the benchmark needs {needed}", file=sys.stderr)
         return 1
     allowed = (max(soft, needed), hard)
     return run_to_the_end(lambda interruption: _run(interruption, options, allowed), LoadError, StreamError)
@@ -138,7 +138,7 @@ def main() -> int:
 
 def _run(interruption: Interruption, options: argparse.Namespace, allowed: tuple[int, int]) -> int:
     with running(interruption, web_concurrency=1) as services:
-        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)  # for the crowd alone: the web process sees to its own
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)  # for the crowd; the web process raises its own limit
         return _measure(Bench(services, options), options)
 
 
@@ -150,7 +150,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     bench.rest_p50_ms()
     figures = [*_crowded(bench, crowd), *_from_door_to_socket(bench)]
     _progress("ledger verify")
-    wrong = [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
+    wrong = [str(violation) for violation in verify()]
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
         "listeners": options.listeners,
@@ -160,13 +160,13 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     }
     options.json.write_text(json.dumps(document, indent=1) + "\n")
     print("\n".join(listening(document)))
-    for line in [f"WRONG: {fact}" for fact in wrong] or ["the books are right, and no event was lost"]:
+    for line in [f"WRONG: {fact}" for fact in wrong] or ["the ledgers are right, and no event was lost"]:
         print(line)
     return 1 if wrong else 0
 
 
 def _crowded(bench: Bench, crowd: Crowd) -> list[Figure]:
-    """Measure what a crowd of listeners takes, how soon it is told, and what requests beside it wait."""
+    """Measure the memory of a crowd of listeners, the delay of deliveries, and the latency of other requests."""
     _progress("requests without listeners")
     alone = [bench.rest_p50_ms()]
     before = bench.memory_kb()
@@ -174,7 +174,7 @@ def _crowded(bench: Bench, crowd: Crowd) -> list[Figure]:
     crowd.join(bench.tokens)
     crowd.serve(SETTLE_S)
     memory = [(after - before) / len(bench.tokens) for after, before in zip(bench.memory_kb(), before, strict=True)]
-    _progress("requests beside idle listeners")
+    _progress("requests with idle listeners connected")
     beside = bench.rest_p50_ms()
     crowd.serve(SETTLE_S)
     _progress(f"{EVENTS_PER_SECOND:g} events/s")
@@ -205,8 +205,8 @@ def _beside(alone: list[dict[str, float]], beside: dict[str, float]) -> list[Fig
 
 
 def _from_door_to_socket(bench: Bench) -> list[Figure]:
-    """Measure an order's way from the client to the listener that hears of its execution, and its parts."""
-    _progress("orders from the door to the socket")
+    """Measure the time from an order's request to the event of its execution on a socket, by stage."""
+    _progress("orders from the request to the socket")
     bench.services.settle()
     figures = []
     for name, values in from_door_to_socket(bench.services).items():
@@ -224,15 +224,15 @@ def _progress(text: str) -> None:
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.listeners", description=__doc__)
-    parser.add_argument("--listeners", type=int, default=5_000, help="(5000)")
-    parser.add_argument("--accounts", type=int, default=500, help="accounts they listen to (500)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a measurement (10)")
-    parser.add_argument("--json", type=Path, metavar="FILE", default=LISTENERS, help="where to write the results")
+    parser.add_argument("--listeners", type=int, default=5_000, help="number of listeners (5000)")
+    parser.add_argument("--accounts", type=int, default=500, help="accounts with listeners (500)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of a measurement (10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=LISTENERS, help="the file for the results")
     options = parser.parse_args(arguments)
     if min(options.listeners, options.accounts, options.seconds) < 1:
         parser.error("every number must be at least 1")
     if options.accounts >= ACCOUNTS:
-        parser.error(f"there are {ACCOUNTS} accounts, and the last one has no listener")
+        parser.error(f"--accounts must be below {ACCOUNTS}: the last account has no listener")
     return options
 
 

@@ -1,13 +1,13 @@
-"""Measure placements of one statement beside the same in steps, over HTTP: `python -m bench.one_statement`."""
+"""Compare placement by one statement with placement in steps, over HTTP: `python -m bench.one_statement`."""
 
 import sys
 from statistics import median
 
 from honcho.environ import parse_procfile
 
-from bench.figures import number
-from bench.load import CONNECTIONS, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
+from bench.reports.figures import number
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
@@ -19,7 +19,7 @@ APPLICATION, IN_STEPS = "api:create_app()", "bench.in_steps:create_app()"
 
 
 def main() -> int:
-    """Place by turns, print both sides' medians, and return 0 when the books are right."""
+    """Place by turns, print the medians of both sides, and return 0 if the ledgers are right."""
     interruption = Interruption()
     interruption.install()
     with running(interruption) as services:
@@ -29,19 +29,22 @@ def main() -> int:
         for turn in range(ROUNDS + 1):
             for name, web in sides.items() if turn % 2 else reversed(sides.items()):
                 round_of = _round(services, web)
-                if turn:  # the first one warms up
+                if turn:  # the first turn warms up
                     found[name].append(round_of)
         wrong = verify()
     for name, rounds in found.items():
         rate, milliseconds = (median(column) for column in zip(*rounds, strict=True))
-        print(f"{name:14s} {number(rate)} orders/s, {number(milliseconds)} ms of processor an order, all processes")
-    print(*wrong or ["the books are right"], sep="\n")
+        print(f"{name:14s} {number(rate)} orders/s, {number(milliseconds)} ms of processor per order, all processes")
+    for violation in wrong:
+        print(f"WRONG: {violation}")
+    if not wrong:
+        print("the ledgers are right")
     return 1 if wrong else 0
 
 
 def _web_in_steps(services: Services) -> Running:
     command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)["web"]
-    assert APPLICATION in command, f"the Procfile's web does not name {APPLICATION}"
+    assert APPLICATION in command, f"the web process of the Procfile does not name {APPLICATION}"
     port = free_port()
     environment = {**services.starter.environment, "PORT": str(port)}
     web = Running(command.replace(APPLICATION, IN_STEPS), environment, services.starter.folder / "steps.log", port)
@@ -50,7 +53,7 @@ def _web_in_steps(services: Services) -> Running:
 
 
 def _round(services: Services, web: Running) -> tuple[float, float]:
-    """Return orders per second and the processor's milliseconds per order."""
+    """Return the orders per second and the milliseconds of processor time per order."""
     assert web.port is not None
     before = sum(processor_s(services).values())
     load = place_orders(web.port, build_requests(ACCOUNTS, port=web.port), connections=CONNECTIONS, seconds=SECONDS)

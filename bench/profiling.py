@@ -1,4 +1,4 @@
-"""Where the time goes: what uses the processor, which functions of a process, and what the server does."""
+"""Profiles: processor time by process, samples of the functions of a process, and the activity of the server."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ from models.database import fetch_one, session
 
 SAMPLES_PER_SECOND = 200
 ACTIVITY_PAUSE_S = 0.02
-STATISTICS_PAUSE_S = 1.1  # the server's processes tell what they counted once a second
+STATISTICS_PAUSE_S = 1.1  # the server's processes publish their counters once a second
 TOP = 12
 LEAST_PERCENT = 1.0
 WITH_MANY_THREADS = ("worker", "sweeping process")
@@ -28,7 +28,7 @@ ACTIVITY = """
 SELECT state, wait_event_type, wait_event, query FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
 """
-# What the server has written to its log, and read from the system into its own memory, since it was started.
+# The amounts that the server has written to its log (WAL) and read into its buffers since its start.
 LOGGED = """
 SELECT wal_bytes / 1000 AS "kB of log", wal_fpi AS "whole pages in it",
        (SELECT sum(reads) FROM pg_stat_io WHERE object = 'relation') AS "pages read"
@@ -40,7 +40,7 @@ OBJECT = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?(\w+)", re.IGNORECASE)
 
 @dataclass
 class Profile:
-    """What was seen while a figure's work was done once more."""
+    """The profile of a repetition of a figure's work."""
 
     title: str
     cores: dict[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Profile:
 def profiled(
     profile: Profile, services: Services, targets: dict[str, psutil.Process], seconds: float, folder: Path
 ) -> Iterator[Profile]:
-    """Watch processes (by what they are), the server and the machine while the block works for so many seconds."""
+    """Profile processes (by role), the server and the machine while the block works for this many seconds."""
     logged = _logged()
     spies = {
         what: _spy(what, process.pid, seconds, folder / f"{profile.title}-{what}.raw")
@@ -87,7 +87,7 @@ def profiled(
 
 
 def processor_s(services: Services) -> dict[str, float]:
-    """Return the processor time so far by what used it."""
+    """Return the processor time so far by role, in seconds."""
     used = {}
     for what, roots in _roots(services).items():
         members = {member for root in roots for member in (root, *root.children(recursive=True))}
@@ -126,13 +126,13 @@ def _spy(what: str, pid: int, seconds: float, path: Path) -> tuple[subprocess.Po
     program = Path(sys.executable).with_name("py-spy")
     command = [str(program), "record", "--pid", str(pid), "--duration", str(max(1, round(seconds)))]
     command += ["--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--function", "--output", str(path)]
-    if what in WITH_MANY_THREADS:  # those that wait look busy when the machine is; who holds the interpreter is
+    if what in WITH_MANY_THREADS:  # waiting threads may look busy: sample the running one
         command.append("--gil")
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True), path
 
 
 def _read(profile: Profile, what: str, path: Path) -> None:
-    """Take a process's samples apart: the innermost function, its package, and what stands in JSON's output."""
+    """Count a process's samples by innermost function, by package, and within JSON output."""
     functions: Counter[str] = Counter()
     packages: Counter[str] = Counter()
     json_samples = 0
@@ -182,7 +182,7 @@ def _watch_activity(database_url: str, activity: Counter[str], done: threading.E
 
 
 def statement(query: str) -> str:
-    """Return a statement in two words: what it does and to what."""
+    """Return a statement as its verb and its table."""
     found = OBJECT.search(query)
     verb = query.split(maxsplit=1)[0].upper() if query.strip() else "nothing"
     return f"{verb} {found[1]}" if found else verb

@@ -1,4 +1,4 @@
-"""Make the last run's results the published ones: docs/performance.md's table, its plots and profiles."""
+"""Publish the results of the last run: the table, plots and profiles of docs/performance.md."""
 
 import json
 import re
@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import plots
-from bench.page import GROWTH, LATEST, PUBLISHED, committed, section
-from bench.profiles import text
+from bench.parts.profiles import text
+from bench.reports import plots
+from bench.reports.page import GROWTH, LATEST, PUBLISHED, committed, section
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 FOLDER = PAGE.with_suffix("")
@@ -23,7 +23,7 @@ group. "Self time" is the share of a process's samples in which a function was i
 
 
 def main() -> int:
-    """Publish the last run; return 1 when it found something wrong."""
+    """Publish the last run, or return 1 if one of its checks has failed."""
     results = json.loads(LATEST.read_text())
     if results["wrong"]:
         print(f"not published: {results['wrong']}", file=sys.stderr)
@@ -37,17 +37,17 @@ def main() -> int:
 
 
 def profiles_page(results: dict[str, Any]) -> str:
-    """Return the page with the profiles."""
+    """Return the page of the profiles."""
     parts = [PROFILES_HEAD, text(results["profiles"])]
-    grown = committed(GROWTH)
-    for side, profiles in (grown["profiles"] if grown else {}).items():
-        title = f"# With {grown['load']['orders'][side]:,} orders in the tables"
-        parts += ["", title, "", text(profiles, level=3)]
+    if grown := committed(GROWTH):
+        for side, profiles in grown["profiles"].items():
+            title = f"# With {grown['load']['orders'][side]:,} orders in the tables"
+            parts += ["", title, "", text(profiles, level=3)]
     return "\n".join(parts) + "\n"
 
 
 def with_section(page: str, written: str) -> str:
-    """Return a page with what stands between the marks written anew."""
+    """Return a page with the text between the marks replaced."""
     part = f"{BEGIN}\n\n{written}\n\n{END}"
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: part, page, flags=re.DOTALL)
 

@@ -1,7 +1,7 @@
-"""Measure what a second web and a second worker process add, and what an order costs each server.
+"""Measure the gain of a second web and a second worker process, and the cost of an order for each server.
 
-The processor time per order and role is what docs/scaling.md extrapolates from: two cores show a
-second process only as far as the cores reach.
+docs/scaling.md extrapolates from the processor time per order and role, because two cores limit the gain of a second
+process.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.load import CONNECTIONS, build_requests, place_orders
+from bench.clients.load import CONNECTIONS, build_requests, place_orders
 from bench.profiling import processor_s
-from bench.report import percentiles
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from bench.services import Services, running
 from embedded.interruption import Interruption
@@ -26,7 +26,7 @@ WARM_UP_SECONDS = 2
 
 @dataclass(frozen=True)
 class Row:
-    """Hold what one combination of processes did; processor times in milliseconds per order placed."""
+    """The results of one combination of processes; processor times in milliseconds per placed order."""
 
     web_processes: int
     worker_processes: int
@@ -41,7 +41,7 @@ class Row:
 
 
 def main() -> int:
-    """Run every combination and print the table; 1 when the books are wrong."""
+    """Run every combination and print the table; return 1 if a ledger is wrong."""
     options = _options()
     interruption = Interruption()
     interruption.install()
@@ -58,7 +58,7 @@ def main() -> int:
             services.settle()
             wrong += verify()
     _print(rows)
-    print("the books are wrong" if wrong else "the books are right")
+    print("some ledgers are wrong" if wrong else "the ledgers are right")
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 1 if wrong else 0
@@ -98,8 +98,8 @@ def _print(rows: list[Row]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=10, help="length of each run (10)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--seconds", type=int, default=10, help="seconds of each run (10)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="a file for the results")
     return parser.parse_args()
 
 

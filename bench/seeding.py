@@ -1,4 +1,4 @@
-"""Accounts, tokens and stocks of the benchmarks, under names that both sides can compute."""
+"""The accounts, tokens and stocks of the benchmarks; clients and server compute the same names for them."""
 
 from decimal import Decimal
 
@@ -9,8 +9,7 @@ ACCOUNTS = 1_000
 STOCKS = 20
 EXCHANGE = "NSE"
 SYMBOL_PREFIX = "BENCH"
-# A price at which every charge row is written: at 1.00 all charges round to 0.00, and an order
-# without charges skips a row of the ledger.
+# A price at which every order has charges: at 1.00 they round to 0.00, and the order has one ledger entry less.
 PRICE = Decimal("1000.00")
 OPENING_BALANCE = Decimal("1000000000.00")
 # Version 7 of a UUID whose random part is the account's number in decimal digits.
@@ -45,7 +44,7 @@ def symbol_of(number: int) -> str:
 
 
 def seed() -> None:
-    """Open the accounts with their deposits and tokens, and give every stock a price."""
+    """Create the accounts with their deposits and tokens, and set a price for every stock."""
     _open_accounts()
     set_quotes([(EXCHANGE, symbol_of(number), PRICE) for number in range(1, STOCKS + 1)])
 

@@ -1,4 +1,4 @@
-"""Start the servers and processes that a benchmark measures, all its own, and stop them at the end."""
+"""The servers and processes of a benchmark, started for it alone and stopped at its end."""
 
 import contextlib
 import sys
@@ -33,7 +33,7 @@ HOT_TABLES = ("account", "trading_order", "position", "fund_transaction", "event
 
 @dataclass(frozen=True)
 class Services:
-    """Hold what runs: the database, the broker and the Procfile's web process."""
+    """The running database, broker and web process of the Procfile."""
 
     database_url: str
     redis: redis.Redis
@@ -49,32 +49,32 @@ class Services:
     def start_worker(self, *, is_stock: bool = False) -> Running:
         """Start the Procfile's worker on an empty queue and wait until it works.
 
-        A stock one is the same but for the consumer, which is Dramatiq's own. What comes once in ten minutes or
-        in an hour, and takes long on full tables, counts as done: it is measured by itself.
+        A stock worker differs only in its consumer, which is Dramatiq's own. The work that is due every ten minutes or
+        every hour counts as done, because it takes long on full tables and is measured separately.
         """
         self.redis.flushdb()
         for actor, period_ms in PERIODIC:
             self.redis.set(tick_key(actor), 1, px=period_ms)
         worker = self._start_stock_worker() if is_stock else self.starter.worker()
-        # Once an interval each worker process ticks: the key is the first sign of one at work.
+        # Each worker process ticks once in an interval, so that this key shows the first one at work.
         first_tick = tick_key(sweep_orders)
         wait_until(lambda: self.redis.exists(first_tick), timeout_s=READY_TIMEOUT_S, what=f"worker\n{worker.log}")
         return worker
 
     def _start_stock_worker(self) -> Running:
         command = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)["worker"]
-        assert BOOT in command, f"the Procfile's worker does not name {BOOT}"
+        assert BOOT in command, f"the worker process of the Procfile does not name {BOOT}"
         log_path = self.starter.folder / f"stock-worker-{len(self.starter.started)}.log"
         worker = Running(command.replace(BOOT, STOCK_BOOT), self.starter.environment, log_path)
         self.starter.started.append(worker)
         return worker
 
     def use(self) -> None:
-        """Point this process at this database."""
+        """Connect this process to this database."""
         _connect(self.database_url)
 
     def settle(self) -> None:
-        """Execute what is PENDING, forget what is queued and tidy the tables, so that runs start alike."""
+        """Execute all PENDING orders, empty the queues and vacuum the tables, so that every round starts alike."""
         self.redis.flushdb()
         while count_pending():
             sweep_once(limit=MAX_BATCH)
@@ -87,7 +87,7 @@ class Services:
         with database.session():
             facts = {name: _shown(name) for name in ("server_version", *DURABLE_SETTINGS)}
         for name in DURABLE_SETTINGS:
-            assert facts[name] == "on", f"{name} is {facts[name]}: the figures would be worth nothing"
+            assert facts[name] == "on", f"{name} is {facts[name]}: without durable commits the figures mean nothing"
         return {
             "postgresql": facts.pop("server_version"),
             "valkey": self.redis.info("server").get("valkey_version", "unknown"),
@@ -96,7 +96,7 @@ class Services:
 
 
 def run_to_the_end(run: Callable[[Interruption], int], *failures: type[Exception]) -> int:
-    """Run a benchmark until it ends or is stopped, and return the status to exit with; say which failure ended it."""
+    """Run a benchmark, report an interruption or one of these failures, and return the exit status."""
     interruption = Interruption()
     interruption.install()
     try:
@@ -129,12 +129,12 @@ def running(interruption: Interruption, *, web_concurrency: int = 2) -> Iterator
         starter = ProcessStarter(command_environment(settings), folder)
         stack.callback(starter.stop)
         web = starter.web()
-        stack.callback(interruption.ignore)  # first of all: nothing disturbs the stop
+        stack.callback(interruption.ignore)  # runs first at the end, so that no signal interrupts the stop
         yield Services(settings["DATABASE_URL"], client, starter, web)
 
 
 def settings_of(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrency: int) -> dict[str, str]:
-    """Return the variables of the processes: as in production, less the limit on orders."""
+    """Return the environment of the processes: as in production, without the limit on orders."""
     data = folder / "data"
     data.mkdir()
     return {
@@ -151,7 +151,7 @@ def settings_of(postgres: Postgres, valkey: Valkey, folder: Path, web_concurrenc
 
 
 def _prepare(database_url: str) -> None:
-    """Point this process at the database, migrate it and fill it."""
+    """Connect this process to the database, migrate it and fill it."""
     logs.configure("WARNING", "text")
     _connect(database_url)
     migrate.upgrade()
@@ -160,9 +160,9 @@ def _prepare(database_url: str) -> None:
 
 
 def _make_log_files() -> None:
-    """Have the server make the files of its log: one that has run for a while writes to used ones anew.
+    """Let the server create the files of its log (WAL), which a server that has run for a while reuses.
 
-    Making one holds up every commit for tens of milliseconds, which would be the slowest hundredth of all.
+    The creation of a file delays every commit by tens of milliseconds, which would dominate the p99.
     """
     with unbounded():
         for _ in range(LOG_FILES):

@@ -1,4 +1,4 @@
-"""The product's worker with Dramatiq's own consumer: what a dispatch is measured against."""
+"""The worker with Dramatiq's own consumer, the reference for the time to execution."""
 
 from dramatiq.brokers.redis import RedisBroker
 
@@ -6,10 +6,10 @@ from actors import broker, worker
 
 
 def boot() -> None:
-    """Set up a worker process whose consumers poll as Dramatiq's do."""
-    broker.Broker.consumer_class = RedisBroker.consumer_class  # type: ignore[assignment, method-assign]
+    """Set up a worker process with Dramatiq's polling consumers."""
+    broker.Broker.consumer_class = RedisBroker.consumer_class  # type: ignore[method-assign]
     worker.boot()
 
 
-# Dramatiq looks for the broker and its actors in the module that it is given.
+# Dramatiq looks for the broker and its actors in the module named on its command line.
 ACTORS = worker.ACTORS

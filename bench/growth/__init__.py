@@ -1,1 +1,1 @@
-"""Measure everything at five million orders, beside empty tables."""
+"""The benchmark on five million orders, compared with empty tables."""

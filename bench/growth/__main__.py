@@ -1,4 +1,4 @@
-"""Measure what growth costs: every figure on 5 million orders beside the same on empty tables: `make bench-growth`."""
+"""Measure every figure on 5 million orders and on empty tables by turns: `make bench-growth`."""
 
 import argparse
 import contextlib
@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.clients.load import LoadError
+from bench.clients.pgbench import PgbenchError
 from bench.growth import parts as parts
 from bench.growth import report as report
 from bench.growth.busy import compare_busy
@@ -17,9 +19,7 @@ from bench.growth.load import LoadingError, Volume, load, sizes
 from bench.growth.profiles import profile_busy
 from bench.growth.retention import finish_retention, measure_retention
 from bench.growth.sides import EMPTY, FULL, TENTH, Side, point_at, running_sides, server
-from bench.load import LoadError
-from bench.page import GROWTH
-from bench.pgbench import PgbenchError
+from bench.reports.page import GROWTH
 from bench.seeding import seed
 from bench.services import run_to_the_end
 from embedded.interruption import Interruption
@@ -28,14 +28,14 @@ from models import migrate
 from models.database import DatabaseUnavailable
 from runtime import logs
 
-# What the lists of the empty side show: one reader's, and only the reader's.
+# The rows of the empty side: all belong to the reader, whose lists are read.
 LITTLE = Volume(orders=1_200, events=5_200, reader_every=1)
-# Retention first: the worker has done this hour's part of it in any system that runs.
+# Retention comes first, because in a running system the worker has already deleted the old events.
 PARTS = ("load", "retention", "throughput", "busy", "latency", "reads", "profiles", "verify")
 
 
 def main() -> int:
-    """Run the benchmark and return 0 when nothing went wrong, whether or not the numbers are reached."""
+    """Run the benchmark and return 0 if no check has failed, whether or not the goals are reached."""
     options = _options()
     logs.configure("WARNING", "text")
     failures = (LoadError, LoadingError, PgbenchError, DatabaseUnavailable)
@@ -66,7 +66,7 @@ def _run(interruption: Interruption, postgres: Postgres, options: argparse.Names
 
 
 def _load(postgres: Postgres, volume: Volume) -> dict[str, Any]:
-    """Fill the databases, and return what the full one took and takes."""
+    """Load the databases, and return the load times and the sizes of the full one."""
     tenth = Volume(volume.orders // 10, volume.events // 10)
     for name, amount in ((EMPTY, LITTLE), (TENTH, tenth), (FULL, volume)):
         _progress(f"loading {amount.orders:,} orders into the {name} database")
@@ -127,14 +127,14 @@ def _progress(text: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"(all of {', '.join(PARTS)})")
-    parser.add_argument("--orders", type=int, default=5_000_000, help="(5000000)")
-    parser.add_argument("--events", type=int, default=10_000_000, help="those of the last 8 days (10000000)")
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)} (all)")
+    parser.add_argument("--orders", type=int, default=5_000_000, help="orders to load (5000000)")
+    parser.add_argument("--events", type=int, default=10_000_000, help="events of the last 8 days to load (10000000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
-    parser.add_argument("--seconds", type=int, default=4, help="length of a round of placements (4)")
-    parser.add_argument("--requests", type=int, default=40, help="requests of a round one after the other (40)")
-    parser.add_argument("--folder", type=Path, help="keep the databases there, so that parts can run one by one")
-    parser.add_argument("--json", type=Path, metavar="FILE", default=GROWTH, help="where to write the results")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of a round of placements (4)")
+    parser.add_argument("--requests", type=int, default=40, help="sequential requests of a round (40)")
+    parser.add_argument("--folder", type=Path, help="a folder to keep the databases in, for runs of single parts")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=GROWTH, help="the file for the results")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")

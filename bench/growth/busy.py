@@ -1,17 +1,17 @@
-"""What a loaded service does on the databases by turns: one account, the slowest hundredth, execution beside."""
+"""Figures of a loaded service on the databases by turns: one account, p99, placement with execution."""
 
+from bench.clients.load import CONNECTIONS, LoadError
 from bench.growth.parts import by_turns, sweep_all
 from bench.growth.report import Comparison
 from bench.growth.sides import Side
-from bench.load import CONNECTIONS, LoadError
-from bench.placement import Bench
-from bench.report import percentiles
+from bench.parts.placement import Bench
+from bench.parts.throughput import executed_per_second
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
-from bench.throughput import executed_per_second
 
 
 def compare_busy(sides: list[Side], rounds: int, seconds: int) -> list[Comparison]:
-    """Place on one account, at half the pace, and with the worker running beside."""
+    """Compare placement on one account, at half the pace, and with a worker running."""
     benches = {side.name: Bench(side.services, seconds, rounds) for side in sides}
     pace = min(half_rate(side, benches[side.name]) for side in sides)
     one, tail, both = (
@@ -35,7 +35,7 @@ def compare_busy(sides: list[Side], rounds: int, seconds: int) -> list[Compariso
 
 
 def half_rate(side: Side, bench: Bench) -> float:
-    """Return half of the orders per second that 16 connections reach on a side."""
+    """Return half of the orders per second of 16 connections on a side."""
     side.enter()
     load = bench.place(accounts=ACCOUNTS, connections=CONNECTIONS)
     _settle(bench)
@@ -43,7 +43,7 @@ def half_rate(side: Side, bench: Bench) -> float:
 
 
 def _settle(bench: Bench) -> None:
-    """Execute what is left, so that the next load starts alike."""
+    """Execute all PENDING orders, so that every load starts alike."""
     if bench.errors:
         raise LoadError(str(bench.errors))
     bench.services.redis.flushdb()

@@ -1,13 +1,12 @@
-"""Fill a database with the books of years: orders, ledger rows and events by the million, with COPY.
+"""The loader: it fills a database with years of history, with orders, ledger entries and events by the million.
 
-A pattern account goes once through a cycle of three orders by the product's own code: BUY 2 and
-SELL 1, both executed, and BUY 1, cancelled. That leaves 9 rows in the ledger and 13 events. The
-loader then copies the cycle's rows, whole, for every account and time after time; what a cycle
-changes (balance, margin, profit, position) grows by the same amount each time, so that every
-running sum is known without computing those before it. `ledger verify` checks the outcome.
+The product's own code takes a pattern account once through a cycle of three orders: BUY 2 and SELL 1, both executed,
+and BUY 1, cancelled. That leaves 9 ledger entries and 13 events. The loader then copies all rows of the cycle with
+COPY, again and again for every account. A cycle changes balance, margin, profit and position by the same amounts each
+time, so that every running sum is known in advance. `ledger verify` checks the result.
 
-One cycle in ten is the reader's, whose history is long enough for deep pages. Rows lie in the order
-of time, accounts mixed, and the indexes grow with the rows, as they would in production.
+One cycle in ten belongs to the reader, whose history is long enough for deep pages. The rows of all accounts are
+written in the order of time, and the indexes grow with them, as in production.
 """
 
 import subprocess
@@ -22,7 +21,8 @@ from uuid import UUID
 from bench.growth import rows
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, OPENING_BALANCE, PRICE, STOCKS, SYMBOL_PREFIX, symbol_of
 from embedded.postgres import binary
-from models.database import Row, db, execute, fetch_one, session, transactional, unbounded
+from models.database import db, execute, fetch_one, session, transactional, unbounded
+from models.rows import OrderRow
 from trading.execution.executing import execute_orders
 from trading.orders.cancellation import cancel_order
 from trading.orders.placement import place_order
@@ -31,18 +31,18 @@ from trading.rules.decision import OrderRequest
 READER, PATTERN = ACCOUNTS + 1, ACCOUNTS + 2
 POSITION_PREFIX = "00000000-0000-7000-9000-"
 PROFIT = PRICE / 100
-EVENT_DAYS = 8  # a day more than events are kept: so much is there for retention to delete
-CHUNK = 25_000  # cycles of one COPY; its rows are sorted in memory
+EVENT_DAYS = 8  # one day more than events are kept, for retention to delete
+CHUNK = 25_000  # cycles of one COPY, whose rows are sorted in memory
 TABLES = ("account", "position", "trading_order", "fund_transaction", "event")
 
 
 class LoadingError(Exception):
-    """psql failed; the message is what it wrote."""
+    """psql failed; the message names the statement."""
 
 
 @dataclass(frozen=True)
 class Volume:
-    """How much to load: each reader_every-th cycle is the reader's, the others go round the accounts."""
+    """The amount to load; every reader_every-th cycle belongs to the reader, the others to all accounts in turn."""
 
     orders: int
     events: int
@@ -50,12 +50,12 @@ class Volume:
 
     @property
     def cycles(self) -> int:
-        """Return the number of cycles in all."""
+        """Return the total number of cycles."""
         return -(-self.orders // rows.ORDERS_PER_CYCLE)
 
     @property
     def cycles_with_events(self) -> int:
-        """Return how many cycles, the last ones, are young enough to have their events."""
+        """Return the number of cycles at the end that are young enough to have events."""
         return min(self.cycles, max(1, -(-self.events // rows.EVENTS_PER_CYCLE)))
 
 
@@ -77,15 +77,15 @@ def load(url: str, volume: Volume, progress: Callable[[str], None] = lambda text
         progress(f"{table}: {seconds[table]:.0f} s")
     began = time.monotonic()
     with unbounded():
-        # Without statistics a plan of what follows may read all events once for each account.
+        # Without statistics, a plan of the next statements may read all events once for each account.
         execute(f"ANALYZE {', '.join(TABLES)}")
         _finish(parameters)
         execute(f"VACUUM (FREEZE, ANALYZE) {', '.join(TABLES)}")
     return {**seconds, "accounts, positions and vacuum": time.monotonic() - began}
 
 
-def sizes() -> dict[str, dict[str, float]]:
-    """Return the rows (as estimated), and the size of each table and of its indexes in MB."""
+def sizes() -> dict[str, dict[str, int]]:
+    """Return the estimated rows of each table, and the sizes of the table and its indexes in MB."""
     found = {}
     for table in TABLES:
         with session():
@@ -112,7 +112,7 @@ def _go_through_the_cycle() -> None:
     cancel_order(account_id, _place(account_id, "BUY", 1, PRICE)["id"])
 
 
-def _place(account_id: UUID, side: str, quantity: int, price: Decimal) -> Row:
+def _place(account_id: UUID, side: str, quantity: int, price: Decimal) -> OrderRow:
     request = OrderRequest(EXCHANGE, symbol_of(1), side, quantity, order_type="LIMIT", price=price)
     return place_order(account_id, request, calendar=None).order
 
@@ -141,7 +141,7 @@ def _parameters(volume: Volume) -> dict[str, Any]:
 
 
 def _copy_table(url: str, table: str, volume: Volume, parameters: dict[str, Any]) -> None:
-    """Copy a table's rows chunk by chunk, from one connection that makes them to one that takes them."""
+    """Copy the rows of a table in chunks, from a connection that computes them to one that stores them."""
     first = volume.cycles - volume.cycles_with_events if table == "event" else 0
     target = f"COPY {table} ({rows.COLUMNS[table]}) FROM STDIN (FORMAT binary)"
     for start in range(first, volume.cycles, CHUNK):
@@ -157,7 +157,7 @@ def _pipe(url: str, source: str, target: str) -> None:
         [*command, "--command=SET work_mem = '512MB'", f"--command={source}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
     )  # fmt: skip
-    # Neither guards nor event triggers: the rows are there already, made by them.
+    # Without triggers: the copied rows already include the triggers' results.
     taker = subprocess.run(
         [*command, "--command=SET session_replication_role = replica", f"--command={target}"], stdin=maker.stdout
     )
@@ -169,7 +169,7 @@ def _pipe(url: str, source: str, target: str) -> None:
 
 @transactional
 def _finish(parameters: dict[str, Any]) -> None:
-    """Bring the accounts and positions to where their histories end."""
+    """Set the accounts and positions to the end of their histories."""
     execute("SET LOCAL session_replication_role = replica")
     for statement in (rows.POSITIONS, rows.ACCOUNTS, rows.FIRST_EVENTS):
         execute(statement, parameters)

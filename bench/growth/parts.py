@@ -1,4 +1,4 @@
-"""What is measured on the databases by turns, and what only the full one can tell."""
+"""The measurements on the databases by turns, and the statistics of each."""
 
 import json
 import time
@@ -8,13 +8,13 @@ from uuid import UUID
 
 from api.account import NEWEST_FIRST as NEWEST_ENTRY_FIRST
 from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
-from bench.backlog import fill, sweep_rate
+from bench.clients.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
+from bench.clients.pgbench import run_pgbench
 from bench.growth.load import READER, account_id_of
 from bench.growth.report import Comparison
 from bench.growth.sides import Side
-from bench.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
-from bench.pgbench import run_pgbench
-from bench.report import percentiles
+from bench.parts.backlog import fill, sweep_rate
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from models.database import Row, execute, fetch_all, fetch_one, session, unbounded
 from tests.support.processes import wait_until
@@ -33,7 +33,7 @@ EXECUTED_TIMEOUT_S = 30.0
 
 
 def by_turns(sides: list[Side], rounds: int) -> Iterator[tuple[Side, bool]]:
-    """Yield each side once a round, forth and back, and whether the round counts: the first only warms up."""
+    """Yield each side once a round, in alternating order, with False in the first round, which warms up."""
     for number in range(rounds + 1):
         for side in sides if number % 2 else sides[::-1]:
             side.enter()
@@ -41,7 +41,7 @@ def by_turns(sides: list[Side], rounds: int) -> Iterator[tuple[Side, bool]]:
 
 
 def compare_throughput(sides: list[Side], rounds: int, seconds: int) -> list[Comparison]:
-    """Place over HTTP; sweep a backlog; place with pgbench, execute that in batches."""
+    """Compare placement over HTTP, sweeping, and execution in batches of orders that pgbench has placed."""
     placed, swept, executed = (
         Comparison("placements over HTTP, 16 connections", "orders/s"),
         Comparison("sweeping", "orders/s"),
@@ -67,7 +67,7 @@ def compare_throughput(sides: list[Side], rounds: int, seconds: int) -> list[Com
 
 
 def compare_latency(sides: list[Side], rounds: int, orders: int) -> list[Comparison]:
-    """Place one order after the other on an idle system, and look how long after it each was executed."""
+    """Compare the time from acceptance to execution of single orders on an idle system."""
     latency = Comparison("accepted to EXECUTED, idle", "ms", is_rate=False)
     workers = []
     for side in sides:
@@ -83,7 +83,7 @@ def compare_latency(sides: list[Side], rounds: int, orders: int) -> list[Compari
 
 
 def compare_reads(sides: list[Side], rounds: int, requests: int) -> list[Comparison]:
-    """Read the reader's lists and events over one connection; the rounds are of p50s."""
+    """Compare the p50 of reading the reader's lists and events over one connection."""
     found: dict[str, Comparison] = {}
     tokens = {}
     for side in sides:
@@ -101,18 +101,18 @@ def compare_reads(sides: list[Side], rounds: int, requests: int) -> list[Compari
 
 
 def time_verification(sides: list[Side]) -> dict[str, Any]:
-    """Return the seconds of `ledger verify` on each side, and what is wrong there."""
+    """Return the seconds of `ledger verify` on each side, and the violations."""
     seconds, wrong = {}, []
     for side in sides:
         side.enter()
         began = time.monotonic()
-        wrong += [f"{side.name}: {rule}: account {account}: {detail}" for account, rule, detail in verify()]
+        wrong += [f"{side.name}: {violation}" for violation in verify()]
         seconds[side.name] = time.monotonic() - began
     return {"seconds": seconds, "wrong": wrong}
 
 
 def table_statistics(side: Side) -> list[dict[str, Any]]:
-    """Return what the server counted since its counters were reset: updates, HOT ones, sequential scans."""
+    """Return the counts of rows and scans by table since the last reset of the server's counters."""
     side.enter()
     with session():
         return fetch_all(
@@ -123,7 +123,7 @@ def table_statistics(side: Side) -> list[dict[str, Any]]:
 
 
 def reset_statistics(side: Side) -> None:
-    """Let the server count from zero."""
+    """Reset the counters of the server."""
     side.enter()
     with session():
         execute("SELECT pg_stat_reset()")
@@ -136,6 +136,7 @@ def _rate(work: Callable[[], int]) -> float:
 
 
 def sweep_all() -> int:
+    """Execute all PENDING orders with sweeps, and return their number."""
     executed = 0
     while (counts := sweep_once(limit=MAX_BATCH)).claimed:
         executed += counts.executed
@@ -151,7 +152,7 @@ def _execute_all() -> int:
 
 
 def _delays_ms(side: Side, orders: int) -> list[float]:
-    """Place orders with pauses, wait for their end, and return the milliseconds from placed_at to executed_at."""
+    """Place orders with pauses, wait until all are executed, and return the milliseconds of each."""
     link, ids = Connection(side.services.port), []
     for request in build_requests(ACCOUNTS, port=side.services.port)[:orders]:
         ids.append(json.loads(exchange(link, request)[1].partition(b"\r\n\r\n")[2])["orderId"])
@@ -164,7 +165,7 @@ def _delays_ms(side: Side, orders: int) -> list[float]:
 
 
 def _paths() -> dict[str, str]:
-    """Return the requests of the reader; the deep pages are page 10,000, or the last one."""
+    """Return the requests of the reader by figure; a deep page is page 10,000, or the last one."""
     reader = account_id_of(READER)
     order = NEWEST_ORDER_FIRST.encode(_row_above("trading_order", "placed_at, id", reader))
     entry = NEWEST_ENTRY_FIRST.encode(_row_above("fund_transaction", "id", reader))
@@ -182,7 +183,7 @@ def _paths() -> dict[str, str]:
 
 
 def _row_above(table: str, columns: str, reader: UUID) -> Row:
-    """Return what the cursor of a deep page needs of the row above that page."""
+    """Return the columns of the row before a deep page that its cursor needs."""
     order = ", ".join(f"{column} DESC" for column in columns.split(", "))
     with unbounded():
         row = fetch_one(

@@ -1,4 +1,4 @@
-"""Where the time of a busy service goes on empty and on full tables, figure by figure."""
+"""Profiles of a busy service on empty and on full tables, by figure."""
 
 import tempfile
 from dataclasses import asdict
@@ -8,12 +8,12 @@ from typing import Any
 from bench.growth.busy import half_rate
 from bench.growth.parts import BACKLOG
 from bench.growth.sides import EMPTY, FULL, Side
-from bench.placement import Bench
-from bench.profiles import under_load
+from bench.parts.placement import Bench
+from bench.parts.profiles import under_load
 
 
 def profile_busy(sides: list[Side], seconds: int) -> dict[str, dict[str, Any]]:
-    """Return the profiles of the smallest and of the largest side, by figure."""
+    """Return the profiles of the empty and the full side, by figure."""
     found = {}
     with tempfile.TemporaryDirectory(prefix="profiles-") as folder:
         for side in sides:

@@ -1,4 +1,4 @@
-"""What growth costs: each figure on the fuller tables beside the one on empty tables, as a table."""
+"""The results of the growth benchmark as tables, with the ratios of fuller to empty tables."""
 
 from dataclasses import dataclass, field
 from statistics import median
@@ -11,7 +11,7 @@ GOAL = 0.90
 
 @dataclass
 class Comparison:
-    """The rounds of one figure on each side; a rate is better when higher, a duration when lower."""
+    """The rounds of a figure on each side; higher is better for a rate, lower for a duration."""
 
     name: str
     unit: str
@@ -23,12 +23,12 @@ class Comparison:
         self.rounds.setdefault(side, []).append(value)
 
     def ratios(self, side: str) -> list[float]:
-        """Return how good a side is as a share of the empty one, for each round: its two values lie next in time."""
+        """Return the performance of a side as a share of the empty one, for each round."""
         pairs = zip(self.rounds[EMPTY], self.rounds[side], strict=True)
         return [value / empty if self.is_rate else empty / value for empty, value in pairs]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures by name."""
+        """Return all values by name, for JSON."""
         ratios = {side: median(self.ratios(side)) for side in self.rounds}
         return {
             "figure": self.name,
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def text(results: dict[str, Any]) -> str:
-    """Return what has been measured so far as plain tables."""
+    """Return the results so far as plain tables."""
     lines = [*_loading(results), *_comparisons(results), *_statistics(results), *_rest(results)]
     return "\n".join(lines)
 
@@ -90,12 +90,12 @@ def _rest(results: dict[str, Any]) -> list[str]:
     if found := results.get("retention"):
         before, beside = found["placement_without"], found["placement_beside"]
         lines.append(
-            f"retention: {found['rows_per_second']:,.0f} events/s beside placements,"
+            f"retention: {found['rows_per_second']:,.0f} deleted events/s during placements,"
             f" whose p50 goes from {before['p50_ms']:.2f} to {beside['p50_ms']:.2f} ms"
             f" and p99 from {before['p99_ms']:.2f} to {beside['p99_ms']:.2f} ms"
         )
     if found := results.get("verify"):
         seconds = ", ".join(f"{name} {value:.1f} s" for name, value in found["seconds"].items())
         lines.append(f"ledger verify: {seconds}")
-        lines += [f"WRONG: {fact}" for fact in found["wrong"]] or ["the books are right"]
+        lines += [f"WRONG: {fact}" for fact in found["wrong"]] or ["the ledgers are right"]
     return lines

@@ -1,22 +1,22 @@
-"""Deleting old events beside placements, and what is left when all of them are gone."""
+"""Deletion of old events during placements, and of all others before the next parts."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.clients.load import build_requests, place_orders
 from bench.growth.parts import sweep_all
 from bench.growth.sides import Side
-from bench.load import build_requests, place_orders
-from bench.placement import PACED_RATE
-from bench.report import percentiles
+from bench.parts.placement import PACED_RATE
+from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS
 from models.database import execute, unbounded
 from trading.events.retention import delete_old_events, delete_what_is_old
 
 
 def measure_retention(full: Side, seconds: int) -> dict[str, Any]:
-    """Delete old events beside placements at a pace, whose latency is taken before and meanwhile."""
+    """Measure the deletion rate of old events, and the latency of paced placements before and during the deletion."""
     full.enter()
     requests = build_requests(ACCOUNTS, port=full.services.port)
 
@@ -38,7 +38,7 @@ def measure_retention(full: Side, seconds: int) -> dict[str, Any]:
 
 
 def finish_retention(sides: list[Side]) -> None:
-    """Delete every event that is no longer kept, and let its place be used again, as the worker and autovacuum do."""
+    """Delete all old events and vacuum the table, as the worker and autovacuum do."""
     for side in sides:
         side.enter()
         delete_what_is_old()
@@ -48,7 +48,7 @@ def finish_retention(sides: list[Side]) -> None:
 
 @contextmanager
 def _repeated(work: Callable[[], int | None]) -> Iterator[list[int]]:
-    """Repeat work in a thread while the block runs, and collect what it returns."""
+    """Repeat work in a thread while the block runs, and collect its results."""
     done: list[int] = []
     stopping = threading.Event()
 

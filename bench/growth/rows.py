@@ -1,4 +1,4 @@
-"""The loader's statements: the rows of one cycle of orders, copied for every account and time after time."""
+"""The loader's statements, which copy the rows of one cycle of orders for every account, again and again."""
 
 ORDERS_PER_CYCLE, ENTRIES_PER_CYCLE, EVENTS_PER_CYCLE = 3, 9, 13
 COLUMNS = {
@@ -18,7 +18,7 @@ INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_a
 SELECT id, 'DEPOSIT', balance, balance, 0 FROM opened ORDER BY id
 """
 
-# Whose a cycle is, in which stock, when, and how many the account (turn) and the position (round) had before it.
+# The account, stock and time of each cycle, and the earlier cycles of its account (turn) and its position (round).
 CYCLE = """
 cycle AS (
     SELECT turned.*, turn / %(stocks)s AS round, stock.id AS stock_id, stock.symbol,
@@ -36,7 +36,7 @@ cycle AS (
           FROM generate_series(%(first)s, %(last)s) AS number) AS turned
     JOIN stock ON stock.exchange = %(exchange)s AND stock.symbol = %(symbol_prefix)s || mod(turn, %(stocks)s) + 1)
 """
-# What one cycle left of the pattern account: it began with the same balance as the others.
+# The effect of one cycle on the pattern account, which began with the same balance as the others.
 GROWTH = """
 growth AS (
     SELECT balance - %(balance)s AS balance, account.blocked_margin AS margin, account.realized_pnl AS pnl,
@@ -95,7 +95,7 @@ FROM cycle CROSS JOIN growth CROSS JOIN told ORDER BY cycle.number, place
 """
 ROWS = {"trading_order": ORDERS, "fund_transaction": ENTRIES, "event": EVENTS}
 
-# How many cycles each account has had.
+# The number of cycles of each account.
 TURNS = """
 turns AS (
     SELECT account.id AS account_id, number, CASE WHEN number = %(reader)s THEN %(cycles)s / %(reader_every)s
@@ -119,7 +119,7 @@ UPDATE account SET balance = account.balance + turns * growth.balance, blocked_m
                    realized_pnl = turns * pnl, last_event_id = 1 + turns * {EVENTS_PER_CYCLE}, created_at = %(began_at)s
 FROM growth CROSS JOIN turns WHERE account.id = turns.account_id AND turns > 0
 """
-# Where an account's first cycles are older than events are kept, so is the event of its opening.
+# The event of an account's opening is deleted with the events of its first cycles.
 FIRST_EVENTS = """
 DELETE FROM event WHERE id = 1 AND account_id IN (
     SELECT id FROM account WHERE last_event_id > 1

@@ -1,4 +1,4 @@
-"""Three databases in one server, from next to empty to full, each with processes and a broker of its own."""
+"""Three databases in one server, from almost empty to full, each with its own processes and broker."""
 
 import contextlib
 import tempfile
@@ -17,25 +17,25 @@ from models import database
 from tests.support.processes import ProcessStarter, command_environment
 
 SIDES = EMPTY, TENTH, FULL = "empty", "tenth", "full"
-# A server for 15 GB of data has more than the 128 MB that are the default: a quarter of the machine's memory, as
-# PostgreSQL's manual advises (section 19.4.1 of version 18, 2026-11-26). The sides share them.
+# A quarter of the machine's memory, as PostgreSQL's manual advises (section 19.4.1 of version 18, 2026-11-26), instead
+# of the default of 128 MB: the server has 15 GB of data. The sides share it.
 SERVER_SETTINGS = {"shared_buffers": f"{psutil.virtual_memory().total // 4 // 2**20}MB"}
 
 
 @dataclass(frozen=True)
 class Side:
-    """One database with its web processes; this process works on it after enter()."""
+    """One database with its web processes; enter() connects this process to it."""
 
     name: str
     services: Services
 
     def enter(self) -> None:
-        """Point this process at the database."""
+        """Connect this process to the database."""
         point_at(self.services.database_url)
 
 
 def point_at(url: str) -> None:
-    """Point this process at a database."""
+    """Connect this process to a database."""
     database.initialise(url, pool_size=4, application_name="tradepost-bench")
 
 
@@ -56,11 +56,11 @@ def server(interruption: Interruption, folder: Path) -> Iterator[Postgres]:
 
 @contextlib.contextmanager
 def running_sides(interruption: Interruption, postgres: Postgres) -> Iterator[list[Side]]:
-    """Run the Procfile's web processes on each database, alike in everything else."""
+    """Run the web processes of the Procfile on each database, with equal settings."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-", ignore_cleanup_errors=True)))
         found = []
-        for name in (TENTH, EMPTY, FULL):  # by turns, forth and back, either is next to the empty one
+        for name in (TENTH, EMPTY, FULL):  # in alternating order, so that both others are next to the empty one
             valkey = Valkey(folder / name / "valkey", durable=False)
             with interruption.shielded():
                 stack.callback(valkey.stop)

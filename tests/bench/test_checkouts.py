@@ -1,4 +1,4 @@
-"""Two checkouts are compared by turns, each by its own code on servers of its own."""
+"""Two checkouts are compared by turns, each with its own code on its own servers."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from tests.support.processes import ROOT
 
 
 @pytest.mark.long
-def test_a_checkout_compared_with_itself_is_measured_on_both_sides() -> None:
+def test_a_checkout_can_be_compared_with_itself() -> None:
     command = [sys.executable, "-m", "bench.checkouts", str(ROOT), "--rounds", "1", "--seconds", "0.5"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The databases of the growth benchmark are right by the books, and its rounds are compared in pairs."""
+"""The growth benchmark loads right ledgers and compares its rounds in pairs."""
 
 from bench.growth.load import READER, Volume, account_id_of, load
 from bench.growth.report import Comparison
@@ -7,7 +7,7 @@ from models.database import fetch_one, session
 from trading.upkeep.verify import verify
 
 
-def test_the_books_that_are_loaded_are_right(clean: None, database_url: str) -> None:
+def test_the_loaded_ledgers_are_right(clean: None, database_url: str) -> None:
     seed()
     load(database_url, Volume(orders=3_000, events=2_600))
     assert verify() == []
@@ -23,7 +23,7 @@ def test_the_books_that_are_loaded_are_right(clean: None, database_url: str) -> 
     assert row["events"] >= 2_600
 
 
-def test_a_side_is_compared_with_the_empty_one_round_by_round() -> None:
+def test_a_full_database_is_compared_with_the_empty_one_round_by_round() -> None:
     rate, duration = Comparison("placements", "orders/s"), Comparison("latency", "ms", is_rate=False)
     for side, values in (("empty", (100.0, 50.0, 80.0)), ("full", (90.0, 50.0, 40.0))):
         for value in values:

@@ -1,12 +1,12 @@
-"""The benchmarks measure what they say: paced placements, a swept backlog, Dramatiq's own consumer."""
+"""The measurements of the benchmarks: paced placements, a swept backlog, Dramatiq's own consumer."""
 
 import subprocess
 import sys
 
-from bench.backlog import fill, sweep_rate
-from bench.load import build_requests
-from bench.pace import place_at_pace
-from bench.pgbench import run_pgbench
+from bench.clients.load import build_requests
+from bench.clients.pace import place_at_pace
+from bench.clients.pgbench import run_pgbench
+from bench.parts.backlog import fill, sweep_rate
 from bench.seeding import ACCOUNTS, seed
 from tests.support.processes import ROOT, ProcessStarter
 from trading.execution.sweeping import MAX_BATCH
@@ -14,7 +14,7 @@ from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 
-def test_a_pace_is_kept_whatever_the_answers_take(start: ProcessStarter) -> None:
+def test_orders_are_sent_at_the_given_pace(start: ProcessStarter) -> None:
     seed()
     web = start.web()
     assert web.port is not None
@@ -24,7 +24,7 @@ def test_a_pace_is_kept_whatever_the_answers_take(start: ProcessStarter) -> None
     assert count_pending() == 40
 
 
-def test_the_reference_keeps_a_pace_and_times_every_transaction(clean: None, database_url: str) -> None:
+def test_pgbench_keeps_the_given_pace_and_times_every_transaction(clean: None, database_url: str) -> None:
     seed()
     reference = run_pgbench(database_url, accounts=ACCOUNTS, clients=2, seconds=1, rate=50)
     assert len(reference.latencies_ms) == reference.transactions == count_pending() > 0
@@ -32,7 +32,7 @@ def test_the_reference_keeps_a_pace_and_times_every_transaction(clean: None, dat
     assert run_pgbench(database_url, accounts=ACCOUNTS, clients=1, seconds=1).latencies_ms == ()
 
 
-def test_the_backlog_that_is_swept_is_right_by_the_books(clean: None) -> None:
+def test_the_backlog_of_the_benchmark_keeps_the_ledgers_right(clean: None) -> None:
     seed()
     assert fill(ACCOUNTS) == ACCOUNTS == count_pending()
     assert sweep_rate(MAX_BATCH, limit=MAX_BATCH) > 0

@@ -1,19 +1,19 @@
-"""docs/performance.md says what the committed results say."""
+"""docs/performance.md matches the committed results."""
 
 import json
 
 import pytest
 
-from bench.figures import Figure, table
-from bench.page import GROWTH, LISTENERS, PUBLISHED, committed, section
 from bench.publish import FOLDER, PAGE, profiles_page, with_section
+from bench.reports.figures import Figure, table
+from bench.reports.page import GROWTH, LISTENERS, PUBLISHED, committed, section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
 ROWS += ("worker_beside", "worker_beside_paced", "idle_commands", "idle_processor", "sweeping", "start")
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="nothing is published: python -m bench && python -m bench.publish")
-def test_the_page_and_its_profiles_are_those_of_the_results() -> None:
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="no published results: python -m bench && python -m bench.publish")
+def test_the_page_and_the_profiles_match_the_results() -> None:
     results = json.loads(PUBLISHED.read_text())
     assert {figure["name"] for figure in results["figures"]} == set(ROWS)
     assert results["rounds"] >= 5
@@ -22,7 +22,7 @@ def test_the_page_and_its_profiles_are_those_of_the_results() -> None:
     assert (FOLDER / "profiles.md").read_text() == profiles_page(results)
 
 
-def test_what_has_a_command_of_its_own_is_published_too() -> None:
+def test_the_results_of_the_other_commands_are_committed_and_right() -> None:
     for path in (GROWTH, LISTENERS):
         results = committed(path)
         assert results is not None, path
@@ -30,7 +30,7 @@ def test_what_has_a_command_of_its_own_is_published_too() -> None:
 
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(0.30, "yes: 0.3"), (0.29, "**no**: 0.29")])
-def test_a_goal_that_is_missed_says_so(ratio: float, verdict: str) -> None:
+def test_the_table_shows_a_missed_goal(ratio: float, verdict: str) -> None:
     figure = Figure("placements", "placements", "orders/s", [100 * ratio] * 3, "pgbench", [100.0, 50.0, 200.0])
     figure.at_least("ratio", figure.ratio or 0.0, 0.30)
     assert table([figure.as_dict()]).splitlines()[-1].endswith(f"| ratio ≥ 0.3 | {verdict} |")

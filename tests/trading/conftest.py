@@ -12,20 +12,20 @@ from tests.support import trading
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Keep what is logged, for tests that look at it and for the eyes of those that do not."""
+    """Return the log entries of the test, which also keeps them off the screen."""
     with capture_logs() as entries:
         yield entries
 
 
 @pytest.fixture
 def trader(account: Callable[..., Any]) -> UUID:
-    """Return the id of an account with a million rupees."""
+    """Return the id of an account with a balance of one million rupees."""
     return account().id
 
 
 @pytest.fixture
 def trigger(clean: None) -> Iterator[Callable[[str, str], None]]:
-    """Return a function that runs plpgsql when these orders become EXECUTED: trigger("the_id = ...", body)."""
+    """Return a function that runs PL/pgSQL when matching orders become EXECUTED: trigger("NEW.id = ...", body)."""
 
     def make(condition: str, body: str) -> None:
         trading.run(

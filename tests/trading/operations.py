@@ -1,4 +1,4 @@
-"""What may befall two accounts, as hypothesis draws it: a name and its arguments."""
+"""Random operations on two accounts, drawn by hypothesis as a name and its arguments."""
 
 from decimal import Decimal
 

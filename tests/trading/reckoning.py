@@ -1,7 +1,6 @@
-"""A second, naive bookkeeper: what an account should hold after orders, told in plain fractions and lists.
+"""An independent reckoning of accounts, in plain fractions and without code of trading.rules.
 
-It shares no code with trading.rules. Margin and charges of a placement are read from the order that it is told about,
-and checked where they are computed.
+The margin and the charges of a placement are taken from the order; their own tests check them.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ def paise(amount: Fraction) -> Fraction:
 
 @dataclass
 class Lot:
-    """What is held of one stock and product."""
+    """The holding of one stock and product."""
 
     quantity: int = 0
     cost: Fraction = Fraction(0)
@@ -27,27 +26,27 @@ class Lot:
 
 @dataclass
 class Reckoning:
-    """One account, reckoned independently."""
+    """One account: its balance, PENDING orders and holdings."""
 
     balance: Fraction = Fraction(0)
     pending: dict[object, dict] = field(default_factory=dict)
     lots: dict[tuple[str, str], Lot] = field(default_factory=dict)
 
     def blocked(self) -> Fraction:
-        """Add up what pending orders and lots hold back."""
+        """Return the blocked margin of pending orders and lots."""
         orders = sum(Fraction(order["blocked_margin"]) for order in self.pending.values())
         return Fraction(orders + sum(lot.margin for lot in self.lots.values()))
 
     def available(self) -> Fraction:
-        """Tell what is left."""
+        """Return the available margin."""
         return self.balance - self.blocked()
 
     def lot(self, order: dict) -> Lot:
-        """Return what is held of an order's stock and product."""
+        """Return the holding of an order's stock and product."""
         return self.lots.setdefault((order["symbol"], order["product"]), Lot())
 
     def closes(self, symbol: str, product: str, side: str, quantity: int, *, besides: object = None) -> int:
-        """Tell how much of an order closes what is held and not promised to others than itself."""
+        """Return the quantity of an order that closes a holding, less the quantities that other orders close."""
         held = self.lots.get((symbol, product), Lot()).quantity * (1 if side == "SELL" else -1)
         promised = sum(
             order["closing_quantity"]
@@ -57,34 +56,34 @@ class Reckoning:
         return max(0, min(quantity, held - promised))
 
     def margin(self, product: str, price: Decimal, quantity: int) -> Fraction:
-        """Tell the margin that opening a quantity needs."""
+        """Return the margin for opening a quantity."""
         return paise(RATE[product] * Fraction(price) * quantity)
 
     def accept(self, order: dict) -> None:
-        """Take note of an accepted order."""
+        """Add an accepted order."""
         self.balance -= Fraction(order["charges"])
         self.pending[order["id"]] = order
 
     def holds(self, order: dict) -> Fraction:
-        """Tell what a pending order has taken: its margin and its charges."""
+        """Return the margin and the charges of a pending order together."""
         return Fraction(order["blocked_margin"]) + Fraction(order["charges"])
 
     def within_reach(self, order: dict) -> Fraction:
-        """Tell what a pending order that is changed may take: what it has, and what is left."""
+        """Return the margin and charges that a changed order may need at most."""
         return self.holds(order) + max(Fraction(0), self.available())
 
     def change(self, order: dict) -> None:
-        """Take note of an order that is another one from now on, in the place of the old one."""
+        """Replace a pending order by its changed one."""
         self.balance += Fraction(self.pending[order["id"]]["charges"]) - Fraction(order["charges"])
         self.pending[order["id"]] = order
 
     def give_back(self, order: dict) -> None:
-        """Undo an order that ended without a fill."""
+        """Release an order that ended without a fill."""
         self.balance += Fraction(order["charges"])
         del self.pending[order["id"]]
 
     def execute(self, order: dict, last_price: Decimal | None) -> str:
-        """Fill an order if the rules allow it, and tell its final status."""
+        """Fill an order if the rules allow it, and return its final status."""
         price = Fraction(order["price"] or last_price or 0)
         after, profit = self.filled(self.lot(order), order, price)
         needed = after.margin - self.lot(order).margin - Fraction(order["blocked_margin"])

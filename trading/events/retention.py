@@ -11,7 +11,7 @@ from uuid import UUID
 
 from models.database import execute, fetch_all, transactional
 
-EVENTS_KEPT_DAYS = 7  # the database's own trigger refuses to delete a younger one
+EVENTS_KEPT_DAYS = 7  # a trigger of the database refuses to delete a younger event
 KEYS_KEPT_HOURS = 25  # the contract promises 24
 ACCOUNTS, EVENTS_EACH, KEYS = 100, 50, 5_000
 

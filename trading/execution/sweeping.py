@@ -4,7 +4,8 @@ How attempts count. A sweep first marks the orders that it takes (retry_at) in a
 them as one batch. An order that is still PENDING afterwards, because the batch raised or the process died, is a
 suspect. From then on it is executed alone, so that it cannot fail others with it. Each attempt made alone is counted
 in a commit of its own before it begins. After MAX_ATTEMPTS attempts the order is REJECTED. An attempt that ended for
-a reason outside the order (database away, time-out, shutdown, a busy account) is not counted, and its mark is removed.
+a reason outside the order (database away, time-out, shutdown, a busy account) is taken back, and the order may be taken
+again at once.
 """
 
 from collections.abc import Collection

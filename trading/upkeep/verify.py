@@ -24,6 +24,9 @@ class Violation(NamedTuple):
     rule: str
     detail: str
 
+    def __str__(self) -> str:
+        return f"{self.rule}: account {self.account_id}: {self.detail}"
+
 
 ON_BALANCE = """CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT') THEN amount
                      WHEN kind IN ('WITHDRAWAL', 'CHARGES', 'LOSS') THEN -amount ELSE 0 END"""

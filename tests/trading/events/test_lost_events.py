@@ -1,4 +1,4 @@
-"""Events that were taken back are found by comparing what a process has seen with what the database has."""
+"""Lost events are found by a comparison of the events that a process has seen with the database."""
 
 import re
 from uuid import uuid4
@@ -15,7 +15,7 @@ START = 2  # an account's opening and its first deposit
 
 @pytest.fixture
 def change(trader):
-    """Return a function that makes so many events of the account."""
+    """Return a function that creates events of the account."""
 
     def make(times):
         for _ in range(times):
@@ -25,11 +25,11 @@ def change(trader):
 
 
 def lost():
-    """Return the ranges of numbers that the database keeps as told in vain."""
+    """Return the ranges of numbers that the database keeps as lost."""
     return [(row["first_id"], row["last_id"]) for row in rows("SELECT * FROM lost_event ORDER BY first_id")]
 
 
-def test_what_is_as_it_was_seen_is_not_taken_back(trader, change):
+def test_unchanged_events_are_not_lost(trader, change):
     change(2)
     seen = {trader: page_since(trader).newest}
     change(2)
@@ -38,7 +38,7 @@ def test_what_is_as_it_was_seen_is_not_taken_back(trader, change):
 
 
 @pytest.mark.parametrize("new", [0, 1, 3, 5])
-def test_what_was_seen_and_is_gone_is_found_whatever_the_counter_says_now(trader, change, take_back, new):
+def test_a_missing_event_is_found_whatever_the_event_counter_says(trader, change, take_back, new):
     common = page_since(trader).newest
     change(3)
     seen = {trader: page_since(trader).newest}
@@ -51,7 +51,7 @@ def test_what_was_seen_and_is_gone_is_found_whatever_the_counter_says_now(trader
     assert not page_since(trader).is_lost
 
 
-def test_processes_that_have_seen_more_and_less_keep_the_most(trader, change, take_back):
+def test_the_longest_range_that_a_process_has_seen_is_kept_as_lost(trader, change, take_back):
     change(1)
     less = {trader: page_since(trader).newest}
     change(2)
@@ -62,7 +62,7 @@ def test_processes_that_have_seen_more_and_less_keep_the_most(trader, change, ta
     assert lost() == [(START + 1, START + 3)]
 
 
-def test_an_event_that_was_deleted_for_its_age_is_not_taken_back(trader, cleaner):
+def test_an_event_that_was_deleted_for_its_age_is_not_lost(trader, cleaner):
     with cleaner.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s", (str(trader),))
@@ -76,7 +76,7 @@ def test_an_event_that_was_deleted_for_its_age_is_not_taken_back(trader, cleaner
     assert lost() == [(1, START + 1)]
 
 
-def test_the_runbooks_statement_makes_every_number_since_a_backup_a_reset(trader, change):
+def test_the_statement_of_the_runbook_resets_every_number_since_a_backup(trader, change):
     (statement,) = re.findall(r'"(INSERT INTO lost_event [^"]+)"', (ROOT / "docs/runbook.md").read_text())
     for _ in range(2):
         run(statement)
@@ -86,13 +86,13 @@ def test_the_runbooks_statement_makes_every_number_since_a_backup_a_reset(trader
         assert not page_since(trader, since).keeps(since)
 
 
-def test_an_account_that_is_no_longer_there_is_said_so(clean):
+def test_a_missing_account_is_reported(clean):
     account_id = uuid4()
     assert find_lost_events({account_id: Seen(5, one("SELECT now()"))}) == {account_id: None}
     assert lost() == []
 
 
-def test_a_server_is_compared_once_and_again_when_telling_failed(trader, change, take_back):
+def test_a_server_is_compared_once_and_again_after_a_failure(trader, change, take_back):
     memory, told, common = EventMemory(10), [], page_since(trader).newest
     assert memory.meet(present_server(), lambda *_: None)
     change(1)
@@ -113,7 +113,7 @@ def test_a_server_is_compared_once_and_again_when_telling_failed(trader, change,
     assert lost() == [(START + 1, START + 1)]
 
 
-def test_what_is_remembered_is_bounded_and_never_older_than_what_was_seen(clean):
+def test_the_memory_is_bounded_and_keeps_the_newest_event_of_each_account(clean):
     memory, accounts = EventMemory(3), [uuid4() for _ in range(10)]
     for account_id in accounts:
         memory.note(account_id, Seen(5, None), None)
@@ -122,7 +122,7 @@ def test_what_is_remembered_is_bounded_and_never_older_than_what_was_seen(clean)
     assert memory.items() == [(account_id, Seen(5, None)) for account_id in accounts[-3:]]
 
 
-def test_the_present_server_is_told_by_when_it_began_and_by_the_table(clean):
+def test_a_server_is_identified_by_its_start_and_its_event_table(clean):
     began, table = present_server().split()
     assert float(began) == pytest.approx(float(one("SELECT extract(epoch FROM pg_postmaster_start_time())")))
     assert int(table) == one("SELECT 'event'::regclass::oid::bigint")

@@ -65,7 +65,7 @@ def test_a_batch_nudges_each_account_once(trader, account, listener):
     assert listener.get_message(timeout=0.1) is None
 
 
-def test_what_changes_nothing_nudges_nobody(trader, listener):
+def test_no_change_sends_no_nudge(trader, listener):
     execute_orders([trader])
     nudge([])
     assert listener.get_message(timeout=0.1) is None

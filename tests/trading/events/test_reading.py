@@ -6,7 +6,7 @@ from tests.support.trading import account_now, buy, execute, order_now, row_of
 from trading.events.reading import events_since
 
 
-def test_an_orders_life_is_told_in_order(trader):
+def test_the_events_of_an_order_come_in_order(trader):
     since = account_now(trader)["last_event_id"]
     order = buy(trader, 10, "100.00")
     execute(order)
@@ -20,7 +20,7 @@ def test_an_orders_life_is_told_in_order(trader):
     assert [event["id"] for event in told] == list(range(since + 1, since + 5))
 
 
-def test_an_event_says_what_the_row_said(trader):
+def test_an_order_event_has_the_values_of_the_row(trader):
     order = buy(trader, 10, "100.00")
     pending = next(event for event in events_since(trader, 0, 100) if event["type"] == "order.pending")
     row = order_now(order)
@@ -40,7 +40,7 @@ def test_an_account_event_carries_the_available_margin_after_the_change(trader):
     assert set(told["data"]) == set(account)
 
 
-def test_a_position_event_says_what_the_position_says(trader):
+def test_a_position_event_has_the_values_of_the_row(trader):
     execute(buy(trader, 10, "100.00"))
     told = next(event for event in events_since(trader, 0, 100) if event["type"] == "position.updated")
     position = row_of("position", told["data"]["id"])
@@ -48,7 +48,7 @@ def test_a_position_event_says_what_the_position_says(trader):
     assert set(told["data"]) == set(position)
 
 
-def test_events_are_read_from_a_number_on_and_up_to_a_limit(trader):
+def test_events_are_read_after_a_number_and_up_to_a_limit(trader):
     for _ in range(3):
         buy(trader, 1, "10.00")
     everything = [event["id"] for event in events_since(trader, 0, 100)]
@@ -57,7 +57,7 @@ def test_events_are_read_from_a_number_on_and_up_to_a_limit(trader):
     assert events_since(trader, everything[-1], 100) == []
 
 
-def test_events_of_others_are_not_told(trader, account):
+def test_events_of_other_accounts_are_left_out(trader, account):
     other = account().id
     buy(other, 1, "10.00")
     assert {event["account_id"] for event in events_since(trader, 0, 100)} == {trader}

@@ -1,4 +1,4 @@
-"""Filling orders."""
+"""Execution fills orders into positions and settles margin and profit."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ D = Decimal
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean):
+def ledgers_are_right(clean):
     yield
     assert verify.verify() == []
 
@@ -43,7 +43,7 @@ def test_an_executed_order_is_filled_whole_into_its_position(trader):
     assert (position["exchange"], position["symbol"], position["product"]) == ("NSE", "RELIANCE", "INTRADAY")
 
 
-def test_the_plain_case_writes_no_ledger_row_and_moves_no_money(trader):
+def test_a_fill_at_the_expected_price_writes_no_ledger_entry_and_moves_no_money(trader):
     order = buy(trader, 10, "100.00")
     before, ledger = account_now(trader), ledger_of(order)
     execute(order)
@@ -53,14 +53,14 @@ def test_the_plain_case_writes_no_ledger_row_and_moves_no_money(trader):
         assert after[column] == before[column]
 
 
-def test_the_order_keeps_the_record_of_what_it_blocked_and_paid(trader):
+def test_an_executed_order_keeps_its_blocked_margin_and_charges(trader):
     order = buy(trader, 10, "100.00")
     execute(order)
     kept = order_now(order)
     assert (kept["blocked_margin"], kept["charges"]) == (order["blocked_margin"], order["charges"])
 
 
-def test_all_ledger_rows_of_an_executed_order_name_its_position(trader):
+def test_all_ledger_entries_of_an_executed_order_name_its_position(trader):
     hold(trader, "BUY", 10, "100.00")
     order = sell(trader, 15, "110.00")
     execute(order)
@@ -95,7 +95,7 @@ def test_a_limit_order_fills_at_its_own_price(trader):
     assert order_now(order)["average_price"] == D("100.00")
 
 
-def test_an_average_price_already_on_a_market_order_is_its_price(trader):
+def test_a_market_order_with_an_average_price_fills_at_that_price(trader):
     price_is("100.00")
     order = buy(trader, 10)
     run("UPDATE trading_order SET average_price = 105.00 WHERE id = %s", order["id"])
@@ -142,7 +142,7 @@ def test_a_flip_closes_and_opens_in_one_fill_and_settles_margin_once(trader):
     assert numbers(row_of("position", position["id"])) == (-5, D("550.00"), D("110.00"), D("100.00"))
 
 
-def test_a_promise_that_is_no_longer_needed_opens_when_the_holding_is_gone(trader):
+def test_a_closing_order_opens_a_position_if_the_holding_is_gone(trader):
     hold(trader, "BUY", 10, "100.00")
     first, second = sell(trader, 10, "100.00"), sell(trader, 10, "100.00")
     assert (first["closing_quantity"], second["closing_quantity"]) == (10, 0)
@@ -168,7 +168,7 @@ def test_executing_twice_does_nothing_the_second_time(trader):
     assert (order_now(order), account_now(trader), position_of(order)) == before
 
 
-def test_an_order_named_twice_in_a_batch_is_filled_once(trader):
+def test_an_order_listed_twice_in_a_batch_is_filled_once(trader):
     order = buy(trader, 10, "100.00")
     assert execute(order, order) == Outcome(executed=1, rejected=0, skipped=0)
     assert position_of(order)["quantity"] == 10
@@ -186,7 +186,7 @@ def test_an_empty_batch_and_an_unknown_order_are_no_error(clean, trader):
     assert execute_orders([trader]) == Outcome(0, 0, 1)
 
 
-def test_a_batch_executes_by_time_of_placement_whatever_order_it_is_named_in(trader):
+def test_a_batch_executes_by_time_of_placement_however_it_is_listed(trader):
     orders = [buy(trader, 10, "100.00"), sell(trader, 4, "150.00"), sell(trader, 6, "90.00"), sell(trader, 1, "80.00")]
     assert execute(*reversed(orders)).executed == 4
     kinds = [[kind for kind, _ in ledger_of(order)[2:]] for order in orders]
@@ -218,7 +218,7 @@ def test_a_batch_spans_accounts(trader, account):
     assert position_of(orders[1])["quantity"] == 2
 
 
-def test_an_account_suspended_meanwhile_still_gets_what_it_was_promised(trader):
+def test_an_accepted_order_of_a_suspended_account_is_executed(trader):
     order = buy(trader, 10, "100.00")
     run("UPDATE account SET status = 'SUSPENDED'")
     assert execute(order).executed == 1

@@ -1,4 +1,4 @@
-"""Executions at the same time."""
+"""Concurrent executions fill each order once."""
 
 import functools
 import random
@@ -11,7 +11,7 @@ from trading.upkeep import verify
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean):
+def ledgers_are_right(clean):
     yield
     assert verify.verify() == []
 
@@ -54,7 +54,7 @@ def test_the_first_position_of_a_stock_is_opened_once(trader):
         assert one("SELECT quantity FROM position WHERE symbol = %s", f"S{number}") == 4
 
 
-def test_an_order_that_somebody_else_has_in_hand_is_skipped_and_not_waited_for(trader, connect):
+def test_a_locked_order_is_skipped_without_waiting(trader, connect):
     held, free = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     other = connect()
     other.cursor().execute("SELECT 1 FROM trading_order WHERE id = %s FOR NO KEY UPDATE", (str(held["id"]),))
@@ -70,7 +70,7 @@ def test_an_order_that_a_sweep_has_tried_is_left_to_sweeping(trader):
     assert execute_orders([order["id"]]) == Outcome(1, 0, 0)
 
 
-def test_placements_between_executions_keep_the_books(trader):
+def test_placements_between_executions_keep_the_ledgers_right(trader):
     def trade(place):
         return [execute_all(place(trader, 1, "10.00")) for _ in range(15)]
 

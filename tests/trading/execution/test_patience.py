@@ -1,4 +1,4 @@
-"""What somebody else holds is left at once; a busy account is waited for alone, and not for long."""
+"""A batch leaves held rows at once; a busy account is then waited for alone and briefly."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND dat
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean, monkeypatch):
+def ledgers_are_right(clean, monkeypatch):
     monkeypatch.setattr(patience, "held", HeldAccounts())
     yield
     assert verify.verify() == []
@@ -28,7 +28,7 @@ def books_are_right(clean, monkeypatch):
 
 @pytest.fixture
 def holder(connect):
-    """Return a function that holds rows of an account in another session, and gives that session."""
+    """Return a function that locks rows of an account in another session and returns that session."""
 
     def take(statement, account_id):
         other = connect()
@@ -46,7 +46,7 @@ def marks():
     return [(row["attempts"], row["retry_at"]) for row in rows("SELECT attempts, retry_at FROM trading_order")]
 
 
-def test_a_batch_leaves_the_orders_of_an_account_that_somebody_holds(trader, account, holder):
+def test_a_batch_leaves_the_orders_of_a_held_account(trader, account, holder):
     stuck, free = buy(trader, 1, "10.00"), buy(account().id, 1, "10.00")
     other = holder(ACCOUNT, trader)
     assert execute(stuck, free) == Outcome(1, 0, 1, {trader: [stuck["id"]]})
@@ -54,7 +54,7 @@ def test_a_batch_leaves_the_orders_of_an_account_that_somebody_holds(trader, acc
     assert execute(stuck) == Outcome(1, 0, 0)
 
 
-def test_a_batch_leaves_the_orders_of_a_position_that_somebody_holds(trader, holder):
+def test_a_batch_leaves_the_orders_of_a_held_position(trader, holder):
     position = hold(trader, "BUY", 5, "10.00", symbol="TCS")
     other = holder(POSITION, trader)
     stuck, free = buy(trader, 1, "10.00", symbol="TCS"), buy(trader, 1, "10.00", symbol="INFY")
@@ -65,7 +65,7 @@ def test_a_batch_leaves_the_orders_of_a_position_that_somebody_holds(trader, hol
     assert row_of("position", position["id"])["quantity"] == 6
 
 
-def test_an_account_that_is_let_go_soon_is_waited_for(trader, holder, monkeypatch):
+def test_an_account_that_is_released_soon_is_waited_for(trader, holder, monkeypatch):
     monkeypatch.setattr(patience, "WAIT_S", 20.0)
     order, other = buy(trader, 1, "10.00"), holder(ACCOUNT, trader)
     outcomes = []
@@ -77,7 +77,7 @@ def test_an_account_that_is_let_go_soon_is_waited_for(trader, holder, monkeypatc
     assert outcomes == [Outcome(1, 0, 0)]
 
 
-def test_while_another_worker_waits_a_busy_account_is_only_looked_at_again(trader, holder, connect, monkeypatch):
+def test_a_busy_account_is_tried_again_without_waiting_while_another_worker_waits(trader, holder, connect, monkeypatch):
     monkeypatch.setattr(patience, "WAIT_S", 20.0)
     order, other, waiter = buy(trader, 1, "10.00"), holder(ACCOUNT, trader), connect()
     waiter.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (WAIT_LOCK_KEY,))
@@ -92,7 +92,7 @@ def test_while_another_worker_waits_a_busy_account_is_only_looked_at_again(trade
     assert looks == [False]
 
 
-def test_what_is_held_for_long_is_left_for_a_while_and_nobody_else_waits(trader, account, holder, logged):
+def test_an_account_that_stays_held_is_not_waited_for_again_for_a_while(trader, account, holder, logged):
     stuck, free = buy(trader, 1, "10.00"), buy(account().id, 1, "10.00")
     other = holder(ACCOUNT, trader)
     outcome = execute_patiently([stuck["id"], free["id"]])
@@ -124,7 +124,7 @@ def test_a_sweep_goes_on_to_the_next_orders_behind_those_of_a_busy_account(trade
     assert sweep_once(limit=50) == SweepCounts(claimed=6, executed=6)
 
 
-def test_a_busy_account_takes_back_the_mark_and_counts_no_attempt(trader, holder):
+def test_an_order_of_a_busy_account_loses_its_mark_and_counts_no_attempt(trader, holder):
     buy(trader, 1, "10.00")
     other = holder(ACCOUNT, trader)
     for _ in range(MAX_ATTEMPTS + 2):
@@ -134,7 +134,7 @@ def test_a_busy_account_takes_back_the_mark_and_counts_no_attempt(trader, holder
     assert sweep_once(limit=50).executed == 1
 
 
-def test_suspects_of_a_busy_account_are_not_counted_as_tried(trader, holder):
+def test_suspects_of_a_busy_account_count_no_attempt(trader, holder):
     orders = [buy(trader, 1, "10.00") for _ in range(3)]
     run("UPDATE trading_order SET retry_at = clock_timestamp(), attempts = 2")
     other = holder(ACCOUNT, trader)
@@ -146,7 +146,7 @@ def test_suspects_of_a_busy_account_are_not_counted_as_tried(trader, holder):
     assert statuses(*orders) == ["EXECUTED"] * 3
 
 
-def test_an_order_of_a_busy_account_that_has_failed_often_enough_is_given_up_once_it_is_free(trader, holder):
+def test_an_order_after_its_last_attempt_is_rejected_once_its_account_is_free(trader, holder):
     order = buy(trader, 1, "10.00")
     run("UPDATE trading_order SET retry_at = clock_timestamp(), attempts = %s", MAX_ATTEMPTS)
     other = holder(ACCOUNT, trader)
@@ -156,7 +156,7 @@ def test_an_order_of_a_busy_account_that_has_failed_often_enough_is_given_up_onc
     assert sweep_once(limit=50) == SweepCounts(claimed=1, rejected=1)
 
 
-def test_held_accounts_are_left_out_of_a_turn(trader, account, holder):
+def test_a_sweep_leaves_out_the_given_accounts(trader, account, holder):
     stuck, free = buy(trader, 1, "10.00"), buy(account().id, 1, "10.00")
     assert sweep_once(limit=50, but={trader}) == SweepCounts(claimed=1, executed=1)
     assert statuses(stuck, free) == ["PENDING", "EXECUTED"]

@@ -1,11 +1,11 @@
-"""The last identifiers are remembered, and no more of them than asked for."""
+"""RecentIds keeps the identifiers that were added last, up to its size."""
 
 import uuid
 
 from trading.execution.recent import RecentIds
 
 
-def test_the_oldest_are_forgotten_beyond_the_size() -> None:
+def test_the_oldest_identifiers_beyond_the_size_are_dropped() -> None:
     ids = [uuid.uuid4() for _ in range(7)]
     recent = RecentIds(5)
     recent.add(ids[:4])
@@ -13,7 +13,7 @@ def test_the_oldest_are_forgotten_beyond_the_size() -> None:
     assert [each in recent for each in ids] == [False, False, True, True, True, True, True]
 
 
-def test_an_identifier_that_is_told_twice_counts_once() -> None:
+def test_an_identifier_that_is_added_twice_counts_once() -> None:
     ids = [uuid.uuid4() for _ in range(5)]
     recent = RecentIds(5)
     recent.add(ids)

@@ -15,7 +15,7 @@ D = Decimal
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean):
+def ledgers_are_right(clean):
     yield
     assert verify.verify() == []
 
@@ -36,7 +36,7 @@ def assert_all_given_back(order, reason):
     assert given == [("MARGIN_RELEASE", taken[0][1]), ("CHARGES_REFUND", taken[1][1])]
 
 
-def test_a_fill_dearer_than_the_account_can_carry_is_rejected_and_gives_everything_back(account):
+def test_a_fill_beyond_the_available_margin_is_rejected_and_refunded_in_full(account):
     price_is("100.00")
     trader = account("210.00").id
     before = account_now(trader)
@@ -48,7 +48,7 @@ def test_a_fill_dearer_than_the_account_can_carry_is_rejected_and_gives_everythi
     assert rows("SELECT 1 FROM position") == []
 
 
-def test_the_last_paisa_of_margin_counts_at_execution_too(account):
+def test_a_fill_that_needs_exactly_the_available_margin_is_executed(account):
     price_is("100.00")
     trader = account("220.00").id
     order = buy(trader, 10)
@@ -58,7 +58,7 @@ def test_the_last_paisa_of_margin_counts_at_execution_too(account):
     assert account_now(trader)["available_margin"] == 0
 
 
-def test_a_paisa_less_is_not_enough(account):
+def test_a_fill_that_needs_one_paisa_more_than_is_available_is_rejected(account):
     price_is("100.00")
     trader = account("219.99").id
     order = buy(trader, 10)
@@ -77,7 +77,7 @@ def test_the_profit_of_a_flip_pays_for_its_margin(account):
     assert execute(order).executed == 1
 
 
-def test_the_loss_of_a_flip_counts_against_its_margin(account):
+def test_the_loss_of_a_flip_may_take_the_available_margin_below_zero(account):
     trader = account("500.00").id
     hold(trader, "SELL", 10, "100.00")
     price_is("100.00")
@@ -87,7 +87,7 @@ def test_the_loss_of_a_flip_counts_against_its_margin(account):
     assert account_now(trader)["available_margin"] < 0
 
 
-def test_a_loss_that_leaves_too_little_for_what_opens_rejects_the_whole_order(account):
+def test_a_flip_whose_loss_leaves_too_little_margin_is_rejected_as_a_whole(account):
     trader = account("500.00").id
     hold(trader, "SELL", 5, "100.00")
     price_is("100.00")
@@ -116,7 +116,7 @@ def test_a_rejected_order_frees_its_margin_for_the_next_of_its_batch(account):
     assert [order_now(order)["status"] for order in orders] == ["REJECTED", "EXECUTED"]
 
 
-def test_a_rejected_order_does_not_disturb_the_others_of_its_batch(account, trader):
+def test_a_rejected_order_does_not_affect_the_other_orders_of_its_batch(account, trader):
     price_is("100.00")
     poor = account("210.00").id
     orders = [buy(poor, 10), buy(trader, 10)]
@@ -124,7 +124,7 @@ def test_a_rejected_order_does_not_disturb_the_others_of_its_batch(account, trad
     assert execute(*orders) == Outcome(executed=1, rejected=1, skipped=0)
 
 
-def test_a_delivery_sale_of_more_than_is_held_is_rejected_at_execution_too(trader):
+def test_a_delivery_sale_beyond_the_holding_is_rejected_at_execution(trader):
     hold(trader, "BUY", 10, "100.00", product="DELIVERY")
     order = sell(trader, 10, "100.00", product="DELIVERY")
     run("UPDATE trading_order SET quantity = 12, closing_quantity = 12 WHERE id = %s", order["id"])

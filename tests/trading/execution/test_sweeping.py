@@ -1,4 +1,4 @@
-"""Finding what is still PENDING and executing it."""
+"""Sweeps execute the orders that are still PENDING."""
 
 import functools
 from datetime import timedelta
@@ -14,7 +14,7 @@ from trading.upkeep.backlog import count_pending
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean):
+def ledgers_are_right(clean):
     yield
     assert verify.verify() == []
 
@@ -27,14 +27,14 @@ def statuses(orders):
     return [order_now(order)["status"] for order in orders]
 
 
-def test_a_sweep_executes_what_is_pending(trader):
+def test_a_sweep_executes_pending_orders(trader):
     orders = [buy(trader, 1, "10.00") for _ in range(3)]
     assert sweep_once(limit=50) == SweepCounts(claimed=3, executed=3, rejected=0, failed=0)
     assert statuses(orders) == ["EXECUTED"] * 3
     assert [order_now(order)["attempts"] for order in orders] == [0, 0, 0]
 
 
-def test_a_sweep_leaves_what_is_too_young(trader):
+def test_a_sweep_leaves_orders_that_are_too_young(trader):
     young, old = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     age(old, 61)
     assert sweep_once(limit=50, older_than_ms=60_000).claimed == 1
@@ -42,12 +42,12 @@ def test_a_sweep_leaves_what_is_too_young(trader):
     assert order_now(young)["retry_at"] is None
 
 
-def test_a_sweep_of_nothing_does_nothing(clean):
+def test_a_sweep_of_an_empty_database_does_nothing(clean):
     assert sweep_once(limit=50) == SweepCounts(claimed=0, executed=0, rejected=0, failed=0)
     assert sweep_once(limit=50, older_than_ms=750, exclusive=True) == SweepCounts()
 
 
-def test_a_sweep_leaves_what_is_final(trader):
+def test_a_sweep_leaves_final_orders(trader):
     cancel(buy(trader, 1, "10.00"))
     execute_orders([buy(trader, 1, "10.00")["id"]])
     assert sweep_once(limit=50).claimed == 0
@@ -69,7 +69,7 @@ def test_orders_of_the_same_instant_are_taken_by_id(trader):
     assert statuses(orders) == ["EXECUTED", "EXECUTED", "PENDING", "PENDING"]
 
 
-def test_a_sweep_counts_what_it_rejects(trader, quote):
+def test_a_sweep_counts_the_orders_that_it_rejects(trader, quote):
     quote("RELIANCE", "10.00")
     buy(trader, 1)
     run("UPDATE stock SET last_price = NULL, last_price_at = NULL")
@@ -95,7 +95,7 @@ def test_the_lock_against_double_sweeping_does_not_outlive_the_sweep(trader):
     assert one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") == 0
 
 
-def test_sweepers_share_the_work_and_fill_each_order_once(trader, account):
+def test_concurrent_sweeps_share_the_work_and_fill_each_order_once(trader, account):
     traders = [trader, account().id]
     orders = [buy(traders[number % 2], 1, "10.00") for number in range(60)]
 
@@ -119,7 +119,7 @@ def test_a_sweep_and_messages_at_once_fill_each_order_once(trader):
     assert one("SELECT sum(quantity) FROM position") == 30
 
 
-def test_an_order_that_somebody_has_in_hand_is_not_waited_for_and_recovered_when_he_lets_go(trader, connect):
+def test_a_sweep_skips_a_locked_order_and_executes_it_after_its_release(trader, connect):
     held, free = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     other = connect()
     other.cursor().execute("SELECT 1 FROM trading_order WHERE id = %s FOR NO KEY UPDATE", (str(held["id"]),))
@@ -130,7 +130,7 @@ def test_an_order_that_somebody_has_in_hand_is_not_waited_for_and_recovered_when
     assert order_now(held)["attempts"] == 0
 
 
-def test_an_order_that_was_taken_is_left_alone_until_its_pause_is_over(trader):
+def test_a_marked_order_is_left_alone_until_its_pause_is_over(trader):
     order = buy(trader, 1, "10.00")
     run("UPDATE trading_order SET retry_at = clock_timestamp() + %s", RETRY_PAUSE)
     assert sweep_once(limit=50).claimed == 0
@@ -181,7 +181,7 @@ def test_an_order_that_could_not_be_executed_is_not_remembered_as_final(trader, 
     assert statuses([order]) == ["EXECUTED"]
 
 
-def test_a_batch_is_never_larger_than_the_triggers_like(trader):
+def test_a_sweep_takes_at_most_500_orders(trader):
     buy(trader, 1, "10.00")
     copies = """
         INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity,

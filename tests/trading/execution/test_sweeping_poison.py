@@ -1,4 +1,4 @@
-"""Orders whose execution raises, or ends the process: they end alone."""
+"""Poison orders, whose execution raises or kills the process, are isolated and rejected."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ TERMINATE = "PERFORM pg_terminate_backend(pg_backend_pid())"
 
 
 @pytest.fixture(autouse=True)
-def books_are_right(clean):
+def ledgers_are_right(clean):
     yield
     assert verify.verify() == []
 
@@ -37,7 +37,7 @@ def end_the_pause():
     run("UPDATE trading_order SET retry_at = clock_timestamp() WHERE status = 'PENDING' AND retry_at > now()")
 
 
-def test_the_innocents_of_a_poisoned_batch_are_executed_in_the_same_sweep(trader, trigger):
+def test_the_other_orders_of_a_poisoned_batch_are_executed_in_the_same_sweep(trader, trigger):
     before, poison, after = (buy(trader, 1, "10.00") for _ in range(3))
     trigger(those(poison), RAISE)
     assert sweep_once(limit=50) == SweepCounts(claimed=3, executed=2, rejected=0, failed=1)
@@ -45,7 +45,7 @@ def test_the_innocents_of_a_poisoned_batch_are_executed_in_the_same_sweep(trader
     assert attempts(poison) == [1]
 
 
-def test_a_poison_is_rejected_after_five_attempts_made_alone_and_gets_everything_back(trader, trigger):
+def test_a_poison_order_is_rejected_and_refunded_after_five_attempts_made_alone(trader, trigger):
     before = account_now(trader)
     poison = buy(trader, 10, "100.00")
     trigger(those(poison), RAISE)
@@ -73,7 +73,7 @@ def test_a_failed_attempt_leaves_nothing_of_its_fill(trader, trigger):
     assert rows("SELECT 1 FROM position") == []
 
 
-def test_the_queue_behind_a_poison_goes_on(trader, trigger):
+def test_orders_behind_a_poison_order_are_executed(trader, trigger):
     poison = buy(trader, 1, "10.00")
     trigger(those(poison), RAISE)
     for _ in range(MAX_ATTEMPTS + 1):
@@ -83,7 +83,7 @@ def test_the_queue_behind_a_poison_goes_on(trader, trigger):
     assert statuses(poison) == ["REJECTED"]
 
 
-def test_two_poisons_end_each_alone(trader, trigger):
+def test_two_poison_orders_are_rejected_without_affecting_a_third_order(trader, trigger):
     poisons = [buy(trader, 1, "10.00") for _ in range(2)]
     innocent = buy(trader, 1, "10.00")
     trigger(those(*poisons), RAISE)
@@ -92,7 +92,7 @@ def test_two_poisons_end_each_alone(trader, trigger):
     assert statuses(*poisons, innocent) == ["REJECTED", "REJECTED", "EXECUTED"]
 
 
-def test_a_poison_that_is_cured_is_executed(trader, trigger):
+def test_a_poison_order_is_executed_once_its_cause_is_gone(trader, trigger):
     poison = buy(trader, 1, "10.00")
     trigger(those(poison), RAISE)
     sweep_once(limit=50)
@@ -100,7 +100,7 @@ def test_a_poison_that_is_cured_is_executed(trader, trigger):
     assert sweep_once(limit=50).executed == 1
 
 
-def test_a_poison_can_still_be_cancelled(trader, trigger):
+def test_a_poison_order_can_be_cancelled(trader, trigger):
     poison = buy(trader, 1, "10.00")
     trigger(those(poison), RAISE)
     sweep_once(limit=50)
@@ -129,7 +129,7 @@ def test_an_attempt_made_alone_does_not_count_when_the_database_goes_away(trader
     assert attempts(order) == [1]
 
 
-def test_suspects_behind_the_one_that_lost_the_database_are_not_counted_as_tried(trader, trigger):
+def test_suspects_behind_one_that_loses_the_database_count_no_attempt(trader, trigger):
     first, second = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     trigger(those(first), TERMINATE)
     run("UPDATE trading_order SET retry_at = clock_timestamp()")
@@ -141,7 +141,7 @@ def test_suspects_behind_the_one_that_lost_the_database_are_not_counted_as_tried
     assert statuses(second) != ["REJECTED"]
 
 
-def test_suspects_are_not_counted_as_tried_when_the_batch_before_them_lost_the_database(trader, trigger):
+def test_suspects_count_no_attempt_when_the_batch_before_them_loses_the_database(trader, trigger):
     suspect, fresh = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     trigger(those(fresh), TERMINATE)
     run("UPDATE trading_order SET retry_at = clock_timestamp() WHERE id = %s", suspect["id"])
@@ -153,7 +153,7 @@ def test_suspects_are_not_counted_as_tried_when_the_batch_before_them_lost_the_d
     assert statuses(suspect) != ["REJECTED"]
 
 
-def test_an_innocent_of_a_broken_batch_is_not_counted_as_tried_when_the_database_goes_away(trader, trigger):
+def test_the_other_orders_of_a_broken_batch_count_no_attempt_without_the_database(trader, trigger):
     dying, innocent = buy(trader, 1, "10.00"), buy(trader, 1, "10.00")
     # as a batch they raise, and alone the first one loses the database
     trigger(
@@ -166,7 +166,7 @@ def test_an_innocent_of_a_broken_batch_is_not_counted_as_tried_when_the_database
 
 
 def sweep_until_it_hangs_and_kill(database_url):
-    """Start a sweep in a process of its own and kill it in the middle of its execution."""
+    """Start a sweep in its own process and kill it during the execution."""
     code = (
         f"from models import database; database.initialise({database_url!r}, pool_size=2, application_name='doomed');"
         "from trading.execution import sweeping; sweeping.sweep_once(limit=50)"
@@ -183,7 +183,7 @@ def sweep_until_it_hangs_and_kill(database_url):
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_counts_no_attempt_that_it_did_not_make(trader, trigger, database_url):
+def test_a_killed_process_counts_only_the_attempts_that_it_made(trader, trigger, database_url):
     orders = [buy(trader, 1, "10.00") for _ in range(8)]
     trigger(those(*orders), "PERFORM pg_sleep(5)")
     for _ in range(MAX_ATTEMPTS + 1):  # the first dies in the batch, each other one in an attempt made alone

@@ -1,4 +1,4 @@
-"""Each rule of the books finds its own violation."""
+"""Each rule of the ledger check finds its own violation."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +24,8 @@ PNL = "realized profit is the ledger's"
 
 
 @pytest.fixture
-def books(trader, account, quote):
-    """Leave books with orders of every status, a position of profit and one of loss."""
+def traded(trader, account, quote):
+    """Return an account with orders of every status and positions of profit and loss, beside another one."""
     quote("RELIANCE", "100.00")
     hold(trader, "BUY", 10, "100.00")
     hold(trader, "SELL", 4, "120.00")
@@ -43,7 +43,7 @@ def books(trader, account, quote):
 
 
 def breaking(cleaner, *statements):
-    """Break rows behind the triggers' back and return the rules that notice, with whose books they are."""
+    """Break rows without firing triggers, and return the violated rules and their accounts."""
     with cleaner.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -55,7 +55,7 @@ def breaking(cleaner, *statements):
 
 
 def in_slices():
-    """Return what the periodic check finds, with one account at a time."""
+    """Return the violations that the periodic check finds with one account at a time."""
     accounts = [row["id"] for row in rows("SELECT id FROM account")]
     return [
         violation for account_id in accounts for violation in verify.verify_accounts([account_id], time_limit_s=60.0)
@@ -63,7 +63,7 @@ def in_slices():
 
 
 def entry(kind, client_order_id=None):
-    """Say in SQL which ledger row is meant: the first of its kind (of an order)."""
+    """Return the WHERE clause for the first ledger entry of a kind (of an order)."""
     order = f"AND client_order_id = '{client_order_id}'" if client_order_id else ""
     return (
         "WHERE id = (SELECT min(entry.id) FROM fund_transaction AS entry"
@@ -108,10 +108,10 @@ TCS = "(SELECT id FROM position WHERE symbol = 'TCS')"
         (LAST, "UPDATE position SET cost = cost + 0.01 WHERE product = 'DELIVERY'"),
     ],
 )  # fmt: skip
-def test_a_broken_row_is_noticed_by_its_rule(books, cleaner, rule, statement):
-    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{books}'"))
+def test_a_broken_row_is_noticed_by_its_rule(traded, cleaner, rule, statement):
+    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{traded}'"))
     assert rule in rules
-    assert whose == {books}
+    assert whose == {traded}
 
 
 FOREIGN_ORDER = "(SELECT id FROM trading_order WHERE account_id <> %(trader)s)"
@@ -126,26 +126,26 @@ FOREIGN = "(SELECT id FROM position WHERE account_id <> %(trader)s)"
         (ORDER, f"UPDATE fund_transaction SET order_id = {FOREIGN_ORDER} {RELEASE}"),
     ],
 )
-def test_a_row_that_points_into_another_account_is_noticed_with_its_own(books, cleaner, rule, statement):
-    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{books}'"))
+def test_a_row_that_refers_to_another_account_is_noticed_at_its_own_account(traded, cleaner, rule, statement):
+    rules, whose = breaking(cleaner, statement.replace("%(trader)s", f"'{traded}'"))
     assert rule in rules
-    assert whose == {books}
+    assert whose == {traded}
 
 
-def test_ledger_rows_that_belong_to_another_accounts_order_are_noticed_although_they_net_to_zero(books, cleaner):
+def test_entries_under_another_accounts_order_are_noticed_even_if_they_net_to_zero(traded, cleaner):
     with cleaner.cursor() as cursor:
         cursor.execute(
             "UPDATE fund_transaction SET order_id = (SELECT id FROM trading_order WHERE account_id <> %s)"
             " WHERE order_id = (SELECT id FROM trading_order WHERE client_order_id = 'cancelled')",
-            (str(books),),
+            (str(traded),),
         )
         assert cursor.rowcount == 4
     found = verify.verify()
-    assert {(violation.rule, violation.account_id) for violation in found} == {(ORDER, books)}
+    assert {(violation.rule, violation.account_id) for violation in found} == {(ORDER, traded)}
     assert in_slices() == found
 
 
-def test_the_periodic_check_goes_through_all_accounts(books, cleaner):
+def test_the_periodic_check_goes_through_all_accounts(traded, cleaner):
     assert verify.check_and_note(accounts=1) == 0
     with cleaner.cursor() as cursor:
         cursor.execute("UPDATE account SET balance = balance + 0.01")
@@ -153,36 +153,36 @@ def test_the_periodic_check_goes_through_all_accounts(books, cleaner):
     assert [row["violations"] > 0 for row in rows("SELECT violations FROM ledger_check ORDER BY id")] == [False, True]
 
 
-def test_a_periodic_check_that_is_cut_short_notes_nothing(books):
+def test_a_periodic_check_that_is_cut_short_notes_nothing(traded):
     assert verify.check_and_note(is_over=lambda: True) is None
     assert verify.check_and_note(time_limit_s=0.0) is None
     assert rows("SELECT FROM ledger_check") == []
 
 
 @pytest.mark.parametrize("number", ["quantity", "cost", "blocked_margin", "realized_pnl"])
-def test_the_last_position_event_must_say_what_the_row_says(books, cleaner, number):
+def test_the_last_position_event_must_match_the_row(traded, cleaner, number):
     rules, _ = breaking(
         cleaner,
         f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
-            (SELECT account_id, max(id) FROM event WHERE type = 'position.updated' AND account_id = '{books}'
+            (SELECT account_id, max(id) FROM event WHERE type = 'position.updated' AND account_id = '{traded}'
              GROUP BY account_id)""",
     )
     assert rules == {LAST}
 
 
 @pytest.mark.parametrize("number", ["balance", "blocked_margin", "available_margin", "realized_pnl"])
-def test_the_last_account_event_must_say_what_the_row_says(books, cleaner, number):
+def test_the_last_account_event_must_match_the_row(traded, cleaner, number):
     rules, _ = breaking(
         cleaner,
         f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
-            (SELECT account_id, max(id) FROM event WHERE type = 'account.updated' AND account_id = '{books}'
+            (SELECT account_id, max(id) FROM event WHERE type = 'account.updated' AND account_id = '{traded}'
              GROUP BY account_id)""",
     )
     assert rules == {LAST}
 
 
 def without(cleaner, table, constraint, statement):
-    """Break a row that a CHECK protects too, with the CHECK away."""
+    """Break a row without the CHECK that protects it, and return the violated rules."""
     definition = rows("SELECT pg_get_constraintdef(oid) AS is FROM pg_constraint WHERE conname = %s", constraint)[0][
         "is"
     ]
@@ -195,32 +195,32 @@ def without(cleaner, table, constraint, statement):
             cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition}")
 
 
-def test_a_short_delivery_position_is_noticed(books, cleaner):
+def test_a_short_delivery_position_is_noticed(traded, cleaner):
     statement = "UPDATE position SET quantity = -1 WHERE product = 'DELIVERY'"
     assert SHORT in without(cleaner, "position", "position_delivery_is_never_short", statement)
 
 
-def test_an_executed_order_that_was_not_filled_whole_is_noticed(books, cleaner):
+def test_an_executed_order_that_was_not_filled_whole_is_noticed(traded, cleaner):
     statement = "UPDATE trading_order SET filled_quantity = 4 WHERE product = 'DELIVERY'"
     assert {ORDER, FILLS} <= without(cleaner, "trading_order", "order_is_filled_once_and_whole", statement)
 
 
-def test_an_executed_order_without_a_position_is_noticed(books, cleaner):
+def test_an_executed_order_without_a_position_is_noticed(traded, cleaner):
     statement = "UPDATE trading_order SET position_id = NULL WHERE product = 'DELIVERY'"
     assert ORDER in without(cleaner, "trading_order", "order_is_filled_once_and_whole", statement)
 
 
-def test_a_cost_without_a_quantity_is_noticed(books, cleaner):
+def test_a_cost_without_a_quantity_is_noticed(traded, cleaner):
     statement = "UPDATE position SET cost = 0 WHERE product = 'DELIVERY'"
     assert FLAT in without(cleaner, "position", "position_cost_is_zero_exactly_when_flat", statement)
 
 
-def test_a_margin_without_a_quantity_is_noticed(books, cleaner):
+def test_a_margin_without_a_quantity_is_noticed(traded, cleaner):
     run_down = "UPDATE position SET blocked_margin = 1, quantity = 0, cost = 0 WHERE product = 'DELIVERY'"
     assert FLAT in without(cleaner, "position", "position_margin_is_zero_when_flat", run_down)
 
 
-def test_an_order_older_than_events_are_kept_needs_none(books, cleaner):
+def test_an_order_older_than_the_kept_events_needs_no_events(traded, cleaner):
     with cleaner.cursor() as cursor:
         cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '8 days'")
         cursor.execute("DELETE FROM event WHERE id <= 5")
@@ -231,7 +231,7 @@ def test_an_empty_database_breaks_no_rule(clean):
     assert verify.verify() == []
 
 
-def test_the_books_are_right_under_live_traffic(trader):
+def test_the_check_finds_nothing_under_live_traffic(trader):
     stop, trades = threading.Event(), []
 
     def trade():
@@ -253,7 +253,7 @@ def test_the_books_are_right_under_live_traffic(trader):
     assert len(trades) >= 10
 
 
-def test_verifying_leaves_the_callers_connection_open(database, trader):
+def test_the_check_leaves_the_callers_connection_open(database, trader):
     order = buy(trader, 1, "10.00")
     assert verify.verify() == []
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}

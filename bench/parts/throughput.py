@@ -1,26 +1,26 @@
-"""Placements per second beside pgbench, their latency at half that load, and what executing them beside costs."""
+"""Placements per second compared with pgbench, their latency at half of that load, and the cost of execution."""
 
 import threading
 import time
 from dataclasses import dataclass, field
 from statistics import linear_regression, median
 
-from bench.figures import Figure
-from bench.load import CONNECTIONS
-from bench.placement import Bench
-from bench.report import PlacementRow, percentiles
+from bench.clients.load import CONNECTIONS
+from bench.parts.placement import Bench
+from bench.reports.figures import Figure
+from bench.reports.report import PlacementRow, percentiles
 from bench.seeding import ACCOUNTS
 from trading.upkeep.backlog import count_pending
 
 RATIO_REQUIRED, RATIO_STRETCH = 0.30, 0.40
-DIFFERENCE_ALLOWED = 30.0  # percent, between the 202's p50 with the worker running and stopped
+DIFFERENCE_ALLOWED = 30.0  # percent, between the p50 of the 202 with the worker running and stopped
 TAIL_ALLOWED = 4.0  # p99 as a multiple of p50
 BOTH_REQUIRED = 0.50
-GROWTH_ALLOWED_PERCENT = 1.0  # of the orders placed, per second, over the minute
+GROWTH_ALLOWED_PERCENT = 1.0  # of the executed orders per second, over the minute
 
 
 def placements(bench: Bench, *, accounts: int) -> tuple[PlacementRow, Figure]:
-    """Measure placements of 16 connections beside pgbench's of 16 clients."""
+    """Measure placements over 16 connections and by 16 clients of pgbench."""
     row = bench.compare(accounts=accounts, connections=CONNECTIONS)
     whose = f"{accounts:,} accounts" if accounts > 1 else "one account"
     figure = Figure(
@@ -37,7 +37,7 @@ def placements(bench: Bench, *, accounts: int) -> tuple[PlacementRow, Figure]:
 
 
 def beside_the_worker(bench: Bench) -> list[Figure]:
-    """Measure one connection's p50 with the worker running beside it stopped, at a pace and without one."""
+    """Measure the p50 of one connection with the worker running and stopped, paced and unpaced."""
     figures = []
     for row in bench.compare_worker():
         name = "worker_beside" if row.rate is None else "worker_beside_paced"
@@ -50,7 +50,7 @@ def beside_the_worker(bench: Bench) -> list[Figure]:
 
 
 def tail(bench: Bench, *, full_rate: float, seconds: float) -> tuple[list[float], Figure]:
-    """Measure the latencies (ms) at half of the rate that 16 connections reach, and pgbench's at the same pace."""
+    """Measure the latencies (ms) at half of the rate of 16 connections, and those of pgbench at the same pace."""
     rate, latencies = full_rate / 2, list[float]()
     ours, plain = (Figure("tail", "", "ms", [], "p50 of the same orders") for _ in range(2))
     for _ in range(bench.rounds):
@@ -73,7 +73,7 @@ def tail(bench: Bench, *, full_rate: float, seconds: float) -> tuple[list[float]
 
 @dataclass
 class Backlog:
-    """Counts what is PENDING, once a second in a thread of its own."""
+    """Counts the PENDING orders once a second in its own thread."""
 
     seconds: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
@@ -98,12 +98,12 @@ class Backlog:
 
     @property
     def growth(self) -> float:
-        """Return by how many orders it grows per second."""
+        """Return the growth of the backlog in orders per second."""
         return linear_regression(self.seconds, self.counts).slope if len(self.counts) > 1 else 0.0
 
 
 def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: float) -> Figure:
-    """Measure orders that are placed and executed beside orders that are placed alone, then sustain it."""
+    """Measure placement with and without execution by turns, then both together for a longer time."""
     alone: list[float] = []
     both: list[float] = []
     for number in range(bench.rounds):
@@ -132,7 +132,7 @@ def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: floa
 
 
 def executed_per_second(bench: Bench, seconds: float) -> tuple[float, Backlog]:
-    """Place with a worker running, and return the orders executed per second with what was PENDING meanwhile."""
+    """Place orders while a worker runs, and return the executed orders per second and the backlog meanwhile."""
     worker = bench.services.start_worker()
     began = time.monotonic()
     with Backlog() as backlog:

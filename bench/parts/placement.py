@@ -1,12 +1,12 @@
-"""Place orders over HTTP and with pgbench by turns, and keep count of them."""
+"""Placements over HTTP and with pgbench by turns, all of them counted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.load import CONNECTIONS, Load, build_requests, place_orders
-from bench.pace import place_at_pace
-from bench.pgbench import Reference, run_pgbench
-from bench.report import PlacementRow, WorkerRow
+from bench.clients.load import CONNECTIONS, Load, build_requests, place_orders
+from bench.clients.pace import place_at_pace
+from bench.clients.pgbench import Reference, run_pgbench
+from bench.reports.report import PlacementRow, WorkerRow
 from bench.seeding import ACCOUNTS
 from bench.services import Services
 from models.database import fetch_one, session
@@ -19,7 +19,7 @@ WARM_UP_SECONDS = 2
 
 @dataclass
 class Bench:
-    """Run the parts of the benchmark, and keep count of every order that was accepted."""
+    """The service under test, the options of a run, and the count of all accepted orders."""
 
     services: Services
     seconds: int
@@ -37,7 +37,7 @@ class Bench:
         return self._counted(load)
 
     def pace(self, *, accounts: int, connections: int, rate: float, seconds: float) -> Load:
-        """Place orders over HTTP at a pace, whether or not those before are answered."""
+        """Place orders over HTTP at a pace that does not wait for responses."""
         requests, port = self._requests(accounts), self.services.port
         return self._counted(place_at_pace(port, requests, connections=connections, rate=rate, seconds=seconds))
 
@@ -56,7 +56,7 @@ class Bench:
         return self._refer(accounts, clients, seconds or self.seconds, None).transactions_per_second
 
     def refer_at_pace(self, *, accounts: int, clients: int, rate: float, seconds: int) -> tuple[float, ...]:
-        """Run pgbench at a pace and return its latencies (ms), counted from when each transaction was due."""
+        """Run pgbench at a pace and return its latencies (ms) from the due times of the transactions."""
         return self._refer(accounts, clients, seconds, rate).latencies_ms
 
     def _refer(self, accounts: int, clients: int, seconds: int, rate: float | None) -> Reference:
@@ -66,14 +66,14 @@ class Bench:
         return reference
 
     def warm_up(self) -> None:
-        """Let every process load, connect and plan before anything is measured."""
+        """Place some orders before any measurement, so that all processes have loaded, connected and planned."""
         for accounts in (ACCOUNTS, 1):
             self.place(accounts=accounts, connections=CONNECTIONS)
             self.refer(accounts=accounts, clients=CONNECTIONS)
             self.services.settle()
 
     def compare(self, *, accounts: int, connections: int) -> PlacementRow:
-        """Measure placements and the reference by turns, each from settled tables, the first one changing."""
+        """Measure placements and the reference by turns, in alternating order, each round from settled tables."""
         row = PlacementRow(accounts, connections)
         for number in range(self.rounds):
             for side in ("http", "pgbench") if number % 2 == 0 else ("pgbench", "http"):
@@ -85,7 +85,7 @@ class Bench:
         return row
 
     def compare_worker(self) -> list[WorkerRow]:
-        """Measure one connection's latency with the worker stopped and with it running, by turns."""
+        """Measure the latency of one connection with the worker stopped and running, by turns."""
         rows = [WorkerRow(PACED_RATE), WorkerRow(None)]
         for number in range(self.rounds):
             for with_worker in (False, True) if number % 2 == 0 else (True, False):
@@ -99,11 +99,11 @@ class Bench:
         return rows
 
     def check(self) -> list[str]:
-        """Return what is wrong at the end: refused requests, lost or unknown orders, broken books."""
+        """Return the failures of a run: refused requests, missing or unknown orders, wrong ledgers."""
         wrong = [f"{count} times {error}" for error, count in self.errors.items()]
         with session():
             row = fetch_one("SELECT count(*) AS orders FROM trading_order")
         assert row is not None
         if row["orders"] != self.placed:
             wrong.append(f"{self.placed} orders were accepted, {row['orders']} are in the database")
-        return wrong + [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
+        return wrong + [str(violation) for violation in verify()]

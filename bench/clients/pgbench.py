@@ -1,8 +1,8 @@
-"""The reference: what PostgreSQL itself does when pgbench sends the plain sequence of a placement.
+"""The reference: the rate of PostgreSQL itself when pgbench sends the plain statements of a placement.
 
-This reference is fixed. It is the sequence of the accounting rules, section 5: one prepared
-statement per step between BEGIN and COMMIT, on the same server and tables with every trigger on.
-It does not change when placement gets cleverer; only the columns of the tables may be followed.
+This reference is fixed. It is the sequence of the accounting rules, section 5: one prepared statement per step between
+BEGIN and COMMIT, on the same server and tables with every trigger on. It stays the same when the placement is
+optimised; only changes of the tables' columns are followed.
 """
 
 import re
@@ -54,12 +54,12 @@ COMMIT;
 
 
 class PgbenchError(Exception):
-    """pgbench failed, or some of its transactions did; the message is what it wrote."""
+    """pgbench or some of its transactions failed; the message is its output."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Hold what pgbench reports of one run; at a pace, how long (ms) each transaction took from when it was due."""
+    """The results of one pgbench run; at a pace, with each transaction's latency (ms) from its due time."""
 
     transactions: int
     transactions_per_second: float
@@ -67,10 +67,10 @@ class Reference:
 
 
 def script() -> str:
-    """Return the script with today's charges and with order ids that grow with time where the server makes them."""
+    """Return the script with today's charges, and with ids that grow with time if the server can make them."""
     charges = charges_for(exchange=EXCHANGE, product=PRODUCT, side=SIDE, turnover=PRICE, on=date.today())  # noqa: DTZ011
     margin = margin_for(PRODUCT, PRICE, 1)
-    assert min(margin, charges.total) > 0, "every step must have something to write"
+    assert min(margin, charges.total) > 0, "margin and charges must be above 0, so that every step writes a row"
     values = {
         "new_id": "uuidv7()" if _has_uuidv7() else "gen_random_uuid()",
         "margin": str(margin),
@@ -83,9 +83,9 @@ def script() -> str:
 def run_pgbench(
     database_url: str, *, accounts: int, clients: int, seconds: int, rate: float | None = None
 ) -> Reference:
-    """Run the plain sequence with so many clients on the first accounts, and return what pgbench counted.
+    """Run the plain sequence with this number of clients and accounts, and return the results.
 
-    With a rate (per second) that pace is kept, and every transaction is timed.
+    With a rate (per second), pgbench keeps that pace and times every transaction.
     """
     with tempfile.TemporaryDirectory(prefix="pgbench-") as folder:
         path = Path(folder) / "placement.sql"
@@ -105,7 +105,7 @@ def run_pgbench(
 
 
 def _latencies(folder: Path) -> tuple[float, ...]:
-    """Return what the log of each thread says in its third column, in microseconds."""
+    """Return the latencies in ms from the threads' logs, whose third column has microseconds."""
     lines = [line.split() for path in folder.glob("times.*") for line in path.read_text().splitlines()]
     return tuple(int(columns[2]) / 1000 for columns in lines)
 

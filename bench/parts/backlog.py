@@ -1,13 +1,13 @@
-"""Sweeping a large backlog beside pgbench."""
+"""The rate of sweeps on a large backlog, compared with pgbench."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 
-from bench.figures import Figure
-from bench.load import CONNECTIONS
-from bench.placement import Bench
+from bench.clients.load import CONNECTIONS
+from bench.parts.placement import Bench
+from bench.reports.figures import Figure
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, PRICE, STOCKS, SYMBOL_PREFIX
 from models.database import execute, fetch_one, transactional, unbounded
 from models.identifiers import new_id
@@ -20,8 +20,8 @@ PENDING = 50_000
 RATIO_REQUIRED = 1.0
 DEFAULT_BATCH = 50  # ORDER_WORKER_BATCH_LIMIT
 
-# An order for each account, through the function that places them; the ids grow with time, as the product's do:
-# random ones would touch a page of their own in every index of ids.
+# Places one order for each account with the product's own function. The ids grow with time, as the product's do: each
+# random id would touch another page of every index on ids.
 FILL = """
 SELECT count(placed) AS placed
 FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS new (id, place), LATERAL placement_at_once(
@@ -32,7 +32,7 @@ FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS new (id, place), LATERAL placeme
 
 
 def sweeping(bench: Bench, *, pending: int = PENDING) -> Figure:
-    """Sweep a backlog of 1,000 accounts' orders part by part, and place with pgbench by turns."""
+    """Sweep a backlog of orders of 1,000 accounts in rounds that alternate with placements by pgbench."""
     bench.placed += fill(pending)
     rates: list[float] = []
     reference_rates: list[float] = []
@@ -57,11 +57,11 @@ def sweeping(bench: Bench, *, pending: int = PENDING) -> Figure:
 
 
 def sweep_rate(orders: int, *, limit: int) -> float:
-    """Sweep so many orders, or all there are, and return how many were executed per second."""
+    """Sweep this number of orders, or all that are PENDING, and return the executed orders per second."""
     executed, began = 0, time.monotonic()
     while executed < orders:
         counts = sweep_once(limit=limit)
-        assert counts.executed == counts.claimed, f"a sweep of a quiet backlog came to {counts}"
+        assert counts.executed == counts.claimed, f"a sweep without other traffic returned {counts}"
         if not counts.claimed:
             break
         executed += counts.executed
@@ -69,7 +69,7 @@ def sweep_rate(orders: int, *, limit: int) -> float:
 
 
 def fill(orders: int) -> int:
-    """Place orders inside the server, as many for each account, and return how many."""
+    """Place orders inside the server, the same number for each account, and return their total."""
     rounds = orders // ACCOUNTS
     halves = (range(1, ACCOUNTS // 2 + 1), range(ACCOUNTS // 2 + 1, ACCOUNTS + 1))
     with ThreadPoolExecutor(len(halves)) as pool:

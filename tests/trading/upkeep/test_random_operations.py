@@ -1,4 +1,4 @@
-"""Any sequence of operations keeps the books, and an independent reckoning agrees with them."""
+"""Any sequence of operations keeps the ledgers right, and an independent reckoning agrees with them."""
 
 import itertools
 from decimal import Decimal
@@ -68,12 +68,12 @@ class Trading:
         assert reckoning.available() < Fraction(details["required"])
 
     def modify(self, which, quantity, price):
-        """Change an order, one that waits if there is any."""
+        """Change an order, a PENDING one if there is any."""
         if orders := self.pending() or self.orders:
             self.change(orders[which % len(orders)], quantity, price)
 
     def amend(self, who, side, first_quantity, first_price, symbol, product, quantity, price):
-        """Place an order and change it, whatever waits before it."""
+        """Place an order and change it; other orders may be PENDING."""
         known = len(self.orders)
         self.place(who, side, first_quantity, first_price, symbol, product)
         for accepted in self.orders[known:]:
@@ -124,7 +124,7 @@ class Trading:
         assert reckoning.available() >= 0 or order["closing_quantity"] == order["quantity"]
 
     def trade(self, *order):
-        """Place an order and execute it at once, whatever waits before it."""
+        """Place an order and execute it at once; other orders may be PENDING."""
         known = len(self.orders)
         self.place(*order)
         for accepted in self.orders[known:]:
@@ -221,12 +221,12 @@ class Trading:
 @settings(
     max_examples=50,
     deadline=None,
-    phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes: each example is a small life
-    # the database is emptied once: every example has accounts and symbols of its own
+    phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes, because each example is a long sequence
+    # The database is emptied once, because every example has its own accounts and symbols.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(operations=st.lists(OPERATIONS, min_size=25, max_size=50))
-def test_any_sequence_of_operations_keeps_the_books(clean, operations):
+def test_any_sequence_of_operations_keeps_the_ledgers_right(clean, operations):
     trading = Trading()
     for operation in operations:
         trading.run(*operation)

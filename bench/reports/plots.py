@@ -1,4 +1,4 @@
-"""Draw the published figures: docs/performance/*.svg."""
+"""The plots of the published results: docs/performance/*.svg."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import ScalarFormatter
 
 WIDTH, HEIGHT = 9.0, 3.6  # inches
-# Colours that people who see no red or green can tell apart (Okabe and Ito, 2008).
+# Colours that people with colour blindness can tell apart (Okabe and Ito, 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Text stays text and ids stay the same: the files are small, and their differences can be read.
+# Text stays text and ids stay the same, so that the files are small and their diffs readable.
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "tradepost", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 
@@ -53,7 +53,7 @@ def _connections(rows: list[dict[str, Any]], path: Path) -> None:
         (COLOURS[1], "pgbench", "pgbench, the plain sequence"),
     ):
         rates.plot(numbers, [row[f"{name}_per_second"] for row in many], "o-", color=colour, label=label)
-        for row in many:  # every round is a point
+        for row in many:  # one point per round
             rounds = row[f"{name}_rounds"]
             rates.plot([row["connections"]] * len(rounds), rounds, ".", color=colour, alpha=0.4, markersize=3)
     ratios.plot(numbers, [row["ratio"] for row in many], "o-", color=COLOURS[2], label="HTTP / pgbench")

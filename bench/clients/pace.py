@@ -1,4 +1,4 @@
-"""Place orders at a given pace over several connections, as clients that do not wait for one another."""
+"""Placement of orders at a given pace over several connections, as independent clients do."""
 
 import selectors
 import time
@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 
-from bench.load import ANSWER_TIMEOUT_S, Connection, Load, LoadError, note
+from bench.clients.load import ANSWER_TIMEOUT_S, Connection, Load, LoadError, note
 
 
 def place_at_pace(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, rate: float) -> Load:
-    """Send an order every 1/rate seconds over whatever connection is free.
+    """Send an order every 1/rate seconds over any free connection.
 
-    A latency counts from the moment at which the order was due: when all connections are under way
-    the wait for one is the client's, too, and a server that stalls cannot hide it.
+    A latency counts from the time at which the order was due. So it includes the wait for a free connection, and a
+    server that stalls cannot hide it.
     """
     with selectors.DefaultSelector() as selector:
         links = [Connection(port) for _ in range(connections)]
@@ -31,7 +31,7 @@ class _Paced:
         self, selector: selectors.BaseSelector, free: deque[Connection], supply: Iterator[bytes], rate: float
     ) -> None:
         self.selector, self.free, self.supply, self.rate = selector, free, supply, rate
-        self.due_at: dict[Connection, float] = {}  # of the orders under way
+        self.due_at: dict[Connection, float] = {}  # of the open requests
         self.sent = 0
 
     def run(self, seconds: float) -> Load:
@@ -47,10 +47,10 @@ class _Paced:
             elif self._receive(load, self._patience(due, now), start + seconds):
                 last_answer = time.perf_counter()
             elif self.due_at and now > last_answer + ANSWER_TIMEOUT_S:
-                raise LoadError(f"no answer within {ANSWER_TIMEOUT_S} s to {len(self.due_at)} requests")
+                raise LoadError(f"no response within {ANSWER_TIMEOUT_S} s to {len(self.due_at)} requests")
 
     def _patience(self, due: float, now: float) -> float:
-        """Return how long there is nothing to send."""
+        """Return the time until the next order can be sent."""
         return max(0.0, due - now) if self.free else 1.0
 
     def _send(self, due: float) -> None:
@@ -60,7 +60,7 @@ class _Paced:
         self.sent += 1
 
     def _receive(self, load: Load, timeout_s: float, end: float) -> bool:
-        """Take what has come, and tell whether anything has."""
+        """Take the available responses, and return True if a socket had data."""
         ready = self.selector.select(timeout_s)
         for key, _ in ready:
             if (answer := key.data.receive()) is not None:

@@ -1,4 +1,4 @@
-"""How long `make run` takes until it is ready, when it has run before."""
+"""The time of `make run` until it is ready, from its second start on."""
 
 import http.client
 import os
@@ -7,19 +7,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.reports.figures import Figure
 from embedded import local_http
 from tests.support.processes import Running, free_port, wait_until
 
 START_ALLOWED_S = 5.0
 READY_TIMEOUT_S = 120.0
-# What would make it use other servers than its own, or not be the default.
+# Variables that would select other servers or other defaults.
 UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR", "MAKEFLAGS")
 STEP = re.compile(r"^(.+?) \.\.\. ([0-9.]+) s$", re.MULTILINE)
 
 
 def start_of_make_run(*, rounds: int) -> tuple[dict[str, float], Figure]:
-    """Start and stop `make run` on one data folder; return what the steps of the last start took (s), too."""
+    """Start and stop `make run` on one data folder; return the seconds of the last start's steps, and the figure."""
     seconds: list[float] = []
     with tempfile.TemporaryDirectory(prefix="bench-run-", ignore_cleanup_errors=True) as folder:
         for _ in range(rounds + 1):
@@ -35,7 +35,7 @@ def _start(folder: Path) -> tuple[float, dict[str, float]]:
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment = inherited | {"DATA_DIR": str(folder / "data"), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    # What is installed is taken as it is: make would compare dates only.
+    # The installed packages are used as they are; make would only compare dates.
     command = "make --no-print-directory --old-file=.venv/.installed --old-file=.venv/.runnable run"
     began = time.monotonic()
     log_path = folder / f"{port}.log"

@@ -1,4 +1,4 @@
-"""Place orders over HTTP/1.1 from one process, as fast as the answers come or at a given pace."""
+"""Placement of orders over HTTP/1.1 from one process, as fast as possible or at a given pace."""
 
 import json
 import random
@@ -15,23 +15,23 @@ from itertools import cycle
 from bench.seeding import EXCHANGE, PRICE, STOCKS, symbol_of, token_of
 
 HOST = "127.0.0.1"
-CONNECTIONS = 16  # of the figures
+CONNECTIONS = 16  # of the published figures
 ANSWER_TIMEOUT_S = 15.0
-REQUEST_COUNT = 20_000  # built beforehand; a run that needs more starts over
+REQUEST_COUNT = 20_000  # built in advance; a longer run starts again with the first
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 SERVER_TIMING = re.compile(rb"\r\nserver-timing: *([^\r]*)\r\n", re.IGNORECASE)
 PRICE_STEP = Decimal("0.05")
-PRICE_STEPS = 4_000  # prices from 1000.00 to 1199.95: no two orders in a row are the same sum
+PRICE_STEPS = 4_000  # prices from 1000.00 to 1199.95, so that consecutive orders have different amounts
 ERROR_TEXT_LENGTH = 300
 
 
 class LoadError(Exception):
-    """The server broke off or did not answer in time."""
+    """The server closed a connection, refused a request or did not respond in time."""
 
 
 @dataclass
 class Load:
-    """Hold what came of one run: of every 202 its latency (ms) and its Server-Timing."""
+    """The results of one run: latency (ms) and Server-Timing of every 202, and the errors."""
 
     seconds: float
     placed_in_time: int = 0
@@ -41,17 +41,17 @@ class Load:
 
     @property
     def placed(self) -> int:
-        """Return the number of 202s, those included that came after the end."""
+        """Return the number of 202 responses, including those after the end."""
         return len(self.latencies_ms)
 
     @property
     def orders_per_second(self) -> float:
-        """Return the rate of the 202s that came in time."""
+        """Return the rate of the 202 responses before the end."""
         return self.placed_in_time / self.seconds
 
 
 class Connection:
-    """One kept-alive connection with at most one request under way."""
+    """One kept-alive connection with at most one open request."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection((HOST, port), timeout=ANSWER_TIMEOUT_S)
@@ -60,12 +60,12 @@ class Connection:
         self.received = b""
 
     def send(self, request: bytes) -> None:
-        """Send a request, which is small enough for the socket's buffer."""
+        """Send a request; it must fit into the socket's buffer."""
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
     def receive(self) -> bytes | None:
-        """Read what has come, and return the whole answer once it is complete."""
+        """Read the available bytes, and return the response once it is complete."""
         data = self.socket.recv(65_536)
         if not data:
             raise LoadError(f"the server closed a connection: {self.received[:ERROR_TEXT_LENGTH]!r}")
@@ -80,7 +80,7 @@ class Connection:
 
 
 def exchange(link: Connection, data: bytes) -> tuple[float, bytes]:
-    """Send a request and return its milliseconds and its answer."""
+    """Send a request, and return its latency in milliseconds and its response."""
     link.send(data)
     while (answer := link.receive()) is None:
         pass
@@ -91,7 +91,7 @@ def exchange(link: Connection, data: bytes) -> tuple[float, bytes]:
 
 
 def build_requests(accounts: int, *, port: int, random_seed: int = 1) -> list[bytes]:
-    """Return placements of random accounts (numbered from 1) as bytes ready to send."""
+    """Return the bytes of placement requests by random accounts (numbered from 1)."""
     chance = random.Random(random_seed)
     return [_build_request(chance, accounts, port) for _ in range(REQUEST_COUNT)]
 
@@ -99,8 +99,8 @@ def build_requests(accounts: int, *, port: int, random_seed: int = 1) -> list[by
 def place_orders(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: float, rate: float | None = None
 ) -> Load:
-    """Keep one request under way on each connection; with a rate (per second), one connection keeps that pace."""
-    assert rate is None or connections == 1, "a pace is kept by one connection"
+    """Keep one request open on each connection; with a rate (per second), pace the only connection."""
+    assert rate is None or connections == 1, "only a single connection can keep a pace"
     load = Load(seconds)
     supply = cycle(requests)
     with selectors.DefaultSelector() as selector:
@@ -122,7 +122,7 @@ def _run(
     load: Load,
     rate: float | None,
 ) -> None:
-    """Send until the time is over, then wait for the answers that are still due."""
+    """Send requests until the time is over, then wait for the outstanding responses."""
     start = time.perf_counter()
     end = start + load.seconds
     for link in links:
@@ -131,7 +131,7 @@ def _run(
     while under_way:
         ready = selector.select(ANSWER_TIMEOUT_S)
         if not ready:
-            raise LoadError(f"no answer within {ANSWER_TIMEOUT_S} s to {under_way} requests")
+            raise LoadError(f"no response within {ANSWER_TIMEOUT_S} s to {under_way} requests")
         for key, _ in ready:
             answer = key.data.receive()
             if answer is None:
@@ -148,7 +148,7 @@ def _run(
 
 
 def note(load: Load, answer: bytes, latency_ms: float, *, in_time: bool) -> None:
-    """Count an answer."""
+    """Count a response."""
     if answer.startswith(b"HTTP/1.1 202 "):
         load.latencies_ms.append(latency_ms)
         timing = SERVER_TIMING.search(answer)
@@ -183,7 +183,7 @@ def _build_request(chance: random.Random, accounts: int, port: int) -> bytes:
 
 
 def request(port: int, method: str, path: str, account: int, body: bytes = b"") -> bytes:
-    """Return a request of an account."""
+    """Return the bytes of a request by an account."""
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: Bearer {token_of(account)}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -192,6 +192,6 @@ def request(port: int, method: str, path: str, account: int, body: bytes = b"") 
 
 
 def order_request(port: int, account: int) -> bytes:
-    """Return the placement of an account's order."""
+    """Return the bytes of a placement request by an account."""
     order = {"exchange": EXCHANGE, "symbol": symbol_of(1), "side": "BUY", "quantity": 1, "orderType": "LIMIT"}
     return request(port, "POST", "/api/trading/orders", account, json.dumps(order | {"price": str(PRICE)}).encode())

@@ -1,19 +1,19 @@
-"""What is printed and published of a run: its table, and beside it that of the last growth run."""
+"""The Markdown of a run, with the last results for full tables and for listeners."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from bench.figures import number, table
+from bench.reports.figures import number, table
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 LATEST, PUBLISHED, GROWTH, LISTENERS = (
     RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners")
 )
 
 
 def committed(path: Path) -> dict[str, Any] | None:
-    """Return the last committed results of a run that has its own command, if there are any."""
+    """Return the committed results in a file, or None if there are none."""
     return json.loads(path.read_text()) if path.exists() else None
 
 
@@ -23,7 +23,7 @@ def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def section(results: dict[str, Any]) -> str:
-    """Return the figures' table with what it was measured on, and those of full tables and of listeners below it."""
+    """Return the tables of a run with its machine and versions, then those of full tables and of listeners."""
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     machine, minutes = results["machine"], results["took_seconds"] / 60
     lines = [
@@ -54,7 +54,7 @@ def listening(found: dict[str, Any]) -> list[str]:
 
 
 def connections(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the table of placements over HTTP beside pgbench at every number of connections."""
+    """Return the table of placements over HTTP and by pgbench for each number of connections."""
     if not rows:
         return []
     names = ("accounts", "connections", "http_per_second", "pgbench_per_second", "ratio", "p50_ms", "p95_ms", "p99_ms")

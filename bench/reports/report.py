@@ -1,17 +1,17 @@
-"""The rounds of placements beside pgbench, and of one connection with the worker stopped and running."""
+"""Rounds of placements with pgbench as reference, and rounds of one connection with and without a worker."""
 
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from bench.load import Load
+from bench.clients.load import Load
 
 PERCENTILES = (50, 95, 99)
 
 
 @dataclass
 class PlacementRow:
-    """The rounds of one number of connections on one number of accounts."""
+    """The rounds for a number of connections and a number of accounts."""
 
     accounts: int
     connections: int
@@ -30,7 +30,7 @@ class PlacementRow:
         return median(self.http_rates) / median(self.reference_rates)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures by name."""
+        """Return all values by name, for JSON."""
         return {
             "accounts": self.accounts,
             "connections": self.connections,
@@ -45,7 +45,7 @@ class PlacementRow:
 
 @dataclass
 class WorkerRow:
-    """The p50 of each round at one pace (orders per second, None as fast as answers come)."""
+    """The p50 of each round at one pace (orders per second; None is unpaced)."""
 
     rate: float | None
     stopped_ms: list[float] = field(default_factory=list)
@@ -54,13 +54,13 @@ class WorkerRow:
     executed: int = 0
 
     def add(self, load: Load, *, executed: int, with_worker: bool) -> None:
-        """Add a round, with how many of its orders had been executed at its end."""
+        """Add a round with the number of its orders that were executed at its end."""
         (self.running_ms if with_worker else self.stopped_ms).append(percentiles(load.latencies_ms)["p50_ms"])
         if with_worker:
             self.placed += load.placed
             self.executed += executed
         else:
-            assert executed == 0, "somebody executes orders although the worker is stopped"
+            assert executed == 0, "orders were executed although the worker is stopped"
 
     @property
     def pace(self) -> str:

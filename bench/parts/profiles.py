@@ -1,4 +1,4 @@
-"""Do each figure's work once more under a profiler, apart from its measurement, and say where the time goes."""
+"""Profiles of the figures: each figure's work is repeated under a profiler, separate from its measurement."""
 
 import os
 import time
@@ -8,12 +8,12 @@ from typing import Any
 
 import psutil
 
-from bench.backlog import fill, sweep_rate
+from bench.clients.load import CONNECTIONS, Load
 from bench.door_to_socket import LOG_LINE, LOG_STEP
-from bench.load import CONNECTIONS, Load
-from bench.placement import PACED_RATE, Bench
+from bench.parts.backlog import fill, sweep_rate
+from bench.parts.placement import PACED_RATE, Bench
+from bench.parts.prompt import PAUSE_S, Side, heard
 from bench.profiling import Profile, mean_steps, profiled
-from bench.prompt import PAUSE_S, Side, heard
 from bench.seeding import ACCOUNTS
 from tests.support.processes import Running
 from trading.execution.sweeping import MAX_BATCH
@@ -33,7 +33,7 @@ TITLES = {
 
 
 def under_load(bench: Bench, folder: Path, *, seconds: float, half_rate: float, pending: int) -> dict[str, Profile]:
-    """Profile the figures that are measured on one busy service."""
+    """Return the profiles of the figures that are measured on one busy service, by figure."""
     web = bench.services.web.children()[0]
     profiles = {}
 
@@ -108,7 +108,7 @@ def _sweeping(bench: Bench, folder: Path, seconds: float, pending: int) -> Profi
 
 
 def when_idle(side: Side, folder: Path, *, seconds: float) -> dict[str, Profile]:
-    """Profile a worker that gets an order now and then, and one that gets none."""
+    """Return the profiles of a worker without orders and of one with an occasional order."""
     worker = _working(side.worker)
     side.services.use()
     with (
@@ -132,7 +132,7 @@ def when_idle(side: Side, folder: Path, *, seconds: float) -> dict[str, Profile]
 
 
 def _execution_steps(worker: Running, since: int = 0) -> list[tuple[str, float]]:
-    """Return the mean milliseconds of an execution's steps, by the worker's log."""
+    """Return the mean milliseconds of the execution steps in the worker's log."""
     lengths: dict[str, list[float]] = {}
     for line in worker.log[since:].splitlines():
         if LOG_LINE.search(line):
@@ -142,12 +142,12 @@ def _execution_steps(worker: Running, since: int = 0) -> list[tuple[str, float]]
 
 
 def _working(worker: Running) -> psutil.Process:
-    """Return the process that does the work: the one with the most threads."""
+    """Return the process that executes the orders: the one with the most threads."""
     return max(worker.children(), key=lambda process: process.num_threads())
 
 
 def text(profiles: dict[str, dict[str, Any]], *, level: int = 2) -> str:
-    """Return profiles (as asdict makes them) as Markdown, with titles of a level."""
+    """Return profiles (in the form of asdict) as Markdown, with titles of a level."""
     found = [_section(f"{'#' * level} {TITLES[name]}", profiles[name]) for name in TITLES if name in profiles]
     return "\n\n".join(found)
 

@@ -1,7 +1,7 @@
-"""How soon an order is executed when nothing else goes on, and what waiting for it costs: beside Dramatiq's consumer.
+"""The time to execution on an idle system, and the cost of an idle worker, compared with Dramatiq's consumer.
 
-Two whole services stand side by side, alike but for the worker's consumer, and get their orders by turns: each is
-idle when its next order comes, and both see the same machine.
+Two complete services run at the same time and differ only in the worker's consumer. They get orders by turns, so that
+each is idle when its next order arrives, and both share the state of the machine.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from bench.figures import Figure
-from bench.load import Connection, build_requests, exchange
-from bench.report import percentiles
+from bench.clients.load import Connection, build_requests, exchange
+from bench.reports.figures import Figure
+from bench.reports.report import percentiles
 from bench.services import Services
 from models.database import fetch_all, session
 from tests.support.processes import Running, wait_until
@@ -25,14 +25,14 @@ from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 ORDERS = 200
-PAUSE_S = 0.4  # after an order of either; an order of the same one comes twice as late
+PAUSE_S = 0.4  # after an order of either service, so that each service has twice that pause
 P50_ALLOWED_MS = 10.0
 RATIO_ALLOWED = 0.05
-COMMANDS_ALLOWED = 20.0  # a second
+COMMANDS_ALLOWED = 20.0  # per second
 CORE_ALLOWED_PERCENT = 2.0
-LAST_WORD = "that is all"
-MEASURING = 3  # MONITOR, ECHO and an INFO
-SETTLING_S = 3.0  # until a polling consumer's pauses are as long as they get
+LAST_WORD = "end of the measurement"
+MEASURING = 3  # the commands of the measurement: MONITOR, ECHO and an INFO
+SETTLING_S = 3.0  # until the pauses of a polling consumer have reached their maximum
 
 DELAYS = (
     "SELECT extract(epoch FROM executed_at - placed_at) * 1000 AS delay_ms FROM trading_order ORDER BY placed_at, id"
@@ -57,7 +57,7 @@ class Side:
         self.placed += 1
 
     def delays_ms(self) -> list[float]:
-        """Return from each order's acceptance to its execution, by the database's clock, oldest first."""
+        """Return the milliseconds from acceptance to execution of each order by the database's clock, oldest first."""
         self.services.use()
         wait_until(lambda: count_pending() == 0, what="every order is executed")
         with session():
@@ -69,21 +69,21 @@ class Side:
         return sum(sum(member.cpu_times()[:2]) for member in members)
 
     def commands(self) -> int:
-        """Return how many commands Redis has run so far, those included that scripts call."""
+        """Return the number of commands that Redis has run so far, including those that scripts call."""
         found: dict[str, Any] = self.services.redis.info("commandstats")
         return sum(facts["calls"] for facts in found.values())
 
     def check(self) -> list[str]:
-        """Return what is wrong at the end."""
+        """Return the failures of the run: orders without an execution, and wrong ledgers."""
         self.services.use()
         with session():
             kept = len(fetch_all("SELECT id FROM trading_order WHERE status = 'EXECUTED'"))
         wrong = [] if kept == self.placed else [f"{self.placed} orders were accepted, {kept} were executed"]
-        return wrong + [f"{rule}: account {account}: {detail}" for account, rule, detail in verify()]
+        return wrong + [str(violation) for violation in verify()]
 
 
 def start_sides(ours: Services, stock: Services) -> tuple[Side, Side]:
-    """Start a worker of each kind, and let everything load and plan."""
+    """Start a worker of each kind, and place some orders to warm up."""
     sides = Side(ours, ours.start_worker()), Side(stock, stock.start_worker(is_stock=True))
     for _ in range(20):
         for side in sides:
@@ -95,7 +95,7 @@ def start_sides(ours: Services, stock: Services) -> tuple[Side, Side]:
 def accepted_to_executed(
     sides: tuple[Side, Side], *, rounds: int, orders: int = ORDERS
 ) -> tuple[list[list[float]], Figure]:
-    """Place orders one by one on either side, and return their delays (ms) with the figure."""
+    """Place orders one by one on each side, and return their delays (ms) and the figure."""
     before = [side.placed for side in sides]
     for _ in range(orders):
         for side in sides:
@@ -120,9 +120,9 @@ def accepted_to_executed(
 
 @contextlib.contextmanager
 def heard(side: Side) -> Iterator[Counter[str]]:
-    """Count the commands that Redis is sent, by name, while the block runs; what scripts call is not sent."""
+    """Count the commands sent to Redis, by name, while the block runs; commands of scripts are left out."""
     counts: Counter[str] = Counter()
-    with side.services.redis.monitor() as monitor:
+    with side.services.redis.monitor() as monitor:  # type: ignore[no-untyped-call]
         thread = threading.Thread(target=_listen, args=(monitor, counts))
         thread.start()
         yield counts
@@ -140,7 +140,7 @@ def _listen(monitor: Any, counts: Counter[str]) -> None:
 
 
 def idle_cost(sides: tuple[Side, Side], *, rounds: int, seconds: float) -> list[Figure]:
-    """Measure what the idle workers ask of Redis and of the processor, both at the same time."""
+    """Measure the Redis commands and the processor time of both idle workers at the same time."""
     sent: list[list[float]] = [[], []]
     ran: list[list[float]] = [[], []]
     percents: list[list[float]] = [[], []]
@@ -160,7 +160,7 @@ def idle_cost(sides: tuple[Side, Side], *, rounds: int, seconds: float) -> list[
         "idle_commands", "Redis commands that an idle worker sends", "commands/s", sent[0], "stock consumer", sent[1]
     )
     asked.remarks = (
-        f"with those that Dramatiq's scripts call, as INFO commandstats counts: {median(ran[0]):.0f} commands/s,"
+        f"including the commands of Dramatiq's scripts, by INFO commandstats: {median(ran[0]):.0f} commands/s,"
         f" stock {median(ran[1]):.0f}"
     )
     used = Figure(

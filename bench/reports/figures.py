@@ -1,4 +1,4 @@
-"""A figure of the benchmark: its rounds, its reference's rounds, their ratio, and what is to be reached."""
+"""The figures of the benchmark: rounds, rounds of the reference, their ratio, and the goals."""
 
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Goal:
-    """A number to reach, what was measured, and whether it is reached."""
+    """A goal, the measured value, and whether the goal is reached."""
 
     text: str
     measured: str
@@ -16,7 +16,7 @@ class Goal:
 
 @dataclass
 class Figure:
-    """One row of the table: a value per round, and beside it the reference's of the same round."""
+    """One row of the table: a value per round, and the value of the reference in the same round."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def reference_value(self) -> float | None:
-        """Return the median of the reference's rounds."""
+        """Return the median of the rounds of the reference."""
         return median(self.reference_rounds) if self.reference_rounds else None
 
     @property
@@ -44,21 +44,21 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """Return the ratio of each round, which shows how far they spread."""
+        """Return the ratio of each round, which shows the spread."""
         return [value / beside for value, beside in zip(self.rounds, self.reference_rounds, strict=False) if beside]
 
     def at_least(self, quantity: str, measured: float, limit: float, *, unit: str = "") -> "Figure":
-        """Add a goal that is reached from a limit up."""
+        """Add a goal that values at or above the limit reach."""
         self.goals.append(_goal(quantity, "≥", measured, limit, unit, reached=measured >= limit))
         return self
 
     def at_most(self, quantity: str, measured: float, limit: float, *, unit: str = "") -> "Figure":
-        """Add a goal that is reached from a limit down."""
+        """Add a goal that values at or below the limit reach."""
         self.goals.append(_goal(quantity, "≤", measured, limit, unit, reached=measured <= limit))
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything by name, as JSON takes it."""
+        """Return all values by name, for JSON."""
         derived = {"value": self.value, "reference_value": self.reference_value, "ratio": self.ratio}
         return {**asdict(self), **derived, "ratios": self.ratios}
 
@@ -69,14 +69,14 @@ def _goal(quantity: str, sign: str, measured: float, limit: float, unit: str, *,
 
 
 def number(value: float | None) -> str:
-    """Return a number with three significant digits, or all before the point."""
+    """Return a number with three significant digits, or without decimals from 100 on."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def table(figures: list[dict[str, Any]]) -> str:
-    """Return the figures (as as_dict makes them) as a Markdown table."""
+    """Return the figures (in the form of as_dict) as a Markdown table."""
     lines = ["| figure | measured | reference | ratio (rounds) | to reach | reached |", "|---|---|---|---|---|---|"]
     for figure in figures:
         beside = f"{number(figure['reference_value'])} {figure['unit']}: {figure['reference']}"

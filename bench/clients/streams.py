@@ -1,5 +1,6 @@
-"""Thousands of websocket listeners in one process: plain sockets, one selector, hand-made frames."""
+"""Thousands of websocket listeners in one process, with plain sockets, one selector and frames built by hand."""
 
+import functools
 import json
 import selectors
 import socket
@@ -10,17 +11,17 @@ from datetime import datetime
 from typing import Any
 
 HOST = "127.0.0.1"
-AT_ONCE = 100  # handshakes under way
+AT_ONCE = 100  # open handshakes
 PATIENCE_S = 30.0
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
 class StreamError(Exception):
-    """A stream was refused, broken off, or has a gap."""
+    """A stream was refused or closed, or has a gap."""
 
 
 class Listener:
-    """One websocket and what it has received."""
+    """One websocket and its received bytes."""
 
     __slots__ = ("buffer", "is_ready", "last_event_id", "socket")
 
@@ -36,10 +37,10 @@ class Listener:
         )
 
     def receive(self) -> list[dict[str, Any]]:
-        """Read what has come, answer pings, and return the whole messages."""
+        """Read the available bytes, answer pings, and return the complete messages."""
         data = self.socket.recv(65_536)
         if not data:
-            raise StreamError("a stream was broken off")
+            raise StreamError("a stream ended without a close frame")
         self.buffer += data
         if self.last_event_id == 0 and not self._read_head():
             return []
@@ -80,14 +81,14 @@ class Listener:
 
 @dataclass
 class Receipt:
-    """An event that reached a listener, and when (Unix time)."""
+    """An event that reached a listener, with the time of its arrival (Unix time)."""
 
     event: dict[str, Any]
     received_at: float
 
     @property
     def delay_ms(self) -> float:
-        """Return how long after the event's row was written it came; the commit lies in between."""
+        """Return the milliseconds from the write of the event's row to its arrival; they include the commit."""
         return (self.received_at - unix_time(self.event["at"])) * 1000
 
 
@@ -107,19 +108,18 @@ class Crowd:
                 listener = Listener(self.port, token)
                 self.listeners.append(listener)
                 self.selector.register(listener.socket, selectors.EVENT_READ, listener)
-            newcomers = self.listeners[start:]
-            self.serve(PATIENCE_S, lambda newcomers=newcomers: all(one.is_ready for one in newcomers))
-        if not all(listener.is_ready for listener in self.listeners):
+            self.serve(PATIENCE_S, functools.partial(_are_ready, self.listeners[start:]))
+        if not _are_ready(self.listeners):
             raise StreamError("not every listener became ready in time")
 
     def serve(self, seconds: float, is_done: Callable[[], bool] = lambda: False) -> None:
-        """Receive for a time, or until something is done."""
+        """Receive for some seconds, or until is_done returns True."""
         end = time.monotonic() + seconds
         while not is_done() and (left := end - time.monotonic()) > 0:
             self.receive(min(left, 0.2))
 
     def receive(self, timeout_s: float) -> None:
-        """Receive what has come."""
+        """Receive the available messages of all listeners."""
         for key, _ in self.selector.select(timeout_s):
             messages = key.data.receive()
             now = time.time()
@@ -127,7 +127,7 @@ class Crowd:
                 self._take(key.data, message, now)
 
     def leave(self) -> None:
-        """Disconnect everybody."""
+        """Disconnect all listeners."""
         for listener in self.listeners:
             listener.socket.close()
         self.selector.close()
@@ -143,6 +143,10 @@ class Crowd:
         self.receipts.append(Receipt(message, now))
 
 
+def _are_ready(listeners: list[Listener]) -> bool:
+    return all(listener.is_ready for listener in listeners)
+
+
 def unix_time(text: str) -> float:
-    """Return an event's time."""
+    """Return a timestamp of the API as Unix time."""
     return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,1 @@
+"""The results of the benchmarks as tables, pages and plots."""
