@@ -30,13 +30,13 @@ accesslog = None  # the application writes its own line per placement, with the 
 worker_class = Worker
 preload_app = False
 
-# Heroku gives 30 s from SIGTERM to SIGKILL.
+# Heroku allows 30 s from SIGTERM to SIGKILL.
 graceful_timeout = 20
 timeout = 30
-keepalive = _settings.keep_alive_s  # longer than the proxy's, so that the proxy is the one who closes
+keepalive = _settings.keep_alive_s  # longer than the proxy's, so that the proxy closes the connection
 
-# Paths and schemes are not a header's to change here: api.http.proxies says what a trusted proxy may tell. gunicorn
-# answers 400 to everything when two headers do not agree about the scheme.
+# No header changes paths or schemes in gunicorn: api.http.proxies reads the headers of trusted proxies. With this
+# setting on, gunicorn would answer 400 to every request whose headers disagree about the scheme.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
@@ -45,50 +45,50 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm
 
 control_socket_disable = True
 
-# No setting of gunicorn hides what serves; its response class reads this name for each response.
+# No setting of gunicorn hides the server's name; its response class reads this name for each response.
 gunicorn.http.wsgi.SERVER = "tradepost"
 gunicorn.util.write_error = write_problem
 
 
 def _require_right_to_listen() -> None:
-    """Exit with one line when this user may not have the port; gunicorn would ask for it six times in 5 s."""
+    """Exit with one line if this user may not listen on the port; gunicorn would try it six times in 5 s."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", _settings.port))
         except PermissionError:
-            sys.exit(f"tradepost: PORT {_settings.port} is not for this user to listen on: take one from 1024 up")
-        except OSError:  # in use: gunicorn waits for it
+            sys.exit(f"tradepost: this user may not listen on PORT {_settings.port}: use one from 1024 up")
+        except OSError:  # the port is in use: gunicorn waits for it
             pass
 
 
 def on_starting(server: Any) -> None:
-    """Make the folder of the workers' counts: prometheus_client keeps them in files when this variable names one."""
+    """Raise the limits, and create the folder of counts that PROMETHEUS_MULTIPROC_DIR names to prometheus_client."""
     _require_right_to_listen()
     try:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_folder.make(_settings.metrics_dir, "web", os.getpid()))
     except ConfigurationError as error:
         sys.exit(f"tradepost: {error}")
-    limit = descriptors.raise_limit()
-    if limit < descriptors.MINIMUM:
-        sys.exit(f"tradepost: {limit} open files are allowed (ulimit -Hn), and {descriptors.MINIMUM} are needed")
+    limit, needed = descriptors.raise_limit(), descriptors.MIN_DESCRIPTORS
+    if limit < needed:
+        sys.exit(f"tradepost: {needed} open files are needed, and only {limit} are allowed (ulimit -Hn)")
     connections = descriptors.for_clients(_settings.database_pool_size)
     server.log.info("Each worker takes %s connections: it may open %s files", connections, limit)
     server.murder_workers = Supervision(server)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Let the worker that it replaces know that it is coming."""
+    """Record that a worker is being started, so that the worker that it replaces goes on until it is ready."""
     succession.note_start(worker.age)
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forget what was true of a worker only while it lived."""
+    """Delete the gauges of a worker that has ended."""
     metrics_folder.forget_dead(os.environ["PROMETHEUS_MULTIPROC_DIR"], worker.pid)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let worker and application know of each other: when it stops, how many it takes, what it has counted."""
+    """Connect worker and application: the worker's stopping, its limit of connections, and its counts of them."""
     worker.wsgi.extensions["hub"].is_stopping = lambda: getattr(worker, "is_stopping", not worker.alive)
-    worker.most = descriptors.for_clients(_settings.database_pool_size)
-    worker.tell = worker.wsgi.extensions["note_connections"]
+    worker.max_connections = descriptors.for_clients(_settings.database_pool_size)
+    worker.report = worker.wsgi.extensions["note_connections"]
     succession.note_ready(worker.age)

@@ -1,1 +1,1 @@
-"""The message door: what a worker process is told to do, by whom, and how it is kept safe."""
+"""The message door: the broker, the actors that workers run, and the work that starts by itself."""

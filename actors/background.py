@@ -1,4 +1,4 @@
-"""Long work beside the queues: in a thread of its own, so that no order and no sweep waits for it."""
+"""Long work in a thread of its own, so that no order and no sweep waits for it."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from dramatiq.middleware import Middleware
 from actors.broker import broker
 from runtime.logs import get_logger
 
-# A worker that stops waits this long for the work to notice; what it was doing is rolled back.
+# A worker that stops waits this long for the work to end; an open transaction is rolled back.
 STOP_S = 5.0
 
 logger = get_logger(__name__)
 
 
 class Background(Middleware):
-    """Does pieces of work one after the other, so that one database connection is enough for them."""
+    """A runner of one piece of work at a time, so that one database connection is enough for all."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -25,11 +25,11 @@ class Background(Middleware):
 
     @property
     def is_stopping(self) -> bool:
-        """Tell whether the worker stops, so that work ends early."""
+        """Return True if the worker is stopping, so that work ends early."""
         return self._stopping.is_set()
 
     def start(self, name: str, work: Callable[[], object]) -> None:
-        """Do work soon, unless the same is being done or waits for its turn; what it raises is logged."""
+        """Run the work in a thread unless the same work is running or waiting; log an exception that it raises."""
         with self._lock:
             if name in self._threads and self._threads[name].is_alive():
                 return
@@ -42,15 +42,15 @@ class Background(Middleware):
                 return
             try:
                 work()
-            except Exception:  # the next time is due by itself
+            except Exception:  # the work is started again at its next time
                 logger.exception("background_work_failed", work=name)
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Let work be done again."""
+        """Allow work."""
         self._stopping.clear()
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Ask the work to end, and wait for it a little."""
+        """Ask the work to end, and wait for it for up to STOP_S."""
         self._stopping.set()
         for thread in list(self._threads.values()):
             thread.join(STOP_S)

@@ -1,4 +1,4 @@
-"""The Dramatiq broker, its options and its middleware; connects to nothing until configured and used."""
+"""The Dramatiq broker, its options and its middleware; it connects only after configure(), on first use."""
 
 import contextvars
 import signal
@@ -17,48 +17,48 @@ from config import REDIS_NAMESPACE, Settings, require_redis_url
 from runtime import redis_link
 from runtime.redis_pool import make_pool
 
-# Longer than a consumer's wait of a second, and than Redis is busy with a large script; with the second after which
-# Dramatiq's worker tries again, short enough to be back within 5 s of a connection that fell silent.
+# Longer than a consumer's wait of a second and the run of a large script in Redis. Together with the second after
+# which Dramatiq's worker tries again, short enough to go on within 5 s after a connection has fallen silent.
 WORKER_TIMEOUT_S = 3.0
 RESTART_S = 1.0
-# Above the longest transaction (a statement may take 5 s), below the 20 s that the Procfile gives to a shutdown,
-# which in turn end before a host's 30 s. Prefetch stays Dramatiq's two messages a thread: what a worker holds beyond
-# the ones in work waits with it, and comes back 10 s after its death.
+# Above the longest transaction (a statement may take 5 s) and below the 20 s that the Procfile allows for a shutdown,
+# which end before a host's 30 s. Prefetch stays Dramatiq's two messages a thread: a worker's messages beyond those in
+# work wait with it, and return to the queue 10 s after its death.
 TIME_LIMIT_MS = 15_000
 
 _pipeline: contextvars.ContextVar[redis.client.Pipeline | None] = contextvars.ContextVar("pipeline", default=None)
 
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker with consumers that wait instead of polling, and messages that leave together."""
+    """Dramatiq's Redis broker, with consumers that wait instead of polling, and one round trip for many messages."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.scripts["dispatch"] = _Gathered(self.scripts["dispatch"])
+        self.scripts["dispatch"] = _PipelinedScript(self.scripts["dispatch"])
 
     def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
-        """Enqueue messages in one round trip; when it breaks off, some of them may have arrived."""
+        """Enqueue messages in one round trip; if it fails, some of them may have arrived."""
         with self.client.pipeline(transaction=False) as pipeline:
-            gathering = _pipeline.set(pipeline)
+            reset = _pipeline.set(pipeline)
             try:
                 for message in messages:
                     self.enqueue(message)
             finally:
-                _pipeline.reset(gathering)
+                _pipeline.reset(reset)
             try:
                 pipeline.execute()
-            except redis.exceptions.NoScriptError:  # a new Redis knows none, whichever of them was asked for first
+            except redis.exceptions.NoScriptError:  # a new Redis does not know the script yet
                 for message in messages:
                     self.enqueue(message)
 
     @property
     def consumer_class(self) -> type[WaitingConsumer]:
-        """The consumer to use."""
+        """Return the class of the consumers."""
         return WaitingConsumer
 
 
-class _Gathered:
-    """Dramatiq's script, whose calls wait in the pipeline when there is one."""
+class _PipelinedScript:
+    """Dramatiq's script, whose calls join the current pipeline if there is one."""
 
     def __init__(self, script: redis.commands.core.Script) -> None:
         self._script = script
@@ -71,29 +71,29 @@ class _Gathered:
 
 
 class RequestContext(Middleware):
-    """Lets the id of the request that sent a message stand in the worker's log lines."""
+    """The id of the request that sent a message, in the worker's log lines."""
 
     def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.MessageProxy) -> None:
-        """Bind the message's request id, when a request has sent it."""
+        """Bind the message's request id if a request has sent it."""
         if request_id := message.options.get("request_id"):
             structlog.contextvars.bind_contextvars(request_id=request_id)
 
     def after_process_message(self, *_: Any, **__: Any) -> None:
-        """Forget it."""
+        """Clear the request id."""
         structlog.contextvars.clear_contextvars()
 
     after_skip_message = after_process_message
 
 
 class OneTermination(Middleware):
-    """Lets a worker process hear SIGTERM once.
+    """A worker process that obeys only the first SIGTERM.
 
-    A host signals every process of a dyno and Dramatiq's main process signals its children again;
-    Dramatiq takes the second signal as an order to exit at once, and running jobs would be lost.
+    A host signals every process of a dyno, and Dramatiq's main process signals its children again. Dramatiq
+    exits at once on a second signal, and running messages would be lost.
     """
 
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
-        """Wrap the handler that Dramatiq has installed."""
+        """Wrap Dramatiq's own handler of SIGTERM."""
         handler = signal.getsignal(signal.SIGTERM)
         heard = False
 
@@ -106,22 +106,22 @@ class OneTermination(Middleware):
         signal.signal(signal.SIGTERM, hear_once)
 
 
-# Connects on first use, through the pool that configure() gives it, whose protocol decides how answers are read.
+# Connects on first use, through the pool of configure(); the protocol decides how answers are read.
 client = redis.Redis(protocol=2)
 broker = Broker(
     client=client,
     namespace=REDIS_NAMESPACE,
-    # Every fetch looks for dead workers, and a worker is dead after 10 s without one: a killed
-    # worker's messages come back in 10 to 11 s, where the defaults took minutes.
+    # Every fetch looks for dead workers, and a worker counts as dead 10 s after its last fetch: the messages of a
+    # killed worker return in 10 to 11 s instead of the minutes of the defaults.
     maintenance_chance=1_000_000,
     heartbeat_timeout=10_000,
-    # For a week somebody can look at what failed for good and send it again from /ops.
+    # Dead letters are kept for a week, in which /ops shows them and can send them again.
     dead_message_ttl=7 * 24 * 60 * 60 * 1000,
     middleware=[
         TimeLimit(time_limit=TIME_LIMIT_MS),
         ShutdownNotifications(),
-        # Sweeping is what makes execution certain: a message that raises is only tried again while that is
-        # prompter. The default's 20 tries over a day would come long after the order is final.
+        # Sweeping makes execution certain, so a message that raises is tried again only while that is faster.
+        # The default's 20 tries over a day would come long after the order is final.
         Retries(max_retries=3, min_backoff=500, max_backoff=5_000),
         RequestContext(),
         OneTermination(),
@@ -131,7 +131,7 @@ dramatiq.set_broker(broker)
 
 
 def configure(settings: Settings, *, role: str) -> None:
-    """Give the broker its Redis: in a web process bounded by a request's budget, in a worker by seconds."""
+    """Give the broker its Redis, with time-outs of a request in a web process and of seconds in a worker."""
     broker.namespace = settings.redis_namespace
     if role == "web":
         redis_link.configure(settings.redis_url, settings.redis_namespace)
@@ -140,7 +140,7 @@ def configure(settings: Settings, *, role: str) -> None:
         url = require_redis_url(settings)
         redis_link.configure(url, settings.redis_namespace)
         client.connection_pool = make_pool(url, timeout_s=WORKER_TIMEOUT_S)
-        # Dramatiq waits 3 s before it consumes again, and keeps a thread for 5 s before it acks again.
+        # By default Dramatiq waits 3 s before it consumes again, and blocks a thread for 5 s before it acks again.
         vars(dramatiq.worker).update(
             CONSUMER_RESTART_DELAY_SECS=RESTART_S, POST_PROCESS_MESSAGE_RETRY_DELAY_SECS=RESTART_S
         )

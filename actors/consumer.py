@@ -12,28 +12,28 @@ from dramatiq import Message
 from dramatiq.brokers.redis import _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 
-# A wait ends after this long, so that delayed messages, heartbeats and shutdown get their turn.
+# A wait ends after this time, so that delayed messages, heartbeats and a shutdown get their turn.
 WAIT_S = 1.0
-# Where the server knows no BLMOVE (before Redis 6.2), or forbids it, this is how often is polled.
+# The time between two polls of a server that lacks BLMOVE (before Redis 6.2) or forbids it.
 POLL_S = 0.1
 UNKNOWN_OR_FORBIDDEN = re.compile(r"\b(unknown command|NOPERM)\b", re.IGNORECASE)
-# Dramatiq's own sleep between two looks; ours comes in its place.
+# Replaces Dramatiq's own sleep between two fetches, since this consumer waits by itself.
 NO_SLEEP_MS = 1
 
 
 class WaitingConsumer(_RedisConsumer):
     """Dramatiq's Redis consumer, woken by the server when its queue gets a message.
 
-    It waits with BLMOVE from the head of the queue's list to its head: that changes nothing, and
-    returns as soon as the list has an element. Producers need to know nothing of it, and no wake-up
-    can be lost, since it is the list itself that is waited for.
+    It waits with BLMOVE from the head of the queue's list to its head: this changes nothing, and returns as soon as
+    the list has an element. Producers need not know about it, and no wake-up can be lost, since the list itself is
+    waited for.
 
-    Whatever Redis fails with is treated as a lost connection. Dramatiq answers anything else that a replica or a full
-    server says with the end of the thread that consumes, or with an ack that is never made good.
+    Every error of Redis is treated as a lost connection. After any other error, such as that of a replica or a full
+    server, Dramatiq ends the consuming thread or never repeats an ack.
 
-    Dramatiq replaces a consumer that has lost its connection. What that one had fetched, and what the
-    answer that never came would have brought, stays this worker's for as long as it lives, unless the
-    new one puts it back. What is being worked on then comes a second time, which does nothing.
+    Dramatiq replaces a consumer that has lost its connection. Messages that the old one had fetched, or that were in
+    the lost answer, would belong to this worker as long as it lives; so the new consumer returns them to the queue.
+    A message in work then comes a second time, which does nothing.
     """
 
     def __init__(self, broker: Any, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -54,7 +54,7 @@ class WaitingConsumer(_RedisConsumer):
             return message
 
     def _put_back(self) -> None:
-        """Return to the queue what this worker has fetched and not acked."""
+        """Return to the queue the messages that this worker has fetched and not acked."""
         fetched = self.broker.client.smembers(
             f"{self.broker.namespace}:__acks__.{self.broker.broker_id}.{self.queue_name}"
         )
@@ -62,7 +62,7 @@ class WaitingConsumer(_RedisConsumer):
             self.broker.do_requeue(self.queue_name, *fetched)
 
     def close(self) -> None:
-        """Return to the queue what was fetched and reached nobody; a worker that stops sees to the rest."""
+        """Return to the queue the fetched messages that no thread has taken; a stopping worker returns the others."""
         self.requeue([Message.decode(data) for data in self.message_cache])
 
     def requeue(self, messages: Iterable[Any]) -> None:
@@ -71,22 +71,22 @@ class WaitingConsumer(_RedisConsumer):
             super().requeue(messages)
 
     def ack(self, message: Any) -> None:
-        """Tell Redis that a message is done."""
+        """Acknowledge a message that is done."""
         self._finish(super().ack, message)
 
     def nack(self, message: Any) -> None:
-        """Tell Redis that a message has failed for good."""
+        """Move a message that has failed for good to the dead letters."""
         self._finish(super().nack, message)
 
-    def _finish(self, tell: Any, message: Any) -> None:
+    def _finish(self, send: Any, message: Any) -> None:
         try:
             with _as_lost_connection():
-                tell(message)
+                send(message)
         finally:
             self._has_room.set()
 
     def _wait(self) -> None:
-        """Wait until there may be a message and room for it."""
+        """Wait until there may be a message and room for it, for about a second."""
         if self.outstanding_message_count >= self.prefetch:
             self._has_room.wait(WAIT_S)
             self._has_room.clear()
@@ -101,7 +101,7 @@ class WaitingConsumer(_RedisConsumer):
         except redis.ResponseError as error:
             if not UNKNOWN_OR_FORBIDDEN.search(f"{error.status_code} {error}"):
                 raise
-            self.logger.warning("Polling queue %r, since the server does not let us wait: %s", self.queue_name, error)
+            self.logger.warning("Polling queue %r, since the server does not allow waiting: %s", self.queue_name, error)
             self._can_wait = False
 
 

@@ -1,4 +1,4 @@
-"""Messages that have failed for good: what they were, and another try for one of them."""
+"""Messages that have failed for good: reading them, and sending one again."""
 
 import dataclasses
 import json
@@ -11,16 +11,16 @@ from dramatiq.errors import DecodeError
 
 from actors.broker import broker
 
-# Those of actors.worker; a process that only sends knows of no others.
+# The queues of actors.worker; a process that only sends does not declare them all.
 QUEUES = ("orders", "maintenance")
 MAX_SHOWN = 50
 MAX_TEXT = 300
-# What a new try does not inherit.
+# The options of a message that a new try does not inherit.
 SPENT_OPTIONS = frozenset({"retries", "traceback", "requeue_timestamp", "redis_message_id", "eta"})
 
 
 class QueueDepth(NamedTuple):
-    """How many messages of a queue wait, are worked on, wait for their next try, and have failed for good."""
+    """The number of a queue's messages that wait, are in work, wait for their next try, and have failed for good."""
 
     name: str
     waiting: int
@@ -30,7 +30,7 @@ class QueueDepth(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A message that has failed for good; the error is the last line of what was raised before its last try."""
+    """A message that has failed for good; the error is the last line of the traceback before its last try."""
 
     message_id: str
     queue: str
@@ -58,15 +58,16 @@ def queue_depths() -> list[QueueDepth]:
 
 
 def newest_dead_letters() -> list[DeadLetter]:
-    """Return the last messages that have failed for good, newest first. Raises redis.RedisError."""
+    """Return the newest messages that have failed for good, newest first. Raises redis.RedisError."""
     letters = [letter for queue in QUEUES for letter in _dead_letters_of(queue)]
     return sorted(letters, key=lambda letter: letter.died_at, reverse=True)[:MAX_SHOWN]
 
 
 def requeue(message_id: UUID) -> bool:
-    """Send a dead letter again, with all its tries; False when there is none with this id. Raises redis.RedisError.
+    """Send a dead letter again with all its tries; return False if there is none with this id.
 
-    It is sent before it is forgotten: what breaks off in between is sent twice, and executing twice does nothing.
+    It is sent before it is deleted: after a failure in between it is sent twice, and executing twice does nothing.
+    Raises redis.RedisError.
     """
     for queue in QUEUES:
         data: Any = broker.client.hget(f"{_key(queue)}.XQ.msgs", str(message_id))

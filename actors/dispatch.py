@@ -1,4 +1,4 @@
-"""Send accepted orders to a worker, after their commit."""
+"""The dispatch of accepted orders to a worker, after their commit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ logger = get_logger(__name__)
 
 @tracing.traced("dispatch", "PRODUCER")
 def dispatch(order_ids: Sequence[UUID], request_id: str | None) -> bool:
-    """Send orders to be executed, all at once, and tell whether that went well; never raises.
+    """Send orders to be executed in one round trip, and return True if they were sent; never raise.
 
-    A failure is no client's error: the PENDING row is the job, and sweeping finds it.
+    A failure is not reported to the client: the PENDING row is the job, and sweeping finds it.
     """
     options: dict[str, Any] = {"request_id": request_id, **tracing.carrier()}
     messages = [execute_order.message_with_options(args=(str(order_id),), **options) for order_id in order_ids]

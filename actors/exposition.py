@@ -1,4 +1,4 @@
-"""Serve the counts of this machine's workers, for where no web process can read them."""
+"""The counts of this machine's workers on METRICS_PORT, for machines without a web process that could read them."""
 
 import hmac
 import socket
@@ -17,7 +17,7 @@ logger = logs.get_logger(__name__)
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Answers without a line in the log, and waits for nobody long."""
+    """A handler that logs nothing and waits at most 10 s for a client."""
 
     timeout = 10
 
@@ -26,20 +26,20 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class DualStackServer(ThreadingWSGIServer):
-    """Serves IPv4 and IPv6."""
+    """A server for IPv4 and IPv6."""
 
     address_family = socket.AF_INET6
 
     def server_bind(self) -> None:
-        """Bind the one socket for both."""
+        """Bind one socket for both."""
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
 
 def serve() -> int:
-    """Serve METRICS_PORT until the end; Dramatiq runs this beside its workers.
+    """Serve METRICS_PORT until the process ends; Dramatiq runs this beside its workers.
 
-    The first on a machine serves for all of them. Without a METRICS_TOKEN only this machine may ask.
+    The first such process on a machine serves the counts of all. Without a METRICS_TOKEN only this machine may ask.
     """
     settings = settings_or_exit()
     logs.configure(settings.log_level, settings.log_format)
@@ -62,7 +62,7 @@ def _make_server(settings: Settings, application: WSGIApplication) -> WSGIServer
 
 
 def guarded(application: WSGIApplication, token: str | None) -> WSGIApplication:
-    """Let requests through that bring the token, or all when there is none."""
+    """Return the application behind a check of the bearer token; without a token every request passes."""
     wanted = f"Bearer {token}".encode()
 
     def guard(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

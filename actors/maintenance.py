@@ -19,11 +19,11 @@ from trading.events import retention
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.verify import check_and_note
 
-# A backlog is drained batch after batch; after this long the next tick goes on with it.
+# A backlog is drained batch after batch; after this time the next tick goes on with it.
 DRAIN_S = 5.0
 # A few times in the minute after which a database is forgotten.
 DATABASE_PERIOD_S = 15.0
-# Half the time until the next one. 117 s were measured for 5 million orders in one piece.
+# Half of the check's period. A check of 5 million orders took 117 s.
 CHECK_S = 1800.0
 
 logger = get_logger(__name__)
@@ -32,15 +32,15 @@ _draining = threading.Lock()
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
 def sweep_orders() -> None:
-    """Execute the orders that are older than one interval and still PENDING."""
+    """Execute the PENDING orders that are older than one interval."""
     try:
         drain(older_than_ms=settings().order_worker_interval_ms)
-    except Interrupt:  # by the time limit or a shutdown; the next tick goes on with it: a dead letter would say nothing
+    except Interrupt:  # by the time limit or a shutdown; the next tick goes on, so no dead letter is needed
         logger.warning("sweep_cut_short")
 
 
 def drain(*, older_than_ms: int = 0) -> None:
-    """Sweep batch after batch while batches come out full; one drain at a time in a process."""
+    """Sweep batch after batch while batches are full; one drain at a time in a process."""
     if not _draining.acquire(blocking=False):
         return
     try:
@@ -61,7 +61,7 @@ def drain(*, older_than_ms: int = 0) -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Have events and idempotency keys deleted that are older than they are kept."""
+    """Delete events and idempotency keys that are older than their retention, in the background."""
     background.start("deletion", _delete)
 
 
@@ -70,48 +70,48 @@ def _delete() -> None:
         deleted = retention.delete_what_is_old(patience_s=DRAIN_S)
         if any(deleted):
             logger.info("deleted", **deleted._asdict())
-    except DatabaseUnavailable as error:  # the next time finds what is left
+    except DatabaseUnavailable as error:  # the next run deletes the rest
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def check_ledger() -> None:
-    """Have the books proved and the outcome noted, which /health/ready shows."""
+    """Check the ledger in the background and store the result, which /health/ready shows."""
     background.start("ledger_check", _check)
 
 
 def _check() -> None:
     try:
         if check_and_note(time_limit_s=CHECK_S, is_over=lambda: background.is_stopping) is None:
-            logger.warning("ledger_not_checked", detail="the worker stops, or it took too long")
+            logger.warning("ledger_not_checked", detail="the worker is stopping, or the check took too long")
     except DatabaseUnavailable as error:
         logger.warning("ledger_not_checked", error=type(error).__name__, detail=str(error))
 
 
-# What is enqueued once in an interval (ms) for the whole fleet, beside the sweep.
+# The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
 PERIODIC = ((delete_what_is_old, 600_000), (check_ledger, 3_600_000))
 
 
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
     if not redis_link.attempt(lambda: _announce(sweep_orders, interval_ms)):
-        drain()  # of any age: there may be no messages that are about to execute them
+        drain()  # orders of any age, since there may be no messages for the young ones
 
 
 def _announce(actor: dramatiq.Actor[[], None], interval_ms: int) -> None:
-    """Enqueue an actor's message unless somebody of the fleet has done so in this interval."""
-    # The key lives a little shorter than the interval: else the tick that made it would find it still there.
+    """Enqueue an actor's message unless a process of the fleet has done so in this interval."""
+    # The key lives a little shorter than the interval, so that the next tick of its own process finds it gone.
     if redis_link.client.set(tick_key(actor), 1, nx=True, px=max(1, interval_ms * 9 // 10)):
         broker.enqueue(actor.message())
 
 
 def tick_key(actor: dramatiq.Actor[[], None]) -> str:
-    """Return the key that says that an actor's message has been enqueued in this interval."""
+    """Return the key that marks an actor's message as enqueued in this interval."""
     return redis_link.key(f"tick:{actor.actor_name}")
 
 
 def _announce_periodic(due: dict[int, float]) -> None:
-    """Enqueue what is due by this process's clock, unless another process has."""
+    """Enqueue the actors that are due by this process's clock, unless another process has done so."""
     for number, (actor, period_ms) in enumerate(PERIODIC):
         is_due = time.monotonic() >= due[number]
         if is_due and redis_link.attempt(functools.partial(_announce, actor, period_ms)):
@@ -119,10 +119,10 @@ def _announce_periodic(due: dict[int, float]) -> None:
 
 
 def look_for_others() -> None:
-    """Note this process's database, and complain when workers of another one use the same names in Redis."""
+    """Record this process's database, and log an error if workers of another database use the same names in Redis."""
     try:
         identity = presence.read_database()
-    except (DatabaseUnavailable, PeeweeException):  # away, or a service that does not tell
+    except (DatabaseUnavailable, PeeweeException):  # unreachable, or a service that hides its identity
         return
     redis_link.attempt(functools.partial(presence.say_database, identity))
     count = redis_link.ask(presence.count_databases) or 0
@@ -131,7 +131,7 @@ def look_for_others() -> None:
 
 
 class Ticker(Middleware):
-    """Ticks once an interval in every worker process, in a thread of its own."""
+    """A thread in every worker process that ticks once an interval."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -144,7 +144,7 @@ class Ticker(Middleware):
         self._thread.start()
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Stop ticking and wait for a sweep in this thread to end."""
+        """Stop ticking, and wait for a sweep in the thread to end."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -160,7 +160,7 @@ class Ticker(Middleware):
                 if time.monotonic() >= database_due:
                     database_due = time.monotonic() + DATABASE_PERIOD_S
                     look_for_others()
-            except Exception:  # the tick is what makes execution certain: nothing may end it
+            except Exception:  # the tick makes execution certain, so nothing may end it
                 logger.exception("tick_failed")
 
 

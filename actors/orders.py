@@ -1,4 +1,4 @@
-"""The message that makes execution prompt."""
+"""The actor that executes an order promptly after its placement."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ logger = get_logger(__name__)
 
 @dramatiq.actor(broker=broker, queue_name="orders", priority=10)
 def execute_order(order_id: str) -> None:
-    """Execute an order, unless somebody has; without a database it is left to sweeping."""
+    """Execute an order unless that has been done; without a database the order is left to sweeping."""
     try:
         execute_promptly(UUID(order_id))
     except DatabaseUnavailable:

@@ -1,4 +1,4 @@
-"""Worker processes say that they are there, and on which database; who has stopped is forgotten after a minute."""
+"""The worker processes and databases seen in Redis in the last minute."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from models.database import fetch_all, session
 from runtime import redis_link
 
 FORGOTTEN_AFTER_S = 60.0
-# A standby that takes over has the same identity; what was restored from a dump has another one.
+# A standby that takes over has the same identity; a database restored from a dump has another one.
 DATABASE = """
 SELECT system_identifier || '/' || oid AS identity FROM pg_control_system(), pg_database
 WHERE datname = current_database()
@@ -17,38 +17,38 @@ WHERE datname = current_database()
 
 
 class Worker(NamedTuple):
-    """A worker process, and how long ago it was heard of."""
+    """A worker process, and the time since its last sign of life."""
 
     name: str
     silent_ms: int
 
 
 def say_present() -> None:
-    """Note this process. Raises redis.RedisError."""
+    """Record this process as present. Raises redis.RedisError."""
     _note("workers", f"{socket.gethostname()}:{os.getpid()}")
 
 
 def present_workers() -> list[Worker]:
-    """Return the worker processes of the last minute, by name, as far as the hosts' clocks agree."""
+    """Return the worker processes of the last minute, sorted by name; the hosts' clocks must agree."""
     now, key = time.time(), redis_link.key("workers")
     found: Any = redis_link.client.zrangebyscore(key, now - FORGOTTEN_AFTER_S, "+inf", withscores=True)
     return sorted(Worker(name.decode(), max(0, round(1000 * (now - seen)))) for name, seen in found)
 
 
 def read_database() -> str:
-    """Return what tells this process's database from every other. Raises DatabaseUnavailable."""
+    """Return the identity of this process's database. Raises DatabaseUnavailable."""
     with session():
         (row,) = fetch_all(DATABASE)
     return str(row["identity"])
 
 
 def say_database(identity: str) -> None:
-    """Note the database on which this process works. Raises redis.RedisError."""
+    """Record the database of this process. Raises redis.RedisError."""
     _note("databases", identity)
 
 
 def count_databases() -> int:
-    """Return on how many databases workers have worked in the last minute; two share what should be one's alone."""
+    """Return the number of databases of the last minute's workers; more than one share a namespace by mistake."""
     return int(redis_link.client.zcount(redis_link.key("databases"), time.time() - FORGOTTEN_AFTER_S, "+inf"))
 
 

@@ -1,4 +1,4 @@
-"""Let the work on a message join the trace of the request that sent it."""
+"""The traces of messages, each of which joins the trace of the request that sent it."""
 
 import contextlib
 import threading
@@ -12,7 +12,7 @@ from runtime import tracing
 
 
 class Traces(Middleware):
-    """Opens a span around the work on each message that carries a traceparent."""
+    """A span around the work on each message that carries a traceparent."""
 
     def __init__(self) -> None:
         self._here = threading.local()
@@ -33,13 +33,13 @@ class Traces(Middleware):
         result: Any = None,
         exception: BaseException | None = None,
     ) -> None:
-        """Close it."""
+        """Close the span."""
         self._here.stack.__exit__(type(exception) if exception else None, exception, None)
 
     after_skip_message = after_process_message
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Send the last spans."""
+        """Send the remaining spans."""
         tracing.flush()
 
 

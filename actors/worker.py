@@ -1,4 +1,4 @@
-"""Set up a worker process; `dramatiq actors.worker:boot` calls it in every child after the fork."""
+"""The set-up of a worker process; `dramatiq actors.worker:boot` calls it in every child after the fork."""
 
 import multiprocessing
 import os
@@ -17,11 +17,11 @@ ACTORS = (
 
 
 def boot() -> None:
-    """Read the settings, set up logs, and name the database and the broker; nothing is connected yet."""
+    """Read the settings, name the database and the broker, and set up telemetry; connect to nothing yet."""
     settings = settings_or_exit(database_url.check)
     main = multiprocessing.parent_process()
     try:
-        # One connection a thread, one for the ticker and one for what is done in the background.
+        # One connection for each thread, one for the ticker and one for work in the background.
         database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
         broker.configure(settings, role="worker")
         telemetry.begin(settings, "worker", main_pid=main.pid if main and main.pid else os.getpid())

@@ -1,4 +1,4 @@
-"""What Prometheus reads: what the processes have counted, and how things stand in the database and in Redis."""
+"""The metrics endpoint: the counts of the processes, and the state of the database and of Redis."""
 
 import functools
 import ipaddress
@@ -30,9 +30,9 @@ logger = get_logger(__name__)
 
 blueprint = Blueprint("metrics", __name__, description="Metrics")
 
-# However many ask, the database and Redis are asked once in this time.
+# The database and Redis are asked at most once in this time, for any number of requests.
 STATE_S = 3.0
-# What a proxy says of the client that it speaks for.
+# The headers by which a proxy names its client.
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip")
 
 
@@ -44,14 +44,14 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Let a request through that brings METRICS_TOKEN; without one, what comes from this machine itself."""
+    """Let requests with METRICS_TOKEN through; if it is not set, those of this machine outside production."""
 
     @functools.wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
         settings: Settings = current_app.config["SETTINGS"]
         if settings.metrics_token is None:
             if settings.is_production or not _is_from_here():
-                raise HttpRefusal("forbidden", "METRICS_TOKEN is not set: only this machine itself may read this.")
+                raise HttpRefusal("forbidden", "METRICS_TOKEN is not set: only this machine may read the metrics.")
         else:
             check_secret(settings.metrics_token)
         return view(*args, **kwargs)
@@ -69,7 +69,7 @@ def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
     responses={200: {"content": {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}}}},
 )
 def read() -> Response:
-    """Read the metrics in Prometheus's text format, or in OpenMetrics when asked for."""
+    """Read the metrics in Prometheus's text format, or in OpenMetrics on request."""
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(current_app.extensions["metrics"]), content_type=content_type)
 
@@ -83,7 +83,7 @@ def _is_from_here() -> bool:
 
 
 class State(Collector):
-    """What the database and Redis know. Who does not answer is said to be down, and what he knows is left out."""
+    """The state of the database and of Redis; an unreachable one is reported as down and its metrics are omitted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,7 +91,7 @@ class State(Collector):
         self._metrics: list[Metric] = []
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics, which may be as old as STATE_S."""
+        """Return the metrics, up to STATE_S old."""
         with self._lock:
             if time.monotonic() - self._read_at >= STATE_S:
                 self._metrics = _state()
@@ -101,7 +101,7 @@ class State(Collector):
 
 def _state() -> list[Metric]:
     database, broker = list(_database_state()), list(_broker_state())
-    up = GaugeMetricFamily("tradepost_up", "Whether it has answered a web process.", labels=["what"])
+    up = GaugeMetricFamily("tradepost_up", "1 if it has answered a web process, else 0.", labels=["what"])
     up.add_metric(["database"], float(bool(database)))
     up.add_metric(["redis"], float(bool(broker)))
     return [up, *database, *broker]
@@ -114,10 +114,14 @@ def _database_state() -> Iterator[Metric]:
         logger.warning("metrics_without_database", error=type(error).__name__)
         return
     yield GaugeMetricFamily("tradepost_pending_orders", "PENDING orders, counted to 100,000.", backlog.pending)
-    yield GaugeMetricFamily("tradepost_oldest_pending_seconds", "The oldest one's age.", backlog.oldest_age_s)
+    yield GaugeMetricFamily(
+        "tradepost_oldest_pending_seconds", "Age of the oldest PENDING order.", backlog.oldest_age_s
+    )
     if backlog.violations is not None:
-        yield GaugeMetricFamily("tradepost_ledger_violations", "Found by the last check.", backlog.violations)
-        yield GaugeMetricFamily("tradepost_ledger_check_age_seconds", "Since that check.", backlog.check_age_s)
+        yield GaugeMetricFamily(
+            "tradepost_ledger_violations", "Violations found by the last check.", backlog.violations
+        )
+        yield GaugeMetricFamily("tradepost_ledger_check_age_seconds", "Time since the last check.", backlog.check_age_s)
 
 
 def _broker_state() -> Iterator[Metric]:
@@ -130,7 +134,7 @@ def _broker_state() -> Iterator[Metric]:
         for state in ("waiting", "working", "delayed", "dead"):
             queues.add_metric([depth.name, state], getattr(depth, state))
     yield queues
-    yield GaugeMetricFamily("tradepost_workers", "Worker processes heard of in the last minute.", len(workers))
+    yield GaugeMetricFamily("tradepost_workers", "Worker processes present in the last minute.", len(workers))
     yield GaugeMetricFamily("tradepost_redis_databases", "Databases whose workers use this namespace.", databases)
 
 

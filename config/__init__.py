@@ -1,4 +1,4 @@
-"""Read and check the settings that the environment gives, once, and nothing else."""
+"""The settings of a process: read from the environment once, and checked."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ OBVIOUS_SECRET = re.compile(r"(.)\1*|.*(change[-_ ]?me|secret|password|default|e
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Allow `count` requests in each period of `period_s`."""
+    """At most `count` requests in each period of `period_s`."""
 
     count: int
     period_s: int
@@ -31,7 +31,7 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold every setting of a process, already checked."""
+    """Every setting of a process, already checked."""
 
     database_url: str | None
     redis_url: str | None
@@ -62,15 +62,15 @@ class Settings:
 
     @property
     def is_production(self) -> bool:
-        """Say whether the strict rules of production apply."""
+        """Return True if the strict rules of production apply."""
         return self.environment == "production"
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Return the settings that the environment gives, or raise ConfigurationError."""
+    """Return the settings of an environment, or raise ConfigurationError."""
     data_dir = Path(_text(environ, "DATA_DIR") or ".data").expanduser()
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
-    # In production nothing may come from a file that `make run` left behind.
+    # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
     settings = Settings(
         database_url=_url(environ, saved, urls.DATABASE_URL),
@@ -102,20 +102,20 @@ def load(environ: Mapping[str, str]) -> Settings:
         port=_integer(environ, "PORT", 8000, 1, 65_535),
     )
     if settings.is_production:
-        _refuse_what_production_must_not_have(settings)
+        _require_production_settings(settings)
     return settings
 
 
 @functools.cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
+    """Return the settings of this process, which are read once."""
     return load(os.environ)
 
 
 def settings_or_exit(*checks: Callable[[Settings], None]) -> Settings:
-    """Return the settings of this process; print what is bad in one line and exit 1 otherwise.
+    """Return the settings of this process; if one is bad, print one line and exit 1.
 
-    A check raises ConfigurationError for what is known to others only, such as the database's client library.
+    Each check raises ConfigurationError for rules outside of this package, such as those of the database's client.
     """
     try:
         for check in checks:
@@ -126,31 +126,31 @@ def settings_or_exit(*checks: Callable[[Settings], None]) -> Settings:
 
 
 def exit_for(error: ConfigurationError) -> NoReturn:
-    """Print what is bad in one line and exit 1."""
-    # Dramatiq puts a pipe in the place of sys.stderr, and its main process may end before it has read that.
+    """Print the error in one line and exit 1."""
+    # Dramatiq replaces sys.stderr by a pipe, and its main process may end before it has read the pipe.
     print(f"tradepost: {error}", file=sys.__stderr__)
     sys.exit(1)
 
 
 def require_database_url(settings: Settings) -> str:
-    """Return the database's URL, or raise ConfigurationError saying what to set."""
+    """Return DATABASE_URL, or raise ConfigurationError if it is not set."""
     return _required(settings, "DATABASE_URL", settings.database_url)
 
 
 def require_redis_url(settings: Settings) -> str:
-    """Return the broker's URL, or raise ConfigurationError saying what to set."""
+    """Return REDIS_URL, or raise ConfigurationError if it is not set."""
     return _required(settings, "REDIS_URL", settings.redis_url)
 
 
 def require_links(settings: Settings) -> None:
-    """Raise ConfigurationError unless the servers that a web process needs are named."""
+    """Raise ConfigurationError unless the URLs that a web process needs are set."""
     require_database_url(settings)
     if settings.order_dispatch == "queue":
         require_redis_url(settings)
 
 
 def read_saved_environment(data_dir: Path) -> dict[str, str]:
-    """Return the KEY=value lines that `make run` keeps in the data folder, none if there are none."""
+    """Return the KEY=value lines that `make run` keeps in the data folder, or none without such a file."""
     try:
         lines = (data_dir / "env").read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
@@ -167,7 +167,7 @@ def _required(settings: Settings, name: str, value: str | None) -> str:
 
 
 def _text(environ: Mapping[str, str], name: str) -> str | None:
-    """Return the trimmed value; what is set to nothing counts as unset."""
+    """Return the trimmed value, or None if it is unset or empty."""
     return environ.get(name, "").strip() or None
 
 
@@ -230,11 +230,11 @@ def _parts(environ: Mapping[str, str], name: str, default: str) -> list[str]:
 
 
 def _metrics_dir(environ: Mapping[str, str], data_dir: Path) -> Path:
-    """Return where processes keep what they count; by default in memory, where nobody waits for a disk."""
+    """Return the folder of the processes' counts: by default in memory, so that no process waits for a disk."""
     name = _text(environ, "METRICS_DIR")
     if name is not None:
         return Path(name).expanduser()
-    memory = "/dev/shm"  # noqa: S108  the folder made there is refused when it is somebody else's
+    memory = "/dev/shm"  # noqa: S108  a folder of another user is refused there
     # Not tempfile.gettempdir(), which finds none on a full disk.
     root = memory if os.access(memory, os.W_OK) else _text(environ, "TMPDIR") or "/tmp"  # noqa: S108  as above
     place = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
@@ -242,14 +242,14 @@ def _metrics_dir(environ: Mapping[str, str], data_dir: Path) -> Path:
 
 
 def _is_tracing(environ: Mapping[str, str]) -> bool:
-    """Say whether OpenTelemetry's own variables name somebody to send traces to."""
+    """Return True if OpenTelemetry's own variables name a collector."""
     if (_text(environ, "OTEL_SDK_DISABLED") or "").lower() == "true":
         return False
     names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     return any(_text(environ, name) for name in names)
 
 
-def _refuse_what_production_must_not_have(settings: Settings) -> None:
+def _require_production_settings(settings: Settings) -> None:
     require_links(settings)
     if settings.cron_secret is None:
         raise ConfigurationError("CRON_SECRET is not set: production needs one")
@@ -268,7 +268,7 @@ def _refuse_embedded_servers(settings: Settings) -> None:
 
 
 def _is_below(url: str, data_dir: Path) -> bool:
-    """Say whether the URL's socket lies in the data folder."""
+    """Return True if the URL's socket lies in the data folder."""
     parts = urlsplit(url)
     places = [unquote(parts.netloc.rpartition("@")[2]), *parse_qs(parts.query).get("host", [])]
     root = data_dir.resolve()

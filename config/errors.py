@@ -1,4 +1,4 @@
-"""What is wrong with a setting."""
+"""The error of a bad setting."""
 
 
 class ConfigurationError(Exception):

@@ -1,4 +1,4 @@
-"""Read who may ask: the origins of web pages and apps, and the networks of proxies."""
+"""Settings that list origins of web pages and apps, and networks of proxies."""
 
 import ipaddress
 import re
@@ -8,13 +8,13 @@ from .errors import ConfigurationError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Schemes of addresses from which no page has an origin; a page from a file says "null", which anybody may.
+# Schemes whose pages have no origin; a page from a file sends "null", which every page can send.
 NO_ORIGIN = ("blob", "data", "file", "javascript", "ws", "wss")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def origins(name: str, parts: Sequence[str]) -> tuple[str, ...]:
-    """Return origins as browsers write them: in lower case, and without the port that the scheme has anyway.
+    """Return origins in the form of browsers: in lower case, and without the default port of the scheme.
 
     Apps have schemes of their own, such as capacitor://localhost or chrome-extension://abc.
     """
@@ -22,7 +22,7 @@ def origins(name: str, parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def networks(name: str, parts: Sequence[str]) -> tuple[Network, ...]:
-    """Return the networks that addresses and networks name, none for `off`."""
+    """Return the networks of a list of addresses and networks; none for `off`."""
     if parts == ["off"]:
         return ()
     try:

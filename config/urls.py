@@ -1,4 +1,4 @@
-"""Check the URLs of the database and of Redis; no message repeats one, for it may hold a password."""
+"""The checks of DATABASE_URL and REDIS_URL; no message repeats a URL, since it may hold a password."""
 
 import ipaddress
 import os
@@ -11,18 +11,18 @@ DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
 SCHEMES = {DATABASE_URL: ("postgres", "postgresql"), REDIS_URL: ("redis", "rediss")}
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_PORT = 65_535
-BAD_HOST = "has a bad host or port; in a password / ? # @ are written %2F %3F %23 %40"
-# libpq reads these when it connects, and looks for these files only then.
+BAD_HOST = "has a bad host or port; write / ? # @ in a password as %2F %3F %23 %40"
+# libpq reads these parameters and files only when it connects.
 DATABASE_NUMBERS = (
     *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
     "tcp_user_timeout",
 )
 DATABASE_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir")
-# How PostgreSQL takes its own settings, and what the proxies of Neon and CockroachDB take out of them.
+# The form of PostgreSQL's own settings, and the options that the proxies of Neon and CockroachDB read.
 DATABASE_OPTION = re.compile(r"(-c|--)[A-Za-z_][\w.$-]*=.*|(endpoint|project)=.*", re.ASCII | re.DOTALL)
 
 SECONDS, TRUTH, WORD = r"[0-9]{1,5}(\.[0-9]{1,3})?", r"(?i:1|0|true|false|yes|no)", r"[\x21-\x7e]+"
-# Of the parameters of redis-py those that leave its answers as this service reads them.
+# The parameters of redis-py that do not change the form of its answers.
 REDIS_PARAMETERS = {
     "db": r"[0-9]{1,9}",
     "username": WORD,
@@ -45,13 +45,13 @@ REDIS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 
 
 def check(name: str, url: str) -> None:
-    """Raise ConfigurationError when the URL of this variable surely cannot work."""
+    """Raise ConfigurationError if the URL of this variable cannot work."""
     schemes = SCHEMES[name]
     if not re.fullmatch(rf"({'|'.join(schemes)})://[\x21-\x7e]+", url):
         raise ConfigurationError(f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
     try:
         urlsplit(url)
-    except ValueError:  # a bracket without the other
+    except ValueError:  # an unbalanced bracket
         raise ConfigurationError(f"{name} {BAD_HOST}") from None
     if name == DATABASE_URL:
         _check_database(url)
@@ -60,9 +60,9 @@ def check(name: str, url: str) -> None:
 
 
 def parameters(name: str, url: str) -> list[tuple[str, str]]:
-    """Return the parameters of a URL; their names may be repeated in messages."""
+    """Return the parameters of a URL, whose names are safe to repeat in messages."""
     query = urlsplit(url).query
-    if "@" in query:  # a password with a question mark looks like this
+    if "@" in query:  # a password with a bare question mark
         raise ConfigurationError(f"{name} has an @ after a ?: write ? as %3F and @ as %40 in a user name or password")
     found = []
     for part in query.split("&") if query else ():
@@ -70,13 +70,13 @@ def parameters(name: str, url: str) -> list[tuple[str, str]]:
             raise ConfigurationError(f"{name} has a parameter that is not name=value: write = in a value as %3D")
         parameter, value = part.split("=")
         if not re.fullmatch(r"[A-Za-z_]\w{0,40}", parameter, re.ASCII):
-            raise ConfigurationError(f"{name} has a parameter whose name is none")
+            raise ConfigurationError(f"{name} has a parameter with a bad name")
         found.append((parameter, unquote(value)))
     return found
 
 
 def _check_database(url: str) -> None:
-    for host in urlsplit(url).netloc.rpartition("@")[2].split(","):  # libpq takes a list of hosts
+    for host in urlsplit(url).netloc.rpartition("@")[2].split(","):  # libpq accepts a list of hosts
         match = re.fullmatch(r"(?:[^:\[\]]*|\[[0-9A-Fa-f:.%]+\])(?::([0-9]{1,5}))?", host)
         if match is None or not _is_port(match[1]):
             raise ConfigurationError(f"{DATABASE_URL} {BAD_HOST}")
@@ -92,7 +92,7 @@ def _check_database_parameter(parameter: str, value: str) -> None:
     if parameter == "port" and not all(_is_port(port) for port in value.split(",")):
         raise ConfigurationError(f"{DATABASE_URL} has a bad port")
     if parameter == "hostaddr" and not all(_is_address(address) for address in value.split(",")):
-        raise ConfigurationError(f"{DATABASE_URL} has a bad hostaddr: a name is given as host")
+        raise ConfigurationError(f"{DATABASE_URL} has a bad hostaddr: use host for a name")
     if parameter in DATABASE_NUMBERS and not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise ConfigurationError(f"{DATABASE_URL} has a bad {parameter}: it must be a whole number")
     if parameter in DATABASE_FILES and (parameter, value) != ("sslrootcert", "system"):
@@ -102,7 +102,7 @@ def _check_database_parameter(parameter: str, value: str) -> None:
 
 
 def _check_options(value: str) -> None:
-    """Refuse options that no server takes; they stand between blanks, and -c may have one behind it."""
+    """Refuse options that no server accepts; blanks separate them, and one may follow -c."""
     for option in re.sub(r"(^|\s)-c\s+", r"\1-c", value).split():
         if not DATABASE_OPTION.fullmatch(option):
             problem = "has bad options: write each as -cname%3Dvalue, with %20 between two"
@@ -130,7 +130,7 @@ def _check_redis(url: str) -> None:
 def _check_redis_parameter(parameter: str, value: str) -> None:
     pattern = REDIS_PARAMETERS.get(parameter)
     if pattern is None:
-        problem = f"has the parameter {parameter}, which is not taken: use {', '.join(REDIS_PARAMETERS)}"
+        problem = f"has the parameter {parameter}, which is not supported: use {', '.join(REDIS_PARAMETERS)}"
         raise ConfigurationError(f"{REDIS_URL} {problem}")
     if not re.fullmatch(pattern, value):
         choices = ": use none, optional or required" if parameter == "ssl_cert_reqs" else ""
@@ -141,7 +141,7 @@ def _check_redis_parameter(parameter: str, value: str) -> None:
 
 def _require_file(name: str, parameter: str, path: str) -> None:
     if not os.access(path, os.R_OK):
-        raise ConfigurationError(f"{name} names a file for {parameter} that is not there or cannot be read")
+        raise ConfigurationError(f"{name} names a file for {parameter} that is missing or cannot be read")
 
 
 def _is_port(text: str | None) -> bool:

@@ -1,1 +1,1 @@
-"""Run real PostgreSQL and Valkey servers from wheels, for development and tests only."""
+"""Real PostgreSQL and Valkey servers from wheels, for development and tests only."""

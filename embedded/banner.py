@@ -1,4 +1,4 @@
-"""Say what runs and what to try, once the service is ready."""
+"""The text that `make run` prints once the service is ready."""
 
 from embedded.local_http import is_behind_proxy
 from embedded.seed import Demo
@@ -17,7 +17,7 @@ Place an order, and read it a moment later:
 
   {curl} -sS '{base}/api/trading/orders?limit=1' -H 'Authorization: Bearer {token}'
 
-Execute what is pending without the worker:
+Execute pending orders without the worker:
 
   {curl} -sS '{base}/api/cron/order-worker?limit=25' -H 'Authorization: Bearer {cron_secret}'
 
@@ -26,7 +26,7 @@ Ctrl-C stops everything; the data stays in {data_dir}.
 
 
 def ready_text(*, port: int, demo: Demo, cron_secret: str, data_dir: str) -> str:
-    """Return the text with commands that work as they stand."""
+    """Return the text, whose commands can be copied as they are."""
     return TEMPLATE.format(
         base=f"http://127.0.0.1:{port}",
         curl="curl --noproxy 127.0.0.1" if is_behind_proxy() else "curl",

@@ -1,4 +1,4 @@
-"""Turn the signals that ask a process to stop into an exception, at moments of our choosing."""
+"""Stop signals as an exception that is raised only at safe moments."""
 
 import contextlib
 import signal
@@ -9,30 +9,30 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequestedError(BaseException):
-    """Someone asked this process to stop."""
+    """This process was asked to stop."""
 
 
 class Interruption:
-    """Raise StopRequestedError on a stop signal, at once or at the end of a shielded block."""
+    """A handler that raises StopRequestedError on a stop signal, at once or at the end of a shielded block."""
 
     def __init__(self) -> None:
         self._shielded = False
         self._requested = False
 
     def install(self) -> None:
-        """Take over the stop signals."""
+        """Install the handler for all stop signals."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._handle)
 
     def ignore(self) -> None:
-        """Let nothing disturb the stop that is under way."""
+        """Ignore further stop signals during a stop."""
         self._requested = False
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Put a stop off until the block has ended or checks: what is half started could not be stopped."""
+        """Delay a stop until the block ends or calls check(), since a half-started server cannot be stopped."""
         self._shielded = True
         try:
             yield
@@ -42,7 +42,7 @@ class Interruption:
             raise StopRequestedError
 
     def check(self) -> None:
-        """Raise a stop that was put off, where a shielded block can end: it waits, and clears up what it began."""
+        """Raise a delayed stop, at a point of a shielded block where the block can end and clean up."""
         if self._requested:
             raise StopRequestedError
 

@@ -1,4 +1,4 @@
-"""Ask a server of this machine over HTTP, whatever proxy the environment names for the rest of the world."""
+"""HTTP requests to servers of this machine, which ignore a proxy that the environment names."""
 
 import urllib.request
 
@@ -7,6 +7,6 @@ open_url = _opener.open
 
 
 def is_behind_proxy() -> bool:
-    """Return True if the environment sends other programs, such as curl, to a proxy even for this machine."""
+    """Return True if the environment makes other programs, such as curl, use a proxy even for this machine."""
     proxies = urllib.request.getproxies_environment()
     return bool({"http", "all"} & proxies.keys()) and not urllib.request.proxy_bypass_environment("127.0.0.1", proxies)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Let a plain system user run the database server when we are root, opening no more than needed."""
+"""The permissions that let a system user run the database server if this process is root, and no more than needed."""
 
 import os
 import pwd
@@ -10,7 +10,7 @@ SERVER_USER = "pgserver"
 
 
 def ensure_server_user() -> str:
-    """Return the name of the system user that runs the server, created when missing (needs root)."""
+    """Return the name of the system user that runs the server, and create the user if missing (needs root)."""
     try:
         pwd.getpwnam(SERVER_USER)
     except KeyError:
@@ -19,7 +19,7 @@ def ensure_server_user() -> str:
 
 
 def give_to(user: str, *folders: Path) -> None:
-    """Make these folders private to the user, and the way to them passable."""
+    """Make these folders private to the user, and let the user pass through their parents."""
     entry = pwd.getpwnam(user)
     for folder in folders:
         os.chown(folder, entry.pw_uid, entry.pw_gid)
@@ -28,7 +28,7 @@ def give_to(user: str, *folders: Path) -> None:
 
 
 def allow_programs(user: str, program: Path) -> None:
-    """See to it that the user can run the program beside its libraries."""
+    """Let the user run the program and read its libraries."""
     if _can_run(user, program):
         return
     _make_passable(program.parent)
@@ -49,7 +49,7 @@ def _can_run(user: str, program: Path) -> bool:
 
 
 def _make_passable(folder: Path) -> None:
-    """Allow others to pass through (not to list) the folder and all above it."""
+    """Allow others to pass through, but not to list, the folder and its parents."""
     for place in (folder, *folder.parents):
         mode = place.stat().st_mode
         if not mode & stat.S_IXOTH:

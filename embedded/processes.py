@@ -1,4 +1,4 @@
-"""Recognise and stop processes of this or an earlier run, never a stranger that got their number."""
+"""Recognising and stopping the processes of this or an earlier run, but never another program with a reused pid."""
 
 import contextlib
 import os
@@ -9,18 +9,18 @@ from typing import TypedDict
 
 import psutil
 
-CREATED_TOLERANCE_SECONDS = 2.0
+CREATED_TOLERANCE_S = 2.0
 
 
 class Record(TypedDict):
-    """Name a process beyond its number: numbers are used again, start times are not."""
+    """The identity of a process: its pid and start time, since pids are reused."""
 
     pid: int
     created: float
 
 
 def record(pid: int) -> Record | None:
-    """Describe a running process so that a later run can recognise it."""
+    """Return the identity of a running process, or None if it has ended."""
     try:
         return {"pid": pid, "created": psutil.Process(pid).create_time()}
     except psutil.NoSuchProcess:
@@ -28,13 +28,13 @@ def record(pid: int) -> Record | None:
 
 
 def find(known: Record) -> psutil.Process | None:
-    """Return the recorded process if that very process still runs."""
+    """Return the recorded process if that very process is still running."""
     process = _same_number(known)
     return process if process is not None and _is_same(process, known) and is_alive(process) else None
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Say whether the process runs; a zombie does not."""
+    """Return True if the process is running and no zombie."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -42,31 +42,31 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def stop_all(members: Iterable[psutil.Process], *, timeout_s: float) -> None:
-    """Ask these processes to end, and kill those that have not after the time-out."""
+    """Ask these processes to end, and kill those still running after the time-out."""
     members = list(members)
     for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, 5.0)):
         for member in members:
             with contextlib.suppress(psutil.NoSuchProcess):
-                member.send_signal(signal.SIGCONT)  # a suspended process would not hear the next one
+                member.send_signal(signal.SIGCONT)  # a suspended process would not handle the next one
                 member.send_signal(number)
         members = _wait(members, patience_s)
 
 
 def leaders_below(pid: int) -> list[int]:
-    """Return the numbers of those processes below this one that lead a process group of their own."""
+    """Return the pids of this process's descendants that lead a process group."""
     return [child.pid for child in _children(pid) if _group_of(child.pid) == child.pid]
 
 
 def group_left_by(known: Record) -> list[psutil.Process]:
-    """Return what still runs of the group that the recorded process led, whether or not it does itself."""
+    """Return the running processes of the group that the recorded process led, even if it has ended itself."""
     process = _same_number(known)
     if process is not None and not _is_same(process, known):
-        return []  # the number belongs to a stranger now
+        return []  # the pid belongs to another program now
     return group_members(known["pid"])
 
 
 def group_members(group: int) -> list[psutil.Process]:
-    """Return the processes of a group, and all below them."""
+    """Return the running processes of a group, and their descendants."""
     members = {pid for pid in psutil.pids() if _group_of(pid) == group}
     below = {child for pid in members for child in _children(pid)}
     return [process for process in {*_existing(members), *below} if is_alive(process)]
@@ -81,13 +81,13 @@ def _same_number(known: Record) -> psutil.Process | None:
 
 def _is_same(process: psutil.Process, known: Record) -> bool:
     try:
-        return abs(process.create_time() - known["created"]) <= CREATED_TOLERANCE_SECONDS
+        return abs(process.create_time() - known["created"]) <= CREATED_TOLERANCE_S
     except psutil.NoSuchProcess:
         return False
 
 
 def _wait(members: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-    """Return what still runs at the time-out; not psutil's wait, for which a zombie still runs."""
+    """Return the processes still running at the time-out; psutil's own wait counts a zombie as running."""
     deadline = time.monotonic() + timeout_s
     while (alive := [member for member in members if is_alive(member)]) and time.monotonic() < deadline:
         time.sleep(0.02)

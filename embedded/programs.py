@@ -1,4 +1,4 @@
-"""Run a server's program to its end: within a time, obedient to a stop, and with one line that says why it failed."""
+"""Running a program of a server to its end, with a time limit, a check for stops, and one line about a failure."""
 
 import re
 import subprocess
@@ -17,18 +17,18 @@ SUSPEND_TIMEOUT_S = 1.0
 
 
 class ServerError(Exception):
-    """An embedded server could not be started or stopped; the message is one line that says why."""
+    """An embedded server could not be started or stopped; the message is one line with the cause."""
 
 
 def never_stop() -> None:
-    """Let a wait go on: nobody asks for a stop."""
+    """Let a wait go on."""
 
 
 def run(command: Sequence[str], *, timeout_s: float, check: Callable[[], None], **options: Any) -> None:
-    """Run a program; raise ServerError when it fails or takes too long, or what `check` raises, having ended it."""
+    """Run a program; end it and raise if it takes too long or `check` raises. A failure is a ServerError."""
     # A file, not a pipe: the server would inherit the pipe and keep its reader waiting.
     with tempfile.TemporaryFile() as output:
-        # A session of its own, so that Ctrl-C in the terminal does not end it half way.
+        # A session of its own, so that Ctrl-C in the terminal does not end it.
         process: subprocess.Popen[bytes] = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **options
         )
@@ -44,7 +44,7 @@ def run(command: Sequence[str], *, timeout_s: float, check: Callable[[], None], 
 
 
 def cause(text: str) -> str:
-    """Return the first complaint in a program's output, else its last line that is no hint."""
+    """Return the first error in a program's output, else its last line that is no hint."""
     found = COMPLAINT.search(text)
     lines = [line for line in text.splitlines() if not line.startswith(("DETAIL:", "HINT:"))]
     return found[1] if found else lines[-1] if lines else ""
@@ -60,7 +60,7 @@ def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, check: Callable[
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a program and all that it has started: it is suspended first, so that it starts no more meanwhile."""
+    """End a program and its descendants; it is suspended first, so that it starts no more of them."""
     main = psutil.Process(process.pid)
     main.suspend()
     deadline = time.monotonic() + SUSPEND_TIMEOUT_S

@@ -1,7 +1,7 @@
-"""Let the demo's prices move: a random walk over the seeded stocks, through the API's own door.
+"""The moving prices of the demo: a random walk over the seeded stocks, sent through the API.
 
-A price that somebody else has set is left alone from then on, so that an experiment is not disturbed; after a
-restart, one that the walk could not have come to. The stock of the examples keeps its price altogether.
+A price that another client has set is left alone from then on, so that an experiment is not disturbed. After a
+restart, a price outside the walk's range counts as set by another client. The stock of the examples never moves.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from typing import Any
 from embedded import local_http
 from embedded.seed import Quote, read_stocks
 
-PAUSE_SECONDS = 0.8
+PAUSE_S = 0.8
 TIMEOUT_S = 5
 # A step is about a thousandth of the price, and no price leaves the band around the seeded one.
 MAX_STEP = 0.0012
@@ -26,11 +26,11 @@ BAND = Decimal("0.06")
 TICK = Decimal("0.05")
 MOVING_SHARE = 0.7
 PAGE = 200
-EXAMPLE = ("NSE", "RELIANCE")  # what the banner's curl buys, for the margin that the README shows
+EXAMPLE = ("NSE", "RELIANCE")  # bought by the banner's curl, at the price of the README
 
 
 class Walk:
-    """The walk of one stock's price."""
+    """The random walk of one stock's price."""
 
     def __init__(self, start: Decimal, price: Decimal) -> None:
         self.low, self.high = start * (1 - BAND), start * (1 + BAND)
@@ -38,7 +38,7 @@ class Walk:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the price is one that this walk may come to."""
+        """Return True if the price lies in this walk's range."""
         return self.low - TICK <= self.price <= self.high + TICK
 
     def step(self, chance: random.Random) -> Decimal:
@@ -50,7 +50,7 @@ class Walk:
 
 
 class Simulator:
-    """Walks the prices of the stocks that nobody else sets."""
+    """The walks of all stocks whose prices no other client sets."""
 
     def __init__(self, stocks: list[Quote], chance: random.Random) -> None:
         self.starts = {(exchange, symbol): price for exchange, symbol, price in stocks}
@@ -59,7 +59,7 @@ class Simulator:
         self.chance = chance
 
     def next_quotes(self, prices: dict[tuple[str, str], Decimal]) -> list[dict[str, str]]:
-        """Return the quotes to set, given the prices that are there now."""
+        """Return the quotes to set, given the current prices."""
         quotes = []
         for key, start in self.starts.items():
             if key in self.left_alone or key not in prices:
@@ -73,12 +73,12 @@ class Simulator:
         return quotes
 
     def forget(self) -> None:
-        """Begin again from the prices that are there: whether the last quotes were set is not known."""
+        """Restart the walks from the current prices, since the last quotes may not have been set."""
         self.walks.clear()
 
 
 class Feed:
-    """The API, as its quote feed sees it."""
+    """The API as a client that reads stocks and sets quotes."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self.base_url = base_url
@@ -109,17 +109,17 @@ class Feed:
 
 
 def run(feed: Feed, simulator: Simulator) -> None:
-    """Walk until the process is told to stop; a server that is away is waited for."""
+    """Walk until the process ends; wait for a server that is unreachable."""
     while True:
         try:
             feed.put(simulator.next_quotes(feed.prices()))
         except (OSError, http.client.HTTPException, ValueError):
             simulator.forget()
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_S)
 
 
 def main() -> int:
-    """Walk the demo's prices until a signal."""
+    """Walk the demo's prices until a stop signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     feed = Feed(f"http://127.0.0.1:{os.environ['PORT']}", os.environ["DEMO_FEED_TOKEN"])

@@ -1,4 +1,4 @@
-"""Run the whole service on this machine: `make run`."""
+"""The whole service on this machine: `make run`."""
 
 import contextlib
 import http.client
@@ -30,17 +30,17 @@ from runtime import addresses, database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_NAME = "tradepost"
-# As on Heroku: what has not ended by itself after this long is killed. Honcho's own 5 s are right
-# only before the service is ready: a gunicorn worker that is still importing loses its signal.
+# As on Heroku, a process that has not ended after this time is killed. Honcho's own 5 s apply only before the service
+# is ready: a gunicorn worker that is still importing loses its signal.
 STOP_TIMEOUT_S = 25
 
 
 class CannotRunError(Exception):
-    """The service cannot run here; the message is the one line that says why."""
+    """The service cannot run here; the message is one line with the cause."""
 
 
 class Run:
-    """Start the parts in order, and stop in the opposite order what was started."""
+    """One run: the parts start in order, and the started ones stop in the opposite order."""
 
     def __init__(self, settings: config.Settings, interruption: Interruption) -> None:
         self.settings = settings
@@ -50,16 +50,18 @@ class Run:
         self.environment = self._base_environment()
 
     def main(self) -> int:
-        """Run until a signal or the end of a process; return the exit status."""
+        """Run until a signal or the end of a process, and return the exit status."""
         if not self.folder.acquire():
-            raise CannotRunError(f"DATA_DIR {self.folder.path} is in use by another `make run`")
+            raise CannotRunError(f"another `make run` uses DATA_DIR {self.folder.path}")
         try:
-            if "METRICS_DIR" not in os.environ:  # the counts of this data folder's processes, somewhere in memory
+            if "METRICS_DIR" not in os.environ:  # the counts of this folder's processes are in memory
                 self.stack.callback(shutil.rmtree, self.settings.metrics_dir, ignore_errors=True)
             self._clear_up_after_a_kill()
             _require_free_port(self.settings.port)
             if self.settings.metrics_port == self.settings.port:
-                raise CannotRunError(f"METRICS_PORT and PORT are both {self.settings.port}: web has that one")
+                raise CannotRunError(
+                    f"METRICS_PORT and PORT are both {self.settings.port}: choose another METRICS_PORT"
+                )
             self._start_servers()
             self._release()
             return self._run_procfile(self._seed())
@@ -68,7 +70,7 @@ class Run:
             self.stack.close()
 
     def _base_environment(self) -> dict[str, str]:
-        programs = str(Path(sys.executable).parent)  # not resolved: a venv's python is a link
+        programs = str(Path(sys.executable).parent)  # not resolved: the python of a venv is a link
         return {
             **os.environ,
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -80,7 +82,7 @@ class Run:
     def _clear_up_after_a_kill(self) -> None:
         leftovers = self.folder.leftovers()
         if leftovers:
-            with _step("stopping what an earlier run left behind"):
+            with _step("stopping processes of an earlier run"):
                 processes.stop_all(leftovers, timeout_s=STOP_TIMEOUT_S)
         self.folder.forget_processes()
 
@@ -122,14 +124,14 @@ class Run:
     def _release(self) -> None:
         with _step("migrating the database"):
             command = _procfile()["release"]
-            # exec: a stop in the middle ends the command itself and not only its shell.
+            # exec: a stop ends the command itself, not only its shell.
             done = subprocess.run(f"exec {command}", shell=True, cwd=ROOT, env=self.environment, capture_output=True)
         if done.returncode != 0:
             sys.stderr.buffer.write(done.stdout + done.stderr)
-            raise CannotRunError(f"the release step failed: {command}")
+            raise CannotRunError(f"the release command failed: {command}")
 
     def _seed(self) -> Demo:
-        # Shielded: a stop in the middle of a statement would end as an error of the database, which bounds itself.
+        # Shielded: a stop during a statement would become a database error; statements have a time limit anyway.
         with self.interruption.shielded(), _step("seeding the demo"):
             return seed(self.settings)
 
@@ -144,11 +146,11 @@ class Run:
         watcher = threading.Thread(target=self._announce, args=(demo, known), daemon=True)
         watcher.start()
         manager.loop()
-        # A signal is a wish that was granted; everything else is the first process to end.
+        # After a signal the run ends as asked; otherwise the first process that ended decides the status.
         return 0 if manager.returncode in (130, 143) else manager.returncode or 1
 
     def _known_leaders(self) -> set[int]:
-        """Return the groups that are there before the Procfile's, so as not to take them for those."""
+        """Return the process groups that existed before the Procfile's."""
         return set(processes.leaders_below(os.getpid()))
 
     def _stop_processes(self, known: set[int]) -> None:
@@ -158,12 +160,12 @@ class Run:
         self.folder.forget_processes()
 
     def _announce(self, demo: Demo, known: set[int]) -> None:
-        """Note what was started, wait until it is ready and print what to try."""
+        """Record the started processes, wait until the service is ready, and print the banner."""
         port, noted = self.settings.port, set[int]()
         while not _is_ready(port):
             started = set(processes.leaders_below(os.getpid())) - known
             if started != noted:
-                with contextlib.suppress(OSError):  # a full disk: only a kill -9 of this process would leave them
+                with contextlib.suppress(OSError):  # full disk: the record matters only after a kill -9
                     self.folder.remember_processes(sorted(started))
                 noted = started
             time.sleep(0.1)
@@ -174,21 +176,21 @@ class Run:
 
 
 def main() -> int:
-    """Run the service; print one line and return 1 when it cannot run."""
+    """Run the service; print one line and return 1 if it cannot run."""
     interruption = Interruption()
     interruption.install()
     place = None
     try:
         settings = config.load(os.environ)
         database_url.check(settings)
-        place = settings.data_dir  # where a full disk is told of without a name
+        place = settings.data_dir  # named if an error has no file name, as on a full disk
         return Run(settings, interruption).main()
     except StopRequestedError:
         return 0
     except (config.ConfigurationError, CannotRunError, ServerError) as error:
         print(f"tradepost: {error}", file=sys.stderr)
     except (DatabaseUnavailable, PeeweeException) as error:
-        print(f"tradepost: the database fails: {programs.cause(str(error).strip())}", file=sys.stderr)
+        print(f"tradepost: the database failed: {programs.cause(str(error).strip())}", file=sys.stderr)
     except OSError as error:
         print(f"tradepost: {error.strerror}: {error.filename or place}", file=sys.stderr)
     return 1
@@ -219,7 +221,7 @@ def _is_ready(port: int) -> bool:
 
 @contextlib.contextmanager
 def _step(text: str) -> Iterator[None]:
-    """Print a progress line with the time that the step took."""
+    """Print a progress line with the duration of the step."""
     print(f"{text} ...", end="", flush=True)
     start = time.monotonic()
     try:

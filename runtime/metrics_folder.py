@@ -1,7 +1,7 @@
-"""The folder where the processes of one machine keep their counts, a folder in it for each main process.
+"""The folder of the counts of one machine's processes, with a folder in it for each main process.
 
-gunicorn's main process uses this. Its workers patch the standard library after their fork, which must not
-have been used by others before: not even prometheus_client may be imported here.
+gunicorn's main process uses this module. Its workers patch the standard library after their fork, and no library may
+have used it before that: not even prometheus_client may be imported here.
 """
 
 import contextlib
@@ -18,17 +18,17 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def make(base: Path, process: str, pid: int) -> Path:
-    """Return the folder of a main process, having deleted those of processes that are dead.
+    """Create and return the folder of a main process, and delete the folders of dead processes.
 
-    Where there is no room for it, it is missing: its processes go on, and say that their counts are incomplete.
-    Raises ConfigurationError when it cannot be made for another reason, or somebody else has made the base folder,
-    or a link in its place: everybody may write where it lies.
+    On a full disk the folder is missing: its processes go on and report that their counts are incomplete.
+    Raises ConfigurationError if it cannot be created for another reason, or if the base folder is a link or belongs
+    to another user: everybody may write to its parent.
     """
     folder = base / f"{process}.{pid}"
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         if base.is_symlink() or base.stat().st_uid != os.getuid():
-            raise ConfigurationError(f"METRICS_DIR: {base} is a link, or belongs to somebody else")
+            raise ConfigurationError(f"METRICS_DIR: {base} is a link or belongs to another user")
         for other in base.iterdir():
             name = OURS.fullmatch(other.name)
             if name is not None and not _is_alive(int(name[1])):
@@ -41,12 +41,12 @@ def make(base: Path, process: str, pid: int) -> Path:
 
 
 def uncounted_note(folder: str | Path, pid: int) -> Path:
-    """Return the empty file which says that a process has counts for which its files have no room."""
+    """Return the path of the empty file that marks a process whose counts do not fit into its files."""
     return Path(folder) / f"uncounted_{pid}"
 
 
 def uncounted_notes(base: Path, process: str) -> int:
-    """Return how many processes of a kind say that they have such counts."""
+    """Return the number of processes of a kind that are marked so."""
     try:
         return len(list(base.glob(f"{process}.*/uncounted_*")))
     except FileNotFoundError:  # the folder of a dead process, just deleted
@@ -54,8 +54,8 @@ def uncounted_notes(base: Path, process: str) -> int:
 
 
 def forget_dead(folder: str, pid: int) -> None:
-    """Delete what was true of a process only while it lived, as prometheus_client's mark_process_dead does."""
-    with contextlib.suppress(OSError):  # the main process must not end for it
+    """Delete the gauges of a dead process, as prometheus_client's mark_process_dead does."""
+    with contextlib.suppress(OSError):  # a failure must not end the main process
         for file in [*Path(folder).glob(f"gauge_live*_{pid}.db"), uncounted_note(folder, pid)]:
             file.unlink(missing_ok=True)
 

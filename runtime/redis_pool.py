@@ -1,4 +1,4 @@
-"""Connections to Redis that are bounded in time, in a pool that lets go of those which are of no use any more."""
+"""Connections to Redis that are bounded in time, in a pool that closes those of no more use."""
 
 import ipaddress
 import re
@@ -13,8 +13,8 @@ from redis.retry import Retry
 from models.names import Names
 from runtime import descriptors
 
-# Answers that speak of the server instead of the command: a replica, one that is starting, cut off, full or cannot
-# save. The server's name may lead to another by now. Redis before 7 puts the word into the midst of a script's error.
+# Errors about the server instead of the command: it is a replica, starting, cut off, full or unable to save. Its name
+# may lead to another server by now. Redis before 7 puts the word into the middle of a script's error.
 OF_THE_SERVER = re.compile(r"\b(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|OOM|UNBLOCKED)\b")
 
 
@@ -22,7 +22,7 @@ _names = Names()
 
 
 class Connection(redis.Connection):
-    """A connection whose name, connect and greeting share the connect's time-out."""
+    """A connection whose name lookup, connect and handshake share the connect's time-out."""
 
     is_useless = False
 
@@ -30,7 +30,7 @@ class Connection(redis.Connection):
         self.is_useless = False
         timeout_s = float(self.socket_connect_timeout or 0)
         deadline = time.monotonic() + timeout_s
-        # Half of the time is left for the connect, to the last known addresses if need be.
+        # Half of the time is left for the connect, to the last known addresses if the lookup is slow.
         addresses = _addresses(self.host, timeout_s / 2)
         error = OSError("its name cannot be resolved at the moment")
         for number, address in enumerate(addresses):
@@ -59,12 +59,12 @@ class Connection(redis.Connection):
         return opened
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Greet the server, and wait from then on as long as a use may."""
+        """Do the handshake; the socket's time-out is that of a use from then on."""
         super().on_connect_check_health(check_health)
         self.update_current_socket_timeout(-1)  # -1 stands for socket_timeout
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """Return an answer, and remember when it says that this server is of no use."""
+        """Return an answer, and mark the connection as useless after an error about the server."""
         try:
             return super().read_response(*args, **options)
         except redis.ResponseError as error:
@@ -84,10 +84,10 @@ class EncryptedConnection(redis.SSLConnection, Connection):
 
 
 class Pool(redis.ConnectionPool):
-    """A pool that closes its idle connections when one has failed: they lead to the same place, on the same way."""
+    """A pool that closes its idle connections after one has failed, since all lead to the same server."""
 
     def release(self, connection: Any) -> None:
-        """Take a connection back, to be used again when it has not failed."""
+        """Take a connection back, to be used again unless it has failed."""
         has_failed = connection.is_useless or not connection.is_connected
         super().release(connection)
         if has_failed:
@@ -95,10 +95,10 @@ class Pool(redis.ConnectionPool):
 
 
 def make_pool(url: str, *, timeout_s: float) -> Pool:
-    """Return a pool whose connects and reads are bounded and never retried behind our back.
+    """Return a pool whose connects and reads are bounded, and which never retries by itself.
 
-    A rediss:// certificate is not verified unless the URL says so (`?ssl_cert_reqs=required`):
-    hosted Redis offers are commonly self-signed.
+    A rediss:// certificate is verified only if the URL asks for it (`?ssl_cert_reqs=required`):
+    certificates of hosted Redis are often self-signed.
     """
     options: dict[str, Any] = {"connection_class": Connection}
     if url.startswith("rediss://"):
@@ -109,7 +109,7 @@ def make_pool(url: str, *, timeout_s: float) -> Pool:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
         max_connections=descriptors.for_redis(),
-        # Every answer awaited on a new connection may take the whole time-out: none but ours.
+        # Each answer awaited on a new connection may take the whole time-out, so the client asks for none by itself.
         protocol=2,
         driver_info=None,
         **options,

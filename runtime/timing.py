@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 
 class Stopwatch:
-    """Milliseconds by step name, in the order in which the steps were taken."""
+    """Milliseconds by step name, in the order of the steps."""
 
     def __init__(self) -> None:
         self.steps: dict[str, float] = {}
@@ -34,7 +34,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Record the time that the block takes, also when it raises."""
+        """Record the duration of the block, also if it raises."""
         start = time.perf_counter()
         try:
             yield

@@ -1,7 +1,7 @@
-"""Traces, when OpenTelemetry is installed and asked for; otherwise nothing here does anything.
+"""Traces, if OpenTelemetry is installed and configured; otherwise every function here does nothing.
 
-An order's trace goes with its message. Sweeping and gathering execute orders without their messages:
-for them each order's place in its trace is kept in Redis for an hour, best effort.
+An order's trace travels with its message. Sweeping and coalescing execute orders without their messages, so each
+order's place in its trace is also kept in Redis for an hour, best effort.
 """
 
 import atexit
@@ -41,7 +41,7 @@ _kit: Kit | None = None
 
 
 def configure(service_name: str, *, wanted: bool) -> None:
-    """Turn traces on in this process when they are wanted; the rest is told by OpenTelemetry's own variables."""
+    """Turn traces on in this process if they are wanted; OpenTelemetry's own variables say the rest."""
     global _kit
     if not wanted or _kit is not None:
         return
@@ -63,7 +63,7 @@ def _assemble() -> Kit:
             "trace.propagation.tracecontext",
         )
     )
-    provider = sdk.TracerProvider(shutdown_on_exit=False)  # its own waits 30 s for a collector that is silent
+    provider = sdk.TracerProvider(shutdown_on_exit=False)  # its own hook waits 30 s for a silent collector
     atexit.register(flush)
     exporter = _counting(otlp.OTLPSpanExporter, export.SpanExportResult.SUCCESS)
     provider.add_span_processor(export.BatchSpanProcessor(exporter()))
@@ -83,17 +83,17 @@ def _counting(exporter: Any, success: Any) -> Any:
 
 
 def flush() -> None:
-    """Send what has not been sent yet, for FLUSH_S at most: OpenTelemetry (1.45, its issue 4568) keeps no time-out."""
+    """Send the remaining spans within FLUSH_S: OpenTelemetry (1.45, its issue 4568) ignores its own time-out."""
     if _kit is None:
         return
     sending = threading.Thread(target=_kit.provider.force_flush, daemon=True)
-    with contextlib.suppress(RuntimeError):  # Python 3.12 starts no thread any more where atexit calls this
+    with contextlib.suppress(RuntimeError):  # Python 3.12 starts no thread in an atexit hook
         sending.start()
         sending.join(FLUSH_S)
 
 
 def is_on() -> bool:
-    """Tell whether this process traces."""
+    """Return True if this process traces."""
     return _kit is not None
 
 
@@ -106,9 +106,9 @@ def span(
     links: Sequence[Any] = (),
     attributes: Attributes | None = None,
 ) -> Iterator[Any]:
-    """Trace the block, below a traceparent or else below what is going on.
+    """Trace the block as a child of a traceparent, or else of the current span.
 
-    Of an exception only the type is kept: its text may hold what a client has sent.
+    Only the type of an exception is recorded: its text may hold values of a client.
     """
     if _kit is None:
         yield None
@@ -148,7 +148,7 @@ def traced(name: str, kind: str = "INTERNAL") -> Callable[[Callable[Parameters, 
 
 
 def describe(name: str, attributes: Attributes, *, failed: bool) -> None:
-    """Give the span that is going on its name and attributes, once they are known."""
+    """Set the name and attributes of the current span, once they are known."""
     if _kit is not None:
         current = _kit.api.get_current_span()
         current.update_name(name)
@@ -158,7 +158,7 @@ def describe(name: str, attributes: Attributes, *, failed: bool) -> None:
 
 
 def carrier() -> dict[str, str]:
-    """Return what a message has to carry for its work to join the trace: `traceparent`, or nothing."""
+    """Return the options that let a message's work join the current trace: `traceparent`, or none."""
     found: dict[str, str] = {}
     if _kit is not None:
         _kit.propagator.inject(found)
@@ -167,7 +167,7 @@ def carrier() -> dict[str, str]:
 
 
 def carried(function: Callable[[], Result]) -> Callable[[], Result]:
-    """Return a function that joins the present trace when it is called later."""
+    """Return a function that joins the current trace when it is called later."""
     parent = carrier().get("traceparent")
     if parent is None:
         return function
@@ -180,7 +180,7 @@ def carried(function: Callable[[], Result]) -> Callable[[], Result]:
 
 
 def remember(order_id: UUID) -> None:
-    """Keep an order's place in the present trace, for whoever executes it."""
+    """Keep an order's place in the current trace for the process that executes the order."""
     parent = carrier().get("traceparent")
     if parent is not None and parent.endswith("01"):  # it is sampled
         redis_link.attempt(lambda: redis_link.client.set(_key(order_id), parent, ex=KEPT_S))
@@ -190,7 +190,7 @@ def remember(order_id: UUID) -> None:
 def batch(order_ids: Sequence[UUID]) -> Iterator[dict[UUID, str]]:
     """Trace the execution of orders, linked to the trace of each.
 
-    The block notes what became of the orders, which then stands in the traces of their own: fill or reject.
+    The block stores the name of each order's end, fill or reject, which then appears in the order's own trace.
     """
     ends: dict[UUID, str] = {}
     if _kit is None:
@@ -207,7 +207,7 @@ def batch(order_ids: Sequence[UUID]) -> Iterator[dict[UUID, str]]:
 
 
 def _record_end(kit: Kit, name: str, order_id: UUID, parent: str | None, around: Any, began_ns: int) -> None:
-    """Record an order's end below the batch where that is in its trace, else in its trace with a link to the batch."""
+    """Record an order's end below the batch, or, in a trace of its own, with a link to the batch."""
     context = around.get_span_context()
     is_elsewhere = parent is not None and _context_of(kit, parent).trace_id != context.trace_id
     kit.tracer.start_span(

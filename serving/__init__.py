@@ -1,5 +1,5 @@
-"""gunicorn as this service needs it: what its main process and its workers do otherwise than the stock ones.
+"""gunicorn's main process and workers, changed where this service needs more than the stock ones.
 
 gunicorn's main process imports this package before its workers patch the standard library, so it may import only
-what needs nothing but that.
+modules that need nothing else.
 """

@@ -1,4 +1,4 @@
-"""Read requests from clients, each of which has to be there in time, and answer what never becomes one."""
+"""Reading requests from connections within a time limit, and answering those that cannot be read."""
 
 import json
 import time
@@ -11,12 +11,12 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from werkzeug.exceptions import RequestTimeout
 
-# From a request's first bytes to the last of its body: 64 KiB at 52 kbit/s, 512 KiB of quotes at 420.
+# From a request's first byte to the last of its body: 64 KiB at 52 kbit/s, 512 KiB of quotes at 420 kbit/s.
 REQUEST_S = 10.0
 
 
 def write_problem(sock: Any, status: int, reason: str, _message: str, code: str = "bad_request") -> None:
-    """Answer what never became a request as the application answers the others; gunicorn's own answer is HTML."""
+    """Answer an unreadable request with a problem document, as the application does; gunicorn's own answer is HTML."""
     code = "internal_error" if status == 500 else code
     problem = {"type": f"urn:tradepost:problem:{code}", "title": reason, "status": status, "code": code}
     detail = "There are too many connections here." if status == 503 else "The request cannot be read."
@@ -35,7 +35,7 @@ def write_problem(sock: Any, status: int, reason: str, _message: str, code: str 
 
 
 class Reader(SocketUnreader):
-    """Reads requests from a connection, each of which has to be there in time."""
+    """The bytes of a connection, with a time limit for each request."""
 
     def __init__(self, parser: "Parser", sock: Any) -> None:
         super().__init__(sock)
@@ -43,7 +43,7 @@ class Reader(SocketUnreader):
         self.deadline: float | None = None
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes; raise RequestTimeout when a request's time is over."""
+        """Return the next bytes; raise RequestTimeout if the request's time is over."""
         data: bytes
         if self.deadline is None:  # Wait bounds the time to a request's first bytes
             data = super().chunk(size_hint)
@@ -60,21 +60,21 @@ class Reader(SocketUnreader):
 
 
 class Parser(RequestParser):
-    """gunicorn's parser, over such a reader."""
+    """gunicorn's parser of requests, over a Reader."""
 
     def __init__(self, cfg: Any, source: Any, source_addr: Any) -> None:
         super().__init__(cfg, source, source_addr)
         self.unreader = Reader(self, source)
 
     def finish_body(self, *args: Any, **options: Any) -> bool:
-        """Drop what is left of the last request, and let the next one have its own time."""
+        """Drop the rest of the last request's body, and start a new time limit for the next one."""
         is_finished: bool = super().finish_body(*args, **options)
         self.unreader.deadline = None
         return is_finished
 
 
 class Wait(gevent.Timeout):
-    """A connection's wait for the head of its next request, among others that do the same; it may be ended early."""
+    """A connection's wait for the head of its next request, which can be ended early; `others` holds all such waits."""
 
     def __init__(self, seconds: float, others: "dict[Wait, None]") -> None:
         super().__init__(seconds, False)
@@ -88,11 +88,11 @@ class Wait(gevent.Timeout):
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         self.others.pop(self, None)
-        # Of a request whose headers do not come there is nothing to answer: the connection is closed.
+        # A request whose headers do not arrive gets no answer: the connection is closed.
         return super().__exit__(kind, error, trace) or isinstance(error, RequestTimeout)
 
     def end(self) -> None:
-        """End the wait soon, and with it the connection, unless the request is there first."""
+        """End the wait in the next turn of the loop, and with it the connection, unless the request arrives first."""
         self.others.pop(self, None)
         self.timer.close()
         self.timer: Any = gevent.get_hub().loop.timer(0.0)

@@ -1,4 +1,4 @@
-"""What the main process and its workers tell each other, so that a worker is there before the last one goes."""
+"""The state that gunicorn's main process and its workers share, so that a successor is ready before a worker ends."""
 
 import mmap
 import struct
@@ -9,7 +9,10 @@ NUMBER = struct.Struct("=I")
 
 
 class Succession:
-    """Three numbers in memory that a main process shares with all its workers, whom gunicorn numbers by their age."""
+    """Three numbers in shared memory: the youngest worker started, the youngest ready, and the one to be replaced.
+
+    gunicorn numbers its workers by age.
+    """
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 3 * NUMBER.size)
@@ -22,16 +25,16 @@ class Succession:
         NUMBER.pack_into(self._memory, place * NUMBER.size, number)
 
     def note_start(self, age: int) -> None:
-        """Note that a worker is being started."""
+        """Record that a worker is being started."""
         self._set(0, age)
 
     def note_ready(self, age: int) -> None:
-        """Note that a worker serves."""
+        """Record that a worker serves."""
         self._set(1, max(age, self._get(1)))
 
     @property
     def is_starting(self) -> bool:
-        """Whether the youngest worker does not serve yet."""
+        """Return True if the youngest worker does not serve yet."""
         return self._get(1) < self._get(0)
 
     def ask(self, pid: int) -> None:
@@ -39,7 +42,7 @@ class Succession:
         self._set(2, pid)
 
     def take(self) -> int:
-        """Return the worker that asks to be replaced, or 0."""
+        """Return the pid of the worker that asks to be replaced, or 0, and clear the request."""
         pid = self._get(2)
         self._set(2, 0)
         return pid
@@ -49,11 +52,11 @@ succession = Succession()
 
 
 class Supervision:
-    """Looks after the workers as gunicorn's main process does every second, with more patience and foresight.
+    """The check of all workers that gunicorn's main process makes every second, changed in two points.
 
-    The stock one ends workers that have not been heard of for the time-out, even when it stood still itself: a machine
-    that is paused, or a container that is frozen, stops all of them. So after a pause the workers get the whole time
-    again. And it starts a worker only after another has gone, where this one starts the successor first.
+    gunicorn ends workers without a heartbeat for the time-out, even if the main process stood still as well, as on a
+    paused machine or in a frozen container. Here the workers get the whole time-out again after such a pause.
+    gunicorn starts a worker after another has ended; here the successor starts first.
     """
 
     def __init__(self, arbiter: Any) -> None:
@@ -62,7 +65,7 @@ class Supervision:
         self.looked_at = self.patient_until = time.monotonic()
 
     def __call__(self) -> None:
-        """Look at the workers."""
+        """Check the workers."""
         now = time.monotonic()
         if now - self.looked_at > self.arbiter.timeout / 2:
             self.patient_until = now + self.arbiter.timeout
@@ -71,5 +74,5 @@ class Supervision:
             self.end_workers_that_hang()
         worker = self.arbiter.WORKERS.get(succession.take())
         if worker is not None and worker.age:
-            worker.age = 0  # of one too many the oldest goes
+            worker.age = 0  # with one worker too many, gunicorn ends the oldest
             self.arbiter.spawn_worker()

@@ -1,4 +1,4 @@
-"""The worker: it refuses in time what it has no room for, and stopping makes nobody wait."""
+"""The worker: it refuses connections beyond its limit in time, and stops without delaying clients."""
 
 import contextlib
 import os
@@ -20,21 +20,21 @@ from runtime import descriptors
 from serving.reading import REQUEST_S, Parser, Wait, end_all, write_problem
 from serving.succession import succession
 
-# A client that has connected just before the worker stops may still send its request.
+# A client that connected just before the worker stops may still send its request.
 LAST_REQUEST_S = 1.0
-# How long a worker that is replaced goes on until another is ready: those of a busy machine take some seconds.
+# A replaced worker goes on until its successor is ready, for at most this long: some seconds on a busy machine.
 SUCCESSOR_S = 10.0
-# A client that takes nothing of what it has asked for.
+# The kernel drops a client that acknowledges nothing of its answer for this long.
 USER_TIMEOUT_MS = 30_000
-# Accepted in one turn of the loop; with siblings one, so that they share.
+# Accepted in one turn of the loop by a single worker; one at a time if there are several, so that they share.
 ACCEPTED_AT_ONCE = 32
-# When all connections are busy, so many more are taken for these paths.
+# If all connections are busy, this many more are accepted for these paths.
 EXTRA_CONNECTIONS = 32
 OPERATORS_PATHS = ("/health/", "/metrics", "/api/admin/")
 
 
 class Connection:
-    """What is known of a client's connection."""
+    """The state of a client's connection."""
 
     __slots__ = ("has_asked", "is_extra")
 
@@ -44,11 +44,11 @@ class Connection:
 
 
 class Worker(GeventWorker):
-    """gunicorn's gevent worker, with a limit that is refused in time where the stock one falls silent.
+    """gunicorn's gevent worker with a limit of connections; the stock worker falls silent beyond its own.
 
-    When there is no room for a connection, another that waits for a request is closed: first those that have never
-    sent one, then those that are kept for the next, each time the one that has waited longest. When the worker stops,
-    connections that wait are closed at once: the stock one waits the whole graceful_timeout for their clients.
+    To make room for a connection, the worker closes one that waits for a request: first those that have never sent
+    one, then those kept alive for the next, and of these the one that has waited longest. A worker that stops closes
+    waiting connections at once; the stock worker waits for their clients for the whole graceful_timeout.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,28 +56,28 @@ class Worker(GeventWorker):
         self.connections: dict[Any, Connection] = {}
         self.silent: dict[Wait, None] = {}
         self.idle: dict[Wait, None] = {}
-        self.extra: dict[Wait, None] = {}  # not ended to make room: an operator may be about to ask
-        self.most = self.allowed = descriptors.MAX_CONNECTIONS
+        self.extra: dict[Wait, None] = {}  # never closed to make room: an operator may be about to send a request
+        self.max_connections = self.allowed = descriptors.MAX_CONNECTIONS
         self.ended = self.refused = 0
-        self.tell: Callable[..., None] = lambda **_: None
-        # The stock worker would stop at once, and another be started once it has gone.
+        self.report: Callable[..., None] = lambda **_: None
+        # The stock worker would stop at this number, and its successor would start only after it has ended.
         self.replaced_after: int = self.max_requests
         self.max_requests: int = sys.maxsize
         self.signalled_at = 0.0
         self.is_stopping = False
 
     def init_process(self) -> None:
-        """Begin to serve."""
+        """Start serving, with requests read by Parser."""
         gunicorn.http.RequestParser = Parser
         super().init_process()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, though not before a successor that is being started is ready."""
+        """Stop, but not before a successor that is being started is ready."""
         self.signalled_at = self.signalled_at or time.monotonic()
         super().handle_exit(sig, frame)
 
     def run(self) -> None:
-        """Serve until told to stop; then finish what is going on, for at most graceful_timeout."""
+        """Serve until a stop is requested; then finish the open requests, for at most graceful_timeout."""
         servers = [self._serve(listener) for listener in self.sockets]
         looked_at = 0.0
         while self.alive or self._awaits_successor():
@@ -118,17 +118,17 @@ class Worker(GeventWorker):
         return server
 
     def _look_around(self) -> None:
-        # Something else may hold descriptors, such as files that are sent to slow readers.
+        # Other uses hold descriptors too, such as files that are sent to slow readers.
         spare = descriptors.limit() - descriptors.used() - descriptors.RESERVE // 2
-        self.allowed = max(EXTRA_CONNECTIONS, min(self.most, len(self.connections) + spare))
+        self.allowed = max(EXTRA_CONNECTIONS, min(self.max_connections, len(self.connections) + spare))
         for _ in range(len(self.connections) - self.allowed):
             self._make_room()
         counts = {"ended": self.ended, "refused": self.refused}
         self.ended = self.refused = 0
-        self.tell(number=len(self.connections), allowed=self.allowed, **counts)
+        self.report(number=len(self.connections), allowed=self.allowed, **counts)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve a connection, if there is room for it or can be made."""
+        """Serve a connection, or refuse it if there is no room and none can be made."""
         connection = self.connections[gevent.getcurrent()] = Connection()
         try:
             excess = len(self.connections) - self.allowed
@@ -141,7 +141,7 @@ class Worker(GeventWorker):
             del self.connections[gevent.getcurrent()]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Serve a request; on a connection for which there is no room only an operator's."""
+        """Serve a request; an extra connection is refused unless its request is for an operator's path."""
         connection = self.connections[gevent.getcurrent()]
         connection.has_asked = True
         if connection.is_extra:
@@ -154,7 +154,7 @@ class Worker(GeventWorker):
         super().handle_request(listener_name, req, sock, addr)
 
     def timeout_ctx(self) -> Wait:
-        """Bound the wait for a connection's next request."""
+        """Return the time limit of the wait for a connection's next request."""
         connection = self.connections[gevent.getcurrent()]
         if connection.has_asked:
             return Wait(self.cfg.keepalive if self.alive else 0, self.idle)

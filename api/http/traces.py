@@ -1,4 +1,4 @@
-"""Trace requests, from the traceparent that they bring (W3C Trace Context)."""
+"""The traces of requests, which continue a request's traceparent (W3C Trace Context)."""
 
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -9,7 +9,7 @@ from runtime import tracing
 
 from .facts import request_facts
 
-# What is asked all day, and what may last as long.
+# Requests of monitoring, static files, and streams that may last all day.
 UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream")
 
 

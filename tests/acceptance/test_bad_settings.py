@@ -70,11 +70,11 @@ def test_web_says_at_once_that_it_may_not_have_its_port(refusal_of):
     else:
         pytest.skip("root may listen on every port, and there is no setpriv to take that right away")
     lines = refusal_of(without_right + COMMANDS["web"], PORT=str(port))
-    assert lines[-1] == f"tradepost: PORT {port} is not for this user to listen on: take one from 1024 up"
+    assert lines[-1] == f"tradepost: this user may not listen on PORT {port}: use one from 1024 up"
     assert "Permission denied" not in "\n".join(lines)
 
 
 def test_on_one_machine_web_and_metrics_need_two_ports(refusal_of):
     port = str(free_port())
     (line,) = refusal_of(COMMANDS["make run"], PORT=port, METRICS_PORT=port)
-    assert line == f"tradepost: METRICS_PORT and PORT are both {port}: web has that one"
+    assert line == f"tradepost: METRICS_PORT and PORT are both {port}: choose another METRICS_PORT"

@@ -223,3 +223,14 @@ def test_only_a_server_that_forbids_the_wait_is_polled(echo: Echo, monkeypatch: 
     with pytest.raises(ConnectionClosed):
         next(consumer)
     assert consumer._can_wait
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [
+        (dramatiq.worker._ConsumerThread.run, "CONSUMER_RESTART_DELAY_SECS"),
+        (dramatiq.worker._ConsumerThread.post_process_message, "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS"),
+    ],
+)
+def test_dramatiq_reads_the_delays_that_configure_shortens(reader: Any, name: str) -> None:
+    assert name in reader.__code__.co_names

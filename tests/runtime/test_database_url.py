@@ -64,7 +64,7 @@ def test_what_libpq_takes_is_taken(query):
     assert complaint_about(f"{HOST}/tradepost?{query}") is None
     assert complaint_about(f"{HOST},other.example.com:5433/tradepost?{query}") in (
         None,
-        "DATABASE_URL is not taken by PostgreSQL's client library: could not match 2 host names to 1 hostaddr values",
+        "DATABASE_URL is refused by PostgreSQL's client library: could not match 2 host names to 1 hostaddr values",
     )
 
 

@@ -39,7 +39,7 @@ def test_a_dead_process_keeps_its_counts_and_loses_what_it_was_doing(tmp_path: P
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-    with pytest.raises(ConfigurationError, match=r"^METRICS_DIR: .* belongs to somebody else"):
+    with pytest.raises(ConfigurationError, match=r"^METRICS_DIR: .* belongs to another user"):
         metrics_folder.make(tmp_path, "web", os.getpid())
 
 
