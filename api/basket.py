@@ -18,17 +18,17 @@ from trading.orders.placement_types import Placement
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
-from .dispatching import see_to_execution
+from .dispatching import execute_placed
 from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import log_placement
 from .http.rate_limits import count_placements, too_many_placements
 from .http.responses import respond
-from .stream.waiting import preferred_wait, wait_for_ends
 
 BASKET_ANSWER = BasketAnswerSchema()
 
 Item = dict[str, Any] | HttpRefusal  # the fields of an order, or its refusal
+Result = dict[str, Any]  # one entry of `results`
 
 
 def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationError]) -> Response:
@@ -54,10 +54,10 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
 
 def _results(
     account_id: UUID, items: Sequence[Item], keys: Sequence[IdempotencyKey], answered: Mapping[int, Row], allowed: int
-) -> list[Row]:
+) -> list[Result]:
     """Place the orders without an earlier result, refuse those beyond the rate limit, and return all results."""
     metrics.of(metrics.PLACEMENTS, "replayed").inc(len(answered))
-    results: list[Row] = []
+    results: list[Result] = []
     for index, item in enumerate(items):
         if index in answered:
             results.append(_accepted(Placement(cast(OrderRow, answered[index]), is_replay=True)))
@@ -68,7 +68,7 @@ def _results(
     return results
 
 
-def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Row]) -> Row:
+def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Result]) -> Result:
     """Place an order, log it and return its result; after a database failure no further order is tried."""
     if before and before[-1]["status"] == 503:
         return before[-1]
@@ -99,7 +99,7 @@ def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Plac
     return place_order(account_id, OrderRequest(**item), calendar=calendar, idempotency_key=key)
 
 
-def _accepted(placement: Placement) -> Row:
+def _accepted(placement: Placement) -> Result:
     return {
         "status": 202,
         "order_id": placement.order["id"],
@@ -109,22 +109,15 @@ def _accepted(placement: Placement) -> Row:
     }
 
 
-def _refused(error: Exception) -> Row:
+def _refused(error: Exception) -> Result:
     document = problem_document(error)
     return {"status": document["status"], "problem": document}
 
 
-def _respond(account_id: UUID, results: Sequence[Row]) -> Response:
+def _respond(account_id: UUID, results: Sequence[Result]) -> Response:
     accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
     placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
-    wait_s = preferred_wait()
-    after_answer = see_to_execution(placed, is_awaited=wait_s is not None)
-    if wait_s is not None:
-        for order_id, order in wait_for_ends(account_id, accepted, wait_s).items():
-            accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
+    for order_id, order in execute_placed(account_id, accepted, placed).items():
+        accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
     response = respond(BASKET_ANSWER, {"results": results})
-    if wait_s is not None:
-        response.headers["Preference-Applied"] = f"wait={wait_s}"
-    if after_answer is not None:
-        response.call_on_close(after_answer)
     return mark_replayed(response) if accepted and not placed else response

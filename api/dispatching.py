@@ -1,13 +1,13 @@
 """The steps after a committed placement: start the execution, and respond."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response, after_this_request, current_app
 
 from actors.dispatch import dispatch
+from models.rows import OrderRow
 from runtime import tracing
 from runtime.logs import get_logger
 from runtime.timing import stopwatch
@@ -26,47 +26,57 @@ logger = get_logger(__name__)
 PLACEMENT = PlacementSchema()
 
 
-def accepted(placement: Placement) -> Response:
+def respond_to_placement(placement: Placement) -> Response:
     """Respond for a committed order: 202, or 200 if the order became final within the client's preferred wait.
 
     Sweeping executes the order even if its message is lost, so executionScheduled is true for every 202.
     """
     order = request_facts().placed_order = placement.order
-    order_id = UUID(str(order["id"]))
-    wait_s = preferred_wait()
-    after_answer = None
+    order_id, account_id = UUID(str(order["id"])), UUID(str(order["account_id"]))
     if placement.is_replay:
         give_back_placement()
-    else:
-        after_answer = see_to_execution([order_id], is_awaited=wait_s is not None)
-    ended = None
-    if wait_s is not None:
-        ended = wait_for_ends(UUID(str(order["account_id"])), [order_id], wait_s).get(order_id)
-    response = _respond(ended or order, is_scheduled=ended is None)
-    if wait_s is not None:
-        response.headers["Preference-Applied"] = f"wait={wait_s}"
-    if after_answer is not None:
-        response.call_on_close(after_answer)
+    final = execute_placed(account_id, [order_id], [] if placement.is_replay else [order_id]).get(order_id)
+    body = {"order_id": order["id"], "execution_scheduled": final is None, "order": final or order}
+    headers = {"Location": f"/api/trading/orders/{order['id']}"}
+    response = respond(PLACEMENT, body, 202 if final is None else 200, headers)
     return mark_replayed(response) if placement.is_replay else response
 
 
-def _respond(order: Mapping[str, Any], *, is_scheduled: bool) -> Response:
-    body = {"order_id": order["id"], "execution_scheduled": is_scheduled, "order": order}
-    headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    return respond(PLACEMENT, body, 202 if is_scheduled else 200, headers)
+def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequence[UUID]) -> dict[UUID, OrderRow]:
+    """Start the execution of the placed orders; return the accepted orders that become final while the client waits.
+
+    Accepted are the orders that this request has placed, and those that an earlier request with the same key has.
+    """
+    wait_s = preferred_wait()
+    if placed:
+        _start_execution(placed, is_awaited=wait_s is not None)
+    if wait_s is None:
+        return {}
+    final = wait_for_ends(account_id, accepted, wait_s)
+
+    @after_this_request
+    def confirm_wait(response: Response) -> Response:
+        response.headers["Preference-Applied"] = f"wait={wait_s}"
+        return response
+
+    return final
 
 
-def see_to_execution(order_ids: Sequence[UUID], *, is_awaited: bool = False) -> Callable[[], None] | None:
-    """Send orders to the workers; with inline dispatch return the function that executes them after the response."""
+def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:
+    """Send orders to the workers; with inline dispatch execute them here, now for a client that waits, or later."""
     mode = current_app.config["SETTINGS"].order_dispatch
     with stopwatch().step("dispatch"):
-        if mode == "queue" and order_ids:
+        if mode == "queue":
             dispatch(order_ids, request_facts().request_id)
         elif mode == "inline" and is_awaited:
-            execute_now(order_ids)  # the client waits for the execution
-    if mode != "inline" or is_awaited:
-        return None
-    return tracing.carried(functools.partial(execute_now, order_ids))
+            execute_now(order_ids)
+    if mode == "inline" and not is_awaited:
+        execute = tracing.carried(functools.partial(execute_now, order_ids))
+
+        @after_this_request
+        def execute_after_response(response: Response) -> Response:
+            response.call_on_close(execute)
+            return response
 
 
 def execute_now(order_ids: Sequence[UUID]) -> None:

@@ -26,11 +26,11 @@ from trading.orders.history import order_history
 from trading.orders.modification import OrderChange, modify_order
 from trading.orders.order_statements import ORDERS, find_order_with_entries
 from trading.orders.placement import place_order
-from trading.orders.preview import preview_order
+from trading.orders.preview import Preview, preview_order
 from trading.rules.decision import OrderRequest
 
 from .basket import BASKET_ANSWER, place_basket
-from .dispatching import accepted
+from .dispatching import respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
 from .http.errors import HttpRefusal, not_found
@@ -69,7 +69,7 @@ def place(body: dict[str, Any]) -> Response:
         placement = replayed_beyond_limit(account_id, key) or place_order(
             account_id, OrderRequest(**body), calendar=calendar, idempotency_key=key
         )
-    return accepted(placement)
+    return respond_to_placement(placement)
 
 
 @blueprint.post("/orders/preview")
@@ -85,8 +85,12 @@ def preview(body: dict[str, Any]) -> Response:
     """
     account_id = requested_account_id(body.pop("account_id"))
     calendar = current_app.config["SETTINGS"].market_calendar
-    decision, available_margin, refusal = preview_order(account_id, OrderRequest(**body), calendar=calendar)
-    row = {
+    return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), calendar=calendar)))
+
+
+def _preview_row(preview: Preview) -> dict[str, Any]:
+    decision, available_margin, refusal = preview
+    return {
         "price": decision.price,
         "margin": decision.margin,
         "charges": decision.charges.total,
@@ -97,7 +101,6 @@ def preview(body: dict[str, Any]) -> Response:
         "available_margin_after": available_margin - decision.margin - decision.charges.total,
         "refusal": refusal.code if refusal else None,
     }
-    return respond(PREVIEW, row)
 
 
 @blueprint.post("/orders/batch")

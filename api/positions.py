@@ -14,7 +14,7 @@ from trading.orders.closing import close_position
 from trading.rules.money import average_price
 from trading.rules.valuation import unrealized_pnl
 
-from .dispatching import accepted
+from .dispatching import respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .http.idempotency import idempotency_key
@@ -61,4 +61,4 @@ def close(query: dict[str, Any], position_id: UUID) -> Response:
         placement = replayed_beyond_limit(account_id, key) or close_position(
             account_id, position_id, calendar=calendar, idempotency_key=key
         )
-    return accepted(placement)
+    return respond_to_placement(placement)

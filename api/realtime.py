@@ -78,12 +78,14 @@ def list_events(query: dict[str, Any]) -> Response:
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
         page_since(account_id)  # a 404 is only possible before the stream begins
         return _event_stream(account_id, _resumed_from(query["since"]))
-    since = query["since"]
-    page = hub().look_up(account_id, since, query["limit"])
+    return respond(EVENT_PAGE, _event_page(account_id, query["since"], query["limit"]))
+
+
+def _event_page(account_id: UUID, since: int | None, limit: int) -> dict[str, Any]:
+    page = hub().look_up(account_id, since, limit)
     last_event_id = page.events[-1]["id"] if page.events else page.newest.id
     reset = {} if since is None or page.keeps(since) else {"reset": True}
-    events = [presented(event) for event in page.events]
-    return respond(EVENT_PAGE, {"data": events, "last_event_id": last_event_id, **reset})
+    return {"data": [presented(event) for event in page.events], "last_event_id": last_event_id, **reset}
 
 
 @streams.before_request

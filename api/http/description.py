@@ -11,25 +11,25 @@ Document = dict[str, Any]
 
 DESCRIPTION = """\
 Place and execute orders. Money is a string with two places; ids are UUIDs; timestamps are RFC 3339 in UTC.
-What is refused is a problem document of RFC 9457, whose `code` is stable; another method than those described is a 405
-`method_not_allowed` with `Allow`. Lists are newest first: give `nextCursor` as `cursor` to go on. In a query the `+` of
-an offset is written `%2B`. Every answer carries `X-Request-Id`, and the headers that keep browsers safe
-(`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`, `Content-Security-Policy`).
+A refusal is a problem document (RFC 9457) with a stable `code`; a method that is not described is a 405
+`method_not_allowed` with `Allow`. Lists are newest first unless described otherwise: pass `nextCursor` as `cursor` to
+get the next page. In a query write the `+` of a UTC offset as `%2B`. Every response carries `X-Request-Id` and the
+headers that protect browsers (`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`, `Content-Security-Policy`).
 
 `GET /api/trading/stream` is a websocket, which OpenAPI cannot describe. The token comes in the `Authorization`
-header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server
-begins with `{"type": "ready", "lastEventId": 123}` and goes on with one message per event, as
-`GET /api/trading/events` returns them. `?since=` replays what came after an event; `{"type": "reset"}` says that
-it is no longer kept, or no longer true. `GET /asyncapi.json` describes each message.
+header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server's
+first message is `{"type": "ready", "lastEventId": 123}`; one message for each event follows, in the form of
+`GET /api/trading/events`. `?since=` first replays the events after the given one; `{"type": "reset"}` means that
+the given event is no longer kept, or was taken back. `GET /asyncapi.json` describes each message.
 """
 SECURITY_SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token; each route says which of the scopes `trade`, `read`, `feed` and `admin` it needs.",
+        "description": "A token; each route names the scopes that allow it: `trade`, `read`, `feed` or `admin`.",
     },
-    "cronSecret": {"type": "http", "scheme": "bearer", "description": "The secret that CRON_SECRET holds."},
-    "metricsToken": {"type": "http", "scheme": "bearer", "description": "The secret that METRICS_TOKEN holds."},
+    "cronSecret": {"type": "http", "scheme": "bearer", "description": "The value of CRON_SECRET."},
+    "metricsToken": {"type": "http", "scheme": "bearer", "description": "The value of METRICS_TOKEN."},
 }
 TEXT: Document = {"type": "string"}
 
@@ -38,25 +38,25 @@ def _header(description: str, schema: Document, *, required: bool = False) -> Do
     return {"description": description, "required": required, "schema": schema}
 
 
-# What answers carry besides what HTTP itself asks for.
+# The headers of responses.
 HEADERS: dict[str, Document] = {
-    "Location": _header("Where it is.", TEXT | {"format": "uri-reference"}, required=True),
+    "Location": _header("The address of the resource.", TEXT | {"format": "uri-reference"}, required=True),
     "ETag": _header("The version of the order.", TEXT | {"pattern": '^"[0-9a-f]+"$'}, required=True),
-    "Retry-After": _header("Seconds after which to try again.", {"type": "integer", "minimum": 1}, required=True),
+    "Retry-After": _header("Seconds to wait before trying again.", {"type": "integer", "minimum": 1}, required=True),
     "WWW-Authenticate": _header('`Bearer realm="tradepost"`', TEXT, required=True),
     "X-Request-Id": _header(
-        "The request's own id where it has a sane one, else a new one; logs have it too.", TEXT, required=True
+        "The X-Request-Id of the request if it is valid, else a new id; log lines contain it.", TEXT, required=True
     ),
-    "Server-Timing": _header("The steps of the placement, each in milliseconds.", TEXT, required=True),
-    "Preference-Applied": _header("`wait=N`, when the request preferred to wait.", TEXT),
-    "Idempotent-Replayed": _header("`true` when this is the first answer to the key, given again.", TEXT),
-    "RateLimit-Policy": _header('Placements in a window of seconds: `"orders";q=50;w=1`.', TEXT),
-    "RateLimit": _header('What is left of them, and for how many seconds: `"orders";r=49;t=1`.', TEXT),
+    "Server-Timing": _header("The duration of each step of the placement, in milliseconds.", TEXT, required=True),
+    "Preference-Applied": _header("`wait=N`, if the request preferred to wait.", TEXT),
+    "Idempotent-Replayed": _header("`true` if this is the first response to the key, sent again.", TEXT),
+    "RateLimit-Policy": _header('The placements allowed in a window, and its seconds: `"orders";q=50;w=1`.', TEXT),
+    "RateLimit": _header('The placements left in the window, and its seconds left: `"orders";r=49;t=1`.', TEXT),
 }
 
 
 def carries(*names: str) -> Document:
-    """Return headers of an answer."""
+    """Return the description of a response's headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
@@ -64,7 +64,7 @@ RETRY_AFTER, LOCATION, ETAG = carries("Retry-After"), carries("Location"), carri
 IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
-    "description": "Makes a retry safe: the same key with the same request gets the first answer again.",
+    "description": "Makes a retry safe: the same key with the same request gets the first response again.",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$", "minLength": 1, "maxLength": 255}
     | {"examples": ["my-order-1"]},
 }
@@ -92,7 +92,7 @@ EVENT_STREAM = {"text/event-stream": {"schema": TEXT}}
 PREFER = {
     "in": "header",
     "name": "Prefer",
-    "description": "`wait=N` answers 200 when the order has ended within N seconds, at most 10 (RFC 7240).",
+    "description": "`wait=N`: the response is 200 if the order becomes final within N seconds, at most 10 (RFC 7240).",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
 # Examples of the parameters of paths.
@@ -116,14 +116,14 @@ def leads_to(parameter: str, member: str, *operations: str) -> Document:
 def described(
     *, problems: tuple[int, ...] = (), headers: tuple[Document, ...] = (), **facts: Any
 ) -> Callable[[View], View]:
-    """Note on a route which problems it has of its own, which headers it reads, and facts copied as they are."""
+    """Describe a route: the statuses of its own problems, the headers that it reads, and facts copied as they are."""
     facts["x-problems"] = {str(status): True for status in problems}
     facts["x-headers"] = {header["name"]: header for header in headers}
     return lambda view: note(view, **facts)
 
 
 def note(view: View, **facts: Any) -> View:
-    """Note facts on a view for the document; costs nothing at a request."""
+    """Attach facts to a view for the OpenAPI document; requests are not affected."""
     known = deepcopy(getattr(view, "_apidoc", {}))
     manual = known.setdefault("manual_doc", {})
     for name, fact in facts.items():

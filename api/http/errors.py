@@ -53,23 +53,23 @@ STATUS_BY_CODE = {
     "cron_disabled": 503,
     "service_unavailable": 503,
 }
-# The usual detail of a code; the others are the messages of trading.rules.errors.
+# The default detail of each code; refusals of trading have their own message (trading.rules.errors).
 DETAILS = {
     "malformed_json": "The body is not valid JSON.",
     "bad_request": "The request cannot be read.",
     "unauthenticated": "The token is unknown, expired or revoked.",
-    "not_found": "There is nothing at this address.",
-    "method_not_allowed": "This address does not take this method.",
-    "request_timeout": "The body did not come in time.",
+    "not_found": "This path does not exist.",
+    "method_not_allowed": "This path does not support this method.",
+    "request_timeout": "The body did not arrive in time.",
     "payload_too_large": "The body is larger than 64 KiB.",
-    "unsupported_media_type": "The body must be application/json.",
-    "precondition_required": "Name the ETag of the order in If-Match.",
-    "rate_limited": "Too many placements with this token.",
-    "internal_error": "Something went wrong here; it has been logged.",
-    "cron_disabled": "No secret is configured for this endpoint.",
-    "service_unavailable": "The service cannot answer now; try again.",
+    "unsupported_media_type": "The Content-Type of the body must be application/json.",
+    "precondition_required": "The request needs an If-Match header with the ETag of the order.",
+    "rate_limited": "This token has placed too many orders; try again later.",
+    "internal_error": "An unexpected error occurred; it has been logged.",
+    "cron_disabled": "This endpoint is disabled, because no secret is configured for it.",
+    "service_unavailable": "The service is temporarily unavailable; try again.",
 }
-# Of a failure that werkzeug or Flask raises.
+# The codes of exceptions that werkzeug and Flask raise.
 CODE_BY_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
@@ -133,7 +133,7 @@ def _clean_name(name: str) -> str:
 
 
 def register(app: Flask) -> None:
-    """Answer every exception of the application with a problem document."""
+    """Respond to every exception of the application with a problem document."""
     app.register_error_handler(HttpRefusal, _respond_to_http_refusal)
     app.register_error_handler(Refused, _respond_to_refused)
     app.register_error_handler(DatabaseUnavailable, _respond_to_database_unavailable)
@@ -144,7 +144,7 @@ def register(app: Flask) -> None:
 def problem(
     code: str, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a problem document."""
+    """Return a response with a problem document."""
     request_facts().problem_code = code
     document = describe_problem(code, detail, members, request.path)
     return Response(encode(document), STATUS_BY_CODE[code], dict(headers or {}), content_type=PROBLEM_TYPE)

@@ -111,7 +111,7 @@ def read_body(size_maximum: int = MAX_BODY_SIZE) -> bytes:
     try:
         raw = request.get_data()
     except ParseException:
-        raise HttpRefusal("bad_request", "The chunks of the body cannot be read.") from None
+        raise HttpRefusal("bad_request", "The chunked encoding of the body is malformed.") from None
     except RequestEntityTooLarge:
         raise too_large(size_maximum) from None
     if len(raw) > size_maximum:
