@@ -146,9 +146,9 @@ def _websocket(messages: list[str], query: Document) -> Document:
 def _server_sent_events(messages: list[str]) -> Document:
     return {
         "address": "/api/trading/events",
-        "description": "Server-sent events, for `Accept: text/event-stream`. The `data` of a block is the message, `event`"
-        " is its type, and `id`, for `Last-Event-ID`, is the event's id. The `id` of `ready` is `since`, or the last"
-        " event without `since`; the `id` of `reset` is its `lastEventId`.",
+        "description": "Server-sent events, for `Accept: text/event-stream`. The `data` of a block is the message,"
+        " `event` is its type, and `id`, for `Last-Event-ID`, is the event's id. The `id` of `ready` is `since`, or the"
+        " last event without `since`; the `id` of `reset` is its `lastEventId`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
     }
