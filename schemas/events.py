@@ -22,11 +22,11 @@ DATA_SCHEMAS = {
 EVENT_TYPES = {
     "order.pending": "An order was accepted.",
     "order.executed": "An order was filled.",
-    "order.modified": "An order that waits was given another price or quantity.",
+    "order.modified": "A PENDING order got another price or quantity.",
     "order.cancelled": "An order was cancelled.",
-    "order.rejected": "An accepted order could not be filled; the reason is in it.",
-    "position.updated": "A position was opened, or has changed.",
-    "account.updated": "An account was opened, or its money, status or name has changed.",
+    "order.rejected": "An accepted order could not be filled; `rejectionReason` says why.",
+    "position.updated": "A position was opened or changed.",
+    "account.updated": "An account was opened, or its money, status or name changed.",
 }
 
 

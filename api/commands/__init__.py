@@ -1,1 +1,1 @@
-"""The command line: `flask accounts`, `flask orders`, `flask db` and their like."""
+"""The command line: `flask accounts`, `flask orders`, `flask db` and the other commands."""

@@ -184,5 +184,8 @@ def db_status(as_json: bool) -> None:
 @as_json
 @with_database
 def db_prune(as_json: bool) -> None:
-    """Delete expired events and idempotency keys, as workers do by themselves."""
+    """Delete expired events and idempotency keys.
+
+    Workers do the same by themselves.
+    """
     show(as_json, delete_what_is_old()._asdict())

@@ -33,7 +33,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
 )
 @with_appcontext
 def stream_command(token: str, since: int | None, account_id: str | None, url: str | None) -> None:
-    """Print events as lines of JSON; reconnect after a failure and continue with the next event."""
+    """Print an account's events as lines of JSON.
+
+    After a failure the command reconnects and continues with the next event.
+    """
     for line in follow(url or _local_url(current_app.config["SETTINGS"]), token, since, account_id):
         click.echo(line)
 

@@ -1,1 +1,1 @@
-"""Serve the desk, the operator's page and the files that they consist of."""
+"""The desk, the operator's page and their static files."""

@@ -1,10 +1,10 @@
-"""The desk: one page on which a person trades, made of plain files."""
+"""The desk: the page for trading by hand, made of static files."""
 
 from flask import Blueprint, Response
 
 from .files import static_page
 
-# Flask's own blueprint: the page is no part of the API, so none of its description.
+# Flask's own blueprint, so that the OpenAPI document does not list the page.
 blueprint = Blueprint("desk", __name__)
 
 
@@ -16,5 +16,5 @@ def page() -> Response:
 
 @blueprint.get("/static/<path:name>")
 def file(name: str) -> Response:
-    """Serve a part of the page."""
+    """Serve a static file of a page."""
     return static_page(name)

@@ -1,4 +1,4 @@
-"""Serve the files of which the pages consist, with the headers of a page."""
+"""Serve the static files of the pages, with the headers of a page."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from api.http.facts import request_facts
 
 STATIC_FOLDER = Path(__file__).resolve().parent / "static"
-# Not the machine's own table, which may say anything about `.js`.
+# Fixed here, because the machine's own table may have any type for `.js`.
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -24,7 +24,7 @@ POLICY = (
 
 
 def static_page(name: str) -> Response:
-    """Return a page, or a part of one, below the static folder, or a 304 when the browser has it."""
+    """Return a file below the static folder, or a 304 if the browser has it; raise NotFound for any other."""
     content_type = CONTENT_TYPES.get(Path(name).suffix)
     if content_type is None or "\0" in name:
         raise NotFound
@@ -35,7 +35,7 @@ def static_page(name: str) -> Response:
 
 
 def use_page_headers() -> None:
-    """Have the answer carry a page's headers in place of the API's own: it is kept, and asked about each time."""
+    """Set the headers of a page on the response in place of the API's: browsers may keep a page, but revalidate it."""
     request_facts().page_headers = (
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
@@ -46,7 +46,7 @@ def use_page_headers() -> None:
 
 
 def _policy() -> str:
-    """Return the page's policy; not every browser takes 'self' to mean its websockets too."""
+    """Return the Content-Security-Policy; some browsers do not apply 'self' to websockets, so these are listed."""
     host = request.host if HOST_PATTERN.fullmatch(request.host) else None
     origins = f"'self' ws://{host} wss://{host}" if host else "'self'"
     return POLICY.format(origins=origins)

@@ -1,10 +1,10 @@
-"""The operator's page, made of plain files."""
+"""The operator's page, made of static files."""
 
 from flask import Blueprint, Response
 
 from .files import static_page
 
-# Flask's own blueprint: a page is no part of the API.
+# Flask's own blueprint, so that the OpenAPI document does not list the page.
 blueprint = Blueprint("ops", __name__)
 
 

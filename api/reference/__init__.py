@@ -1,1 +1,1 @@
-"""Describe the API: the OpenAPI and AsyncAPI documents and the page that shows them."""
+"""The API's reference: the OpenAPI and AsyncAPI documents, and the page that shows both."""

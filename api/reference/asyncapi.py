@@ -1,4 +1,4 @@
-"""Describe the streams of events as an AsyncAPI document, made from the schemas that render them."""
+"""The AsyncAPI document of the event streams, built from the schemas that render the events."""
 
 import functools
 from typing import Any
@@ -20,34 +20,37 @@ from .openapi import without_null
 
 Document = dict[str, Any]
 
-# Flask's own blueprint: the document describes what OpenAPI cannot, and is no route of the API.
+# Flask's own blueprint, so that the OpenAPI document does not list this route.
 blueprint = flask.Blueprint("asyncapi", __name__)
 
 DESCRIPTION = """\
-Every change of an account, its orders and its positions is an event, numbered per account 1, 2, 3 … without a gap. A
-stream begins with `ready`; with `since`, what came after that event follows before what is new. Events come in order,
-each exactly once per connection; after a broken connection `since` brings what was missed. `reset` says that `since` is
-too long ago (events are kept for 7 days), above the last event, or the number of an event that is no longer true: read
-the state over HTTP and go on from there. It also comes in mid stream, when a failover or a restored backup of the
-database has taken back events that were told: what follows then has numbers that were told before.
+Every change of an account, its orders and its positions is an event. The events of an account are numbered 1, 2, 3 …
+without a gap. A stream begins with `ready`. With `since`, the stream first sends the events after that one, and then
+new events as they happen. Events come in order, each exactly once per connection. After a broken connection, reconnect
+with `since` to get the events in between.
+
+`reset` says that the events after `since` cannot be sent: `since` is too old (events are kept for 7 days), higher than
+the last event, or the number of an event that no longer exists. Read the state over HTTP and continue after
+`lastEventId`. `reset` also comes in the middle of a stream, when a failover or a restored backup of the database has
+removed events that were already sent; later events then reuse their numbers.
+
 An admin token names the account with `tradingAccountId`. The server pings every 25 s.
 """
-# Answers to the handshake: problem documents, as everywhere in the API.
+# Responses to the handshake: problem documents, as everywhere in the API.
 REFUSALS = {
-    400: "What asks for an upgrade is no websocket's handshake of version 13.",
-    401: "The token of the header is unknown, expired or revoked.",
+    400: "The request is not a websocket handshake of version 13.",
+    401: "The token in the header is unknown, expired or revoked.",
     403: "The token lacks the scope `read` or `admin`, or the page's origin is not allowed.",
-    404: "The account does not exist, or it is another's.",
-    422: "A query parameter does not fit.",
+    404: "The account does not exist, or the token belongs to another account.",
+    422: "A query parameter is not valid.",
     503: "There are too many listeners, or the database cannot be reached.",
 }
 SUMMARIES = EVENT_TYPES | {
-    "auth": "The token, and the last event that is known: a client's first message, when no header brought the token.",
-    "ready": "The stream begins; this is the account's last event.",
-    "reset": "What was asked for is not kept, or what was told is not true: read the state over HTTP, and go on after"
-    " this event.",
+    "auth": "The token, and optionally the last known event: the client's first message, if no header held the token.",
+    "ready": "The stream begins. `lastEventId` is the account's last event.",
+    "reset": "Events are missing: read the state over HTTP and continue after `lastEventId`.",
 }
-# How the order of an event's example differs from one that was just accepted.
+# How the order in an event's example differs from a new order.
 FINAL_AT = "2026-11-23T04:15:23.932731Z"
 CHANGES: dict[str, Document] = {
     "order.executed": {
@@ -76,7 +79,7 @@ def _text() -> str:
 
 
 def document() -> Document:
-    """Return the document: two channels with the same messages, and every message's schema and example."""
+    """Return the document: two channels with the same messages, and each message with its schema and an example."""
     schemas = _schemas()
     events = ["ready", "reset", *EVENT_TYPES]
     messages = {name: _message(name, schemas) for name in ("auth", *events)}
@@ -109,7 +112,7 @@ def document() -> Document:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A token with the scope `read` or `admin`; a browser brings it in `auth`.",
+                    "description": "A token with the scope `read` or `admin`; a browser sends it in `auth`.",
                 }
             },
         },
@@ -120,7 +123,7 @@ def _server(protocol: str) -> Document:
     return {
         "host": "{host}",
         "protocol": protocol,
-        "description": "With TLS in front of it, `wss` and `https`.",
+        "description": "Behind a proxy with TLS: `wss` and `https`.",
         "variables": {"host": {"default": "127.0.0.1:8000"}},
         "security": [{"$ref": "#/components/securitySchemes/token"}],
     }
@@ -143,9 +146,9 @@ def _websocket(messages: list[str], query: Document) -> Document:
 def _server_sent_events(messages: list[str]) -> Document:
     return {
         "address": "/api/trading/events",
-        "description": "Server-sent events for `Accept: text/event-stream`: each message is the `data` of a block whose"
-        " `event` is its type and whose `id`, for `Last-Event-ID`, is the event's. That of `ready` is `since`, or the"
-        " last event without one; that of `reset` is its `lastEventId`.",
+        "description": "Server-sent events, for `Accept: text/event-stream`. The `data` of a block is the message,"
+        " `event` is its type, and `id`, for `Last-Event-ID`, is the event's id. The `id` of `ready` is `since`, or the"
+        " last event without `since`; the `id` of `reset` is its `lastEventId`.",
         "servers": [{"$ref": "#/servers/http"}],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
     }
@@ -178,7 +181,7 @@ def _event(name: str, schema: Document) -> Document:
 
 def _auth() -> Document:
     number = {"type": "integer", "minimum": 0, "maximum": MAX_IDENTIFIER}
-    since = "Replay what came after this event first; `null` is as left out, and then the address says it."
+    since = "Send the events after this one first. If `null` or left out, `since` of the address applies."
     properties = {
         "action": {"const": "auth"},
         "token": {"type": "string", "example": "tp_the-secret-that-is-shown-once"},
@@ -193,8 +196,8 @@ def _note(name: str) -> Document:
 
 
 def _schemas() -> dict[str, Document]:
-    """Return the schema of an event, of what each kind of it holds, and of the query."""
-    # Without names, nested schemas stand where they are used.
+    """Return the schemas of an event, of the objects in events, and of the query."""
+    # Without names, nested schemas are written in place.
     plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("", "", "3.1.0", plugins=[plugin])
     converter: Any = plugin.converter  # apispec leaves its methods untyped

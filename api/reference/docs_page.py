@@ -1,4 +1,4 @@
-"""The reference of the API as one page that needs nothing from elsewhere, made from the two documents."""
+"""The reference page: one page, built from the two documents, that loads nothing from other servers."""
 
 import functools
 import json
@@ -16,10 +16,10 @@ from . import asyncapi
 
 Document = dict[str, Any]
 
-# Flask's own blueprint: a page is no part of the API.
+# Flask's own blueprint, so that the OpenAPI document does not list the page.
 blueprint = flask.Blueprint("docs", __name__, template_folder="templates")
 METHODS = ("get", "post", "put", "patch", "delete")
-# JSON Schema's words for a range, and of what it is one.
+# JSON Schema's keywords of a range, with the unit.
 RANGES = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"), ("minItems", "maxItems", " items"))
 
 
@@ -65,7 +65,7 @@ def _operations_of(document: Document, tag: str) -> list[Document]:
 
 
 def prose(text: str) -> Markup:
-    """Return a description as paragraphs, with `code` set as such."""
+    """Return a description as paragraphs, with `code` as code elements."""
     return Markup("").join(
         Markup("<p>{}</p>").format(
             Markup("").join(
@@ -78,7 +78,7 @@ def prose(text: str) -> Markup:
 
 
 def kind(schema: Document) -> Markup:
-    """Return what a schema takes, in a few words, with a link to what has a section of its own."""
+    """Return the type of a schema in a few words, with links to named schemas."""
     if "$ref" in schema:
         return Markup('<a href="#schema-{0}">{0}</a>').format(_named(schema))
     if "anyOf" in schema:
@@ -108,13 +108,13 @@ def limits(schema: Document) -> str:
 
 
 def needs(document: Document, operation: Document) -> str:
-    """Return whom an operation serves."""
+    """Return a sentence about the token or secret that an operation needs."""
     if not operation["security"]:
         return "Needs no token."
     ((scheme, _),) = operation["security"][0].items()
     if scheme != "token":
         told: str = document["components"]["securitySchemes"][scheme]["description"]
-        return f"Needs, as its token: {told}"
+        return f"Needs as its bearer token: {told}"
     scopes = [f"`{scope}`" for entry in operation["security"] for scope in entry["token"]]
     return f"Needs a token with the scope {' or '.join(scopes)}." if scopes else "Needs a token, of any scope."
 
@@ -125,7 +125,7 @@ def as_json(value: Any) -> str:
 
 
 def curl(operation: Document, body: Any) -> str:
-    """Return a command that sends an operation, with the host and the token left to the shell."""
+    """Return a curl command that calls an operation; the shell provides $URL and $TOKEN."""
     path = re.sub(r"\{(\w+)\}", lambda name: _value_of(operation, name[1]), operation["path"])
     lines = [f'curl -sS -X {operation["method"]} "$URL{path}"']
     if operation["security"]:
@@ -144,12 +144,12 @@ def _value_of(operation: Document, name: str) -> str:
 
 
 def asked(document: Document, operation: Document) -> Any:
-    """Return the example of an operation's body, None when it takes none."""
+    """Return the example of an operation's body, or None if it takes no body."""
     return _example(document, operation.get("requestBody", {}))
 
 
 def answered(document: Document, operation: Document) -> tuple[str, Any] | None:
-    """Return the status and the example of the first answer that has one."""
+    """Return the status and the example of the first response that has an example, or None."""
     examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
     return next(((status, example) for status, example in examples if example is not None), None)
 

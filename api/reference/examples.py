@@ -1,4 +1,4 @@
-"""Give every schema of the documents an example, made of the examples that fields and parameters name."""
+"""Examples for every schema of the documents, built from the examples of fields and parameters."""
 
 import itertools
 from typing import Any
@@ -9,11 +9,11 @@ Schema = dict[str, Any]
 
 # Metadata of fields for the reference alone (schemas/examples.py explains it); the documents do not repeat it.
 HINTS = ("example", "x-optional", "x-shown")
-UNKNOWN = "…"  # of a text whose field names no example; a test finds it
+UNKNOWN = "…"  # of a text whose field has no example; a test finds it
 
 
 def add_examples(document: dict[str, Any]) -> None:
-    """Put an example into every schema of an OpenAPI document's components, and of its parameters."""
+    """Add an example to every schema of an OpenAPI document: of its components and of its parameters."""
     components = document["components"]["schemas"]
     for schema in components.values():
         schema["examples"] = [example_of(schema, components)]
@@ -55,7 +55,7 @@ def remove_hints(schema: Schema) -> None:
 
 
 def _example_of_object(schema: Schema, components: dict[str, Schema]) -> dict[str, Any]:
-    """Return an example of an object; a member that need not be given is in it if its field says so."""
+    """Return an example of an object: its required members, and the optional ones that have a hint."""
     required = schema.get("required", ())
     return {
         name: example_of(member, components)

@@ -1,4 +1,4 @@
-"""Complete the OpenAPI document with what holds for every route, so that no route can forget to say it."""
+"""Complete the OpenAPI document with the facts that hold for every route, so that no route has to repeat them."""
 
 from collections.abc import Iterable, Iterator, Set
 from copy import deepcopy
@@ -13,7 +13,7 @@ HEADERS_OF_PLACEMENTS = ("Server-Timing", "RateLimit-Policy", "RateLimit")
 
 
 def complete(document: Document) -> Document:
-    """Return the document with what every route answers, required members and examples."""
+    """Return the document with the responses of every route, required members and examples."""
     document = deepcopy(document)
     document |= {"servers": [{"url": "/"}]}
     components = document["components"]
@@ -62,7 +62,7 @@ def _parameters(part: Document) -> list[Document]:
 
 
 def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
-    """Yield what the answers of an operation carry, by what it takes and how it may refuse."""
+    """Yield the headers of an operation's responses: they follow from its parameters and its refusals."""
     if "Idempotency-Key" in names:
         yield "Idempotent-Replayed"
     if "Prefer" in names:
@@ -72,7 +72,7 @@ def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
 
 
 def _forget_unused(document: Document) -> None:
-    """Leave out what the libraries describe and no route uses."""
+    """Remove the components that the libraries add and no route uses."""
     components = document["components"]
     components["responses"] = _only(components["responses"], _references(document["paths"], "responses"))
     used: set[str] = set()
@@ -90,7 +90,7 @@ def _only(parts: Document, names: Iterable[str]) -> Document:
 
 
 def without_null(schema: Document) -> Document:
-    """Return the schema of a parameter, which cannot be null, as nothing in a URL can."""
+    """Return a parameter's schema without null, which a URL cannot express."""
     schema = dict(schema)
     if isinstance(schema.get("type"), list):
         (schema["type"],) = [kind for kind in schema["type"] if kind != "null"]
@@ -100,7 +100,7 @@ def without_null(schema: Document) -> Document:
 
 
 def _require_members(document: Document) -> None:
-    """Say of every answer's members that they are there: an answer has them all."""
+    """Mark the members of every response as required, but for those that a response may lack."""
     schemas = document["components"]["schemas"]
     waiting = [operation["responses"] for operation in _operations(document)]
     waiting.append(document["components"]["responses"])

@@ -1,4 +1,4 @@
-"""Describe what every route may refuse: one response for each status, with an example for each code."""
+"""The problem responses of all routes: one for each status, with an example for each code."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,27 +16,27 @@ DESCRIPTIONS = {
     400: "The body is not valid JSON, or the request cannot be read.",
     401: "The token is missing, unknown, expired or revoked.",
     403: "The token lacks the scope.",
-    404: "There is no such thing, or it belongs to another account.",
+    404: "The object does not exist, or it belongs to another account.",
     408: "The body did not come in time.",
-    409: "The state of the thing does not allow it.",
-    412: "It is no longer the version that If-Match names.",
-    413: "The body is larger than 64 KiB, or one of quotes than 512 KiB.",
+    409: "The current state does not allow the request.",
+    412: "The order is no longer the version that If-Match names.",
+    413: "The body is larger than 64 KiB, or than 512 KiB for quotes.",
     414: "The address is too long.",
     415: "The body is not application/json.",
-    422: "The request does not fit the schema, or the account's books do not allow it.",
+    422: "A field is not valid, or the account or the market does not allow the request.",
     428: "The request needs If-Match.",
     429: "Too many placements with this token.",
     431: "The headers are too large.",
-    500: "Something went wrong here; it has been logged.",
-    503: "The service cannot answer now; try again.",
+    500: "An unexpected failure of the server, which was logged.",
+    503: "The service is unavailable for the moment: try again.",
 }
-# What every route may answer.
+# The statuses that every route may answer with.
 EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
-# What gunicorn refuses before a request is one, in gunicorn.conf.py's words.
+# gunicorn refuses with these before it has read a request (gunicorn.conf.py).
 REFUSED_EARLY = frozenset({400, 414, 431})
 EARLY_HEADERS = ("X-Request-Id",)
 HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-# Each code is shown with a refusal that a client can get.
+# Each code's example is a refusal that a client can get.
 REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     *(HttpRefusal(code) for code in DETAILS),
     HttpRefusal("forbidden", "A token with the scope `admin` or `read` is required."),
@@ -57,12 +57,12 @@ REFUSAL_BY_CODE = {refusal.code: refusal for refusal in REFUSALS}
 
 
 def name_of(status: int, *, of_placement: bool = False) -> str:
-    """Return the name of a status's response among the document's components."""
+    """Return the name of a status's response in the document's components."""
     return f"Problem{status}OfPlacement" if of_placement and status not in REFUSED_EARLY else f"Problem{status}"
 
 
 def responses(of_all: tuple[str, ...], of_placements: tuple[str, ...]) -> dict[str, Document]:
-    """Return a response for every status, with the headers of all answers, and another with those of placements too."""
+    """Return two responses for every status: with the headers of all routes, and with those of placements too."""
     return {name_of(status): _response(status, of_all) for status in DESCRIPTIONS} | {
         name_of(status, of_placement=True): _response(status, of_all + of_placements) for status in DESCRIPTIONS
     }

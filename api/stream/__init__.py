@@ -1,1 +1,1 @@
-"""Deliver events to listeners over websockets and server-sent events."""
+"""The delivery of events to listeners: by websockets, server-sent events and waiting requests."""

@@ -1,4 +1,4 @@
-"""Show events: their data is what the GET of that thing returns, less what moves with the market."""
+"""Render events: the data is that of the GET on the changed object, without the values that move with the market."""
 
 from api.http.responses import encode
 from models.database import Row
@@ -10,7 +10,7 @@ EVENT = EventSchema()
 
 
 def presented(event: EventRow) -> Row:
-    """Return an event's row with its data rendered by the schema of its subject."""
+    """Return an event's row with its data rendered by the schema of the changed object."""
     subject = event["type"].partition(".")[0]
     data = event["data"]
     if subject == "position":

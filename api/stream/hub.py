@@ -93,7 +93,7 @@ class Hub:
                     self._handed_out.pop(listener.account_id, None)
 
     def identify(self, listener: Listener, account_id: UUID, token_id: UUID) -> None:
-        """Move a listener to its account once its token is known."""
+        """Move a listener to its account, when its token is known."""
         self.remove(listener)
         listener.account_id, listener.token_id = account_id, token_id
         self.add(listener)

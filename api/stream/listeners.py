@@ -14,7 +14,7 @@ from .outbox import MAX_WAITING_MESSAGES
 
 
 class Ending(NamedTuple):
-    """The end of a stream: a websocket close code, its reason, and when it happens, for the reference."""
+    """The end of a stream: a websocket close code and reason, and for the reference a sentence about the cause."""
 
     code: int
     reason: str
@@ -24,10 +24,10 @@ class Ending(NamedTuple):
 EXPIRED = Ending(
     4401,
     "the token is missing, bad, expired or revoked",
-    "No good token came within 5 s, or the one that is used has expired or was revoked.",
+    "No valid token came within 5 s, or the stream's token has expired or was revoked.",
 )
-GONE = Ending(1008, "the account does not exist", "A restored backup is from before the account was opened.")
-TOO_SLOW = Ending(4408, "too slow; resume with since", "The listener does not keep up.")
+GONE = Ending(1008, "the account does not exist", "The database was restored from a backup older than the account.")
+TOO_SLOW = Ending(4408, "too slow; resume with since", "The client reads more slowly than events come.")
 RESTARTING = Ending(1012, "restarting; resume with since", "The server restarts.")
 
 

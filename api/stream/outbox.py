@@ -1,4 +1,4 @@
-"""The one writer of a socket: nobody who has a message for it waits for the other side."""
+"""The one writer of a socket: a sender never waits for the other side."""
 
 import select
 import socket
@@ -6,18 +6,18 @@ import threading
 from collections import deque
 from typing import Any
 
-# A listener that is this far behind does not keep up.
+# A listener with more than this waiting is too slow.
 MAX_WAITING_MESSAGES = 1_000
 MAX_WAITING_BYTES = 1_000_000
-# A socket that takes nothing for this long, while there is something for it, is given up.
+# A socket that takes nothing for this long, although data waits, is closed.
 SEND_TIMEOUT_S = 5.0
 
 
 class Outbox:
-    """Writes whole messages, in order, without anybody waiting for the other side.
+    """Writes whole messages, in order, and makes no sender wait for the other side.
 
-    What the socket takes at once is written at once; the rest is left to a thread that exists only
-    while the socket is behind. The socket does not block from here on: who reads from it waits first.
+    Data that the socket takes at once is written at once. A thread, which exists only while the socket is behind,
+    writes the rest. The socket is non-blocking from here on: a reader has to wait until it is readable.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -31,19 +31,19 @@ class Outbox:
 
     @property
     def is_behind(self) -> bool:
-        """Whether something waits to be written."""
+        """True if data waits to be written."""
         return bool(self._waiting)
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing more will be written: there was a last message, or the socket was given up."""
+        """True if the outbox takes no more data: a last message was pushed, or the socket was abandoned."""
         return self._is_last
 
     def push(self, data: bytes) -> bool:
-        """Have data written; False when too much is waiting already."""
+        """Write data, now or later; return False if too much is waiting already."""
         with self._lock:
             if self._is_last:
-                return True  # nothing follows a close
+                return True  # no data follows a close
             if len(self._waiting) >= MAX_WAITING_MESSAGES or self._waiting_bytes + len(data) > MAX_WAITING_BYTES:
                 return False
             self._append(data)
@@ -54,7 +54,7 @@ class Outbox:
         return True
 
     def push_last(self, data: bytes) -> None:
-        """Have data written after the message that is being written, in place of all that waits."""
+        """Write data after the message that is being written, in place of all data that waits."""
         with self._lock:
             if self._is_last:
                 return
@@ -80,7 +80,7 @@ class Outbox:
             self.abandon()
 
     def _write(self, patience_s: float) -> bool:
-        """Write what waits; False when the socket takes no more within the patience."""
+        """Write the waiting data; return False if the socket takes nothing for patience_s seconds."""
         while True:
             with self._lock:
                 if not self._waiting:
@@ -93,7 +93,7 @@ class Outbox:
                 if patience_s and can_write(self._sock, patience_s):
                     continue
                 return False
-            except OSError:  # gone, which its reader notices too
+            except OSError:  # closed, which its reader notices too
                 self.abandon()
                 return True
             with self._lock:
@@ -105,7 +105,7 @@ class Outbox:
                         self._waiting[0] = data[sent:]
 
     def abandon(self) -> None:
-        """Give the socket up; its reader wakes and ends."""
+        """Drop the waiting data and close the connection; the socket's reader wakes and ends."""
         with self._lock:
             self._is_last = True
             self._waiting.clear()
@@ -113,14 +113,14 @@ class Outbox:
 
 
 class OutboxSocket:
-    """A socket whose sends go through an outbox, for a library that writes control frames by itself."""
+    """A socket that sends through an outbox, for a library that writes control frames by itself."""
 
     def __init__(self, sock: socket.socket, outbox: Outbox) -> None:
         self._sock = sock
         self._outbox = outbox
 
     def send(self, data: bytes) -> int:
-        """Send the whole of a message."""
+        """Send a whole message."""
         self._outbox.push(data)
         return len(data)
 
@@ -129,21 +129,21 @@ class OutboxSocket:
 
 
 def can_write(sock: socket.socket, timeout_s: float) -> bool:
-    """Tell whether a socket takes something within a time."""
+    """Return True if a socket takes data within timeout_s seconds."""
     return _ready(sock, select.POLLOUT, timeout_s)
 
 
 def _ready(sock: socket.socket, event: int, timeout_s: float) -> bool:
     descriptor = sock.fileno()
     if descriptor < 0:
-        return True  # closed: the next use says so
+        return True  # closed: the next use raises
     poller = select.poll()
     poller.register(descriptor, event)
     return bool(poller.poll(timeout_s * 1000))
 
 
 def shut_down(sock: socket.socket) -> None:
-    """End a connection in both directions; whoever waits for it wakes."""
+    """End a connection in both directions; a thread that waits for it wakes."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -33,19 +33,19 @@ NO_TOKEN = Ending(
 BAD_SINCE = Ending(
     1008,
     "since must be the id of an event",
-    "The first message's `since` is no id; or its token's account does not exist, which the reason says.",
+    "`since` in the first message is not an event id, or the account does not exist, as the reason says.",
 )
-FAILED = Ending(1011, "something went wrong here", "A failure of the server's.")
+FAILED = Ending(1011, "something went wrong here", "An unexpected failure of the server.")
 UNAVAILABLE = Ending(1013, "try again later", "The database cannot be reached.")
-# By the websocket library.
+# Sent by the websocket library.
 TOO_LONG = Ending(1009, "", f"A message to the server is longer than {MAX_MESSAGE_BYTES} bytes.")
 ENDINGS = (EXPIRED, NO_TOKEN, TOO_SLOW, RESTARTING, BAD_SINCE, GONE, TOO_LONG, FAILED, UNAVAILABLE)
 AUTHENTICATION_S = 5.0
-# How long the other side has to answer a close.
+# The time that the other side has to answer a close.
 CLOSING_S = 2.0
-# The kernel would let megabytes wait for a listener that does not read.
+# By default the kernel would buffer megabytes for a listener that does not read.
 SEND_BUFFER_BYTES = 128 * 1024
-# How often a replay looks whether a slow reader has caught up, and how long it lets it.
+# How often a replay checks if a slow reader has caught up, and how long the reader may take.
 REPLAY_PAUSE_S = 0.02
 REPLAY_PATIENCE_S = 5.0
 
@@ -55,9 +55,9 @@ AccountOf = Callable[[Principal], UUID]
 
 
 class OwnThread:
-    """Stands in for the thread that the websocket library would start: the handler runs its loop itself.
+    """Replaces the thread that the websocket library would start: the handler runs the loop itself.
 
-    One thread (or greenlet) a listener is half the memory of two.
+    One thread (or greenlet) per listener takes half the memory of two.
     """
 
     def __init__(self, target: Callable[[], None]) -> None:
@@ -72,11 +72,11 @@ class SocketSelector:
     """Waits for one socket without a descriptor of its own, under threads and gevent alike."""
 
     def register(self, sock: Any, *_: Any) -> None:
-        """Choose the socket."""
+        """Remember the socket."""
         self._sock = sock
 
     def select(self, timeout_s: float) -> bool:
-        """Tell whether the socket has something to read within a time."""
+        """Return True if the socket becomes readable within timeout_s seconds."""
         poller = select.poll()
         poller.register(self._sock.fileno(), selectors.EVENT_READ)
         return bool(poller.poll(timeout_s * 1000))
@@ -86,13 +86,13 @@ class SocketSelector:
 
 
 class MessageHook:
-    """Stands in for the event that the library sets when a message has come or the connection is gone."""
+    """Replaces the event that the library sets when a message has come or the connection is closed."""
 
     def __init__(self) -> None:
         self.call: Callable[[], None] = lambda: None
 
     def set(self) -> None:
-        """Call whoever waits."""
+        """Call the function that waits for the event."""
         self.call()
 
 
@@ -107,7 +107,7 @@ SERVER_OPTIONS = {
 
 
 class StreamListener(Listener):
-    """One websocket: reads in its handler's thread, is written to by whoever has a message for it."""
+    """One websocket: its handler's thread reads, and any thread that has a message writes."""
 
     def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf, *, is_compressed: bool) -> None:
         super().__init__(None, None)
@@ -125,7 +125,7 @@ class StreamListener(Listener):
         self._end_at: float | None = None
 
     def run(self, principal: Principal | None, since: int | None) -> None:
-        """Serve the socket until it ends; without a principal its first message must bring the token."""
+        """Serve the socket until it ends; without a principal the first message must hold the token."""
         self._since = since
         self._hub.add(self)
         try:
@@ -134,26 +134,26 @@ class StreamListener(Listener):
             self._websocket.thread.run()
         except ConnectionClosed:
             pass
-        except Exception:  # the handshake is done: no HTTP answer may follow on this socket
+        except Exception:  # after the handshake no HTTP response may follow on this socket
             logger.exception("stream_failed")
             self.close(FAILED)
         finally:
             self._hub.remove(self)
 
     def deliver(self, message: Message) -> None:
-        """Have an event written; end a stream that does not keep up."""
+        """Write a message; end the stream if the listener is too slow."""
         if not self._outbox.push(message.compressed_frame if self._is_compressed else message.frame):
             self.close(TOO_SLOW)
 
     def close(self, ending: Ending) -> None:
-        """Send a close frame behind what is being written, and give the other side a moment to answer."""
+        """Send a close frame after the message that is being written, and leave the other side CLOSING_S to answer."""
         if self._end_at is None:
             self._end_at = time.monotonic() + CLOSING_S
             self.is_live = False
             self._outbox.push_last(close_frame(ending))
 
     def tick(self) -> None:
-        """End what is due to end."""
+        """Close the stream if its token is overdue, or the connection if the answer to the close is."""
         now = time.monotonic()
         if self.token_id is None and now > self._authenticate_until:
             self.close(EXPIRED)
@@ -161,7 +161,7 @@ class StreamListener(Listener):
             shut_down(self._sock)
 
     def _on_message(self) -> None:
-        """Take the first message for the token; what comes later has no meaning and is dropped."""
+        """Read the token from the first message; drop all later messages."""
         messages, self._websocket.input_buffer = self._websocket.input_buffer, []
         if messages and self.token_id is None and self._end_at is None:
             self._authenticate(messages[0])
@@ -175,7 +175,7 @@ class StreamListener(Listener):
         except (ValueError, KeyError, RecursionError):
             self.close(NO_TOKEN)
             return
-        if since is None:  # left out or null: what the address says holds
+        if since is None:  # left out or null: `since` of the address applies
             self._try_to_open(token, self._since)
         elif type(since) is int and 0 <= since <= MAX_IDENTIFIER:
             self._try_to_open(token, since)

@@ -48,7 +48,7 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_every_operation_is_told_apart_and_said_what_for(document: dict[str, Any]) -> None:
+def test_every_operation_has_an_id_a_summary_and_tags(document: dict[str, Any]) -> None:
     operations = operations_of(document)
     assert len({operation.spec["operationId"] for operation in operations}) == len(operations) >= 24
     for operation in operations:
@@ -93,7 +93,7 @@ def test_every_code_has_its_example(document: dict[str, Any]) -> None:
     assert shown == {code: status for code, status in STATUS_BY_CODE.items() if code != "method_not_allowed"}
 
 
-def test_nothing_is_described_that_no_route_uses(document: dict[str, Any]) -> None:
+def test_every_component_is_used_by_a_route(document: dict[str, Any]) -> None:
     text = str(document)
     for kind in ("schemas", "headers", "responses"):
         for name in document["components"][kind]:
@@ -138,7 +138,7 @@ def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
             assert complaints(document, schema, answer.get_json()) == [], str(operation)
 
 
-def test_answers_are_what_the_document_says(
+def test_answers_fit_the_document(
     client: Any, account: Any, headers_for: Any, document: dict[str, Any], place: Any, quote: Any
 ) -> None:
     """Each operation as it should be asked, without a token, and with a parameter that nobody knows."""

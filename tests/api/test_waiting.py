@@ -64,7 +64,7 @@ def test_an_order_that_does_not_end_in_time_is_a_202(account: Any, place: Any) -
 @pytest.mark.parametrize(
     "preference", ["wait", "wait=", "wait=-1", "wait=1.5", "return=minimal", "wait=x", 'wait="1', 'wait=1"', "wait=1 2"]
 )
-def test_a_preference_that_is_none_is_ignored(account: Any, place: Any, preference: str) -> None:
+def test_an_invalid_preference_is_ignored(account: Any, place: Any, preference: str) -> None:
     answer = place(account(), headers={"Prefer": preference})
     assert answer.status_code == 202
     assert "Preference-Applied" not in answer.headers
@@ -97,7 +97,7 @@ def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: 
 @pytest.mark.parametrize(
     "preference", ["wait=60", "wait=11", "wait=99999999999", "wait=0" + "9" * 6_000, "wait=0010", 'wait="99999999999"']
 )
-def test_nobody_waits_longer_than_ten_seconds_which_the_answer_says(
+def test_a_wait_is_limited_to_ten_seconds_and_the_answer_says_so(
     account: Any, place: Any, when_placed: Any, preference: str
 ) -> None:
     trader = account()
@@ -107,7 +107,7 @@ def test_nobody_waits_longer_than_ten_seconds_which_the_answer_says(
 
 
 @pytest.mark.parametrize(("preference", "wait_s"), [("wait=0", 0), ("wait=000", 0), ("wait=007", 7), ("WAIT = 5;x", 5)])
-def test_a_time_is_read_as_it_is_meant(app: Any, preference: str, wait_s: int) -> None:
+def test_a_valid_preference_is_read_as_seconds(app: Any, preference: str, wait_s: int) -> None:
     with app.test_request_context(headers={"Prefer": preference}):
         assert waiting.preferred_wait() == wait_s
 
@@ -120,7 +120,7 @@ def test_a_preference_of_any_length_is_read_quickly(app: Any) -> None:
             assert time.process_time() - started < 1
 
 
-def test_when_too_many_wait_already_the_answer_is_a_202_at_once(
+def test_a_request_beyond_the_limit_of_waiters_is_a_202_at_once(
     account: Any, place: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = threading.BoundedSemaphore(1)

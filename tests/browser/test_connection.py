@@ -37,12 +37,12 @@ def test_a_wrong_token_is_refused_at_its_field(desk_of: Callable[..., Desk], web
 
 def test_a_token_that_may_only_read_cannot_trade(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
     desk = desk_of(web).log_in(account(scopes=("read",)).token)
-    expect(desk.message).to_have_text("This token may only read: it cannot trade.")
+    expect(desk.message).to_have_text("This token may only read. It cannot trade.")
     expect(desk.page.locator("#submit")).to_be_disabled()
     expect(desk.fund("balance")).to_have_text("10,00,000.00")
 
 
-def test_a_reload_keeps_the_token_and_goes_on_from_the_last_event(
+def test_a_reload_keeps_the_token_and_continues_after_the_last_event(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
     trader = account()
@@ -64,7 +64,7 @@ def test_a_reload_keeps_the_token_and_goes_on_from_the_last_event(
     assert desk.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_network_that_was_lost_comes_back_with_nothing_missing(
+def test_after_a_network_failure_the_desk_shows_every_missed_event(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
     trader = account()
@@ -79,7 +79,7 @@ def test_a_network_that_was_lost_comes_back_with_nothing_missing(
 
 
 @pytest.mark.faults
-def test_a_server_that_was_lost_comes_back_with_nothing_missing(
+def test_after_a_server_failure_the_desk_shows_every_missed_event(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any
 ) -> None:
     start.worker()
@@ -107,7 +107,7 @@ def test_a_server_that_was_lost_comes_back_with_nothing_missing(
 
 
 @pytest.mark.faults
-def test_a_server_that_falls_silent_makes_the_desk_stale_until_it_speaks_again(
+def test_the_desk_is_stale_while_the_server_does_not_answer(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any
 ) -> None:
     trader, sleeper = account(), start.web()

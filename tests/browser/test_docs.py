@@ -13,7 +13,7 @@ from tests.support.processes import Running
 
 
 @pytest.mark.acceptance
-def test_the_reference_shows_every_endpoint_with_nothing_from_elsewhere(
+def test_the_reference_shows_every_endpoint_and_loads_nothing_from_other_hosts(
     desk_of: Callable[..., Desk], web: Running, client: Any
 ) -> None:
     document = client.get("/openapi.json").get_json()
@@ -37,7 +37,9 @@ def test_the_reference_shows_every_endpoint_with_nothing_from_elsewhere(
 
 
 @pytest.mark.acceptance
-def test_the_contents_lead_to_an_operation_and_on_to_its_schema(desk_of: Callable[..., Desk], web: Running) -> None:
+def test_the_contents_link_to_an_operation_and_the_operation_to_its_schema(
+    desk_of: Callable[..., Desk], web: Running
+) -> None:
     desk = desk_of(web)
     desk.page.goto(f"{web.base_url}/docs")
     desk.page.get_by_role("link", name="POST Place an order", exact=True).click()
@@ -48,7 +50,7 @@ def test_the_contents_lead_to_an_operation_and_on_to_its_schema(desk_of: Callabl
     expect(desk.page.locator("#schema-OrderRequest")).to_be_in_viewport()
 
 
-def test_the_reference_needs_no_script_and_is_asked_about_each_time(client: Any) -> None:
+def test_the_reference_needs_no_script_and_is_revalidated(client: Any) -> None:
     answer = client.get("/docs")
     assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
     assert b"<script" not in answer.data

@@ -33,7 +33,7 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
     rows = desk.page.locator("#dead-letters tr")
     expect(rows).to_have_count(1)
     expect(figure(desk, "pending")).to_have_text("1")
-    expect(desk.page.locator("#workers")).to_have_text("none heard of")
+    expect(desk.page.locator("#workers")).to_have_text("none seen")
     rows.get_by_role("button", name="Re-queue execute_order").press("Enter")
     expect(rows).to_have_count(0)
     expect(desk.page.locator("#dead-letters-region")).to_be_focused()
@@ -41,13 +41,13 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
 
     start.worker()
     expect(figure(desk, "pending")).to_have_text("0", timeout=20_000)
-    expect(desk.page.locator("#workers")).to_contain_text("1, heard of")
+    expect(desk.page.locator("#workers")).to_contain_text("1, last seen")
     expect(figure(desk, "p50")).not_to_have_text("–")
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
     assert (desk.complaints, desk.policy_violations()) == ([], [])
 
 
-def test_axe_finds_nothing_grave_on_the_operators_page(
+def test_axe_finds_no_grave_violation_on_the_operators_page(
     desk_of: Callable[..., Desk], web: Running, account: Any, headers_for: Any, configured: None
 ) -> None:
     trader = account()
@@ -64,7 +64,7 @@ def test_axe_finds_nothing_grave_on_the_operators_page(
             assert desk.overflow() <= 0
 
 
-def test_a_token_that_may_not_operate_is_refused_and_a_revoked_one_asked_for_again(
+def test_a_token_without_admin_is_refused_and_a_revoked_token_ends_the_session(
     desk_of: Callable[..., Desk], web: Running, account: Any, headers_for: Any
 ) -> None:
     admin = headers_for("admin")
@@ -80,7 +80,9 @@ def test_a_token_that_may_not_operate_is_refused_and_a_revoked_one_asked_for_aga
     assert desk.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_network_that_is_lost_shows(desk_of: Callable[..., Desk], web: Running, headers_for: Any) -> None:
+def test_the_operators_page_shows_a_network_failure(
+    desk_of: Callable[..., Desk], web: Running, headers_for: Any
+) -> None:
     desk = log_in(desk_of(web), headers_for("admin"))
     desk.page.context.set_offline(True)
     expect(desk.light).to_have_attribute("data-state", "stale")

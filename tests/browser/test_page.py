@@ -32,7 +32,7 @@ def busy_token(start: ProcessStarter, account: Any, quote: Any) -> str:
 
 
 @pytest.mark.acceptance
-def test_axe_finds_nothing_grave_and_the_console_stays_clean(
+def test_axe_finds_no_grave_violation_and_the_console_stays_empty(
     desk_of: Callable[..., Desk], web: Running, busy_token: str
 ) -> None:
     for scheme in ("light", "dark"):
@@ -53,7 +53,7 @@ def test_axe_finds_nothing_grave_and_the_console_stays_clean(
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_grave_in_refusals_and_details(
+def test_axe_finds_no_grave_violation_in_refusals_and_details(
     desk_of: Callable[..., Desk], web: Running, busy_token: str, scheme: str
 ) -> None:
     desk = desk_of(web, scheme=scheme).log_in(busy_token)
@@ -70,7 +70,7 @@ def test_axe_finds_nothing_grave_in_refusals_and_details(
 
 
 @pytest.mark.acceptance
-def test_every_button_says_what_it_is_for(desk_of: Callable[..., Desk], web: Running, busy_token: str) -> None:
+def test_every_button_has_a_name_of_its_own(desk_of: Callable[..., Desk], web: Running, busy_token: str) -> None:
     desk = desk_of(web).log_in(busy_token)
     desk.place(quantity="2")
     expect(desk.positions).to_have_count(1)
@@ -110,7 +110,7 @@ def test_the_page_is_served_with_a_strict_policy(client: Any) -> None:
         ("vendor/uplot/uPlot.iife.min.js", "text/javascript; charset=utf-8"),
     ],
 )
-def test_a_part_of_the_page_has_its_type_and_is_kept(client: Any, name: str, content_type: str) -> None:
+def test_a_static_file_has_its_content_type_and_is_revalidated(client: Any, name: str, content_type: str) -> None:
     answer = client.get(f"/static/{name}")
     assert (answer.status_code, answer.content_type) == (200, content_type)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -134,7 +134,7 @@ def test_a_part_of_the_page_has_its_type_and_is_kept(client: Any, name: str, con
         "",
     ],
 )
-def test_nothing_else_is_served(client: Any, name: str) -> None:
+def test_no_other_path_is_served(client: Any, name: str) -> None:
     answer = client.get(f"/static/{name}")
     assert answer.status_code in (404, 308)
     assert b"import" not in answer.data

@@ -26,7 +26,7 @@ WATCH_SHIFTS = """
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_jumps_while_the_desk_loads_and_an_order_is_filled(
+def test_the_layout_does_not_shift_while_the_desk_loads_and_an_order_is_filled(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any, width: int
 ) -> None:
     quote("RELIANCE", "2500.00")
@@ -54,7 +54,7 @@ def test_nothing_jumps_while_the_desk_loads_and_an_order_is_filled(
 
 
 @pytest.mark.acceptance
-def test_a_jump_would_be_seen(desk_of: Callable[..., Desk], web: Running) -> None:
+def test_a_layout_shift_is_detected(desk_of: Callable[..., Desk], web: Running) -> None:
     desk = desk_of(web)
     desk.page.add_init_script(WATCH_SHIFTS)
     desk.open()

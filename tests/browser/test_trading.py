@@ -64,7 +64,7 @@ def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(
     expect(desk.positions.first.locator(".quantity")).to_have_text("Flat")
 
 
-def test_the_estimate_is_what_the_placement_takes(
+def test_the_estimate_equals_the_margin_and_charges_of_the_placement(
     desk_of: Callable[..., Desk], web: Running, account: Any, quote: Any
 ) -> None:
     quote("RELIANCE", "2500.00")
@@ -80,7 +80,7 @@ def test_the_estimate_is_what_the_placement_takes(
     expect(desk.page.locator("#verdict")).to_contain_text("Would be refused: ")
 
 
-def test_what_is_refused_is_said_at_its_field(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
+def test_an_invalid_value_is_reported_at_its_field(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
     desk = desk_of(web).log_in(account().token)
     desk.place(symbol="", quantity="0", price="12.345")
     expect(desk.error_at("symbol")).not_to_be_empty()
@@ -95,16 +95,16 @@ def test_what_is_refused_is_said_at_its_field(desk_of: Callable[..., Desk], web:
     expect(desk.error_at("price")).not_to_be_empty()
 
 
-def test_what_is_refused_for_another_reason_is_said_in_the_ticket(
+def test_a_refusal_for_another_reason_is_reported_in_the_ticket(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
     desk = desk_of(web).log_in(account("1000.00").token)
     desk.place(quantity="10", price="2500.00")
     expect(desk.message).to_have_text(
-        re.compile(r"^Not enough margin: this needs 5,0\d\d\.\d\d, and 1,000\.00 is available\.$")
+        re.compile(r"^Not enough margin: the order needs 5,0\d\d\.\d\d, and 1,000\.00 is available\.$")
     )
     desk.place(quantity="10")
-    expect(desk.message).to_have_text("This stock has no last price yet: give a limit price.")
+    expect(desk.message).to_have_text("This stock has no last price yet: use a limit price.")
 
 
 def test_a_pending_order_is_cancelled(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
@@ -140,7 +140,9 @@ def test_a_placement_whose_answer_was_lost_is_sent_again_with_its_key(
     assert first == second != third
 
 
-def test_keys_alone_place_an_order(desk_of: Callable[..., Desk], web: Running, account: Any, quote: Any) -> None:
+def test_an_order_is_placed_by_keyboard_alone(
+    desk_of: Callable[..., Desk], web: Running, account: Any, quote: Any
+) -> None:
     quote("RELIANCE", "2500.00")
     quote("RELAXO", "800.00")
     desk = desk_of(web).open()

@@ -45,7 +45,7 @@ def test_the_document_is_valid(served: dict[str, Any]) -> None:
     assert served == json.loads(json.dumps(document()))
 
 
-def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
+def test_every_reference_resolves(served: dict[str, Any]) -> None:
     def walk(part: Any) -> None:
         if isinstance(part, dict):
             if "$ref" in part:
@@ -81,7 +81,7 @@ def test_every_ending_is_described(served: dict[str, Any]) -> None:
 
 
 @pytest.mark.acceptance
-def test_what_listeners_get_is_what_the_document_says(
+def test_messages_to_listeners_fit_the_document(
     web: Running, account: Any, headers_for: Any, plain_sql: Any, quote: Any, served: dict[str, Any]
 ) -> None:
     trader, admin = account(), headers_for("admin")
@@ -138,7 +138,7 @@ def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: An
     execute()
 
 
-def test_a_stream_ends_and_is_refused_as_the_document_says(
+def test_close_codes_and_refusals_are_those_of_the_document(
     web: Running, account: Any, headers_for: Any, served: dict[str, Any]
 ) -> None:
     codes = {ending["code"] for ending in served["channels"]["stream"]["x-close-codes"]}

@@ -98,7 +98,7 @@ def test_a_bad_token_in_the_first_message_closes_with_4401(served: Served, accou
     served.wait_for_count(0)
 
 
-def test_a_token_that_is_no_text_or_has_no_scope_for_it_closes_with_4401(
+def test_a_token_that_is_no_text_or_lacks_the_scope_closes_with_4401(
     web: Running, headers_for: Callable[..., dict[str, str]], account: MakeAccount
 ) -> None:
     for token in (None, 5, ["a"], {}, token_of(headers_for("feed")), account(scopes=("trade",)).token):
@@ -149,9 +149,7 @@ def test_a_lone_surrogate_as_token_is_a_bad_token(web: Running) -> None:
         assert stream.close_code() == 4401
 
 
-def test_what_comes_after_the_first_message_means_nothing(
-    served: Served, account: MakeAccount, plain_sql: Database
-) -> None:
+def test_messages_after_the_first_are_ignored(served: Served, account: MakeAccount, plain_sql: Database) -> None:
     one, other = account(), account()
     with Stream(served.port) as stream:
         stream.authenticate(one.token)
@@ -206,7 +204,7 @@ def test_an_admin_who_names_no_account_or_an_unknown_one_is_refused(
             assert stream.close_code() == 1008
 
 
-def test_another_account_is_not_found(web: Running, account: MakeAccount) -> None:
+def test_a_token_cannot_name_another_account(web: Running, account: MakeAccount) -> None:
     one, other = account(), account()
     query = f"?tradingAccountId={other.id}"
     assert refusal(web.port, one.token, query=query)[0] == 404
@@ -220,9 +218,7 @@ def test_another_account_is_not_found(web: Running, account: MakeAccount) -> Non
 @pytest.mark.parametrize(
     "query", ["?unknown=1", "?since=x", "?since=-1", "?since=1&since=2", "?tradingAccountId=7", "?token=secret"]
 )
-def test_a_query_that_does_not_fit_is_a_422_before_the_upgrade(
-    served: Served, account: MakeAccount, query: str
-) -> None:
+def test_an_invalid_query_is_a_422_before_the_upgrade(served: Served, account: MakeAccount, query: str) -> None:
     status, problem = refusal(served.port, account().token, query=query)
     assert (status, problem["code"]) == (422, "validation_failed")
 
@@ -230,18 +226,18 @@ def test_a_query_that_does_not_fit_is_a_422_before_the_upgrade(
 @pytest.mark.parametrize(
     "origin", ["https://evil.example.com", "null", "http://127.0.0.1:1", "http://[", "https://desk.example.com.evil"]
 )
-def test_a_page_of_somebody_elses_may_not_open_a_stream(served: Served, account: MakeAccount, origin: str) -> None:
+def test_a_page_of_another_origin_may_not_open_a_stream(served: Served, account: MakeAccount, origin: str) -> None:
     status, problem = refusal(served.port, account().token, headers={"Origin": origin})
     assert (status, problem["code"]) == (403, "forbidden")
 
 
-def test_our_own_page_and_those_of_allowed_origins_may(web: Running, account: MakeAccount) -> None:
+def test_pages_of_the_own_and_of_allowed_origins_may_open_a_stream(web: Running, account: MakeAccount) -> None:
     for origin in (web.base_url, "https://desk.example.com"):
         with Stream(web.port, account().token, headers={"Origin": origin}) as stream:
             assert stream.ready() == 2
 
 
-def test_a_request_that_is_no_handshake_is_a_problem_of_the_4xx_kind(served: Served, account: MakeAccount) -> None:
+def test_a_request_without_a_handshake_is_a_problem_with_a_4xx_status(served: Served, account: MakeAccount) -> None:
     answer = requests.get(f"{served.base_url}{PATH}", headers=account().headers, timeout=10)
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -257,7 +253,7 @@ def test_a_request_that_is_no_handshake_is_a_problem_of_the_4xx_kind(served: Ser
         {"Connection": "close"},
     ],
 )
-def test_half_a_handshake_is_refused_with_a_problem(
+def test_an_incomplete_handshake_is_refused_with_a_problem(
     served: Served, account: MakeAccount, headers: dict[str, str | None]
 ) -> None:
     with RawStream(served.port, account().token, headers=headers) as raw:
@@ -311,7 +307,7 @@ def test_a_client_that_wants_a_smaller_window_gets_uncompressed_frames(compressi
         assert raw.next()["type"] == "ready"
 
 
-def test_the_cap_on_listeners_is_a_clear_refusal(
+def test_a_listener_beyond_the_limit_gets_a_503(
     app: Any, client: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.stream.hub.MAX_LISTENERS", 0)
@@ -324,7 +320,7 @@ def test_the_cap_on_listeners_is_a_clear_refusal(
     assert client.get("/api/trading/events", headers=trader.headers).status_code == 200
 
 
-def test_listeners_up_to_the_cap_are_served_and_one_more_is_not(
+def test_listeners_up_to_the_limit_are_served_and_one_more_is_not(
     server_here: Any, app: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trader, port = account(), server_here.server_port
@@ -355,7 +351,7 @@ def test_a_silent_websocket_is_pinged_and_closed_once_it_does_not_answer(
         assert (found[0], int.from_bytes(found[1][:2], "big")) == (CLOSE, 1008)
 
 
-def test_a_message_sent_right_behind_the_handshake_does_not_hurt(served: Served, account: MakeAccount) -> None:
+def test_a_message_sent_right_after_the_handshake_is_ignored(served: Served, account: MakeAccount) -> None:
     with RawStream(served.port, account().token) as stream:
         stream.send(TEXT, b'{"action": "auth"}')
         assert stream.next()["type"] == "ready"

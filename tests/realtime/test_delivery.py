@@ -25,7 +25,7 @@ def place(web: Running, account: TestAccount, session: Any = requests, **changes
 
 
 @pytest.mark.parametrize("since", [11, 1_000_000, 4, 0])
-def test_since_outside_of_what_is_kept_is_a_reset_and_then_live(
+def test_since_outside_of_the_kept_events_is_a_reset_and_then_live(
     web: Running, account: MakeAccount, plain_sql: Database, since: int
 ) -> None:
     trader = account()
@@ -41,7 +41,7 @@ def test_since_outside_of_what_is_kept_is_a_reset_and_then_live(
             assert ids(stream.events(2)) == [11, 12]
 
 
-def test_since_the_last_event_that_was_deleted_loses_nothing_and_is_no_reset(
+def test_since_the_last_deleted_event_is_no_reset_and_misses_nothing(
     web: Running, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()
@@ -83,7 +83,7 @@ def test_an_order_is_seen_from_acceptance_to_execution(
     assert all(event["data"]["tradingAccountId"] == str(trader.id) for event in seen)
 
 
-def test_orders_placed_through_one_process_are_seen_in_every_other(
+def test_orders_placed_in_one_process_reach_listeners_of_every_other(
     start: ProcessStarter, account: MakeAccount, plain_sql: Database
 ) -> None:
     first, second = start.web(), start.web(WEB_CONCURRENCY="2")
@@ -122,7 +122,7 @@ def test_orders_placed_through_one_process_are_seen_in_every_other(
         stream.socket.close()
 
 
-def test_what_plain_sql_changes_is_announced_too(web: Running, account: MakeAccount, plain_sql: Database) -> None:
+def test_changes_by_plain_sql_are_events_too(web: Running, account: MakeAccount, plain_sql: Database) -> None:
     trader = account()
     with Stream(web.port, trader.token) as stream:
         stream.ready()
@@ -196,7 +196,7 @@ class Reconnecting(threading.Thread):
                 self.received.append(stream.next()["id"])
 
 
-def test_a_thousand_reconnects_in_mid_stream_lose_and_repeat_nothing(
+def test_a_thousand_reconnects_miss_and_repeat_no_event(
     start: ProcessStarter, account: MakeAccount, plain_sql: Database
 ) -> None:
     webs = [start.web(), start.web()]
@@ -218,7 +218,7 @@ def test_a_thousand_reconnects_in_mid_stream_lose_and_repeat_nothing(
 
 
 @pytest.mark.faults
-def test_a_killed_web_process_is_resumed_with_since(
+def test_a_stream_of_a_killed_web_process_is_resumed_with_since(
     start: ProcessStarter,
     start_on_port: Callable[..., Running],
     port: int,

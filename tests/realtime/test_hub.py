@@ -63,7 +63,7 @@ def test_a_listener_gets_nothing_before_it_is_live(bare_hub: Hub) -> None:
     assert (live.received, waiting.received) == ([6], [])
 
 
-def test_a_message_names_the_thing_that_changed(bare_hub: Hub) -> None:
+def test_a_message_has_the_id_of_the_changed_object(bare_hub: Hub) -> None:
     listener, order_id = Collector(ONE), str(uuid4())
     bare_hub.add(listener)
     assert bare_hub.go_live(listener, 0)
@@ -72,7 +72,7 @@ def test_a_message_names_the_thing_that_changed(bare_hub: Hub) -> None:
     assert listener.subjects == [order_id, None]
 
 
-def test_a_listener_that_missed_an_event_while_replaying_is_not_live_before_it_has_read_it(bare_hub: Hub) -> None:
+def test_a_listener_that_missed_an_event_reads_it_before_it_is_live(bare_hub: Hub) -> None:
     live, late = Collector(ONE), Collector(ONE)
     bare_hub.add(live)
     bare_hub.add(late)
@@ -264,9 +264,7 @@ def reading(hub: Hub, account: Callable[..., TestAccount]) -> Iterator[UUID]:
     thread.join()
 
 
-def test_listeners_that_come_and_go_while_events_flow_miss_and_repeat_nothing(
-    hub: Hub, reading: UUID, plain_sql: Database
-) -> None:
+def test_listeners_that_come_and_go_miss_and_repeat_no_event(hub: Hub, reading: UUID, plain_sql: Database) -> None:
     flowing = threading.Event()
     failures: list[str] = []
 

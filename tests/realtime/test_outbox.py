@@ -49,7 +49,9 @@ def read_all(sock: socket.socket) -> bytes:
     return b"".join(iter(lambda: sock.recv(65_536), b""))
 
 
-def test_what_the_socket_takes_is_written_at_once_without_a_thread(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_data_that_the_socket_takes_is_written_at_once_without_a_thread(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     outbox = Outbox(ours)
     before = writers()
@@ -69,7 +71,7 @@ def test_a_message_larger_than_the_socket_takes_arrives_whole(pair: tuple[socket
     wait_until(lambda: not outbox.is_behind)
 
 
-def test_messages_of_many_writers_arrive_whole_and_each_writers_in_order(
+def test_messages_of_many_writers_arrive_whole_and_in_each_writers_order(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = pair
@@ -144,7 +146,7 @@ def test_the_last_message_is_written_at_once_when_nothing_waits(pair: tuple[sock
     assert read(theirs, 7) == b"goodbye"
 
 
-def test_a_side_that_reads_nothing_is_given_up(
+def test_a_socket_whose_reader_reads_nothing_is_closed(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.stream.outbox.SEND_TIMEOUT_S", 0.3)
@@ -158,7 +160,7 @@ def test_a_side_that_reads_nothing_is_given_up(
     assert len(read_all(theirs)) < 300_000
 
 
-def test_a_side_that_reads_a_little_now_and_then_is_not_given_up(
+def test_a_socket_whose_reader_is_slow_stays_open(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.stream.outbox.SEND_TIMEOUT_S", 3)
@@ -175,7 +177,7 @@ def test_a_side_that_reads_a_little_now_and_then_is_not_given_up(
 
 
 @pytest.mark.parametrize("closed", ["ours", "theirs"])
-def test_writing_to_a_closed_socket_disturbs_nobody(pair: tuple[socket.socket, socket.socket], closed: str) -> None:
+def test_writing_to_a_closed_socket_raises_nothing(pair: tuple[socket.socket, socket.socket], closed: str) -> None:
     ours, theirs = pair
     outbox = Outbox(ours)
     (ours if closed == "ours" else theirs).close()
@@ -186,7 +188,7 @@ def test_writing_to_a_closed_socket_disturbs_nobody(pair: tuple[socket.socket, s
     assert not outbox.is_behind
 
 
-def test_after_it_was_abandoned_nothing_is_written(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_an_abandoned_outbox_writes_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     outbox = Outbox(ours)
     outbox.push(b"a" * 300_000)

@@ -71,7 +71,7 @@ def test_an_oversized_message_in_fragments_closes_with_1009(raw: RawStream) -> N
     assert raw.close_code() == 1009
 
 
-def test_a_frame_that_announces_exabytes_closes_the_stream(raw: RawStream) -> None:
+def test_a_frame_with_a_length_of_exabytes_closes_the_stream(raw: RawStream) -> None:
     raw.socket.sendall(bytes([0x80 | TEXT, 0x80 | 127]) + struct.pack(">Q", 2**62) + b"\0\0\0\0" + b"x" * 5000)
     assert raw.close_code() in (1002, 1009)
 
@@ -150,13 +150,13 @@ def test_a_binary_first_message_is_read_as_json(served: Served, account: MakeAcc
         assert stream.next()["type"] == "ready"
 
 
-def test_binary_nonsense_as_first_message_closes_with_4401(served: Served, clean: None) -> None:
+def test_a_binary_first_message_without_json_closes_with_4401(served: Served, clean: None) -> None:
     with RawStream(served.port) as stream:
         stream.send(BINARY, b"\x00\xff\xfe\x80")
         assert stream.close_code() == 4401
 
 
-def test_garbage_instead_of_a_first_message_closes_the_stream(served: Served, clean: None) -> None:
+def test_random_bytes_instead_of_a_first_message_close_the_stream(served: Served, clean: None) -> None:
     with RawStream(served.port) as stream:
         stream.socket.sendall(b"\x00" * 200)
         assert stream.close_code() == 1002
@@ -174,11 +174,11 @@ def test_a_client_that_ends_its_side_before_it_authenticates_ends_the_stream(ser
         assert stream.next_frame() is None
 
 
-def test_a_client_that_breaks_off_leaves_nothing_behind(raw: RawStream) -> None:
+def test_a_client_that_breaks_off_leaves_no_listener(raw: RawStream) -> None:
     raw.reset()
 
 
-def test_a_client_that_breaks_off_in_the_handshake_leaves_nothing_behind(served: Served, account: MakeAccount) -> None:
+def test_a_client_that_breaks_off_in_the_handshake_leaves_no_listener(served: Served, account: MakeAccount) -> None:
     for _ in range(10):
         RawStream(served.port, account().token, query="?since=0").reset()
         sock = socket.create_connection(("127.0.0.1", served.port))
@@ -187,7 +187,7 @@ def test_a_client_that_breaks_off_in_the_handshake_leaves_nothing_behind(served:
 
 
 @pytest.mark.parametrize("how", ["reset", "close", "never reads"])
-def test_a_client_that_leaves_during_the_replay_leaves_nothing_behind(
+def test_a_client_that_leaves_during_the_replay_leaves_no_listener(
     served: Served, account: MakeAccount, plain_sql: Database, how: str
 ) -> None:
     trader = account()
@@ -205,7 +205,7 @@ def test_a_client_that_leaves_during_the_replay_leaves_nothing_behind(
         stream.socket.close()
 
 
-def test_a_stream_whose_close_is_never_answered_ends_all_the_same(served: Served, clean: None) -> None:
+def test_a_stream_ends_even_if_its_close_is_not_answered(served: Served, clean: None) -> None:
     with RawStream(served.port) as stream:
         stream.send(TEXT, b"{}")
         found = stream.next_frame()
@@ -214,7 +214,7 @@ def test_a_stream_whose_close_is_never_answered_ends_all_the_same(served: Served
         wait_until(lambda: served.count() == 0)
 
 
-def test_pings_without_end_from_a_client_that_reads_nothing_are_bounded(
+def test_the_answers_to_endless_pings_of_a_deaf_client_are_bounded(
     served: Served, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()

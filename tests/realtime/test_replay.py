@@ -39,9 +39,7 @@ def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, clea
     assert listener.is_live
 
 
-def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its_leisure(
-    account: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replay_behind_the_hub_reads_again_after_a_pause(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     holder = account()
     hub, listener = Hub(as_text), QueueListener(holder.id, None)
     hub.add(listener)
@@ -60,7 +58,7 @@ def test_a_replay_that_finds_less_than_the_hub_has_handed_out_looks_again_at_its
 
 
 @pytest.mark.parametrize("new", [1, 3, 5])
-def test_who_comes_back_with_what_was_taken_back_is_reset_before_the_hub_has_noticed(
+def test_since_an_event_that_was_taken_back_is_a_reset_before_the_hub_notices(
     account: Any, plain_sql: Database, take_back: Any, new: int
 ) -> None:
     holder, hub = account(), Hub(as_text)

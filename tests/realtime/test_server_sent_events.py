@@ -20,7 +20,7 @@ def numbers(blocks: list[dict[str, Any]]) -> list[int]:
     return [int(block["id"]) for block in blocks]
 
 
-def test_the_stream_begins_with_ready_and_goes_on_with_numbered_events(
+def test_the_stream_begins_with_ready_and_continues_with_numbered_events(
     served: Served, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()
@@ -54,7 +54,7 @@ def test_last_event_id_wins_over_since(web: Running, account: MakeAccount, plain
     ("query", "resumed_from", "missed"),
     [("", "2", [3, 4, 5, 6]), ("?since=1", "1", [2, 3, 4, 5, 6]), ("?since=0", "0", [1, 2, 3, 4, 5, 6])],
 )
-def test_a_stream_that_is_cut_before_its_first_event_is_resumed_without_a_loss(
+def test_a_stream_cut_before_its_first_event_is_resumed_and_misses_none(
     web: Running, account: MakeAccount, plain_sql: Database, query: str, resumed_from: str, missed: list[int]
 ) -> None:
     trader = account()
@@ -77,7 +77,7 @@ def test_a_last_event_id_that_is_no_number_is_a_422(web: Running, account: MakeA
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
 
 
-def test_since_outside_of_what_is_kept_is_a_reset_that_moves_the_last_event_id(
+def test_since_outside_of_the_kept_events_is_a_reset_with_its_own_id(
     web: Running, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()
@@ -123,7 +123,7 @@ def test_a_silent_stream_is_kept_alive_with_comments(
         assert [next(blocks).get("comment") for _ in range(3)] == [None, "still here", "still here"]
 
 
-def test_a_client_that_has_gone_is_let_go_at_the_next_sign_of_life(
+def test_a_client_that_is_gone_is_noticed_at_the_next_comment(
     server_here: Any, app: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(realtime, "KEEP_ALIVE_S", 0.1)
@@ -139,7 +139,7 @@ def test_a_head_request_starts_no_stream(web: Running, account: MakeAccount) -> 
     assert answer.status_code in (200, 405)
 
 
-def test_what_the_stream_says_is_what_the_page_of_events_says(
+def test_the_stream_and_the_page_of_events_have_the_same_data(
     web: Running, account: MakeAccount, place: Callable[..., Any]
 ) -> None:
     trader = account()

@@ -59,7 +59,7 @@ def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
     assert "hub_waits_for_redis" in web.log
 
 
-def test_killed_pub_sub_connections_come_back_and_cost_two_seconds_at_most(
+def test_killed_pub_sub_connections_delay_events_by_two_seconds_at_most(
     web: Running, account: MakeAccount, deposit: Callable[..., None], redis_client: redis.Redis
 ) -> None:
     trader = account()
@@ -75,7 +75,7 @@ def test_killed_pub_sub_connections_come_back_and_cost_two_seconds_at_most(
         wait_until_prompt(stream, lambda: deposit(trader))
 
 
-def test_nonsense_on_the_channel_disturbs_nobody(
+def test_an_unknown_message_on_the_channel_is_ignored(
     web: Running, account: MakeAccount, deposit: Callable[..., None], redis_client: redis.Redis
 ) -> None:
     trader = account()
@@ -141,7 +141,7 @@ def bystander(web: Running, account: MakeAccount) -> Iterator[list[float]]:
     thread.join()
 
 
-def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
+def test_a_listener_that_never_reads_is_dropped_and_slows_no_other(
     web: Running, account: MakeAccount, plain_sql: Database, bystander: list[float]
 ) -> None:
     trader = account()
@@ -170,7 +170,7 @@ def test_a_listener_that_never_reads_is_dropped_and_slows_nobody(
         stream.socket.close()
 
 
-def test_a_listener_that_reads_again_is_told_4408_and_resumes_with_since(
+def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     web: Running, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()
@@ -280,7 +280,7 @@ def test_listeners_that_wait_hold_no_database_connection(start: ProcessStarter, 
         stream.socket.close()
 
 
-def test_five_hundred_listeners_that_reconnect_at_once_leave_placements_their_latency(
+def test_placements_stay_fast_while_five_hundred_listeners_reconnect(
     web: Running, account: MakeAccount, bystander: list[float]
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -339,7 +339,7 @@ def wait_for_events(listener: Running, last: int) -> list[int]:
     return ids(printed(listener))
 
 
-def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_loses_nothing(
+def test_the_stream_command_survives_a_killed_web_process_and_misses_nothing(
     start_on_port: Callable[..., Running],
     listener: Callable[..., Running],
     web: Running,
@@ -371,7 +371,7 @@ def test_the_listener_of_the_command_line_survives_a_killed_web_process_and_lose
     assert "Traceback" not in from_the_start.log + from_now_on.log + refused.log
 
 
-def test_ctrl_c_ends_the_listener_of_the_command_line_at_once(
+def test_ctrl_c_ends_the_stream_command_at_once(
     listener: Callable[..., Running], web: Running, account: MakeAccount
 ) -> None:
     running = listener(web.port, account().token, "--since", "0")

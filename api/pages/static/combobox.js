@@ -1,4 +1,4 @@
-/** @file A text field that suggests stocks: the listbox pattern, by keyboard and pointer. */
+/** @file A text field that suggests stocks: the listbox pattern, for keyboard and pointer. */
 
 import { byId, debounce, make } from "./dom.js";
 import { get } from "./http.js";
@@ -15,7 +15,7 @@ export class Combobox {
   #active = -1;
   #asked = 0;
 
-  /** `exchangeOf()` says where to look; `chosen()` is told of a stock taken, `closed()` of the list's end. */
+  /** `exchangeOf()` returns the exchange to search; `chosen()` and `closed()` are called after a choice and a close. */
   constructor({ exchangeOf, chosen, closed }) {
     Object.assign(this, { exchangeOf, chosen, closed });
     const suggest = debounce(() => this.#suggest(), 120);
@@ -26,7 +26,7 @@ export class Combobox {
     this.#list.addEventListener("pointerdown", (event) => this.#point(event));
   }
 
-  /** Say whether there are suggestions, and what was typed is none of them. */
+  /** True if suggestions are shown and the typed text is none of them. */
   get isUndecided() {
     const typed = this.#input.value.trim().toUpperCase();
     return !this.#list.hidden && this.#stocks.every((stock) => stock.symbol !== typed);
@@ -43,7 +43,7 @@ export class Combobox {
   }
 
   #open(stocks) {
-    // Who has gone down to a stock already keeps it when a narrower list arrives.
+    // A stock that is already selected stays selected when a narrower list arrives.
     const kept = this.#stocks[this.#active]?.stockId;
     this.#stocks = stocks;
     this.#active = stocks.findIndex((stock) => stock.stockId === kept);
@@ -62,7 +62,7 @@ export class Combobox {
     if (wasOpen) this.closed();
   }
 
-  /** Say in attributes what is open and which suggestion is the current one. */
+  /** Set the attributes that tell if the list is open and which suggestion is selected. */
   #mark() {
     this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
     [...this.#list.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === this.#active)));

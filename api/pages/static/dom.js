@@ -1,6 +1,6 @@
-/** @file Small helpers for the document; nothing here knows about trading. */
+/** @file Small helpers for the document, without any knowledge of trading. */
 
-/** Return the element with an id; a missing one is a mistake in the page. */
+/** Return the element with an id; throw if it is missing, which is a mistake in the page. */
 export function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`there is no #${id}`);
@@ -18,14 +18,14 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Set an element's text, if it is another one; says whether it was. */
+/** Set an element's text; return true if the text has changed. */
 export function setText(element, text) {
   if (element.textContent === text) return false;
   element.textContent = text;
   return true;
 }
 
-/** Let `action` run once, `delay` milliseconds after the last call. */
+/** Return a function that runs `action` once, `delay` milliseconds after its last call. */
 export function debounce(action, delay) {
   let timer = 0;
   return (...values) => {
@@ -34,7 +34,7 @@ export function debounce(action, delay) {
   };
 }
 
-/** Say something to the person, at the foot of the page and to screen readers. */
+/** Show a message at the foot of the page, and announce it to screen readers. */
 export function notify(text, kind = "information") {
   const notice = byId("notice");
   notice.dataset.kind = kind;

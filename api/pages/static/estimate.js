@@ -1,4 +1,4 @@
-/** @file What an order would take, asked of the server while the ticket is being filled in. */
+/** @file The estimate of margin and charges, requested from the server while the ticket is being filled in. */
 
 import { byId, debounce, setText } from "./dom.js";
 import { Problem, send } from "./http.js";
@@ -9,7 +9,7 @@ import { sentenceFor } from "./problems.js";
 const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
 const QUIET = 200;
 
-/** The estimate of the ticket; `orderOf()` returns the order, or null while it is not complete. */
+/** The estimate below the ticket; `orderOf()` returns the order, or null while the order is incomplete. */
 export class Estimate {
   #asking = null;
 
@@ -55,7 +55,7 @@ export class Estimate {
   }
 }
 
-/** Say what the order would do to the position. */
+/** Return a sentence about the effect of the order on the position. */
 function effectOf({ closingQuantity, openingQuantity }, { side }) {
   const parts = [];
   if (closingQuantity) parts.push(`closes ${grouped(closingQuantity)}`);

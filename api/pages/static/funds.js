@@ -3,7 +3,7 @@
 import { byId, setText } from "./dom.js";
 import { grouped, signed, toneOf } from "./money.js";
 
-/** Keep the funds in step with the store. */
+/** Show the funds, and update them when the store changes. */
 export function showFunds(store) {
   const fields = [...byId("funds").querySelectorAll("[data-field]")];
   store.on(["account"], () => {

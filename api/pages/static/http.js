@@ -1,10 +1,10 @@
-/** @file Talk to the API: an answer, a problem (it refused), or a silence (nobody answered). */
+/** @file Requests to the API. A refusal throws Problem; no answer, or one that is not JSON, throws Silence. */
 
 import * as session from "./session.js";
 
 const TIMEOUT = 10_000;
 
-/** The API refused; `document` is its problem document. */
+/** A refusal by the API; `document` is the problem document. */
 export class Problem extends Error {
   constructor(status, document) {
     super(document.detail ?? `The answer was ${status}.`);
@@ -15,10 +15,10 @@ export class Problem extends Error {
   }
 }
 
-/** Nobody answered; whether the request was served is not known. */
+/** No answer: it is unknown if the server has served the request. */
 export class Silence extends Error {}
 
-/** Send a request and return the JSON of its answer, null when it is empty. */
+/** Send a request and return the JSON of the answer, or null if the answer is empty. */
 export async function send(method, path, { body, headers = {}, signal, token = session.token() } = {}) {
   const sent = { Authorization: `Bearer ${token}`, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
@@ -34,7 +34,7 @@ export async function send(method, path, { body, headers = {}, signal, token = s
   return read(response);
 }
 
-/** Read a path with query parameters; those that are null stay out. */
+/** Send a GET with query parameters; those that are null are left out. */
 export function get(path, query = {}, options = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const text = new URLSearchParams(given).toString();

@@ -1,4 +1,4 @@
-/** @file The fund ledger, page by page; the first page follows what happens. */
+/** @file The fund ledger, page by page; the first page shows new entries as they come. */
 
 import { byId, debounce, notify, setText } from "./dom.js";
 import { get } from "./http.js";
@@ -9,7 +9,7 @@ import { dayAndClock } from "./time.js";
 import { nameOf } from "./words.js";
 
 const PAGE = 8;
-// What an entry does to the balance; margin only moves within it.
+// The sign of an entry's effect on the balance; entries of margin leave the balance as it is.
 const SIGNS = { DEPOSIT: "+", PROFIT: "+", CHARGES_REFUND: "+", WITHDRAWAL: MINUS, CHARGES: MINUS, LOSS: MINUS };
 
 const COLUMNS = [
@@ -25,7 +25,7 @@ const COLUMNS = [
   },
 ];
 
-/** The pages of the ledger that were turned so far. */
+/** The table of the ledger, and the cursors of its pages up to the current one. */
 export class Ledger {
   #cursors = [null];
   #next = null;
@@ -64,7 +64,7 @@ export class Ledger {
   }
 }
 
-/** Return an entry's amount with the sign of what it does to the balance. */
+/** Return an entry's amount with the sign of its effect on the balance. */
 export function amountOf(row) {
   return `${SIGNS[row.kind] ?? ""}${grouped(row.amount)}`;
 }

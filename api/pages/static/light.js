@@ -1,4 +1,4 @@
-/** @file The connection light: a colour, and the same in words. */
+/** @file The connection light: the state of the stream as a colour and as text. */
 
 import { byId, setText } from "./dom.js";
 import { shortClock } from "./time.js";
@@ -7,7 +7,7 @@ const CAUGHT_UP_SHOWN = 12_000;
 
 let timer = 0;
 
-/** Show a state of the stream. */
+/** Show the state of the stream. */
 export function showLight(state) {
   clearTimeout(timer);
   byId("light").dataset.state = byId("desk").dataset.state = state.name;

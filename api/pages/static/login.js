@@ -1,4 +1,4 @@
-/** @file Ask for a token, and try it before it is kept. */
+/** @file The form for the token, which is tested before it is stored. */
 
 import { byId } from "./dom.js";
 import { Problem, get, send } from "./http.js";
@@ -7,12 +7,12 @@ import * as session from "./session.js";
 const REASONS = {
   unauthenticated: "This token is unknown, expired or revoked.",
   forbidden: "This token may not read an account.",
-  validation_failed: "This token belongs to no trading account; the desk needs one that does.",
+  validation_failed: "This token belongs to no trading account. The desk needs the token of an account.",
 };
 
 const NO_ORDER = "00000000-0000-0000-0000-000000000000";
 
-/** Show the form; call `opened` once a token works. */
+/** Show the form; call `opened` when a token works. */
 export function askForToken(opened) {
   const form = byId("login-form");
   byId("login").hidden = false;
@@ -36,7 +36,7 @@ export function askForToken(opened) {
 }
 
 async function reasonAgainst(secret) {
-  if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return "Paste a token: it is one word.";
+  if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return "Paste a token: one word without spaces.";
   try {
     await get("/api/trading/account", {}, { token: secret });
     return "";
@@ -45,7 +45,7 @@ async function reasonAgainst(secret) {
   }
 }
 
-/** No answer tells a token's scopes; who may not cancel an order that does not exist may not trade. */
+/** Return true if the token may trade. The API does not show scopes, so this cancels an order that does not exist. */
 async function mayTrade() {
   const error = await send("DELETE", `/api/trading/orders/${NO_ORDER}`).catch((reason) => reason);
   return error?.code !== "forbidden";

@@ -1,4 +1,4 @@
-/** @file Start the desk: ask for a token once, then wire what is known to what is shown. */
+/** @file Start the desk: ask for a token once, then connect the store, the stream and the views. */
 
 import { byId, notify } from "./dom.js";
 import { showFunds } from "./funds.js";
@@ -14,7 +14,7 @@ import { Stream } from "./stream.js";
 import { Sync } from "./sync.js";
 import { startTicket } from "./ticket.js";
 
-/** Show the desk for the remembered token. */
+/** Show the desk for the stored token. */
 function openDesk() {
   byId("login").hidden = true;
   byId("desk").hidden = false;
@@ -32,7 +32,7 @@ function openDesk() {
   sync.load();
 }
 
-/** Say what becomes of each message of the stream. */
+/** Return the handlers of the messages of the stream. */
 function handlersOf(sync) {
   return {
     event(event) {
@@ -49,7 +49,7 @@ function handlersOf(sync) {
   };
 }
 
-/** Start over: a fresh page keeps nothing of the account. */
+/** Sign out, and reload, so that the page keeps no data of the account. */
 function leave() {
   session.end();
   location.reload();

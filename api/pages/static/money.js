@@ -1,4 +1,4 @@
-/** @file Money as it comes: strings of decimals, shown and compared without ever being floats. */
+/** @file Money as decimal strings, shown and compared without conversion to floats. */
 
 export const MINUS = "\u2212";
 export const NOTHING = "\u2013";
@@ -13,25 +13,25 @@ export function grouped(text) {
   return `${sign ? MINUS : ""}${digits}${fraction ?? ""}`;
 }
 
-/** Group, with a sign in front of a gain too. */
+/** Group the digits, and put a plus before a gain. */
 export function signed(text) {
   return signOf(text) > 0 ? `+${grouped(text)}` : grouped(text);
 }
 
-/** Tell -1, 0 or 1 from the text alone. */
+/** Return the sign of a decimal string: -1, 0 or 1. */
 export function signOf(text) {
   if (text === null || text === undefined || !/[1-9]/.test(text)) return 0;
   return String(text).startsWith("-") ? -1 : 1;
 }
 
-/** Return the hundredths as a BigInt, for exact sums and comparisons. */
+/** Return a decimal string as a BigInt of hundredths, for exact sums and comparisons. */
 export function hundredths(text) {
   const [, sign, whole, fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
   const value = BigInt(whole + (fraction + "00").slice(0, 2));
   return sign ? -value : value;
 }
 
-/** Return the text of a number of hundredths. */
+/** Return a BigInt of hundredths as a decimal string. */
 export function fromHundredths(value) {
   const digits = String(value < 0n ? -value : value).padStart(3, "0");
   return `${value < 0n ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;
@@ -42,7 +42,7 @@ export function difference(left, right) {
   return fromHundredths(hundredths(left) - hundredths(right));
 }
 
-/** Return a class that colours a gain or a loss. */
+/** Return the CSS class of a gain, a loss or neither. */
 export function toneOf(text) {
   return ["loss", "even", "gain"][signOf(text) + 1];
 }

@@ -1,4 +1,4 @@
-/** @file The operator's page: ask for a token, then read the operations every other second. */
+/** @file The operator's page: ask for a token, then read the operations every 2 seconds. */
 
 import { byId, notify, setText } from "./dom.js";
 import { Problem, Silence, get, send } from "./http.js";
@@ -8,12 +8,12 @@ import { ThroughputPlot } from "./ops_plot.js";
 import { sentenceOf } from "./problems.js";
 import { dayAndClock, duration, shortClock } from "./time.js";
 
-// Not the desk's: a token that trades is not one that operates.
+// Another key than the desk's, because a trading token cannot read the operations.
 const TOKEN = "tradepost.operator";
 const PATH = "/api/admin/operations";
 const PERIOD = 2000;
 const PENDING_MAXIMUM = 10_000;
-// What waits longer than two sweeps, and longer than anything should.
+// An order older than two sweeps is late; 30 s is far too long.
 const LATE = 2000;
 const VERY_LATE = 30_000;
 const REASONS = {
@@ -24,14 +24,14 @@ const REASONS = {
 let timer = 0;
 let plot = null;
 
-/** Show the form, and try a token before it is kept. */
+/** Show the form, and test a token before it is stored. */
 function askForToken() {
   byId("login").hidden = false;
   byId("token").focus();
   byId("login-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const token = byId("token").value.trim();
-    if (!/^[\x21-\x7e]{1,256}$/.test(token)) return refuseToken("Paste a token: it is one word.");
+    if (!/^[\x21-\x7e]{1,256}$/.test(token)) return refuseToken("Paste a token: one word without spaces.");
     try {
       const operations = await get(PATH, {}, { token });
       sessionStorage.setItem(TOKEN, token);
@@ -50,7 +50,7 @@ function refuseToken(reason) {
   if (reason) byId("token").select();
 }
 
-/** Show the page, and keep it up to date. */
+/** Show the page, and update it regularly. */
 function open(operations = null) {
   byId("login").hidden = true;
   byId("desk").hidden = false;
@@ -61,7 +61,7 @@ function open(operations = null) {
   refresh();
 }
 
-/** Read once, and again after a while; a page that nobody sees asks for nothing. */
+/** Read the operations now and every 2 seconds; a hidden page does not read. */
 async function refresh() {
   clearTimeout(timer);
   if (!document.hidden) {
@@ -127,14 +127,14 @@ function violations(number) {
   return number === 1 ? "1 violation" : `${number} violations`;
 }
 
-/** Send a dead letter again; the row goes with the next reading. */
+/** Send a dead letter again; its row disappears with the next reading. */
 async function requeue(letter) {
   try {
     const path = `/api/admin/dead-letters/${letter.messageId}/requeue`;
     await send("POST", path, { token: sessionStorage.getItem(TOKEN) });
     notify("The message is in its queue again.");
   } catch (error) {
-    notify(error.code === "not_found" ? "Somebody has sent this message again already." : sentenceOf(error), "problem");
+    notify(error.code === "not_found" ? "This message was already sent again." : sentenceOf(error), "problem");
   }
   await refresh();
 }

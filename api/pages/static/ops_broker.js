@@ -1,16 +1,16 @@
-/** @file What Redis knows: dead letters, queues and workers. */
+/** @file The state in Redis: dead letters, queues and workers. */
 
 import { byId, make, setText } from "./dom.js";
 import { Table } from "./table.js";
 import { dayAndClock, duration } from "./time.js";
 
-// A worker says that it is there with each sweep's tick: every 750 ms, unless it is set otherwise.
+// A worker reports itself with each sweep: every 750 ms by default.
 const SILENT = 10_000;
 
 let letters = null;
 let queues = null;
 
-/** Show the broker's part, or that there is none; `requeue` sends a letter again. */
+/** Show the broker's state, or that Redis does not answer; `requeue` sends a letter again. */
 export function showBroker(broker, requeue) {
   letters ??= letterTable(requeue);
   queues ??= new Table(byId("queues"), QUEUE_COLUMNS, { keyOf: (queue) => queue.name });
@@ -26,7 +26,7 @@ export function showBroker(broker, requeue) {
 function showWorkers(workers) {
   const present = (workers ?? []).filter((worker) => worker.silentMs < SILENT);
   const last = Math.min(...present.map((worker) => worker.silentMs));
-  const text = present.length ? `${present.length}, heard of ${duration(last)} ago` : "none heard of";
+  const text = present.length ? `${present.length}, last seen ${duration(last)} ago` : "none seen";
   setText(byId("workers"), workers ? text : "–");
   byId("workers").className = workers && !present.length ? "loss" : "";
 }
@@ -57,7 +57,7 @@ function paintAction(cell, letter, requeue) {
     button.disabled = true;
     await requeue(letter);
     button.disabled = false;
-    // The row is gone: the next Tab goes on from the list.
+    // The row is gone: focus the list, so that the next Tab continues from there.
     if (!button.isConnected) byId("dead-letters-region").focus({ preventScroll: true });
   });
   cell.replaceChildren(button);

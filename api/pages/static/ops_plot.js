@@ -3,7 +3,7 @@
 const HEIGHT = 224;
 const { uPlot } = globalThis;
 
-/** A plot with two lines, drawn anew when the width or the colour scheme changes. */
+/** A plot with two lines; it is redrawn when the width or the colour scheme changes. */
 export class ThroughputPlot {
   constructor(holder) {
     Object.assign(this, { holder, plot: null, data: [[], [], []] });

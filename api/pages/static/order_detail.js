@@ -1,4 +1,4 @@
-/** @file One order in full: its ids, the parts of its charges and its rows of the ledger. */
+/** @file The details of one order: its ids, the parts of its charges and its ledger entries. */
 
 import { byId, make, notify } from "./dom.js";
 import { get } from "./http.js";
@@ -8,7 +8,7 @@ import { sentenceOf } from "./problems.js";
 import { clock, duration, fullClock, millisecondsBetween } from "./time.js";
 import { nameOf } from "./words.js";
 
-/** Read an order and show it over the desk. */
+/** Read an order and show its details in a dialog. */
 export async function openDetail(orderId) {
   try {
     const order = await get(`/api/trading/orders/${orderId}`);

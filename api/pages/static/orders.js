@@ -1,4 +1,4 @@
-/** @file The blotter: every order with its timeline, filling in by itself. */
+/** @file The table of orders, each with its timeline, updated as events come. */
 
 import { byId, make, notify, setText } from "./dom.js";
 import { send } from "./http.js";
@@ -11,7 +11,7 @@ import { exchangeOf, nameOf } from "./words.js";
 
 const PAGE = 50;
 
-/** Keep the blotter in step with the store. */
+/** Show the table of orders, and update it when the store changes. */
 export function showOrders(store, sync) {
   const table = new Table(byId("orders"), COLUMNS, {
     keyOf: (order) => order.orderId,
@@ -23,7 +23,7 @@ export function showOrders(store, sync) {
     const orders = store.newestOrders().filter((order) => !onlyPending || order.status === "PENDING");
     table.show(orders.slice(0, limit));
     setText(byId("orders-count"), `${store.orders.size}${sync.hasOlderOrders ? "+" : ""}`);
-    setText(byId("orders-empty"), onlyPending && store.orders.size ? "Nothing is pending." : EMPTY);
+    setText(byId("orders-empty"), onlyPending && store.orders.size ? "No pending orders." : EMPTY);
     byId("orders-empty").hidden = orders.length > 0;
     byId("orders-older").hidden = onlyPending || !(orders.length > limit || sync.hasOlderOrders);
   };
@@ -40,7 +40,7 @@ export function showOrders(store, sync) {
   });
 }
 
-const EMPTY = "No orders yet. The first one you place appears here by itself.";
+const EMPTY = "No orders yet. Orders appear here as soon as they are placed.";
 
 const COLUMNS = [
   { name: "side", value: (order) => order.side, paint: paintSide },

@@ -1,4 +1,4 @@
-/** @file Two plots: the available margin over time, and how long orders took from acceptance to execution. */
+/** @file Two plots: the available margin over time, and the latency of orders from acceptance to execution. */
 
 import { byId, debounce, setText } from "./dom.js";
 import { grouped } from "./money.js";
@@ -10,10 +10,10 @@ const SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 144
 const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
 const TICK_FONT = "11px Inter, system-ui, sans-serif";
-// uPlot comes as a plain script.
+// uPlot is loaded as a classic script, not as a module.
 const { uPlot } = globalThis;
 
-/** Keep both plots in step with the store, the window's width and the colour scheme. */
+/** Show both plots, and redraw them when the store, the window's width or the colour scheme changes. */
 export function showPlots(store) {
   const plots = [
     new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
@@ -28,7 +28,7 @@ export function showPlots(store) {
   });
 }
 
-/** One plot, made when there is something to show. */
+/** One plot, created when there is data. */
 class Plot {
   constructor(holder, options) {
     Object.assign(this, { holder, options, plot: null });
@@ -47,7 +47,7 @@ class Plot {
     this.plot.setData(data);
   }
 
-  /** Throw the plot away, to be drawn in other colours. */
+  /** Remove the plot, so that the next draw uses the current colours. */
   forget() {
     this.plot?.destroy();
     this.plot = null;
@@ -77,7 +77,7 @@ function plotOptions({ tick, isStepped }, width) {
   };
 }
 
-/** The available margin, with a last point that is now. */
+/** Return the history of the available margin, with a last point at the present time. */
 function marginData(store) {
   const times = store.history.map(([at]) => at / 1e6);
   const amounts = store.history.map(([, amount]) => Number(amount));
@@ -88,7 +88,7 @@ function marginData(store) {
   return [times, amounts];
 }
 
-/** The last executed orders, one after the other, with their milliseconds. */
+/** Return the last executed orders in order of time, with their latency in milliseconds. */
 function latencyData(store) {
   const executed = store.newestOrders().filter((order) => order.executedAt);
   const recent = executed.slice(0, ORDERS_MAXIMUM).reverse();
@@ -112,7 +112,7 @@ function wholeDots(_, low, high) {
   return [low - 0.5, high + 0.5];
 }
 
-/** The scale is logarithmic: one slow order must not press all others to the ground. */
+/** Return the range of the logarithmic scale, on which one slow order does not flatten all others. */
 function aroundDots(_, low, high) {
   return [Math.max(0.1, low / 2), high * 2];
 }
@@ -131,7 +131,7 @@ function clockTicks(_, ticks) {
   return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, isShort ? 8 : 5));
 }
 
-/** Write lakhs and crores short: 1,000,000 is "10.00 L". */
+/** Return an amount in lakhs or crores: 1,000,000 is "10.00 L". */
 function compact(value) {
   if (Math.abs(value) >= 1e7) return `${(value / 1e7).toFixed(2)} Cr`;
   if (Math.abs(value) >= 1e5) return `${(value / 1e5).toFixed(2)} L`;

@@ -1,4 +1,4 @@
-/** @file Positions with their profit as it moves, and a button that closes each. */
+/** @file The table of positions with their current profit, and a button to close each. */
 
 import { byId, make, notify, setText } from "./dom.js";
 import { send } from "./http.js";
@@ -9,7 +9,7 @@ import { instrument, productName } from "./words.js";
 
 const closing = new Set();
 
-/** Keep the table of positions in step with the store. */
+/** Show the table of positions, and update it when the store changes. */
 export function showPositions(store) {
   const table = new Table(byId("positions"), columnsFor(() => show()), {
     keyOf: (position) => position.positionId,

@@ -1,11 +1,11 @@
-/** @file What the desk knows: read over HTTP once, then kept up to date by events. */
+/** @file The state that the desk shows: read once over HTTP, then updated by events. */
 
 import { difference } from "./money.js";
 import { micros } from "./time.js";
 
 const HISTORY_MAXIMUM = 2000;
 
-/** The account, its orders and positions; whoever shows them is told of changes. */
+/** The account, its orders and its positions; the views are called when they change. */
 export class Store {
   account = null;
   orders = new Map();
@@ -21,7 +21,7 @@ export class Store {
     for (const topic of topics) this.#listeners.set(topic, [...(this.#listeners.get(topic) ?? []), action]);
   }
 
-  /** Take an event of the stream. */
+  /** Apply an event of the stream. */
   apply(event) {
     const subject = event.type.split(".")[0];
     if (subject === "order") this.putOrders([event.data]);
@@ -33,24 +33,24 @@ export class Store {
     }
   }
 
-  /** Take the account as it was read or told; what moves with the market is kept when it is not in there. */
+  /** Update the account; members that the data lacks, such as those that move with the market, keep their value. */
   putAccount(data) {
     this.accountVersion += 1;
     this.account = { ...this.account, ...data };
     this.#announce("account");
   }
 
-  /** Take orders; an older state never replaces a newer one. */
+  /** Update orders; an older state never replaces a newer one. */
   putOrders(list) {
     this.#merge(this.orders, list, "orderId", "orders");
   }
 
-  /** Take positions, likewise. */
+  /** Update positions; an older state never replaces a newer one. */
   putPositions(list) {
     this.#merge(this.positions, list, "positionId", "positions");
   }
 
-  /** Take rows of the fund ledger, newest first, as the history of the available margin. */
+  /** Replace the history of the available margin by that of ledger entries, given newest first. */
   putHistory(rows) {
     this.history = [];
     for (const row of [...rows].reverse()) this.#remember(row.createdAt, difference(row.balanceAfter, row.blockedAfter));
@@ -80,7 +80,7 @@ export class Store {
     this.#announce("history");
   }
 
-  /** Tell the listeners once, however many changes come in one burst. */
+  /** Call the listeners once for all changes of one burst. */
   #announce(topic) {
     if (this.#changed.size === 0) setTimeout(() => this.#tell(), 0);
     this.#changed.add(topic);

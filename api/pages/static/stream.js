@@ -1,4 +1,4 @@
-/** @file The account's events as they happen, over a websocket that comes back by itself and misses none. */
+/** @file The account's events over a websocket, which reconnects by itself and misses no event. */
 
 import { Problem, Silence, get } from "./http.js";
 
@@ -11,7 +11,7 @@ const PATIENCE = 10_000;
 const BAD_TOKEN = 4401;
 
 /**
- * A stream of events from `since` on (null: from now on).
+ * A stream of the events after `since` (null: after the present).
  *
  * Handlers: event(event), ready(), reset(), state({ name, replayed?, attempt? }), refused().
  */
@@ -22,7 +22,7 @@ export class Stream {
     this.lostAt = Date.now();
   }
 
-  /** Connect, and stay connected. */
+  /** Connect, and reconnect after each failure. */
   start() {
     this.connect();
     this.watchdog = setInterval(() => this.findSilence(), SILENCE_CHECK);
@@ -34,7 +34,7 @@ export class Stream {
     document.addEventListener("visibilitychange", this.hurry);
   }
 
-  /** Disconnect for good. */
+  /** Disconnect, and do not reconnect. */
   stop() {
     this.isStopped = true;
     clearTimeout(this.timer);
@@ -89,7 +89,7 @@ export class Stream {
     this.reportReplay();
   }
 
-  /** Say that all is live once everything missed has come. */
+  /** Report the state "live" when all missed events have come. */
   reportReplay() {
     if (this.replayUntil === null || this.last < this.replayUntil) return;
     const replayed = this.replayUntil - this.replayFrom;
@@ -111,7 +111,7 @@ export class Stream {
     this.socket = null;
     this.isLive = false;
     this.replayUntil = null;
-    // The same code says that the greeting came too late.
+    // The server uses the same code when the first message came too late.
     if (code === BAD_TOKEN && (await hasTokenEnded())) this.handlers.refused();
     else if (!this.isStopped) this.comeBack();
   }
@@ -121,7 +121,7 @@ export class Stream {
     this.attempt += 1;
     this.reportAge();
     const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (this.attempt - 1));
-    // Not all desks at the same moment.
+    // A random share, so that not all desks reconnect at the same moment.
     this.timer = setTimeout(() => this.connect(), delay * (0.5 + Math.random() / 2));
   }
 
@@ -146,7 +146,7 @@ export class Stream {
     this.lose(0);
   }
 
-  /** Ask over HTTP whether there is an event that a socket, which looks alive, has not brought. */
+  /** Check over HTTP if the socket has missed an event although it looks alive; if so, reconnect. */
   async findSilence() {
     if (!this.isLive || document.visibilityState !== "visible") return;
     const socket = this.socket;

@@ -1,4 +1,4 @@
-/** @file Read the state over HTTP: all of it at the start, what moves with the market every two seconds. */
+/** @file Read the state over HTTP: all of it at the start, then the values that move with the market every 2 seconds. */
 
 import { Problem, get } from "./http.js";
 
@@ -11,7 +11,7 @@ const POSITIONS = "/api/trading/positions";
 const ORDERS = "/api/trading/orders";
 const LEDGER = "/api/trading/transactions";
 
-/** Keeps a store in step with the server, beside the stream of events. */
+/** Updates a store over HTTP, beside the stream of events. */
 export class Sync {
   #waiting = [];
   #isLoaded = false;
@@ -24,7 +24,7 @@ export class Sync {
     this.refused = refused;
   }
 
-  /** Read everything; events that come in the meantime are applied afterwards. */
+  /** Read the whole state; apply the events that came in the meantime afterwards. */
   async load() {
     const run = ++this.#run;
     this.#isLoaded = false;
@@ -39,7 +39,7 @@ export class Sync {
     }
   }
 
-  /** Take an event now, or after the state has been read. */
+  /** Apply an event now, or after the state has been read. */
   take(event) {
     if (this.#isLoaded) this.store.apply(event);
     else this.#waiting.push(event);
@@ -52,7 +52,7 @@ export class Sync {
     clearTimeout(this.#timer);
   }
 
-  /** Say whether there are orders older than those that were read. */
+  /** True if there are orders older than those that were read. */
   get hasOlderOrders() {
     return this.#cursor !== null;
   }

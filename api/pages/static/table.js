@@ -1,12 +1,12 @@
-/** @file Keep a table's rows in step with a list, touching only the cells that changed. */
+/** @file A table that shows a list and updates only the cells that have changed. */
 
 import { make, setText } from "./dom.js";
 
 /**
- * A table body whose rows follow a list.
+ * A table body with one row for each item of a list.
  *
- * Each column has a `name` and a `label`, `value(item)`, which is all that its cell shows, and,
- * if that is not simply text, `paint(cell, item)`, called when the value has changed.
+ * Each column has a `name`, a `label` and `value(item)`. A cell is updated when its value has changed: `paint(cell, item)`
+ * fills it, or it shows the value as text if the column has no `paint`.
  */
 export class Table {
   constructor(body, columns, { keyOf, classOf = () => "" }) {
@@ -63,12 +63,12 @@ export class Table {
     const held = cell.contains(document.activeElement);
     if (column.paint) column.paint(cell, item);
     else setText(cell, value);
-    // What had the focus may be gone: the next Tab goes on from here and not from the page's top.
+    // The focused element may be gone: focus the table, so that the next Tab does not start at the top of the page.
     if (held && !cell.contains(document.activeElement)) this.body.closest("[tabindex]")?.focus({ preventScroll: true });
   }
 }
 
-/** Mark a cell as just changed, for those who do not mind movement. */
+/** Highlight a cell that has just changed, unless the person prefers reduced motion. */
 function flash(element) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   element.animate({ backgroundColor: ["var(--fresh)", "transparent"] }, { duration: 900, easing: "ease-out" });

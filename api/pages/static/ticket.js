@@ -1,4 +1,4 @@
-/** @file The order ticket: fill in, see what it takes, place, and see at its field what was refused. */
+/** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
 import { Combobox } from "./combobox.js";
 import { byId, debounce, setText } from "./dom.js";
@@ -12,17 +12,17 @@ import { nameOf } from "./words.js";
 const FIELDS = ["exchange", "symbol", "side", "quantity", "orderType", "price", "product"];
 const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
 const HINT_POLL = 2000;
-// Enter held down, or pressed twice, is one wish.
+// Enter held down, or pressed twice within this time, places one order.
 const SAME_AGAIN_AFTER = 500;
 
-/** Bring the ticket to life. */
+/** Start the ticket. */
 export function startTicket(store) {
   const ticket = new Ticket(byId("ticket"));
   store.on(["account", "positions"], () => ticket.estimate.refresh());
 }
 
 class Ticket {
-  /** The body and key of a placement that nobody answered: sent again, it is the same order. */
+  /** The body and key of a placement without an answer: sent again with its key, it places no second order. */
   #unanswered = null;
   #isPlacing = false;
   #accepted = { text: "", at: 0 };
@@ -47,7 +47,7 @@ class Ticket {
     if (!session.mayTrade()) this.#refuseToTrade();
   }
 
-  /** Return the order as it stands in the ticket, as text where it is not what it should be: the API says so. */
+  /** Return the order of the ticket; invalid values stay text, so that the API refuses them. */
   order() {
     const { exchange, symbol, side, quantity, orderType, price, product } = this.form;
     const size = quantity.value.trim();
@@ -63,7 +63,7 @@ class Ticket {
     return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== ""));
   }
 
-  /** Return the order if there is enough of it to ask what it would take. */
+  /** Return the order if it is complete enough for an estimate, or null. */
   completeOrder() {
     if (this.stocks.isUndecided) return null;
     const order = this.order();
@@ -130,9 +130,9 @@ class Ticket {
     showFieldErrors(this.form, errors);
     const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
     const rest = others.map(([name, messages]) => `${name}: ${messages.join(" ")}`).join(" ");
-    const retry = isUnknown ? " Press again to retry: it cannot be placed twice." : "";
+    const retry = isUnknown ? " Press again to retry: the order cannot be placed twice." : "";
     const isAtField = error.code === "validation_failed" && others.length === 0;
-    this.#say(isAtField ? "Not placed: see the marked fields." : rest || sentenceOf(error) + retry, "problem");
+    this.#say(isAtField ? "Not placed: correct the marked fields." : rest || sentenceOf(error) + retry, "problem");
     focusFirstError(this.form);
     return undefined;
   }
@@ -140,7 +140,7 @@ class Ticket {
   #refuseToTrade() {
     session.rememberMayTrade(false);
     byId("submit").disabled = true;
-    this.#say("This token may only read: it cannot trade.", "problem");
+    this.#say("This token may only read. It cannot trade.", "problem");
   }
 
   #setPlacing(isPlacing) {
@@ -164,7 +164,7 @@ class Ticket {
   }
 }
 
-/** Show messages at the fields that they name, and take away the others. */
+/** Show the messages at their fields, and clear the other fields. */
 function showFieldErrors(form, errors) {
   for (const name of FIELDS) {
     const text = (errors[name] ?? []).join(" ");

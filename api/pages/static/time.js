@@ -32,18 +32,18 @@ export function fullClock(timestamp) {
   return `${day(timestamp)} ${clock(timestamp)}`;
 }
 
-/** Return when something began and ended, by the millisecond if it was today. */
+/** Return the start and the end of a span, with milliseconds if it started today. */
 export function span(first, last) {
   const text = isToday(first) ? clock : shortClock;
   return `${isToday(first) ? "" : `${day(first)} `}${text(first)} → ${last ? text(last) : "…"}`;
 }
 
-/** Return day and time where the day is not today, else the time alone. */
+/** Return the time, with the day before it unless it is today. */
 export function dayAndClock(timestamp) {
   return isToday(timestamp) ? shortClock(timestamp) : `${day(timestamp)} ${shortClock(timestamp).slice(0, 5)}`;
 }
 
-/** Return a duration a person can compare: "17.2 ms", "1.20 s". */
+/** Return a duration as text: "17.2 ms", "1.20 s". */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`;
   return `${(milliseconds / 1000).toFixed(2)} s`;

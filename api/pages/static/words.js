@@ -1,4 +1,4 @@
-/** @file How the desk writes what the API names. */
+/** @file The names on the desk for the API's words. */
 
 import { make } from "./dom.js";
 
@@ -24,12 +24,12 @@ export function nameOf(word) {
   return NAMES[word] ?? spaced[0].toUpperCase() + spaced.slice(1);
 }
 
-/** Paint a stock's symbol and exchange into a cell. */
+/** Show a stock's symbol and exchange in a cell. */
 export function instrument(cell, thing) {
   cell.replaceChildren(make("b", { textContent: thing.symbol }), exchangeOf(thing));
 }
 
-/** Make the small name of a thing's exchange. */
+/** Make a small element with the exchange's name. */
 export function exchangeOf(thing) {
   return make("small", { className: "exchange", textContent: ` ${thing.exchange}` });
 }
