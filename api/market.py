@@ -5,9 +5,9 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError
 
-from models.database import fetch_one, session
+from models.database import session
 from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
-from trading.market.quotes import set_quotes
+from trading.market.quotes import find_stock, set_quotes
 
 from .http.authentication import requires
 from .http.errors import not_found
@@ -51,10 +51,7 @@ def read_stock(exchange: str, symbol: str) -> Response:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:
         raise not_found() from None
-    with session():
-        row = fetch_one(
-            "SELECT * FROM stock WHERE exchange = %s AND symbol = %s AND is_active", (key["exchange"], key["symbol"])
-        )
+    row = find_stock(key["exchange"], key["symbol"])
     if row is None:
         raise not_found()
     return respond(STOCK, row)

@@ -1,12 +1,10 @@
-"""Peewee tables, one noun per module, and the database that they live in."""
+"""The database: its connections, its tables as peewee models and as typed rows, its migrations."""
 
 from models.account import Account
+from models.admin_action import AdminAction
 from models.api_token import ApiToken
-from models.event import Event
-from models.fund_transaction import FundTransaction
 from models.market_holiday import MarketHoliday
-from models.order import Order
 from models.position import Position
 from models.stock import Stock
 
-__all__ = ["Account", "ApiToken", "Event", "FundTransaction", "MarketHoliday", "Order", "Position", "Stock"]
+__all__ = ["Account", "AdminAction", "ApiToken", "MarketHoliday", "Position", "Stock"]

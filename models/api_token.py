@@ -1,18 +1,12 @@
 """API tokens, kept as digests."""
 
-from peewee import BlobField, Field, UUIDField
+from peewee import BlobField, UUIDField
 
-from models.base import Table, TimestampField
-
-
-class TextArrayField(Field):
-    """A list of strings."""
-
-    field_type = "TEXT[]"
+from models.base import Table, TextArrayField, TimestampField
 
 
 class ApiToken(Table):
-    """A bearer token's SHA-256 digest, scopes and life."""
+    """A bearer token: its SHA-256 digest, its scopes, and the times at which it begins and ends."""
 
     id = UUIDField(primary_key=True)
     digest = BlobField()

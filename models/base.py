@@ -1,5 +1,6 @@
-"""What every table has in common."""
+"""The base class of all tables, and the column types that peewee lacks."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from models.database import db
 
 
 class Table(Model):
-    """A table of the schema; the migrations own its definition, a model only reads and names it."""
+    """A table of the schema, for reading and writing its rows; the migrations own its definition."""
 
     class Meta:
         database = db
@@ -30,3 +31,18 @@ class TimestampField(Field):
     """An aware point in time, in UTC."""
 
     field_type = "TIMESTAMPTZ"
+
+
+class TextArrayField(Field):
+    """A list of strings."""
+
+    field_type = "TEXT[]"
+
+
+class JsonbField(Field):
+    """JSON; numbers are read as Decimal (models.database.initialise), and other types are written as text."""
+
+    field_type = "JSONB"
+
+    def db_value(self, value: Any) -> str:
+        return json.dumps(value, default=str)

@@ -1,6 +1,6 @@
-"""The rows that travel: each is a dict as the database returns it, with the columns of its table.
+"""The types of rows: each row is a dict as the database returns it, with the columns of its table.
 
-tests/models/test_rows.py holds them against the tables. Money is in rupees, times are aware.
+tests/models/test_tables.py compares them with the tables. Money is in rupees, times are aware.
 """
 
 from datetime import datetime
@@ -85,6 +85,30 @@ class PositionRow(TypedDict):
     realized_pnl: Decimal
     created_at: datetime
     updated_at: datetime
+
+
+class StockRow(TypedDict):
+    """A row of `stock`."""
+
+    id: UUID
+    exchange: str
+    symbol: str
+    last_price: Decimal | None
+    last_price_at: datetime | None
+    is_active: bool
+    created_at: datetime
+
+
+class TokenRow(TypedDict):
+    """A row of `api_token`."""
+
+    id: UUID
+    digest: memoryview
+    account_id: UUID | None
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
 
 
 class EventRow(TypedDict):

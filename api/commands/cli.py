@@ -6,7 +6,6 @@ from flask.cli import AppGroup
 from peewee import ProgrammingError
 
 from models import migrate
-from models.database import fetch_all, session
 from schemas.accounts import AccountSchema
 from schemas.admin import (
     ACCOUNT_SCOPES,
@@ -20,6 +19,7 @@ from schemas.market import QuoteSchema
 from schemas.transactions import TransactionSchema
 from trading.accounts.administration import create_account, move_funds
 from trading.accounts.audit import record_action
+from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
@@ -70,9 +70,7 @@ def accounts_create(name: str, balance: str, as_json: bool) -> None:
 @with_database
 def accounts_list(as_json: bool) -> None:
     """List all accounts, oldest first."""
-    with session():
-        rows = fetch_all("SELECT * FROM account ORDER BY id")
-    show(as_json, AccountSchema(exclude=("unrealized_pnl",), many=True).dump(rows))
+    show(as_json, AccountSchema(exclude=("unrealized_pnl",), many=True).dump(list_accounts()))
 
 
 @accounts.command("deposit")

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from flask import request
 
-from models.database import fetch_one, session, snapshot
+from models.database import session, snapshot
+from trading.accounts.reading import account_exists
 
 from .description import note
 from .errors import HttpRefusal, invalid, not_found
@@ -77,7 +78,7 @@ def existing_account_session(named: UUID | None) -> Iterator[UUID]:
             yield account_id
         return
     with snapshot():
-        if not fetch_one("SELECT 1 AS found FROM account WHERE id = %s", (account_id,)):
+        if not account_exists(account_id):
             raise not_found()
         yield account_id
 

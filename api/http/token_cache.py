@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from trading.accounts.tokens import changed_tokens, digest_of, find_token
+from trading.accounts.tokens import KnownToken, changed_tokens, digest_of, find_token
 
 # A revocation takes effect within 5 s on every process; the remaining second allows for a slow query.
 STALENESS_S = 4.0
@@ -105,7 +105,7 @@ class TokenCache:
             self.entries[digest] = entry
 
 
-def _remembered(asked_at: float, row: dict[str, Any] | None) -> RememberedToken:
+def _remembered(asked_at: float, row: KnownToken | None) -> RememberedToken:
     if row is None:
         return RememberedToken(asked_at, None, "")
     principal = Principal(

@@ -11,6 +11,7 @@ import pytest
 from embedded.postgres import Postgres
 from models import database
 from models.database import DatabaseUnavailable, execute, fetch_one, session
+from models.rows import AccountRow
 
 
 @pytest.fixture
@@ -227,12 +228,12 @@ def test_an_unreachable_database_is_reported_in_one_line(run_badly, monkeypatch)
     def fail():
         raise DatabaseUnavailable("connection refused\nis the server running?")
 
-    monkeypatch.setattr("api.commands.cli.session", fail)
+    monkeypatch.setattr("trading.accounts.reading.session", fail)
     assert "connection refused" in run_badly("accounts", "list")
 
 
 def test_a_missing_schema_is_reported_in_one_line(run_badly, monkeypatch):
-    monkeypatch.setattr("api.commands.cli.fetch_all", lambda _: fetch_one("SELECT * FROM no_such_table"))
+    monkeypatch.setattr("trading.accounts.reading.fetch_all", lambda *_: fetch_one("SELECT * FROM no_such_table"))
     assert "db upgrade" in run_badly("accounts", "list")
 
 
@@ -257,7 +258,7 @@ def test_no_remedy_is_the_command_that_has_just_failed(run_badly, other_database
 
 def test_a_role_that_may_not_read_the_tables_is_reported(run_badly, other_database):
     administer = other_database(role=ROLE)
-    administer("CREATE TABLE account (id int)")
+    administer(f"CREATE TABLE account ({', '.join(f'{name} int' for name in AccountRow.__annotations__)})")
     assert "the role that owns the tables" in run_badly("accounts", "list")
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from models import connections, database, pool
+from models import Account, connections, database, pool
 from tests.support.processes import wait_until
 from tests.support.trading import at_once, one, rows, run
 
@@ -47,10 +47,20 @@ def gone(other, pid):
     return found
 
 
-def lose_the_connection(connect):
+def lose_the_connection(connect, query=lambda: database.fetch_one("SELECT 1")):
     with database.session():
         terminate(connect, database.fetch_one("SELECT pg_backend_pid() AS pid")["pid"])
-        database.fetch_one("SELECT 1")
+        query()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [lambda: database.fetch_one("SELECT 1"), lambda: list(Account.select()), lambda: Account.delete().execute()],
+    ids=["SQL", "a model's rows", "a model's change"],
+)
+def test_a_connection_that_ends_is_the_same_error_for_sql_and_for_models(connect, clean, query):
+    with pytest.raises(database.DatabaseUnavailable):
+        lose_the_connection(connect, query)
 
 
 def test_an_idle_connection_that_was_terminated_is_replaced_without_an_error(database_url, elsewhere, connect, clean):

@@ -1,20 +1,24 @@
-"""Open accounts, move their funds, suspend them."""
+"""Open accounts, deposit and withdraw money, suspend and activate accounts."""
 
 from decimal import Decimal
+from typing import cast
 from uuid import UUID
 
-from models.database import Row, execute, fetch_one, transactional
+from models import Account
+from models.database import transactional
 from models.identifiers import new_id
+from models.rows import AccountRow, LedgerRow
 from trading.accounts.idempotency import IdempotencyKey, find_answer, keep_answer
-from trading.accounts.ledgers import lock_ledgers, save_ledgers
+from trading.accounts.ledgers import lock_ledgers, newest_entry, save_ledgers
+from trading.accounts.reading import find_account
 from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.rules.errors import InsufficientMargin, NotFound
 from trading.rules.money import ZERO
-from trading.rules.terms import LedgerKind
+from trading.rules.terms import AccountStatus, LedgerKind
 
 
-def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
+def create_account(name: str, opening_balance: Decimal = ZERO) -> AccountRow:
     """Open an ACTIVE account with a deposit of opening_balance ≥ 0 rupees and return its row."""
     account = _create(name, opening_balance)
     publishing.nudge([account["id"]])
@@ -23,8 +27,8 @@ def create_account(name: str, opening_balance: Decimal = ZERO) -> Row:
 
 @within_share
 def move_funds(
-    account_id: UUID, kind: str, amount: Decimal, *, idempotency_key: IdempotencyKey | None = None
-) -> tuple[Row, bool]:
+    account_id: UUID, kind: LedgerKind, amount: Decimal, *, idempotency_key: IdempotencyKey | None = None
+) -> tuple[LedgerRow, bool]:
     """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees; return its ledger row and whether it was answered before.
 
     Raises NotFound, InsufficientMargin for a withdrawal above the available margin,
@@ -37,7 +41,7 @@ def move_funds(
 
 
 @within_share
-def set_status(account_id: UUID, status: str) -> Row:
+def set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
     """Make an account ACTIVE or SUSPENDED and return its row; raises NotFound."""
     account = _set_status(account_id, status)
     publishing.nudge([account_id])
@@ -45,43 +49,43 @@ def set_status(account_id: UUID, status: str) -> Row:
 
 
 @transactional
-def _create(name: str, opening_balance: Decimal) -> Row:
+def _create(name: str, opening_balance: Decimal) -> AccountRow:
     account_id = new_id()
-    execute("INSERT INTO account (id, name) VALUES (%s, %s)", (account_id, name))
-    _post(account_id, "DEPOSIT", opening_balance)
+    Account.insert(id=account_id, name=name).execute()
+    _post(account_id, LedgerKind.DEPOSIT, opening_balance)
     return _account(account_id)
 
 
 @transactional
-def _move(account_id: UUID, kind: str, amount: Decimal, key: IdempotencyKey | None) -> tuple[Row, bool]:
+def _move(account_id: UUID, kind: LedgerKind, amount: Decimal, key: IdempotencyKey | None) -> tuple[LedgerRow, bool]:
     answer = find_answer(account_id, key)
     if answer is not None:
-        return answer, True
+        return cast(LedgerRow, answer), True
     _post(account_id, kind, amount)
-    entry = fetch_one("SELECT * FROM fund_transaction WHERE account_id = %s ORDER BY id DESC LIMIT 1", (account_id,))
-    assert entry is not None  # amount > 0 always leaves a row, and the account is locked
+    entry = newest_entry(account_id)
+    assert entry is not None  # amount > 0 always leaves an entry, and the account is locked
     keep_answer(account_id, key, "fund_transaction", entry["id"])
     return entry, False
 
 
 @transactional
-def _set_status(account_id: UUID, status: str) -> Row:
-    execute("UPDATE account SET status = %s WHERE id = %s", (status, account_id))
+def _set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
+    Account.update(status=status).where(Account.id == account_id).execute()
     return _account(account_id)
 
 
-def _post(account_id: UUID, kind: str, amount: Decimal) -> None:
+def _post(account_id: UUID, kind: LedgerKind, amount: Decimal) -> None:
     ledger = lock_ledgers([account_id]).get(account_id)
     if ledger is None:
         raise NotFound
-    if kind == "WITHDRAWAL" and amount > ledger.available_margin:
+    if kind == LedgerKind.WITHDRAWAL and amount > ledger.available_margin:
         raise InsufficientMargin(required=amount, available=ledger.available_margin)
-    ledger.post(LedgerKind(kind), amount)
+    ledger.post(kind, amount)
     save_ledgers([ledger])
 
 
-def _account(account_id: UUID) -> Row:
-    account = fetch_one("SELECT * FROM account WHERE id = %s", (account_id,))
+def _account(account_id: UUID) -> AccountRow:
+    account = find_account(account_id)
     if account is None:
         raise NotFound
     return account

@@ -1,19 +1,18 @@
-"""The audit of administrative actions: an append-only row for each, written before it is done."""
+"""The audit of administrative actions: one append-only row for each, written before the action."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from models.database import execute, transactional
+from models import AdminAction
+from models.database import transactional
 
 
 @transactional
 def record_action(
     action: str, detail: Mapping[str, Any], *, address: str, token_id: UUID | None = None, request_id: str | None = None
 ) -> None:
-    """Note who asks for what, from where; the detail holds no secret."""
-    execute(
-        "INSERT INTO admin_action (action, token_id, address, request_id, detail) VALUES (%s, %s, %s, %s, %s)",
-        (action, token_id, address, request_id, json.dumps(detail, default=str)),
-    )
+    """Record an action with its caller and the caller's address; the detail must hold no secret."""
+    AdminAction.insert(
+        action=action, token_id=token_id, address=address, request_id=request_id, detail=dict(detail)
+    ).execute()

@@ -1,4 +1,4 @@
-"""Ledger ledgers of accounts, locked and written set-wise in the caller's transaction."""
+"""The ledgers of accounts: locked, and written set-wise, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from uuid import UUID
 
 import psycopg2.extras
 
-from models.database import db, fetch_all
+from models.database import db, fetch_all, fetch_one
+from models.rows import LedgerRow
 from trading.rules.ledger import AccountLedger
 
 # The start of a list of entries of the fund ledger; the caller adds its conditions.
@@ -15,12 +16,12 @@ LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pn
 
 
 def lock_ledgers(account_ids: Iterable[UUID]) -> dict[UUID, AccountLedger]:
-    """Lock accounts in id order, waiting for those in use, and return a ledger for each that exists."""
+    """Lock accounts in id order, wait for those in use, and return a ledger for each that exists."""
     return _ledgers(account_ids, "FOR NO KEY UPDATE")
 
 
 def lock_free_ledgers(account_ids: Iterable[UUID]) -> dict[UUID, AccountLedger]:
-    """Lock those accounts that nobody else has locked, and return a ledger for each."""
+    """Lock the accounts that no other transaction has locked, and return a ledger for each."""
     return _ledgers(account_ids, "FOR NO KEY UPDATE SKIP LOCKED")
 
 
@@ -30,7 +31,7 @@ def _ledgers(account_ids: Iterable[UUID], lock: str) -> dict[UUID, AccountLedger
 
 
 def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
-    """Write the accounts that have new entries, and the entries in the order of their posting."""
+    """Write the accounts that have new entries, and these entries in the order of their posting."""
     changed = [ledger for ledger in ledgers if ledger.entries]
     write_rows(
         "UPDATE account SET balance = changed.balance, blocked_margin = changed.blocked_margin,"
@@ -45,8 +46,13 @@ def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
     )
 
 
+def newest_entry(account_id: UUID) -> LedgerRow | None:
+    """Return the last entry of an account's ledger, or None; needs an open session."""
+    return fetch_one(f"{ENTRIES} WHERE account_id = %s ORDER BY id DESC LIMIT 1", (account_id,), LedgerRow)
+
+
 def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:
-    """Run one statement over a list of rows in place of its `VALUES %s`; no rows, no statement."""
+    """Run a statement with a list of rows in place of its `VALUES %s`; run nothing if the list is empty."""
     if rows:
         with db.cursor() as cursor:
             psycopg2.extras.execute_values(cursor, sql, rows, template=template, page_size=len(rows))

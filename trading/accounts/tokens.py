@@ -6,12 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from models.database import Row, execute, fetch_all, fetch_one, session, transactional
+from peewee import fn
+
+from models import ApiToken
+from models.database import fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
+from models.rows import TokenRow
+from trading.accounts.reading import account_exists
 from trading.rules.errors import NotFound
 
 PREFIX = "tp_"  # lets a secret scanner recognise a leaked token
 # Each change of a row gives it another xmin, the number of the transaction that wrote it.
+FIND = "SELECT *, xmin::text AS version FROM api_token WHERE digest = %s"
 CHANGED = """
 SELECT known.id FROM unnest(%s::uuid[], %s::text[]) AS known (id, version)
 LEFT JOIN api_token ON api_token.id = known.id WHERE api_token.xmin::text IS DISTINCT FROM known.version
@@ -24,6 +30,12 @@ SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND
 """
 
 
+class KnownToken(TokenRow):
+    """A token's row with its version, which changes with each change of the row."""
+
+    version: str
+
+
 def digest_of(secret: str) -> bytes:
     """Return the digest under which a token is kept."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
@@ -34,30 +46,27 @@ def create_token(
     scopes: Sequence[str], account_id: UUID | None = None, expires_at: datetime | None = None
 ) -> tuple[UUID, str]:
     """Make a token and return its id and its secret, which is not kept; raises NotFound for an unknown account."""
-    if account_id is not None and fetch_one("SELECT 1 FROM account WHERE id = %s", (account_id,)) is None:
+    if account_id is not None and not account_exists(account_id):
         raise NotFound
     token_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)
-    execute(
-        "INSERT INTO api_token (id, digest, account_id, scopes, expires_at) VALUES (%s, %s, %s, %s, %s)",
-        (token_id, digest_of(secret), account_id, list(scopes), expires_at),
-    )
+    ApiToken.insert(
+        id=token_id, digest=digest_of(secret), account_id=account_id, scopes=list(scopes), expires_at=expires_at
+    ).execute()
     return token_id, secret
 
 
 @transactional
 def revoke_token(token_id: UUID) -> None:
-    """Revoke a token; once more does nothing; raises NotFound."""
-    touched = execute(
-        "UPDATE api_token SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = %s", (token_id,)
-    )
-    if not touched:
+    """Revoke a token; a second call changes nothing; raises NotFound."""
+    revoked_at = fn.coalesce(ApiToken.revoked_at, fn.clock_timestamp())
+    if not ApiToken.update(revoked_at=revoked_at).where(ApiToken.id == token_id).execute():
         raise NotFound
 
 
-def find_token(secret: str) -> Row | None:
-    """Return the row of a token, whatever its state, and the row's version; or None."""
+def find_token(secret: str) -> KnownToken | None:
+    """Return the row of a token in any state, or None for an unknown token."""
     with session():
-        return fetch_one("SELECT *, xmin::text AS version FROM api_token WHERE digest = %s", (digest_of(secret),))
+        return fetch_one(FIND, (digest_of(secret),), KnownToken)
 
 
 def changed_tokens(versions: dict[UUID, str]) -> set[UUID]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from models.database import execute, fetch_all, transactional
+from models import Stock
+from models.database import execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
+from models.rows import StockRow
 from trading.accounts.ledgers import write_rows
 
 Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
@@ -16,6 +18,13 @@ ACTIVATE = f"""
 UPDATE stock SET is_active = true WHERE id IN (
     SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
 """
+
+
+def find_stock(exchange: str, symbol: str) -> StockRow | None:
+    """Return an active stock's row, or None."""
+    chosen = (Stock.exchange == exchange) & (Stock.symbol == symbol) & Stock.is_active
+    with session():
+        return fetch_one(*Stock.select().where(chosen).sql(), StockRow)
 
 
 def set_quotes(quotes: Iterable[Quote]) -> None:

@@ -1,0 +1,97 @@
+"""The terms are the same in the rules, in the database's CHECKs and in the schemas."""
+
+import importlib
+import pkgutil
+import re
+from typing import Any
+
+import pytest
+
+import schemas
+from schemas.admin import ACCOUNT_SCOPES, SERVICE_SCOPES
+from schemas.base import StrictSchema
+from schemas.events import EVENT_TYPES
+from schemas.orders import PRODUCT_SPELLINGS
+from trading.rules.ledger import EFFECTS, REALIZED
+from trading.rules.terms import AccountStatus, Exchange, LedgerKind, OrderStatus, OrderType, Product, Side
+
+# Each column whose CHECK lists words, with its words in Python.
+CHECKED = {
+    ("account", "status"): AccountStatus,
+    ("api_token", "scopes"): (*ACCOUNT_SCOPES, *SERVICE_SCOPES),
+    ("event", "type"): EVENT_TYPES,
+    ("fund_transaction", "kind"): LedgerKind,
+    ("market_holiday", "calendar"): (Exchange.NSE,),
+    ("position", "product"): Product,
+    ("stock", "exchange"): Exchange,
+    ("trading_order", "exchange"): Exchange,
+    ("trading_order", "order_type"): OrderType,
+    ("trading_order", "product"): Product,
+    ("trading_order", "side"): Side,
+    ("trading_order", "status"): OrderStatus,
+}
+# The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
+OFFERED = {
+    "exchange": Exchange,
+    "kind": LedgerKind,
+    "order_type": OrderType,
+    "product": Product,
+    "side": Side,
+    "status": OrderStatus,
+    "AccountChangeSchema.status": AccountStatus,
+    "AccountSchema.status": AccountStatus,
+    "EventSchema.type": EVENT_TYPES,
+    "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
+    "HolidaySchema.calendar": (Exchange.NSE,),
+    "OrderMomentSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
+}
+
+
+def fields_with_words() -> dict[str, list[str]]:
+    """Return the words of each schema's field that names its words, by Schema.field; not of operators' schemas."""
+    for module in pkgutil.iter_modules(schemas.__path__):
+        importlib.import_module(f"schemas.{module.name}")
+    found, waiting = {}, [StrictSchema]
+    while waiting:
+        schema = waiting.pop()
+        waiting += schema.__subclasses__()
+        if schema.__module__.startswith("schemas.") and schema.__module__ != "schemas.operations":
+            for name, field in schema._declared_fields.items():
+                if "enum" in field.metadata:
+                    found[f"{schema.__name__}.{name}"] = field.metadata["enum"]
+    return found
+
+
+FIELDS = fields_with_words()
+
+
+@pytest.fixture
+def checked_words(database: Any) -> dict[tuple[str, str], set[str]]:
+    """Return the words that each CHECK of one column lists, by table and column."""
+    found = database.fetch_all(
+        """SELECT relname AS table, attname AS column, pg_get_constraintdef(pg_constraint.oid) AS text
+           FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+           JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+           WHERE contype = 'c' AND cardinality(conkey) = 1"""
+    )
+    words = {(row["table"], row["column"]): set(re.findall(r"'(\w[\w.]*)'::text", row["text"])) for row in found}
+    return {key: listed for key, listed in words.items() if listed}
+
+
+def test_each_check_lists_the_words_of_its_term(checked_words: dict[tuple[str, str], set[str]]) -> None:
+    assert checked_words == {key: {str(word) for word in words} for key, words in CHECKED.items()}
+
+
+@pytest.mark.parametrize("place", FIELDS)
+def test_a_field_offers_the_words_of_its_term(place: str) -> None:
+    words = OFFERED[place if place in OFFERED else place.partition(".")[2]]
+    assert sorted(set(FIELDS[place]) - set(PRODUCT_SPELLINGS)) == sorted(words)
+
+
+def test_each_spelling_of_a_product_means_a_product() -> None:
+    assert set(PRODUCT_SPELLINGS.values()) == {str(word) for word in Product}
+
+
+def test_each_kind_of_ledger_entry_has_an_effect() -> None:
+    assert set(EFFECTS) == set(LedgerKind)
+    assert set(REALIZED) < set(LedgerKind)
