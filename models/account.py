@@ -1,4 +1,4 @@
-"""Trading accounts: who owns money, margin and orders."""
+"""Trading accounts, the owners of money, margin and orders."""
 
 from peewee import BigIntegerField, TextField, UUIDField
 
@@ -6,7 +6,7 @@ from models.base import MoneyField, Table, TimestampField
 
 
 class Account(Table):
-    """One trading account; available_margin is computed by the database."""
+    """One trading account; the database computes available_margin."""
 
     id = UUIDField(primary_key=True)
     name = TextField()

@@ -1,4 +1,4 @@
-"""Connect to the server that a URL names, whichever of its hosts and addresses answers, in bounded time."""
+"""Connections in bounded time to the database server of a URL, on any of its hosts and addresses."""
 
 import contextvars
 import ipaddress
@@ -12,31 +12,32 @@ import psycopg2.extensions
 
 from models.names import Names
 
-# Limits, each shorter than the one around it: the server gives up on a lock, then on a statement,
-# then the client gives up on the server (which may be stopped and will never answer).
+# Each limit is shorter than the next: the server gives up on a lock, then on a statement, and then the client
+# gives up on the server (a stopped server never answers).
 LOCK_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 CLIENT_TIMEOUT_S = 6.0
-# One address may take this long, and all of a list together no more than the other: what is over after
-# an outage has to be found within 5 s.
+# The limits for one address and for all addresses of a list together: after an outage a server that is back has to
+# be found within 5 s.
 CONNECT_TIMEOUT_S = 2.0
 CONNECT_ALL_TIMEOUT_S = 4.0
 
-# What each connection asks of the server. It wins over the same option in the URL; the others there stay.
+# The settings of each connection. They override the same options of the URL; the URL's other options stay.
 OPTIONS = {
     "statement_timeout": STATEMENT_TIMEOUT_MS,
     "lock_timeout": LOCK_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
     "timezone": "UTC",
-    # The books are locked row by row: under another level that a database asks for, what would wait fails.
+    # The accounts are locked row by row: under a stricter level, set as the database's default, waiting statements
+    # would fail.
     "default_transaction_isolation": r"read\ committed",
 }
-# What the URL may set otherwise. A peer that has vanished is noticed by the kernel: after 20 s while nothing
-# is sent, after 10 s when what was sent is not acknowledged (by default after 2 h and 15 min).
+# Defaults that the URL may override. The kernel notices a vanished peer after 20 s on an idle connection, and after
+# 10 s if sent data is not acknowledged (its own defaults are 2 h and 15 min).
 DEFAULTS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 10_000}
 
-# A failed connect has no SQLSTATE in psycopg2, only a text: PostgreSQL's for 53300, and PgBouncer's.
+# psycopg2 gives no SQLSTATE for a failed connect, only a text: these are PostgreSQL's for 53300, and PgBouncer's.
 FULL = re.compile("too many (clients|connections)|connection slots|no more connections", re.IGNORECASE)
 NO_ANSWER = "the database did not answer in time"
 NO_ADDRESS = "the database's name cannot be resolved"
@@ -47,29 +48,29 @@ Place = dict[str, str]
 
 
 class Connection(psycopg2.extensions.connection):
-    """A connection of a pool, which notes when it was used last and how often the pool had been renewed."""
+    """A connection of a pool, with the time of its last use and the pool's generation at its creation."""
 
     generation = 0
     used_at = 0.0
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether an idle connection is of no more use, without asking the server.
+        """Return True if the server has closed an idle connection; needs no round trip.
 
-        It has nothing to say while idle; one that is readable has been told goodbye.
+        The server sends nothing on an idle connection, so a readable one has received the server's goodbye.
         """
         return bool(self.closed or _wait(self.fileno(), select.POLLIN, 0))
 
 
 class Server:
-    """What a URL names: one host or several, each with one address or several, or a socket."""
+    """The server of a URL: one or more hosts, each with one or more addresses, or a socket."""
 
     def __init__(self, url: str, application_name: str) -> None:
         given = psycopg2.extensions.parse_dsn(url)
         self._names = Names()
         self._failed_at: dict[tuple[str, ...], float] = {}
         self._places = _places(given)
-        if len(self._places) > 1:  # of several hosts the one that can be written to is meant
+        if len(self._places) > 1:  # of several hosts only the writable one is used
             given.setdefault("target_session_attrs", "read-write")
         ours = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self._parameters: dict[str, Any] = {
@@ -81,10 +82,10 @@ class Server:
         }
 
     def connect(self) -> Connection:
-        """Return a connection in autocommit; raise psycopg2.OperationalError saying why there is none.
+        """Return a new connection in autocommit; raise psycopg2.OperationalError with the reasons if there is none.
 
-        libpq goes on to the next address when one refuses, but never, without blocking, when one is
-        silent: so each is tried by itself, those that failed last after the others.
+        Without blocking, libpq goes on to the next address only if one refuses, never if one is silent. So each address
+        is tried by itself; the addresses that failed most recently come last.
         """
         places = self._addressed()
         timeout_s = min(CONNECT_TIMEOUT_S, CONNECT_ALL_TIMEOUT_S / max(1, len(places)))
@@ -110,9 +111,9 @@ class Server:
         return connection
 
     def _addressed(self) -> list[Place]:
-        """Return the places with their addresses, so that libpq, which would block, resolves no name.
+        """Return the places with their addresses, because libpq would block while it resolves a name.
 
-        The name stays beside the address: certificates and password files are looked up by it.
+        The name stays beside the address: certificates are checked against it, and password files use it.
         """
         found = self._names.resolve({place["host"] for place in self._places if _is_name(place)})
         addressed = []
@@ -125,9 +126,9 @@ class Server:
 
 
 def wait_bounded(connection: Any) -> None:
-    """Wait for the server, for a limited time; psycopg2 calls this while a query or connect runs.
+    """Wait for the server until the deadline; psycopg2 calls this while a query or a connect runs.
 
-    Works under plain threads and under gevent alike, whose patched poll lets others run.
+    It works with plain threads and with gevent, whose patched poll lets other greenlets run.
     Raises psycopg2.OperationalError at the deadline; the caller closes the connection.
     """
     limit = deadline_s.get()
@@ -140,7 +141,7 @@ def wait_bounded(connection: Any) -> None:
 
 
 def outcome_of(text: str) -> str:
-    """Return the word for why a connect failed, one of CONNECT_OUTCOMES."""
+    """Return the reason of a failed connect from its error text, one of CONNECT_OUTCOMES."""
     if FULL.search(text):
         return "full"
     if NO_ADDRESS in text:
@@ -155,7 +156,7 @@ def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
 
 
 def _places(given: dict[str, str]) -> list[Place]:
-    """Return each host of a URL by itself; one empty place where the URL names none, or not as libpq wants them."""
+    """Return each host of a URL as a place; one empty place if the URL names none or its lists do not match."""
     lists = {name: given[name].split(",") for name in ("host", "hostaddr", "port") if given.get(name)}
     count = max((len(lists[name]) for name in ("host", "hostaddr") if name in lists), default=0)
     if len(lists.get("port", ())) == 1:
@@ -166,7 +167,7 @@ def _places(given: dict[str, str]) -> list[Place]:
 
 
 def _is_name(place: Place) -> bool:
-    """Tell whether a place has to be looked up: it is no socket's folder, and no address."""
+    """Return True if a place has a host name: neither a socket's folder nor an address."""
     host = place.get("host", "")
     if not host or place.get("hostaddr") or host[0] in "/@":
         return False

@@ -1,4 +1,4 @@
-"""The database of one process: a pool of bounded connections and the one way to run a transaction."""
+"""The database of a process: its pool of connections, its sessions, transactions and statements."""
 
 import contextlib
 import functools
@@ -16,15 +16,15 @@ from models.connections import Connection, Server, deadline_s, wait_bounded
 from models.pool import Pool
 
 Row = dict[str, Any]
-RowType = TypeVar("RowType", bound=Mapping[str, Any])  # one of models.rows
+RowType = TypeVar("RowType", bound=Mapping[str, Any])  # a TypedDict, such as those of models.rows
 SqlParameters = Sequence[Any] | Mapping[str, Any]
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 POOL_TIMEOUT_S = 2.0
 MAX_ATTEMPTS = 3
-READ_ONLY_STATE = "25006"  # of a server that was demoted, or that its operator has closed for writing
-# Serialisation failure, deadlock; and a read-only server, for which the pool is renewed.
+READ_ONLY_STATE = "25006"  # the server was demoted, or its operator has closed it for writing
+# Serialisation failure and deadlock; and a read-only server, which is retried on new connections.
 RETRIED_STATES = frozenset({"40001", "40P01", READ_ONLY_STATE})
 UNAVAILABLE_STATES = frozenset({READ_ONLY_STATE, "25P03"})  # 25P03: idle in a transaction for too long
 
@@ -34,15 +34,18 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(PostgresqlDatabase):
-    """Peewee's database over a pool of our own."""
+    """Peewee's database with the pool of models.pool."""
 
-    pool = Pool(Server("", "tradepost").connect, 0)  # until this process is pointed at a database
+    pool = Pool(Server("", "tradepost").connect, 0)  # until `initialise` is called
     _state: Any
 
     def connect(self, reuse_if_open: bool = False) -> bool:
-        """Take a connection from the pool; peewee's own holds a lock of the whole process meanwhile."""
+        """Take a connection from the pool; return False if this thread has one already.
+
+        Peewee's own method holds a lock of the whole process meanwhile.
+        """
         if self.deferred:
-            raise InterfaceError("no database has been named for this process")
+            raise InterfaceError("no database is set for this process")
         if not self.is_closed():
             if reuse_if_open:
                 return False
@@ -54,7 +57,7 @@ class Database(PostgresqlDatabase):
         self.pool.give_back(conn)
 
     def dispose(self) -> None:
-        """Forget this thread's connection, and close what is idle."""
+        """Forget this thread's connection, and close the idle connections."""
         super().dispose()
         self.pool.close_idle()
 
@@ -63,7 +66,7 @@ db: Any = Database(None, autoconnect=False)
 
 
 def initialise(url: str, *, pool_size: int, application_name: str = "tradepost") -> None:
-    """Point this process at a database; nothing is connected until the first session."""
+    """Set the database of this process; the first session makes the first connection."""
     psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
     loads = functools.partial(json.loads, parse_float=Decimal)
     psycopg2.extras.register_default_jsonb(loads=loads, globally=True)
@@ -74,13 +77,13 @@ def initialise(url: str, *, pool_size: int, application_name: str = "tradepost")
 
 
 def is_initialised() -> bool:
-    """Tell whether a database has been named for this process."""
+    """Return True if the database of this process is set."""
     return not db.deferred
 
 
 @contextlib.contextmanager
 def patient(limit_s: float | None = None) -> Iterator[None]:
-    """Lift this side's deadline for the session inside, or set another one; the server's limits stay."""
+    """Open a session with another deadline on the client's side, or with none; the server's limits stay."""
     reset = deadline_s.set(limit_s)
     try:
         with session():
@@ -91,9 +94,9 @@ def patient(limit_s: float | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unbounded() -> Iterator[None]:
-    """Lift the time limits of both sides for the session inside, over several transactions.
+    """Open a session without time limits on either side, for one or more transactions.
 
-    What lifts them for one transaction only (SET LOCAL) also works behind a pooler.
+    It does not work behind a pooler in transaction mode; SET LOCAL, for one transaction, does.
     """
     with patient():
         execute("SET statement_timeout = 0; SET lock_timeout = 0")
@@ -106,16 +109,16 @@ def unbounded() -> Iterator[None]:
 def _restore_limits() -> None:
     try:
         execute("RESET statement_timeout; RESET lock_timeout")
-    except (PeeweeException, psycopg2.Error):  # a broken connection, which nobody will use again
+    except (PeeweeException, psycopg2.Error):  # the connection is broken
         if not db.in_transaction():
             db.connection().close()
 
 
 @contextlib.contextmanager
 def session() -> Iterator[None]:
-    """Hold a connection while the block runs; join the one that is open, close only what was opened.
+    """Hold a connection while the block runs; join an open session, and close only what this call opened.
 
-    Raises DatabaseUnavailable when the server cannot be reached, is too slow, or no connection is free.
+    Raises DatabaseUnavailable if the server cannot be reached or is too slow, or if no connection is free.
     """
     is_ours = _open()
     try:
@@ -132,7 +135,7 @@ def session() -> Iterator[None]:
 
 
 def _open() -> bool:
-    """Take a connection unless one is held already, and return True if so."""
+    """Take a connection unless this thread holds one; return True if one was taken."""
     try:
         return bool(db.connect(reuse_if_open=True))
     except (InterfaceError, psycopg2.OperationalError) as error:
@@ -140,9 +143,9 @@ def _open() -> bool:
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:
-    """Return the error for callers; a server that is gone, silent or read-only is left by the whole pool.
+    """Return the error for callers, and renew the pool if the server is gone, silent or read-only.
 
-    Each of its idle connections would cost another request as much, up to CLIENT_TIMEOUT_S.
+    Otherwise each idle connection would cost one more request up to CLIENT_TIMEOUT_S.
     """
     if db.connection().closed or sqlstate(error) == READ_ONLY_STATE:
         db.pool.renew()
@@ -150,7 +153,7 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
 
 
 def transactional(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Run a function as one transaction, again from its start after a deadlock, at most 3 times."""
+    """Run a function as one transaction; after a deadlock run it again from its start, at most 3 times in all."""
 
     @functools.wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -170,16 +173,16 @@ def transactional(function: Callable[Parameters, Result]) -> Callable[Parameters
 
 @contextlib.contextmanager
 def snapshot() -> Iterator[None]:
-    """Hold a connection on which every statement reads the same moment, and none may write.
+    """Open a session in which every statement reads the same moment and none may write.
 
-    It costs two round trips; what one statement can read needs none of it.
+    It costs two round trips; a single statement reads one moment anyway.
     """
     with session(), db.atomic("REPEATABLE READ READ ONLY"):
         yield
 
 
 def sqlstate(error: BaseException | None) -> str | None:
-    """Return the database's five-letter code for an error, if it gave one."""
+    """Return the SQLSTATE of an error, or None."""
     if isinstance(error, DatabaseUnavailable):
         error = error.__cause__
     return getattr(getattr(error, "orig", error), "pgcode", None)
@@ -190,9 +193,9 @@ def fetch_all(sql: str, parameters: SqlParameters = ()) -> list[Row]: ...
 @overload
 def fetch_all(sql: str, parameters: SqlParameters, row_type: type[RowType]) -> list[RowType]: ...
 def fetch_all(sql: str, parameters: SqlParameters = (), row_type: object = None) -> list[Any]:
-    """Return the rows of a query as dicts by column name, on the open connection.
+    """Return the rows of a query as dicts by column name; needs an open session.
 
-    `row_type`, a TypedDict of models.rows, tells the type checker the columns; it costs nothing and checks nothing.
+    `row_type` tells the type checker the columns, at no cost; nothing checks it at run time.
     """
     cursor = db.execute_sql(sql, parameters)
     names = [column.name for column in cursor.description]
@@ -210,5 +213,5 @@ def fetch_one(sql: str, parameters: SqlParameters = (), row_type: object = None)
 
 
 def execute(sql: str, parameters: SqlParameters = ()) -> int:
-    """Run a statement on the open connection and return the number of rows it touched."""
+    """Run a statement and return the number of rows that it changed; needs an open session."""
     return int(db.execute_sql(sql, parameters).rowcount)

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time at which they were made."""
+"""Identifiers that sort by the time of their creation."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Days on which a market stays closed."""
+"""Days on which a market is closed."""
 
 from peewee import CompositeKey, DateField, TextField
 

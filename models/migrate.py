@@ -1,4 +1,4 @@
-"""Bring the schema up to date with the numbered scripts beside this file."""
+"""Migrations: apply the numbered scripts of models/migrations."""
 
 import contextlib
 import datetime
@@ -14,10 +14,10 @@ from models.database import db, execute, fetch_one, session, sqlstate, unbounded
 from models.server import DatabaseUnfit
 
 DIRECTORY = pathlib.Path(__file__).with_name("migrations")
-# One migration at a time, whatever number of dynos are released at once ("trad" in ASCII).
+# One process migrates at a time, however many dynos are released at once ("trad" in ASCII).
 LOCK_KEY = 0x74726164
-# Whoever wants a table queues behind a migration that waits for it: it gives way before the
-# lock_timeout of the others (models.database) is over, lets them through, and tries again.
+# Other statements queue behind a migration that waits for their table. So the migration gives up before their
+# lock_timeout (models.connections) ends, lets them through, and tries again.
 LOCK_TIMEOUT_MS = 2_000
 LOCK_PAUSE_S = 1.0
 LOCK_ATTEMPTS = 40  # two minutes
@@ -25,10 +25,10 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 def upgrade() -> list[str]:
-    """Apply what is missing, in order, and return the names applied.
+    """Apply the missing migrations in order and return their names.
 
-    Runs beside the previous release: raises DatabaseUnavailable when a table is not free for two minutes, and
-    DatabaseUnfit, before anything is written, when the database or the rights of its role do not do.
+    The previous release may be running. Raises DatabaseUnavailable if a table is not free for two minutes, and
+    DatabaseUnfit, before the first write, if the database or the rights of its role do not suffice.
     """
     with unbounded(), _alone():
         if reason := server.unfitness():
@@ -51,22 +51,22 @@ def upgrade() -> list[str]:
 
 
 def status() -> list[tuple[str, datetime.datetime | None]]:
-    """List every migration with the time at which it was applied, or None."""
+    """Return each migration's name with the time of its application, or None."""
     with session():
         return [(migration.name, migration.applied) for migration in _runner().status()]
 
 
 def is_current() -> bool:
-    """Tell whether nothing is left to apply."""
+    """Return True if every migration is applied."""
     return all(applied for _, applied in status())
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Wait until no other process migrates.
+    """Hold the migration lock; wait until no other process has it.
 
-    Asks again and again: one that waits in a statement holds a snapshot, for which a
-    CREATE INDEX CONCURRENTLY of the other one would wait in turn.
+    It polls: a statement that waits holds a snapshot, and a CREATE INDEX CONCURRENTLY of the other process would wait
+    for that snapshot in turn.
     """
     while not _try_lock():
         time.sleep(LOCK_PAUSE_S)

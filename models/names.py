@@ -1,25 +1,25 @@
-"""Find the addresses of host names, and wait for a name server only so long."""
+"""Resolve host names to addresses in bounded time."""
 
 import socket
 import threading
 import time
 from collections.abc import Iterable
 
-# A look-up takes milliseconds. libpq's own, in C, may stop a whole gevent process for 10 s and more
+# A look-up takes milliseconds. libpq's own look-up, in C, may block a whole gevent process for 10 s and more
 # (resolv.conf(5): two attempts of 5 s for each name server).
 ANSWER_S = 2.0
-# With addresses at hand that were right before, a silent name server costs each connect no more than this.
+# If earlier addresses are known, a silent name server costs each connect no more than this.
 ANSWER_KNOWN_S = 0.5
-# A look-up that is stuck until its own time-out does not hear a name server that is back: after this long
-# a second one is begun beside it.
+# A stuck look-up waits for its own time-out even after the name server is back. After this time a second
+# look-up starts beside it.
 STUCK_S = 2.0
-# gevent gives look-ups 10 threads, which those for Redis use too.
+# gevent has 10 threads for look-ups, and the look-ups for Redis use them too.
 LOOKUPS_AT_ONCE = 4
 NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 
 
 class LookUp:
-    """One question to the system's resolver, asked in a thread of its own."""
+    """One call of the system's resolver, made in a thread of its own."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -29,7 +29,7 @@ class LookUp:
         self.error: Exception | None = None
 
     def run(self) -> None:
-        """Ask, and keep the answer."""
+        """Call the resolver and keep its addresses or its error."""
         try:
             found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
             self.addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -38,15 +38,15 @@ class LookUp:
 
     @property
     def is_stuck(self) -> bool:
-        """Tell whether it takes so long that another one may be faster."""
+        """Return True if it has taken so long that another look-up may be faster."""
         return not self.is_over.is_set() and time.monotonic() - self.began_at > STUCK_S
 
 
 class Names:
-    """Resolves host names, and remembers the last good answer for as long as there is no other.
+    """A resolver that remembers the last addresses of each host.
 
-    What the name server says now always wins, be it that there is no such name. The memory serves
-    while the server says nothing.
+    An answer of the name server always counts, also the answer that there is no such name. The remembered addresses
+    are used only while the name server does not answer.
     """
 
     def __init__(self) -> None:
@@ -55,13 +55,16 @@ class Names:
         self._known: dict[str, LookUp] = {}
 
     def resolve(self, hosts: Iterable[str], *, timeout_s: float = ANSWER_S) -> dict[str, list[str]]:
-        """Return the addresses of each host, none where they cannot be found in time."""
+        """Return the addresses of each host; the list is empty if they are not found in time."""
         lookups = {host: self._begin(host) for host in hosts}
         deadline = time.monotonic() + timeout_s
         return {host: self._answer(host, lookup, deadline) for host, lookup in lookups.items()}
 
     def _begin(self, host: str) -> LookUp | None:
-        """Return a look-up of a host that may still be answered: the newest one under way, or a new one."""
+        """Return the newest running look-up of a host, or start one if there is none or it is stuck.
+
+        None if LOOKUPS_AT_ONCE look-ups of other hosts are running.
+        """
         with self._lock:
             self._under_way = [lookup for lookup in self._under_way if not lookup.is_over.is_set()]
             newest = next((lookup for lookup in reversed(self._under_way) if lookup.host == host), None)

@@ -1,4 +1,4 @@
-"""A pool of connections: who asks is given the first that is free, be it a new one or one that comes back."""
+"""A pool of connections, which serves requests in their order with returned and with new connections."""
 
 import threading
 import time
@@ -10,21 +10,21 @@ import psycopg2.extensions
 
 from models.connections import Connection, outcome_of
 
-# A process that has just started opens its connections a few at a time.
+# A new process opens its connections a few at a time.
 CONNECTS_AT_ONCE = 4
-# After a failed connect the next one is made this much later, by one alone; twice as much each time.
+# After a failed connect the pool pauses, then makes one connect at a time; each pause is twice as long as the last.
 MIN_PAUSE_S = 0.1
 MAX_PAUSE_S = 1.0
-# A server that stays read-only says so to each statement: the pool is renewed once in this time.
+# A read-only server fails each statement: the pool is renewed at most once in this time.
 RENEWAL_S = 1.0
-# What has not been used for so long is given back to the server, where another process may need it.
+# A connection that is idle for this long is closed, since another process may need its place on the server.
 IDLE_S = 60.0
 
 IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
 
 class Waiter:
-    """One who waits for a connection."""
+    """A thread that waits for a connection."""
 
     def __init__(self) -> None:
         self.gate = threading.Lock()
@@ -34,11 +34,11 @@ class Waiter:
 
 
 class Pool:
-    """At most so many connections of a process, lent strictly in the order of asking.
+    """At most `size` connections of a process, lent strictly in the order of the requests.
 
-    Connects are made in threads of their own and outside of the lock: a slow one holds nobody up who
-    could have a connection that is given back. While any connection is open, a failed connect is nobody's
-    error. While none is, it is everybody's who waits, and at once, unless the server is only full.
+    Connects run in threads of their own and outside of the lock, so a slow connect does not delay a waiter that could
+    have a returned connection. While any connection is open, a failed connect fails no waiter. While none is open, it
+    fails all waiters at once, unless the server is only full.
     """
 
     def __init__(self, connect: Callable[[], Connection], size: int) -> None:
@@ -59,28 +59,28 @@ class Pool:
 
     @property
     def in_use(self) -> int:
-        """How many connections are lent."""
+        """Return the number of lent connections."""
         return self._in_use
 
     @property
     def open(self) -> int:
-        """How many connections are open."""
+        """Return the number of open connections, lent or idle."""
         return self._in_use + len(self._idle)
 
     @property
     def waiting(self) -> int:
-        """How many wait for a connection."""
+        """Return the number of threads that wait for a connection."""
         return len(self._waiting)
 
     def take_counts(self) -> tuple[int, dict[str, int]]:
-        """Return how often somebody has had to wait, and how connects ended, since this was last asked."""
+        """Return the number of waits and the number of connects by outcome since the last call."""
         with self._lock:
             waits, self._waits = self._waits, 0
             outcomes, self._outcomes = self._outcomes, Counter()
             return waits, dict(outcomes)
 
     def take(self, timeout_s: float) -> Connection:
-        """Return a connection; raise psycopg2.OperationalError saying why there is none within the time."""
+        """Return a connection; raise psycopg2.OperationalError with the reason if there is none within the time."""
         waiter = Waiter()
         while (connection := self._take_idle_or_queue(waiter)) is not None:
             if not connection.has_ended:
@@ -89,7 +89,7 @@ class Pool:
             self.give_back(connection)
         try:
             waiter.gate.acquire(timeout=timeout_s)
-        except BaseException:  # of a thread that is being stopped
+        except BaseException:  # the thread is being stopped
             self._leave(waiter)
             if waiter.connection is not None:
                 self.give_back(waiter.connection)
@@ -100,7 +100,7 @@ class Pool:
         return waiter.connection
 
     def give_back(self, connection: Connection) -> None:
-        """Take a connection back: for the next one, or to close it when it is of no more use."""
+        """Take a connection back: lend it to the next waiter, keep it, or close it if it cannot be used again."""
         surplus = []
         with self._lock:
             self._in_use -= 1
@@ -116,7 +116,7 @@ class Pool:
             connection.close()
 
     def renew(self) -> None:
-        """Let go of every connection that is open now: of a lent one when it comes back."""
+        """Replace all open connections: close the idle ones now, and the lent ones when they come back."""
         with self._lock:
             if time.monotonic() - self._renewed_at < RENEWAL_S:
                 return
@@ -125,7 +125,7 @@ class Pool:
         self.close_idle()
 
     def close_idle(self) -> None:
-        """Close what is not lent."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -135,7 +135,7 @@ class Pool:
         with self._lock:
             if self._idle:
                 self._in_use += 1
-                return self._idle.pop()  # the one used last, so that those beyond the need grow old
+                return self._idle.pop()  # the one used last, so that surplus ones stay idle and are closed
             if self._is_away():
                 waiter.error = self._failure
                 waiter.gate.release()
@@ -155,13 +155,13 @@ class Pool:
         return is_current and connection.get_transaction_status() == IDLE
 
     def _is_away(self) -> bool:
-        """Tell whether there is no connection and, for the moment, none to be had."""
+        """Return True if nothing is open and the pool pauses after a failed connect, unless the server is only full."""
         if self._failure is None or self.open or self._connecting or time.monotonic() >= self._retry_at:
             return False
         return outcome_of(self._failure) != "full"
 
     def _offer(self, connection: Connection) -> None:
-        """Give a connection to the one who has waited longest."""
+        """Lend a connection to the longest waiting thread, or keep it idle."""
         if not self._waiting:
             self._idle.append(connection)
             return
@@ -171,7 +171,7 @@ class Pool:
         waiter.gate.release()
 
     def _connect_more(self) -> None:
-        """Begin to connect for those who wait, as far as it may be."""
+        """Start connects for the waiting threads, within the limits."""
         if time.monotonic() < self._retry_at:
             return
         at_once = min(len(self._waiting), CONNECTS_AT_ONCE if self._failure is None else 1)
@@ -180,8 +180,8 @@ class Pool:
             self._connecting += 1
 
     def _make(self, generation: int) -> None:
-        """Make one connection; after a failure see to the next try."""
-        connection, failure = None, "the connect was broken off"
+        """Make one connection; after a failure pause and start the next connect."""
+        connection, failure = None, "the connect was interrupted"
         try:
             connection = self._connect()
         except (psycopg2.Error, OSError, ValueError) as error:
@@ -207,7 +207,7 @@ class Pool:
         return 0.0
 
     def _fail(self, failure: str) -> float:
-        """Note a failure, and return how long to leave the server alone."""
+        """Record a failure and return the pause before the next connect, in seconds."""
         now = time.monotonic()
         if now >= self._retry_at:
             self._pause_s = min(max(2 * self._pause_s, MIN_PAUSE_S), MAX_PAUSE_S)

@@ -1,4 +1,4 @@
-"""Positions: what an account holds, one row per stock and product, kept when flat."""
+"""Positions: one row per account, stock and product, kept when flat."""
 
 from peewee import BigIntegerField, TextField, UUIDField
 
@@ -6,7 +6,7 @@ from models.base import MoneyField, Table, TimestampField
 
 
 class Position(Table):
-    """A holding; quantity is signed, cost is what its open quantity was opened for."""
+    """A position; `quantity` is signed, and `cost` is the price paid or received for the open quantity."""
 
     id = UUIDField(primary_key=True)
     account_id = UUIDField()

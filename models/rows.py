@@ -25,7 +25,7 @@ class AccountRow(TypedDict):
 
 
 class LedgerRow(TypedDict):
-    """A row of `fund_transaction`: one entry of the ledger."""
+    """A row of `fund_transaction`, an entry of the ledger."""
 
     id: int
     account_id: UUID
@@ -39,7 +39,10 @@ class LedgerRow(TypedDict):
 
 
 class OrderRow(TypedDict):
-    """A row of `trading_order`; `transactions` only where an order is read with its ledger entries."""
+    """A row of `trading_order`; `transactions` is there only if the order was read with its ledger entries.
+
+    Entries that the database has made into JSON have their ids and times as texts.
+    """
 
     id: UUID
     account_id: UUID
@@ -71,7 +74,7 @@ class OrderRow(TypedDict):
 
 
 class PositionRow(TypedDict):
-    """A row of `position`; `quantity` is signed, `cost` is that of the open quantity."""
+    """A row of `position`; `quantity` is signed, and `cost` is the cost of the open quantity."""
 
     id: UUID
     account_id: UUID

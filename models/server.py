@@ -1,20 +1,20 @@
-"""Say why a database cannot hold our tables, before anything is written into it."""
+"""Checks of a database before any table is created in it."""
 
 from models.database import fetch_all
 
 OLDEST_VERSION = 15
 ENCODING = "UTF8"
-INSUFFICIENT_PRIVILEGE = "42501"  # a right that the role lacks
-# The locale C goes with every encoding, whatever the server's own is.
+INSUFFICIENT_PRIVILEGE = "42501"  # the role lacks a right
+# The locale C works with every encoding, also if the server's default is another one.
 CREATION = f"createdb --encoding={ENCODING} --locale=C --template=template0 NAME"
 
 
 class DatabaseUnfit(Exception):
-    """The database cannot hold our tables; the message is one line that says what to do."""
+    """The database cannot hold the tables; the message is one line with the remedy."""
 
 
 def unfitness() -> str | None:
-    """Return why the database of the open session cannot be used, fit to be shown to anybody, or None."""
+    """Return the reason why the open session's database cannot be used, or None; the text holds no secret."""
     (found,) = fetch_all(
         "SELECT current_setting('server_version_num')::int / 10000 AS version, getdatabaseencoding() AS encoding"
     )
@@ -26,13 +26,13 @@ def unfitness() -> str | None:
 
 
 def is_read_only() -> bool:
-    """Tell whether nothing can be written: the server is a standby, or its operator has forbidden it."""
+    """Return True if the server takes no writes: it is a standby, or its operator has closed it for writing."""
     (found,) = fetch_all("SELECT current_setting('transaction_read_only')::boolean AS is_read_only")
     return bool(found["is_read_only"])
 
 
 def missing_right() -> str | None:
-    """Return which right to create tables the role of the open session lacks, and how it gets it, or None."""
+    """Return the right to create tables that the session's role lacks, with the statement that grants it, or None."""
     (found,) = fetch_all(
         "SELECT quote_ident(current_user) AS role, current_setting('search_path') AS path,"
         " quote_ident(current_schema()) AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may_create"

@@ -1,14 +1,14 @@
-"""A fixed number of slots, handed out strictly in the order of asking."""
+"""A fixed number of slots, handed out strictly in the order of the requests."""
 
 import threading
 from collections import deque
 
 
 class Slots:
-    """Counts what may be in use at once.
+    """A limit on simultaneous use.
 
-    A slot that is given back goes straight to the one who has waited longest. The pool's own
-    condition lets a newcomer take it first, and under load somebody then waits until the time-out.
+    A released slot goes directly to the longest waiting thread. A threading.Semaphore lets a newcomer take it first,
+    and under load some thread then waits until the time-out.
     """
 
     def __init__(self, count: int) -> None:
@@ -20,22 +20,22 @@ class Slots:
 
     @property
     def in_use(self) -> int:
-        """How many are handed out."""
+        """Return the number of slots in use."""
         return self.count - self._free
 
     @property
     def waiting(self) -> int:
-        """How many wait for one."""
+        """Return the number of threads that wait for a slot."""
         return len(self._waiting)
 
     def take_waits(self) -> int:
-        """Return how often somebody has had to wait since the last time that this was asked."""
+        """Return the number of waits since the last call."""
         with self._lock:
             waits, self._waits = self._waits, 0
             return waits
 
     def acquire(self, timeout_s: float) -> bool:
-        """Take a slot; False when there is none within the time."""
+        """Take a slot; return False if none becomes free within the time."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -50,10 +50,10 @@ class Slots:
             if gate in self._waiting:
                 self._waiting.remove(gate)
                 return False
-        return True  # it was handed over in the last moment
+        return True  # it was handed over at the last moment
 
     def release(self) -> None:
-        """Give a slot back."""
+        """Release a slot."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()

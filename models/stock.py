@@ -6,7 +6,7 @@ from models.base import MoneyField, Table, TimestampField
 
 
 class Stock(Table):
-    """A symbol on an exchange; an inactive one is recovered by its next order or quote."""
+    """A symbol on an exchange; its next order or quote activates an inactive one."""
 
     id = UUIDField(primary_key=True)
     exchange = TextField()

@@ -29,10 +29,10 @@ def create_account(name: str, opening_balance: Decimal = ZERO) -> AccountRow:
 def move_funds(
     account_id: UUID, kind: LedgerKind, amount: Decimal, *, idempotency_key: IdempotencyKey | None = None
 ) -> tuple[LedgerRow, bool]:
-    """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees; return its ledger row and whether it was answered before.
+    """Post a DEPOSIT or WITHDRAWAL of amount > 0 rupees; return its ledger entry, and True if it is a replay.
 
-    Raises NotFound, InsufficientMargin for a withdrawal above the available margin,
-    IdempotencyConflict or IdempotencyInProgress.
+    A replay returns the entry of the first request with the same key. Raises NotFound, InsufficientMargin for a
+    withdrawal above the available margin, IdempotencyConflict or IdempotencyInProgress.
     """
     entry, is_replay = _move(account_id, kind, amount, idempotency_key)
     if not is_replay:
@@ -42,7 +42,7 @@ def move_funds(
 
 @within_share
 def set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
-    """Make an account ACTIVE or SUSPENDED and return its row; raises NotFound."""
+    """Set an account's status and return its row; raises NotFound."""
     account = _set_status(account_id, status)
     publishing.nudge([account_id])
     return account

@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again gets the first answer again."""
+"""Idempotency keys: a repeated request gets the answer of the first one."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from models.database import Row, execute, fetch_all, fetch_one, session, sqlstat
 from trading.accounts.shares import within_share
 from trading.rules.errors import IdempotencyConflict, IdempotencyInProgress, NotFound
 
-# The claim of a request that is done in parts counts how many equal requests are at work with it: while nothing of it
-# was accepted, the last of them gives it up. Claims are deleted for their age before the parts that came after them.
+# The claim on a key, for a request in parts (a basket), counts the equal requests that are running. If no part was
+# accepted, the last of them deletes the claim. A claim is older than its parts, so retention deletes it first.
 CLAIM = """
 WITH part AS (
     SELECT scope, fingerprint, answer FROM idempotency_key
@@ -35,7 +35,7 @@ UPDATE idempotency_key SET answer = jsonb_build_object('atWork', (answer ->> 'at
 WHERE account_id = %s AND scope = %s AND key = %s AND fingerprint = %s
 RETURNING (answer ->> 'atWork')::integer AS at_work
 """
-IN_PROGRESS_STATE = "TP409"  # raised by the database's idempotency_find
+IN_PROGRESS_STATE = "TP409"  # raised by the function idempotency_find of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class IdempotencyKey:
     fingerprint: bytes
 
     def check(self, stored_fingerprint: bytes) -> None:
-        """Refuse a key that was used with another body."""
+        """Raise IdempotencyConflict if the key was used with another body."""
         if bytes(stored_fingerprint) != self.fingerprint:
             raise IdempotencyConflict
 
     def parts(self, number: int) -> "list[IdempotencyKey]":
-        """Return a key for each part of a request that is done in parts; none is a key that a client can send."""
+        """Return one key for each part of a request; no client can send such a key."""
         return [replace(self, scope=f"{self.scope}#{index}") for index in range(number)]
 
 
@@ -64,7 +64,7 @@ def fingerprint_of(body: Mapping[str, Any]) -> bytes:
 
 @contextmanager
 def in_progress_refused() -> Iterator[None]:
-    """Turn the database's word that the first request is still going on into a refusal."""
+    """Raise IdempotencyInProgress if the database reports that the first request is still running."""
     try:
         yield
     except DatabaseError as error:
@@ -74,7 +74,7 @@ def in_progress_refused() -> Iterator[None]:
 
 
 def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
-    """Return the row that was answered to the first request with a key, or None; waits for one under way."""
+    """Return the row in the answer to the first request with a key, or None; wait for a request that is running."""
     if key is None:
         return None
     with in_progress_refused():
@@ -88,10 +88,10 @@ def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
 
 @within_share
 def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
-    """Claim a key for the whole of a request that is done in parts; return what its parts were answered, by index.
+    """Claim a key for all parts of a request; return the rows in the answers to earlier parts, by index.
 
-    Committed before the first part is done, so that of two requests with one key only one does anything.
-    Waits for nobody's parts. Raises NotFound, or IdempotencyConflict when the key is another request's.
+    The claim is committed before the first part, so of two requests with one key only one has an effect. It waits for
+    no part of another request. Raises NotFound, or IdempotencyConflict if another request has used the key.
     """
     indexes = {part.scope: index for index, part in enumerate(parts)}
     parameters = {
@@ -104,7 +104,7 @@ def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[Idempoten
     try:
         with session():
             found = {row["scope"]: row["answer"] for row in fetch_all(CLAIM, parameters)}
-    except IntegrityError as error:  # the key's account is none
+    except IntegrityError as error:  # the account does not exist
         raise NotFound from error
     if found.pop(key.scope, None) is None:
         raise IdempotencyConflict
@@ -113,7 +113,7 @@ def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[Idempoten
 
 @transactional
 def give_up_whole(account_id: UUID, key: IdempotencyKey) -> None:
-    """Let a key go of which no part was accepted, unless an equal request is still at work: then that one will."""
+    """Delete the claim on a key of which no part was accepted; the last of several equal requests does it."""
     where = (account_id, key.scope, key.key, key.fingerprint)
     row = fetch_one(GIVE_UP, where)
     if row is not None and row["at_work"] <= 0:
@@ -121,7 +121,7 @@ def give_up_whole(account_id: UUID, key: IdempotencyKey) -> None:
 
 
 def keep_answer(account_id: UUID, key: IdempotencyKey | None, table: str, row_id: Any) -> None:
-    """Keep the row of a table, as it stands, as the answer to a key."""
+    """Store the present row of a table as the answer to a key."""
     if key is not None:
         execute(
             "INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer)"

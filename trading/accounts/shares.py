@@ -1,7 +1,7 @@
-"""Let the requests of one account hold only a share of a process's database connections.
+"""The share of a process's database connections that the requests of one account may hold.
 
-They take turns at the account's row anyway. While somebody holds that row for long, the requests beyond the share
-wait without a connection, and all others find one.
+These requests take turns at the account's row anyway. While a transaction holds that row for long, the requests beyond
+the share wait without a connection, and the requests of other accounts find one.
 """
 
 import functools
@@ -19,14 +19,14 @@ from runtime import metrics
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# A quarter: one request has the account and the next ones stand in its queue, so that more would not be faster,
-# and up to three accounts can be held at once while others still find a connection.
+# A quarter: one request has the account's row and the next ones queue for it, so a larger share would not be faster.
+# While up to three accounts are held, other accounts still find a connection.
 PARTS = 4
 
 
 @dataclass
 class Share:
-    """The connections that an account may have, and how many requests have or want one."""
+    """The connections that an account may hold, and the number of requests that hold or await one."""
 
     slots: Slots
     users: int = 0
@@ -39,13 +39,16 @@ _lock = threading.Lock()
 def within_share(
     function: Callable[Concatenate[UUID, Parameters], Result],
 ) -> Callable[Concatenate[UUID, Parameters], Result]:
-    """Run a function that locks the account it names first within the account's share; raises DatabaseUnavailable."""
+    """Run a function within the share of the account that is its first argument.
+
+    Raises DatabaseUnavailable if the share has no free connection in time.
+    """
 
     @functools.wraps(function)
     def run(account_id: UUID, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         with _share_of(account_id) as slots:
             if not slots.acquire(POOL_TIMEOUT_S):
-                raise DatabaseUnavailable("the account's other requests have all the connections that it may have")
+                raise DatabaseUnavailable("other requests of the account hold all of its share of the connections")
             try:
                 return function(account_id, *args, **kwargs)
             finally:
@@ -56,7 +59,7 @@ def within_share(
 
 @contextmanager
 def _share_of(account_id: UUID) -> Iterator[Slots]:
-    """Give the account's slots, and forget them when nobody needs them any more."""
+    """Yield the account's slots, and delete them after their last use."""
     with _lock:
         share = _shares.get(account_id) or _shares.setdefault(
             account_id, Share(Slots(max(1, db.pool.allowed // PARTS)))

@@ -1,4 +1,4 @@
-"""API tokens: made once, kept as SHA-256 digests, revocable."""
+"""API tokens: stored as SHA-256 digests, revocable."""
 
 import hashlib
 import secrets
@@ -15,14 +15,14 @@ from models.rows import TokenRow
 from trading.accounts.reading import account_exists
 from trading.rules.errors import NotFound
 
-PREFIX = "tp_"  # lets a secret scanner recognise a leaked token
-# Each change of a row gives it another xmin, the number of the transaction that wrote it.
+PREFIX = "tp_"  # secret scanners recognise a leaked token by it
+# The xmin of a row is the number of the transaction that wrote it, so each change gives it another one.
 FIND = "SELECT *, xmin::text AS version FROM api_token WHERE digest = %s"
 CHANGED = """
 SELECT known.id FROM unnest(%s::uuid[], %s::text[]) AS known (id, version)
 LEFT JOIN api_token ON api_token.id = known.id WHERE api_token.xmin::text IS DISTINCT FROM known.version
 """
-# A standby may not have heard of a token yet.
+# A standby may lack a new token, so it reports none as ended.
 ENDED = """
 SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND NOT EXISTS (
     SELECT FROM api_token WHERE api_token.id = used.id AND revoked_at IS NULL
@@ -31,13 +31,13 @@ SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND
 
 
 class KnownToken(TokenRow):
-    """A token's row with its version, which changes with each change of the row."""
+    """A token's row and its version, which is another one after each change of the row."""
 
     version: str
 
 
 def digest_of(secret: str) -> bytes:
-    """Return the digest under which a token is kept."""
+    """Return the digest of a token's secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -45,7 +45,7 @@ def digest_of(secret: str) -> bytes:
 def create_token(
     scopes: Sequence[str], account_id: UUID | None = None, expires_at: datetime | None = None
 ) -> tuple[UUID, str]:
-    """Make a token and return its id and its secret, which is not kept; raises NotFound for an unknown account."""
+    """Create a token and return its id and its secret, which is not stored; raises NotFound for an unknown account."""
     if account_id is not None and not account_exists(account_id):
         raise NotFound
     token_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)
@@ -70,13 +70,13 @@ def find_token(secret: str) -> KnownToken | None:
 
 
 def changed_tokens(versions: dict[UUID, str]) -> set[UUID]:
-    """Return which of these tokens, given with the versions of their rows, have changed or are no longer there."""
+    """Return the ids of those tokens whose rows have another version now or are gone."""
     with session():
         rows = fetch_all(CHANGED, (list(versions), list(versions.values())))
     return {row["id"] for row in rows}
 
 
 def ended_tokens(token_ids: Iterable[UUID]) -> list[UUID]:
-    """Return which of these tokens are revoked, expired, or not there."""
+    """Return the ids of those tokens that are revoked, expired or unknown; none on a standby."""
     with session():
         return [row["id"] for row in fetch_all(ENDED, (list(token_ids),))]

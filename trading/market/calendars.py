@@ -12,7 +12,7 @@ _remembered: dict[str, tuple[float, frozenset[date]]] = {}
 
 
 def holidays(calendar: str) -> frozenset[date]:
-    """Return the closed days of a calendar, at most a minute old."""
+    """Return the closed days of a calendar, as they were at most a minute ago."""
     now = time.monotonic()  # before the query: its result may be older than its arrival
     at, days = _remembered.get(calendar, (0.0, frozenset()))
     if not at or now - at > REMEMBERED_S:

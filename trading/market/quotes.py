@@ -1,4 +1,4 @@
-"""Last traded prices and the stocks that they belong to."""
+"""Stocks and their last traded prices."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -12,7 +12,7 @@ from trading.accounts.ledgers import write_rows
 Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
 Pair = tuple[str, str]  # exchange, symbol
 
-# A list in the statement's text would be a thousand ORs, each tried on every row of a table without statistics.
+# A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
 AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 ACTIVATE = f"""
 UPDATE stock SET is_active = true WHERE id IN (
@@ -28,10 +28,10 @@ def find_stock(exchange: str, symbol: str) -> StockRow | None:
 
 
 def set_quotes(quotes: Iterable[Quote]) -> None:
-    """Set last traded prices; unknown stocks are created, inactive ones recovered; the last of a pair counts.
+    """Set last traded prices; create unknown stocks and activate inactive ones.
 
-    Creating comes first, in a transaction of its own: the prices are then set on rows that all exist,
-    locked by everybody in one order, so that feeders never deadlock.
+    If a stock comes twice, its last price counts. Unknown stocks are created first, in a transaction of their own: then
+    all rows exist, and every feeder locks them in the same order, so feeders never deadlock.
     """
     prices = {(exchange, symbol): price for exchange, symbol, price in quotes}
     if prices:
@@ -40,7 +40,7 @@ def set_quotes(quotes: Iterable[Quote]) -> None:
 
 
 def import_stocks(stocks: Iterable[Pair]) -> int:
-    """Make stocks known and active, given as (exchange, symbol); return how many were not."""
+    """Create or activate stocks given as (exchange, symbol); return the number that were not active before."""
     pairs = set(stocks)
     if not pairs:
         return 0
