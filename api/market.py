@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from models.database import session
 from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
-from trading.market.quotes import find_stock, set_quotes
+from trading.market.quotes import STOCKS, find_stock, set_quotes
 
 from .http.authentication import requires
 from .http.errors import not_found
@@ -37,7 +37,7 @@ def list_stocks(query: dict[str, Any]) -> Response:
         "exchange = %s": query["exchange"],
     }
     with session():
-        page = fetch_page("SELECT * FROM stock", where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
+        page = fetch_page(STOCKS, where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
     return respond(STOCK_PAGE, page)
 
 

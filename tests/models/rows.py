@@ -1,4 +1,4 @@
-"""Rows written with plain SQL: right by default, wrong where a test says so."""
+"""Rows inserted with plain SQL: valid by default, invalid where a test sets other columns."""
 
 from typing import Any
 from uuid import UUID

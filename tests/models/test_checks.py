@@ -1,4 +1,4 @@
-"""The tables refuse what may not be, whoever writes it."""
+"""The constraints of the tables refuse invalid rows."""
 
 from datetime import UTC, date, datetime
 from uuid import uuid4
@@ -16,7 +16,7 @@ DIGEST = b"d" * 32
 
 
 def refused(action, name):
-    """Check that the database refuses an action by this constraint or column."""
+    """Assert that the database refuses an action and names this constraint or column."""
     with pytest.raises((IntegrityError, DataError)) as refusal:
         action()
     assert name in str(refusal.value)
@@ -53,7 +53,7 @@ def test_available_margin_cannot_be_written(account_id, statement):
         run(statement, *[new_id()] * statement.count("%s"))
 
 
-def test_available_margin_follows_what_it_is_made_of(account_id):
+def test_available_margin_follows_balance_and_blocked_margin(account_id):
     run("UPDATE account SET blocked_margin = 300")
     assert one("SELECT available_margin FROM account") == 700
 
@@ -153,7 +153,7 @@ def test_an_order_refuses(account_id, stock_id, columns, name):
 
 
 @pytest.mark.parametrize("missing", [*sorted(EXECUTED.keys() - {"status"}), "position_id"])
-def test_an_executed_order_lacks_nothing_of_its_fill(account_id, stock_id, missing):
+def test_an_executed_order_needs_every_part_of_its_fill(account_id, stock_id, missing):
     whole = EXECUTED | {"position_id": insert_position(account_id, stock_id)}
     partial = {name: value for name, value in whole.items() if name != missing}
     refused(lambda: insert_order(account_id, stock_id, **partial), "order_is_filled_once_and_whole")
@@ -187,7 +187,7 @@ def test_a_ledger_row_refuses(account_id, columns, name):
     refused(lambda: insert_entry(**({"account_id": account_id} | columns)), name)
 
 
-def test_a_ledger_rows_number_cannot_be_chosen(account_id):
+def test_the_number_of_a_ledger_row_cannot_be_chosen(account_id):
     with pytest.raises(ProgrammingError, match="id"):
         insert_entry(account_id, id=7)
 
@@ -223,12 +223,12 @@ def test_a_token_refuses(account_id, columns, name):
     refused(lambda: insert("api_token", **token), name)
 
 
-def test_a_digest_is_kept_once(clean):
+def test_a_digest_is_unique(clean):
     insert("api_token", id=new_id(), digest=DIGEST, scopes=["admin", "feed"])
     refused(lambda: insert("api_token", id=new_id(), digest=DIGEST, scopes=["feed"]), "api_token_digest_key")
 
 
-def test_a_holiday_belongs_to_a_known_calendar_and_is_there_once(clean):
+def test_a_holiday_has_a_known_calendar_and_is_unique(clean):
     holiday = {"calendar": "NSE", "day": date(2026, 12, 25), "name": "Christmas"}
     insert("market_holiday", **holiday)
     refused(lambda: insert("market_holiday", **holiday), "market_holiday_pkey")
@@ -236,7 +236,7 @@ def test_a_holiday_belongs_to_a_known_calendar_and_is_there_once(clean):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity"])
-def test_what_is_not_a_number_is_no_price_and_no_amount(account_id, stock_id, number):
+def test_nan_and_infinity_are_refused_as_price_and_as_amount(account_id, stock_id, number):
     with pytest.raises((IntegrityError, DataError, psycopg2.errors.NumericValueOutOfRange)):
         insert_order(account_id, stock_id, price=number)
     with pytest.raises((IntegrityError, DataError, psycopg2.errors.NumericValueOutOfRange)):

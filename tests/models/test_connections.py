@@ -1,4 +1,4 @@
-"""What a URL says, and what each connection asks of the server."""
+"""The hosts of a URL, and the options of each connection."""
 
 import contextlib
 import socket
@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy, unix_target
 
 @pytest.fixture(autouse=True)
 def bounded(migrated):
-    """Let psycopg2 wait as the application does, which names a database first."""
+    """Make psycopg2 wait as in the application, which sets its database first."""
 
 
 def shown(url, *names):
@@ -46,7 +46,7 @@ def administer(cleaner):
 
 @pytest.fixture
 def set_in_database(database_url, administer):
-    """Return a function that sets something for every later session of the run's database."""
+    """Return a function that sets an option of the database for all its later sessions."""
     name, done = urlsplit(database_url).path.removeprefix("/"), []
 
     def change(setting, value):
@@ -60,7 +60,7 @@ def set_in_database(database_url, administer):
 
 @pytest.fixture
 def proxy_of(database_url, servers):
-    """Return a function that opens another TCP way to the run's server."""
+    """Return a function that starts a TCP proxy to the server of the tests."""
     if servers.postgres is None:
         pytest.skip("the server is not ours: its socket is not known")
     proxies = []
@@ -86,28 +86,28 @@ def port_of(url):
         connection.close()
 
 
-def test_options_of_the_url_stay_beside_ours(database_url):
+def test_options_of_the_url_stay_beside_those_of_each_connection(database_url):
     url = with_options(database_url, "-csearch_path=trade,public -c work_mem=5MB")
     assert shown(url, "search_path", "work_mem", "statement_timeout") == ("trade,public", "5MB", "5s")
 
 
-def test_ours_win_where_both_set_the_same(database_url):
+def test_the_options_of_each_connection_override_those_of_the_url(database_url):
     assert shown(with_options(database_url, "-c statement_timeout=77000"), "statement_timeout") == ("5s",)
 
 
 @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
-def test_the_isolation_is_ours_whatever_the_database_says(database_url, set_in_database, level):
+def test_the_isolation_level_overrides_the_default_of_the_database(database_url, set_in_database, level):
     set_in_database("default_transaction_isolation", level)
     assert shown(database_url, "transaction_isolation") == ("read committed",)
 
 
-def test_the_encoding_is_utf_8_whatever_the_database_and_the_url_say(database_url, set_in_database):
+def test_the_encoding_is_utf_8_despite_the_database_and_the_url(database_url, set_in_database):
     set_in_database("client_encoding", "LATIN1")
     url = f"{with_options(database_url, '-c client_encoding=LATIN1')}&client_encoding=LATIN1"
     assert shown(url, "client_encoding") == ("UTF8",)
 
 
-def test_the_url_may_say_how_a_dead_peer_is_noticed(proxy_of, database_url):
+def test_the_url_may_set_the_keepalives(proxy_of, database_url):
     address = f"127.0.0.1:{proxy_of().port}"
     assert keepalive_of(tcp_url(database_url, address)) == (10, 5, 2, 10_000)
     options = "sslmode=disable&keepalives_idle=77&tcp_user_timeout=7000"
@@ -156,9 +156,7 @@ def test_a_service_is_left_to_libpq(database_url, servers, monkeypatch, tmp_path
     assert shown("postgresql:///?service=trade", "TimeZone") == ("UTC",)
 
 
-def test_the_next_of_several_hosts_serves_when_one_is_silent_and_is_the_first_to_be_asked_from_then_on(
-    proxy_of, database_url
-):
+def test_the_host_that_served_after_a_silent_one_is_tried_first_from_then_on(proxy_of, database_url):
     silent, good = proxy_of(), proxy_of()
     silent.go_silent()
     server = Server(tcp_url(database_url, f"127.0.0.1:{silent.port},localhost:{good.port}"), "tradepost-test")
@@ -181,13 +179,13 @@ def test_a_host_that_does_not_exist_leaves_the_others(proxy_of, database_url):
         port_of(tcp_url(database_url, f"no..such.name:{port}"))
 
 
-def test_lists_that_do_not_fit_are_refused_by_libpq(database_url):
+def test_lists_of_unequal_lengths_are_refused_by_libpq(database_url):
     with pytest.raises(psycopg2.OperationalError, match="port numbers"):
         port_of(tcp_url(database_url, "", "host=127.0.0.1,127.0.0.2&port=1,2,3"))
 
 
 @pytest.mark.parametrize("is_listed", [False, True])
-def test_of_several_hosts_the_one_that_can_be_written_to_is_taken(proxy_of, database_url, set_in_database, is_listed):
+def test_of_several_hosts_the_writable_one_is_used(proxy_of, database_url, set_in_database, is_listed):
     set_in_database("default_transaction_read_only", "on")
     port = proxy_of().port
     url = tcp_url(database_url, f"127.0.0.1:{port}" + f",127.0.0.1:{port}" * is_listed)
@@ -216,7 +214,7 @@ def refusal_of(url):
     return str(caught.value)
 
 
-def test_a_full_server_is_told_from_one_that_is_away(database_url, administer, silent_port):
+def test_a_full_server_is_distinguished_from_an_unreachable_one(database_url, administer, silent_port):
     administer("CREATE ROLE nobody_more LOGIN CONNECTION LIMIT 0")
     try:
         assert outcome_of(refusal_of(database_url.replace("postgres@", "nobody_more@"))) == "full"
@@ -229,13 +227,13 @@ def test_a_full_server_is_told_from_one_that_is_away(database_url, administer, s
 
 @pytest.fixture
 def silent_port():
-    """Listen, take connections into the backlog, and never answer."""
+    """Return the port of a server that accepts connections into its backlog and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_a_connect_is_bounded_though_the_work_that_needs_it_is_not(database_url, silent_port):
-    """The ledger check lifts its own deadline, and must not wait for a connection for ever."""
+def test_a_connect_is_bounded_also_in_an_unbounded_session(database_url, silent_port):
+    """The ledger check has no deadline of its own, and still must not wait for a connection for ever."""
     database.initialise(f"postgresql://127.0.0.1:{silent_port}/x?sslmode=disable", pool_size=1)
     ended = threading.Event()
 

@@ -15,7 +15,7 @@ from tests.support.trading import at_once, one, rows, run
 
 @pytest.fixture
 def other_url(database_url):
-    """Let a test point this process elsewhere, and point it back."""
+    """Return a function that sets another database; the fixture sets the usual one back."""
     yield
     database.initialise(database_url, pool_size=40)
 
@@ -106,7 +106,7 @@ def two_accounts(clean):
 
 
 class Crossing:
-    """Two transactions that lock two rows in opposite order, at the same time: a real deadlock."""
+    """Two simultaneous transactions that lock two rows in opposite order: a real deadlock."""
 
     def __init__(self):
         self.barrier = threading.Barrier(2)
@@ -171,7 +171,7 @@ def test_other_failures_are_not_tried_again(clean):
     assert len(attempts) == 1
 
 
-def test_a_lock_that_is_not_let_go_ends_in_unavailable(account_id, connect):
+def test_a_lock_that_is_never_released_ends_in_unavailable(account_id, connect):
     connect().cursor().execute("SELECT 1 FROM account FOR UPDATE")
     with pytest.raises(database.DatabaseUnavailable):
         run("SET LOCAL lock_timeout = 50; UPDATE account SET name = 'Asha'")
@@ -184,14 +184,14 @@ def test_every_connection_has_its_limits(clean):
     assert found == ["5s", "3s", "10s", "UTC"]
 
 
-def test_work_without_limits_leaves_the_limits_to_others(clean):
+def test_an_unbounded_session_leaves_the_limits_of_later_sessions(clean):
     with database.unbounded():
         assert database.fetch_one("SHOW statement_timeout") == {"statement_timeout": "0"}
     with database.session():
         assert database.fetch_one("SHOW statement_timeout") == {"statement_timeout": "5s"}
 
 
-def test_work_without_limits_leaves_the_callers_connection_open(database):
+def test_an_unbounded_session_leaves_the_callers_connection_open(database):
     with database.unbounded():
         pass
     assert database.fetch_one("SELECT 1 AS one") == {"one": 1}
@@ -217,7 +217,7 @@ def test_a_connection_that_becomes_free_is_waited_for(database_url, other_url, c
     assert at_once([functools.partial(one, "SELECT 1 FROM pg_sleep(0.05)")] * 6) == [1] * 6
 
 
-def test_an_error_of_the_statement_is_not_the_databases_absence(clean):
+def test_an_error_of_a_statement_is_not_database_unavailable(clean):
     with pytest.raises(Exception, match="nowhere") as error:
         one("SELECT 1 FROM nowhere")
     assert not isinstance(error.value, database.DatabaseUnavailable | OperationalError)

@@ -1,4 +1,4 @@
-"""The database goes away, stays silent, or ends a connection."""
+"""A database that goes away, stays silent, or ends a connection."""
 
 import socket
 import threading
@@ -13,14 +13,14 @@ from tests.support.trading import at_once, one, rows, run
 
 @pytest.fixture
 def elsewhere(database_url):
-    """Let a test point this process elsewhere, and point it back."""
+    """Return a function that sets another database; the fixture sets the usual one back."""
     yield database.initialise
     database.initialise(database_url, pool_size=40)
 
 
 @pytest.fixture
 def silent_port():
-    """Listen, take connections into the backlog, and never answer."""
+    """Return the port of a server that accepts connections into its backlog and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""Every change makes its event, whoever makes the change."""
+"""The triggers write an event for every change of an account, an order or a position."""
 
 import functools
 
@@ -12,7 +12,7 @@ CANCEL = "UPDATE trading_order SET status = 'CANCELLED'"
 
 
 def told(account_id):
-    """Return the types of an account's events, having checked that they are numbered without a gap."""
+    """Return the types of an account's events, and assert that their numbers have no gap."""
     events = rows("SELECT id, type FROM event WHERE account_id = %s ORDER BY id", account_id)
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert one("SELECT last_event_id FROM account WHERE id = %s", account_id) == len(events)
@@ -45,7 +45,7 @@ def test_an_update_that_changes_nothing_is_no_event(account_id):
     assert told(account_id) == ["account.updated"]
 
 
-def test_an_orders_life_is_told(account_id, stock_id):
+def test_each_change_of_an_order_has_its_event(account_id, stock_id):
     order_id = insert_order(account_id, stock_id)
     run("UPDATE trading_order SET quantity = 5 WHERE id = %s", order_id)
     run("UPDATE trading_order SET status = 'REJECTED', rejection_reason = 'no_price' WHERE id = %s", order_id)
@@ -56,7 +56,7 @@ def test_an_orders_life_is_told(account_id, stock_id):
     assert told(account_id)[-2:] == ["order.pending", "order.cancelled"]
 
 
-def test_an_execution_is_told_once(account_id, stock_id):
+def test_an_execution_is_one_event_of_the_order_and_one_of_its_position(account_id, stock_id):
     insert_order(account_id, stock_id)
     position_id = insert_position(account_id, stock_id)
     run(
@@ -72,7 +72,7 @@ def test_an_execution_is_told_once(account_id, stock_id):
     ["quantity = 5", "price = 5", "closing_quantity = 1", "blocked_margin = 5", "charges = 5", "average_price = 5",
      "charge_items = '{\"gst\": 1}'", "client_order_id = 'x'"],
 )  # fmt: skip
-def test_every_change_of_what_a_client_sees_of_a_pending_order_is_told(account_id, stock_id, change):
+def test_each_visible_change_of_a_pending_order_is_an_event(account_id, stock_id, change):
     insert_order(account_id, stock_id)
     run(f"UPDATE trading_order SET {change}")
     assert told(account_id)[1:] == ["order.pending", "order.modified"]
@@ -85,7 +85,7 @@ def test_counting_attempts_is_no_event(account_id, stock_id, change):
     assert told(account_id) == ["account.updated", "order.pending"]
 
 
-def test_a_change_of_a_position_is_told_and_none_is_not(account_id, stock_id):
+def test_a_position_has_an_event_only_if_it_changes(account_id, stock_id):
     insert_position(account_id, stock_id)
     run("UPDATE position SET quantity = 20, cost = 2000")
     run("UPDATE position SET quantity = 20")
@@ -93,7 +93,7 @@ def test_a_change_of_a_position_is_told_and_none_is_not(account_id, stock_id):
     assert last_data(account_id)["quantity"] == 20
 
 
-def test_one_statement_over_many_rows_tells_of_each(account_id, stock_id):
+def test_one_statement_over_many_rows_makes_an_event_for_each(account_id, stock_id):
     for _ in range(5):
         insert_order(account_id, stock_id)
     run(CANCEL)

@@ -1,4 +1,4 @@
-"""What may never happen to a row is refused by triggers."""
+"""The triggers refuse forbidden changes of rows."""
 
 import pytest
 from peewee import IntegrityError
@@ -14,7 +14,7 @@ def refused(statement, *parameters, match="is refused"):
 
 @pytest.fixture
 def everything(account_id, stock_id):
-    """Write a row into every table that is guarded."""
+    """Insert a row into every guarded table."""
     order_id = insert_order(account_id, stock_id)
     insert_position(account_id, stock_id)
     insert_entry(account_id, kind="CHARGES", order_id=order_id)
@@ -108,5 +108,5 @@ def test_an_event_is_kept_for_seven_days_and_may_go_then(everything, cleaner):
     refused("DELETE FROM event WHERE id = 2")
 
 
-def test_a_refusal_says_what_was_refused_and_why(everything):
+def test_a_refusal_names_the_change_and_the_reason(everything):
     refused("DELETE FROM fund_transaction", match="DELETE of fund_transaction is refused: the ledger is append-only")

@@ -1,4 +1,4 @@
-"""A page of a list costs what the first one costs: it is read along an index, in the index's order."""
+"""Every page of a list costs as much as the first: it is read along an index, in the order of the index."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ FORBIDDEN = ("seqscan", "bitmapscan", "sort", "incremental_sort")
 
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Return the queries of the lists as they come, each with its parameters."""
+    """Return the queries of the lists in their order, each with its parameters."""
     asked: list[tuple[str, Any]] = []
     for module in (pagination, reading):
         usual = module.fetch_all
@@ -38,14 +38,14 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
 @pytest.fixture
 def trader(account: Any, place: Any) -> Any:
-    """Return an account with more of everything than a page holds."""
+    """Return an account with more rows in every list than a page holds."""
     trader = account()
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}") for number in range(5)])
     return trader
 
 
 def next_page(name: str, page: dict[str, Any]) -> str:
-    """Return the address of the page behind a page."""
+    """Return the address of the next page."""
     if name == "events":
         return LISTS[name].replace("since=0", f"since={page['data'][-1]['id']}")
     return f"{LISTS[name]}&cursor={page['nextCursor']}"
@@ -55,7 +55,7 @@ def next_page(name: str, page: dict[str, Any]) -> str:
 def test_a_page_behind_the_first_is_read_along_an_index(
     name: str, client: Any, trader: Any, queries: list[tuple[str, Any]], database: Any
 ) -> None:
-    """The planner would scan small tables anyway: what it would do with large ones is asked with scans forbidden."""
+    """The planner scans small tables in any case: with scans forbidden it shows its plan for large ones."""
     first = client.get(LISTS[name], headers=trader.headers)
     assert first.status_code == 200, first.text
     queries.clear()

@@ -10,7 +10,7 @@ from tests.support.trading import at_once, one, rows
 
 @pytest.fixture
 def empty_database(other_database):
-    """Point the models at a database without tables, and back."""
+    """Set an empty database, and the usual one afterwards."""
     other_database()
 
 
@@ -49,7 +49,7 @@ def test_the_limits_hold_again_after_a_migration(database):
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_cannot_hold_every_text_is_refused_and_left_as_it_is(other_database, encoding):
+def test_a_database_in_another_encoding_is_refused_and_not_changed(other_database, encoding):
     other_database(f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     with pytest.raises(DatabaseUnfit, match=rf"{encoding} .* createdb --encoding=UTF8"):
         migrate.upgrade()
@@ -57,7 +57,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused_and_left_as_it_is(oth
         assert one("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'") == 0
 
 
-def test_a_database_made_as_the_refusal_says_is_taken(other_database):
+def test_a_database_made_as_the_refusal_says_is_accepted(other_database):
     other_database("ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
     assert migrate.upgrade()
 
@@ -70,11 +70,11 @@ def test_a_server_that_is_too_old_is_refused(empty_database, monkeypatch):
 
 @pytest.fixture
 def poor_role(other_database, servers):
-    """Point the models at an empty database as a role that owns nothing in it, and back; return how it is reached."""
+    """Set an empty database, with a role that owns nothing in it; return a function that runs SQL as its owner."""
     return other_database(role="tradepost_test_poor")
 
 
-def test_a_role_that_may_not_create_tables_is_told_which_right_it_lacks(poor_role):
+def test_the_refusal_of_a_role_that_may_not_create_tables_names_the_right(poor_role):
     with pytest.raises(DatabaseUnfit, match="GRANT USAGE, CREATE ON SCHEMA public TO tradepost_test_poor"):
         migrate.upgrade()
     poor_role("GRANT USAGE, CREATE ON SCHEMA public TO tradepost_test_poor")
@@ -83,7 +83,7 @@ def test_a_role_that_may_not_create_tables_is_told_which_right_it_lacks(poor_rol
     assert migrate.upgrade() == []  # nothing is missing, and no right either
 
 
-def test_a_role_that_may_use_no_schema_is_told_so(poor_role):
+def test_the_refusal_of_a_role_that_may_use_no_schema_says_so(poor_role):
     poor_role("REVOKE ALL ON SCHEMA public FROM public")
     with pytest.raises(DatabaseUnfit, match="CREATE SCHEMA AUTHORIZATION tradepost_test_poor"):
         migrate.upgrade()

@@ -1,4 +1,4 @@
-"""Names are looked up beside the work, and remembered while the name server says nothing."""
+"""Host names are looked up in threads of their own, and remembered while the name server does not answer."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from tests.support.processes import wait_until
 
 
 class NameServer:
-    """Stands for the system's resolver: it answers, refuses, or stays silent."""
+    """A stand-in for the system's resolver that answers, fails, or stays silent."""
 
     def __init__(self):
         self.answers = {"db": "10.0.0.1"}
@@ -43,14 +43,14 @@ def resolve(known, host="db"):
     return known.resolve([host], timeout_s=0.5)[host]
 
 
-def test_the_present_answer_wins_over_what_is_known(server):
+def test_a_new_answer_replaces_the_remembered_addresses(server):
     known = Names()
     assert resolve(known) == ["10.0.0.1"]
     server.answers["db"] = "10.0.0.2"
     assert resolve(known) == ["10.0.0.2"]
 
 
-def test_a_name_that_is_gone_is_no_longer_served_from_memory(server):
+def test_a_deleted_name_loses_its_remembered_addresses(server):
     known = Names()
     resolve(known)
     del server.answers["db"]
@@ -58,28 +58,28 @@ def test_a_name_that_is_gone_is_no_longer_served_from_memory(server):
 
 
 @pytest.mark.parametrize("error", [socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM])
-def test_what_is_known_serves_while_the_name_server_is_ill(server, error):
+def test_the_remembered_addresses_serve_while_the_name_server_fails(server, error):
     known = Names()
     resolve(known)
     server.errors["db"] = error
     assert resolve(known) == ["10.0.0.1"]
 
 
-def test_what_is_known_serves_while_the_name_server_is_silent(server):
+def test_the_remembered_addresses_serve_while_the_name_server_is_silent(server):
     known = Names()
     resolve(known)
     server.speaks.clear()
     assert resolve(known) == ["10.0.0.1"]
 
 
-def test_a_name_that_was_never_known_is_waited_for_only_so_long(server):
+def test_the_wait_for_an_unknown_name_is_bounded(server):
     server.speaks.clear()
     start = time.monotonic()
     assert Names().resolve(["db", "other"], timeout_s=0.5) == {"db": [], "other": []}
     assert time.monotonic() - start < 5.0  # both together, and this machine's noise
 
 
-def test_those_who_ask_at_once_share_one_look_up(server):
+def test_simultaneous_requests_share_one_look_up(server):
     server.speaks.clear()
     known = Names()
     found = []
@@ -94,7 +94,7 @@ def test_those_who_ask_at_once_share_one_look_up(server):
     assert server.asked < 8
 
 
-def test_look_ups_that_are_stuck_stay_few(server, monkeypatch):
+def test_the_number_of_stuck_look_ups_is_bounded(server, monkeypatch):
     monkeypatch.setattr(names, "STUCK_S", 0.0)
     server.speaks.clear()
     known = Names()
@@ -103,7 +103,7 @@ def test_look_ups_that_are_stuck_stay_few(server, monkeypatch):
     assert server.asked == LOOKUPS_AT_ONCE
 
 
-def test_a_name_server_that_is_back_is_heard_though_an_older_look_up_is_stuck(server, monkeypatch):
+def test_a_recovered_name_server_is_asked_although_an_older_look_up_is_stuck(server, monkeypatch):
     monkeypatch.setattr(names, "STUCK_S", 0.0)
     known = Names()
     resolve(known)
@@ -120,5 +120,5 @@ def test_a_name_server_that_is_back_is_heard_though_an_older_look_up_is_stuck(se
     server.speaks.set()
 
 
-def test_a_name_that_is_none_is_not_found():
+def test_an_invalid_name_has_no_addresses():
     assert Names().resolve(["no..such.name"]) == {"no..such.name": []}

@@ -1,4 +1,4 @@
-"""The database's own word in a placement."""
+"""The function placement_write checks an order's cover itself."""
 
 import pytest
 from peewee import IntegrityError
@@ -8,7 +8,7 @@ from tests.support.trading import counts, one, rows, run
 
 
 def write(account_id, stock_id, *, quantity=10, closing=0, margin=200, charges=1):
-    """Call the function with its arguments by name; what a test does not care about stays away."""
+    """Call the function with its arguments by name; the arguments not named here are NULL."""
     known = {
         "new_id": new_id(), "the_account": account_id, "the_stock": stock_id, "the_exchange": "NSE",
         "the_symbol": "TCS", "the_client_order_id": None, "the_side": "BUY", "the_product": "INTRADAY",
@@ -34,17 +34,17 @@ def test_an_order_that_opens_may_not_take_the_available_margin_below_zero(accoun
     assert one("SELECT balance FROM account") == 1000
 
 
-def test_an_order_that_only_closes_may(account_id, stock_id):
+def test_an_order_that_only_closes_may_take_it_below_zero(account_id, stock_id):
     write(account_id, stock_id, closing=10, margin=0, charges=1001)
     assert one("SELECT available_margin FROM account") == -1
 
 
-def test_an_order_that_opens_a_part_may_not(account_id, stock_id):
+def test_an_order_that_opens_a_part_may_not_take_it_below_zero(account_id, stock_id):
     with pytest.raises(IntegrityError, match="below zero"):
         write(account_id, stock_id, closing=9, margin=0, charges=1001)
 
 
-def test_its_ledger_rows_carry_the_running_sums(account_id, stock_id):
+def test_the_ledger_rows_of_a_placement_carry_the_running_sums(account_id, stock_id):
     write(account_id, stock_id, margin=200, charges=1)
     entries = rows("SELECT kind, amount, balance_after, blocked_after FROM fund_transaction ORDER BY id")
     assert [tuple(entry.values()) for entry in entries] == [("MARGIN_BLOCK", 200, 1000, 200), ("CHARGES", 1, 999, 200)]

@@ -1,4 +1,4 @@
-"""The pool hands out what there is, and connects beside it."""
+"""The pool lends idle connections at once, and makes new ones in threads of their own."""
 
 import functools
 import threading
@@ -18,7 +18,7 @@ FULL = 'FATAL:  too many connections for role "tradepost"'
 
 
 class Connects:
-    """Connects to the real server, unless told to fail; a connect may be held up."""
+    """Connects to the real server; a test can make them fail or wait."""
 
     def __init__(self, url):
         self.server = Server(url, "tradepost-test")
@@ -49,7 +49,7 @@ def connects(migrated, database_url):
 
 @pytest.fixture
 def pool_of(connects):
-    """Return a function that makes a pool of a size, closed at the end."""
+    """Return a function that makes a pool of a given size; the fixture closes its connections."""
     pools = []
 
     def make(size):
@@ -64,7 +64,7 @@ def pool_of(connects):
 
 @pytest.fixture
 def long_pause(monkeypatch):
-    """After a failed connect no other is made in this test."""
+    """Make the pause after a failed connect longer than any test."""
     monkeypatch.setattr(pool, "MIN_PAUSE_S", 60.0)
     monkeypatch.setattr(pool, "MAX_PAUSE_S", 60.0)
 
@@ -87,7 +87,7 @@ def refusal_of(action):
     return str(caught.value)
 
 
-def test_what_is_given_back_is_lent_again_the_one_used_last_first(pool_of, connects):
+def test_the_connection_used_last_is_lent_first(pool_of, connects):
     made = pool_of(3)
     first, second = made.take(5), made.take(5)
     made.give_back(first)
@@ -106,9 +106,7 @@ def test_an_idle_connection_is_lent_right_after_a_connect_has_failed(pool_of, co
 
 
 @pytest.mark.parametrize("failure", [REFUSED, FULL])
-def test_who_finds_no_connection_gets_the_one_that_comes_back_though_the_connect_failed(
-    pool_of, connects, long_pause, failure
-):
+def test_a_waiter_gets_a_returned_connection_although_the_connect_failed(pool_of, connects, long_pause, failure):
     made = pool_of(3)
     held = made.take(5)
     connects.failure = failure
@@ -120,7 +118,7 @@ def test_who_finds_no_connection_gets_the_one_that_comes_back_though_the_connect
     assert got == [held]
 
 
-def test_a_connect_that_hangs_holds_nobody_up_whom_a_connection_given_back_serves(pool_of, connects):
+def test_a_hanging_connect_does_not_delay_a_waiter_for_a_returned_connection(pool_of, connects):
     made = pool_of(3)
     held = made.take(5)
     connects.may_end.clear()
@@ -133,7 +131,7 @@ def test_a_connect_that_hangs_holds_nobody_up_whom_a_connection_given_back_serve
     assert connects.under_way == 1
 
 
-def test_nobody_waits_when_there_is_no_connection_and_the_connect_has_failed(pool_of, connects, long_pause):
+def test_after_a_failed_connect_without_any_connection_no_thread_waits(pool_of, connects, long_pause):
     made = pool_of(3)
     connects.failure = REFUSED
     assert refusal_of(lambda: made.take(20)) == REFUSED
@@ -142,7 +140,7 @@ def test_nobody_waits_when_there_is_no_connection_and_the_connect_has_failed(poo
     assert took_s < 10
 
 
-def test_all_who_wait_are_told_of_a_failure_at_once(pool_of, connects, long_pause):
+def test_a_failed_connect_fails_all_waiters_at_once(pool_of, connects, long_pause):
     made = pool_of(8)
     connects.failure = REFUSED
     connects.may_end.clear()
@@ -155,7 +153,7 @@ def test_all_who_wait_are_told_of_a_failure_at_once(pool_of, connects, long_paus
     assert said == [REFUSED] * 8
 
 
-def test_a_full_server_is_asked_again_for_those_who_wait(pool_of, connects):
+def test_connects_to_a_full_server_are_repeated_while_threads_wait(pool_of, connects):
     made = pool_of(3)
     connects.failure = FULL
     got = []
@@ -170,7 +168,7 @@ def test_a_full_server_is_asked_again_for_those_who_wait(pool_of, connects):
     assert made.take_counts() == (0, {})
 
 
-def test_a_full_server_that_stays_full_is_an_answer_within_the_time(pool_of, connects):
+def test_a_server_that_stays_full_is_an_error_within_the_time(pool_of, connects):
     connects.failure = FULL
     made = pool_of(3)
     took_s, said = timed(lambda: refusal_of(lambda: made.take(0.5)))
@@ -188,7 +186,7 @@ def test_after_a_failure_one_connect_is_tried_at_a_time_and_the_pause_grows(pool
     assert connects.count <= first + 4  # after 0.1, 0.3, 0.7 and 1.5 s
 
 
-def test_a_process_that_starts_connects_a_few_at_a_time(pool_of, connects):
+def test_a_new_process_makes_a_few_connects_at_a_time(pool_of, connects):
     made = pool_of(16)
     connects.may_end.clear()
     got = []
@@ -213,7 +211,7 @@ def test_there_are_never_more_connections_than_allowed(pool_of, connects):
     assert made.in_use == 0
 
 
-def test_who_asked_first_is_served_first(pool_of):
+def test_waiters_are_served_in_their_order(pool_of):
     made = pool_of(1)
     held = made.take(5)
     served = []
@@ -233,7 +231,7 @@ def test_who_asked_first_is_served_first(pool_of):
     assert served == [0, 1, 2, 3]
 
 
-def test_who_gives_up_is_forgotten(pool_of):
+def test_a_waiter_that_gives_up_is_forgotten(pool_of):
     made = pool_of(1)
     held = made.take(5)
     refusal_of(lambda: made.take(0.01))
@@ -242,7 +240,7 @@ def test_who_gives_up_is_forgotten(pool_of):
     assert (made.open, made.in_use) == (1, 0)
 
 
-def test_a_renewed_pool_lends_nothing_that_was_open_before(pool_of):
+def test_a_renewed_pool_lends_no_older_connection(pool_of):
     made = pool_of(3)
     lent, idle = made.take(5), made.take(5)
     made.give_back(idle)
@@ -254,7 +252,7 @@ def test_a_renewed_pool_lends_nothing_that_was_open_before(pool_of):
     assert made.open == 1
 
 
-def test_a_connection_that_was_begun_before_the_pool_was_renewed_is_made_again(pool_of, connects):
+def test_a_connect_begun_before_a_renewal_is_repeated(pool_of, connects):
     made = pool_of(1)
     connects.may_end.clear()
     got = []
@@ -267,7 +265,7 @@ def test_a_connection_that_was_begun_before_the_pool_was_renewed_is_made_again(p
     assert (connects.count, made.open) == (2, 1)
 
 
-def test_a_pool_is_not_renewed_twice_in_a_moment(pool_of):
+def test_a_pool_is_renewed_at_most_once_in_a_second(pool_of):
     made = pool_of(1)
     made.renew()
     fresh = made.take(5)
@@ -285,7 +283,7 @@ def test_a_connection_left_in_a_transaction_is_not_lent_again(pool_of):
     assert made.take(5) is not left
 
 
-def test_connections_that_nobody_needs_are_given_back_to_the_server(pool_of, monkeypatch):
+def test_surplus_connections_are_closed(pool_of, monkeypatch):
     made = pool_of(3)
     lent = [made.take(5) for _ in range(3)]
     for connection in lent:

@@ -1,4 +1,4 @@
-"""What a pool tells about its use."""
+"""Slots."""
 
 import threading
 
@@ -6,7 +6,7 @@ from models.slots import Slots
 from tests.support.processes import wait_until
 
 
-def test_slots_tell_how_many_are_in_use_and_waited_for():
+def test_slots_count_their_uses_and_waits():
     slots = Slots(2)
     assert (slots.in_use, slots.waiting, slots.take_waits()) == (0, 0, 0)
     assert slots.acquire(1)

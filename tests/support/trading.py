@@ -1,4 +1,4 @@
-"""Short names for what the tests of trading do and look at."""
+"""Short functions for the tests of trading: place, execute, cancel, and read rows."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ def money(text: str | int) -> Decimal:
 
 
 def place(account_id: UUID, side: str, quantity: int, price: str | Decimal | None = None, **rest: Any) -> Row:
-    """Place an order: LIMIT with a price, MARKET without; returns its row."""
+    """Place an order, LIMIT with a price and MARKET without, and return its row."""
     calendar = rest.pop("calendar", None)
     fields = {"exchange": "NSE", "symbol": SYMBOL} | rest
     request = OrderRequest(
@@ -58,7 +58,7 @@ def execute(*orders: Row) -> executing.Outcome:
 
 
 def execute_all(*orders: Row) -> int:
-    """Execute these orders in batches until none is left because of others, and return how many were executed here."""
+    """Execute these orders in batches until no other transaction holds any; return the number executed here."""
     executed, left = 0, [order["id"] for order in orders]
     while left:
         outcome = executing.execute_orders(left)
@@ -68,7 +68,7 @@ def execute_all(*orders: Row) -> int:
 
 
 def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> Row:
-    """Place and execute an order, and return the position that it leaves."""
+    """Place and execute an order, and return the row of its position."""
     order = place(account_id, side, quantity, price, **rest)
     assert execute(order).executed == 1
     return row_of("position", order_now(order)["position_id"])
@@ -93,7 +93,7 @@ def rows(sql: str, *parameters: Any) -> list[dict[str, Any]]:
 
 
 def one(sql: str, *parameters: Any) -> Any:
-    """Return the only value of a query's only row."""
+    """Return the value of a query with one row and one column."""
     (row,) = rows(sql, *parameters)
     (value,) = row.values()
     return value
@@ -128,13 +128,13 @@ def ledger_of(order: Row) -> list[tuple[str, Decimal]]:
 
 
 def counts() -> dict[str, int]:
-    """Return the number of rows of every table that an order could touch."""
+    """Return the number of rows of each table that an order can change."""
     tables = ("account", "stock", "trading_order", "position", "fund_transaction", "event")
     return {table: one(f"SELECT count(*) FROM {table}") for table in tables}
 
 
 def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run actions in a thread each, started together; return results, with what was refused as the exception."""
+    """Start actions together, each in a thread; return their results, or the Refused that they raised."""
     barrier = threading.Barrier(len(actions))
 
     def start(action: Callable[[], Any]) -> Any:

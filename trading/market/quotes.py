@@ -12,6 +12,8 @@ from trading.accounts.ledgers import write_rows
 Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
 Pair = tuple[str, str]  # exchange, symbol
 
+# The start of a list of stocks; the caller adds its conditions.
+STOCKS = "SELECT * FROM stock"
 # A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
 AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 ACTIVATE = f"""

@@ -65,7 +65,7 @@ def test_withdrawals_at_once_never_overdraw(account):
     assert account_now(trader)["balance"] == D("10.00")
 
 
-def test_a_withdrawal_and_an_order_do_not_spend_the_same_money(account):
+def test_a_withdrawal_and_an_order_at_once_do_not_spend_the_same_money(account):
     for _ in range(10):
         trader = account("210.00").id
         withdraw = functools.partial(administration.move_funds, trader, "WITHDRAWAL", D("150.00"))

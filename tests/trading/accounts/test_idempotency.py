@@ -1,4 +1,4 @@
-"""Who claims a key for the whole of a request that is done in parts, and who lets it go."""
+"""Claims on the idempotency key of a request in parts."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from trading.rules.errors import IdempotencyConflict, NotFound
 
 
 def key_of(body: str) -> IdempotencyKey:
-    """Return the one key, with the fingerprint of a body."""
+    """Return the key of all tests, with the fingerprint of a body."""
     return IdempotencyKey("POST /somewhere", "one", fingerprint_of({"body": body}))
 
 
@@ -29,7 +29,7 @@ def claim(account_id: UUID, body: str) -> dict:
 
 
 def answer_part(account_id: UUID, body: str, index: int, answer: str) -> None:
-    """Keep the answer to a part, as a placement does."""
+    """Store the answer to a part, as a placement does."""
     part = key_of(body).parts(2)[index]
     run(
         "INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer) VALUES (%s, %s, %s, %s, %s)",
@@ -37,20 +37,20 @@ def answer_part(account_id: UUID, body: str, index: int, answer: str) -> None:
     )
 
 
-def test_a_key_is_one_requests(trader: UUID) -> None:
+def test_a_key_belongs_to_one_request(trader: UUID) -> None:
     assert claim(trader, "a") == claim(trader, "a") == {}
     with pytest.raises(IdempotencyConflict):
         claim(trader, "b")
     assert claim(create_account("Other")["id"], "b") == {}
 
 
-def test_the_next_one_is_told_what_was_answered(trader: UUID) -> None:
+def test_a_repeated_request_gets_the_answers_of_the_first(trader: UUID) -> None:
     claim(trader, "a")
     answer_part(trader, "a", 1, '{"id": 7}')
     assert claim(trader, "a") == {1: {"id": 7}}
 
 
-def test_of_two_requests_at_once_one_has_the_key(trader: UUID) -> None:
+def test_of_two_requests_at_once_one_claims_the_key(trader: UUID) -> None:
     for _ in range(10):
         found = at_once([lambda body=body: claim(trader, body) for body in "abab"])
         conflicts = [isinstance(each, IdempotencyConflict) for each in found]
@@ -58,7 +58,7 @@ def test_of_two_requests_at_once_one_has_the_key(trader: UUID) -> None:
         run("DELETE FROM idempotency_key")
 
 
-def test_the_last_that_is_at_work_lets_the_key_go(trader: UUID) -> None:
+def test_the_last_running_request_deletes_the_claim(trader: UUID) -> None:
     claim(trader, "a")
     claim(trader, "a")
     give_up_whole(trader, key_of("a"))
@@ -71,7 +71,7 @@ def test_the_last_that_is_at_work_lets_the_key_go(trader: UUID) -> None:
         claim(trader, "a")
 
 
-def test_a_part_that_is_kept_longer_than_the_claim_still_keeps_others_out(trader: UUID) -> None:
+def test_a_part_that_outlives_the_claim_still_refuses_another_body(trader: UUID) -> None:
     answer_part(trader, "a", 0, "{}")
     with pytest.raises(IdempotencyConflict):
         claim(trader, "b")
@@ -79,6 +79,6 @@ def test_a_part_that_is_kept_longer_than_the_claim_still_keeps_others_out(trader
     assert claim(trader, "a") == {0: {}}
 
 
-def test_an_account_that_does_not_exist_has_no_keys(clean: None) -> None:
+def test_a_claim_for_an_unknown_account_is_not_found(clean: None) -> None:
     with pytest.raises(NotFound):
         claim(new_id(), "a")

@@ -1,4 +1,4 @@
-"""One account has a share of the connections, and no more."""
+"""The requests of one account hold at most its share of the connections."""
 
 import threading
 
@@ -14,14 +14,14 @@ from trading.rules.errors import Refused
 
 @pytest.fixture
 def share(clean, monkeypatch):
-    """Let an account have two connections, wait 0.2 s for one, and return how many of its requests run."""
+    """Set a share of two connections and a wait of 0.2 s, and return requests to start."""
     monkeypatch.setattr(shares, "PARTS", db.pool.allowed // 2)
     monkeypatch.setattr(shares, "POOL_TIMEOUT_S", 0.2)
     return Requests()
 
 
 class Requests:
-    """Requests that stay until they are let go."""
+    """Requests that run until `let_go` is set."""
 
     def __init__(self):
         self.running, self.let_go = [], threading.Event()
@@ -54,7 +54,7 @@ def test_the_requests_beyond_the_share_wait_and_are_refused_in_time(share, trade
     assert shares._shares == {}
 
 
-def test_a_request_that_waits_goes_on_when_another_ends(share, trader, monkeypatch):
+def test_a_waiting_request_runs_when_another_ends(share, trader, monkeypatch):
     monkeypatch.setattr(shares, "POOL_TIMEOUT_S", 20)
     started = [share.start(trader) for _ in range(3)]
     wait_until(lambda: len(share.running) == 2 and shares._shares[trader].slots.waiting == 1)
@@ -64,7 +64,7 @@ def test_a_request_that_waits_goes_on_when_another_ends(share, trader, monkeypat
     assert share.running == [trader] * 3
 
 
-def test_what_is_refused_gives_its_place_back(share, trader):
+def test_a_refused_request_frees_its_place(share, trader):
     for _ in range(5):
         with pytest.raises(Refused):
             buy(trader, 1_000_000, "1000000.00")

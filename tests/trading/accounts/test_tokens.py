@@ -45,12 +45,12 @@ def test_a_revoked_token_keeps_the_time_of_its_first_revocation(clean):
     assert tokens.find_token(secret)["revoked_at"] == revoked_at
 
 
-def test_a_token_that_is_not_there_cannot_be_revoked(clean):
+def test_an_unknown_token_cannot_be_revoked(clean):
     with pytest.raises(NotFound):
         tokens.revoke_token(uuid4())
 
 
-def test_a_token_of_an_unknown_account_is_not_made(clean):
+def test_a_token_of_an_unknown_account_is_refused(clean):
     with pytest.raises(NotFound):
         tokens.create_token(["read"], account_id=uuid4())
     assert rows("SELECT 1 FROM api_token") == []

@@ -34,14 +34,14 @@ def test_the_last_quote_of_a_stock_counts(clean):
     assert prices() == {("NSE", "TCS"): D("99.00")}
 
 
-def test_a_quote_recovers_an_inactive_stock(clean):
+def test_a_quote_activates_an_inactive_stock(clean):
     set_quotes([("NSE", "TCS", D("100.00"))])
     run("UPDATE stock SET is_active = false")
     set_quotes([("NSE", "TCS", D("100.00"))])
     assert one("SELECT is_active FROM stock") is True
 
 
-def test_no_quotes_are_no_work(clean):
+def test_an_empty_list_of_quotes_changes_nothing(clean):
     set_quotes([])
     assert prices() == {}
 
@@ -78,7 +78,7 @@ def test_feeds_in_opposite_order_do_not_deadlock(clean, monkeypatch):
     assert len(prices()) == 50
 
 
-def test_quotes_and_placements_at_once_do_not_wait_for_each_other_for_ever(trader, monkeypatch):
+def test_quotes_and_placements_at_once_do_not_deadlock(trader, monkeypatch):
     monkeypatch.setattr("models.database.MAX_ATTEMPTS", 1)
     symbols = [f"S{number}" for number in range(10)]
 
