@@ -21,7 +21,7 @@ FROM trading_order WHERE id = %s AND account_id = %s
 """
 ENTRIES_OF_ORDER = "SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id"
 FINAL_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])"
-FINAL_STATUSES = [status for status in OrderStatus if status.is_final]
+FINAL_STATUSES = [str(status) for status in OrderStatus if status.is_final]
 PENDING_ORDER = f"{ORDERS} WHERE id = %s AND status = 'PENDING'"
 LOCK = "FOR NO KEY UPDATE"
 END_ORDERS = """
