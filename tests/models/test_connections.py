@@ -238,7 +238,7 @@ def test_a_connect_is_bounded_also_in_an_unbounded_session(database_url, silent_
     ended = threading.Event()
 
     def check():
-        with pytest.raises(database.DatabaseUnavailable), database.patient():
+        with pytest.raises(database.DatabaseUnavailable), database.session_with_deadline():
             pass
         ended.set()
 
