@@ -66,7 +66,7 @@ def test_the_last_running_request_deletes_the_claim(trader: UUID) -> None:
         claim(trader, "b")
     release_key(trader, key_of("a"))
     assert claim(trader, "b") == {}
-    release_key(trader, key_of("a"))  # another's by now
+    release_key(trader, key_of("a"))  # the claim is another request's now
     with pytest.raises(IdempotencyConflict):
         claim(trader, "a")
 
