@@ -12,7 +12,7 @@ from models.rows import OrderRow
 from runtime import metrics
 from runtime.timing import stopwatch, timed
 from schemas.baskets import MAX_BASKET, BasketAnswerSchema
-from trading.accounts.idempotency import IdempotencyKey, claim_whole, give_up_whole
+from trading.accounts.idempotency import IdempotencyKey, claim_key, release_key
 from trading.orders.placement import place_order, placed_before
 from trading.orders.placement_types import Placement
 from trading.rules.decision import OrderRequest
@@ -42,11 +42,11 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
     items = [invalid(item.messages) if isinstance(item, ValidationError) else item for item in given]
     key = idempotency_key({"orders": [item if isinstance(item, dict) else None for item in items]})
     keys = key.parts(MAX_BASKET) if key else []
-    answered = claim_whole(account_id, key, keys) if key else {}
+    answered = claim_key(account_id, key, keys) if key else {}
     allowed = count_placements(len(items) - len(answered))
     results = _results(account_id, items, keys, answered, allowed) if allowed or answered else []
     if key and all(400 <= result["status"] < 500 for result in results):
-        give_up_whole(account_id, key)
+        release_key(account_id, key)
     if not results:
         raise too_many_placements()
     return _respond(account_id, results)

@@ -53,7 +53,7 @@ def ready() -> Response:
 def _database_state() -> dict[str, Any]:
     try:
         with session():
-            if reason := server.unfitness():
+            if reason := server.unfit_reason():
                 return _unfit(reason)
             if server.is_read_only():
                 db.pool.renew()  # the URL may lead to another server by now

@@ -82,8 +82,8 @@ def is_initialised() -> bool:
 
 
 @contextlib.contextmanager
-def patient(limit_s: float | None = None) -> Iterator[None]:
-    """Open a session with another deadline on the client's side, or with none; the server's limits stay."""
+def session_with_deadline(limit_s: float | None = None) -> Iterator[None]:
+    """Open a session with this deadline on the client's side, or with none; the server's limits stay."""
     reset = deadline_s.set(limit_s)
     try:
         with session():
@@ -98,7 +98,7 @@ def unbounded() -> Iterator[None]:
 
     It does not work behind a pooler in transaction mode; SET LOCAL, for one transaction, does.
     """
-    with patient():
+    with session_with_deadline():
         execute("SET statement_timeout = 0; SET lock_timeout = 0")
         try:
             yield

@@ -31,7 +31,7 @@ def upgrade() -> list[str]:
     DatabaseUnfit, before the first write, if the database or the rights of its role do not suffice.
     """
     with unbounded(), _alone():
-        if reason := server.unfitness():
+        if reason := server.unfit_reason():
             raise DatabaseUnfit(reason)
         execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         missing = [migration.name for migration in _runner().status() if not migration.applied]

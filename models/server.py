@@ -13,7 +13,7 @@ class DatabaseUnfit(Exception):
     """The database cannot hold the tables; the message is one line with the remedy."""
 
 
-def unfitness() -> str | None:
+def unfit_reason() -> str | None:
     """Return the reason why the open session's database cannot be used, or None; the text holds no secret."""
     (found,) = fetch_all(
         "SELECT current_setting('server_version_num')::int / 10000 AS version, getdatabaseencoding() AS encoding"

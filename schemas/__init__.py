@@ -1,1 +1,1 @@
-"""Shapes and ranges of what comes in and goes out; no database, no current user."""
+"""Shapes and ranges of requests and responses; they know neither the database nor the current user."""

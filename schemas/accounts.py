@@ -8,13 +8,28 @@ from .fields import Identifier, Money
 
 
 class AccountSchema(StrictSchema):
-    """Show an account; `unrealized_pnl` is put into the row before."""
+    """An account; the caller adds `unrealized_pnl` to its row."""
 
     id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
     name = fields.String(metadata={"example": "Asha"})
-    balance = Money(metadata={"example": "999989.46"})
-    blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
-    available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
-    realized_pnl = Money(data_key="realizedPnl", metadata={"example": "0.00"})
-    unrealized_pnl = Money(data_key="unrealizedPnl", metadata={"example": "0.00"})
+    balance = Money(metadata={"example": "999989.46", "description": "The money of the account, in rupees."})
+    blocked_margin = Money(
+        data_key="blockedMargin",
+        metadata={"example": "5000.00", "description": "The margin of PENDING orders and open positions."},
+    )
+    available_margin = Money(
+        data_key="availableMargin",
+        metadata={"example": "994989.46", "description": "`balance` less `blockedMargin`: for orders and withdrawals."},
+    )
+    realized_pnl = Money(
+        data_key="realizedPnl",
+        metadata={"example": "0.00", "description": "The profit and loss of all closed quantities, without charges."},
+    )
+    unrealized_pnl = Money(
+        data_key="unrealizedPnl",
+        metadata={
+            "example": "0.00",
+            "description": "The profit or loss of open positions at the last prices; one without a price is left out.",
+        },
+    )
     status = fields.String(metadata={"enum": ["ACTIVE", "SUSPENDED"]})

@@ -1,4 +1,4 @@
-"""What administrators and the command line give."""
+"""Requests of administrators and of the command line."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,9 @@ SERVICE_SCOPES = ("feed", "admin")
 
 
 def check_distinct(values: list[Any]) -> None:
-    """Refuse a value that stands in a list twice."""
+    """Refuse a list that contains a value twice."""
     if len(set(values)) != len(values):
-        raise ValidationError("Must not name anything twice.")
+        raise ValidationError("Must not contain a value twice.")
 
 
 def check_future(moment: datetime) -> None:
@@ -27,7 +27,7 @@ def check_future(moment: datetime) -> None:
 
 
 class AccountCreationSchema(StrictSchema):
-    """Create an account."""
+    """The name and the opening balance of a new account."""
 
     name = Text(
         maximum=100,
@@ -41,42 +41,50 @@ class AccountCreationSchema(StrictSchema):
 
 
 class AccountChangeSchema(StrictSchema):
-    """Suspend an account or let it trade again."""
+    """The new status of an account."""
 
     status = Choice("ACTIVE", "SUSPENDED", required=True)
 
 
 class FundsSchema(StrictSchema):
-    """Move money into an account or out of it."""
+    """A deposit or a withdrawal."""
 
     kind = Choice("DEPOSIT", "WITHDRAWAL", required=True)
     amount = GivenMoney(required=True, metadata={"example": "5000.00"})
 
 
 class TokenCreationSchema(StrictSchema):
-    """Create a token of an account."""
+    """The scopes and the end of a new token of an account."""
 
     scopes = fields.List(
         Choice(*ACCOUNT_SCOPES),
         required=True,
         metadata={"uniqueItems": True},
-        validate=[validate.Length(min=1, error="Must name a scope."), check_distinct],
+        validate=[validate.Length(min=1, error="Must contain a scope."), check_distinct],
     )
-    expires_at = Timestamp(data_key="expiresAt", allow_none=True, load_default=None, validate=check_future)
+    expires_at = Timestamp(
+        data_key="expiresAt",
+        allow_none=True,
+        load_default=None,
+        validate=check_future,
+        metadata={"description": "The end of the token; without it the token is valid until it is revoked."},
+    )
 
 
 class ServiceTokenCreationSchema(TokenCreationSchema):
-    """Create a token that belongs to no account."""
+    """The scopes and the end of a new token without an account."""
 
     scopes = fields.List(
         Choice(*SERVICE_SCOPES),
         required=True,
-        validate=[validate.Length(min=1, error="Must name a scope."), check_distinct],
+        validate=[validate.Length(min=1, error="Must contain a scope."), check_distinct],
     )
 
 
 class TokenSchema(StrictSchema):
-    """Show a new token, the only time that its secret is shown."""
+    """A new token; only this answer contains its secret."""
 
     token_id = Identifier(data_key="tokenId", metadata={"example": TOKEN_ID})
-    token = fields.String(metadata={"example": "tp_the-secret-that-is-shown-once"})
+    token = fields.String(
+        metadata={"example": "tp_the-secret-that-is-shown-once", "description": "The secret: store it now."}
+    )

@@ -1,4 +1,4 @@
-"""The one base of all schemas: strict on input, quick on output."""
+"""The base class of all schemas: strict on input, fast on output."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,10 @@ from marshmallow import RAISE, Schema, missing
 
 
 class StrictSchema(Schema):
-    """Refuse unknown keys on input; render rows, which are always dicts, on output."""
+    """A schema that refuses unknown keys on input and renders dicts on output."""
 
     class Meta:
-        """Refuse what is not declared."""
+        """Options of marshmallow: an unknown key is an error."""
 
         unknown = RAISE
 
@@ -22,10 +22,10 @@ class StrictSchema(Schema):
         ]
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Return a row, or a list of rows, as JSON has it; a key that a row lacks is left out.
+        """Return a row, or a list of rows, as values for JSON; omit the keys that a row lacks.
 
-        Replaces marshmallow's own, which looks for attributes, dotted paths, defaults and hooks that
-        we do not use: an order takes 12 µs instead of 40.
+        It replaces marshmallow's dump, which looks for attributes, dotted paths, defaults and hooks that no schema here
+        uses: an order takes 12 µs instead of 40.
         """
         if self.many if many is None else many:
             return [self.dump(row, many=False) for row in obj]

@@ -1,4 +1,4 @@
-"""Baskets: several orders in one request, and what became of each."""
+"""Baskets: several orders in one request, each with a result of its own."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ MAX_BASKET = 20
 
 
 class EachByItself(Several):
-    """A list of which each item is judged by itself: what it was made into, or the ValidationError."""
+    """A list whose items are loaded one by one: each becomes its values or its ValidationError."""
 
     def _items(self, items: list[Any], **_: Any) -> list[Any]:
-        return [self._judged(item) for item in items]
+        return [self._loaded(item) for item in items]
 
-    def _judged(self, item: Any) -> Any:
+    def _loaded(self, item: Any) -> Any:
         try:
             return self.inner.deserialize(item)
         except ValidationError as error:
@@ -29,28 +29,28 @@ class EachByItself(Several):
 
 
 class ProblemAsItIs(fields.Nested):
-    """A problem document that stands as it is, with the members of its code."""
+    """A problem document, rendered unchanged because its members depend on its code."""
 
     def _serialize(self, nested_obj: Any, attr: str | None, obj: Any, **_: Any) -> Any:  # type: ignore[override]
         return nested_obj
 
 
 class BasketSchema(StrictSchema):
-    """Place several orders; one that is not valid is refused by itself."""
+    """Orders to place; an invalid order does not affect the others."""
 
     orders = EachByItself(fields.Nested(OrderTermsSchema), maximum=MAX_BASKET, required=True)
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 
 class BasketResultSchema(StrictSchema):
-    """Show what became of one order: the order when it was accepted, else the problem."""
+    """The result of one order: the order if it was accepted, otherwise the problem."""
 
     status = Whole(
         minimum=200,
         maximum=599,
         metadata={
             "example": 202,
-            "description": "What placing it alone would have been answered with: 202, 200, 409, 422 …",
+            "description": "The status with which the order alone would have been answered: 202, 200, 409, 422 …",
         },
     )
     order_id = Identifier(data_key="orderId", metadata={"x-optional": True, "example": ORDER_ID})
@@ -60,6 +60,6 @@ class BasketResultSchema(StrictSchema):
 
 
 class BasketAnswerSchema(StrictSchema):
-    """Show what became of each order, in the order of the request."""
+    """The results of a basket's orders, in the order of the request."""
 
     results = fields.List(fields.Nested(BasketResultSchema))

@@ -7,7 +7,7 @@ from .fields import Choice, Text
 
 
 class HolidaySchema(StrictSchema):
-    """Take one line of a file of holidays."""
+    """One line of a file of holidays."""
 
     calendar = Choice("NSE", required=True)
     day = fields.Date(required=True)

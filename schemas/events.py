@@ -1,4 +1,4 @@
-"""Events of an account, each rendered with the schema of the thing that changed."""
+"""Events of an account, each rendered with the schema of the object that changed."""
 
 from marshmallow import fields
 
@@ -10,7 +10,7 @@ from .orders import OrderDetailSchema
 from .pages import LIMIT_DEFAULT, MAX_LIMIT, AccountChoiceSchema
 from .positions import PositionSchema
 
-# What moves with the market, and what has events of its own, stays out of an event.
+# An event omits the members that move with the market, and the ledger entries.
 DATA_SCHEMAS = {
     "order": OrderDetailSchema(exclude=("transactions",)),
     "position": PositionSchema(exclude=("last_price", "unrealized_pnl")),
@@ -31,10 +31,10 @@ EVENT_TYPES = {
 
 
 class EventListSchema(AccountChoiceSchema):
-    """Ask for the events after one."""
+    """The query of the list of events."""
 
     since = WholeParameter(
-        load_default=None, metadata={"example": 123, "description": "`id` of the last event that is known."}
+        load_default=None, metadata={"example": 123, "description": "The `id` of the last event that the client knows."}
     )
     limit = WholeParameter(
         minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT, metadata={"example": LIMIT_DEFAULT}
@@ -42,15 +42,15 @@ class EventListSchema(AccountChoiceSchema):
 
 
 class StreamRequestSchema(AccountChoiceSchema):
-    """Ask for a stream of events."""
+    """The query of a stream of events."""
 
     since = WholeParameter(
-        load_default=None, metadata={"example": 123, "description": "Replay what came after this event first."}
+        load_default=None, metadata={"example": 123, "description": "First replay the events after this one."}
     )
 
 
 class EventSchema(StrictSchema):
-    """Show an event."""
+    """An event."""
 
     id = Whole(metadata={"example": 123})
     type = fields.String(metadata={"enum": list(EVENT_TYPES), "example": "account.updated"})
@@ -58,21 +58,21 @@ class EventSchema(StrictSchema):
     data = fields.Dict(
         metadata={
             "example": {"tradingAccountId": ACCOUNT_ID, "balance": "999989.46"},
-            "description": "What changed, as it is now: /asyncapi.json says in which shape.",
+            "description": "The changed object as it was after the change; /asyncapi.json describes its shape.",
         }
     )
 
 
 class EventPageSchema(StrictSchema):
-    """Show events, oldest first."""
+    """A page of events, oldest first."""
 
     data = fields.List(fields.Nested(EventSchema))
     last_event_id = Whole(
-        data_key="lastEventId", metadata={"example": 123, "description": "Give it as `since` to go on."}
+        data_key="lastEventId", metadata={"example": 123, "description": "Send it as `since` for the next page."}
     )
     reset = fields.Boolean(
         metadata={
             "x-optional": True,
-            "description": "`since` is not kept, not known or taken back: read the state anew. Else left out.",
+            "description": "Present if `since` is unknown, too old or lost in a failover: read the state again.",
         }
     )

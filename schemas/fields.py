@@ -17,16 +17,16 @@ UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 TIMESTAMP_PATTERN = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-# Control characters, and halves of surrogate pairs, which no UTF-8 database can store.
+# Control characters, and single surrogates, which UTF-8 cannot encode.
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# The same for readers of the API's description, less the surrogates, which no UTF-8 text has.
+# The opposite, for the API's description; without surrogates, which no UTF-8 text contains.
 CLEAN_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]"
 
 
 class NumberLiteral:
-    """A JSON number that is no integer or a very long one, kept as it was written.
+    """The text of a JSON number with a fraction, an exponent or very many digits.
 
-    Deliberately no str and no number, so that only a Money field takes it.
+    It is neither a str nor a number, so that only a Money field accepts it.
     """
 
     __slots__ = ("text",)
@@ -36,29 +36,29 @@ class NumberLiteral:
 
 
 def parse_uuid(text: Any) -> UUID | None:
-    """Return the UUID in its usual hyphenated form, or None."""
+    """Return the UUID of a text in the usual hyphenated form, or None."""
     if isinstance(text, str) and UUID_PATTERN.fullmatch(text):
         return UUID(text)
     return None
 
 
 def parse_timestamp(text: Any) -> datetime | None:
-    """Return an RFC 3339 timestamp with its offset in UTC, or None: the database does not take every offset."""
+    """Return an RFC 3339 timestamp as a time in UTC, or None; the database does not accept every offset."""
     try:
         if isinstance(text, str) and TIMESTAMP_PATTERN.fullmatch(text.upper()):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):  # no such day or offset, or before the year 1 or after 9999 in UTC
+    except (ValueError, OverflowError):  # no such day or offset, or in UTC outside the years 1 to 9999
         pass
     return None
 
 
 def described(options: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    """Return a field's options with facts for the API's description, which its own metadata may override."""
+    """Return a field's options with facts for the API's description; the field's own metadata overrides them."""
     return options | {"metadata": facts | options.get("metadata", {})}
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Return RFC 3339 in UTC with six fractional digits and Z."""
+    """Return a time as RFC 3339 in UTC with six fractional digits and Z."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
@@ -106,7 +106,7 @@ class Money(fields.Field[Decimal]):
 
 
 class GivenMoney(Money):
-    """An amount or price that a client gives: described with its limits, and as a string or a number."""
+    """An amount or a price in a request, as a string or a number; its description has the limits."""
 
     def __init__(self, *, maximum: Decimal = MAX_AMOUNT, allow_zero: bool = False, **options: Any) -> None:
         digits = len(str(int(maximum))) - 1  # every maximum is a power of ten
@@ -118,7 +118,7 @@ class GivenMoney(Money):
 
 
 class Whole(fields.Integer):
-    """A JSON integer within bounds; true, "10" and 10.0 are none."""
+    """A JSON integer within bounds; true, "10" and 10.0 are refused."""
 
     default_error_messages = {"invalid": "Must be a whole number.", "range": "Must be from {minimum} to {maximum}."}
 
@@ -151,7 +151,7 @@ class WholeParameter(Whole):
 
 
 class Text(fields.String):
-    """A text without control characters, of bounded length, of a pattern when there is one."""
+    """A text of bounded length without control characters, optionally with a pattern."""
 
     default_error_messages = {
         "invalid": "Must be a string.",
@@ -179,20 +179,20 @@ class Text(fields.String):
 
 
 class Symbol(Text):
-    """A stock's symbol, or the start of one; lower case is folded to upper."""
+    """A stock's symbol, or its first characters; lower case is folded to upper case."""
 
     def __init__(self, **options: Any) -> None:
         facts = {"pattern": r"^[A-Za-z0-9&_.\-]+$"}
         super().__init__(maximum=32, pattern=r"[A-Z0-9&_.\-]+", **described(options, **facts))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        # Only ASCII is folded: "ı" and "ſ" would otherwise become plain letters.
+        # Only ASCII is folded: otherwise "ı" and "ſ" would become ASCII letters.
         folded = value.upper() if isinstance(value, str) and value.isascii() else value
         return super()._deserialize(folded, attr, data, **options)
 
 
 class Choice(fields.String):
-    """One word of a fixed list, or another spelling of one."""
+    """A word of a fixed list, or another spelling of such a word."""
 
     default_error_messages = {"choice": "Must be one of: {choices}."}
 
@@ -209,7 +209,7 @@ class Choice(fields.String):
 
 
 class Identifier(fields.UUID):
-    """A UUID in its usual hyphenated form."""
+    """A UUID in the usual hyphenated form."""
 
     default_error_messages = {"invalid": "Must be a UUID."}
 
@@ -224,11 +224,11 @@ class Identifier(fields.UUID):
 
 
 class Timestamp(fields.DateTime):
-    """An RFC 3339 timestamp with its offset; UTC inside and outside."""
+    """An RFC 3339 timestamp with an offset; loaded and rendered in UTC."""
 
     default_error_messages = {
-        "invalid": "Must be an RFC 3339 timestamp with its offset, such as 2026-01-31T09:15:00Z.",
-        "plus": 'A "+" in a URL means a blank: write it as %2B, such as 2026-01-31T09:15:00%2B05:30.',
+        "invalid": "Must be an RFC 3339 timestamp with an offset, such as 2026-01-31T09:15:00Z.",
+        "plus": 'A "+" in a URL means a space: write it as %2B, such as 2026-01-31T09:15:00%2B05:30.',
     }
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""An order's life."""
+"""The history of an order."""
 
 from marshmallow import fields
 
@@ -11,7 +11,7 @@ TYPES = ("order.modified", *(f"order.{status.lower()}" for status in STATUSES))
 
 
 class OrderChangesSchema(StrictSchema):
-    """Show what is new about an order; what is not is left out."""
+    """The changed members of an order; the others are absent."""
 
     quantity = Whole(metadata={"x-optional": True, "example": 10})
     price = Money(metadata={"x-optional": True})
@@ -25,12 +25,12 @@ class OrderChangesSchema(StrictSchema):
 
 
 class OrderMomentSchema(StrictSchema):
-    """Show a change of an order."""
+    """One change of an order."""
 
     event_id = Whole(
         data_key="eventId",
         allow_none=True,
-        metadata={"example": 123, "description": "Null when the event is no longer kept (7 days)."},
+        metadata={"example": 123, "description": "Null if the event is no longer kept (7 days)."},
     )
     type = fields.String(metadata={"enum": list(TYPES)})
     at = Timestamp()
@@ -38,12 +38,12 @@ class OrderMomentSchema(StrictSchema):
     changes = fields.Nested(
         OrderChangesSchema,
         allow_none=True,
-        metadata={"description": "Of the first event that is kept, the terms as they then were; null before it."},
+        metadata={"description": "The changed terms; for the first event that is kept all terms, and null before it."},
     )
     transactions = fields.List(fields.Nested(TransactionSchema))
 
 
 class OrderHistorySchema(StrictSchema):
-    """Show an order's life, oldest first."""
+    """The history of an order, oldest first."""
 
     data = fields.List(fields.Nested(OrderMomentSchema))

@@ -1,4 +1,4 @@
-"""Lists of things in a body."""
+"""Lists in a request's body."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .fields import described
 
 
 class Several(fields.List[Any]):
-    """A list of bounded length, which is judged before its items: there may be too many to look at each."""
+    """A list of bounded length; its length is checked before its items, which may be too many to check."""
 
     default_error_messages = {"invalid": "Must be a list.", "length": "Must have 1 to {maximum} items."}
 

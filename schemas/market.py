@@ -13,21 +13,23 @@ MAX_QUOTES = 1_000
 
 
 class StockListSchema(ListSchema):
-    """Search stocks."""
+    """The query of the list of stocks."""
 
-    prefix = Symbol(load_default=None, metadata={"example": "REL", "description": "What the symbol starts with."})
+    prefix = Symbol(
+        load_default=None, metadata={"example": "REL", "description": "The first characters of the symbol."}
+    )
     exchange = Choice(*EXCHANGES, load_default=None)
 
 
 class StockKeySchema(StrictSchema):
-    """Name one stock."""
+    """The key of a stock."""
 
     exchange = Choice(*EXCHANGES, required=True)
     symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
 
 
 class StockSchema(StrictSchema):
-    """Show a stock."""
+    """A stock with its last traded price."""
 
     id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
@@ -37,25 +39,25 @@ class StockSchema(StrictSchema):
 
 
 class StockPageSchema(StrictSchema):
-    """Show one page of stocks."""
+    """A page of stocks."""
 
     data = fields.List(fields.Nested(StockSchema))
     next_cursor = fields.String(data_key="nextCursor", allow_none=True)
 
 
 class QuoteSchema(StockKeySchema):
-    """Give one stock's last traded price."""
+    """The last traded price of one stock."""
 
     last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, required=True, metadata={"example": "2500.00"})
 
 
 class QuotesSchema(StrictSchema):
-    """Give the last traded prices of many stocks."""
+    """The last traded prices of many stocks."""
 
     quotes = Several(fields.Nested(QuoteSchema), maximum=MAX_QUOTES, required=True)
 
 
 class StockImportSchema(StockKeySchema):
-    """Take one line of a file of stocks."""
+    """One line of a file of stocks."""
 
     last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, allow_none=True, load_default=None)

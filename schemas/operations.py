@@ -1,4 +1,4 @@
-"""What operators and schedulers ask and get."""
+"""Requests and responses for operators and schedulers."""
 
 from marshmallow import fields
 
@@ -8,30 +8,30 @@ from .fields import Identifier, Timestamp, Whole, WholeParameter
 
 
 class SweepRequestSchema(StrictSchema):
-    """Bound one sweep."""
+    """The query of a sweep."""
 
     limit = WholeParameter(minimum=1, maximum=500, load_default=25, metadata={"example": 50})
 
 
 class SweepSchema(StrictSchema):
-    """Say what a sweep did."""
+    """The counts of a sweep."""
 
     claimed = Whole(metadata={"example": 2})
     executed = Whole(metadata={"example": 2})
     rejected = Whole()
     failed = Whole()
-    remaining = Whole(metadata={"description": "PENDING orders, counted to 100,000."})
+    remaining = Whole(metadata={"description": "The number of PENDING orders, counted up to 100,000."})
     duration_ms = Whole(data_key="durationMs", metadata={"example": 14})
 
 
 class LiveSchema(StrictSchema):
-    """Say that the process answers."""
+    """The answer of a live process."""
 
     status = fields.String(metadata={"example": "ok"})
 
 
 class ReadySchema(StrictSchema):
-    """Say whether what the process needs is there."""
+    """The readiness of a process and of its dependencies."""
 
     status = fields.String(metadata={"enum": ["ok", "degraded", "unavailable"]})
     database = fields.String(metadata={"enum": ["ok", "read_only", "unavailable", "unfit"]})
@@ -39,20 +39,23 @@ class ReadySchema(StrictSchema):
     broker = fields.String(metadata={"enum": ["ok", "unavailable", "disabled"]})
     warnings = fields.List(
         fields.String(),
-        metadata={"x-optional": True, "description": "What an operator should look at; absent when there is nothing."},
+        metadata={
+            "x-optional": True,
+            "description": "Conditions that an operator should look at; absent if there are none.",
+        },
     )
 
 
 class PendingSchema(StrictSchema):
-    """Say what waits to be executed."""
+    """The orders that wait for their execution."""
 
-    count = Whole(metadata={"description": "Counted to 10,000."})
+    count = Whole(metadata={"description": "The number of PENDING orders, counted up to 10,000."})
     oldest_placed_at = Timestamp(data_key="oldestPlacedAt", allow_none=True)
     oldest_age_ms = Whole(data_key="oldestAgeMs", allow_none=True)
 
 
 class SecondSchema(StrictSchema):
-    """Say what happened in one second."""
+    """The orders of one second."""
 
     at = Timestamp()
     placed = Whole()
@@ -60,26 +63,27 @@ class SecondSchema(StrictSchema):
 
 
 class ThroughputSchema(StrictSchema):
-    """Say how fast it goes, by the newest 5,000 orders."""
+    """The throughput, from the newest 5,000 orders."""
 
-    placed_per_second = fields.Float(data_key="placedPerSecond", metadata={"description": "Of the last 10 s."})
-    executed_per_second = fields.Float(data_key="executedPerSecond", metadata={"description": "Of the last 10 s."})
+    placed_per_second = fields.Float(data_key="placedPerSecond", metadata={"description": "In the last 10 s."})
+    executed_per_second = fields.Float(data_key="executedPerSecond", metadata={"description": "In the last 10 s."})
     seconds = fields.List(
-        fields.Nested(SecondSchema), metadata={"description": "Every whole second of the last minute that is known."}
+        fields.Nested(SecondSchema),
+        metadata={"description": "Each whole second of the last minute that the newest orders cover."},
     )
 
 
 class LatencySchema(StrictSchema):
-    """Say how long orders took from their acceptance to their execution, in the last 5 minutes."""
+    """The times from acceptance to execution of orders in the last 5 minutes."""
 
-    orders = Whole(metadata={"description": "How many orders this is about, of the newest 5,000."})
+    orders = Whole(metadata={"description": "The number of these orders among the newest 5,000."})
     p50_ms = fields.Float(data_key="p50Ms", allow_none=True)
     p95_ms = fields.Float(data_key="p95Ms", allow_none=True)
     p99_ms = fields.Float(data_key="p99Ms", allow_none=True)
 
 
 class LedgerCheckSchema(StrictSchema):
-    """Say what the last periodic proof of the books has found."""
+    """The result of the last periodic check of the ledger."""
 
     at = Timestamp()
     violations = Whole()
@@ -87,46 +91,50 @@ class LedgerCheckSchema(StrictSchema):
 
 
 class QueueSchema(StrictSchema):
-    """Count the messages of a queue."""
+    """The numbers of messages of a queue."""
 
     name = fields.String(metadata={"example": "orders"})
     waiting = Whole(metadata={"example": 3})
     working = Whole(metadata={"example": 4})
-    delayed = Whole(metadata={"description": "Waiting for another try."})
+    delayed = Whole(metadata={"description": "Messages that wait for another attempt."})
     dead = Whole(metadata={"example": 1})
 
 
 class DeadLetterSchema(StrictSchema):
-    """Show a message that has failed for good."""
+    """A message that failed and is not retried."""
 
     message_id = Identifier(data_key="messageId", metadata={"example": MESSAGE_ID})
     queue = fields.String(metadata={"example": "orders"})
     actor = fields.String(metadata={"example": "execute_order"})
     arguments = fields.List(fields.String(metadata={"example": ORDER_ID}))
-    error = fields.String(allow_none=True, metadata={"description": "What was raised before the last try."})
+    error = fields.String(allow_none=True, metadata={"description": "The error of the attempt before the last one."})
     enqueued_at = Timestamp(data_key="enqueuedAt")
     died_at = Timestamp(data_key="diedAt")
 
 
 class WorkerSchema(StrictSchema):
-    """Show a worker process."""
+    """A worker process."""
 
     name = fields.String(metadata={"example": "worker.1:12"})
-    silent_ms = Whole(data_key="silentMs", metadata={"example": 400, "description": "Since it was last heard of."})
+    silent_ms = Whole(
+        data_key="silentMs", metadata={"example": 400, "description": "The time since its last heartbeat."}
+    )
 
 
 class BrokerSchema(StrictSchema):
-    """Show what Redis knows."""
+    """The queues and the workers, as Redis has them."""
 
     queues = fields.List(fields.Nested(QueueSchema))
     dead_letters = fields.List(
-        fields.Nested(DeadLetterSchema), data_key="deadLetters", metadata={"description": "The newest 50."}
+        fields.Nested(DeadLetterSchema), data_key="deadLetters", metadata={"description": "The newest 50 dead letters."}
     )
-    workers = fields.List(fields.Nested(WorkerSchema), metadata={"description": "Those of the last minute."})
+    workers = fields.List(
+        fields.Nested(WorkerSchema), metadata={"description": "The workers with a heartbeat in the last minute."}
+    )
 
 
 class OperationsSchema(StrictSchema):
-    """Show what an operator watches."""
+    """The state of the service, for an operator."""
 
     at = Timestamp()
     pending = fields.Nested(PendingSchema)
@@ -135,5 +143,5 @@ class OperationsSchema(StrictSchema):
     ledger_check = fields.Nested(LedgerCheckSchema, data_key="ledgerCheck", allow_none=True)
     broker = fields.Nested(
         BrokerSchema,
-        metadata={"x-optional": True, "x-shown": True, "description": "Absent when Redis does not answer."},
+        metadata={"x-optional": True, "x-shown": True, "description": "Absent if Redis does not answer."},
     )

@@ -1,4 +1,4 @@
-"""Orders: what a placement takes, what a list filters by, what an order looks like."""
+"""Orders: the requests that place, change and list them, and their responses."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
 
 
 class OrderTermsSchema(StrictSchema):
-    """Say what an order is to be."""
+    """The terms of an order."""
 
     exchange = Choice(*EXCHANGES, required=True)
     symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
@@ -54,32 +54,36 @@ class OrderTermsSchema(StrictSchema):
 
 
 class OrderRequestSchema(OrderTermsSchema):
-    """Place an order."""
+    """An order to place, with its account."""
 
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 
 class OrderChangeSchema(StrictSchema):
-    """Change a PENDING order; what is left out stays as it is."""
+    """The new quantity or price of a PENDING order; an omitted member stays unchanged."""
 
     quantity = Whole(minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10})
-    price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Of a LIMIT order; refused for MARKET."})
+    price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Only for a LIMIT order; refused for MARKET."})
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 
 class OrderListSchema(AccountListSchema):
-    """Ask for one page of orders."""
+    """The query of the list of orders."""
 
     status = Choice(*STATUSES, load_default=None)
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
-    placed_from = Timestamp(data_key="from", load_default=None, metadata={"description": "`placedAt` at or after."})
-    placed_before = Timestamp(data_key="to", load_default=None, metadata={"description": "`placedAt` before."})
+    placed_from = Timestamp(
+        data_key="from", load_default=None, metadata={"description": "Orders with `placedAt` at or after this time."}
+    )
+    placed_before = Timestamp(
+        data_key="to", load_default=None, metadata={"description": "Orders with `placedAt` before this time."}
+    )
 
 
 class OrderSchema(StrictSchema):
-    """Show an order."""
+    """An order."""
 
     id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
     account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
@@ -105,7 +109,7 @@ class OrderSchema(StrictSchema):
 
 
 class ChargeItemsSchema(StrictSchema):
-    """Show the parts of an order's charges."""
+    """The parts of an order's charges."""
 
     brokerage = Money(metadata={"example": "7.50"})
     transaction_tax = Money(data_key="transactionTax", metadata={"example": "0.00"})
@@ -116,14 +120,14 @@ class ChargeItemsSchema(StrictSchema):
 
 
 class OrderDetailSchema(OrderSchema):
-    """Show one order with the parts of its charges and its rows of the fund ledger."""
+    """An order with the parts of its charges and its entries of the fund ledger."""
 
     charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
     transactions = fields.List(fields.Nested(TransactionSchema))
 
 
 class PreviewSchema(StrictSchema):
-    """Show what an order would take."""
+    """The margin and the charges that an order would need."""
 
     price = Money(metadata={"example": "2500.00"})
     margin = Money(metadata={"example": "5000.00"})
@@ -133,11 +137,13 @@ class PreviewSchema(StrictSchema):
     opening_quantity = Whole(data_key="openingQuantity", metadata={"example": 10})
     available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
     available_margin_after = Money(data_key="availableMarginAfter", metadata={"example": "994989.46"})
-    refusal = fields.String(allow_none=True, metadata={"description": "The code with which it would be refused."})
+    refusal = fields.String(
+        allow_none=True, metadata={"description": "The code with which the order would be refused, or null."}
+    )
 
 
 class PlacementSchema(StrictSchema):
-    """Answer a placement."""
+    """The answer to a placement."""
 
     order_id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
     execution_scheduled = fields.Boolean(data_key="executionScheduled")
@@ -145,7 +151,7 @@ class PlacementSchema(StrictSchema):
 
 
 class OrderPageSchema(StrictSchema):
-    """Show one page of orders."""
+    """A page of orders."""
 
     data = fields.List(fields.Nested(OrderSchema))
     next_cursor = fields.String(data_key="nextCursor", allow_none=True)

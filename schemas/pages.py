@@ -1,4 +1,4 @@
-"""The query parameters that lists share."""
+"""The query parameters that several lists have."""
 
 from .base import StrictSchema
 from .examples import ACCOUNT_ID
@@ -9,7 +9,7 @@ LIMIT_DEFAULT = 50
 
 
 class AccountChoiceSchema(StrictSchema):
-    """Name the account that an admin token speaks for."""
+    """The account for which an admin token acts."""
 
     account_id = Identifier(
         data_key="tradingAccountId",
@@ -22,7 +22,7 @@ class AccountChoiceSchema(StrictSchema):
 
 
 class ListSchema(StrictSchema):
-    """Ask for one page of a list."""
+    """The query of a page of a list."""
 
     limit = WholeParameter(
         minimum=1, maximum=MAX_LIMIT, load_default=LIMIT_DEFAULT, metadata={"example": LIMIT_DEFAULT}
@@ -30,9 +30,9 @@ class ListSchema(StrictSchema):
     cursor = Text(
         maximum=512,
         load_default=None,
-        metadata={"example": "WzEyM10", "description": "`nextCursor` of the page before; opaque."},
+        metadata={"example": "WzEyM10", "description": "The `nextCursor` of the previous page; opaque."},
     )
 
 
 class AccountListSchema(AccountChoiceSchema, ListSchema):
-    """Ask for one page of a list of an account's things."""
+    """The query of a page of an account's list."""

@@ -9,7 +9,7 @@ from .orders import EXCHANGES, PRODUCTS
 
 
 class PositionSchema(StrictSchema):
-    """Show a position; `average_price` and `unrealized_pnl` are put into the row before."""
+    """A position; the caller adds `average_price` and `unrealized_pnl` to its row."""
 
     id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
     account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
@@ -17,7 +17,10 @@ class PositionSchema(StrictSchema):
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String(metadata={"example": "RELIANCE"})
     product = fields.String(metadata={"enum": list(PRODUCTS)})
-    quantity = Whole(minimum=-MAX_IDENTIFIER, metadata={"example": 10, "description": "Negative when short."})
+    quantity = Whole(
+        minimum=-MAX_IDENTIFIER,
+        metadata={"example": 10, "description": "The signed quantity: negative if the position is short."},
+    )
     average_price = Money(data_key="averagePrice", allow_none=True, metadata={"example": "2500.00"})
     realized_pnl = Money(data_key="realizedPnl", metadata={"example": "0.00"})
     unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True, metadata={"example": "0.00"})
@@ -27,7 +30,7 @@ class PositionSchema(StrictSchema):
 
 
 class PositionPageSchema(StrictSchema):
-    """Show one page of positions."""
+    """A page of positions."""
 
     data = fields.List(fields.Nested(PositionSchema))
     next_cursor = fields.String(data_key="nextCursor", allow_none=True)

@@ -7,16 +7,21 @@ from .examples import ORDER_ID
 
 
 class ProblemSchema(StrictSchema):
-    """Say what is wrong; some codes add members of their own."""
+    """A problem document; some codes have further members."""
 
     type = fields.String(metadata={"example": "urn:tradepost:problem:not_found"})
     title = fields.String(metadata={"example": "Not found"})
     status = fields.Integer(metadata={"example": 404})
     detail = fields.String(metadata={"example": "There is no such thing here."})
     instance = fields.String(metadata={"example": f"/api/trading/orders/{ORDER_ID}"})
-    code = fields.String(metadata={"example": "not_found", "description": "A stable word for programs."})
+    code = fields.String(
+        metadata={"example": "not_found", "description": "The kind of the problem, a stable word for programs."}
+    )
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
-        metadata={"x-optional": True, "description": "What is wrong with each field; for `validation_failed`."},
+        metadata={
+            "x-optional": True,
+            "description": "The messages for each invalid field; only for `validation_failed`.",
+        },
     )

@@ -1,4 +1,4 @@
-"""Rows of the fund ledger."""
+"""Entries of the fund ledger."""
 
 from marshmallow import fields
 
@@ -20,14 +20,14 @@ KINDS = (
 
 
 class TransactionListSchema(AccountListSchema):
-    """Ask for one page of the fund ledger."""
+    """The query of the list of ledger entries."""
 
     order_id = Identifier(data_key="orderId", load_default=None, metadata={"example": ORDER_ID})
     kind = Choice(*KINDS, load_default=None)
 
 
 class TransactionSchema(StrictSchema):
-    """Show a row of the fund ledger."""
+    """An entry of the fund ledger."""
 
     id = Whole(metadata={"example": 123})
     kind = fields.String(metadata={"enum": list(KINDS), "example": "MARGIN_BLOCK"})
@@ -40,7 +40,7 @@ class TransactionSchema(StrictSchema):
 
 
 class TransactionPageSchema(StrictSchema):
-    """Show one page of the fund ledger."""
+    """A page of ledger entries."""
 
     data = fields.List(fields.Nested(TransactionSchema))
     next_cursor = fields.String(data_key="nextCursor", allow_none=True)

@@ -160,7 +160,7 @@ def test_the_host_that_served_after_a_silent_one_is_tried_first_from_then_on(pro
     silent, good = proxy_of(), proxy_of()
     silent.go_silent()
     server = Server(tcp_url(database_url, f"127.0.0.1:{silent.port},localhost:{good.port}"), "tradepost-test")
-    for longest_s in (5.0, 1.5):  # 2 s for the silent one, and this machine's noise
+    for longest_s in (5.0, 1.5):  # 2 s for the silent host, and the delays of a busy machine
         start = time.monotonic()
         with contextlib.closing(server.connect()) as connection:
             assert int(connection.info.port) == good.port
@@ -190,7 +190,7 @@ def test_of_several_hosts_the_writable_one_is_used(proxy_of, database_url, set_i
     port = proxy_of().port
     url = tcp_url(database_url, f"127.0.0.1:{port}" + f",127.0.0.1:{port}" * is_listed)
     if not is_listed:
-        assert port_of(url) == port  # what it can serve is served
+        assert port_of(url) == port  # the proxy still serves
         return
     with pytest.raises(psycopg2.OperationalError, match="read-only"):
         port_of(url)
@@ -238,7 +238,7 @@ def test_a_connect_is_bounded_also_in_an_unbounded_session(database_url, silent_
     ended = threading.Event()
 
     def check():
-        with pytest.raises(database.DatabaseUnavailable), database.patient():
+        with pytest.raises(database.DatabaseUnavailable), database.session_with_deadline():
             pass
         ended.set()
 

@@ -66,7 +66,7 @@ def test_a_connection_that_ends_is_the_same_error_for_sql_and_for_models(connect
 def test_an_idle_connection_that_was_terminated_is_replaced_without_an_error(database_url, elsewhere, connect, clean):
     elsewhere(database_url, pool_size=2)
     first = one("SELECT pg_backend_pid()")
-    assert one("SELECT pg_backend_pid()") == first  # it was kept
+    assert one("SELECT pg_backend_pid()") == first  # the pool kept it
     terminate(connect, first)
     assert one("SELECT pg_backend_pid()") != first
 
@@ -99,15 +99,15 @@ def test_a_server_that_refuses_is_unavailable_at_once(elsewhere, clean):
         elsewhere("postgresql://127.0.0.1:1/nothing", pool_size=2)
         return timed_refusal(lambda: one("SELECT 1"))
 
-    assert min(ask() for _ in range(5)) < 0.5  # a busy machine may hold one up, not each
+    assert min(ask() for _ in range(5)) < 0.5  # a busy machine may delay one attempt, not all
 
 
 def test_a_silent_server_is_unavailable_within_a_few_seconds(elsewhere, silent_port, clean, monkeypatch):
     monkeypatch.setattr(pool, "MIN_PAUSE_S", 60.0)
     monkeypatch.setattr(pool, "MAX_PAUSE_S", 60.0)
     elsewhere(f"postgresql://127.0.0.1:{silent_port}/nothing?sslmode=disable", pool_size=2)
-    assert timed_refusal(lambda: one("SELECT 1")) < 10.0  # 2 s for a connect, and this machine's noise
-    # Nobody queues behind the next time-out of 2 s; a busy machine may hold one up, not each.
+    assert timed_refusal(lambda: one("SELECT 1")) < 10.0  # 2 s for a connect, and the delays of a busy machine
+    # No thread waits for the next time-out of 2 s; a busy machine may delay one attempt, not all.
     assert min(timed_refusal(lambda: one("SELECT 1")) for _ in range(3)) < 1.0
 
 
@@ -123,7 +123,7 @@ def test_a_server_that_stops_answering_in_a_query_ends_in_bounded_time(clean, mo
         took = timed_refusal(lambda: rows("SELECT pg_sleep(30)"))
     finally:
         connections.deadline_s.reset(reset)
-    assert took < 4.0  # after 5 s the server would end it
+    assert took < 4.0  # the server would end it after 5 s
     assert one("SELECT 1") == 1
 
 
@@ -136,7 +136,7 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(clean):
             finally:
                 database.execute("RESET statement_timeout")
 
-    assert timed_refusal(slow) < 4.0  # after 6 s this side would give up
+    assert timed_refusal(slow) < 4.0  # the client would give up after 6 s
 
 
 def test_a_read_only_server_is_unavailable(account_id):

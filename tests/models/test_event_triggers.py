@@ -147,6 +147,6 @@ def test_events_of_an_account_commit_in_the_order_of_their_numbers(account_id, c
     first.cursor().execute("UPDATE account SET balance = 5")
     cursor = second.cursor()
     cursor.execute("SET lock_timeout = 50")
-    with pytest.raises(Exception, match="lock timeout"):  # the second number waits for the first's commit
+    with pytest.raises(Exception, match="lock timeout"):  # the second number waits for the first one's commit
         cursor.execute("UPDATE account SET balance = 6")
     first.commit()

@@ -73,9 +73,9 @@ def test_a_page_behind_the_first_is_read_along_an_index(
     assert "Index" in plan, plan
     assert "Seq Scan" not in plan, plan
     assert "Sort" not in plan, plan
-    # The reading begins at the cursor, and in the rows of the account or exchange where the list has one.
+    # The scan begins at the cursor, within the rows of the account or of the exchange if the list has one.
     at_the_cursor, in_its_rows = r"ROW\(symbol, exchange\) > ", r"\((account_id|exchange) = .* AND .* [<>]=? "
     wanted = at_the_cursor if name.startswith("stocks") else in_its_rows
-    if name == "stocks-of-an-exchange":  # both indexes are alike to the planner while the table is small
+    if name == "stocks-of-an-exchange":  # on a small table both indexes cost the planner the same
         wanted = f"{at_the_cursor}|{in_its_rows}"
     assert re.search(rf"Index Cond: \(.*?({wanted})", plan), plan

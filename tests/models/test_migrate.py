@@ -80,7 +80,7 @@ def test_the_refusal_of_a_role_that_may_not_create_tables_names_the_right(poor_r
     poor_role("GRANT USAGE, CREATE ON SCHEMA public TO tradepost_test_poor")
     assert migrate.upgrade()
     poor_role("REVOKE CREATE ON SCHEMA public FROM tradepost_test_poor")
-    assert migrate.upgrade() == []  # nothing is missing, and no right either
+    assert migrate.upgrade() == []  # no migration is missing, so the right is not needed
 
 
 def test_the_refusal_of_a_role_that_may_use_no_schema_says_so(poor_role):

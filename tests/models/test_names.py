@@ -76,7 +76,7 @@ def test_the_wait_for_an_unknown_name_is_bounded(server):
     server.speaks.clear()
     start = time.monotonic()
     assert Names().resolve(["db", "other"], timeout_s=0.5) == {"db": [], "other": []}
-    assert time.monotonic() - start < 5.0  # both together, and this machine's noise
+    assert time.monotonic() - start < 5.0  # for both names together, with the delays of a busy machine
 
 
 def test_simultaneous_requests_share_one_look_up(server):
@@ -113,7 +113,7 @@ def test_a_recovered_name_server_is_asked_although_an_older_look_up_is_stuck(ser
     server.speaks = speaking
     server.answers["db"] = "10.0.0.2"
     assert resolve(known) == ["10.0.0.2"]
-    held.set()  # the old answer comes last, and is not believed
+    held.set()  # the old answer comes last and is ignored
     wait_until(lambda: all(lookup.is_over.is_set() for lookup in known._under_way))
     server.speaks = threading.Event()
     assert resolve(known) == ["10.0.0.2"]

@@ -174,7 +174,7 @@ def test_a_server_that_stays_full_is_an_error_within_the_time(pool_of, connects)
     took_s, said = timed(lambda: refusal_of(lambda: made.take(0.5)))
     assert "no connection became free" in said
     assert 0.4 < took_s < 10
-    assert connects.count < 5  # it is not asked again and again
+    assert connects.count < 5  # the pauses bound the number of connects
 
 
 def test_after_a_failure_one_connect_is_tried_at_a_time_and_the_pause_grows(pool_of, connects):

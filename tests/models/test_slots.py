@@ -16,7 +16,7 @@ def test_slots_count_their_uses_and_waits():
     wait_until(lambda: slots.waiting == 1)
     assert not slots.acquire(0.01)
     assert slots.in_use == 2
-    slots.release()  # it goes to the one who waits
+    slots.release()  # the waiting thread gets it
     waiter.join()
     assert (slots.in_use, slots.waiting) == (2, 0)
     assert (slots.take_waits(), slots.take_waits()) == (2, 0)

@@ -1,1 +1,1 @@
-"""Accounts: their ledgers, tokens, idempotency keys, audit and shares of the connections."""
+"""Accounts: rows, ledgers, portfolios, tokens, idempotency keys, the audit, and shares of the connections."""

@@ -87,7 +87,7 @@ def find_answer(account_id: UUID, key: IdempotencyKey | None) -> Row | None:
 
 
 @within_share
-def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
+def claim_key(account_id: UUID, key: IdempotencyKey, parts: Sequence[IdempotencyKey]) -> dict[int, Row]:
     """Claim a key for all parts of a request; return the rows in the answers to earlier parts, by index.
 
     The claim is committed before the first part, so of two requests with one key only one has an effect. It waits for
@@ -112,8 +112,8 @@ def claim_whole(account_id: UUID, key: IdempotencyKey, parts: Sequence[Idempoten
 
 
 @transactional
-def give_up_whole(account_id: UUID, key: IdempotencyKey) -> None:
-    """Delete the claim on a key of which no part was accepted; the last of several equal requests does it."""
+def release_key(account_id: UUID, key: IdempotencyKey) -> None:
+    """Delete the claim on a key after a request of which no part was accepted, unless an equal request is running."""
     where = (account_id, key.scope, key.key, key.fingerprint)
     row = fetch_one(GIVE_UP, where)
     if row is not None and row["at_work"] <= 0:

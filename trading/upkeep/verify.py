@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import db, execute, fetch_all, patient, session
+from models.database import db, execute, fetch_all, session, session_with_deadline
 from runtime.logs import get_logger
 from trading.upkeep.ledger_checks import note_check
 
@@ -198,7 +198,7 @@ def _violations(before: str, parameters: dict[str, Sequence[UUID]], time_limit_s
     """Check every rule in one snapshot; `before` is put in front of each query."""
     is_endless = time_limit_s == math.inf
     limit_ms = 0 if is_endless else max(1, int(time_limit_s * 1000))
-    with patient(None if is_endless else limit_ms / 1000 + SILENCE_S), db.atomic():
+    with session_with_deadline(None if is_endless else limit_ms / 1000 + SILENCE_S), db.atomic():
         execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         execute(f"SET LOCAL statement_timeout = {limit_ms}; SET LOCAL lock_timeout = 0")
         return [

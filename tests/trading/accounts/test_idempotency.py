@@ -7,7 +7,7 @@ import pytest
 from models.identifiers import new_id
 from tests.support.trading import at_once, one, run
 from trading.accounts.administration import create_account
-from trading.accounts.idempotency import IdempotencyKey, claim_whole, fingerprint_of, give_up_whole
+from trading.accounts.idempotency import IdempotencyKey, claim_key, fingerprint_of, release_key
 from trading.rules.errors import IdempotencyConflict, NotFound
 
 
@@ -25,7 +25,7 @@ def trader(clean: None) -> UUID:
 
 def claim(account_id: UUID, body: str) -> dict:
     """Claim the key for a request of two parts."""
-    return claim_whole(account_id, key_of(body), key_of(body).parts(2))
+    return claim_key(account_id, key_of(body), key_of(body).parts(2))
 
 
 def answer_part(account_id: UUID, body: str, index: int, answer: str) -> None:
@@ -61,12 +61,12 @@ def test_of_two_requests_at_once_one_claims_the_key(trader: UUID) -> None:
 def test_the_last_running_request_deletes_the_claim(trader: UUID) -> None:
     claim(trader, "a")
     claim(trader, "a")
-    give_up_whole(trader, key_of("a"))
+    release_key(trader, key_of("a"))
     with pytest.raises(IdempotencyConflict):
         claim(trader, "b")
-    give_up_whole(trader, key_of("a"))
+    release_key(trader, key_of("a"))
     assert claim(trader, "b") == {}
-    give_up_whole(trader, key_of("a"))  # another's by now
+    release_key(trader, key_of("a"))  # the claim is another request's now
     with pytest.raises(IdempotencyConflict):
         claim(trader, "a")
 
