@@ -75,7 +75,7 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
     try:
         with timed() as watch, watch.step("place"):
             result = _accepted(_placement(account_id, item, key))
-    except NotFound:  # the account, for any of them
+    except NotFound:  # the account is unknown: the whole basket is refused
         raise
     except DatabaseUnavailable as error:
         if all(other["status"] != 202 for other in before):

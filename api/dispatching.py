@@ -63,7 +63,7 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
 
 
 def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:
-    """Send orders to the workers; with inline dispatch execute them here, now for a client that waits, or later."""
+    """Send orders to the workers; with inline dispatch execute them here, after the response if no client waits."""
     mode = current_app.config["SETTINGS"].order_dispatch
     with stopwatch().step("dispatch"):
         if mode == "queue":
@@ -84,5 +84,5 @@ def execute_now(order_ids: Sequence[UUID]) -> None:
     for order_id in order_ids:
         try:
             execute_orders([order_id])
-        except Exception as error:  # the response has been sent already
+        except Exception as error:  # the order is accepted: the client gets no error
             logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)

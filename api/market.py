@@ -59,7 +59,7 @@ def read_stock(exchange: str, symbol: str) -> Response:
 
 @blueprint.put("/quotes")
 @requires("feed")
-@blueprint.arguments(QuotesSchema(), body_size_maximum=MAX_QUOTES_SIZE)
+@blueprint.arguments(QuotesSchema(), max_body_size=MAX_QUOTES_SIZE)
 @blueprint.response(204)
 def put_quotes(body: dict[str, Any]) -> Response:
     """Set the last traded prices of stocks; unknown stocks are created."""

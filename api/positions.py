@@ -54,7 +54,7 @@ def list_positions(query: dict[str, Any]) -> Response:
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], position_id: UUID) -> Response:
-    """Place the opposite MARKET order for what is open and not promised to PENDING orders."""
+    """Place the opposite MARKET order for the open quantity that is not promised to PENDING orders."""
     key, account_id = idempotency_key({}), requested_account_id(query["account_id"])
     calendar = current_app.config["SETTINGS"].market_calendar
     with stopwatch().step("place"):

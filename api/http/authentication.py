@@ -24,7 +24,7 @@ BEARER_PATTERN = re.compile(r"bearer +([\x21-\x7e]{1,256}) *", re.IGNORECASE)
 
 
 def requires(*scopes: str) -> Callable[[View], View]:
-    """Return a decorator that refuses requests whose token has none of the scopes; without scopes any token will do."""
+    """Return a decorator that refuses requests whose token has none of the scopes; no scopes allow any token."""
     accepted = frozenset(scopes)
 
     def decorate(view: View) -> View:
@@ -53,7 +53,7 @@ def requested_account_id(named: UUID | None) -> UUID:
 
 
 def account_id_for(principal: Principal, named: UUID | None) -> UUID:
-    """Return the id of the account for which a principal acts; refuse another account than its own, or none."""
+    """Return the id of the account for which a principal acts; refuse a foreign account, or an admin who names none."""
     own = principal.account_id
     if own is None:
         if named is None:
@@ -66,9 +66,9 @@ def account_id_for(principal: Principal, named: UUID | None) -> UUID:
 
 @contextlib.contextmanager
 def existing_account_session(named: UUID | None) -> Iterator[UUID]:
-    """Open a session for one statement, and yield the id of the account for which the request acts, which exists.
+    """Open a session for one statement and yield the id of the request's account, which is known to exist.
 
-    An account that an administrator names is looked up first, in the same snapshot.
+    An account that an admin token names is looked up first, in the same snapshot.
     """
     account_id = requested_account_id(named)
     if current_principal().account_id is not None:
@@ -114,7 +114,7 @@ def authenticate(scopes: frozenset[str]) -> None:
 
 
 def principal_of_secret(secret: str) -> Principal | None:
-    """Return the principal of a token, or None when the token is unknown, expired or revoked."""
+    """Return the principal of a token, or None if the token is unknown, expired or revoked."""
     found = token_cache.find(secret)
     return found if found is not None and found.is_valid() else None
 

@@ -31,6 +31,6 @@ class OpaqueUuid(BaseConverter):
 
 
 def describe_opaque_uuid(converter: BaseConverter) -> dict[str, str]:
-    """Return the schema of the converter for OpenAPI."""
+    """Return the OpenAPI schema of the converter."""
     del converter
     return {"type": "string", "format": "uuid"}

@@ -71,21 +71,21 @@ IDEMPOTENCY_KEY = {
 IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
-    "description": "Answers 304 when the order is still the one with this ETag.",
-    "schema": TEXT | {"examples": ['"3f2c9a41d07be856c1409bd2e7f8a630"']},
+    "description": "The response is 304 if the order still has this ETag.",
+    "schema": TEXT | {"examples": ['"3"']},
 }
 IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "required": True,
-    "description": "The ETag with which the order was read, or `*` for whatever it is now. "
-    "What cannot be read is never ignored: it matches no order.",
+    "description": "The ETag of the order as it was read, or `*` for any version. "
+    "A value that cannot be parsed is not ignored: it matches no version.",
     "schema": TEXT | {"pattern": '^(\\*|"[0-9a-f]+")$', "examples": ["*"]},
 }
 LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
-    "description": "Of server-sent events: replay what came after this one first.",
+    "description": "For server-sent events: first replay the events after this one.",
     "schema": TEXT | {"examples": ["123"]},
 }
 EVENT_STREAM = {"text/event-stream": {"schema": TEXT}}
@@ -95,7 +95,7 @@ PREFER = {
     "description": "`wait=N`: the response is 200 if the order becomes final within N seconds, at most 10 (RFC 7240).",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
-# Examples of the parameters of paths.
+# Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
     "exchange": "NSE",
@@ -108,7 +108,7 @@ PATH_EXAMPLES = {
 
 
 def leads_to(parameter: str, member: str, *operations: str) -> Document:
-    """Return the links of an answer: operations that take one of its members as this parameter of their path."""
+    """Return a response's links to operations that take one of its members as this path parameter."""
     parameters = {parameter: f"$response.body#/{member}"}
     return {"links": {name: {"operationId": name, "parameters": parameters} for name in operations}}
 

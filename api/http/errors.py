@@ -102,9 +102,9 @@ def not_found() -> HttpRefusal:
     return HttpRefusal("not_found", "It does not exist, or it belongs to another account.")
 
 
-def too_large(size_maximum: int) -> HttpRefusal:
+def too_large(max_size: int) -> HttpRefusal:
     """Return the refusal of a body that is larger than this many bytes."""
-    return HttpRefusal("payload_too_large", f"The body is larger than {size_maximum // 1024} KiB.")
+    return HttpRefusal("payload_too_large", f"The body is larger than {max_size // 1024} KiB.")
 
 
 def invalid(errors: Any) -> HttpRefusal:

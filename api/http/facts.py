@@ -1,4 +1,4 @@
-"""The facts of one request that its parts share."""
+"""The facts about a request that the functions serving it share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class RequestFacts:
-    """The facts of one request, collected from its arrival to its log line; None: not known, or not so."""
+    """The facts about one request, collected while it is served; None until known, or if not applicable."""
 
     request_id: str
     began_at: float  # of time.perf_counter()
     principal: Principal | None = None
-    # The headers of a page, in place of those of the API.
+    # The headers of a page, which replace those of the API.
     page_headers: Headers | None = None
     problem_code: str | None = None
 
-    # Of a placement, or of a basket.
+    # For placements and baskets.
     stopwatch: Stopwatch | None = None
     placed_order: Mapping[str, Any] | None = None
     placement_is_logged: bool = False
@@ -34,17 +34,17 @@ class RequestFacts:
     placements_left: int | None = None
     window_s: int = 1
 
-    # Of a websocket's handshake.
+    # For the handshake of a websocket.
     stream_account_id: UUID | None = None
     stream_since: int | None = None
     stream_is_compressed: bool = False
 
 
 def begin_request(request_id: str, began_at: float) -> None:
-    """Give the current request its facts."""
+    """Create the facts about the current request."""
     g.facts = RequestFacts(request_id, began_at)
 
 
 def request_facts() -> RequestFacts:
-    """Return the facts of the current request."""
+    """Return the facts about the current request."""
     return cast(RequestFacts, g.facts)

@@ -41,11 +41,12 @@ def register(app: Flask) -> None:
 
 
 def timed_placement(view: View) -> View:
-    """Time a placement's steps, whatever becomes of it; stands above every other decorator."""
+    """Time the steps of a placement, accepted or refused; stands above every other decorator."""
 
     @functools.wraps(view)
     def run(*args: Any, **kwargs: Any) -> Any:
-        with timed() as request_facts().stopwatch:
+        with timed() as watch:
+            request_facts().stopwatch = watch
             return view(*args, **kwargs)
 
     return cast(View, run)

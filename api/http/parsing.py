@@ -27,9 +27,9 @@ MAX_INTEGER_LENGTH = 30
 class StrictParser(FlaskParser):
     """A parser that gives a schema either the JSON body or the query string, and refuses the other one."""
 
-    def __init__(self, body_size_maximum: int = MAX_BODY_SIZE) -> None:
+    def __init__(self, max_body_size: int = MAX_BODY_SIZE) -> None:
         super().__init__()
-        self.body_size_maximum = body_size_maximum
+        self.max_body_size = max_body_size
 
     def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **_: Any) -> Any:
         """Return the data that the schema loads from the request, or refuse."""
@@ -39,7 +39,7 @@ class StrictParser(FlaskParser):
             parameters, repeated = read_query()
             return load(argmap, parameters, unknown | repeated)
         with stopwatch().step("parse"):
-            body = read_json(self.body_size_maximum)
+            body = read_json(self.max_body_size)
         with stopwatch().step("schema"):
             return load(argmap, body, _unknown_parameters())
 
@@ -53,7 +53,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = StrictParser()
 
-    # Flask's decorators, which keep the type of a view; flask-smorest itself has no types.
+    # The types of Flask's decorators, which return the view itself; flask-smorest has no types.
     get: Callable[..., Callable[[View], View]]
     post: Callable[..., Callable[[View], View]]
     put: Callable[..., Callable[[View], View]]
@@ -61,11 +61,11 @@ class Blueprint(flask_smorest.Blueprint):
     delete: Callable[..., Callable[[View], View]]
 
     def arguments(
-        self, schema: Schema, *, location: str = "json", body_size_maximum: int = MAX_BODY_SIZE, **options: Any
+        self, schema: Schema, *, location: str = "json", max_body_size: int = MAX_BODY_SIZE, **options: Any
     ) -> Callable[[View], View]:
         """Pass the data that the schema loads from the request to the view as its first argument."""
         describe = super().arguments(schema, location=location, **options)
-        parser = StrictParser(body_size_maximum)
+        parser = StrictParser(max_body_size)
 
         def decorate(view: View) -> View:
             reading: Any = parser.use_args(schema, location=location)(view)
@@ -87,7 +87,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def load(schema: Schema, data: Any, errors: dict[str, list[str]]) -> Any:
-    """Return the data that the schema loads; refuse data that does not fit it, and any data with earlier errors."""
+    """Return the data that the schema loads; refuse data that does not fit it, and all data if there are `errors`."""
     try:
         loaded = schema.load(data)
     except ValidationError as error:
@@ -103,28 +103,28 @@ def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
     return request.args.to_dict(), repeated
 
 
-def read_body(size_maximum: int = MAX_BODY_SIZE) -> bytes:
+def read_body(max_size: int = MAX_BODY_SIZE) -> bytes:
     """Return the whole body; refuse one that is too large or incomplete."""
     # werkzeug refuses a larger Content-Length, but truncates a larger chunked body without an error: one byte
     # more than allowed shows it.
-    request.max_content_length = size_maximum + 1
+    request.max_content_length = max_size + 1
     try:
         raw = request.get_data()
     except ParseException:
         raise HttpRefusal("bad_request", "The chunked encoding of the body is malformed.") from None
     except RequestEntityTooLarge:
-        raise too_large(size_maximum) from None
-    if len(raw) > size_maximum:
-        raise too_large(size_maximum)
+        raise too_large(max_size) from None
+    if len(raw) > max_size:
+        raise too_large(max_size)
     # gunicorn returns the bytes that came before a connection broke, and werkzeug does not check their number.
     if len(raw) < (request.content_length or 0):
         raise HttpRefusal("bad_request", "The body is shorter than its Content-Length.")
     return raw
 
 
-def read_json(size_maximum: int = MAX_BODY_SIZE) -> dict[str, Any]:
+def read_json(max_size: int = MAX_BODY_SIZE) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse a body that is not one."""
-    raw = read_body(size_maximum)
+    raw = read_body(max_size)
     if raw and request.mimetype != "application/json":
         raise HttpRefusal("unsupported_media_type")
     if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":

@@ -88,7 +88,7 @@ def replayed_beyond_limit(account_id: UUID, key: IdempotencyKey | None) -> Place
 
 
 def give_back_placement() -> None:
-    """Uncount a placement that was a replay; beyond the limit it stays counted, or replays could reopen a window."""
+    """Take a replay out of the count; beyond the limit it stays counted, else replays would reopen the window."""
     counter, facts = current_app.extensions["placement_limit"], request_facts()
     if counter is not None and not facts.is_beyond_limit:
         facts.placements_left = min(counter.limit.count, counter.hit(str(current_principal().token_id), -1))

@@ -13,7 +13,7 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 # One element of If-Match (RFC 9110, sections 5.6.1 and 8.8.3), which may be empty. A bare word is a tag whose
 # quotes were forgotten.
 TAG = re.compile(r"""[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|([^\s",]*))[ \t]*(?:,|$)""")
-# As respond_tagged writes it: a bigint over 0, without leading zeros.
+# A version as respond_tagged writes it: a bigint over 0, without leading zeros.
 VERSION = re.compile(r"[1-9][0-9]{0,18}")
 
 
@@ -30,7 +30,7 @@ def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, s
 
 
 def respond_tagged(schema: Schema, row: Any, version: int) -> Response:
-    """Return a row as JSON with a strong ETag of its version, or 304 when the client has this version."""
+    """Return a response with a row as JSON and its version as a strong ETag, or 304 if the client has this version."""
     headers = {"ETag": f'"{version}"'}
     if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(str(version)):
         return Response(status=304, headers=headers)
@@ -38,9 +38,9 @@ def respond_tagged(schema: Schema, row: Any, version: int) -> Response:
 
 
 def expected_versions() -> frozenset[int] | None:
-    """Return the versions that the request's If-Match names; None if it has none or `*`, which any version fulfils.
+    """Return the versions that the request's If-Match names; None without the header and for `*`: any version will do.
 
-    A condition that cannot be read names no version: werkzeug's own parser leaves out what it cannot read.
+    A header that cannot be parsed names no version. werkzeug's own parser would skip its malformed part.
     """
     given = request.headers.get("If-Match")
     if given is None or given.strip() == "*":
@@ -49,7 +49,7 @@ def expected_versions() -> frozenset[int] | None:
 
 
 def strong_tags(given: str) -> frozenset[str]:
-    """Return the tags of an If-Match less the weak ones, which match nothing; none when any of it cannot be read."""
+    """Return the strong tags of an If-Match; weak tags match nothing, and a malformed header has no tags."""
     tags, position = set(), 0
     while position < len(given):
         element = TAG.match(given, position)

@@ -21,7 +21,7 @@ def register(app: Flask) -> None:
 
 
 def traced(application: WSGIApplication) -> WSGIApplication:
-    """Open a span around each request."""
+    """Return the application with a span around each request."""
 
     def run(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(UNTRACED):

@@ -18,7 +18,7 @@ def get(client, trader):
     return lambda path: client.get(f"/api/trading/{path}", headers=trader.headers).get_json()
 
 
-def test_an_account_is_shown_whole(get, trader, place):
+def test_the_account_is_read_with_all_its_fields(get, trader, place):
     place(trader, quantity=10, price="2500.00")
     document = get("account")
     charges = get("transactions?kind=CHARGES")["data"][0]["amount"]
@@ -63,7 +63,7 @@ def test_the_ledger_is_filtered_by_order_and_kind(get, trader, place):
     assert len(get(f"transactions?kind=CHARGES&orderId={second}")["data"]) == 1
 
 
-def test_events_are_listed_oldest_first_from_where_the_client_is(get, trader, place):
+def test_events_after_the_given_id_are_listed_oldest_first(get, trader, place):
     order_id = place(trader).get_json()["orderId"]
     execute_orders([order_id])
     page = get("events")
@@ -78,14 +78,14 @@ def test_events_are_listed_oldest_first_from_where_the_client_is(get, trader, pl
     assert later["lastEventId"] == page["lastEventId"] - 1
 
 
-def test_a_client_that_passes_the_last_id_back_loses_nothing(get, trader, place):
+def test_a_client_that_passes_the_last_id_back_misses_no_event(get, trader, place):
     last = get("events")["lastEventId"]
     assert get(f"events?since={last}") == {"data": [], "lastEventId": last}
     place(trader)
     assert get(f"events?since={last}")["data"][0]["id"] == last + 1
 
 
-def test_a_client_whose_last_id_is_not_kept_or_not_known_is_told(get, trader, place, cleaner):
+def test_an_id_that_is_not_kept_or_not_known_is_a_reset(get, trader, place, cleaner):
     place(trader)
     last = get("events")["lastEventId"]
     assert get("events?since=9223372036854775807") == {"data": [], "lastEventId": last, "reset": True}
@@ -97,7 +97,7 @@ def test_a_client_whose_last_id_is_not_kept_or_not_known_is_told(get, trader, pl
     assert "reset" not in get("events")
 
 
-def test_what_an_event_says_is_what_the_get_says(get, trader, place, quote):
+def test_the_data_of_an_event_equals_the_get(get, trader, place, quote):
     quote("RELIANCE", "90.00")
     order_id = place(trader).get_json()["orderId"]
     execute_orders([order_id])
@@ -116,7 +116,7 @@ def test_what_an_event_says_is_what_the_get_says(get, trader, place, quote):
     assert latest["account", None] == account
 
 
-def test_a_change_made_in_sql_has_its_event(get, trader):
+def test_a_change_made_in_sql_writes_an_event(get, trader):
     with session():
         execute("UPDATE account SET status = 'SUSPENDED' WHERE id = %s", (trader.id,))
     event = get("events")["data"][-1]
@@ -126,6 +126,6 @@ def test_a_change_made_in_sql_has_its_event(get, trader):
 @pytest.mark.parametrize(
     "query", ["since=-1", "since=x", "since=9223372036854775808", "limit=0", "limit=201", "until=1"]
 )
-def test_a_bad_question_about_events_is_named(client, trader, query):
+def test_a_bad_query_for_events_names_its_parameter(client, trader, query):
     response = client.get(f"/api/trading/events?{query}", headers=trader.headers)
     assert set(response.get_json()["errors"]) == {query.split("=")[0]}

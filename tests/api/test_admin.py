@@ -33,7 +33,7 @@ def test_an_account_is_created_with_its_opening_balance(client, admin):
     assert admin("GET", path).get_json() == document
 
 
-def test_an_account_may_begin_with_nothing(admin):
+def test_an_opening_balance_may_be_zero(admin):
     assert admin("POST", "accounts", {"name": "Empty", "openingBalance": 0}).get_json()["balance"] == "0.00"
 
 
@@ -54,7 +54,7 @@ def test_an_account_may_begin_with_nothing(admin):
         ({"name": "A", "openingBalance": "1", "status": "ACTIVE"}, "status"),
     ],
 )
-def test_an_account_that_does_not_fit_is_refused(admin, body, field):
+def test_an_invalid_account_is_refused(admin, body, field):
     response = admin("POST", "accounts", body)
     assert response.status_code == 422
     assert set(response.get_json()["errors"]) == {field}
@@ -96,12 +96,12 @@ def test_a_withdrawal_above_the_available_margin_is_refused(admin, account):
         ({"kind": "DEPOSIT", "amount": "1", "note": "x"}, "note"),
     ],
 )
-def test_funds_that_do_not_fit_are_refused(admin, account, body, field):
+def test_invalid_funds_are_refused(admin, account, body, field):
     response = admin("POST", f"accounts/{account().id}/funds", body)
     assert set(response.get_json()["errors"]) == {field}
 
 
-def test_an_account_is_suspended_and_set_free_again(client, admin, account, place):
+def test_an_account_is_suspended_and_reactivated(client, admin, account, place):
     trader = account()
     assert admin("PATCH", f"accounts/{trader.id}", {"status": "SUSPENDED"}).get_json()["status"] == "SUSPENDED"
     assert place(trader).get_json()["code"] == "account_suspended"
@@ -113,12 +113,12 @@ def test_an_account_is_suspended_and_set_free_again(client, admin, account, plac
 
 
 @pytest.mark.parametrize("body", [{}, {"status": "CLOSED"}, {"status": None}])
-def test_a_status_that_does_not_fit_is_refused(admin, account, body):
+def test_an_invalid_status_is_refused(admin, account, body):
     assert set(admin("PATCH", f"accounts/{account().id}", body).get_json()["errors"]) == {"status"}
 
 
 @pytest.mark.parametrize("account_id", [str(NOT_THERE), "abc", "00000000-0000-0000-0000-000000000000"])
-def test_an_account_that_is_not_there_is_not_found(admin, account_id):
+def test_an_unknown_account_is_not_found(admin, account_id):
     answers = [
         admin("GET", f"accounts/{account_id}"),
         admin("PATCH", f"accounts/{account_id}", {"status": "ACTIVE"}),
@@ -162,7 +162,7 @@ def test_a_token_is_created_used_and_revoked(client, admin, account):
         ({"scopes": ["read"], "account": "x"}, "account"),
     ],
 )
-def test_a_token_that_does_not_fit_is_refused(admin, account, body, field):
+def test_an_invalid_token_is_refused(admin, account, body, field):
     response = admin("POST", f"accounts/{account().id}/tokens", body)
     assert response.status_code == 422
     assert set(response.get_json()["errors"]) == {field}

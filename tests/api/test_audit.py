@@ -15,7 +15,7 @@ def actions() -> list[dict[str, Any]]:
         return fetch_all("SELECT * FROM admin_action ORDER BY id")
 
 
-def test_each_action_is_noted_with_who_what_and_where(client: Any, account: Any, headers_for: Any) -> None:
+def test_each_action_is_recorded_with_its_sender(client: Any, account: Any, headers_for: Any) -> None:
     admin = headers_for("admin") | {"X-Request-Id": "audit-1", "X-Forwarded-For": "192.0.2.7"}
     trader = account()
     base = f"/api/admin/accounts/{trader.id}"
@@ -40,14 +40,14 @@ def test_each_action_is_noted_with_who_what_and_where(client: Any, account: Any,
     assert made["token"] not in str(rows)
 
 
-def test_a_refused_action_is_noted_too(client: Any, headers_for: Any) -> None:
+def test_a_refused_action_is_recorded_too(client: Any, headers_for: Any) -> None:
     body = {"kind": "DEPOSIT", "amount": "1.00"}
     answer = client.post(f"/api/admin/accounts/{uuid4()}/funds", json=body, headers=headers_for("admin"))
     assert answer.status_code == 404
     assert [row["action"] for row in actions()] == ["account.funds"]
 
 
-def test_reading_is_no_action(client: Any, account: Any, headers_for: Any) -> None:
+def test_reads_are_not_recorded(client: Any, account: Any, headers_for: Any) -> None:
     client.get(f"/api/admin/accounts/{account().id}", headers=headers_for("admin"))
     assert actions() == []
 
@@ -63,7 +63,7 @@ def test_the_audit_is_append_only(client: Any, headers_for: Any, database_url: s
         connection.close()
 
 
-def test_ready_warns_when_the_last_check_of_the_ledger_found_something(client: Any, cleaner: Any) -> None:
+def test_ready_warns_of_violations_that_the_last_ledger_check_found(client: Any, cleaner: Any) -> None:
     seen = [client.get("/health/ready").get_json().get("warnings")]
     with cleaner.cursor() as cursor:
         for violations in (2, 0):
@@ -73,7 +73,7 @@ def test_ready_warns_when_the_last_check_of_the_ledger_found_something(client: A
     assert "found 2 violations" in seen[1][0]
 
 
-def test_a_check_of_the_ledger_notes_its_outcome(account: Any, cleaner: Any) -> None:
+def test_a_ledger_check_records_its_outcome(account: Any, cleaner: Any) -> None:
     trader = account()
     assert check_and_note() == 0
     with cleaner.cursor() as cursor:

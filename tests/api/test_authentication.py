@@ -37,7 +37,7 @@ def bearer(secret):
         "Bearer " + "x" * 9_000,
     ],
 )
-def test_without_a_good_token_nothing_is_answered(client, header):
+def test_a_request_without_a_valid_token_is_refused(client, header):
     response = client.get("/api/trading/account", headers={} if header is None else {"Authorization": header})
     assert response.status_code == 401
     assert response.get_json()["code"] == "unauthenticated"
@@ -48,7 +48,7 @@ def test_the_scheme_may_be_written_in_any_case(client, account):
     assert client.get("/api/trading/account", headers={"Authorization": f"bEARER {account().token}"}).status_code == 200
 
 
-def test_an_expired_token_is_refused_also_when_it_is_remembered(client, account, monkeypatch):
+def test_an_expired_token_is_refused_even_if_it_is_remembered(client, account, monkeypatch):
     expires_at = datetime.now(UTC) + timedelta(hours=1)
     _, secret = tokens.create_token(["read"], account_id=account().id, expires_at=expires_at)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 200
@@ -100,7 +100,7 @@ def test_a_token_whose_revocation_was_taken_back_is_good_again(client, account, 
     wait_until(lambda: client.get("/api/trading/account", headers=bearer(secret)).status_code == 200)
 
 
-def test_tokens_in_use_are_asked_for_with_one_query(account, monkeypatch):
+def test_one_query_checks_all_tokens_in_use(account, monkeypatch):
     secrets, asked, looked_up = [account().token for _ in range(3)], [], []
     monkeypatch.setattr(token_cache, "changed_tokens", lambda versions: asked.append(len(versions)) or set())
     monkeypatch.setattr(token_cache, "find_token", lambda secret: looked_up.append(secret) or tokens.find_token(secret))
@@ -147,7 +147,7 @@ def test_a_token_is_looked_up_once_in_a_while(client, account, monkeypatch):
     assert sorted(asked) == sorted([trader.token, "tp_wrong"])
 
 
-def test_what_is_remembered_of_tokens_is_bounded(monkeypatch):
+def test_the_number_of_remembered_tokens_is_bounded(monkeypatch):
     monkeypatch.setattr(token_cache, "find_token", lambda secret: None)
     cache = token_cache.TokenCache(size=3, staleness_s=60)
     for number in range(10):
@@ -184,7 +184,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path", "scopes"), ROUTES)
-def test_a_route_wants_a_token_and_one_of_its_scopes(client, account, headers_for, method, path, scopes):
+def test_a_route_requires_a_token_with_one_of_its_scopes(client, account, headers_for, method, path, scopes):
     assert client.open(path, method=method).get_json()["code"] == "unauthenticated"
     trader = account()
     for scope in ("trade", "read", "feed", "admin"):
@@ -244,7 +244,7 @@ def test_an_account_token_may_name_its_own_account_and_no_other(client, account)
     assert client.post("/api/trading/orders", json=body, headers=mine.headers).status_code == 404
 
 
-def test_what_belongs_to_another_account_does_not_exist(client, account, place):
+def test_resources_of_another_account_are_not_found(client, account, place):
     mine, other = account(), account()
     order_id = place(other).get_json()["orderId"]
     for method in ("GET", "DELETE"):
@@ -255,7 +255,7 @@ def test_what_belongs_to_another_account_does_not_exist(client, account, place):
     assert client.get(f"/api/trading/transactions?orderId={order_id}", headers=mine.headers).get_json()["data"] == []
 
 
-def test_a_request_is_refused_for_the_first_reason_in_the_order_agreed(client, account, headers_for):
+def test_refusals_of_a_request_come_in_the_agreed_order(client, account, headers_for):
     trader, admin = account("10.00"), headers_for("admin")
     reader = bearer(tokens.create_token(["read"], account_id=trader.id)[1])
     large, text = b"x" * 70_000, {"Content-Type": "text/plain"}
@@ -277,7 +277,7 @@ def test_a_request_is_refused_for_the_first_reason_in_the_order_agreed(client, a
     assert code(close, json={}, headers=trader.headers) == "not_found"
 
 
-def test_what_the_books_refuse_is_refused_in_the_order_agreed(client, account, app, settings, monkeypatch, quote):
+def test_refusals_of_a_placement_come_in_the_agreed_order(client, account, app, settings, monkeypatch, quote):
     trader = account("10.00")
     sell = {"exchange": "NSE", "symbol": "UNPRICED", "side": "SELL", "quantity": 1, "product": "DELIVERY"}
 

@@ -93,7 +93,7 @@ def test_each_order_is_accepted_or_refused_by_itself_in_the_order_of_the_request
     assert orders() == 2
 
 
-def test_a_problem_of_one_order_is_the_one_it_would_have_alone(send, client, trader):
+def test_an_order_of_a_basket_has_the_same_problem_as_alone(send, client, trader):
     alone = client.post("/api/trading/orders", json=ORDER | {"quantity": 1_000_000}, headers=trader.headers).get_json()
     (result,) = results(send({"quantity": 1_000_000}))
     assert result["problem"] == alone | {"instance": PATH}
@@ -113,20 +113,20 @@ def test_a_problem_of_one_order_is_the_one_it_would_have_alone(send, client, tra
         {"orders": [ORDER], "tradingAccountId": "x"},
     ],
 )
-def test_what_is_no_basket_is_refused_whole(client, trader, body):
+def test_an_invalid_basket_is_refused_as_a_whole(client, trader, body):
     answer = client.post(PATH, json=body, headers=trader.headers)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "validation_failed")
     assert orders() == 0
 
 
-def test_bodies_that_cannot_be_read_are_refused_whole(client, trader):
+def test_a_malformed_body_is_refused_as_a_whole(client, trader):
     for data, status in (('{"orders": [', 400), ('{"orders": [{"side": 1, "side": 2}]}', 422), ("x" * 66_000, 413)):
         answer = client.post(PATH, data=data, headers=trader.headers | {"Content-Type": "application/json"})
         assert answer.status_code == status
 
 
 @pytest.mark.parametrize("item", [None, 1, "order", [], [ORDER], True])
-def test_what_is_no_order_is_refused_by_itself(client, trader, item):
+def test_an_invalid_order_is_refused_by_itself(client, trader, item):
     answer = client.post(PATH, json={"orders": [item, ORDER]}, headers=trader.headers)
     assert statuses(answer) == [422, 202]
 
@@ -169,7 +169,7 @@ def test_inline_dispatch_executes_the_basket_after_the_answer_has_been_sent(app,
     assert one("SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'") == 2
 
 
-def test_the_same_key_and_orders_place_none_twice(send):
+def test_the_same_key_and_orders_place_no_order_twice(send):
     changes = {"quantity": 1}, {"quantity": 0}, {"quantity": 3}
     first = send(*changes, headers=KEY)
     execute_orders(order_ids(first)[::2])
@@ -180,7 +180,7 @@ def test_the_same_key_and_orders_place_none_twice(send):
     assert orders() == 2
 
 
-def test_what_was_refused_is_judged_anew(send, quote):
+def test_a_refused_order_of_a_retry_is_judged_anew(send, quote):
     market = {"orderType": "MARKET", "price": None}
     first = send({}, market, headers=KEY)
     assert statuses(first) == [202, 422]
@@ -200,7 +200,7 @@ def test_the_same_key_with_other_orders_is_a_conflict_and_places_nothing(send, c
     assert orders() == 1
 
 
-def test_a_key_of_a_basket_is_none_of_a_single_order(send, client, trader):
+def test_a_basket_and_a_single_order_may_have_the_same_key(send, client, trader):
     send({}, headers=KEY)
     alone = client.post("/api/trading/orders", json=ORDER, headers=trader.headers | KEY)
     assert alone.status_code == 202
@@ -209,7 +209,7 @@ def test_a_key_of_a_basket_is_none_of_a_single_order(send, client, trader):
     assert set(send({}, headers={"Idempotency-Key": "x" * 256}).get_json()["errors"]) == {"Idempotency-Key"}
 
 
-def test_a_replay_is_sent_to_nobody(send, monkeypatch):
+def test_a_replay_sends_no_message(send, monkeypatch):
     first = send({}, headers=KEY)
     sent = []
     monkeypatch.setattr("api.dispatching.dispatch", lambda *message: sent.append(message))
@@ -217,7 +217,7 @@ def test_a_replay_is_sent_to_nobody(send, monkeypatch):
     assert sent == []
 
 
-def test_many_at_once_with_one_key_place_each_order_once(app, send):
+def test_concurrent_baskets_with_one_key_place_each_order_once(app, send):
     changes = [{"quantity": number} for number in range(1, 6)]
     ask = lambda: order_ids(send(*changes, headers=KEY, by=app.test_client()))  # noqa: E731
     found = at_once([ask] * 6)
@@ -226,7 +226,7 @@ def test_many_at_once_with_one_key_place_each_order_once(app, send):
     assert orders() == 5
 
 
-def test_when_the_database_fails_midway_what_was_accepted_is_told(send, monkeypatch):
+def test_a_database_failure_midway_keeps_the_accepted_results(send, monkeypatch):
     real, asked = placement.place_order, []
 
     def fail(*args, **options):
@@ -246,7 +246,7 @@ def test_when_the_database_fails_midway_what_was_accepted_is_told(send, monkeypa
     assert orders() == 5
 
 
-def test_when_the_database_fails_before_anything_was_accepted_the_whole_is_refused(send, monkeypatch):
+def test_a_database_failure_before_the_first_acceptance_refuses_the_basket(send, monkeypatch):
     def fail(*_, **__):
         raise DatabaseUnavailable("gone")
 
@@ -255,7 +255,7 @@ def test_when_the_database_fails_before_anything_was_accepted_the_whole_is_refus
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
-def test_what_goes_wrong_with_one_order_is_no_reason_to_keep_silent_about_the_others(send, monkeypatch):
+def test_an_unexpected_error_of_one_order_keeps_the_results_of_the_others(send, monkeypatch):
     real = placement.place_order
 
     def fail(account_id, request, **options):
@@ -281,7 +281,7 @@ def limited(configured, clean, settings):
     redis_link.configure(settings.redis_url)
 
 
-def test_every_order_counts_for_the_rate_and_those_beyond_it_are_refused(send, limited):
+def test_each_order_counts_toward_the_rate_limit_and_is_refused_beyond_it(send, limited):
     by = limited(5)
     answer = send({}, {"quantity": 0}, {}, by=by)
     assert statuses(answer) == [202, 422, 202]
@@ -310,7 +310,7 @@ def test_a_retry_counts_only_what_was_not_accepted(send, limited):
     assert orders() == 4
 
 
-def test_money_is_exact_however_it_is_written(client, trader):
+def test_money_is_exact_as_a_string_and_as_a_number(client, trader):
     text = '{"orders": [{"exchange": "NSE", "symbol": "A", "side": "BUY", "quantity": 1, "orderType": "LIMIT",'
     text += ' "price": 1000000.07}]}'
     answer = client.post(PATH, data=text, headers=trader.headers | {"Content-Type": "application/json"})

@@ -126,7 +126,7 @@ def test_a_basket_of_which_nothing_was_accepted_leaves_its_key_to_another(send: 
     assert code(send("A", 2, side="SELL", product="DELIVERY")) == CONFLICT
 
 
-def test_a_basket_for_an_account_that_does_not_exist_is_not_found(client: Any, headers_for: Any) -> None:
+def test_a_basket_for_an_unknown_account_is_not_found(client: Any, headers_for: Any) -> None:
     body = {"orders": [ORDER], "tradingAccountId": "00000000-0000-7000-8000-000000000000"}
     assert code(client.post(PATH, json=body, headers=headers_for("admin") | KEY)) == (404, "not_found")
 
@@ -144,14 +144,14 @@ def test_a_replay_costs_nothing_and_is_answered_beyond_the_limit(send: Any, limi
     assert symbols() == ["A"] * 3 + ["B"] * 2
 
 
-def test_a_basket_that_was_refused_for_the_rate_leaves_its_key_to_another(send: Any, limited_client: Any) -> None:
+def test_a_basket_beyond_the_rate_limit_releases_its_key(send: Any, limited_client: Any) -> None:
     by = limited_client(1)
     assert statuses(send("A", 1, by=by, headers={})) == [202]
     assert send("A", by=by).status_code == 429
     assert statuses(send("B")) == [202] * 5
 
 
-def test_equal_baskets_at_once_beyond_the_limit_place_no_order_twice(send: Any, limited_client: Any) -> None:
+def test_equal_concurrent_baskets_beyond_the_limit_place_no_order_twice(send: Any, limited_client: Any) -> None:
     by = limited_client(5)
     answers = at_once([lambda: send("A", by=by.application.test_client())] * 8)
     assert symbols() == ["A"] * 5

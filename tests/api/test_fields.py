@@ -16,7 +16,7 @@ amounts = st.decimals(min_value=Decimal("0.01"), max_value=MAX_AMOUNT, places=2)
 
 
 @given(amounts)
-def test_money_is_exactly_what_was_written(amount):
+def test_money_keeps_the_written_value_exactly(amount):
     for value in (str(amount), NumberLiteral(str(amount))):
         assert Money().deserialize(value) == amount
     assert Money().serialize("x", {"x": amount}) == str(amount)
@@ -40,7 +40,7 @@ def test_money_may_be_a_json_integer(number):
         st.decimals(places=3).map(str),
     )
 )
-def test_anything_else_is_money_or_a_validation_error_and_never_another_failure(value):
+def test_any_value_is_money_or_a_validation_error(value):
     try:
         amount = Money().deserialize(value)
     except ValidationError:
@@ -50,7 +50,7 @@ def test_anything_else_is_money_or_a_validation_error_and_never_another_failure(
 
 
 @given(st.text(alphabet=st.characters(), max_size=20))
-def test_a_text_is_storable_or_refused(text):
+def test_a_text_can_be_stored_or_is_refused(text):
     try:
         assert Text(maximum=20).deserialize(text) == text
     except ValidationError:
@@ -70,7 +70,7 @@ def test_a_timestamp_is_read_back_as_it_was_shown(moment):
 
 
 @given(st.text())
-def test_a_cursor_is_ours_or_refused(text):
+def test_any_text_is_a_valid_cursor_or_refused(text):
     keyset = Keyset({"a": read_timestamp, "b": read_uuid, "c": read_integer, "d": read_word})
     with pytest.raises(HttpRefusal):
         keyset.decode(text)

@@ -28,7 +28,7 @@ def preflight(client: Any, origin: str) -> Any:
     return client.options("/api/trading/orders", headers=headers)
 
 
-def test_without_allowed_origins_no_page_of_others_may_read_anything(client: Any) -> None:
+def test_without_allowed_origins_no_other_origin_may_read(client: Any) -> None:
     for answer in (preflight(client, STRANGER), client.get("/health/live", headers={"Origin": STRANGER})):
         assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
@@ -43,22 +43,22 @@ def test_an_allowed_origin_may_read_and_send(friendly: Any) -> None:
 
 
 @pytest.mark.parametrize("origin", APPS)
-def test_an_app_with_a_scheme_of_its_own_may_too(friendly: Any, origin: str) -> None:
+def test_an_allowed_origin_may_have_a_custom_scheme(friendly: Any, origin: str) -> None:
     assert preflight(friendly, origin).headers["Access-Control-Allow-Origin"] == origin
 
 
-def test_another_origin_may_not(friendly: Any) -> None:
+def test_an_origin_that_is_not_allowed_may_not_read(friendly: Any) -> None:
     assert "Access-Control-Allow-Origin" not in preflight(friendly, STRANGER).headers
 
 
-def test_an_answer_of_the_api_is_no_page(client: Any) -> None:
+def test_a_response_of_the_api_is_never_shown_as_a_page(client: Any) -> None:
     for path in ("/health/live", "/api/trading/orders", "/nothing", "/openapi.json"):
         headers = client.get(path).headers
         assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_behind_tls_the_browser_is_told_to_stay_there(client: Any) -> None:
+def test_behind_tls_browsers_are_told_to_use_https_only(client: Any) -> None:
     assert "Strict-Transport-Security" not in client.get("/health/live").headers
     answer = client.get("/health/live", headers={"X-Forwarded-Proto": "https"})
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=63072000")

@@ -34,7 +34,7 @@ def funds(client: Any, headers_for: Any) -> Any:
     return move
 
 
-def test_the_same_key_and_body_get_the_first_answer_again(account: Any, place: Any) -> None:
+def test_the_same_key_and_body_get_the_first_response_again(account: Any, place: Any) -> None:
     trader, key = account(), {"Idempotency-Key": "key-1"}
     first = place(trader, headers=key)
     execute_orders([first.get_json()["orderId"]])
@@ -68,7 +68,7 @@ def test_the_same_key_with_another_body_is_a_conflict(account: Any, place: Any) 
     assert count("trading_order") == 1
 
 
-def test_bodies_that_mean_the_same_are_the_same(account: Any, place: Any) -> None:
+def test_equivalent_bodies_have_the_same_fingerprint(account: Any, place: Any) -> None:
     trader, key = account(), {"Idempotency-Key": "key-1"}
     first = place(trader, headers=key, price="100.00", symbol="RELIANCE", product="MIS")
     again = place(trader, headers=key, price=100, symbol="reliance", product="INTRADAY")
@@ -91,14 +91,14 @@ def test_a_refused_request_stores_nothing_and_is_judged_anew(account: Any, place
     assert place(trader, headers=key, orderType="MARKET").status_code == 202
 
 
-def test_a_replay_is_answered_whatever_has_become_of_the_account(account: Any, place: Any) -> None:
+def test_a_replay_works_even_if_the_account_is_suspended(account: Any, place: Any) -> None:
     trader, key = account(), {"Idempotency-Key": "key-1"}
     first = place(trader, headers=key, clientOrderId="mine")
     set_status(trader.id, "SUSPENDED")
     assert place(trader, headers=key, clientOrderId="mine").data == first.data
 
 
-def test_an_expired_key_can_not_place_a_client_order_id_twice(account: Any, place: Any, cleaner: Any) -> None:
+def test_an_expired_key_cannot_place_a_client_order_id_twice(account: Any, place: Any, cleaner: Any) -> None:
     trader, key = account(), {"Idempotency-Key": "key-1"}
     first = place(trader, headers=key, clientOrderId="mine").get_json()["orderId"]
     with cleaner.cursor() as cursor:
@@ -108,7 +108,7 @@ def test_an_expired_key_can_not_place_a_client_order_id_twice(account: Any, plac
     assert answer.get_json()["orderId"] == first
 
 
-def test_fifty_at_once_with_one_key_are_one_order(account: Any, app: Any) -> None:
+def test_fifty_concurrent_requests_with_one_key_place_one_order(account: Any, app: Any) -> None:
     trader, answers = account(), []
     body = {"exchange": "NSE", "symbol": "INFY", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "10.00"}
     gate = threading.Barrier(50)
@@ -133,7 +133,7 @@ def test_fifty_at_once_with_one_key_are_one_order(account: Any, app: Any) -> Non
     assert verify() == []
 
 
-def test_a_request_whose_first_try_does_not_finish_is_told_so(
+def test_a_retry_before_the_first_request_has_finished_is_refused(
     account: Any, place: Any, cleaner: Any, database_url: str
 ) -> None:
     trader = account()
@@ -146,7 +146,7 @@ def test_a_request_whose_first_try_does_not_finish_is_told_so(
     assert place(trader, headers={"Idempotency-Key": "k"}).status_code == 202
 
 
-def test_funds_move_once_with_one_key(account: Any, funds: Any) -> None:
+def test_funds_are_moved_once_for_one_key(account: Any, funds: Any) -> None:
     trader = account("100.00")
     first, second = funds(trader, "d1"), funds(trader, "d1")
     assert (first.status_code, second.status_code) == (201, 201)
@@ -159,7 +159,7 @@ def test_funds_move_once_with_one_key(account: Any, funds: Any) -> None:
     assert row == {"balance": Decimal("110.00")}
 
 
-def test_a_position_is_closed_once_with_one_key(account: Any, place: Any, client: Any, quote: Any) -> None:
+def test_a_position_is_closed_once_for_one_key(account: Any, place: Any, client: Any, quote: Any) -> None:
     trader = account()
     execute_orders([place(trader).get_json()["orderId"]])
     quote()

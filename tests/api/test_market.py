@@ -85,7 +85,7 @@ def put_bytes(client, headers_for):
 
 
 @pytest.mark.parametrize("indent", [None, 4])
-def test_a_thousand_quotes_are_the_most_however_long_and_spaced(put_bytes, indent):
+def test_a_thousand_quotes_fit_at_their_largest_size(put_bytes, indent):
     def many(number):
         quotes = [price(f"{'S' * 28}{index:04}", "10000000.00") for index in range(number)]
         return json.dumps({"quotes": quotes}, indent=indent).encode()
@@ -104,19 +104,19 @@ def test_quotes_of_exactly_512_kib_are_read_and_one_byte_more_is_too_large(put_b
     assert refused.get_json()["detail"] == "The body is larger than 512 KiB."
 
 
-def test_no_quote_of_too_many_is_looked_at(put_bytes):
+def test_too_many_quotes_are_refused_without_reading_each(put_bytes):
     # One by one they would take 5 s, in which the process answers nobody.
     answer = put_bytes(json.dumps({"quotes": [{}] * 120_000}).encode())
     assert answer.get_json()["errors"] == {"quotes": ["Must have 1 to 1000 items."]}
 
 
-def test_a_thousand_bad_quotes_get_a_bounded_answer(put):
+def test_a_thousand_bad_quotes_get_a_bounded_response(put):
     response = put(*[{"exchange": "X", "symbol": "", "lastPrice": 0}] * 1_000)
     assert response.status_code == 422
     assert len(response.data) < 20_000
 
 
-def test_stocks_are_searched_by_the_start_of_their_symbol(get, put):
+def test_stocks_are_listed_by_the_prefix_of_their_symbol(get, put):
     put(price("REL_A"), price("RELXA"), price("TCS"), price("REL_A", exchange="BSE"), price("M&M"))
 
     def found(query):
@@ -141,7 +141,7 @@ def test_stocks_are_listed_page_by_page(get, put):
     assert len(seen) == 6
 
 
-def test_a_stock_that_was_deactivated_is_gone_until_it_is_priced_again(get, put):
+def test_a_deactivated_stock_is_hidden_until_its_next_quote(get, put):
     put(price("OLD"))
     with session():
         execute("UPDATE stock SET is_active = false WHERE symbol = 'OLD'")
@@ -152,12 +152,12 @@ def test_a_stock_that_was_deactivated_is_gone_until_it_is_priced_again(get, put)
 
 
 @pytest.mark.parametrize("path", ["NSE/NONE", "BSE/TCS", "X/TCS", "NSE/%00", "NSE/T%20S", "nse/TCS", "NSE/" + "A" * 33])
-def test_a_stock_that_is_not_there_is_not_found(get, put, path):
+def test_an_unknown_stock_is_not_found(get, put, path):
     put(price("TCS"))
     assert get(f"stocks/{path}").get_json()["code"] == "not_found"
 
 
-def test_a_stock_that_was_never_priced_has_no_price(get, account, place):
+def test_a_stock_without_a_quote_has_no_price(get, account, place):
     place(account(), symbol="FRESH")
     stock = get("stocks/NSE/FRESH").get_json()
     assert (stock["lastPrice"], stock["lastPriceAt"]) == (None, None)

@@ -82,7 +82,7 @@ def test_rejections_are_counted_by_their_reason(rise, client, account, quote, pl
     assert rise("tradepost_executions_total", outcome="executed") == 0
 
 
-def test_what_is_pending_is_counted_and_aged(read, account, place):
+def test_pending_orders_are_counted_with_the_age_of_the_oldest(read, account, place):
     assert (read()("tradepost_pending_orders"), read()("tradepost_oldest_pending_seconds")) == (0, 0)
     for _ in range(2):
         assert place(account()).status_code == 202
@@ -100,7 +100,7 @@ def test_queues_and_dead_letters_are_counted(read, account, place, redis_client)
     assert metrics("tradepost_dispatches_total", outcome="sent") >= 1
 
 
-def test_the_last_check_of_the_ledger_is_told(read, account, cleaner):
+def test_the_last_ledger_check_is_exported(read, account, cleaner):
     assert "tradepost_ledger_violations" not in read().names
     trader = account()
     assert verify.check_and_note() == 0
@@ -112,7 +112,7 @@ def test_the_last_check_of_the_ledger_is_told(read, account, cleaner):
     assert 0 <= read()("tradepost_ledger_check_age_seconds") < 60
 
 
-def test_a_database_or_a_redis_that_is_away_fails_no_scrape(read, monkeypatch):
+def test_a_scrape_succeeds_without_the_database_and_without_redis(read, monkeypatch):
     assert (read()("tradepost_up", what="database"), read()("tradepost_up", what="redis")) == (1, 1)
 
     def fail():
@@ -127,7 +127,7 @@ def test_a_database_or_a_redis_that_is_away_fails_no_scrape(read, monkeypatch):
     assert "tradepost_placements_total" in metrics.names
 
 
-def test_many_readers_ask_the_database_once(client, monkeypatch):
+def test_concurrent_scrapes_query_the_database_once(client, monkeypatch):
     asked = []
     monkeypatch.setattr("api.metrics.STATE_S", 0)
     monkeypatch.setattr("api.metrics._state", lambda: asked.append(1) or [])
@@ -138,13 +138,13 @@ def test_many_readers_ask_the_database_once(client, monkeypatch):
     assert len(asked) == 1
 
 
-def test_the_pool_is_watched(read):
+def test_the_connections_of_the_pool_are_counted(read):
     metrics = read()
     assert metrics("tradepost_database_pool", state="allowed") > 0
     assert "tradepost_database_pool_waits_total" in metrics.names
 
 
-def test_open_metrics_are_given_to_who_asks_for_them(client):
+def test_openmetrics_are_served_on_request(client):
     accepted = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3"
     response = client.get("/metrics", headers=TOKEN | {"Accept": accepted})
     assert response.content_type.startswith("application/openmetrics-text")
@@ -152,12 +152,12 @@ def test_open_metrics_are_given_to_who_asks_for_them(client):
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic x", "Bearer sécret", "Bearer " + "x" * 5_000])
-def test_with_a_token_configured_others_are_refused(client, header):
+def test_with_a_configured_token_requests_without_it_are_refused(client, header):
     response = client.get("/metrics", headers={} if header is None else {"Authorization": header})
     assert (response.status_code, response.get_json()["code"]) == (401, "unauthenticated")
 
 
-def test_a_token_of_the_api_opens_no_metrics(client, headers_for):
+def test_an_api_token_does_not_open_the_metrics(client, headers_for):
     assert client.get("/metrics", headers=headers_for("admin")).status_code == 401
 
 
@@ -190,7 +190,7 @@ def test_without_a_token_only_this_machine_may_read(client, without_token, addre
         assert "METRICS_TOKEN" in json.loads(response.text)["detail"]
 
 
-def test_in_production_nobody_reads_without_a_token(client, app, without_token, monkeypatch):
+def test_in_production_metrics_require_a_token(client, app, without_token, monkeypatch):
     production = dataclasses.replace(without_token, environment="production")
     monkeypatch.setitem(app.config, "SETTINGS", production)
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 403

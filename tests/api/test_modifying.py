@@ -37,7 +37,7 @@ def change(client, trader, read):
     return make
 
 
-def test_a_changed_order_is_answered_as_it_is_read(change, read, order_id):
+def test_the_response_to_a_change_equals_the_read_order(change, read, order_id):
     answer = change(order_id, quantity=20, price="99.95")
     assert answer.status_code == 200
     now = read(order_id)
@@ -47,45 +47,45 @@ def test_a_changed_order_is_answered_as_it_is_read(change, read, order_id):
     assert [row["kind"] for row in order["transactions"]] == ["MARGIN_BLOCK", "CHARGES"] * 2
 
 
-def test_the_tag_of_the_answer_is_good_for_the_next_change(change, order_id):
+def test_the_etag_of_a_response_is_valid_for_the_next_change(change, order_id):
     first = change(order_id, quantity=20)
     second = change(order_id, first.headers["ETag"], quantity=30)
     assert (second.status_code, second.get_json()["quantity"]) == (200, 30)
 
 
-def test_a_change_to_what_is_already_so_keeps_the_tag(change, read, order_id):
+def test_a_change_to_equal_values_keeps_the_etag(change, read, order_id):
     before = read(order_id)
     answer = change(order_id, quantity=10, price=100)
     assert (answer.status_code, answer.data, answer.headers["ETag"]) == (200, before.data, before.headers["ETag"])
     assert change(order_id).data == before.data
 
 
-def test_a_change_is_answered_in_full_to_whoever_has_it_already(client, trader, read, order_id):
+def test_a_change_is_never_answered_with_304(client, trader, read, order_id):
     tag = read(order_id).headers["ETag"]
     headers = trader.headers | {"If-Match": tag, "If-None-Match": "*"}
     assert client.patch(f"/api/trading/orders/{order_id}", json={}, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ["", " "])
-def test_without_the_tag_nothing_is_changed(change, read, order_id, tag):
+def test_a_change_without_if_match_is_refused(change, read, order_id, tag):
     answer = change(order_id, tag, quantity=20)
     assert (answer.status_code, answer.get_json()["code"]) == (428, "precondition_required")
     assert read(order_id).get_json()["quantity"] == 10
 
 
 @pytest.mark.parametrize("tag", [STALE, "unquoted", f'W/{STALE}, "x"'])
-def test_with_the_tag_of_something_else_nothing_is_changed(change, read, order_id, tag):
+def test_a_change_with_the_etag_of_another_version_is_refused(change, read, order_id, tag):
     answer = change(order_id, tag, quantity=20)
     assert (answer.status_code, answer.get_json()["code"]) == (412, "precondition_failed")
     assert read(order_id).get_json()["quantity"] == 10
 
 
-def test_a_weak_tag_is_not_enough(change, read, order_id):
+def test_a_weak_etag_does_not_match(change, read, order_id):
     assert change(order_id, "W/" + read(order_id).headers["ETag"], quantity=20).status_code == 412
 
 
 @pytest.mark.parametrize("make", ["*", "{tag}", f"{STALE}, {{tag}}"])
-def test_the_tag_may_stand_in_a_list_or_be_any(change, read, order_id, make):
+def test_if_match_may_be_a_list_of_etags_or_a_star(change, read, order_id, make):
     assert change(order_id, make.format(tag=read(order_id).headers["ETag"]), quantity=20).status_code == 200
 
 
@@ -109,13 +109,13 @@ def test_in_a_closed_market_nothing_is_changed_not_even_to_what_is_already_so(ch
     assert answer.get_json()["nextOpen"].endswith("Z")
 
 
-def test_what_was_changed_meanwhile_is_not_changed_again(change, read, order_id):
+def test_a_change_of_an_order_that_has_changed_meanwhile_is_refused(change, read, order_id):
     tag = read(order_id).headers["ETag"]
     assert change(order_id, tag, quantity=20).status_code == 200
     assert change(order_id, tag, quantity=30).get_json()["code"] == "precondition_failed"
 
 
-def test_a_final_order_says_so_whatever_the_tag(change, order_id):
+def test_a_final_order_is_not_open_for_any_etag(change, order_id):
     execute_orders([order_id])
     for tag in (None, STALE):
         answer = change(order_id, tag, quantity=20)
@@ -138,7 +138,7 @@ def test_a_final_order_says_so_whatever_the_tag(change, order_id):
         {"orderType": "MARKET"},
     ],
 )
-def test_what_does_not_fit_is_named(change, order_id, body):
+def test_an_invalid_change_names_its_field(change, order_id, body):
     answer = change(order_id, **body)
     assert (answer.status_code, set(answer.get_json()["errors"])) == (422, set(body))
 
@@ -152,7 +152,7 @@ def test_a_market_order_takes_no_price(change, trader, place, quote):
     assert change(order_id, quantity=3).get_json()["blockedMargin"] == "1500.00"
 
 
-def test_margin_that_does_not_suffice_is_told_with_the_amounts(change, order_id):
+def test_insufficient_margin_is_refused_with_the_amounts(change, order_id):
     document = change(order_id, quantity=1_000_000).get_json()
     assert document["code"] == "insufficient_margin"
     assert document["available"] == "1000000.00"
@@ -165,7 +165,7 @@ def test_an_administrator_names_the_account_in_the_body(change, headers_for, tra
     assert answer.get_json()["quantity"] == 20
 
 
-def test_an_orders_life_is_told_oldest_first(change, read, order_id):
+def test_the_history_of_an_order_is_listed_oldest_first(change, read, order_id):
     change(order_id, quantity=20)
     execute_orders([order_id])
     placed, modified, executed = read(f"{order_id}/history").get_json()["data"]
@@ -186,7 +186,7 @@ def test_an_orders_life_is_told_oldest_first(change, read, order_id):
     assert rows == read(order_id).get_json()["transactions"]
 
 
-def test_an_order_whose_events_are_gone_still_has_a_life(read, order_id, cleaner):
+def test_an_order_whose_events_are_deleted_still_has_a_history(read, order_id, cleaner):
     execute_orders([order_id])
     with cleaner.cursor() as cursor:
         cursor.execute("DELETE FROM event")
@@ -197,7 +197,7 @@ def test_an_order_whose_events_are_gone_still_has_a_life(read, order_id, cleaner
     assert executed["changes"]["positionId"] == order["positionId"]
 
 
-def test_an_order_that_is_no_longer_what_the_client_knows_is_not_cancelled(client, trader, read, change, order_id):
+def test_an_order_that_has_changed_is_not_cancelled_with_the_old_etag(client, trader, read, change, order_id):
     known = read(order_id).headers["ETag"]
     change(order_id, quantity=20)
     path = f"/api/trading/orders/{order_id}"

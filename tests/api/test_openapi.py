@@ -58,7 +58,7 @@ def test_every_operation_has_an_id_a_summary_and_tags(document: dict[str, Any]) 
             assert set(entry) <= set(document["components"]["securitySchemes"])
 
 
-def test_every_answer_is_described_with_its_headers(document: dict[str, Any]) -> None:
+def test_every_response_is_described_with_its_headers(document: dict[str, Any]) -> None:
     for operation in operations_of(document):
         for status, reference in operation.spec["responses"].items():
             answer = resolved(document, reference)
@@ -138,7 +138,7 @@ def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
             assert complaints(document, schema, answer.get_json()) == [], str(operation)
 
 
-def test_answers_fit_the_document(
+def test_responses_fit_the_document(
     client: Any, account: Any, headers_for: Any, document: dict[str, Any], place: Any, quote: Any
 ) -> None:
     """Each operation as it should be asked, without a token, and with a parameter that nobody knows."""

@@ -19,7 +19,7 @@ def sweep(client, settings):
     return lambda query="": client.get(f"{PATH}?{query}", headers=headers)
 
 
-def test_the_recovery_endpoint_executes_what_is_pending_oldest_first(client, sweep, account, place):
+def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, sweep, account, place):
     trader = account()
     ids = [place(trader).get_json()["orderId"] for _ in range(3)]
     report = sweep("limit=2").get_json()
@@ -44,7 +44,7 @@ def test_a_wrong_secret_is_refused(client, header):
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_token_of_the_api_is_no_secret_of_the_scheduler(client, headers_for):
+def test_an_api_token_does_not_open_the_recovery_endpoint(client, headers_for):
     assert client.get(PATH, headers=headers_for("admin")).status_code == 401
 
 
@@ -61,11 +61,11 @@ def test_a_bad_limit_is_named(sweep, query):
     assert set(response.get_json()["errors"]) == {query.split("=")[0]}
 
 
-def test_a_living_process_says_so(client):
+def test_a_running_process_is_live(client):
     assert client.get("/health/live").get_json() == {"status": "ok"}
 
 
-def test_a_ready_process_says_so(client):
+def test_a_process_with_its_servers_is_ready(client):
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.get_json() == {"status": "ok", "database": "ok", "migrations": "ok", "broker": "ok"}
@@ -78,7 +78,7 @@ def test_without_its_broker_a_process_is_degraded_but_ready(client, monkeypatch)
     assert response.get_json()["broker"] == "unavailable"
 
 
-def test_a_broker_that_is_not_wanted_is_not_missed(app, client, settings, monkeypatch):
+def test_an_inline_process_is_ready_without_a_broker(app, client, settings, monkeypatch):
     inline = dataclasses.replace(settings, order_dispatch="inline", redis_url=None)
     monkeypatch.setitem(app.config, "SETTINGS", inline)
     document = client.get("/health/ready").get_json()
@@ -107,7 +107,7 @@ def read_only(cleaner, database_url):
         database.db.pool.close_idle()
 
 
-def test_on_a_read_only_server_a_process_is_not_ready_and_connects_anew(client, read_only):
+def test_on_a_read_only_server_a_process_is_not_ready_and_reconnects(client, read_only):
     response = client.get("/health/ready")
     document = response.get_json()
     assert (response.status_code, document["status"], document["database"]) == (503, "unavailable", "read_only")
@@ -116,7 +116,7 @@ def test_on_a_read_only_server_a_process_is_not_ready_and_connects_anew(client, 
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_on_a_database_that_cannot_hold_every_text_a_process_is_not_ready(client, other_database, encoding):
+def test_on_a_database_that_is_not_utf8_a_process_is_not_ready(client, other_database, encoding):
     other_database(f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     response = client.get("/health/ready")
     document = response.get_json()

@@ -39,7 +39,7 @@ def depths(read: Any) -> dict[str, dict[str, int]]:
     return {queue.pop("name"): queue for queue in read()["broker"]["queues"]}
 
 
-def test_nothing_has_happened_yet(read: Any) -> None:
+def test_without_orders_every_figure_is_empty(read: Any) -> None:
     found = read()
     assert found["pending"] == {"count": 0, "oldestPlacedAt": None, "oldestAgeMs": None}
     assert found["latency"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
@@ -49,7 +49,7 @@ def test_nothing_has_happened_yet(read: Any) -> None:
     assert found["throughput"]["placedPerSecond"] == 0
 
 
-def test_what_waits_and_how_long_it_took_are_counted(
+def test_the_backlog_and_the_latency_of_executions_are_counted(
     client: Any, account: Any, place: Any, settings: Any, read: Any, cleaner: Any
 ) -> None:
     trader = account()
@@ -73,7 +73,7 @@ def test_what_waits_and_how_long_it_took_are_counted(
     assert (found["ledgerCheck"]["violations"], found["ledgerCheck"]["durationMs"]) == (2, 7)
 
 
-def test_the_seconds_before_the_oldest_order_that_was_read_are_left_out(
+def test_seconds_before_the_oldest_order_read_are_omitted(
     account: Any, place: Any, read: Any, monkeypatch: pytest.MonkeyPatch, cleaner: Any
 ) -> None:
     trader = account()
@@ -101,7 +101,7 @@ def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
         database.execute("RESET enable_seqscan; RESET enable_sort")
 
 
-def test_a_dead_letter_is_shown_and_sent_again_with_all_its_tries(
+def test_a_dead_letter_is_shown_and_requeued_with_all_its_retries(
     account: Any, place: Any, read: Any, requeue: Any
 ) -> None:
     order_id = uuid4()
@@ -121,7 +121,7 @@ def test_a_dead_letter_is_shown_and_sent_again_with_all_its_tries(
     assert depths(read)["orders"]["working"] == 1
 
 
-def test_what_is_no_dead_letter_any_more_is_not_found(requeue: Any, read: Any) -> None:
+def test_a_message_that_is_not_a_dead_letter_is_not_found(requeue: Any, read: Any) -> None:
     message_id = bury(uuid4())
     assert requeue(message_id).status_code == 204
     again = requeue(message_id)
@@ -129,7 +129,7 @@ def test_what_is_no_dead_letter_any_more_is_not_found(requeue: Any, read: Any) -
     assert depths(read)["orders"]["waiting"] == 1
 
 
-def test_sending_again_is_audited_before_it_is_done(requeue: Any) -> None:
+def test_requeueing_is_audited_before_it_happens(requeue: Any) -> None:
     message_id = str(uuid4())
     assert requeue(message_id).status_code == 404
     with session():
@@ -137,7 +137,7 @@ def test_sending_again_is_audited_before_it_is_done(requeue: Any) -> None:
     assert action == {"action": "dead_letter.requeue", "detail": {"message_id": message_id}, "request_id": "again-1"}
 
 
-def test_a_message_that_nobody_can_read_is_left_out(read: Any, redis_client: Any) -> None:
+def test_an_unreadable_message_is_omitted(read: Any, redis_client: Any) -> None:
     redis_client.zadd("tradepost:orders.XQ", {"nonsense": 1000 * datetime.now(UTC).timestamp()})
     redis_client.hset("tradepost:orders.XQ.msgs", "nonsense", b"\xff")
     message_id = bury(uuid4())
@@ -145,7 +145,7 @@ def test_a_message_that_nobody_can_read_is_left_out(read: Any, redis_client: Any
     assert depths(read)["orders"]["dead"] == 2
 
 
-def test_without_redis_the_rest_is_shown_and_nothing_is_sent_again(
+def test_without_redis_the_other_figures_are_shown_and_requeueing_fails(
     read: Any, requeue: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message_id = bury(uuid4())
@@ -158,7 +158,7 @@ def test_without_redis_the_rest_is_shown_and_nothing_is_sent_again(
     assert refused.headers["Retry-After"] == "1"
 
 
-def test_workers_say_that_they_are_there(read: Any, redis_client: Any, configured: None) -> None:
+def test_present_workers_are_listed(read: Any, redis_client: Any, configured: None) -> None:
     presence.say_present()
     redis_client.zadd("tradepost:workers", {"stopped": 1})
     (present,) = read()["broker"]["workers"]
@@ -168,5 +168,5 @@ def test_workers_say_that_they_are_there(read: Any, redis_client: Any, configure
     assert redis_client.zcard("tradepost:workers") == 1
 
 
-def test_every_queue_of_the_workers_is_looked_at() -> None:
+def test_every_queue_of_the_workers_is_shown() -> None:
     assert set(dead_letters.QUEUES) == {actor.queue_name for actor in worker.ACTORS}

@@ -49,7 +49,7 @@ def test_an_executed_order_names_its_position(get, trader, place):
     assert {row["positionId"] for row in order["transactions"]} == {order["positionId"]}
 
 
-def test_an_order_that_has_not_changed_need_not_be_sent_again(get, trader, place):
+def test_an_unchanged_order_is_a_304_for_its_etag(get, trader, place):
     order_id = place(trader).get_json()["orderId"]
     tag = get(f"orders/{order_id}").headers["ETag"]
     assert tag.startswith('"')
@@ -64,7 +64,7 @@ def test_an_order_that_has_not_changed_need_not_be_sent_again(get, trader, place
 
 
 @pytest.mark.parametrize("order_id", ["abc", "1", str(NOT_THERE), f"{{{NOT_THERE}}}", NOT_THERE.hex, "%00", "%FF", "é"])
-def test_an_order_that_is_not_there_is_not_found(client, get, trader, order_id):
+def test_an_unknown_order_is_not_found(client, get, trader, order_id):
     assert get(f"orders/{order_id}").get_json()["code"] == "not_found"
     deleted = client.delete(f"/api/trading/orders/{order_id}", headers=trader.headers)
     assert deleted.get_json()["code"] == "not_found"
@@ -110,7 +110,7 @@ def test_a_page_that_is_just_full_is_the_last(get, trader, place):
     assert get("orders?limit=2").get_json()["nextCursor"] is None
 
 
-def test_an_order_placed_between_two_pages_moves_nothing(get, trader, place):
+def test_an_order_placed_between_two_pages_does_not_move_the_next_page(get, trader, place):
     placed = [place(trader).get_json()["orderId"] for _ in range(4)]
     first = get("orders?limit=2").get_json()
     place(trader)
@@ -135,20 +135,20 @@ def test_an_order_placed_between_two_pages_moves_nothing(get, trader, place):
         "W10=W10=",
     ],
 )
-def test_a_cursor_that_is_none_of_ours_is_named(get, cursor):
+def test_an_invalid_cursor_is_refused(get, cursor):
     response = get(f"orders?cursor={quoted(cursor, safe='%')}")
     assert response.status_code == 422
     assert set(response.get_json()["errors"]) == {"cursor"}
 
 
-def test_a_cursor_of_another_list_is_named(get, trader, place):
+def test_a_cursor_of_another_list_is_refused(get, trader, place):
     place(trader)
     cursor = get("transactions?limit=1").get_json()["nextCursor"]
     assert get(f"orders?cursor={cursor}").status_code == 422
     assert get(f"transactions?limit=1&cursor={cursor}").status_code == 200
 
 
-def test_orders_are_filtered_by_what_they_are(get, trader, place):
+def test_orders_are_filtered_by_their_fields(get, trader, place):
     place(trader, symbol="AAA")
     place(trader, symbol="BBB", side="SELL")
     place(trader, symbol="CCC", product="DELIVERY")
@@ -166,7 +166,7 @@ def test_orders_are_filtered_by_what_they_are(get, trader, place):
     assert symbols("status=REJECTED") == []
 
 
-def test_orders_are_filtered_by_when_they_were_placed(get, trader, place):
+def test_orders_are_filtered_by_the_time_of_placement(get, trader, place):
     orders = [place(trader).get_json()["order"] for _ in range(3)]
     ids, times = [order["orderId"] for order in orders], [order["placedAt"] for order in orders]
 

@@ -25,7 +25,7 @@ def count(table):
         return fetch_one(f"SELECT count(*) AS number FROM {table}")["number"]
 
 
-def test_an_accepted_order_is_answered_whole(account, place):
+def test_the_response_to_a_placement_holds_the_whole_order(account, place):
     trader = account()
     response = place(trader, symbol="reliance", quantity=10, price="2500.00", clientOrderId="my order #1")
     answer = response.get_json()
@@ -61,7 +61,7 @@ def test_an_accepted_order_is_answered_whole(account, place):
     }
 
 
-def test_what_is_left_out_has_its_default(client, account, quote):
+def test_omitted_fields_have_their_defaults(client, account, quote):
     quote("TCS", "100.00")
     body = {"exchange": "NSE", "symbol": "TCS", "side": "BUY", "quantity": 1}
     order = client.post("/api/trading/orders", json=body, headers=account().headers).get_json()["order"]
@@ -74,7 +74,7 @@ def test_what_is_left_out_has_its_default(client, account, quote):
 
 
 @pytest.mark.parametrize(("given", "answered"), [("MIS", "INTRADAY"), ("CNC", "DELIVERY"), ("DELIVERY", "DELIVERY")])
-def test_a_product_may_be_named_as_brokers_do(account, place, given, answered):
+def test_a_product_may_have_the_name_that_brokers_use(account, place, given, answered):
     assert place(account(), product=given).get_json()["order"]["product"] == answered
 
 
@@ -86,7 +86,7 @@ def test_a_limit_order_needs_a_price_and_a_market_order_takes_none(account, plac
         assert set(response.get_json()["errors"]) == {"price"}
 
 
-def test_every_answer_to_a_placement_carries_all_steps(client, account, place):
+def test_every_response_to_a_placement_carries_all_steps(client, account, place):
     trader = account()
     accepted = timings(place(trader))
     assert set(accepted) == STEPS
@@ -115,7 +115,7 @@ def test_a_refused_placement_is_logged_with_its_code(account, place):
     assert (line["event"], line["code"], line["order_id"]) == ("placement_refused", "insufficient_margin", None)
 
 
-def test_margin_that_does_not_suffice_is_told_with_the_amounts(account, place):
+def test_insufficient_margin_is_refused_with_the_amounts(account, place):
     response = place(account("100.00"), quantity=10, price="2500.00")
     document = response.get_json()
     assert (response.status_code, document["code"]) == (422, "insufficient_margin")
@@ -127,7 +127,7 @@ def test_a_market_order_without_a_price_is_refused(account, place):
     assert place(account(), orderType="MARKET").get_json()["code"] == "no_price"
 
 
-def test_a_delivery_sell_of_what_is_not_held_is_refused(account, place):
+def test_a_delivery_sell_beyond_the_holdings_is_refused(account, place):
     assert place(account(), side="SELL", product="DELIVERY").get_json()["code"] == "insufficient_holdings"
 
 
@@ -140,7 +140,7 @@ def test_a_suspended_account_may_not_place_but_may_cancel(client, account, place
     assert client.delete(f"/api/trading/orders/{order_id}", headers=trader.headers).status_code == 200
 
 
-def test_a_closed_market_says_when_it_opens(app, account, place, settings, monkeypatch):
+def test_a_placement_in_a_closed_market_is_refused_with_the_next_open(app, account, place, settings, monkeypatch):
     today = datetime.now(UTC).date()
     closed = frozenset(today + timedelta(days=number) for number in range(-1, 20))
     monkeypatch.setattr("trading.market.calendars.holidays", lambda _: closed)
@@ -152,7 +152,7 @@ def test_a_closed_market_says_when_it_opens(app, account, place, settings, monke
     assert document["nextOpen"].endswith("03:45:00.000000Z")
 
 
-def test_a_client_order_id_used_again_names_the_first_order(account, place):
+def test_a_repeated_client_order_id_is_refused_with_the_first_orders_id(account, place):
     trader, other = account(), account()
     first = place(trader, clientOrderId="once").get_json()["orderId"]
     response = place(trader, clientOrderId="once", quantity=1)
@@ -161,7 +161,7 @@ def test_a_client_order_id_used_again_names_the_first_order(account, place):
     assert place(other, clientOrderId="once").status_code == 202
 
 
-def test_a_refused_placement_leaves_no_row(account, place):
+def test_a_refused_placement_writes_no_row(account, place):
     trader = account("10.00")
     before = {table: count(table) for table in ("trading_order", "fund_transaction", "event")}
     place(trader)

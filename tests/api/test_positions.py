@@ -40,7 +40,7 @@ def close(client, trader):
     return make
 
 
-def test_a_position_is_shown_with_what_it_is_worth(positions, fill, trader, quote):
+def test_a_position_is_listed_with_its_unrealised_profit(positions, fill, trader, quote):
     fill(quantity=10, price="100.00")
     fill(quantity=20, price="100.01")
     quote("RELIANCE", "110.00")
@@ -76,7 +76,7 @@ def test_a_short_position_gains_when_the_price_falls(client, positions, fill, tr
     assert client.get("/api/trading/account", headers=trader.headers).get_json()["unrealizedPnl"] == "100.00"
 
 
-def test_a_position_whose_stock_has_no_price_has_no_worth_yet(client, positions, fill, trader):
+def test_without_a_price_the_unrealised_profit_is_null(client, positions, fill, trader):
     fill(quantity=10, price="100.00")
     (position,) = positions()["data"]
     assert (position["lastPrice"], position["unrealizedPnl"]) == (None, None)
@@ -117,7 +117,7 @@ def test_closing_places_the_opposite_market_order(positions, fill, close, quote,
     assert positions()["data"][0]["quantity"] == 0
 
 
-def test_only_what_is_not_promised_is_closed(positions, fill, close, place, trader, quote):
+def test_only_the_quantity_that_is_not_promised_is_closed(positions, fill, close, place, trader, quote):
     quote("RELIANCE", "100.00")
     fill(quantity=10)
     position_id = positions()["data"][0]["positionId"]
@@ -151,7 +151,7 @@ def test_closing_needs_a_price(positions, fill, close):
 
 
 @pytest.mark.parametrize("position_id", ["abc", str(NOT_THERE)])
-def test_a_position_that_is_not_there_is_not_found(close, trader, position_id):
+def test_an_unknown_position_is_not_found(close, trader, position_id):
     assert close(position_id).get_json()["code"] == "not_found"
 
 
@@ -161,7 +161,7 @@ def test_a_position_of_another_account_is_not_found(client, account, positions, 
     assert client.post(path, headers=account().headers).get_json()["code"] == "not_found"
 
 
-def test_an_admin_closes_for_the_account_that_it_names(client, positions, fill, trader, quote, headers_for):
+def test_an_admin_token_closes_a_position_of_the_account_it_names(client, positions, fill, trader, quote, headers_for):
     quote("RELIANCE", "100.00")
     fill()
     path, admin = f"/api/trading/positions/{positions()['data'][0]['positionId']}/close", headers_for("admin")

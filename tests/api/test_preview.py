@@ -46,7 +46,7 @@ def shown(client: Any, account: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("side", "quantity", "product", "split"), ORDERS.values(), ids=ORDERS)
-def test_a_placement_takes_what_its_preview_said(
+def test_a_placement_blocks_the_margin_and_charges_of_its_preview(
     client: Any, trader: Any, place: Any, preview: Any, side: str, quantity: int, product: str, split: tuple[int, int]
 ) -> None:
     order = {"side": side, "quantity": quantity, "product": product, "price": "110.00"}
@@ -61,7 +61,7 @@ def test_a_placement_takes_what_its_preview_said(
     assert shown(client, trader)["availableMargin"] == told["availableMarginAfter"]
 
 
-def test_a_preview_leaves_nothing_behind(client: Any, trader: Any, preview: Any) -> None:
+def test_a_preview_writes_no_row(client: Any, trader: Any, preview: Any) -> None:
     def rows() -> Any:
         with session():
             return fetch_one(
@@ -82,7 +82,7 @@ def test_a_preview_leaves_nothing_behind(client: Any, trader: Any, preview: Any)
         ({"side": "SELL", "product": "DELIVERY"}, "insufficient_holdings"),
     ],
 )
-def test_what_would_not_be_covered_is_told_with_what_it_would_take(
+def test_a_preview_without_cover_shows_its_amounts_and_the_refusal(
     trader: Any, place: Any, preview: Any, changes: dict[str, Any], code: str
 ) -> None:
     told = preview(trader, **changes)
@@ -154,7 +154,7 @@ def test_a_preview_locks_and_writes_nothing(trader: Any) -> None:
         assert preview_order(trader.id, request, calendar=None).refusal is None
 
 
-def test_what_cannot_be_worked_out_is_refused_as_a_placement_is(client: Any, account: Any, headers_for: Any) -> None:
+def test_a_preview_without_a_price_is_refused_like_a_placement(client: Any, account: Any, headers_for: Any) -> None:
     order = {"exchange": "NSE", "symbol": "UNKNOWN", "side": "BUY", "quantity": 1}
     trader = account()
     for path in ("orders", "orders/preview"):

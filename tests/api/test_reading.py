@@ -70,23 +70,23 @@ def assert_problem(response, status, code):
         b"nul",
     ],
 )
-def test_a_body_that_is_no_json_is_malformed(send, body):
+def test_a_body_that_is_not_json_is_malformed(send, body):
     assert_problem(send(body), 400, "malformed_json")
 
 
 @pytest.mark.parametrize("digits", [20, 4_300, 4_301, 60_000])
 @pytest.mark.parametrize("field", ["quantity", "price"])
-def test_an_integer_of_any_length_is_a_number_that_does_not_fit(send, field, digits):
+def test_a_huge_integer_is_a_validation_error(send, field, digits):
     body = b'{"%s":%s}' % (field.encode(), b"9" * digits)
     assert field in assert_problem(send(body), 422, "validation_failed")["errors"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"1.5", b"null", b"true", b"NaN", b"[{}]"])
-def test_json_that_is_no_object_does_not_fit(send, body):
+def test_json_that_is_not_an_object_is_a_validation_error(send, body):
     assert assert_problem(send(body), 422, "validation_failed")["errors"] == {"body": ["Must be a JSON object."]}
 
 
-def test_a_key_that_stands_twice_is_named(send):
+def test_a_repeated_key_is_named(send):
     assert set(assert_problem(send(b'{"side":"BUY","side":"SELL"}'), 422, "validation_failed")["errors"]) == {"side"}
 
 
@@ -102,7 +102,7 @@ def test_a_body_of_exactly_64_kib_is_read_and_one_byte_more_is_too_large(send):
     assert refused["detail"] == "The body is larger than 64 KiB."
 
 
-def test_a_chunked_body_that_is_too_large_is_not_cut_off_in_silence(client, account):
+def test_a_chunked_body_that_is_too_large_is_refused_not_truncated(client, account):
     def send(size):
         body = json.dumps(ORDER).encode()
         return client.post(
@@ -136,7 +136,7 @@ def test_a_compressed_body_is_unsupported(client, account, encoding):
     assert client.post(path, json=ORDER, headers=headers | {"Content-Encoding": "Identity"}).status_code == 200
 
 
-def test_a_charset_beside_the_content_type_is_no_obstacle(send):
+def test_a_charset_in_the_content_type_is_accepted(send):
     assert send(json.dumps(ORDER), content_type="application/json; charset=utf-8").status_code == 202
 
 
@@ -173,7 +173,7 @@ def test_a_price_never_goes_through_a_binary_float(send_order):
         '"' + "9" * 60_000 + '"',
     ],
 )
-def test_what_is_no_price_is_named(send_order, literal):
+def test_an_invalid_price_is_named(send_order, literal):
     assert set(assert_problem(send_order(price=literal), 422, "validation_failed")["errors"]) == {"price"}
 
 
@@ -188,14 +188,14 @@ def test_a_quantity_is_a_json_integer_within_its_limits(send_order, literal):
     "literal",
     ['"A\\u0000"', '"\\ud800"', '""', '"A B"', '"' + "A" * 33 + '"', "1", "1.5", "null", '"RELİANCE"', '"ſ"', '"A\\n"'],
 )
-def test_what_is_no_symbol_is_named(send_order, literal):
+def test_an_invalid_symbol_is_named(send_order, literal):
     assert set(assert_problem(send_order(symbol=literal), 422, "validation_failed")["errors"]) == {"symbol"}
 
 
 @pytest.mark.parametrize(
     "literal", ['"a\\u0000"', '"\\ud83d"', '"é"', '""', '"' + "x" * 65 + '"', "7", "7.5", '"a\\tb"']
 )
-def test_what_is_no_client_order_id_is_named(send_order, literal):
+def test_an_invalid_client_order_id_is_named(send_order, literal):
     document = assert_problem(send_order(clientOrderId=literal), 422, "validation_failed")
     assert set(document["errors"]) == {"clientOrderId"}
 
@@ -220,23 +220,23 @@ def test_what_is_no_client_order_id_is_named(send_order, literal):
         ("_schema", "1"),
     ],
 )
-def test_a_field_that_does_not_fit_or_is_unknown_is_named(send_order, field, literal):
+def test_an_invalid_or_unknown_field_is_named(send_order, field, literal):
     errors = assert_problem(send_order(**{field: literal}), 422, "validation_failed")["errors"]
     assert list(errors) == [field if field != "_schema" else "body"]
 
 
 @pytest.mark.parametrize("field", ["exchange", "symbol", "side", "quantity"])
-def test_a_required_field_that_is_missing_is_named(send, field):
+def test_a_missing_required_field_is_named(send, field):
     order = {name: value for name, value in ORDER.items() if name != field}
     assert set(send(json.dumps(order)).get_json()["errors"]) == {field}
 
 
-def test_every_field_that_is_wrong_is_named_at_once(send_order):
+def test_all_invalid_fields_are_named_at_once(send_order):
     errors = send_order(side='"X"', quantity="0", surprise="1").get_json()["errors"]
     assert set(errors) == {"side", "quantity", "surprise"}
 
 
-def test_an_unknown_key_that_no_text_can_hold_is_still_answered(send):
+def test_an_unknown_key_that_is_not_valid_utf8_is_named_safely(send):
     assert_problem(send(b'{"\\ud800":1}'), 422, "validation_failed")
 
 
@@ -272,13 +272,13 @@ def test_a_query_parameter_beside_a_body_is_unknown(client, account):
         ("tradingAccountId=7", "tradingAccountId"),
     ],
 )
-def test_a_query_parameter_that_does_not_fit_is_named(client, account, query, field):
+def test_an_invalid_query_parameter_is_named(client, account, query, field):
     response = client.get(f"/api/trading/orders?{query}", headers=account().headers)
     assert set(assert_problem(response, 422, "validation_failed")["errors"]) == {field}
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
-def test_a_plus_that_is_not_escaped_is_explained(client, account, name):
+def test_an_unescaped_plus_in_a_timestamp_is_explained(client, account, name):
     response = client.get(f"/api/trading/orders?{name}=2026-11-01T00:00:00+05:30", headers=account().headers)
     errors = assert_problem(response, 422, "validation_failed")["errors"]
     assert set(errors) == {name}
@@ -311,7 +311,7 @@ def test_a_plus_that_is_not_escaped_is_explained(client, account, name):
         "/\xff",
     ],
 )
-def test_an_unknown_address_is_a_problem_document_and_never_a_redirect(client, path, method):
+def test_an_unknown_path_is_a_problem_document_and_never_a_redirect(client, path, method):
     response = client.open("/", method=method, environ_overrides={"PATH_INFO": path})
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
     assert "Location" not in response.headers
@@ -319,31 +319,31 @@ def test_an_unknown_address_is_a_problem_document_and_never_a_redirect(client, p
         assert_problem(response, 404, "not_found")
 
 
-def test_a_file_that_is_not_there_is_a_problem_document(client):
+def test_a_missing_file_is_a_problem_document(client):
     assert_problem(client.get("/static/x"), 404, "not_found")
     assert_problem(client.get("/static/a//b"), 404, "not_found")
 
 
-def test_an_unknown_method_is_a_problem_document_that_names_the_known_ones(client):
+def test_an_unsupported_method_is_a_problem_document_with_allow(client):
     response = client.patch("/api/trading/orders")
     assert_problem(response, 405, "method_not_allowed")
     assert {"GET", "POST"} <= {method.strip() for method in response.headers["Allow"].split(",")}
 
 
 @pytest.mark.parametrize("given", ["a", "Az0._-", "x" * 64])
-def test_a_sane_request_id_is_taken_over(client, given):
+def test_a_valid_request_id_is_kept(client, given):
     assert client.get("/health/live", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", [None, "", "x" * 65, "a b", "é", "a/b", "a;b"])
-def test_another_request_id_is_replaced(client, given):
+def test_an_invalid_request_id_is_replaced(client, given):
     headers = {} if given is None else {"X-Request-Id": given}
     answered = client.get("/nothing", headers=headers).headers["X-Request-Id"]
     assert answered != given
     assert answered.isalnum()
 
 
-def test_every_answer_has_the_headers_of_an_api(client):
+def test_every_response_has_the_security_headers(client):
     for path in ("/health/live", "/nothing", "/api/trading/orders"):
         headers = client.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -351,7 +351,7 @@ def test_every_answer_has_the_headers_of_an_api(client):
         assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_failure_of_ours_says_nothing_about_itself(client, account, monkeypatch):
+def test_an_internal_error_reveals_no_detail(client, account, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("a secret of the implementation")
 
@@ -363,7 +363,7 @@ def test_a_failure_of_ours_says_nothing_about_itself(client, account, monkeypatc
     assert "a secret of the implementation" in repr(lines)  # the log has it, with its traceback
 
 
-def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(client, account, monkeypatch):
+def test_without_its_database_a_request_is_a_503_with_retry_after(client, account, monkeypatch):
     def fail(*_, **__):
         raise DatabaseUnavailable("no route to 10.0.0.7")
 
