@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` waits for an order to end."""
+"""`Prefer: wait=N` waits until an order is final."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ def pending_ids(account: Any) -> list[Any]:
 
 @pytest.fixture
 def when_placed(account: Any) -> Any:
-    """Do something with a trader's order as soon as it is there, in another thread."""
+    """Return a function that starts a thread, which runs an action on a trader's order once it is placed."""
     threads: list[threading.Thread] = []
 
     def run(trader: Any, action: Any) -> None:
@@ -131,4 +131,4 @@ def test_a_request_beyond_the_limit_of_waiters_is_a_202_at_once(
         assert time.monotonic() - start < 8
     start = time.monotonic()
     assert place(account(), headers={"Prefer": "wait=1"}).status_code == 202
-    assert time.monotonic() - start >= 1  # there is a place again
+    assert time.monotonic() - start >= 1  # a place is free again

@@ -101,7 +101,7 @@ def test_events_read_for_a_listener_that_left_are_not_delivered_to_its_successor
     bare_hub.add(first)
     assert bare_hub.go_live(first, 5)
     bare_hub.remove(first)
-    bare_hub.deliver(event(6))  # nobody is there
+    bare_hub.deliver(event(6))  # without listeners
     bare_hub.add(second)
     assert bare_hub.go_live(second, 3)
     bare_hub.deliver(event(6))  # 4 and 5 are still to come
@@ -123,7 +123,7 @@ def test_a_listener_that_got_an_event_that_was_taken_back_is_reset(bare_hub: Hub
     for event_id in (5, 6):
         bare_hub.deliver(event(event_id))
     assert (heard.received, behind.received, other.received) == ([6, 4, 5, 6], [5, 6], [])
-    bare_hub.take_back(ONE, Seen(6, None))  # as another process finds, which had seen more
+    bare_hub.take_back(ONE, Seen(6, None))  # as found by another process, which had seen more
     assert heard.received == [6, 4, 5, 6]
 
 
