@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.stream.event_view import as_text
-from api.stream.hub import BATCH, Hub
+from api.stream.hub import MAX_EVENTS_READ, Hub
 from api.stream.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Message, QueueListener
 from api.stream.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
@@ -187,19 +187,19 @@ def test_a_nudge_for_an_account_without_listeners_is_ignored(bare_hub: Hub) -> N
     assert bare_hub.take_nudged() == set()
 
 
-def test_more_events_than_one_batch_are_all_handed_out(
+def test_more_events_than_one_read_takes_are_all_handed_out(
     hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
 ) -> None:
     owner = account().id
     listener = Collector(owner)
     hub.add(listener)
     hub.go_live(listener, 2)
-    plain_sql.change(owner, 2 * BATCH + 10)
+    plain_sql.change(owner, 2 * MAX_EVENTS_READ + 10)
     hub.take_nudged()
     hub.hand_out({owner})
     while nudged := hub.take_nudged():
         hub.hand_out(nudged)
-    assert listener.received == list(range(3, 2 * BATCH + 13))
+    assert listener.received == list(range(3, 2 * MAX_EVENTS_READ + 13))
 
 
 def test_a_revoked_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:
