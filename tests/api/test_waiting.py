@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from api.stream import waiting
+from api.stream.listeners import QueueListener
 from models.database import db, fetch_all, session
+from tests.actors.placing import place_quietly
 from tests.support.processes import wait_until
 from trading.execution.executing import execute_orders
 from trading.orders.cancellation import cancel_order
@@ -92,6 +94,27 @@ def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: 
 
     when_placed(trader, look)
     assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
+
+
+def test_an_event_of_another_order_that_names_the_awaited_order_causes_no_read(
+    app: Any, account: Any, place: Any, when_placed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader, hub, find, reads = account(), app.extensions["hub"], waiting.find_final_orders, []
+    monkeypatch.setattr(waiting, "find_final_orders", lambda order_ids: reads.append(order_ids) or find(order_ids))
+
+    def name_it_and_execute(order_id: Any) -> None:
+        wait_until(lambda: trader.id in hub.followed)
+        witness = QueueListener(trader.id, None)
+        hub.add(witness)
+        wait_until(lambda: hub.go_live(witness, hub.look_up(trader.id).newest.id))
+        other = str(place_quietly(trader, client_order_id=str(order_id))["id"])
+        wait_until(lambda: (message := witness.take(1)) and message.subject_id == other)
+        hub.remove(witness)
+        execute_orders([order_id])
+
+    when_placed(trader, name_it_and_execute)
+    assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
+    assert len(reads) <= 3  # before the wait, at its start, and after the execution
 
 
 @pytest.mark.parametrize(
