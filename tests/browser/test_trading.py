@@ -128,7 +128,7 @@ def test_a_placement_whose_answer_was_lost_is_sent_again_with_its_key(
     desk.page.clock.set_fixed_time(now)
     desk.page.route(PLACEMENTS, _lose_the_answer)
     desk.place(price="2500.00")
-    expect(desk.message).to_contain_text("it cannot be placed twice")
+    expect(desk.message).to_contain_text("the order cannot be placed twice")
     desk.page.unroute(PLACEMENTS)
     desk.page.locator("#submit").click()
     expect(desk.message).to_contain_text("Accepted")
