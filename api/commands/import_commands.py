@@ -25,8 +25,8 @@ stocks = AppGroup("stocks", help="Import stocks.")
 holidays = AppGroup("holidays", help="Import market holidays.")
 
 STOCK, HOLIDAY = StockImportSchema(), HolidaySchema()
-# Stocks written in one transaction. After an import that broke off, the next one finds its stocks known.
-BATCH = 1_000
+# After an import that broke off, the next one finds its stocks known.
+STOCKS_PER_TRANSACTION = 1_000
 LINES_PER_STEP = 500  # of the progress bar
 REFUSALS_SHOWN = 20
 
@@ -104,7 +104,7 @@ def holidays_import(path: str) -> None:
 
 def _save(quotes: Iterable[Quote], done: Import) -> None:
     waiting = iter(quotes)
-    while batch := list(itertools.islice(waiting, BATCH)):
+    while batch := list(itertools.islice(waiting, STOCKS_PER_TRANSACTION)):
         done.save(batch)
 
 

@@ -19,7 +19,7 @@ import config
 FINAL_CLOSES = (4401, 1008)  # a bad token, an invalid request
 # A daemon, so that Ctrl-C ends the process at once even while the connection's thread waits.
 DaemonThread = functools.partial(threading.Thread, daemon=True)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 5.0
 
 
 @click.command("stream")
@@ -66,7 +66,7 @@ def follow(base: str, token: str, since: int | None, account_id: str | None) -> 
             _give_up_on(getattr(error, "status_code", None), str(error))
         click.echo(f"reconnecting in {pause_s:g} s", err=True)
         time.sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
 
 def _messages(base: str, token: str, since: int | None, account_id: str | None) -> Iterator[str]:

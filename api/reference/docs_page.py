@@ -43,13 +43,13 @@ def _rendered(api: Any) -> str:
         stream=asyncapi.document(),
         tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
         prose=prose,
-        kind=kind,
+        type_of=type_of,
         limits=limits,
         as_json=as_json,
         curl=curl,
-        needs=functools.partial(needs, document),
-        asked=functools.partial(asked, document),
-        answered=functools.partial(answered, document),
+        access=functools.partial(access, document),
+        request_example=functools.partial(request_example, document),
+        response_example=functools.partial(response_example, document),
     )
 
 
@@ -77,12 +77,12 @@ def prose(text: str) -> Markup:
     )
 
 
-def kind(schema: Document) -> Markup:
+def type_of(schema: Document) -> Markup:
     """Return the type of a schema in a few words, with links to named schemas."""
     if "$ref" in schema:
         return Markup('<a href="#schema-{0}">{0}</a>').format(_named(schema))
     if "anyOf" in schema:
-        return Markup(" or ").join(kind(option) for option in schema["anyOf"])
+        return Markup(" or ").join(type_of(option) for option in schema["anyOf"])
     if "const" in schema:
         return Markup("<code>{}</code>").format(schema["const"])
     if "enum" in schema:
@@ -90,31 +90,31 @@ def kind(schema: Document) -> Markup:
     kinds = schema.get("type", "anything")
     words = Markup(" or ").join(kinds if isinstance(kinds, list) else [kinds])
     if kinds == "array":
-        return Markup("list of ") + kind(schema["items"])
+        return Markup("list of ") + type_of(schema["items"])
     return words + f" ({schema['format']})" if "format" in schema else words
 
 
 def limits(schema: Document) -> str:
     """Return a schema's range and default."""
-    told = []
+    words = []
     for lowest, highest, unit in RANGES:
         if schema.get(highest, MAX_IDENTIFIER) != MAX_IDENTIFIER:
-            told.append(f"{schema.get(lowest, 'up')} to {schema[highest]}{unit}")
+            words.append(f"{schema.get(lowest, 'up')} to {schema[highest]}{unit}")
         elif schema.get(lowest):
-            told.append(f"{schema[lowest]}{unit} or more")
+            words.append(f"{schema[lowest]}{unit} or more")
     if schema.get("default") is not None:
-        told.append(f"default {schema['default']}")
-    return ", ".join(told)
+        words.append(f"default {schema['default']}")
+    return ", ".join(words)
 
 
-def needs(document: Document, operation: Document) -> str:
+def access(document: Document, operation: Document) -> str:
     """Return a sentence about the token or secret that an operation needs."""
     if not operation["security"]:
         return "Needs no token."
     ((scheme, _),) = operation["security"][0].items()
     if scheme != "token":
-        told: str = document["components"]["securitySchemes"][scheme]["description"]
-        return f"Needs as its bearer token: {told}"
+        words: str = document["components"]["securitySchemes"][scheme]["description"]
+        return f"Needs as its bearer token: {words}"
     scopes = [f"`{scope}`" for entry in operation["security"] for scope in entry["token"]]
     return f"Needs a token with the scope {' or '.join(scopes)}." if scopes else "Needs a token, of any scope."
 
@@ -143,12 +143,12 @@ def _value_of(operation: Document, name: str) -> str:
     return str(parameter["schema"]["examples"][0])
 
 
-def asked(document: Document, operation: Document) -> Any:
+def request_example(document: Document, operation: Document) -> Any:
     """Return the example of an operation's body, or None if it takes no body."""
     return _example(document, operation.get("requestBody", {}))
 
 
-def answered(document: Document, operation: Document) -> tuple[str, Any] | None:
+def response_example(document: Document, operation: Document) -> tuple[str, Any] | None:
     """Return the status and the example of the first response that has an example, or None."""
     examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
     return next(((status, example) for status, example in examples if example is not None), None)

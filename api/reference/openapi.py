@@ -20,13 +20,14 @@ def complete(document: Document) -> Document:
     for path, item in document["paths"].items():
         item["parameters"] = _parameters(item)
         for parameter in item["parameters"]:
-            parameter["schema"]["example"] = PATH_EXAMPLES[parameter["name"]]
+            if parameter["name"] in PATH_EXAMPLES:
+                parameter["schema"]["example"] = PATH_EXAMPLES[parameter["name"]]
         for method, operation in item.items():
             if method != "parameters":
                 _complete_operation(operation, has_path_parameters="{" in path)
     components |= {"headers": HEADERS, "securitySchemes": SECURITY_SCHEMES}
     components["responses"] = problem_responses.responses(HEADERS_OF_ALL, HEADERS_OF_PLACEMENTS)
-    _forget_unused(document)
+    _remove_unused(document)
     _require_members(document)
     examples.add_examples(document)
     return document
@@ -71,7 +72,7 @@ def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
         yield from HEADERS_OF_PLACEMENTS
 
 
-def _forget_unused(document: Document) -> None:
+def _remove_unused(document: Document) -> None:
     """Remove the components that the libraries add and no route uses."""
     components = document["components"]
     components["responses"] = _only(components["responses"], _references(document["paths"], "responses"))

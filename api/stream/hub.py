@@ -14,7 +14,7 @@ from trading.events.reading import EventPage, new_events, page_since
 from .listeners import EXPIRED, GONE, RESTARTING, Listener, Message, word
 
 MAX_LISTENERS = 8_000
-BATCH = 200  # events of one account read at once
+MAX_EVENTS_READ = 200  # of one account by one read
 # Accounts whose newest event is remembered, with or without listeners; the least recently changed are dropped first.
 REMEMBERED_ACCOUNTS = 20_000
 
@@ -148,14 +148,14 @@ class Hub:
             wanted = {key: self._handed_out[key] for key in account_ids if key in self._handed_out}
         if not wanted:
             return
-        events = new_events(wanted, BATCH)
+        events = new_events(wanted, MAX_EVENTS_READ)
         if events and self.memory.meet(events[0]["server"], self.take_back):
             self.hand_out(account_ids)
             return
         for event in events:
             self.deliver(event)
             self.memory.note(event["account_id"], Seen(event["id"], event["at"]), event["server"])
-        if len(events) >= BATCH:  # one account may have more
+        if len(events) >= MAX_EVENTS_READ:  # one account may have more
             for account_id in wanted:
                 self.nudge(account_id)
 

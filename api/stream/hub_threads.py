@@ -19,8 +19,8 @@ POLL_S = 1.0
 TOKEN_CHECK_S = 5.0
 # The subscription's own connection may wait longer than a request's.
 SUBSCRIPTION_TIMEOUT_S = 3.0
-# After this long without a nudge the process calls itself. A subscription that does not hear the call leads to a server
-# that is silent, or to one on which nobody publishes any more since another took its place.
+# After this long without a nudge the process publishes a call to itself. If the subscription does not get the call, its
+# server is silent, or was replaced by another server on which all nudges are now published.
 SILENCE_S = 1.0
 
 logger = get_logger(__name__)
@@ -73,7 +73,7 @@ def _follow_nudges(hub: Hub) -> None:
                 if message["type"] == "pmessage":
                     _nudge_named(hub, message["channel"].decode(errors="replace").removeprefix(channel("")))
             elif is_called:
-                raise redis.TimeoutError("the subscription hears nothing")
+                raise redis.TimeoutError("the subscription receives nothing")
             else:
                 is_called = True
                 if not redis_link.attempt(call_listeners):
@@ -85,5 +85,5 @@ def _nudge_named(hub: Hub, name: str) -> None:
         return
     try:
         hub.nudge(UUID(name))
-    except ValueError:  # anybody may publish anything
-        logger.warning("hub_heard_nonsense", channel=name[:100])
+    except ValueError:  # any client of Redis may publish any text
+        logger.warning("hub_ignores_channel", channel=name[:100])

@@ -1,4 +1,4 @@
-"""Listeners of an account: a message is left for them, and nobody waits until they have it."""
+"""Listeners of an account: a message is left for each listener, and its sender never waits for delivery."""
 
 import functools
 import queue

@@ -17,7 +17,7 @@ from .replay import LOOK_AGAIN_S
 
 # RFC 7240, section 4.3: the time in seconds that the client is willing to wait.
 WAIT = re.compile(r"\s*wait\s*=\s*(\"?)(?=[0-9])0*+([0-9]*+)\1\s*(;.*)?", re.IGNORECASE)
-LONGEST_WAIT_S = 10
+MAX_WAIT_S = 10
 MAX_WAITERS = 500
 
 _waiters = threading.BoundedSemaphore(MAX_WAITERS)
@@ -29,7 +29,7 @@ def preferred_wait() -> int | None:
         match = WAIT.fullmatch(preference)
         if match:
             # Python refuses to read more than 4,300 digits; three of them show that the number is over 10.
-            return min(int(match[2][:3] or 0), LONGEST_WAIT_S)
+            return min(int(match[2][:3] or 0), MAX_WAIT_S)
     return None
 
 

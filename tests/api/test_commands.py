@@ -22,7 +22,7 @@ def run(app):
 
 @pytest.fixture
 def run_well(run):
-    """Return a function that runs a command which must succeed, and returns what it printed."""
+    """Return a function that runs a command, checks that it succeeds, and returns its output."""
 
     def make(*arguments):
         result = run(args=list(arguments))
@@ -34,7 +34,7 @@ def run_well(run):
 
 @pytest.fixture
 def run_badly(run):
-    """Return a function that runs a command which must fail, and returns its one line."""
+    """Return a function that runs a command, checks that it fails, and returns its one line."""
 
     def make(*arguments):
         result = run(args=list(arguments))
@@ -264,7 +264,7 @@ def test_a_role_that_may_not_read_the_tables_is_reported(run_badly, other_databa
 
 @pytest.fixture
 def strict_server(tmp_path, other_database):
-    """Yield a server that asks for a password, and make the models leave it at the end."""
+    """Yield a server that asks for a password, and disconnect the models from it at the end."""
     other_database()
     server = Postgres(tmp_path / "postgres", durable=False)
     server.initialise()

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true of what the routes answer."""
+"""The OpenAPI document: it is valid and complete, and the answers of the routes fit it."""
 
 import re
 from typing import Any
@@ -14,20 +14,20 @@ from tests.security.operations import Operation, operations_of
 from tests.support.dead_letters import bury
 from trading.accounts import tokens
 
-# What every answer has besides what is described: HTTP's own, and what keeps browsers safe.
+# Headers that every answer may have without being described: those of HTTP itself, and those for browsers' security.
 HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
 SAFETY = {"X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"}
 
 
 @pytest.fixture
 def document(client: Any) -> dict[str, Any]:
-    """Return the document that is served."""
+    """Return the served document."""
     found: dict[str, Any] = client.get("/openapi.json").get_json()
     return found
 
 
 def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """Return what a part refers to, or itself."""
+    """Return the target of a part's reference, or the part itself."""
     if "$ref" not in part:
         return part
     found = document
@@ -37,7 +37,7 @@ def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 def complaints(document: dict[str, Any], schema: dict[str, Any], instance: Any) -> list[str]:
-    """Return what does not fit a schema of the document."""
+    """Return the errors of an instance against a schema of the document."""
     whole = {"components": document["components"], **schema}
     validator = OAS31Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
@@ -126,7 +126,7 @@ def test_the_hints_of_fields_are_not_in_the_document(document: dict[str, Any]) -
 
 
 def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
-    """Hold an answer against what the document says of it."""
+    """Check an answer against its description in the document."""
     described = resolved(document, operation.spec["responses"][str(answer.status_code)])
     headers = {name for name, _ in answer.headers}
     assert headers <= set(described["headers"]) | HTTPS_OWN | SAFETY, str(operation)
@@ -141,7 +141,7 @@ def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
 def test_responses_fit_the_document(
     client: Any, account: Any, headers_for: Any, document: dict[str, Any], place: Any, quote: Any
 ) -> None:
-    """Each operation as it should be asked, without a token, and with a parameter that nobody knows."""
+    """Send each operation as described, without a token, and with an unknown parameter."""
     owner, admin, cron = account(), headers_for("admin", "feed"), {"Authorization": f"Bearer {CRON_SECRET}"}
     quote()
     place(owner, orderType="MARKET")
@@ -165,7 +165,7 @@ def test_responses_fit_the_document(
         if not operation.is_public:
             check(document, operation, operation.send(client, things=things))
         check(document, operation, operation.send(client, headers, things=things, query={"nobody": "knows"}))
-    # Two answers need more than a good request: /metrics its secret, PATCH a change.
+    # /metrics needs its secret, so that it has no success here.
     assert succeeded >= {operation.path for operation in operations_of(document)} - {"/metrics"}
 
 

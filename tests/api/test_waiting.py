@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` waits for an order to end."""
+"""`Prefer: wait=N` waits until an order is final."""
 
 import threading
 import time
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from api.stream import waiting
+from api.stream.listeners import QueueListener
 from models.database import db, fetch_all, session
+from tests.actors.placing import place_quietly
 from tests.support.processes import wait_until
 from trading.execution.executing import execute_orders
 from trading.orders.cancellation import cancel_order
@@ -21,7 +23,7 @@ def pending_ids(account: Any) -> list[Any]:
 
 @pytest.fixture
 def when_placed(account: Any) -> Any:
-    """Do something with a trader's order as soon as it is there, in another thread."""
+    """Return a function that starts a thread, which runs an action on a trader's order once it is placed."""
     threads: list[threading.Thread] = []
 
     def run(trader: Any, action: Any) -> None:
@@ -94,6 +96,27 @@ def test_a_client_that_waits_holds_no_connection(app: Any, account: Any, place: 
     assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
 
 
+def test_an_event_of_another_order_that_names_the_awaited_order_causes_no_read(
+    app: Any, account: Any, place: Any, when_placed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader, hub, find, reads = account(), app.extensions["hub"], waiting.find_final_orders, []
+    monkeypatch.setattr(waiting, "find_final_orders", lambda order_ids: reads.append(order_ids) or find(order_ids))
+
+    def name_it_and_execute(order_id: Any) -> None:
+        wait_until(lambda: trader.id in hub.followed)
+        witness = QueueListener(trader.id, None)
+        hub.add(witness)
+        wait_until(lambda: hub.go_live(witness, hub.look_up(trader.id).newest.id))
+        other = str(place_quietly(trader, client_order_id=str(order_id))["id"])
+        wait_until(lambda: (message := witness.take(1)) and message.subject_id == other)
+        hub.remove(witness)
+        execute_orders([order_id])
+
+    when_placed(trader, name_it_and_execute)
+    assert place(trader, headers={"Prefer": "wait=10"}).status_code == 200
+    assert len(reads) <= 3  # before the wait, at its start, and after the execution
+
+
 @pytest.mark.parametrize(
     "preference", ["wait=60", "wait=11", "wait=99999999999", "wait=0" + "9" * 6_000, "wait=0010", 'wait="99999999999"']
 )
@@ -131,4 +154,4 @@ def test_a_request_beyond_the_limit_of_waiters_is_a_202_at_once(
         assert time.monotonic() - start < 8
     start = time.monotonic()
     assert place(account(), headers={"Prefer": "wait=1"}).status_code == 202
-    assert time.monotonic() - start >= 1  # there is a place again
+    assert time.monotonic() - start >= 1  # a place is free again

@@ -1,4 +1,4 @@
-"""A real Chromium in front of the real processes; without one these tests say so and are skipped."""
+"""A real Chromium in front of the real processes; without Chromium these tests are skipped."""
 
 import os
 import shutil
@@ -23,17 +23,17 @@ CHROMIUM_ARGUMENTS = (
     "--no-first-run",
 )
 
-# expect() does not listen to a context's time-out.
+# expect() ignores the time-out of a context.
 PATIENCE_MS = float(os.environ.get("BROWSER_TIMEOUT_MS", "20000"))
 expect.set_options(timeout=PATIENCE_MS)
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium that is installed on this machine, or None."""
+    """Return the path of an installed Chromium, or None."""
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
-# For the package and not the session: while Playwright runs, no other test could run an event loop.
+# Scope "package" and not "session": while Playwright runs, no other test can run an event loop.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Start a browser for the tests of this folder."""
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
 def web(
     browser: Browser, migrated: None, setting_values: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """Start one web process for the tests of this folder that do not kill it."""
+    """Start one web process for all tests of this folder that do not kill it."""
     starter = ProcessStarter(command_environment(setting_values), Path(tmp_path_factory.mktemp("web")))
     yield starter.web()
     starter.stop()

@@ -1,4 +1,4 @@
-"""The desk as a person uses it."""
+"""The desk in a browser, used as a person does."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ WATCH_POLICY = """
 
 
 class Desk:
-    """One browser window with the desk in it; keeps what the console says and what is sent."""
+    """One browser window with the desk; it keeps the messages of the console and the requests."""
 
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
@@ -33,7 +33,7 @@ class Desk:
         return self
 
     def log_in(self, token: str) -> "Desk":
-        """Load the page, give the token, and wait until the stream is live."""
+        """Load the page, enter the token, and wait until the stream is live."""
         self.open()
         self.page.get_by_label("Token").fill(token)
         self.page.get_by_label("Token").press("Enter")
@@ -41,7 +41,7 @@ class Desk:
         return self
 
     def wait_until_live(self) -> None:
-        """Wait until the connection light says live."""
+        """Wait until the connection light shows "live"."""
         expect(self.light).to_have_attribute("data-state", "live")
 
     @property
@@ -51,12 +51,12 @@ class Desk:
 
     @property
     def message(self) -> Locator:
-        """What the ticket says about the last placement."""
+        """The ticket's message about the last placement."""
         return self.page.locator("#ticket-message")
 
     @property
     def orders(self) -> Locator:
-        """The rows of the blotter."""
+        """The rows of the orders."""
         return self.page.locator("#orders tr")
 
     @property
@@ -94,11 +94,11 @@ class Desk:
         self.page.locator("#submit").click()
 
     def policy_violations(self) -> list[str]:
-        """Return the directives of the Content-Security-Policy that the page has gone against."""
+        """Return the directives of the Content-Security-Policy that the page has violated."""
         return list(self.page.evaluate("window.policyViolations"))
 
     def overflow(self) -> int:
-        """Return by how many pixels the page is wider than the window."""
+        """Return the pixels by which the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -114,7 +114,7 @@ class Desk:
 
 
 def log_in_to_operations(desk: Desk, token: str) -> Desk:
-    """Load the operator's page, give the token, and wait until it shows something."""
+    """Load the operator's page, enter the token, and wait until it shows figures."""
     desk.page.goto(f"{desk.base_url}/ops")
     desk.page.get_by_label("Token").fill(token)
     desk.page.get_by_label("Token").press("Enter")

@@ -29,7 +29,7 @@ OPERATORS_PICTURES = (
 
 
 def take(browser: Browser, url: str, picture: tuple[str, int, int, str], prepare: Callable[[Desk], None]) -> Path:
-    """Take one picture of the window, when what is to be seen in it is there."""
+    """Take one picture of the window, after the element to show has appeared."""
     name, width, height, scheme = picture
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=2 if width < 500 else 1.5
@@ -57,7 +57,7 @@ def show_operations(desk: Desk, token: str) -> None:
 
 
 def main() -> None:
-    """Take the pictures, and make them small where pngquant is installed."""
+    """Take the pictures, and compress them if pngquant is installed."""
     url, token, *admin = sys.argv[1:]
     pictures = OPERATORS_PICTURES if admin else PICTURES
     prepare = partial(show_operations, token=admin[0]) if admin else partial(show_ticket, token=token)

@@ -1,4 +1,4 @@
-"""Tokens, reloads, and a server that goes away and comes back."""
+"""The desk's tokens, reloads, and failures of the network and the server."""
 
 import re
 import signal
@@ -112,11 +112,11 @@ def test_the_desk_is_stale_while_the_server_does_not_answer(
 ) -> None:
     trader, sleeper = account(), start.web()
     desk = desk_of(sleeper)
-    desk.page.clock.install()  # time goes on as ever, and can be made to jump
+    desk.page.clock.install()  # time runs as usual, and can be moved forward
     desk.log_in(trader.token)
     sleeper.signal_all(signal.SIGSTOP)
     place(web, trader.headers)
-    desk.page.clock.fast_forward(10_000)  # it looks for silence; its question is given up after ten real seconds
+    desk.page.clock.fast_forward(10_000)  # the desk sends a check, which times out after ten real seconds
     expect(desk.light).to_have_attribute("data-state", "reconnecting", timeout=20_000)
     desk.page.clock.fast_forward(11_000)
     expect(desk.light).to_have_attribute("data-state", "stale")

@@ -1,4 +1,4 @@
-"""The reference of the API in a browser that is offline but for the service itself."""
+"""The reference page in a browser that reaches only the service itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def test_the_reference_shows_every_endpoint_and_loads_nothing_from_other_hosts(
     desk_of: Callable[..., Desk], web: Running, client: Any
 ) -> None:
     document = client.get("/openapi.json").get_json()
-    # The page is long and all alike: in the dark a part of each kind will do.
+    # The page is long and repetitive: in dark mode one part of each kind is enough.
     for scheme, width, within in (
         ("light", 1280, None),
         ("dark", 390, "header, nav, .intro, #ordersPlace, #schema-Order"),

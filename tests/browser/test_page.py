@@ -1,4 +1,4 @@
-"""The page itself: what it is served with, and whether everybody can use it."""
+"""The page itself: its headers and files, and its accessibility."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def grave_violations(desk: Desk, within: str | None = None) -> list[str]:
 
 @pytest.fixture
 def busy_token(start: ProcessStarter, account: Any, quote: Any) -> str:
-    """Return the token of an account with a price to trade at and a worker that trades."""
+    """Return the token of an account, after a price is set and a worker is started."""
     start.worker()
     quote("RELIANCE", "2500.00")
     return str(account().token)
@@ -40,7 +40,7 @@ def test_axe_finds_no_grave_violation_and_the_console_stays_empty(
             desk = desk_of(web, width=width, scheme=scheme).open()
             assert grave_violations(desk) == []
             desk.log_in(busy_token)
-            desk.complaints.clear()  # that the token's scope was tried out is in there
+            desk.complaints.clear()  # the refused request by which the desk tests the token's scope
             desk.place(quantity="2")
             expect(desk.orders.first.locator(".state")).to_have_text("Executed")
             expect(desk.estimate("charges")).not_to_have_text("–")

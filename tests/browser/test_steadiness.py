@@ -1,4 +1,4 @@
-"""Nothing on the desk jumps by itself."""
+"""The layout of the desk does not shift by itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,9 @@ from tests.browser.desk import Desk
 from tests.support.processes import ProcessStarter, Running
 
 # "To provide a good user experience, sites should strive to have a CLS score of 0.1 or less" (web.dev/articles/cls,
-# read 2026-11). That score is the worst five seconds; this is the sum of all, which is never smaller.
+# read 2026-11). That score is of the worst five seconds; this is the sum of all shifts, which is never smaller.
 GOOD_SCORE = 0.1
-# What moves within 500 ms of a click or key is what the person asked for (hadRecentInput), and is not counted.
+# Shifts within 500 ms of a click or key are caused by the person (hadRecentInput), and not counted.
 WATCH_SHIFTS = """
   window.shifts = [];
   const nameOf = ({ node }) => node?.id ? `#${node.id}` : node?.className || node?.nodeName;
@@ -36,8 +36,8 @@ def test_the_layout_does_not_shift_while_the_desk_loads_and_an_order_is_filled(
     expect(desk.fund("balance")).to_have_text("10,00,000.00")
     desk.place(quantity="10")
     expect(desk.orders.first.locator(".state")).to_have_text("Pending")
-    desk.orders.first.scroll_into_view_if_needed()  # past the positions, of which there are none yet
-    start.worker()  # which takes longer than what counts as recent input
+    desk.orders.first.scroll_into_view_if_needed()  # past the empty table of positions
+    start.worker()  # starting takes longer than the 500 ms of recent input
     expect(desk.orders.first.locator(".state")).to_have_text("Executed")
     expect(desk.positions.first).to_contain_text("+10")
     expect(desk.page.locator("#latency-plot canvas")).to_be_visible()

@@ -128,11 +128,11 @@ def test_a_placement_whose_answer_was_lost_is_sent_again_with_its_key(
     desk.page.clock.set_fixed_time(now)
     desk.page.route(PLACEMENTS, _lose_the_answer)
     desk.place(price="2500.00")
-    expect(desk.message).to_contain_text("it cannot be placed twice")
+    expect(desk.message).to_contain_text("the order cannot be placed twice")
     desk.page.unroute(PLACEMENTS)
     desk.page.locator("#submit").click()
     expect(desk.message).to_contain_text("Accepted")
-    desk.page.locator("#submit").dblclick()  # the same order again in the same moment is nobody's wish
+    desk.page.locator("#submit").dblclick()  # the same order twice within half a second is placed once
     desk.page.clock.set_fixed_time(now + timedelta(seconds=1))
     desk.page.locator("#submit").click()
     expect(desk.orders).to_have_count(2)

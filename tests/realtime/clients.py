@@ -50,21 +50,21 @@ class Stream:
         self.socket.send(json.dumps({"action": "auth", "token": token, **more}))
 
     def next(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-        """Return the next message; TimeoutError when there is none in time."""
+        """Return the next message; raise TimeoutError if none comes in time."""
         return json.loads(self.socket.recv(timeout=timeout_s))
 
     def ready(self) -> int:
-        """Return the last event's number in the first message."""
+        """Return the number of the last event in the first message."""
         message = self.next()
         assert message["type"] == "ready", message
         return message["lastEventId"]
 
     def events(self, count: int, timeout_s: float = PATIENCE_S) -> list[dict[str, Any]]:
-        """Return so many next messages, each within the time-out."""
+        """Return a number of next messages, each within the time-out."""
         return [self.next(timeout_s) for _ in range(count)]
 
     def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
-        """Read on until the other side closes, and return its code; None without a close frame."""
+        """Read until the other side closes, and return its close code, or None without a close frame."""
         end = time.monotonic() + timeout_s
         try:
             while True:
@@ -79,7 +79,7 @@ def ids(events: list[dict[str, Any]]) -> list[int]:
 
 
 def refusal(port: int, token: str | None = None, **options: Any) -> tuple[int, dict[str, Any]]:
-    """Return the status and the problem with which a handshake is refused."""
+    """Return the status and the problem document of a refused handshake."""
     try:
         Stream(port, token, **options)
     except websockets.InvalidStatus as refused:
@@ -88,7 +88,7 @@ def refusal(port: int, token: str | None = None, **options: Any) -> tuple[int, d
 
 
 class RawStream:
-    """A listener that writes and reads its frames by hand, and may do everything wrong."""
+    """A listener that writes and reads its frames by hand, so that it can break the protocol."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class RawStream:
         self.send(TEXT, json.dumps({"action": "auth", "token": token, **more}).encode())
 
     def next_frame(self, timeout_s: float = PATIENCE_S) -> tuple[int, bytes] | None:
-        """Return the next frame's opcode and payload, None at the connection's end."""
+        """Return the next frame's opcode and payload, or None at the end of the connection."""
         self.socket.settimeout(timeout_s)
         head = self._take(2)
         if head is None:
@@ -143,7 +143,7 @@ class RawStream:
         return json.loads(found[1])
 
     def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
-        """Read on to the connection's end and return the code of the close frame, None without one."""
+        """Read to the end of the connection, and return the code of the close frame, or None without one."""
         code = None
         while found := self.next_frame(timeout_s):
             if found[0] == CLOSE:
@@ -151,7 +151,7 @@ class RawStream:
         return code
 
     def reset(self) -> None:
-        """Break the connection off without a goodbye."""
+        """Break the connection off without a close frame."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -178,7 +178,7 @@ class RawStream:
 
 
 def handshake(port: int, query: str, headers: dict[str, str | None]) -> bytes:
-    """Return a handshake's request; a header that is given as None is left out."""
+    """Return the request of a handshake; a header with the value None is left out."""
     lines = {
         "Host": f"{HOST}:{port}",
         "Upgrade": "websocket",
@@ -241,7 +241,7 @@ class ServerSentEvents:
                 block[name or "comment"] = json.loads(value) if name == "data" else value
 
     def take(self, count: int) -> list[dict[str, Any]]:
-        """Return so many next blocks, comments left out."""
+        """Return a number of next blocks, without comments."""
         found: list[dict[str, Any]] = []
         for block in self.blocks():
             if "comment" not in block:

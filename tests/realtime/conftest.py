@@ -1,4 +1,4 @@
-"""Servers with a stream, in this process and in one of their own, and what makes events happen."""
+"""Servers with a stream, in this process and in others, and fixtures that cause events."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ END $$
 
 
 class Database:
-    """Somebody at a psql prompt, who knows of no nudge."""
+    """A plain connection, as of psql, whose changes send no nudge."""
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg2.connect(url)
@@ -39,7 +39,7 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     def change(self, account_id: UUID, times: int = 1, text: str = "Changed ") -> None:
-        """Change an account so many times in one transaction; each change is an event."""
+        """Change an account a number of times in one transaction; each change is an event."""
         self.run(RENAMES, times, text, account_id)
 
     def events(self, account_id: UUID) -> list[tuple[int, str]]:
@@ -51,7 +51,7 @@ class Database:
         return int(self.run("SELECT last_event_id FROM account WHERE id = %s", account_id)[0][0])
 
     def forget_events(self, account_id: UUID, up_to: int) -> None:
-        """Make an account's first events too old to be kept, and delete them as retention does."""
+        """Age an account's first events past the 7 days, and delete them as retention does."""
         self.run("SET session_replication_role = replica")
         self.run("UPDATE event SET at = at - interval '8 days' WHERE account_id = %s AND id <= %s", account_id, up_to)
         self.run("SET session_replication_role = DEFAULT")
@@ -64,14 +64,14 @@ class Database:
 
 @pytest.fixture
 def plain_sql(clean: None, database_url: str) -> Iterator[Database]:
-    """Return a connection of somebody who works on the tables directly."""
+    """Return a plain connection to the tables."""
     database = Database(database_url)
     yield database
     database.close()
 
 
 class Served:
-    """A server with a stream, and the number of listeners it holds."""
+    """A server with a stream, and the number of its listeners."""
 
     def __init__(self, port: int, count: Callable[[], int]) -> None:
         self.port = port
@@ -79,7 +79,7 @@ class Served:
         self.count = count
 
     def wait_for_count(self, count: int, timeout_s: float = 30.0) -> None:
-        """Wait until it holds so many listeners."""
+        """Wait until the server has this number of listeners."""
         end = time.monotonic() + timeout_s
         while self.count() != count:
             assert time.monotonic() < end, f"{self.count()} listeners instead of {count}"
@@ -90,7 +90,7 @@ class Served:
 def web_process(
     setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """Start the Procfile's web process once for all tests that leave it as it was."""
+    """Start the Procfile's web process once, for all tests that do not change it."""
     environment = command_environment(setting_values | {"ALLOWED_ORIGINS": "https://desk.example.com"})
     starter = ProcessStarter(environment, tmp_path_factory.mktemp("web"))
     yield starter.web()
@@ -118,7 +118,7 @@ def web(web_process: Running, clean: None) -> Running:
 
 @pytest.fixture(scope="session")
 def server_here(shared_app: Any) -> Iterator[Any]:
-    """Serve the application from this process, where a test can change what is fixed."""
+    """Serve the application from this process, where a test can change constants."""
     server = make_server(HOST, 0, shared_app, threaded=True)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -131,7 +131,7 @@ def server_here(shared_app: Any) -> Iterator[Any]:
 def served(request: pytest.FixtureRequest, clean: None) -> Served:
     """Return both kinds of servers, one after the other, with a way to count their listeners."""
     running = request.getfixturevalue("web_process" if request.param == "gevent" else "threads_process")
-    # A reader of server-sent events that left an earlier test is noticed at the next sign of life, 20 s later.
+    # The server notices only after 20 s that a reader of server-sent events of an earlier test has left.
     before = open_connections(running)
     return Served(running.port, lambda: len(open_connections(running) - before))
 
@@ -148,7 +148,7 @@ def open_connections(web: Running) -> set[int]:
 
 @pytest.fixture
 def start_on_port(start: ProcessStarter) -> Callable[..., Running]:
-    """Return a starter of web processes on a port that is chosen by the test."""
+    """Return a function that starts a web process on a port that the test chooses."""
 
     def begin(port: int, **settings: str) -> Running:
         return start._start("web", {"PORT": str(port), **settings}, port=port).wait_until_ready()

@@ -9,7 +9,7 @@ HOST = "127.0.0.1"
 
 
 class Proxy:
-    """Stands between a process and a server."""
+    """A proxy between a process and a server."""
 
     def __init__(self, target_url: str) -> None:
         parts = urlsplit(target_url)
@@ -25,19 +25,19 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self) -> None:
-        """Swallow from now on what comes, as a cut cable does: nobody is told; new connections stay silent."""
+        """Drop all data from now on, as a cut cable does: no side is told, and new connections stay silent."""
         with self._lock:
             self._healthy.clear()
             self._dead |= self._sockets
 
     def heal(self) -> None:
-        """Serve new connections; those that were cut stay dead."""
+        """Serve new connections; connections that were cut stay dead."""
         self._healthy.set()
 
     def close(self) -> None:
         """Close everything."""
         self._healthy.set()
-        # shutdown wakes whoever waits in a system call; close alone does not
+        # shutdown wakes a thread that waits in a system call; close alone does not
         for sock in [self._listener, *self._sockets]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

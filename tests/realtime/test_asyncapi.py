@@ -1,4 +1,4 @@
-"""The AsyncAPI document: valid, complete, and true of what listeners really get."""
+"""The AsyncAPI document: it is valid and complete, and the messages to listeners fit it."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.conftest import CRON_SECRET
 from tests.realtime.clients import ServerSentEvents, Stream, refusal
 from tests.support.processes import Running
 
-# The specification's own, of @asyncapi/specs 6.11.1; see the NOTICE beside it.
+# The JSON Schema of the specification, from @asyncapi/specs 6.11.1; see the NOTICE beside it.
 SPECIFICATION = Path(__file__).resolve().parent / "asyncapi" / "3.0.0.json"
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
 LIMIT_ORDER = ORDER | {"price": "100.00"}
@@ -25,13 +25,13 @@ LIMIT_ORDER = ORDER | {"price": "100.00"}
 
 @pytest.fixture
 def served(client: Any) -> dict[str, Any]:
-    """Return the document that is served."""
+    """Return the served document."""
     found: dict[str, Any] = client.get("/asyncapi.json").get_json()
     return found
 
 
 def complaints(served: dict[str, Any], name: str, message: Any) -> list[str]:
-    """Return what does not fit a message's schema."""
+    """Return the errors of a message against its schema."""
     schema = served["components"]["messages"][name]["payload"] | {"components": served["components"]}
     validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(message)]
@@ -132,7 +132,7 @@ def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: An
         requests.delete(f"{url}/api/trading/orders/{cancelled}", headers=trader.headers, timeout=10).status_code == 200
     )
     post(f"/api/admin/accounts/{trader.id}/funds", {"kind": "DEPOSIT", "amount": "1.00"}, admin)
-    # Rejected as sweeping does with an order that has failed alone too often.
+    # Sweeping rejects an order that has failed alone too often.
     rejected = post("/api/trading/orders", LIMIT_ORDER)["orderId"]
     plain_sql.run("UPDATE trading_order SET attempts = 5, retry_at = now() - interval '1 s' WHERE id = %s", rejected)
     execute()

@@ -1,4 +1,4 @@
-"""Who may open a stream, and what the others are told."""
+"""Opening a stream: tokens, scopes, origins, limits, and the refusals."""
 
 import dataclasses
 import json
@@ -325,7 +325,7 @@ def test_listeners_up_to_the_limit_are_served_and_one_more_is_not(
 ) -> None:
     trader, port = account(), server_here.server_port
     served = Served(port, lambda: app.extensions["hub"].count)
-    served.wait_for_count(0)  # those of earlier tests are gone
+    served.wait_for_count(0)  # the listeners of earlier tests are gone
     monkeypatch.setattr("api.stream.hub.MAX_LISTENERS", 2)
     with Stream(port, trader.token) as first:
         with Stream(port, trader.token) as second:
@@ -339,7 +339,7 @@ def test_listeners_up_to_the_limit_are_served_and_one_more_is_not(
 def test_a_silent_websocket_is_pinged_and_closed_once_it_does_not_answer(
     server_here: Any, account: MakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert SERVER_OPTIONS["ping_interval"] == 25  # proxies end what is silent for 55 s or so
+    assert SERVER_OPTIONS["ping_interval"] == 25  # proxies end connections that are silent for about 55 s
     monkeypatch.setitem(SERVER_OPTIONS, "ping_interval", 2)
     with RawStream(server_here.server_port, account().token) as stream:
         assert stream.next()["type"] == "ready"

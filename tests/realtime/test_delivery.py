@@ -1,4 +1,4 @@
-"""Every event once, in order, to its own account: across processes, reconnects and replays."""
+"""Each event arrives once and in order at its own account, across processes, reconnects and replays."""
 
 import random
 import threading
@@ -118,7 +118,7 @@ def test_orders_placed_in_one_process_reach_listeners_of_every_other(
     for trader in traders:
         plain_sql.change(trader.id)
     for (_, stream), events in zip(streams, received, strict=True):
-        assert stream.next()["id"] == len(events) + 1  # no event has come twice: the new one is the very next
+        assert stream.next()["id"] == len(events) + 1  # no event has come twice: the next one is the new one
         stream.socket.close()
 
 
@@ -147,7 +147,7 @@ CLIENTS = 8
 
 
 class Reconnecting(threading.Thread):
-    """A client that connects, reads a little, breaks off, and goes on where it was."""
+    """A client that connects, reads a little, breaks off, and resumes."""
 
     def __init__(self, webs: list[Running], trader: TestAccount, seed: int) -> None:
         super().__init__(daemon=True)

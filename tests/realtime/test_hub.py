@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.stream.event_view import as_text
-from api.stream.hub import BATCH, Hub
+from api.stream.hub import MAX_EVENTS_READ, Hub
 from api.stream.listeners import EXPIRED, GONE, TOO_SLOW, Ending, Listener, Message, QueueListener
 from api.stream.outbox import MAX_WAITING_MESSAGES
 from tests.conftest import TestAccount
@@ -101,7 +101,7 @@ def test_events_read_for_a_listener_that_left_are_not_delivered_to_its_successor
     bare_hub.add(first)
     assert bare_hub.go_live(first, 5)
     bare_hub.remove(first)
-    bare_hub.deliver(event(6))  # nobody is there
+    bare_hub.deliver(event(6))  # without listeners
     bare_hub.add(second)
     assert bare_hub.go_live(second, 3)
     bare_hub.deliver(event(6))  # 4 and 5 are still to come
@@ -123,7 +123,7 @@ def test_a_listener_that_got_an_event_that_was_taken_back_is_reset(bare_hub: Hub
     for event_id in (5, 6):
         bare_hub.deliver(event(event_id))
     assert (heard.received, behind.received, other.received) == ([6, 4, 5, 6], [5, 6], [])
-    bare_hub.take_back(ONE, Seen(6, None))  # as another process finds, which had seen more
+    bare_hub.take_back(ONE, Seen(6, None))  # as found by another process, which had seen more
     assert heard.received == [6, 4, 5, 6]
 
 
@@ -187,19 +187,19 @@ def test_a_nudge_for_an_account_without_listeners_is_ignored(bare_hub: Hub) -> N
     assert bare_hub.take_nudged() == set()
 
 
-def test_more_events_than_one_batch_are_all_handed_out(
+def test_more_events_than_one_read_takes_are_all_handed_out(
     hub: Hub, account: Callable[..., TestAccount], plain_sql: Database
 ) -> None:
     owner = account().id
     listener = Collector(owner)
     hub.add(listener)
     hub.go_live(listener, 2)
-    plain_sql.change(owner, 2 * BATCH + 10)
+    plain_sql.change(owner, 2 * MAX_EVENTS_READ + 10)
     hub.take_nudged()
     hub.hand_out({owner})
     while nudged := hub.take_nudged():
         hub.hand_out(nudged)
-    assert listener.received == list(range(3, 2 * BATCH + 13))
+    assert listener.received == list(range(3, 2 * MAX_EVENTS_READ + 13))
 
 
 def test_a_revoked_token_closes_its_listeners_and_no_others(hub: Hub, account: Callable[..., TestAccount]) -> None:

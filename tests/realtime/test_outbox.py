@@ -1,4 +1,4 @@
-"""The one writer of a socket, with sockets that take little and sides that do not read."""
+"""The one writer of a socket, with small buffers and with other sides that do not read."""
 
 import socket
 import threading
@@ -66,7 +66,7 @@ def test_a_message_larger_than_the_socket_takes_arrives_whole(pair: tuple[socket
     outbox = Outbox(ours)
     message = bytes(range(256)) * 3_000
     assert outbox.push(message)
-    assert outbox.is_behind  # nobody has waited for the other side: whoever does gives up in the end
+    assert outbox.is_behind  # the push has not waited for the other side
     assert read(theirs, len(message)) == message
     wait_until(lambda: not outbox.is_behind)
 
@@ -133,7 +133,7 @@ def test_the_last_message_follows_the_one_being_written_and_replaces_the_rest(
         outbox.push(b"dropped")
     outbox.push_last(b"goodbye")
     outbox.push_last(b"only once")
-    assert outbox.push(b"never") is True  # nothing follows a close, and that is no fault of the reader
+    assert outbox.push(b"never") is True  # dropped after the close, but the reader is not too slow
     assert read(theirs, 300_007) == b"a" * 300_000 + b"goodbye"
     wait_until(lambda: not outbox.is_behind)
     ours.shutdown(socket.SHUT_WR)
@@ -170,7 +170,7 @@ def test_a_socket_whose_reader_is_slow_stays_open(
     received, end = 0, time.monotonic() + 4
     while time.monotonic() < end:
         received += len(theirs.recv(4_000))
-        time.sleep(0.1)  # slow, that is the point
+        time.sleep(0.1)  # a slow reader
     assert outbox.is_behind
     assert received + len(read(theirs, 300_000 - received)) == 300_000
     wait_until(lambda: not outbox.is_behind)

@@ -1,4 +1,4 @@
-"""The edges of the websocket protocol, frame by frame; whatever comes, no listener stays behind."""
+"""The edges of the websocket protocol, frame by frame; after each test no listener is left."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def raw(served: Served, account: MakeAccount) -> RawStream:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_behind(served: Served) -> object:
-    """Look after every test that its listeners are gone."""
+    """Check after every test that its listeners are gone."""
     yield
     served.wait_for_count(0)
 
@@ -98,7 +98,7 @@ def test_an_unmasked_frame_closes_with_1002(raw: RawStream) -> None:
         bytes([0xF0 | TEXT, 0x80, 0, 0, 0, 0]),  # reserved bits
         bytes([PING, 0x80, 0, 0, 0, 0]),  # a ping in fragments
         bytes([0x80 | PING, 0x80 | 126, 0, 200, 0, 0, 0, 0]) + b"x" * 200,  # a ping that is too long
-        bytes([0x80 | CONTINUATION, 0x80, 0, 0, 0, 0]),  # the continuation of nothing
+        bytes([0x80 | CONTINUATION, 0x80, 0, 0, 0, 0]),  # a continuation without a start
         bytes([0x80 | CLOSE, 0x81, 0, 0, 0, 0, 3]),  # half a close code
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     ],

@@ -1,4 +1,4 @@
-"""A replay that loses what it was about to send says so, and one that the hub is ahead of does not hurry."""
+"""Replays whose events are deleted meanwhile, that are behind the hub, or that start at an event taken back."""
 
 import itertools
 import threading
@@ -52,7 +52,7 @@ def test_a_replay_behind_the_hub_reads_again_after_a_pause(account: Any, monkeyp
     wait_until(lambda: len(looks) > 10)
     pauses = [later - earlier for earlier, later in itertools.pairwise(looks[1:10])]
     assert min(pauses) >= replay_module.LOOK_AGAIN_S
-    hub.take_back(holder.id, Seen(2, None))  # what the hub's own look at that server comes to
+    hub.take_back(holder.id, Seen(2, None))  # as the hub does when it reads from that server
     replaying.join(20)
     assert listener.is_live
 

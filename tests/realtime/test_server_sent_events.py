@@ -1,4 +1,4 @@
-"""The same stream as server-sent events."""
+"""The stream as server-sent events."""
 
 import json
 from collections.abc import Callable
@@ -59,9 +59,9 @@ def test_a_stream_cut_before_its_first_event_is_resumed_and_misses_none(
 ) -> None:
     trader = account()
     with ServerSentEvents(web.port, trader.token, query=query) as stream:
-        (ready,) = stream.take(1)  # all that came through
+        (ready,) = stream.take(1)  # the only block before the cut
     plain_sql.change(trader.id, 4)
-    # As an EventSource does: the last id that any block had, its own address as it was.
+    # An EventSource reconnects with the last id of any block, and with its address unchanged.
     headers = {"Last-Event-ID": ready["id"]} if "id" in ready else {}
     with ServerSentEvents(web.port, trader.token, query=query, headers=headers) as stream:
         again, *events = stream.take(1 + len(missed))

@@ -1,4 +1,4 @@
-"""Redis, processes, tokens and readers fail; the streams go on, or end in the way that was agreed."""
+"""Redis, processes, tokens and readers fail; the streams continue, or end with the documented code."""
 
 import json
 import resource
@@ -27,12 +27,12 @@ from trading.accounts import tokens
 pytestmark = pytest.mark.faults
 
 MakeAccount = Callable[..., TestAccount]
-# A nudge is there in milliseconds; the poll that stands in for it needs up to a second.
+# A nudge arrives in milliseconds; the poll, which replaces a lost nudge, takes up to a second.
 PROMPT_S = 0.5
 
 
 def delay_of(stream: Stream, make_event: Callable[[], object]) -> float:
-    """Return how long after it was committed an event arrives."""
+    """Return the seconds from the commit of an event to its arrival."""
     make_event()
     made = time.monotonic()
     stream.next()
@@ -53,8 +53,10 @@ def test_with_pub_sub_cut_and_the_socket_open_events_arrive_within_two_seconds(
         stream.ready()
         wait_until_prompt(stream, lambda: deposit(trader))
         proxy.swallow()
-        assert min(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2  # a slow machine hits not all
-        proxy.heal()  # the old connection stays dead: only who asks finds out
+        assert (
+            min(delay_of(stream, lambda: deposit(trader)) for _ in range(4)) < 2
+        )  # a slow machine delays not all four
+        proxy.heal()  # the old connection stays dead: the hub has to find out by asking
         wait_until_prompt(stream, lambda: deposit(trader))
     assert "hub_waits_for_redis" in web.log
 
@@ -89,7 +91,7 @@ def test_an_unknown_message_on_the_channel_is_ignored(
 
 @pytest.fixture
 def own_world(own_commands: OwnCommands, tmp_path: Path) -> Iterator[Any]:
-    """Return a starter on servers of this test alone, and the account there."""
+    """Return a starter on servers of this test alone, and an account there."""
     starter = ProcessStarter(own_commands.environment, tmp_path)
     yield starter, own_commands.account
     starter.stop()
@@ -124,7 +126,7 @@ def rss_mb(web: Running) -> float:
 
 @pytest.fixture
 def bystander(web: Running, account: MakeAccount) -> Iterator[list[float]]:
-    """Place orders of another account all the while, and collect how long each takes."""
+    """Place orders of another account during the test, and collect the seconds of each."""
     trader, stop, latencies = account(), threading.Event(), []
 
     def trade() -> None:
@@ -178,7 +180,7 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     assert slow.next()["type"] == "ready"
     plain_sql.change(trader.id, 4_000, "x" * 180)
     last = plain_sql.last_event_id(trader.id)
-    with Stream(web.port, trader.token) as reader:  # it is here when the hub has handed everything out
+    with Stream(web.port, trader.token) as reader:  # its event comes after the hub has handed out all others
         reader.ready()
         plain_sql.change(trader.id)
         assert reader.next()["id"] == last + 1
@@ -210,7 +212,7 @@ def test_sigterm_closes_a_hundred_listeners_with_1012_and_the_process_ends_in_ti
     deaf_to_events = ServerSentEvents(web.port, flooded.token)
     plain_sql.change(flooded.id, 4_000, "x" * 180)
     assert deaf[0].next()["type"] == "ready"
-    deaf_to_events.take(2)  # it has come that far, and reads no further
+    deaf_to_events.take(2)  # it reads two blocks, and no more
     began = time.monotonic()
     web.signal_all(signal.SIGTERM)
     for stream in streams:
@@ -221,9 +223,9 @@ def test_sigterm_closes_a_hundred_listeners_with_1012_and_the_process_ends_in_ti
     for sse in events:
         assert list(sse.blocks()) == []
     for stream in streams[:50]:
-        stream.send(CLOSE, (1012).to_bytes(2, "big"))  # the others never answer
+        stream.send(CLOSE, (1012).to_bytes(2, "big"))  # the others do not answer
     web.wait(30)
-    assert time.monotonic() - began < 25  # a host kills it after 30
+    assert time.monotonic() - began < 25  # hosts kill a process after 30 s
 
 
 def test_ended_tokens_close_their_streams_with_4401_within_ten_seconds(
@@ -251,7 +253,7 @@ def test_ended_tokens_close_their_streams_with_4401_within_ten_seconds(
         assert [stream.close_code() for stream in streams] == [4401] * 4
         for sse in event_streams:
             assert list(sse.blocks()) == []
-        # The hub looks every TOKEN_CHECK_S; the rest is for a slow machine.
+        # The hub checks tokens every TOKEN_CHECK_S; the rest is for a slow machine.
         assert TOKEN_CHECK_S < 10
         assert time.monotonic() - began < 20
         place(web, trader)
@@ -266,7 +268,7 @@ def pool_state(web: Running, state: str) -> float:
 
 
 def test_listeners_that_wait_hold_no_database_connection(start: ProcessStarter, account: MakeAccount) -> None:
-    # One connection each would be too many, with nothing left for placements.
+    # With one connection per listener none would be left for placements.
     trader, web = account(), start.web(DATABASE_POOL_SIZE="16")
     streams = [RawStream(web.port, trader.token) for _ in range(50)]
     for stream in streams:
@@ -312,7 +314,7 @@ def test_placements_stay_fast_while_five_hundred_listeners_reconnect(
 
 @pytest.fixture
 def listener(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Return a function that starts the command line's listener."""
+    """Return a function that starts the command `stream`."""
     started: list[Running] = []
 
     def begin(port: int, token: str, *arguments: str) -> Running:
@@ -347,14 +349,14 @@ def test_the_stream_command_survives_a_killed_web_process_and_misses_nothing(
     plain_sql: Database,
 ) -> None:
     trader, port = account(), free_port()
-    from_the_start = listener(port, trader.token, "--since", "0").wait_for_log("reconnecting")  # nobody is there yet
+    from_the_start = listener(port, trader.token, "--since", "0").wait_for_log("reconnecting")  # no server yet
     first = start_on_port(port)
     from_now_on, refused = listener(port, trader.token), listener(port, "wrong")
     assert refused.wait(40) == 1
     wait_for_events(from_the_start, 2)
 
     def is_heard() -> bool:
-        plain_sql.change(trader.id, text=f"Changed at {time.monotonic()} ")  # the same name again would be no event
+        plain_sql.change(trader.id, text=f"Changed at {time.monotonic()} ")  # an unchanged name would be no event
         return bool(printed(from_now_on))
 
     wait_until(is_heard, timeout_s=40)

@@ -201,7 +201,7 @@ PREFERENCES = st.one_of(
 @MANY
 @given(preference=PREFERENCES)
 def test_any_preference(client, trader, monkeypatch, preference):
-    monkeypatch.setattr("api.stream.waiting.LONGEST_WAIT_S", 0)  # however long the preference, nobody waits for it here
+    monkeypatch.setattr("api.stream.waiting.MAX_WAIT_S", 0)  # however long the preference, nobody waits for it here
     for path, body in (("orders", ORDER), ("orders/batch", {"orders": [ORDER]})):
         check(client.post(f"/api/trading/{path}", json=body, headers=trader.headers | {"Prefer": preference}))
 

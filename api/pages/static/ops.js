@@ -12,7 +12,7 @@ import { dayAndClock, duration, shortClock } from "./time.js";
 const TOKEN = "tradepost.operator";
 const PATH = "/api/admin/operations";
 const PERIOD = 2000;
-const PENDING_MAXIMUM = 10_000;
+const MAX_PENDING = 10_000;
 // An order older than two sweeps is late; 30 s is far too long.
 const LATE = 2000;
 const VERY_LATE = 30_000;
@@ -104,7 +104,7 @@ function show(operations) {
 
 function showFigures({ pending, throughput, latency }) {
   const milliseconds = (value) => (value === null ? "–" : duration(value));
-  figure("pending", grouped(pending.count) + (pending.count >= PENDING_MAXIMUM ? " or more" : ""));
+  figure("pending", grouped(pending.count) + (pending.count >= MAX_PENDING ? " or more" : ""));
   figure("oldest", milliseconds(pending.oldestAgeMs), toneOf(pending.oldestAgeMs ?? 0));
   figure("placed", throughput.placedPerSecond.toFixed(1));
   figure("executed", throughput.executedPerSecond.toFixed(1));

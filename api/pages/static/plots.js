@@ -5,7 +5,7 @@ import { grouped } from "./money.js";
 import { duration, millisecondsBetween } from "./time.js";
 
 const HEIGHT = 132;
-const ORDERS_MAXIMUM = 200;
+const MAX_ORDERS = 200;
 const SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400];
 const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
@@ -91,7 +91,7 @@ function marginData(store) {
 /** Return the last executed orders in order of time, with their latency in milliseconds. */
 function latencyData(store) {
   const executed = store.newestOrders().filter((order) => order.executedAt);
-  const recent = executed.slice(0, ORDERS_MAXIMUM).reverse();
+  const recent = executed.slice(0, MAX_ORDERS).reverse();
   const took = recent.map((order) => Math.max(0.1, millisecondsBetween(order.placedAt, order.executedAt)));
   summarise(took);
   return [recent.map((_, index) => index + 1), took];

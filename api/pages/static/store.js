@@ -3,7 +3,7 @@
 import { difference } from "./money.js";
 import { micros } from "./time.js";
 
-const HISTORY_MAXIMUM = 2000;
+const MAX_HISTORY = 2000;
 
 /** The account, its orders and its positions; the views are called when they change. */
 export class Store {
@@ -76,17 +76,17 @@ export class Store {
     if (last && last[0] > at) return;
     if (last && last[0] === at) last[1] = available;
     else this.history.push([at, available]);
-    if (this.history.length > HISTORY_MAXIMUM) this.history.shift();
+    if (this.history.length > MAX_HISTORY) this.history.shift();
     this.#announce("history");
   }
 
   /** Call the listeners once for all changes of one burst. */
   #announce(topic) {
-    if (this.#changed.size === 0) setTimeout(() => this.#tell(), 0);
+    if (this.#changed.size === 0) setTimeout(() => this.#callListeners(), 0);
     this.#changed.add(topic);
   }
 
-  #tell() {
+  #callListeners() {
     const topics = [...this.#changed];
     this.#changed.clear();
     for (const action of new Set(topics.flatMap((topic) => this.#listeners.get(topic) ?? []))) action();

@@ -3,7 +3,7 @@
 import { Problem, Silence, get } from "./http.js";
 
 const FIRST_DELAY = 250;
-const LONGEST_DELAY = 8000;
+const MAX_DELAY = 8000;
 const STALE_AFTER = 10_000;
 const SILENCE_CHECK = 10_000;
 const SILENCE_GRACE = 3000;
@@ -120,7 +120,7 @@ export class Stream {
     this.lostAt ??= Date.now();
     this.attempt += 1;
     this.reportAge();
-    const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (this.attempt - 1));
+    const delay = Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (this.attempt - 1));
     // A random share, so that not all desks reconnect at the same moment.
     this.timer = setTimeout(() => this.connect(), delay * (0.5 + Math.random() / 2));
   }

@@ -4,7 +4,7 @@ import { Problem, get } from "./http.js";
 
 const POLL = 2000;
 const RETRY = 1000;
-const PAGE_MAXIMUM = 200;
+const MAX_PAGE = 200;
 
 const ACCOUNT = "/api/trading/account";
 const POSITIONS = "/api/trading/positions";
@@ -67,9 +67,9 @@ export class Sync {
   async #readAll(run) {
     const [account, positions, orders, ledger] = await Promise.all([
       get(ACCOUNT),
-      get(POSITIONS, { limit: PAGE_MAXIMUM }),
+      get(POSITIONS, { limit: MAX_PAGE }),
       get(ORDERS, { limit: 50 }),
-      get(LEDGER, { limit: PAGE_MAXIMUM }),
+      get(LEDGER, { limit: MAX_PAGE }),
     ]);
     if (run !== this.#run) return;
     this.#cursor = orders.nextCursor;
@@ -98,7 +98,7 @@ export class Sync {
 
   async #readMarket() {
     const version = this.store.accountVersion;
-    const [account, positions] = await Promise.all([get(ACCOUNT), get(POSITIONS, { limit: PAGE_MAXIMUM })]);
+    const [account, positions] = await Promise.all([get(ACCOUNT), get(POSITIONS, { limit: MAX_PAGE })]);
     this.store.putPositions(positions.data);
     // An event may have overtaken the answer.
     if (version === this.store.accountVersion) this.store.putAccount(account);
