@@ -1,4 +1,4 @@
-"""Compare the rates of this checkout and another one by turns: `python -m bench.checkouts ../other`."""
+"""Compare the rates of this checkout and another one in alternating rounds: `python -m bench.checkouts ../other`."""
 
 import argparse
 import contextlib
@@ -124,7 +124,7 @@ def start_side(root: Path) -> Iterator[Side]:
 
 
 def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int) -> None:
-    """Measure both sides by turns, in alternating order, and print the ratio of the first to the second."""
+    """Measure both sides in alternating order, and print the ratio of the first to the second."""
     for number in range(rounds):
         for side in sides if number % 2 == 0 else reversed(sides):
             side.rates.setdefault(name, []).append(measure(side))

@@ -185,7 +185,7 @@ def _crowded(bench: Bench, crowd: Crowd) -> list[Figure]:
     alone.append(bench.rest_p50_ms())
 
     held = Figure("listener_memory", "memory of an idle listener, resident", "KB", memory[:1])
-    held.remarks = f"{memory[1]:.1f} KB of it are no other process's, too"
+    held.remarks = f"{memory[1]:.1f} KB by its proportional share (PSS)"
     told = Figure("delivery", f"commit → listener, {EVENTS_PER_SECOND:g} events/s, p50", "ms", [delays["p50_ms"]])
     told.at_most("p50", delays["p50_ms"], DELIVERY_P50_MS, unit="ms")
     told.at_most("p99", delays["p99_ms"], DELIVERY_P99_MS, unit="ms")

@@ -19,7 +19,7 @@ APPLICATION, IN_STEPS = "api:create_app()", "bench.in_steps:create_app()"
 
 
 def main() -> int:
-    """Place by turns, print the medians of both sides, and return 0 if the ledgers are right."""
+    """Place alternately, print the medians of both sides, and return 0 if the ledgers are right."""
     interruption = Interruption()
     interruption.install()
     with running(interruption) as services:

@@ -17,9 +17,10 @@ from embedded.postgres import binary
 from models.database import fetch_one, session
 from trading.rules.charges import charges_for
 from trading.rules.margin import margin_for
+from trading.rules.terms import Product, Side
 
-SIDE = "BUY"
-PRODUCT = "INTRADAY"
+SIDE = Side.BUY
+PRODUCT = Product.INTRADAY
 THREADS = 2
 EXIT_TIMEOUT_S = 30
 

@@ -1,4 +1,4 @@
-"""Measure every figure on 5 million orders and on empty tables by turns: `make bench-growth`."""
+"""Measure every figure alternately on 5 million orders and on empty tables: `make bench-growth`."""
 
 import argparse
 import contextlib

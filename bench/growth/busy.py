@@ -1,4 +1,4 @@
-"""Figures of a loaded service on the databases by turns: one account, p99, placement with execution."""
+"""Figures of a loaded service, alternating between the databases: one account, p99, placement with execution."""
 
 from bench.clients.load import CONNECTIONS, LoadError
 from bench.growth.parts import by_turns, sweep_all

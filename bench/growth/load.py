@@ -27,6 +27,7 @@ from trading.execution.executing import execute_orders
 from trading.orders.cancellation import cancel_order
 from trading.orders.placement import place_order
 from trading.rules.decision import OrderRequest
+from trading.rules.terms import OrderType, Side
 
 READER, PATTERN = ACCOUNTS + 1, ACCOUNTS + 2
 POSITION_PREFIX = "00000000-0000-7000-9000-"
@@ -107,13 +108,13 @@ def _open_accounts() -> None:
 
 def _go_through_the_cycle() -> None:
     account_id = account_id_of(PATTERN)
-    for side, quantity, price in (("BUY", 2, PRICE), ("SELL", 1, PRICE + PROFIT)):
+    for side, quantity, price in ((Side.BUY, 2, PRICE), (Side.SELL, 1, PRICE + PROFIT)):
         execute_orders([_place(account_id, side, quantity, price)["id"]])
-    cancel_order(account_id, _place(account_id, "BUY", 1, PRICE)["id"])
+    cancel_order(account_id, _place(account_id, Side.BUY, 1, PRICE)["id"])
 
 
-def _place(account_id: UUID, side: str, quantity: int, price: Decimal) -> OrderRow:
-    request = OrderRequest(EXCHANGE, symbol_of(1), side, quantity, order_type="LIMIT", price=price)
+def _place(account_id: UUID, side: Side, quantity: int, price: Decimal) -> OrderRow:
+    request = OrderRequest(EXCHANGE, symbol_of(1), side, quantity, order_type=OrderType.LIMIT, price=price)
     return place_order(account_id, request, calendar=None).order
 
 

@@ -1,4 +1,4 @@
-"""The measurements on the databases by turns, and the statistics of each."""
+"""The measurements that alternate between the databases, and the statistics of each."""
 
 import json
 import time

@@ -15,6 +15,7 @@ from trading.execution.sweeping import MAX_BATCH, sweep_once
 from trading.rules.charges import charges_for
 from trading.rules.margin import margin_for
 from trading.rules.sessions import INDIAN_TIME
+from trading.rules.terms import Product, Side
 
 PENDING = 50_000
 RATIO_REQUIRED = 1.0
@@ -83,8 +84,8 @@ def fill(orders: int) -> int:
 @transactional
 def _place(accounts: range, number: int) -> int:
     today: date = datetime.now(INDIAN_TIME).date()
-    margin: Decimal = margin_for("INTRADAY", PRICE, 1)
-    charges = charges_for(exchange=EXCHANGE, product="INTRADAY", side="BUY", turnover=PRICE, on=today)
+    margin: Decimal = margin_for(Product.INTRADAY, PRICE, 1)
+    charges = charges_for(exchange=EXCHANGE, product=Product.INTRADAY, side=Side.BUY, turnover=PRICE, on=today)
     row = fetch_one(
         FILL,
         {

@@ -1,4 +1,4 @@
-"""Placements over HTTP and with pgbench by turns, all of them counted."""
+"""Alternating placements over HTTP and with pgbench, all of them counted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ class Bench:
             self.services.settle()
 
     def compare(self, *, accounts: int, connections: int) -> PlacementRow:
-        """Measure placements and the reference by turns, in alternating order, each round from settled tables."""
+        """Measure placements and the reference in alternating order, each round from settled tables."""
         row = PlacementRow(accounts, connections)
         for number in range(self.rounds):
             for side in ("http", "pgbench") if number % 2 == 0 else ("pgbench", "http"):
@@ -85,7 +85,7 @@ class Bench:
         return row
 
     def compare_worker(self) -> list[WorkerRow]:
-        """Measure the latency of one connection with the worker stopped and running, by turns."""
+        """Measure the latency of one connection, alternately with the worker stopped and running."""
         rows = [WorkerRow(PACED_RATE), WorkerRow(None)]
         for number in range(self.rounds):
             for with_worker in (False, True) if number % 2 == 0 else (True, False):

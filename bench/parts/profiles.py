@@ -81,7 +81,7 @@ def _beside_the_worker(
 def _tail(bench: Bench, web: psutil.Process, folder: Path, seconds: float, half_rate: float) -> Profile:
     with profiled(Profile("tail"), bench.services, {"web": web}, seconds, folder) as profile:
         load = bench.pace(accounts=ACCOUNTS, connections=CONNECTIONS, rate=half_rate, seconds=seconds)
-    middle, slow = median(load.latencies_ms), quantiles(load.latencies_ms, n=20)[-1]
+    middle, slow = median(load.latencies_ms), quantiles(load.latencies_ms, n=20, method="inclusive")[-1]
     pairs = list(zip(load.latencies_ms, load.timings, strict=True))
     for what, timings in (
         ("Server-Timing of the faster half, mean", [timing for latency, timing in pairs if latency <= middle]),

@@ -1,7 +1,7 @@
 """The time to execution on an idle system, and the cost of an idle worker, compared with Dramatiq's consumer.
 
-Two complete services run at the same time and differ only in the worker's consumer. They get orders by turns, so that
-each is idle when its next order arrives, and both share the state of the machine.
+Two complete services run at the same time and differ only in the worker's consumer. They get orders alternately, so
+that each is idle when its next order arrives, and both share the state of the machine.
 """
 
 import contextlib

@@ -103,7 +103,7 @@ class Backlog:
 
 
 def placed_and_executed(bench: Bench, *, seconds: float, sustained_seconds: float) -> Figure:
-    """Measure placement with and without execution by turns, then both together for a longer time."""
+    """Measure placement alternately with and without execution, then with it for a longer time."""
     alone: list[float] = []
     both: list[float] = []
     for number in range(bench.rounds):

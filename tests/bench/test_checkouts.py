@@ -1,4 +1,4 @@
-"""Two checkouts are compared by turns, each with its own code on its own servers."""
+"""Two checkouts are compared in alternating rounds, each with its own code on its own servers."""
 
 import subprocess
 import sys

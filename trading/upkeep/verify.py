@@ -83,7 +83,7 @@ RULES = {
         FROM account LEFT JOIN (SELECT account_id, sum(realized_pnl) AS pnl FROM position GROUP BY account_id)
             AS positions ON positions.account_id = account.id
         WHERE account.realized_pnl <> coalesce(pnl, 0)""",
-    "an order's ledger rows fit its status": f"""
+    "an order's ledger entries match its status": f"""
         SELECT account_id, format('order %s is %s', order_id, status) AS detail
         FROM (SELECT id AS order_id, * FROM trading_order) AS trading_order FULL JOIN (
             SELECT account_id, order_id, sum({ON_BALANCE}) AS net_balance, sum({ON_BLOCKED}) AS net_blocked,
@@ -114,7 +114,7 @@ RULES = {
         FROM account JOIN (SELECT account_id, count(*) AS kept, min(id) AS first, max(id) AS last
                            FROM event GROUP BY account_id) AS events ON events.account_id = account.id
         WHERE kept <> last - first + 1 OR last <> last_event_id""",
-    "the last events say what the rows say": """
+    "the last events match the rows": """
         SELECT account.id AS account_id, format('account.updated %s', told.id) AS detail
         FROM account JOIN (SELECT DISTINCT ON (account_id) account_id, id, data FROM event
                            WHERE type = 'account.updated' ORDER BY account_id, id DESC) AS told
