@@ -59,9 +59,7 @@ def wait_until_idle(echo: Echo) -> None:
     wait_until(lambda: echo.client.info("clients")["blocked_clients"] >= 2)
 
 
-def test_an_idle_worker_takes_a_message_much_sooner_than_it_would_look_again(
-    echo: Echo, long_wait_s: float, request: pytest.FixtureRequest
-) -> None:
+def test_an_idle_worker_is_woken_by_a_message(echo: Echo, long_wait_s: float, request: pytest.FixtureRequest) -> None:
     running, delays = request.getfixturevalue("running"), []
     for number in range(20):
         wait_until_idle(running)
@@ -122,7 +120,7 @@ def test_many_waiting_consumers_take_each_message_once(echo: Echo) -> None:
     assert sorted(seen) == list(range(200))
 
 
-def test_a_consumer_that_is_closed_gives_back_what_it_fetched_and_nobody_got(echo: Echo) -> None:
+def test_a_closed_consumer_returns_its_fetched_messages(echo: Echo) -> None:
     consumer = echo.broker.consume("echo", prefetch=2)
     for number in range(3):
         echo.actor.send(number)

@@ -92,7 +92,7 @@ def test_a_file_in_place_of_a_folder_is_one_line(runs: Runs, name: str) -> None:
     ends_with_one_line(runs, runs.launch(), f".*{name}.*")
 
 
-def test_a_server_that_cannot_be_noted_is_not_left_behind(runs: Runs) -> None:
+def test_a_server_that_cannot_be_recorded_is_stopped(runs: Runs) -> None:
     (runs.data_dir / "valkey" / "server.new").mkdir(parents=True)  # where its number would be written
     ends_with_one_line(runs, runs.launch(), f"Valkey cannot use {runs.data_dir}/valkey: Is a directory")
 

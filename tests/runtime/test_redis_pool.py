@@ -141,7 +141,7 @@ ANSWERS_OF_THE_SERVER = [
 
 
 @pytest.mark.parametrize("text", ANSWERS_OF_THE_SERVER, ids=lambda text: text.split()[0])
-def test_a_server_that_is_of_no_use_keeps_no_connection(say, text):
+def test_a_useless_server_keeps_no_connection(say, text):
     client = client_of(f"redis://127.0.0.1:{say('-' + text)}", 5)
     use_at_once(client, 3)
     assert idle(client) == 3
@@ -158,7 +158,7 @@ def test_an_error_of_the_command_keeps_every_connection(say):
     assert idle(client) == 3
 
 
-def test_a_pipeline_learns_that_its_server_is_of_no_use(say):
+def test_a_pipeline_marks_a_useless_server(say):
     client = client_of(f"redis://127.0.0.1:{say('-READONLY You can not write')}", 5)
     use_at_once(client, 3)
     with pytest.raises(redis.ReadOnlyError), client.pipeline(transaction=False) as pipeline:
@@ -166,7 +166,7 @@ def test_a_pipeline_learns_that_its_server_is_of_no_use(say):
     assert idle(client) == 0
 
 
-def test_a_connection_that_is_not_answered_takes_the_idle_ones_with_it(say):
+def test_a_connection_without_an_answer_closes_the_idle_ones(say):
     client = client_of(f"redis://127.0.0.1:{say(None)}")
     use_at_once(client, 3)
     with pytest.raises(redis.TimeoutError):
