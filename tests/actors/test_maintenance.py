@@ -71,7 +71,7 @@ def announced(redis_client: redis.Redis) -> dict[str, int]:
 
 
 def nothing_was_done_yet() -> dict[int, float]:
-    """Return what the ticker of a process that starts knows of its periodic work."""
+    """Return the due times of periodic work in a process that starts."""
     return dict.fromkeys(range(len(maintenance.PERIODIC)), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The demo's prices walk within their band, and leave alone what somebody else has set."""
+"""The demo's prices walk within their band, and prices of other clients are left alone."""
 
 import random
 from decimal import Decimal

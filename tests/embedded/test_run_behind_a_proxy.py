@@ -1,4 +1,4 @@
-"""With a proxy in the environment that leads nowhere, what runs on this machine is reached all the same."""
+"""Servers of this machine are reached although the environment names a proxy that does not exist."""
 
 import os
 import shlex

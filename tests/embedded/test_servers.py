@@ -1,4 +1,4 @@
-"""The embedded servers are real, survive what a terminal does, and come back after a kill -9."""
+"""The embedded servers are real, survive Ctrl-C in the terminal, and start again after a kill -9."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""libpq is asked at start whether it takes the database's URL."""
+"""The check of DATABASE_URL by libpq at start."""
 
 import psycopg2
 import pytest
@@ -13,7 +13,7 @@ HOST = "postgres://user:hidden-word@db.example.com"
 
 
 def complaint_about(url):
-    """Return why the URL is refused at start, None when it is not."""
+    """Return the reason why the URL is refused at start, or None."""
     try:
         database_url.check(config.load({"DATABASE_URL": url}))
     except config.ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""The files of the counts: what finds no room waits for it, and one damaged file hides no other."""
+"""The files of the counts: values without space wait for it, and a damaged file hides no other."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def key(number: int = 0) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of a web process below tmp_path; the counts of this process are none of the test's."""
+    """Return the folder of a web process below tmp_path; the counts of this process stay out of the test."""
     monkeypatch.setattr(metrics_files, "_files", [])
     monkeypatch.setattr(metrics_files, "PAUSE_S", 0)
     folder = tmp_path / f"web.{os.getpid()}"
@@ -37,14 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def without_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let there be no room, until the function is called."""
+    """Pretend that the disk is full, until the returned function is called."""
     reserve = metrics_files.RESERVE_BYTES
     monkeypatch.setattr(metrics_files, "RESERVE_BYTES", WITHOUT_ROOM)
     return lambda: monkeypatch.setattr(metrics_files, "RESERVE_BYTES", reserve)
 
 
 class Reader:
-    """Reads as /metrics does, with what the log says meanwhile."""
+    """A reader like /metrics, which also keeps the log lines of its reads."""
 
     def __init__(self, base: Path) -> None:
         self.registry = CollectorRegistry()
@@ -64,7 +64,7 @@ def read(tmp_path: Path, folder: Path) -> Reader:
 
 
 def count(folder: Path, pid: int, value: float, number: int = 0) -> Path:
-    """Write the file of a process that has counted one thing so often."""
+    """Write the file of a process with one count of this value."""
     path = folder / f"counter_{pid}.db"
     CountsFile(str(path)).write_value(key(number), value, 0.0)
     return path

@@ -1,4 +1,4 @@
-"""The folder of the counts: each main process has its own, and the dead have none."""
+"""The folder of the counts: each living main process has its own."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The link to Redis, with Redis there, away and silent."""
+"""The link to Redis, with a Redis that answers, refuses or is silent."""
 
 import contextlib
 import socket
@@ -25,7 +25,7 @@ def link(servers, monkeypatch):
 
 @pytest.fixture
 def silent_port():
-    """Listen, accept into the backlog, and never answer."""
+    """Listen on a port, and never accept or answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -65,7 +65,7 @@ def test_a_process_without_redis_attempts_nothing():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Return the time that the link sees, in a list; it stands still."""
+    """Return the link's clock as a list with one time, which stands still."""
     moment = [100.0]
     monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: moment[0]))
     return moment
@@ -88,7 +88,7 @@ def test_a_redis_that_refuses_is_left_alone_for_a_moment(clock, logged):
 
 
 def time_to_next_attempt(clock, error):
-    """Return how long it takes after a failure until the next attempt is made, which fails as well."""
+    """Return the time between a failure and the next attempt, which fails as well."""
     began_at, tried = clock[0], []
     while not tried:
         clock[0] += 0.125

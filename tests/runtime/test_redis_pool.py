@@ -1,4 +1,4 @@
-"""Connections to Redis: bounded in time whatever their name does, and let go together when one has failed."""
+"""Connections to Redis: bounded in time even with a slow name server, and closed together after a failure."""
 
 import contextlib
 import socket
@@ -71,12 +71,12 @@ def client_of(url, timeout_s=TIMEOUT_S):
 
 
 def idle(client):
-    """Return how many connections wait, open, for their next use."""
+    """Return the number of idle open connections."""
     return sum(connection.is_connected for connection in client.connection_pool._available_connections)
 
 
 def use_at_once(client, count):
-    """Open so many connections."""
+    """Open this many connections."""
     pool = client.connection_pool
     for connection in [pool.get_connection() for _ in range(count)]:
         pool.release(connection)
@@ -116,7 +116,7 @@ def test_the_next_address_is_tried_when_one_refuses(names, monkeypatch, say):
 def test_silent_addresses_share_the_time_out(names, monkeypatch):
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
         port = full.getsockname()[1]
-        for _ in range(3):  # nobody accepts: a connect waits once the queue is full
+        for _ in range(3):  # no program accepts: a connect waits once the queue is full
             queued = stack.enter_context(socket.socket())
             queued.setblocking(False)
             queued.connect_ex(("127.0.0.1", port))
