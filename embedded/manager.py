@@ -8,15 +8,15 @@ class Manager(honcho.manager.Manager):
 
     def __init__(self) -> None:
         super().__init__()
-        self._has_put_off_a_stop = False
+        self._is_stop_delayed = False
 
     def terminate(self) -> None:
         """Stop all processes, as soon as the pids of all are known."""
-        self._has_put_off_a_stop = not super()._all_started()
-        if not self._has_put_off_a_stop:
+        self._is_stop_delayed = not super()._all_started()
+        if not self._is_stop_delayed:
             super().terminate()
 
     def _all_started(self) -> bool:
-        if self._has_put_off_a_stop and super()._all_started():
+        if self._is_stop_delayed and super()._all_started():
             self.terminate()
         return bool(super()._all_started())

@@ -117,7 +117,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
 
 
-def test_what_is_set_to_nothing_counts_as_unset(environment: dict[str, str]) -> None:
+def test_an_empty_value_counts_as_unset(environment: dict[str, str]) -> None:
     names = ["DATABASE_URL", "REDIS_URL", "REDIS_NAMESPACE", "PORT", "CRON_SECRET", "MARKET_CALENDAR"]
     names += ["RATE_LIMIT_ORDERS"]
     assert config.load(environment | dict.fromkeys(names, " ")) == config.load(environment)
@@ -151,7 +151,7 @@ def test_a_value_with_a_line_break_is_still_reported_in_one_line(environment: di
         "postgresql://ep-one.example.com/tradepost?options=endpoint%3Dep-one",
     ],
 )
-def test_every_form_of_database_url_that_libpq_takes_is_accepted(environment: dict[str, str], url: str) -> None:
+def test_every_form_of_database_url_that_libpq_accepts_is_accepted(environment: dict[str, str], url: str) -> None:
     assert config.load(environment | {"DATABASE_URL": url}).database_url == url
 
 
@@ -191,7 +191,7 @@ def test_an_origin_is_kept_as_browsers_write_it(environment: dict[str, str]) -> 
 @pytest.mark.parametrize(
     "origin", ["*", "null", "localhost", "https://a.example/", "wss://a.example", "file://", "://a"]
 )
-def test_what_is_no_origin_is_refused(environment: dict[str, str], origin: str) -> None:
+def test_a_bad_origin_is_refused(environment: dict[str, str], origin: str) -> None:
     assert problem_of(environment | {"ALLOWED_ORIGINS": origin}).startswith("ALLOWED_ORIGINS must list origins like")
 
 
@@ -222,7 +222,7 @@ def test_unset_urls_are_read_from_the_data_folder(environment: dict[str, str], t
     )
 
 
-def test_a_command_without_urls_says_what_to_set(environment: dict[str, str]) -> None:
+def test_a_command_without_urls_names_the_missing_setting(environment: dict[str, str]) -> None:
     settings = config.load(environment)
     with pytest.raises(config.ConfigurationError, match=r"^DATABASE_URL is not set: .*make run"):
         config.require_database_url(settings)
@@ -230,7 +230,7 @@ def test_a_command_without_urls_says_what_to_set(environment: dict[str, str]) ->
         config.require_redis_url(settings)
 
 
-def test_production_takes_real_servers_and_secrets(environment: dict[str, str]) -> None:
+def test_production_accepts_real_servers_and_secrets(environment: dict[str, str]) -> None:
     settings = config.load(environment | PRODUCTION)
     assert settings.is_production
     assert config.require_database_url(settings) == PRODUCTION["DATABASE_URL"]
@@ -248,7 +248,7 @@ def test_a_web_process_needs_the_servers_that_its_dispatch_needs(environment: di
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CRON_SECRET"])
-def test_production_refuses_what_is_missing(environment: dict[str, str], name: str) -> None:
+def test_production_refuses_a_missing_setting(environment: dict[str, str], name: str) -> None:
     assert problem_of(environment | PRODUCTION | {name: ""}).startswith(f"{name} is not set")
 
 
@@ -270,7 +270,7 @@ def test_counts_of_two_data_folders_are_kept_apart(environment: dict[str, str], 
     assert config.load(environment | {"METRICS_DIR": str(tmp_path)}).metrics_dir == tmp_path
 
 
-def test_traces_are_sent_when_opentelemetrys_own_variables_say_where(environment: dict[str, str]) -> None:
+def test_traces_are_sent_if_opentelemetrys_own_variables_name_a_collector(environment: dict[str, str]) -> None:
     asked = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
     assert config.load(asked).tracing
     assert config.load(environment | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}).tracing
@@ -301,7 +301,7 @@ def test_a_process_with_a_bad_setting_prints_one_line_and_exits_1() -> None:
     assert done.stderr == "tradepost: PORT must be a whole number from 1 to 65535, not 'http'\n"
 
 
-def test_the_line_does_not_depend_on_what_stands_in_for_standard_error() -> None:
+def test_the_line_reaches_the_real_standard_error() -> None:
     """Dramatiq relays it through a pipe, and may end before it has done so."""
     code = "import config, io, sys; sys.stderr = io.StringIO(); config.settings_or_exit()"
     environment = {**os.environ, "PORT": "http"}

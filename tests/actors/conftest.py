@@ -1,4 +1,4 @@
-"""Brokers to run the same tests on: Dramatiq's stub, and ours on a real Valkey."""
+"""Two brokers for the same tests: Dramatiq's stub, and the product's broker on a real Valkey."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ ACTORS = (
 
 
 class Stub(StubBroker):
-    """Dramatiq's stub with what dispatch asks of ours."""
+    """Dramatiq's stub with the method that dispatch needs."""
 
     def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
         for message in messages:
@@ -58,7 +58,7 @@ def worker_role(configured: None, settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the ticks of a worker in this process out, so that only messages make it do something."""
+    """Turn off the ticks of a worker in this process, so that it acts on messages only."""
     monkeypatch.setattr(maintenance.Ticker, "after_worker_boot", lambda *_: None)
 
 
@@ -84,7 +84,7 @@ def run_worker(any_broker: dramatiq.Broker) -> Iterator[dramatiq.Worker]:
 
 @pytest.fixture
 def order_of(account: Any) -> Any:
-    """Return a function that places a LIMIT order without telling anybody."""
+    """Return a function that places a LIMIT order and sends no message."""
     from tests.actors.placing import place_quietly
 
     return lambda holder=None, **request: place_quietly(holder or account(), **request)

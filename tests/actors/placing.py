@@ -1,4 +1,4 @@
-"""Orders for tests of what happens after a placement."""
+"""Orders for tests of the work after a placement."""
 
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ def place_quietly(account: Any, **changes: Any) -> dict[str, Any]:
 
 
 def status_of(order: dict[str, Any]) -> str:
-    """Return an order's status as the database has it."""
+    """Return an order's status in the database."""
     with session():
         row = fetch_one("SELECT status FROM trading_order WHERE id = %s", (order["id"],))
     assert row is not None
@@ -30,7 +30,7 @@ def status_of(order: dict[str, Any]) -> str:
 
 
 def make_older(order: dict[str, Any], milliseconds: int) -> None:
-    """Let an order have been placed earlier."""
+    """Move an order's placement into the past."""
     with session():
         fetch_one(
             "UPDATE trading_order SET placed_at = placed_at - %s * interval '1 ms' WHERE id = %s RETURNING id",

@@ -18,7 +18,7 @@ from tests.support.processes import free_port, wait_until
 
 
 class Echo:
-    """A broker of the test's own with one actor that notes when it is called."""
+    """A broker of the test's own, with one actor that records its calls."""
 
     def __init__(self, url: str, timeout_s: float = 5.0) -> None:
         self.client = redis.Redis(connection_pool=make_pool(url, timeout_s=timeout_s))
@@ -37,7 +37,7 @@ def echo(clean: None, servers: Any) -> Echo:
 
 @pytest.fixture
 def long_wait_s(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Let a consumer wait longer than a busy machine holds anything up, and return how long."""
+    """Make a consumer wait longer than the delays of a busy machine, and return that time."""
     monkeypatch.setattr(consumer_module, "WAIT_S", 4.0)
     return 4.0
 
@@ -59,9 +59,7 @@ def wait_until_idle(echo: Echo) -> None:
     wait_until(lambda: echo.client.info("clients")["blocked_clients"] >= 2)
 
 
-def test_an_idle_worker_takes_a_message_much_sooner_than_it_would_look_again(
-    echo: Echo, long_wait_s: float, request: pytest.FixtureRequest
-) -> None:
+def test_an_idle_worker_is_woken_by_a_message(echo: Echo, long_wait_s: float, request: pytest.FixtureRequest) -> None:
     running, delays = request.getfixturevalue("running"), []
     for number in range(20):
         wait_until_idle(running)
@@ -111,7 +109,7 @@ def test_many_waiting_consumers_take_each_message_once(echo: Echo) -> None:
     threads = [threading.Thread(target=consume, args=(consumer,)) for consumer in consumers]
     for thread in threads:
         thread.start()
-    # One that begins puts back what its worker has fetched, and here they are all of one worker.
+    # A consumer that starts returns the messages of its worker, and here all consumers belong to one worker.
     wait_until(lambda: echo.client.info("clients")["blocked_clients"] >= len(consumers))
     for number in range(200):
         echo.actor.send(number)
@@ -122,7 +120,7 @@ def test_many_waiting_consumers_take_each_message_once(echo: Echo) -> None:
     assert sorted(seen) == list(range(200))
 
 
-def test_a_consumer_that_is_closed_gives_back_what_it_fetched_and_nobody_got(echo: Echo) -> None:
+def test_a_closed_consumer_returns_its_fetched_messages(echo: Echo) -> None:
     consumer = echo.broker.consume("echo", prefetch=2)
     for number in range(3):
         echo.actor.send(number)
@@ -130,7 +128,7 @@ def test_a_consumer_that_is_closed_gives_back_what_it_fetched_and_nobody_got(ech
     acks = f"echo:__acks__.{echo.broker.broker_id}.echo"
     assert echo.client.scard(acks) == 2
     consumer.close()
-    assert echo.client.scard(acks) == 1  # what is being worked on
+    assert echo.client.scard(acks) == 1  # the message in work
     assert echo.client.llen("echo:echo") == 2
 
 

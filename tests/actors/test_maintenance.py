@@ -18,7 +18,7 @@ from tests.support.processes import free_port, wait_until
 from trading.execution.sweeping import TICK_LOCK_KEY
 
 
-def test_the_sweeper_executes_what_is_older_than_an_interval(
+def test_the_sweeper_executes_orders_older_than_an_interval(
     worker: dramatiq.Worker, account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = SimpleNamespace(order_worker_interval_ms=3_600_000, order_worker_batch_limit=50)
@@ -71,7 +71,7 @@ def announced(redis_client: redis.Redis) -> dict[str, int]:
 
 
 def nothing_was_done_yet() -> dict[int, float]:
-    """Return what the ticker of a process that starts knows of its periodic work."""
+    """Return the due times of periodic work in a process that starts."""
     return dict.fromkeys(range(len(maintenance.PERIODIC)), 0.0)
 
 
@@ -102,7 +102,7 @@ def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
         assert announced(redis_client)["check_ledger"] == expected
 
 
-def test_what_could_not_be_announced_is_announced_once_redis_is_back(
+def test_periodic_work_is_enqueued_once_redis_is_back(
     configured: None, clean: None, redis_client: redis.Redis, settings: Any
 ) -> None:
     due = nothing_was_done_yet()
@@ -116,7 +116,7 @@ def test_what_could_not_be_announced_is_announced_once_redis_is_back(
     assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
 
 
-def test_what_is_announced_is_done_by_a_worker(
+def test_enqueued_periodic_work_is_done_by_a_worker(
     worker_on_valkey: dramatiq.Worker, account: Any, cleaner: Any, database: Any
 ) -> None:
     holder = account()
@@ -133,7 +133,7 @@ def test_what_is_announced_is_done_by_a_worker(
     assert fetch_all("SELECT min(id) AS first FROM event") == [{"first": 3}]
 
 
-def test_a_tick_without_redis_sweeps_by_itself_whatever_is_pending(
+def test_a_tick_without_redis_sweeps_all_pending_orders_by_itself(
     account: Any, configured: None, settings: Any
 ) -> None:
     order = place_quietly(account())

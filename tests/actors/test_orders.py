@@ -46,7 +46,7 @@ def test_orders_that_are_dispatched_together_are_executed(worker: dramatiq.Worke
     assert verify() == []
 
 
-def test_a_basket_of_messages_is_one_round_trip_and_a_new_redis_gets_them_too(clean: None, configured: None) -> None:
+def test_messages_sent_together_take_one_round_trip_and_reach_a_new_redis(clean: None, configured: None) -> None:
     def reads_of(work: Callable[[], object]) -> int:
         before = client.info("stats")["total_reads_processed"]
         work()
@@ -135,7 +135,7 @@ def test_dispatch_to_a_redis_that_is_down_says_so_and_raises_nothing(account: An
     assert status_of(order) == "PENDING"
 
 
-def test_dispatch_to_a_silent_redis_ends_soon_and_the_next_does_not_even_try(
+def test_dispatch_to_a_silent_redis_ends_soon_and_the_next_is_skipped(
     account: Any, away_redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = place_quietly(account())

@@ -1,4 +1,4 @@
-"""Old events are deleted in bounded batches, and what is kept has no gap."""
+"""Old events are deleted in bounded batches, and the remaining ones have no gap."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from trading.upkeep.verify import verify
 
 @pytest.fixture
 def aged(cleaner: Any) -> Any:
-    """Return a function that lets an account's events up to an id be eight days old."""
+    """Return a function that makes an account's events up to an id eight days old."""
 
     def age(account_id: Any, last_id: int) -> None:
         with cleaner.cursor() as cursor:

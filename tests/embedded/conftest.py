@@ -16,7 +16,7 @@ UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DIS
 
 
 class Runs:
-    """Start `make run` again and again on one data folder."""
+    """Runs of `make run` on one data folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Runs:
         return running
 
     def processes(self) -> list[psutil.Process]:
-        """Return whatever runs with this data folder in its environment or as its place of work."""
+        """Return the processes with this data folder in their environment or as their working directory."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:

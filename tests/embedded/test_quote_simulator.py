@@ -1,4 +1,4 @@
-"""The demo's prices walk within their band, and leave alone what somebody else has set."""
+"""The demo's prices walk within their band, and prices of other clients are left alone."""
 
 import random
 from decimal import Decimal
@@ -31,13 +31,13 @@ def test_a_walk_takes_small_steps_on_the_tick_and_stays_in_its_band() -> None:
     assert len(seen) > 20
 
 
-def test_a_price_that_the_walk_could_not_have_come_to_is_left_alone_after_a_restart() -> None:
+def test_a_price_outside_the_band_is_left_alone_after_a_restart() -> None:
     for price, is_moved in (("2351.00", True), ("2651.00", False), ("9000.00", False)):
         simulator, prices = Simulator(STOCKS, random.Random(7)), {KEY: Decimal(price)}
         assert any(simulator.next_quotes(prices) for _ in range(20)) is is_moved
 
 
-def test_a_price_that_somebody_else_sets_is_left_alone_from_then_on() -> None:
+def test_a_price_that_another_client_sets_is_left_alone_from_then_on() -> None:
     simulator, prices = Simulator(STOCKS, random.Random(7)), {KEY: Decimal("2500.00")}
     for _ in range(20):
         put(prices, simulator.next_quotes(prices))
@@ -55,7 +55,7 @@ def test_after_a_failure_it_goes_on_from_the_prices_that_are_there() -> None:
     assert len(moved) > 5
 
 
-def test_a_stock_that_nobody_seeded_or_priced_is_not_its_business() -> None:
+def test_a_stock_without_a_seed_or_a_price_does_not_move() -> None:
     simulator = Simulator(STOCKS, random.Random(7))
     assert simulator.next_quotes({("BSE", "OTHER"): Decimal("1.00")}) == []
     assert simulator.next_quotes({}) == []
@@ -68,7 +68,7 @@ def test_the_seeded_stocks_are_some_forty_with_prices() -> None:
     assert all(price > 0 for _, _, price in stocks)
 
 
-def test_it_goes_through_the_quotes_endpoint(client: Any, headers_for: Any, quote: Any, monkeypatch: Any) -> None:
+def test_the_simulator_sets_quotes_through_the_api(client: Any, headers_for: Any, quote: Any, monkeypatch: Any) -> None:
     quote("RELIANCE", "2500.00")
     headers = headers_for("feed")
     feed = Feed("http://127.0.0.1", headers["Authorization"].removeprefix("Bearer "))

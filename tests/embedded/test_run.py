@@ -44,7 +44,7 @@ def last_prices(read: str) -> dict[str, str]:
 
 
 def first_event(read: str, environment: dict[str, str]) -> Any:
-    """Return what `flask stream` of another shell prints first, which finds the run's port by itself."""
+    """Return the first output of `flask stream` in another shell, which finds the run's port by itself."""
     token = read.partition("Bearer ")[2].partition("'")[0].partition('"')[0]
     command = [str(Path(sys.executable).with_name("flask")), "--app", "api", "stream", "--since", "0", "--token", token]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as stream:

@@ -1,4 +1,4 @@
-"""With a proxy in the environment that leads nowhere, what runs on this machine is reached all the same."""
+"""Servers of this machine are reached although the environment names a proxy that does not exist."""
 
 import os
 import shlex
@@ -24,7 +24,7 @@ def behind(proxies: dict[str, str], command: str) -> str:
     return shlex.join(["env", *(f"{name}={value}" for name, value in proxies.items()), *shlex.split(command)])
 
 
-def test_make_run_prints_its_banner_and_prices_move_and_what_it_prints_works(runs: Runs) -> None:
+def test_make_run_behind_a_proxy_starts_and_its_printed_commands_work(runs: Runs) -> None:
     proxies = dead_proxies()
     log = runs.launch(**proxies).wait_for_log("Ctrl-C stops", 60).log
     place, read, _ = (behind(proxies, command) for command in printed_commands(log))

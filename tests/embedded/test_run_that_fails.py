@@ -1,4 +1,4 @@
-"""What `make run` cannot do ends it in one line, at once, obeying a stop at every moment and leaving nothing behind."""
+"""A failure of `make run` is one line; a stop works at every moment; no process is left running."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def mount(runs: Runs) -> Iterator[Callable[..., Path]]:
 
 
 def ends_with_one_line(runs: Runs, run: Running, line: str) -> None:
-    """Wait for the end; the steps stand on lines of their own before the one that says why."""
+    """Wait for the end, and check that one line with the cause follows the lines of the steps."""
     assert run.wait(60) == 1, run.log
     told = [text for text in run.log.splitlines() if not re.search(r" \.\.\. (failed|[0-9.]+ s)$", text)]
     assert len(told) == 1, run.log
@@ -77,7 +77,7 @@ def test_a_disk_that_has_filled_up_since_the_last_run_is_one_line(runs: Runs, mo
 
 @pytest.mark.parametrize("name", ["postgres", "valkey"])
 def test_a_folder_that_cannot_be_written_is_one_line(runs: Runs, mount: Callable[..., Path], name: str) -> None:
-    if os.geteuid() == 0:  # who may write where the mode says no
+    if os.geteuid() == 0:  # root may write although the mode forbids it
         mount(name, "ro")
     else:
         (runs.data_dir / name).mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_a_file_in_place_of_a_folder_is_one_line(runs: Runs, name: str) -> None:
     ends_with_one_line(runs, runs.launch(), f".*{name}.*")
 
 
-def test_a_server_that_cannot_be_noted_is_not_left_behind(runs: Runs) -> None:
+def test_a_server_that_cannot_be_recorded_is_stopped(runs: Runs) -> None:
     (runs.data_dir / "valkey" / "server.new").mkdir(parents=True)  # where its number would be written
     ends_with_one_line(runs, runs.launch(), f"Valkey cannot use {runs.data_dir}/valkey: Is a directory")
 

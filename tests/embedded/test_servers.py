@@ -1,4 +1,4 @@
-"""The embedded servers are real, survive what a terminal does, and come back after a kill -9."""
+"""The embedded servers are real, survive Ctrl-C in the terminal, and start again after a kill -9."""
 
 import os
 import signal
@@ -98,7 +98,7 @@ def test_a_suspended_postgres_that_does_not_answer_is_replaced(postgres: Postgre
     assert query(postgres.url(), "SELECT 1") == 1
 
 
-def test_a_number_in_a_stale_file_that_belongs_to_a_stranger_is_left_alone(postgres: Postgres) -> None:
+def test_a_stale_pid_of_another_program_is_left_alone(postgres: Postgres) -> None:
     postgres.start()
     lines = (postgres.data / "postmaster.pid").read_text().splitlines()
     kill(postgres.pid or 0)
@@ -230,7 +230,7 @@ def test_private_files_are_private(tmp_path: Path) -> None:
     assert config.read_saved_environment(tmp_path)["DATABASE_URL"] == "postgres://a/b"
 
 
-def test_what_an_earlier_run_left_behind_is_found_and_strangers_are_not(tmp_path: Path) -> None:
+def test_processes_of_an_earlier_run_are_found_and_others_are_not(tmp_path: Path) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     left = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     folder = DataFolder(tmp_path)

@@ -9,6 +9,6 @@ from structlog.testing import capture_logs
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Keep the log events of a test."""
+    """Return the log events of a test."""
     with capture_logs() as entries:
         yield entries

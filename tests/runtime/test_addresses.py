@@ -1,4 +1,4 @@
-"""Where servers listen, and how an address is written."""
+"""The hosts that servers bind, and the form of an address."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""libpq is asked at start whether it takes the database's URL."""
+"""The check of DATABASE_URL by libpq at start."""
 
 import psycopg2
 import pytest
@@ -13,7 +13,7 @@ HOST = "postgres://user:hidden-word@db.example.com"
 
 
 def complaint_about(url):
-    """Return why the URL is refused at start, None when it is not."""
+    """Return the reason why the URL is refused at start, or None."""
     try:
         database_url.check(config.load({"DATABASE_URL": url}))
     except config.ConfigurationError as error:
@@ -39,7 +39,7 @@ def complaint_about(url):
         ("service=nowhere", "nowhere"),
     ],
 )
-def test_what_libpq_does_not_take_is_refused_in_one_line(query, text):
+def test_a_url_that_libpq_refuses_is_one_line(query, text):
     complaint = complaint_about(f"{HOST}/tradepost?{query}")
     assert complaint.startswith("DATABASE_URL ")
     assert text in complaint
@@ -60,7 +60,7 @@ def test_what_libpq_does_not_take_is_refused_in_one_line(query, text):
         "tcp_user_timeout=5000&keepalives=1&keepalives_interval=5&keepalives_count=3&connect_timeout=3",
     ],
 )
-def test_what_libpq_takes_is_taken(query):
+def test_a_url_that_libpq_accepts_is_accepted(query):
     assert complaint_about(f"{HOST}/tradepost?{query}") is None
     assert complaint_about(f"{HOST},other.example.com:5433/tradepost?{query}") in (
         None,
@@ -78,7 +78,7 @@ PARAMETERS = st.lists(st.tuples(NAMES, VALUES), max_size=3)
 @example(authority="[::1", parameters=[])
 @example(authority="user:%E9@db.example.com", parameters=[])
 @example(authority="", parameters=[("host", "//evil")])
-def test_whatever_is_accepted_is_read_by_libpq(authority, parameters):
+def test_every_accepted_url_is_read_by_libpq(authority, parameters):
     query = "&".join(f"{name}={value}" for name, value in parameters)
     url = f"postgres://{authority}/tradepost?{query}"
     if complaint_about(url) is None:

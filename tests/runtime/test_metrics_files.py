@@ -1,4 +1,4 @@
-"""The files of the counts: what finds no room waits for it, and one damaged file hides no other."""
+"""The files of the counts: values without space wait for it, and a damaged file hides no other."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def key(number: int = 0) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of a web process below tmp_path; the counts of this process are none of the test's."""
+    """Return the folder of a web process below tmp_path; the counts of this process stay out of the test."""
     monkeypatch.setattr(metrics_files, "_files", [])
     monkeypatch.setattr(metrics_files, "PAUSE_S", 0)
     folder = tmp_path / f"web.{os.getpid()}"
@@ -37,14 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def without_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let there be no room, until the function is called."""
+    """Pretend that the disk is full, until the returned function is called."""
     reserve = metrics_files.RESERVE_BYTES
     monkeypatch.setattr(metrics_files, "RESERVE_BYTES", WITHOUT_ROOM)
     return lambda: monkeypatch.setattr(metrics_files, "RESERVE_BYTES", reserve)
 
 
 class Reader:
-    """Reads as /metrics does, with what the log says meanwhile."""
+    """A reader like /metrics, which also keeps the log lines of its reads."""
 
     def __init__(self, base: Path) -> None:
         self.registry = CollectorRegistry()
@@ -64,13 +64,13 @@ def read(tmp_path: Path, folder: Path) -> Reader:
 
 
 def count(folder: Path, pid: int, value: float, number: int = 0) -> Path:
-    """Write the file of a process that has counted one thing so often."""
+    """Write the file of a process with one count of this value."""
     path = folder / f"counter_{pid}.db"
     CountsFile(str(path)).write_value(key(number), value, 0.0)
     return path
 
 
-def test_a_file_has_the_room_that_its_length_says(folder: Path) -> None:
+def test_a_file_has_disk_space_for_its_whole_length(folder: Path) -> None:
     file = CountsFile(str(folder / "counter_1.db"))
     for number in range(2_000):
         file.write_value(key(number), number, 0.0)
@@ -80,7 +80,7 @@ def test_a_file_has_the_room_that_its_length_says(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["counter_1.db"]
 
 
-def test_what_finds_no_room_is_told_and_written_once_there_is_some(
+def test_a_count_without_space_is_reported_and_written_later(
     folder: Path, read: Reader, without_room: Callable[[], None]
 ) -> None:
     with capture_logs() as logged:
@@ -113,27 +113,27 @@ def test_a_file_that_cannot_grow_goes_on_with_what_it_has(
     assert metrics("tradepost_metrics_incomplete") == 1
 
 
-def test_where_there_is_no_folder_that_is_told_too(folder: Path, read: Reader) -> None:
+def test_a_missing_folder_is_reported(folder: Path, read: Reader) -> None:
     shutil.rmtree(folder)
     count(folder, 1, 3)
     assert read()("tradepost_metrics_incomplete") == 1
 
 
-def test_a_folder_that_somebody_deletes_is_told(folder: Path, read: Reader) -> None:
+def test_a_deleted_folder_is_reported(folder: Path, read: Reader) -> None:
     count(folder, 1, 3)
     assert read()("tradepost_metrics_incomplete") == 0
     shutil.rmtree(folder)
     assert read()("tradepost_metrics_incomplete") == 1
 
 
-def test_the_room_is_told(read: Reader, tmp_path: Path) -> None:
+def test_the_free_space_is_reported(read: Reader, tmp_path: Path) -> None:
     room = shutil.disk_usage(tmp_path)
     assert read()("tradepost_metrics_room_bytes", state="all") == room.total
     assert 0 < read()("tradepost_metrics_room_bytes", state="free") < room.total
 
 
 @pytest.mark.parametrize("content", [b"", b"\1", b"\xff" * 100, os.urandom(5_000)])
-def test_a_process_starts_anew_where_a_killed_one_with_its_number_left_a_damaged_file(
+def test_a_damaged_file_of_a_killed_process_with_the_same_pid_is_replaced(
     folder: Path, read: Reader, content: bytes
 ) -> None:
     (folder / "counter_1.db").write_bytes(content)
@@ -141,7 +141,7 @@ def test_a_process_starts_anew_where_a_killed_one_with_its_number_left_a_damaged
     assert read()("tradepost_things_total") == 3
 
 
-def test_a_process_goes_on_where_a_dead_one_with_its_number_ended(folder: Path, read: Reader) -> None:
+def test_a_process_continues_the_counts_of_a_dead_one_with_the_same_pid(folder: Path, read: Reader) -> None:
     count(folder, 1, 3, number=1)
     file = CountsFile(str(folder / "counter_1.db"))
     assert file.read_value(key(1)) == (3.0, 0.0)

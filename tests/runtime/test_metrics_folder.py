@@ -1,4 +1,4 @@
-"""The folder of the counts: each main process has its own, and the dead have none."""
+"""The folder of the counts: each living main process has its own."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def dead_process() -> int:
     return done.pid
 
 
-def test_what_dead_processes_have_left_is_deleted(tmp_path: Path) -> None:
+def test_folders_of_dead_processes_are_deleted(tmp_path: Path) -> None:
     base = tmp_path / "counts"
     left = metrics_folder.make(base, "worker", dead_process())
     living = metrics_folder.make(base, "web", os.getpid())
@@ -30,14 +30,14 @@ def test_what_dead_processes_have_left_is_deleted(tmp_path: Path) -> None:
     assert base.stat().st_mode & 0o077 == 0
 
 
-def test_a_dead_process_keeps_its_counts_and_loses_what_it_was_doing(tmp_path: Path) -> None:
+def test_a_dead_process_keeps_its_counters_and_loses_its_gauges(tmp_path: Path) -> None:
     for name in ("counter_7.db", "gauge_liveall_7.db", "gauge_liveall_77.db"):
         (tmp_path / name).touch()
     metrics_folder.forget_dead(str(tmp_path), 7)
     assert {file.name for file in tmp_path.iterdir()} == {"counter_7.db", "gauge_liveall_77.db"}
 
 
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(ConfigurationError, match=r"^METRICS_DIR: .* belongs to another user"):
         metrics_folder.make(tmp_path, "web", os.getpid())

@@ -1,4 +1,4 @@
-"""The link to Redis, with Redis there, away and silent."""
+"""The link to Redis, with a Redis that answers, refuses or is silent."""
 
 import contextlib
 import socket
@@ -25,7 +25,7 @@ def link(servers, monkeypatch):
 
 @pytest.fixture
 def silent_port():
-    """Listen, accept into the backlog, and never answer."""
+    """Listen on a port, and never accept or answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -52,7 +52,7 @@ def test_every_parameter_that_a_url_may_have_is_known_to_the_library(name):
     pool.make_connection()
 
 
-def test_work_is_done_and_said_to_be(clean, redis_client):
+def test_an_attempt_that_works_returns_true(clean, redis_client):
     assert redis_link.attempt(lambda: redis_link.client.set("a", "b")) is True
     assert redis_client.get("a") == b"b"
 
@@ -65,7 +65,7 @@ def test_a_process_without_redis_attempts_nothing():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Return the time that the link sees, in a list; it stands still."""
+    """Return the link's clock as a list with one time, which stands still."""
     moment = [100.0]
     monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: moment[0]))
     return moment
@@ -88,7 +88,7 @@ def test_a_redis_that_refuses_is_left_alone_for_a_moment(clock, logged):
 
 
 def time_to_next_attempt(clock, error):
-    """Return how long it takes after a failure until the next attempt is made, which fails as well."""
+    """Return the time between a failure and the next attempt, which fails as well."""
     began_at, tried = clock[0], []
     while not tried:
         clock[0] += 0.125
@@ -96,7 +96,7 @@ def time_to_next_attempt(clock, error):
     return clock[0] - began_at
 
 
-def test_the_pause_doubles_with_every_failure_up_to_a_second_and_a_success_ends_that(clock, monkeypatch):
+def test_the_pause_doubles_up_to_a_second_and_ends_with_a_success(clock, monkeypatch):
     monkeypatch.setattr(redis_link, "FIRST_PAUSE_S", 0.25)
     redis_link.configure(redis_link._url)
     refused = redis.ConnectionError()
@@ -109,7 +109,7 @@ def test_the_pause_doubles_with_every_failure_up_to_a_second_and_a_success_ends_
 
 
 @pytest.mark.parametrize("error", [redis.TimeoutError(), redis.ConnectionError("no address"), ValueError()])
-def test_after_a_failure_that_took_long_redis_is_left_alone_for_a_second_whatever_it_was(clock, error):
+def test_after_a_slow_failure_of_any_kind_redis_is_left_alone_for_a_second(clock, error):
     def fail_late():
         clock[0] += 0.15
         raise error
@@ -123,7 +123,7 @@ def test_after_a_failure_that_took_long_redis_is_left_alone_for_a_second_whateve
     assert redis_link.attempt(pytest.fail) is False
 
 
-def test_after_a_failure_one_finds_out_whether_redis_is_back_and_nobody_waits_for_it(clock):
+def test_after_a_failure_one_caller_tries_again_and_no_other_waits(clock):
     redis_link.attempt(failing_with(redis.ConnectionError()))
     clock[0] += 1
 
@@ -209,14 +209,14 @@ def answering(port):
     server.close()
 
 
-def test_any_error_is_only_a_no():
+def test_an_attempt_with_any_error_returns_false():
     def fail():
         raise redis.ResponseError("READONLY")
 
     assert redis_link.attempt(fail) is False
 
 
-def test_an_encrypted_link_takes_a_self_signed_certificate_unless_told_otherwise():
+def test_an_encrypted_link_accepts_a_self_signed_certificate_by_default():
     pool = make_pool("rediss://localhost:6380", timeout_s=0.1)
     assert pool.connection_kwargs["ssl_cert_reqs"] == "none"
     strict = make_pool("rediss://localhost:6380?ssl_cert_reqs=required", timeout_s=0.1)

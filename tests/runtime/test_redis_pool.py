@@ -1,4 +1,4 @@
-"""Connections to Redis: bounded in time whatever their name does, and let go together when one has failed."""
+"""Connections to Redis: bounded in time even with a slow name server, and closed together after a failure."""
 
 import contextlib
 import socket
@@ -71,12 +71,12 @@ def client_of(url, timeout_s=TIMEOUT_S):
 
 
 def idle(client):
-    """Return how many connections wait, open, for their next use."""
+    """Return the number of idle open connections."""
     return sum(connection.is_connected for connection in client.connection_pool._available_connections)
 
 
 def use_at_once(client, count):
-    """Open so many connections."""
+    """Open this many connections."""
     pool = client.connection_pool
     for connection in [pool.get_connection() for _ in range(count)]:
         pool.release(connection)
@@ -116,7 +116,7 @@ def test_the_next_address_is_tried_when_one_refuses(names, monkeypatch, say):
 def test_silent_addresses_share_the_time_out(names, monkeypatch):
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
         port = full.getsockname()[1]
-        for _ in range(3):  # nobody accepts: a connect waits once the queue is full
+        for _ in range(3):  # no program accepts: a connect waits once the queue is full
             queued = stack.enter_context(socket.socket())
             queued.setblocking(False)
             queued.connect_ex(("127.0.0.1", port))
@@ -141,7 +141,7 @@ ANSWERS_OF_THE_SERVER = [
 
 
 @pytest.mark.parametrize("text", ANSWERS_OF_THE_SERVER, ids=lambda text: text.split()[0])
-def test_a_server_that_is_of_no_use_keeps_no_connection(say, text):
+def test_a_useless_server_keeps_no_connection(say, text):
     client = client_of(f"redis://127.0.0.1:{say('-' + text)}", 5)
     use_at_once(client, 3)
     assert idle(client) == 3
@@ -158,7 +158,7 @@ def test_an_error_of_the_command_keeps_every_connection(say):
     assert idle(client) == 3
 
 
-def test_a_pipeline_learns_that_its_server_is_of_no_use(say):
+def test_a_pipeline_marks_a_useless_server(say):
     client = client_of(f"redis://127.0.0.1:{say('-READONLY You can not write')}", 5)
     use_at_once(client, 3)
     with pytest.raises(redis.ReadOnlyError), client.pipeline(transaction=False) as pipeline:
@@ -166,7 +166,7 @@ def test_a_pipeline_learns_that_its_server_is_of_no_use(say):
     assert idle(client) == 0
 
 
-def test_a_connection_that_is_not_answered_takes_the_idle_ones_with_it(say):
+def test_a_connection_without_an_answer_closes_the_idle_ones(say):
     client = client_of(f"redis://127.0.0.1:{say(None)}")
     use_at_once(client, 3)
     with pytest.raises(redis.TimeoutError):
