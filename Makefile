@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install run test test-fast faults bench bench-growth lint audit types format requirements clean
 .DEFAULT_GOAL := help
 
-help: ## show what there is to make
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
@@ -27,27 +27,27 @@ $(VENV)/bin/python:
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
-	@echo "installing what runs into $(VENV) ..."
+	@echo "installing the packages of the service into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet -r requirements-run.txt
 	@touch $@
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
-	@echo "installing what tests and checks into $(VENV) ..."
+	@echo "installing the packages of development into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
-install: $(INSTALLED) ## install the packages
+install: $(INSTALLED) ## install the packages of development into .venv
 
-run: $(RUNNABLE) ## start everything and print a curl to try (PORT=8000 DATA_DIR=.data)
+run: $(RUNNABLE) ## start the service and its servers, and print a curl command to try (PORT=8000 DATA_DIR=.data)
 	@$(BIN)/python -m embedded.run
 
-test: $(INSTALLED) ## run the tests (TESTS=tests/api ARGS="-x -k cancel")
+test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")
 	@$(BIN)/python -m pytest -n auto $(ARGS) $(TESTS)
 
-test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API, in under a minute (ARGS="-x")
+test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API, in less than a minute (ARGS="-x")
 	@$(BIN)/python -m pytest -n auto $(ARGS) tests/trading/rules tests/models tests/api
 
-faults: $(INSTALLED) ## break everything, then soak for MINUTES=25 from SEED (a random one is printed)
+faults: $(INSTALLED) ## run all fault tests, the long ones too, then soak for MINUTES=25 from SEED (a random one, which is printed)
 	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
@@ -62,22 +62,22 @@ lint: $(INSTALLED) ## check style, format and imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
-audit: $(INSTALLED) ## look for known weaknesses in the code (bandit) and in the packages (pip-audit)
+audit: $(INSTALLED) ## check the code (bandit) and the packages (pip-audit) for known weaknesses
 	@$(BIN)/python -m tests.security.audit
 
 types: $(INSTALLED) ## check types
 	@$(BIN)/mypy
 
-format: $(INSTALLED) ## put the code into the agreed format
+format: $(INSTALLED) ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-requirements: $(INSTALLED) ## pin the packages anew
+requirements: $(INSTALLED) ## write the pinned requirements*.txt from the requirements*.in
 	@$(PIP_COMPILE) --output-file requirements.txt requirements.in
 	@$(PIP_COMPILE) --output-file requirements-dev.txt requirements-dev.in
 	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-run.txt requirements-run.in
 	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-tracing.txt requirements-tracing.in
 
-clean: ## remove what was made, the data of `make run` excepted
+clean: ## remove .venv and all caches; the data of `make run` stays
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

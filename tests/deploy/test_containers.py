@@ -149,7 +149,7 @@ def filled_in(environment: dict[str, Any]) -> dict[str, str]:
     return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", value) for key, value in with_defaults.items()}
 
 
-def test_the_services_with_servers_elsewhere_differ_from_the_composed_ones_by_nothing_but_them() -> None:
+def test_the_compose_file_for_external_servers_differs_in_the_servers_only() -> None:
     assert set(COMPOSE_EXTERNAL) == set(PROCFILE)
     for name, service in COMPOSE_EXTERNAL.items():
         assert but_for_servers(service) == but_for_servers(COMPOSE[name])

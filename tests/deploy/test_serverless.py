@@ -72,7 +72,7 @@ def function() -> ModuleType:
     return module
 
 
-def test_a_scheduled_function_executes_what_a_deployment_without_background_time_has_accepted(
+def test_a_scheduled_function_executes_the_orders_of_a_serverless_deployment(
     start: ProcessStarter,
     account: Callable[..., Any],
     connect: Callable[[], Any],

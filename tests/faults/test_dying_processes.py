@@ -40,9 +40,7 @@ def executed_in_silence(system: System, commands: tuple[Running, ...]) -> int:
     return executed(system) - sum(map(executed_by, commands))
 
 
-def test_f1_a_web_process_killed_between_commit_and_send_leaves_an_order_that_is_swept_and_a_key_that_replays(
-    system: System, begin: Any
-) -> None:
+def test_f1_an_order_whose_web_process_dies_unsent_is_swept_and_its_key_replays(system: System, begin: Any) -> None:
     workload = begin(clients=1)
     armed = system.arm("web_dies_before_send")
     request = workload.clients[0].place(side="BUY")
@@ -52,9 +50,7 @@ def test_f1_a_web_process_killed_between_commit_and_send_leaves_an_order_that_is
     assert heal_drain_check(system, workload).longest < SWEPT_S
 
 
-def test_f2_a_web_process_killed_before_its_commit_leaves_nothing_and_a_retry_places_once(
-    system: System, begin: Any
-) -> None:
+def test_f2_a_web_process_killed_before_commit_leaves_nothing_and_a_retry_places(system: System, begin: Any) -> None:
     workload = begin(clients=1)
     client = workload.clients[0]
     armed = system.arm("web_dies_before_commit")
@@ -71,9 +67,7 @@ def test_f2_a_web_process_killed_before_its_commit_leaves_nothing_and_a_retry_pl
     heal_drain_check(system, workload)
 
 
-def test_f2_a_web_process_killed_while_the_database_is_at_work_has_placed_once_after_a_retry(
-    system: System, begin: Any
-) -> None:
+def test_f2_a_web_process_killed_during_its_statement_places_once_with_the_retry(system: System, begin: Any) -> None:
     workload = begin(clients=1)
     client = workload.clients[0]
     holder = system.connect()
@@ -109,9 +103,7 @@ def test_f4_f5_a_worker_killed_around_the_commit_of_a_fill_fills_once(system: Sy
     heal_drain_check(system, workload)
 
 
-def test_f4_the_redelivered_message_of_an_executed_order_is_acked_and_changes_nothing(
-    system: System, begin: Any
-) -> None:
+def test_f4_a_redelivered_message_of_an_executed_order_is_acked_and_does_nothing(system: System, begin: Any) -> None:
     workload = begin(clients=1)
     armed = system.arm("worker_dies_before_ack")
     order_id = workload.clients[0].place(side="BUY").document["orderId"]
@@ -122,9 +114,7 @@ def test_f4_the_redelivered_message_of_an_executed_order_is_acked_and_changes_no
     heal_drain_check(system, workload)  # waits for the redelivery, which empties the ack set
 
 
-def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fill_once(
-    system: System, begin: Any
-) -> None:
+def test_f6_killed_workers_lose_nothing_and_orphans_beside_new_workers_fill_once(system: System, begin: Any) -> None:
     workload = begin(clients=4, WORKER_PROCESSES="2")
     with workload.running(pause_s=0.05):
         wait_for_more_orders(system)
@@ -146,9 +136,7 @@ def test_f6_killed_worker_processes_lose_nothing_and_orphans_beside_a_new_set_fi
     heal_drain_check(system, workload)
 
 
-def test_f7_a_dyno_that_is_told_to_stop_under_load_exits_in_time_and_leaves_no_message_behind(
-    system: System, begin: Any
-) -> None:
+def test_f7_a_dyno_stopped_under_load_exits_in_time_and_leaves_no_message(system: System, begin: Any) -> None:
     workload = begin(clients=6, WEB_CONCURRENCY="2", WORKER_PROCESSES="2")
     exits = series_of_stops(system, workload, 2)
     assert max(exits) < 25

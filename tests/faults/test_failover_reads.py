@@ -61,7 +61,7 @@ def lead_to(system: System, server: Postgres) -> None:
     system.database_proxy.lead_to(unix_target(str(server.socket_directory / f".s.PGSQL.{SOCKET_PORT}")))
 
 
-def test_g2_a_connection_to_a_standby_is_left_as_soon_as_the_way_leads_to_the_primary_again(
+def test_g2_connections_to_a_standby_are_replaced_once_the_primary_is_reachable(
     standby: Postgres, system: System, begin: Any
 ) -> None:
     workload = begin(clients=2)

@@ -77,7 +77,7 @@ def place(workload: Workload) -> None:
         assert request.answers == [202]
 
 
-def test_f38_web_processes_start_and_serve_uncounted_and_count_all_once_there_is_room(
+def test_f38_web_processes_serve_without_room_and_report_all_counts_once_there_is(
     system: System, run: Callable[..., Running]
 ) -> None:
     fill = f"head -c {ROOM_BYTES} /dev/zero > /dev/shm/filler;"

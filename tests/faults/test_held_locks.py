@@ -76,7 +76,7 @@ def test_g3_an_account_whose_row_is_held_waits_alone(system: System, row: str, s
     assert times.p99 <= PROMPT_S
 
 
-def test_g3b_forty_requests_to_an_account_that_is_held_leave_the_others_their_connections(system: System) -> None:
+def test_g3b_forty_requests_to_a_held_account_leave_connections_to_the_others(system: System) -> None:
     system.start_web(DATABASE_POOL_SIZE="8")
     workload = Workload(system, clients=12)
     others = workload.clients[:6]

@@ -112,7 +112,7 @@ def test_g4_a_silent_name_server_costs_a_placement_a_second_at_most(named: Syste
     heal_drain_check(named, workload)
 
 
-def test_g4_a_new_address_is_followed_and_the_last_one_serves_while_the_name_server_is_silent(
+def test_g4_a_new_address_is_followed_and_serves_while_the_name_server_is_silent(
     named: System, name_server: NameServer
 ) -> None:
     name_server.addresses[NAME] = "127.0.0.77"  # nobody listens there

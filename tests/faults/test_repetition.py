@@ -68,7 +68,7 @@ def test_f18_two_workers_two_sweepers_and_the_cron_endpoint_share_the_orders(sys
     heal_drain_check(system, workload)
 
 
-def test_f19_a_message_acked_because_the_row_was_locked_is_recovered_when_the_holder_rolls_back(
+def test_f19_an_order_whose_message_met_a_locked_row_is_swept_after_the_rollback(
     system: System,
 ) -> None:
     system.start_web()
@@ -132,9 +132,7 @@ def test_f22_placements_and_executions_across_accounts_do_not_deadlock(system: S
 
 
 @pytest.mark.parametrize("repeat", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_f23_of_two_hundred_orders_at_once_with_margin_for_a_hundred_a_hundred_are_accepted(
-    system: System, repeat: int
-) -> None:
+def test_f23_two_hundred_orders_at_once_with_margin_for_a_hundred_place_a_hundred(system: System, repeat: int) -> None:
     system.start_web(WEB_CONCURRENCY="2")
     workload = Workload(system, clients=1, opening=Decimal("100000000.00"))
     sample = workload.clients[0].place(side="BUY", quantity=10, price="100.00", symbol="TCS").document["order"]

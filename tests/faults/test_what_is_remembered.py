@@ -29,7 +29,7 @@ def restore(system: System, copy: str) -> None:
     administer(system.postgres, f"ALTER DATABASE {copy} RENAME TO {system.name}")
 
 
-def test_g6_a_fill_that_a_restored_backup_takes_back_is_done_again_by_the_same_worker(system: System) -> None:
+def test_g6_a_fill_that_a_restored_backup_undoes_is_repeated_by_the_same_worker(system: System) -> None:
     system.start_web()
     workload = Workload(system, clients=1)
     for _ in range(3):
