@@ -26,7 +26,7 @@ def close_position(
 ) -> Placement:
     """Accept the order that closes a position, at most 1,000,000 of it, and return it as place_order does.
 
-    Raises NothingToClose, and what place_order raises.
+    Raises NothingToClose, or an error of place_order.
     """
     with in_progress_refused():
         placement = _close(account_id, position_id, calendar, idempotency_key)

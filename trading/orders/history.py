@@ -37,7 +37,10 @@ UNKNOWN: Mapping[str, Any] = {
 
 
 class Moment(NamedTuple):
-    """A change of an order: its event and the row after it, both None when the event is no longer kept."""
+    """A change of an order, with the id of its event and the row after it.
+
+    If the event is no longer kept, the id is None, and the row is known of the order's end alone.
+    """
 
     type: str
     at: datetime
@@ -48,7 +51,8 @@ class Moment(NamedTuple):
 class HistoryEntry(TypedDict):
     """A change of an order as it is answered.
 
-    `changes` has the new values by column; it and `event_id` are None for what only the order's row tells.
+    `changes` has the new values by column. If the event is no longer kept, `event_id` is None, and so are the `changes`
+    of a placement.
     `transactions` are the ledger entries that the change wrote.
     """
 

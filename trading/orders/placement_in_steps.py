@@ -15,7 +15,7 @@ from trading.rules.terms import AccountStatus
 
 @transactional
 def place_in_steps(context: PlacementContext) -> Placement:
-    """Place an order in one transaction; raises what place_order raises."""
+    """Place an order in one transaction; raises the errors of place_order."""
     watch = stopwatch()
     watch.mark()
     state = read_state(context)

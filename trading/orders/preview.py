@@ -23,7 +23,7 @@ class Preview(NamedTuple):
 def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
     """Return the decision that place_order would make at this moment; lock and write nothing.
 
-    Raises NotFound. An order without a price has no decision: then raises what place_order would raise.
+    Raises NotFound. An order without a price has no decision: then raises the refusal of place_order.
     """
     state = look_at_state(PlacementContext(account_id, request))
     early = _refusal(refuse_early, state, calendar)
