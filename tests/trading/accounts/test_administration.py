@@ -9,6 +9,7 @@ import pytest
 from tests.support.trading import account_now, at_once, buy, counts, rows
 from trading.accounts import administration
 from trading.rules.errors import InsufficientMargin, NotFound
+from trading.rules.terms import AccountStatus, LedgerKind
 from trading.upkeep import verify
 
 D = Decimal
@@ -39,8 +40,8 @@ def test_an_account_may_open_with_nothing(clean):
 
 
 def test_a_deposit_and_a_withdrawal_return_their_ledger_rows(trader):
-    deposit, _ = administration.move_funds(trader, "DEPOSIT", D("10.00"))
-    withdrawal, _ = administration.move_funds(trader, "WITHDRAWAL", D("4.00"))
+    deposit, _ = administration.move_funds(trader, LedgerKind.DEPOSIT, D("10.00"))
+    withdrawal, _ = administration.move_funds(trader, LedgerKind.WITHDRAWAL, D("4.00"))
     assert (deposit["kind"], deposit["amount"], deposit["balance_after"]) == ("DEPOSIT", 10, D("1000010.00"))
     assert (withdrawal["kind"], withdrawal["amount"], withdrawal["balance_after"]) == ("WITHDRAWAL", 4, D("1000006.00"))
     assert withdrawal["id"] > deposit["id"]
@@ -51,16 +52,16 @@ def test_a_withdrawal_may_take_all_that_is_available_and_no_more(trader):
     available = account_now(trader)["available_margin"]
     before = counts()
     with pytest.raises(InsufficientMargin) as refusal:
-        administration.move_funds(trader, "WITHDRAWAL", available + D("0.01"))
+        administration.move_funds(trader, LedgerKind.WITHDRAWAL, available + D("0.01"))
     assert refusal.value.details == {"required": available + D("0.01"), "available": available}
     assert counts() == before
-    administration.move_funds(trader, "WITHDRAWAL", available)
+    administration.move_funds(trader, LedgerKind.WITHDRAWAL, available)
     assert account_now(trader)["available_margin"] == 0
 
 
 def test_withdrawals_at_once_never_overdraw(account):
     trader = account("100.00").id
-    results = at_once([functools.partial(administration.move_funds, trader, "WITHDRAWAL", D("30.00"))] * 8)
+    results = at_once([functools.partial(administration.move_funds, trader, LedgerKind.WITHDRAWAL, D("30.00"))] * 8)
     assert sum(isinstance(result, InsufficientMargin) for result in results) == 5
     assert account_now(trader)["balance"] == D("10.00")
 
@@ -68,20 +69,20 @@ def test_withdrawals_at_once_never_overdraw(account):
 def test_a_withdrawal_and_an_order_at_once_do_not_spend_the_same_money(account):
     for _ in range(10):
         trader = account("210.00").id
-        withdraw = functools.partial(administration.move_funds, trader, "WITHDRAWAL", D("150.00"))
+        withdraw = functools.partial(administration.move_funds, trader, LedgerKind.WITHDRAWAL, D("150.00"))
         results = at_once([withdraw, functools.partial(buy, trader, 10, "100.00")])
         assert sum(isinstance(result, InsufficientMargin) for result in results) == 1
         assert account_now(trader)["available_margin"] >= 0
 
 
 def test_an_account_is_suspended_and_made_active_again(trader):
-    assert administration.set_status(trader, "SUSPENDED")["status"] == "SUSPENDED"
+    assert administration.set_status(trader, AccountStatus.SUSPENDED)["status"] == "SUSPENDED"
     assert account_now(trader)["status"] == "SUSPENDED"
-    assert administration.set_status(trader, "ACTIVE")["status"] == "ACTIVE"
+    assert administration.set_status(trader, AccountStatus.ACTIVE)["status"] == "ACTIVE"
 
 
 def test_an_unknown_account_is_not_found(clean):
     with pytest.raises(NotFound):
-        administration.move_funds(uuid4(), "DEPOSIT", D("1.00"))
+        administration.move_funds(uuid4(), LedgerKind.DEPOSIT, D("1.00"))
     with pytest.raises(NotFound):
-        administration.set_status(uuid4(), "ACTIVE")
+        administration.set_status(uuid4(), AccountStatus.ACTIVE)
