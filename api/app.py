@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response
@@ -82,23 +83,9 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web")
     broker.configure(settings, role="web")
     telemetry.begin(settings, "web")  # before anything counts
-    app = TradepostFlask("tradepost", static_folder=None)
-    app.config.update(
-        SETTINGS=settings,
-        API_TITLE="Tradepost",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/",
-    )
-    # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
-    app.url_map.merge_slashes = False
-    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
+    app = _new_app(settings)
     observability.register(app)
-    if settings.allowed_origins:
-        # No credentials: the page sends its token in a header, never in a cookie.
-        # As patterns: flask-cors takes an IPv6 address in brackets for a pattern.
-        origins = [re.compile(rf"{re.escape(origin)}\Z") for origin in settings.allowed_origins]
-        CORS(app, origins=origins, expose_headers=EXPOSED_HEADERS, max_age=600)
+    _allow_origins(app, settings.allowed_origins)
     _register_resources(app)
     metrics.register(app, settings)
     realtime.register(app)
@@ -110,6 +97,29 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     errors.register(app)
     cli.register(app)
     return app
+
+
+def _new_app(settings: config.Settings) -> Flask:
+    app = TradepostFlask("tradepost", static_folder=None)
+    app.config.update(
+        SETTINGS=settings,
+        API_TITLE="Tradepost",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+    )
+    # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
+    app.url_map.merge_slashes = False
+    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
+    return app
+
+
+def _allow_origins(app: Flask, origins: Iterable[str]) -> None:
+    # As patterns: flask-cors takes an IPv6 address in brackets for a pattern.
+    patterns = [re.compile(rf"{re.escape(origin)}\Z") for origin in origins]
+    if patterns:
+        # No credentials: the page sends its token in a header, never in a cookie.
+        CORS(app, origins=patterns, expose_headers=EXPOSED_HEADERS, max_age=600)
 
 
 def _register_resources(app: Flask) -> None:

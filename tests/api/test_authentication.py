@@ -76,9 +76,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_of_a_token_past_this_process_is_seen_in_the_time_promised(
-    client, account, change, monkeypatch
-):
+def test_a_change_of_a_token_by_another_process_is_seen_within_the_time_promised(client, account, change, monkeypatch):
     trader, (sql, status) = account(), CHANGES[change]
     token_id, secret = tokens.create_token(["read"], account_id=trader.id)
     headers = bearer(secret)
@@ -91,7 +89,7 @@ def test_whatever_changes_of_a_token_past_this_process_is_seen_in_the_time_promi
     assert client.get("/api/trading/account", headers=headers).status_code == status
 
 
-def test_a_token_whose_revocation_was_taken_back_is_good_again(client, account, monkeypatch):
+def test_a_token_whose_revocation_was_undone_is_valid_again(client, account, monkeypatch):
     token_id, secret = tokens.create_token(["read"], account_id=account().id)
     tokens.revoke_token(token_id)
     assert client.get("/api/trading/account", headers=bearer(secret)).status_code == 401

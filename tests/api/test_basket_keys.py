@@ -62,7 +62,7 @@ def code(answer: Any) -> tuple[int, str]:
 CONFLICT = (422, "idempotency_conflict")
 
 
-def test_a_basket_that_has_placed_nothing_yet_has_the_key_already(send: Any, trader: Any, connect: Any) -> None:
+def test_a_basket_claims_its_key_before_its_first_order(send: Any, trader: Any, connect: Any) -> None:
     holder = connect()
     with ThreadPoolExecutor(1) as pool:
         holder.cursor().execute("SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE", (str(trader.id),))
@@ -76,7 +76,7 @@ def test_a_basket_that_has_placed_nothing_yet_has_the_key_already(send: Any, tra
     assert order_ids(send("A")) == order_ids(first.result())
 
 
-def test_of_different_baskets_at_once_one_is_placed(send: Any) -> None:
+def test_of_concurrent_different_baskets_with_one_key_one_is_placed(send: Any) -> None:
     for number in range(5):
         headers = {"Idempotency-Key": f"key {number}"}
         before = symbols()
@@ -91,7 +91,7 @@ def test_of_different_baskets_at_once_one_is_placed(send: Any) -> None:
         assert len(set(new)) == 1
 
 
-def test_fifty_equal_baskets_at_once_are_one(send: Any) -> None:
+def test_fifty_equal_concurrent_baskets_are_placed_once(send: Any) -> None:
     answers = at_once([lambda: send("A")] * 50)
     assert len({tuple(order_ids(answer)) for answer in answers}) == 1
     replayed = [answer.headers.get("Idempotent-Replayed") for answer in answers]
@@ -105,7 +105,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("end", [Killed, DatabaseUnavailable("gone"), RuntimeError("no luck")], ids=repr)
-def test_a_basket_that_broke_off_keeps_its_key_and_is_placed_by_a_retry(
+def test_an_interrupted_basket_keeps_its_key_and_a_retry_completes_it(
     send: Any, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -119,7 +119,7 @@ def test_a_basket_that_broke_off_keeps_its_key_and_is_placed_by_a_retry(
     assert symbols() == ["A"] * 5
 
 
-def test_a_basket_of_which_nothing_was_accepted_leaves_its_key_to_another(send: Any) -> None:
+def test_a_basket_without_an_accepted_order_releases_its_key(send: Any) -> None:
     assert statuses(send("A", 2, side="SELL", product="DELIVERY")) == [422, 422]
     assert one("SELECT count(*) FROM idempotency_key") == 0
     assert statuses(send("B", 2)) == [202, 202]
@@ -131,7 +131,7 @@ def test_a_basket_for_an_unknown_account_is_not_found(client: Any, headers_for: 
     assert code(client.post(PATH, json=body, headers=headers_for("admin") | KEY)) == (404, "not_found")
 
 
-def test_a_replay_costs_nothing_and_is_answered_beyond_the_limit(send: Any, limited_client: Any) -> None:
+def test_a_replay_of_a_basket_is_not_counted_and_works_beyond_the_limit(send: Any, limited_client: Any) -> None:
     by = limited_client(5)
     first = send("A", 3, by=by)
     assert order_ids(send("A", 3, by=by)) == order_ids(first)
@@ -178,7 +178,7 @@ def test_a_client_waits_for_all_orders_of_a_basket_together(send: Any) -> None:
     assert (statuses(again), again.headers["Idempotent-Replayed"]) == ([200] * 3, "true")
 
 
-def test_orders_that_do_not_end_while_a_client_waits_are_scheduled(send: Any) -> None:
+def test_orders_that_are_not_final_in_time_are_scheduled(send: Any) -> None:
     started = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(send, "A", 2, headers={"Prefer": "wait=2"})

@@ -90,7 +90,7 @@ def test_if_match_may_be_a_list_of_etags_or_a_star(change, read, order_id, make)
 
 
 @pytest.mark.parametrize("body", [{}, {"quantity": 10}, {"quantity": 10, "price": "100.00"}, {"quantity": 20}])
-def test_a_suspended_account_changes_nothing_not_even_to_what_is_already_so(
+def test_a_suspended_account_may_not_change_an_order_even_to_equal_values(
     client, change, read, trader, headers_for, order_id, body
 ):
     before = read(order_id).data
@@ -102,7 +102,7 @@ def test_a_suspended_account_changes_nothing_not_even_to_what_is_already_so(
 
 
 @pytest.mark.parametrize("body", [{}, {"quantity": 20}])
-def test_in_a_closed_market_nothing_is_changed_not_even_to_what_is_already_so(change, market_closed, order_id, body):
+def test_in_a_closed_market_no_order_is_changed_even_to_equal_values(change, market_closed, order_id, body):
     market_closed()
     answer = change(order_id, **body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "market_closed")

@@ -1,138 +1,172 @@
-"""The recovery endpoint and the health checks."""
+"""The figures for operators, and the requeueing of dead letters."""
 
-import dataclasses
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from models import database
-from models.database import DatabaseUnavailable
-from tests.support.processes import wait_until
+from actors import dead_letters, presence, worker
+from actors.broker import broker
+from models.database import fetch_all, session
+from tests.support.dead_letters import TRACEBACK, bury
+from trading.upkeep import backlog, operations
 
-PATH = "/api/cron/order-worker"
+PATH = "/api/admin/operations"
 
 
 @pytest.fixture
-def sweep(client, settings):
-    """Return a function that calls the recovery endpoint with its secret."""
+def read(client: Any, headers_for: Any) -> Any:
+    """Return a function that reads the operations."""
+    admin = headers_for("admin")
+    return lambda: client.get(PATH, headers=admin).get_json()
+
+
+@pytest.fixture
+def requeue(client: Any, headers_for: Any) -> Any:
+    """Return a function that has a dead letter sent again."""
+    admin = headers_for("admin") | {"X-Request-Id": "again-1"}
+    return lambda message_id: client.post(f"/api/admin/dead-letters/{message_id}/requeue", headers=admin)
+
+
+def execute(client: Any, settings: Any) -> None:
     headers = {"Authorization": f"Bearer {settings.cron_secret}"}
-    return lambda query="": client.get(f"{PATH}?{query}", headers=headers)
+    assert client.get("/api/cron/order-worker", headers=headers).get_json()["executed"]
 
 
-def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, sweep, account, place):
+def depths(read: Any) -> dict[str, dict[str, int]]:
+    """Return the queues' depths by name."""
+    return {queue.pop("name"): queue for queue in read()["broker"]["queues"]}
+
+
+def test_without_orders_every_figure_is_empty(read: Any) -> None:
+    found = read()
+    assert found["pending"] == {"count": 0, "oldestPlacedAt": None, "oldestAgeMs": None}
+    assert found["latency"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
+    assert found["ledgerCheck"] is None
+    assert found["broker"]["deadLetters"] == []
+    assert len(found["throughput"]["seconds"]) == 60
+    assert found["throughput"]["placedPerSecond"] == 0
+
+
+def test_the_backlog_and_the_latency_of_executions_are_counted(
+    client: Any, account: Any, place: Any, settings: Any, read: Any, cleaner: Any
+) -> None:
     trader = account()
-    ids = [place(trader).get_json()["orderId"] for _ in range(3)]
-    report = sweep("limit=2").get_json()
-    assert set(report) == {"claimed", "executed", "rejected", "failed", "remaining", "durationMs"}
-    assert (report["claimed"], report["executed"], report["remaining"]) == (2, 2, 1)
-    assert report["durationMs"] >= 0
-
-    def status(order_id):
-        return client.get(f"/api/trading/orders/{order_id}", headers=trader.headers).get_json()["status"]
-
-    assert [status(order_id) for order_id in ids] == ["EXECUTED", "EXECUTED", "PENDING"]
-    assert sweep().get_json()["executed"] == 1
-    assert sweep().get_json()["claimed"] == 0
-
-
-@pytest.mark.parametrize(
-    "header", [None, "Bearer wrong", "Bearer", "Basic x", "Bearer sécret", "Bearer \xff\xfe", "Bearer " + "x" * 5_000]
-)
-def test_a_wrong_secret_is_refused(client, header):
-    response = client.get(PATH, headers={} if header is None else {"Authorization": header})
-    assert (response.status_code, response.get_json()["code"]) == (401, "unauthenticated")
-    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    for _ in range(3):
+        place(trader)
+    execute(client, settings)
+    waiting = place(trader).get_json()["order"]
+    with cleaner.cursor() as cursor:  # three seconds ago: whole seconds are counted
+        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '3 s'")
+        cursor.execute("UPDATE trading_order SET executed_at = executed_at - interval '2 s'")
+        cursor.execute("INSERT INTO ledger_check (violations, duration_ms) VALUES (2, 7)")
+    found = read()
+    assert found["pending"]["count"] == 1
+    assert found["pending"]["oldestPlacedAt"] < waiting["placedAt"]
+    assert found["pending"]["oldestAgeMs"] >= 3000
+    assert found["latency"]["orders"] == 3
+    assert 1000 <= found["latency"]["p50Ms"] <= found["latency"]["p95Ms"] <= found["latency"]["p99Ms"]
+    assert sum(second["placed"] for second in found["throughput"]["seconds"]) == 4
+    assert sum(second["executed"] for second in found["throughput"]["seconds"]) == 3
+    assert (found["throughput"]["placedPerSecond"], found["throughput"]["executedPerSecond"]) == (0.4, 0.3)
+    assert (found["ledgerCheck"]["violations"], found["ledgerCheck"]["durationMs"]) == (2, 7)
 
 
-def test_an_api_token_does_not_open_the_recovery_endpoint(client, headers_for):
-    assert client.get(PATH, headers=headers_for("admin")).status_code == 401
-
-
-def test_without_a_configured_secret_the_endpoint_is_disabled(app, client, settings, monkeypatch):
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, cron_secret=None))
-    response = client.get(PATH, headers={"Authorization": "Bearer "})
-    assert (response.status_code, response.get_json()["code"]) == (503, "cron_disabled")
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=1&limit=2", "older=1"])
-def test_a_bad_limit_is_named(sweep, query):
-    response = sweep(query)
-    assert response.status_code == 422
-    assert set(response.get_json()["errors"]) == {query.split("=")[0]}
-
-
-def test_a_running_process_is_live(client):
-    assert client.get("/health/live").get_json() == {"status": "ok"}
-
-
-def test_a_process_with_its_servers_is_ready(client):
-    response = client.get("/health/ready")
-    assert response.status_code == 200
-    assert response.get_json() == {"status": "ok", "database": "ok", "migrations": "ok", "broker": "ok"}
-
-
-def test_without_its_broker_a_process_is_degraded_but_ready(client, monkeypatch):
-    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
-    response = client.get("/health/ready")
-    assert (response.status_code, response.get_json()["status"]) == (200, "degraded")
-    assert response.get_json()["broker"] == "unavailable"
-
-
-def test_an_inline_process_is_ready_without_a_broker(app, client, settings, monkeypatch):
-    inline = dataclasses.replace(settings, order_dispatch="inline", redis_url=None)
-    monkeypatch.setitem(app.config, "SETTINGS", inline)
-    document = client.get("/health/ready").get_json()
-    assert (document["status"], document["broker"]) == ("ok", "disabled")
-
-
-def test_without_its_database_a_process_is_not_ready(client, monkeypatch):
-    def fail():
-        raise DatabaseUnavailable("gone")
-
-    monkeypatch.setattr("api.health.session", fail)
-    response = client.get("/health/ready")
-    assert response.status_code == 503
-    assert (response.get_json()["status"], response.get_json()["database"]) == ("unavailable", "unavailable")
-
-
-@pytest.fixture
-def read_only(cleaner, database_url):
-    """Let nothing be written by later sessions of the run's database, as on a standby."""
-    name = urlsplit(database_url).path.removeprefix("/")
+def test_seconds_before_the_oldest_order_read_are_omitted(
+    account: Any, place: Any, read: Any, monkeypatch: pytest.MonkeyPatch, cleaner: Any
+) -> None:
+    trader = account()
+    for _ in range(4):
+        place(trader)
     with cleaner.cursor() as cursor:
-        cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        database.db.pool.close_idle()
-        yield
-        cursor.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-        database.db.pool.close_idle()
+        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '5 s'")
+    monkeypatch.setattr(operations, "NEWEST_ORDERS", 4)
+    seconds = read()["throughput"]["seconds"]
+    assert 3 <= len(seconds) <= 30  # of 60; on a slow machine more have passed
+    monkeypatch.setattr(operations, "MAX_COUNTED", 3)
+    assert read()["pending"]["count"] == 3
 
 
-def test_on_a_read_only_server_a_process_is_not_ready_and_reconnects(client, read_only):
-    response = client.get("/health/ready")
-    document = response.get_json()
-    assert (response.status_code, document["status"], document["database"]) == (503, "unavailable", "read_only")
-    # The pool is renewed at most once a second.
-    wait_until(lambda: client.get("/health/ready").status_code == 503 and database.db.pool.open == 0)
+def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
+    """The planner would scan a small table anyway: what it would do with a large one is asked with scans forbidden."""
+    parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC)}
+    database.execute("SET enable_seqscan = off; SET enable_sort = off")
+    try:
+        for query in (backlog.PENDING, operations.NEWEST):
+            plan = "\n".join(row["QUERY PLAN"] for row in fetch_all(f"EXPLAIN {query}", parameters))
+            assert "Index" in plan, plan
+            assert "Seq Scan" not in plan, plan
+    finally:
+        database.execute("RESET enable_seqscan; RESET enable_sort")
 
 
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_on_a_database_that_is_not_utf8_a_process_is_not_ready(client, other_database, encoding):
-    other_database(f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-    response = client.get("/health/ready")
-    document = response.get_json()
-    assert (response.status_code, document["status"], document["database"]) == (503, "unavailable", "unfit")
-    assert encoding in document["warnings"][0]
+def test_a_dead_letter_is_shown_and_requeued_with_all_its_retries(
+    account: Any, place: Any, read: Any, requeue: Any
+) -> None:
+    order_id = uuid4()
+    message_id = bury(order_id, traceback=TRACEBACK, retries=3, request_id="asked-1")
+    (letter,) = read()["broker"]["deadLetters"]
+    assert (letter["messageId"], letter["queue"], letter["actor"]) == (message_id, "orders", "execute_order")
+    assert (letter["arguments"], letter["error"]) == ([str(order_id)], "ValueError: the last line")
+    assert letter["enqueuedAt"] <= letter["diedAt"]
+    assert depths(read)["orders"] == {"waiting": 0, "working": 0, "delayed": 0, "dead": 1}
+
+    assert requeue(message_id).status_code == 204
+    assert read()["broker"]["deadLetters"] == []
+    assert depths(read)["orders"] == {"waiting": 1, "working": 0, "delayed": 0, "dead": 0}
+    message = next(broker.consume("orders", prefetch=1, timeout=10))
+    assert message.args == (str(order_id),)
+    assert set(message.options) == {"redis_message_id", "request_id"}
+    assert depths(read)["orders"]["working"] == 1
 
 
-def test_with_a_role_that_may_not_read_the_tables_a_process_is_not_ready(client, other_database):
-    administer = other_database(role="tradepost_test_poor")
-    administer("CREATE TABLE schema_migration (id int, name text, applied timestamp)")
-    response = client.get("/health/ready")
-    assert (response.status_code, response.get_json()["database"]) == (503, "unfit")
-    assert "may not read the tables" in response.get_json()["warnings"][0]
+def test_a_message_that_is_not_a_dead_letter_is_not_found(requeue: Any, read: Any) -> None:
+    message_id = bury(uuid4())
+    assert requeue(message_id).status_code == 204
+    again = requeue(message_id)
+    assert (again.status_code, again.get_json()["code"]) == (404, "not_found")
+    assert depths(read)["orders"]["waiting"] == 1
 
 
-def test_with_migrations_missing_a_process_is_not_ready(client, monkeypatch):
-    monkeypatch.setattr("models.migrate.is_current", lambda: False)
-    response = client.get("/health/ready")
-    assert (response.status_code, response.get_json()["migrations"]) == (503, "pending")
+def test_requeueing_is_audited_before_it_happens(requeue: Any) -> None:
+    message_id = str(uuid4())
+    assert requeue(message_id).status_code == 404
+    with session():
+        (action,) = fetch_all("SELECT action, detail, request_id FROM admin_action")
+    assert action == {"action": "dead_letter.requeue", "detail": {"message_id": message_id}, "request_id": "again-1"}
+
+
+def test_an_unreadable_message_is_omitted(read: Any, redis_client: Any) -> None:
+    redis_client.zadd("tradepost:orders.XQ", {"nonsense": 1000 * datetime.now(UTC).timestamp()})
+    redis_client.hset("tradepost:orders.XQ.msgs", "nonsense", b"\xff")
+    message_id = bury(uuid4())
+    assert [letter["messageId"] for letter in read()["broker"]["deadLetters"]] == [message_id]
+    assert depths(read)["orders"]["dead"] == 2
+
+
+def test_without_redis_the_other_figures_are_shown_and_requeueing_fails(
+    read: Any, requeue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = bury(uuid4())
+    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
+    found = read()
+    assert "broker" not in found
+    assert found["pending"]["count"] == 0
+    refused = requeue(message_id)
+    assert (refused.status_code, refused.get_json()["code"]) == (503, "service_unavailable")
+    assert refused.headers["Retry-After"] == "1"
+
+
+def test_present_workers_are_listed(read: Any, redis_client: Any, configured: None) -> None:
+    presence.say_present()
+    redis_client.zadd("tradepost:workers", {"stopped": 1})
+    (present,) = read()["broker"]["workers"]
+    assert ":" in present["name"]
+    assert present["silentMs"] < 5_000
+    presence.say_present()
+    assert redis_client.zcard("tradepost:workers") == 1
+
+
+def test_every_queue_of_the_workers_is_shown() -> None:
+    assert set(dead_letters.QUEUES) == {actor.queue_name for actor in worker.ACTORS}

@@ -98,7 +98,7 @@ def refused(answer: Any) -> str | None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"side": "SELL", "quantity": 4}, {"quantity": 100_000}])
-def test_what_would_be_refused_whatever_it_takes_is_told_with_what_it_would_take(
+def test_any_other_refused_preview_shows_its_amounts_and_the_refusal(
     client: Any, trader: Any, place: Any, preview: Any, headers_for: Any, market_closed: Any, changes: dict[str, Any]
 ) -> None:
     assert place(trader, clientOrderId="once", symbol="OTHER").status_code == 202
@@ -115,7 +115,7 @@ def test_what_would_be_refused_whatever_it_takes_is_told_with_what_it_would_take
     assert place(trader, **changes, clientOrderId="once").get_json()["code"] == "duplicate_client_order_id"
 
 
-def test_a_preview_tells_the_refusal_that_a_placement_would_meet_first(
+def test_a_preview_shows_the_first_refusal_of_a_placement(
     client: Any, account: Any, place: Any, preview: Any, headers_for: Any, market_closed: Any, quote: Any
 ) -> None:
     trader = account("10.00")
@@ -139,7 +139,7 @@ def test_a_preview_tells_the_refusal_that_a_placement_would_meet_first(
     assert codes() == {"market_closed"}
 
 
-def test_a_preview_waits_for_nobody(trader: Any, preview: Any, connect: Any) -> None:
+def test_a_preview_does_not_wait_for_locks(trader: Any, preview: Any, connect: Any) -> None:
     before = preview(trader).get_json()
     holder = connect()
     with holder.cursor() as cursor:

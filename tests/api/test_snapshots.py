@@ -77,7 +77,7 @@ def trader(account: Any, quote: Any) -> Any:
     return trader
 
 
-def test_every_route_that_reads_is_known_here(app: Any) -> None:
+def test_every_route_that_reads_is_listed_here(app: Any) -> None:
     endpoints = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in rule.methods}
     assert endpoints == set(READS) | set(NO_READS), "say in READS or NO_READS what it is"
 
@@ -109,7 +109,7 @@ def test_a_read_is_one_statement_or_one_snapshot(
         assert len({statement.began_at for statement in statements}) == 1, statements
 
 
-def test_an_order_is_read_with_the_rows_of_the_same_moment(app: Any, trader: Any) -> None:
+def test_an_order_is_read_with_the_ledger_of_the_same_snapshot(app: Any, trader: Any) -> None:
     order = sell(trader.id, 1, "110.00")
 
     def read() -> Any:
@@ -153,7 +153,7 @@ def polled(app: Any, trader: Any) -> Iterator[dict[str, Any]]:
             each.result()
 
 
-def test_whoever_polls_an_order_while_it_is_filled_never_sees_half_of_it(trader: Any, polled: dict[str, Any]) -> None:
+def test_a_client_that_polls_an_order_never_sees_half_a_fill(trader: Any, polled: dict[str, Any]) -> None:
     for _ in range(60):
         order = sell(trader.id, 1, "110.00")
         polled["id"] = order["id"]
@@ -167,7 +167,7 @@ def test_whoever_polls_an_order_while_it_is_filled_never_sees_half_of_it(trader:
     assert all(len(statuses) == 1 for statuses in by_tag.values())
 
 
-def test_whoever_polls_an_order_while_it_is_changed_sees_the_margin_of_its_rows(
+def test_a_client_that_polls_a_changing_order_sees_consistent_margin(
     client: Any, trader: Any, polled: dict[str, Any]
 ) -> None:
     polled["id"] = buy(trader.id, 10, "100.00")["id"]
