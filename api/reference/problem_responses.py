@@ -9,6 +9,7 @@ from api.http.errors import DETAILS, PROBLEM_TYPE, STATUS_BY_CODE, HttpRefusal, 
 from schemas.examples import MOMENT, ORDER_ID
 from trading.rules import errors
 from trading.rules.errors import Refused
+from trading.rules.terms import OrderStatus
 
 Document = dict[str, Any]
 
@@ -44,12 +45,13 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.InsufficientMargin(required=Decimal("5010.54"), available=Decimal("1000.00")),
     errors.MarketClosed(next_open=datetime.fromisoformat(MOMENT)),
     errors.DuplicateClientOrderId(order_id=UUID(ORDER_ID)),
-    errors.OrderNotOpen(status="EXECUTED"),
+    errors.OrderNotOpen(status=OrderStatus.EXECUTED),
     errors.AccountSuspended(),
     errors.IdempotencyConflict(),
     errors.IdempotencyInProgress(),
     errors.InsufficientHoldings(),
     errors.NoPrice(),
+    errors.NotFound(),
     errors.NothingToClose(),
     errors.PreconditionFailed(),
 )

@@ -1,4 +1,4 @@
-"""Take the pictures in docs/screenshots of what runs: python -m tests.browser.screenshots URL TOKEN [ADMIN_TOKEN].
+"""Take the pictures in docs/screenshots: python -m tests.browser.screenshots URL TOKEN [ADMIN_TOKEN].
 
 With an administrator's token they are those of the operator's page, else those of the desk.
 """

@@ -132,7 +132,7 @@ def test_a_first_message_that_comes_byte_by_byte_works(served: Served, account: 
 
 
 class Recorder:
-    """A socket that keeps what is sent instead of sending it."""
+    """A socket that keeps sent data instead of sending it."""
 
     def __init__(self, sock: socket.socket, data: bytearray) -> None:
         self._sock, self._data = sock, data
