@@ -4,7 +4,6 @@ A second execution of an order does nothing: an order is claimed under its row l
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,17 +15,20 @@ from models.rows import OrderRow
 from runtime import metrics, tracing
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch
-from trading.accounts.ledgers import save_ledgers, write_rows
 from trading.events import publishing
-from trading.execution.claiming import Key, LockedPosition, claim, key_of
+from trading.execution.batch import Batch, Execution, Rejection, write_batch
+from trading.execution.claiming import LockedPosition, claim, key_of
 from trading.execution.recent import RecentIds
 from trading.orders.cancellation import give_back
-from trading.orders.order_statements import end_orders
 from trading.rules.fills import Fill, Holding, fill
 from trading.rules.ledger import AccountLedger
-from trading.rules.terms import LedgerKind, OrderStatus, Product
+from trading.rules.terms import LedgerKind, Product
 
 WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
+
+TRY_TO_WAIT = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
+LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
+LAST_PRICES = "SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])"
 
 logger = get_logger(__name__)
 # Orders that this process has executed or rejected, and whose commit succeeded.
@@ -48,34 +50,6 @@ class Outcome(NamedTuple):
 
 class AnotherWaits(Exception):
     """Another worker of the fleet already waits for an account."""
-
-
-class Rejection(NamedTuple):
-    """An order that cannot be executed, with the reason as a code of the error table."""
-
-    order: OrderRow
-    reason: str
-
-
-class Execution(NamedTuple):
-    """An executed order with its price and its position."""
-
-    order: OrderRow
-    price: Decimal
-    position_id: UUID
-
-
-@dataclass
-class Batch:
-    """The locked rows and the prices for a batch of orders, and its results."""
-
-    orders: list[OrderRow]
-    ledgers: dict[UUID, AccountLedger]
-    positions: dict[Key, LockedPosition]
-    last_prices: dict[UUID, Decimal | None]
-    busy: dict[UUID, list[UUID]]
-    executions: list[Execution] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
 
 
 def execute_orders(
@@ -127,18 +101,17 @@ def _execute(
     for order in batch.orders:
         _execute_one(batch, order)
     watch.lap("fill")
-    _write(batch)
+    write_batch(batch)
     watch.lap("write")
     return batch
 
 
 def _wait_for(account_id: UUID, wait_ms: int) -> None:
     """Lock an account as soon as it is free, while no other lock is held."""
-    lock = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
-    row = fetch_one(lock, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
+    row = fetch_one(TRY_TO_WAIT, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
     if row is None or not row["may_wait"]:
         raise AnotherWaits
-    execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
+    execute(LOCK_ACCOUNT, (account_id,))
 
 
 def _last_prices(orders: list[OrderRow]) -> dict[UUID, Decimal | None]:
@@ -146,7 +119,7 @@ def _last_prices(orders: list[OrderRow]) -> dict[UUID, Decimal | None]:
     stock_ids = list({order["stock_id"] for order in orders if order["price"] is None})
     if not stock_ids:
         return {}
-    rows = fetch_all("SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])", (stock_ids,))
+    rows = fetch_all(LAST_PRICES, (stock_ids,))
     return {row["id"]: row["last_price"] for row in rows}
 
 
@@ -202,49 +175,3 @@ def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fi
     margin_kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
     ledger.post(profit_kind, abs(result.profit), **links)
     ledger.post(margin_kind, abs(result.margin_change), **links)
-
-
-def _write(batch: Batch) -> None:
-    """Write all changes set-wise; positions come first because ledger entries and orders refer to them."""
-    _write_positions(batch)
-    save_ledgers(batch.ledgers.values())
-    write_rows(
-        "UPDATE trading_order SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price,"
-        " position_id = done.position_id, executed_at = clock_timestamp(), updated_at = clock_timestamp()"
-        " FROM (VALUES %s) AS done (id, price, position_id) WHERE trading_order.id = done.id",
-        [(execution.order["id"], execution.price, execution.position_id) for execution in batch.executions],
-    )
-    if batch.executions:
-        execute(
-            "UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled"
-            " WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL"
-            " AND filled.id = ANY(%s::uuid[])",
-            ([execution.order["id"] for execution in batch.executions],),
-        )
-    end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
-
-
-def _write_positions(batch: Batch) -> None:
-    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
-    orders = {key_of(execution.order): execution.order for execution in batch.executions}
-    write_rows(
-        "INSERT INTO position (id, account_id, stock_id, product, exchange, symbol,"
-        " quantity, cost, blocked_margin, realized_pnl) VALUES %s",
-        [
-            (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *_numbers(position.holding))
-            for key, position in changed
-            if position.is_new
-        ],
-    )
-    write_rows(
-        "UPDATE position SET quantity = changed.quantity, cost = changed.cost,"
-        " blocked_margin = changed.blocked_margin, realized_pnl = changed.realized_pnl,"
-        " updated_at = clock_timestamp()"
-        " FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl)"
-        " WHERE position.id = changed.id",
-        [(position.id, *_numbers(position.holding)) for _, position in changed if not position.is_new],
-    )
-
-
-def _numbers(holding: Holding) -> tuple[int, Decimal, Decimal, Decimal]:
-    return holding.quantity, holding.cost, holding.blocked_margin, holding.realized_pnl

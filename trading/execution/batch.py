@@ -1,0 +1,92 @@
+"""A batch of orders: its locked rows and results, and the statements that write the results set-wise."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from models.database import execute
+from models.rows import OrderRow
+from trading.accounts.ledgers import save_ledgers, write_rows
+from trading.execution.claiming import Key, LockedPosition, key_of
+from trading.orders.order_statements import end_orders
+from trading.rules.fills import Holding
+from trading.rules.ledger import AccountLedger
+from trading.rules.terms import OrderStatus
+
+EXECUTE_ORDERS = """
+UPDATE trading_order
+SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
+    executed_at = clock_timestamp(), updated_at = clock_timestamp()
+FROM (VALUES %s) AS done (id, price, position_id) WHERE trading_order.id = done.id
+"""
+# The entries of the placement get the position that the execution has found or opened.
+LINK_ENTRIES = """
+UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled
+WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL AND filled.id = ANY(%s::uuid[])
+"""
+INSERT_POSITIONS = """
+INSERT INTO position (id, account_id, stock_id, product, exchange, symbol, quantity, cost, blocked_margin, realized_pnl)
+VALUES %s
+"""
+UPDATE_POSITIONS = """
+UPDATE position
+SET quantity = changed.quantity, cost = changed.cost, blocked_margin = changed.blocked_margin,
+    realized_pnl = changed.realized_pnl, updated_at = clock_timestamp()
+FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl) WHERE position.id = changed.id
+"""
+
+
+class Rejection(NamedTuple):
+    """An order that cannot be executed, with the reason as a code of the error table."""
+
+    order: OrderRow
+    reason: str
+
+
+class Execution(NamedTuple):
+    """An executed order with its price and its position."""
+
+    order: OrderRow
+    price: Decimal
+    position_id: UUID
+
+
+@dataclass
+class Batch:
+    """The locked rows and the prices for a batch of orders, and its results."""
+
+    orders: list[OrderRow]
+    ledgers: dict[UUID, AccountLedger]
+    positions: dict[Key, LockedPosition]
+    last_prices: dict[UUID, Decimal | None]
+    busy: dict[UUID, list[UUID]]
+    executions: list[Execution] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+def write_batch(batch: Batch) -> None:
+    """Write the results of a batch; positions come first because ledger entries and orders refer to them."""
+    _write_positions(batch)
+    save_ledgers(batch.ledgers.values())
+    write_rows(EXECUTE_ORDERS, [(done.order["id"], done.price, done.position_id) for done in batch.executions])
+    if batch.executions:
+        execute(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
+    end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
+
+
+def _write_positions(batch: Batch) -> None:
+    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
+    orders = {key_of(execution.order): execution.order for execution in batch.executions}
+    opened = [
+        (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *_numbers(position.holding))
+        for key, position in changed
+        if position.is_new
+    ]
+    write_rows(INSERT_POSITIONS, opened)
+    updated = [(position.id, *_numbers(position.holding)) for _, position in changed if not position.is_new]
+    write_rows(UPDATE_POSITIONS, updated)
+
+
+def _numbers(holding: Holding) -> tuple[int, Decimal, Decimal, Decimal]:
+    return holding.quantity, holding.cost, holding.blocked_margin, holding.realized_pnl
