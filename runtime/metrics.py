@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from models.connections import CONNECT_OUTCOMES
 from models.database import db
+from models.rows import OrderRow
 from runtime import descriptors, logs, metrics_files
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -129,10 +132,13 @@ def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:
         of(histogram, name).observe(milliseconds / 1000)
 
 
-def count_batch(executions: Iterable[Any], rejections: Iterable[Any], steps: dict[str, float]) -> None:
+def count_batch(
+    executions: Iterable[tuple[OrderRow, Decimal, UUID]],
+    rejections: Iterable[tuple[OrderRow, str]],
+    steps: dict[str, float],
+) -> None:
     """Count the orders that a batch has ended; record their delays by this machine's clock, and the batch's steps."""
-    now, ends = datetime.now(UTC), [(end.order, "executed") for end in executions]
-    ends += [(end.order, end.reason) for end in rejections]
+    now, ends = datetime.now(UTC), [*((order, "executed") for order, *_ in executions), *rejections]
     for order, outcome in ends:
         of(EXECUTIONS, outcome).inc()
         of(EXECUTION_DELAY, outcome).observe(max(0.0, (now - order["placed_at"]).total_seconds()))
