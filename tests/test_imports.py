@@ -1,4 +1,4 @@
-"""The packages import only what architecture says they may."""
+"""The packages import only the modules that the import rules allow."""
 
 import ast
 import shutil

@@ -1,4 +1,4 @@
-"""Metrics of several processes: one answer tells what all of them have counted."""
+"""Metrics of several processes: one answer holds the counts of all."""
 
 import re
 from pathlib import Path

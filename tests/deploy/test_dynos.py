@@ -72,7 +72,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
 
 
 def is_ready(web: Running) -> bool:
-    """Tell whether a web process finds all that it stands on."""
+    """Return True if /health/ready is ok."""
     return requests.get(f"{web.base_url}/health/ready", timeout=30).json()["status"] == "ok"
 
 
@@ -118,7 +118,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 def settings_of_app_json() -> config.Settings:
-    """Load what app.json and its add-ons set."""
+    """Load the settings that app.json and its add-ons make."""
     given = {name: entry["value"] for name, entry in APP["env"].items() if "value" in entry}
     generated = {
         name: "0f" + "4b7a9c21" * 7 for name, entry in APP["env"].items() if entry.get("generator") == "secret"

@@ -47,7 +47,7 @@ def get(system: System, path: str) -> int:
 
 
 def longest_live_s(system: System, seconds: float) -> float:
-    """Ask /health/live again and again beside /health/ready, and return the longest that it took."""
+    """Request /health/live and /health/ready by turns, and return the longest time of /health/live."""
     longest, end = 0.0, time.monotonic() + seconds
     while time.monotonic() < end:
         start = time.monotonic()

@@ -1,4 +1,4 @@
-"""G9, and every outage of the database: what can be served is, within 5 s of the cause's end and without a restart."""
+"""G9 and outages of the database: 5 s after the cause has ended requests are served again, without a restart."""
 
 import time
 from typing import Any

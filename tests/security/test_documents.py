@@ -1,4 +1,4 @@
-"""docs/security.md and what it promises: each test that it names exists, and nothing is left out."""
+"""The tests that docs/security.md names exist, and it leaves none out."""
 
 import ast
 import re
