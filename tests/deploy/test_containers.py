@@ -168,7 +168,7 @@ def but_for_servers(service: dict[str, Any]) -> dict[str, Any]:
     return {**service, "environment": environment, "depends_on": depends_on}
 
 
-def test_the_build_gets_what_the_dockerfile_copies_and_nothing_else() -> None:
+def test_the_build_gets_only_the_files_that_the_dockerfile_copies() -> None:
     allowed = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(allowed) == sorted([*COPIED, "requirements.txt", "requirements-tracing.txt"])
 

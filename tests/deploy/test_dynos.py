@@ -127,7 +127,7 @@ def settings_of_app_json() -> config.Settings:
     return config.load(given | generated | addons)
 
 
-def test_what_app_json_sets_is_what_production_takes() -> None:
+def test_production_accepts_the_settings_of_app_json() -> None:
     settings = settings_of_app_json()
     assert set(APP["formation"]) == set(PROCFILE) - {"release"}
     assert settings.is_production
@@ -135,7 +135,7 @@ def test_what_app_json_sets_is_what_production_takes() -> None:
     assert {name.split(":")[0] for name in APP["addons"]} == {"heroku-postgresql", "heroku-redis", "scheduler"}
 
 
-def test_what_app_json_asks_for_is_what_its_plans_allow() -> None:
+def test_app_json_asks_for_no_more_than_its_plans_allow() -> None:
     # https://devcenter.heroku.com/articles/scaling, read 2026-11-25: one Eco or one Basic dyno per process type.
     assert {(dynos["size"], dynos["quantity"]) for dynos in APP["formation"].values()} == {("basic", 1)}
     settings = settings_of_app_json()

@@ -68,7 +68,7 @@ def settings(kind: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("kind", ["refuses", "silent", "slow"])
-def test_a_collector_that_does_not_take_traces_costs_nobody_a_moment(
+def test_a_collector_that_takes_no_traces_delays_no_request(
     system: System, settings: dict[str, str], kind: str
 ) -> None:
     web, worker = system.start_web(**settings), system.start_worker(**settings)

@@ -57,7 +57,7 @@ def test_after_an_outage_the_first_request_that_can_be_served_is(system: System,
     heal_drain_check(system, workload)
 
 
-def test_connects_that_hang_refuse_nobody_while_a_connection_is_open(system: System, begin: Any) -> None:
+def test_hanging_connects_cost_no_request_while_a_connection_is_open(system: System, begin: Any) -> None:
     """New connections are black-holed, those that are open work: as when a firewall forgets its rules."""
     workload = begin(clients=12)
     workload.clients[0].place()

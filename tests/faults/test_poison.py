@@ -67,7 +67,7 @@ def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(sy
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_f25_a_poison_that_kills_the_process_is_rejected_and_takes_nobody_along(system: System, begin: Any) -> None:
+def test_f25_a_poison_that_kills_the_process_is_rejected_alone(system: System, begin: Any) -> None:
     workload = begin(clients=3)
     system.arm("poison_kills", always=True)
     with system.kept():

@@ -104,7 +104,7 @@ both = pytest.mark.parametrize("successor", [LateStandby, Backup], indirect=True
 
 
 @both
-def test_f35_listeners_of_what_was_taken_back_are_reset_and_hear_the_new_events(
+def test_f35_listeners_to_lost_events_are_reset_and_receive_the_new_ones(
     system: System, successor: LateStandby | Backup
 ) -> None:
     system.start_web()
@@ -165,7 +165,9 @@ def expect_resets_of_those_who_come_back(system: System, account: Account, new: 
 
 
 @both
-def test_f35_what_a_process_remembers_of_tokens_gives_way(system: System, successor: LateStandby | Backup) -> None:
+def test_f35_cached_tokens_give_way_to_those_of_the_restored_database(
+    system: System, successor: LateStandby | Backup
+) -> None:
     system.start_web()
     account = Account(system, "tokens")
     revoked_id, revoked = account.make_token()

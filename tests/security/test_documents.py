@@ -41,7 +41,7 @@ def test_every_file_of_this_suite_is_named():
         assert f"tests/security/{path.name}" in DOCUMENT, path.name
 
 
-def test_bandit_finds_nothing_that_nobody_has_read():
+def test_bandit_finds_nothing_that_is_not_accepted():
     assert audit.findings() == []
 
 

@@ -50,12 +50,12 @@ def test_no_route_is_forgotten(app, operations):
     assert documented - served == set()
 
 
-def test_a_path_parameter_that_nobody_has_thought_about_fails():
+def test_an_unknown_path_parameter_fails():
     with pytest.raises(AssertionError, match="whose is"):
         Operation("GET", "/api/trading/alerts/{alert_id}", {}).url()
 
 
-def test_what_is_public_is_what_is_meant_to_be(operations):
+def test_only_the_intended_paths_are_public(operations):
     assert {operation.path for operation in operations if operation.is_public} == PUBLIC
 
 

@@ -277,7 +277,7 @@ def test_half_open_connections_hold_nobody_up(web, account):
     assert is_well(web)
 
 
-def test_no_answer_names_what_serves(web):
+def test_no_answer_names_the_server_software(web):
     for data in (b"hello\r\n\r\n", LIVE + HOST + b"Connection: close\r\n\r\n", LIVE + HOST + b"X A: x\r\n\r\n"):
         answer = exchange(web, data).lower()
         for name in (b"gunicorn", b"werkzeug", b"python", b"gevent", b"traceback"):
