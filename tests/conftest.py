@@ -31,9 +31,9 @@ from tests.support.processes import ROOT, ProcessStarter, command_environment
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
-# A busy machine is no reason to leave Redis alone for a while; who tests the link's own limits names another URL.
+# On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
 REDIS_PATIENCE_S = 5
-# Each row may be deleted only because the triggers are off; the stocks go too.
+# All are emptied between tests. Triggers refuse that, so they are switched off for it.
 TABLES = (
     "idempotency_key",
     "admin_action",
@@ -78,7 +78,7 @@ class TestAccount:
 
 @dataclass(frozen=True)
 class OwnCommands:
-    """Hold what runs commands on a test's own servers, and the account made there."""
+    """The environment and the command line of a test's own servers, and an account made there."""
 
     environment: dict[str, str]
     flask: Callable[..., str]
@@ -102,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remove the folder of a run that succeeded; what a failed one wrote can be read there."""
+    """Remove the folder of a run that succeeded; that of a failed one stays, with its logs."""
     if exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(FOLDER, None)):
         shutil.rmtree(folder, ignore_errors=True)
 

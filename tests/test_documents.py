@@ -45,7 +45,7 @@ def test_make_help_shows_every_target() -> None:
     assert re.findall(r"^  make (\S+) +\S", shown, flags=re.MULTILINE) == phony.split()
 
 
-def test_the_hooks_use_what_is_installed_and_download_nothing() -> None:
+def test_the_hooks_use_installed_programs_and_download_nothing() -> None:
     (source,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert source["repo"] == "local"
     pinned = (ROOT / "requirements-dev.txt").read_text()

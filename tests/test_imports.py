@@ -1,4 +1,4 @@
-"""The packages import only what architecture says they may."""
+"""The packages import only the modules that the import rules allow."""
 
 import ast
 import shutil
@@ -17,7 +17,7 @@ def modules() -> list[str]:
     return sorted(str(path.relative_to(ROOT).with_suffix("")).replace("/", ".") for path in paths)
 
 
-def test_every_package_imports_only_what_it_may() -> None:
+def test_every_package_obeys_the_import_rules() -> None:
     program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     done = subprocess.run([str(program), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

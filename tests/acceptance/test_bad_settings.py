@@ -1,4 +1,4 @@
-"""What cannot work stops a process at its start, in one line and before anything is served."""
+"""Settings that cannot work: each stops a process at its start, with one line, before anything is served."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""Metrics of several processes: one answer tells what all of them have counted."""
+"""Metrics of several processes: one answer holds the counts of all."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "metrics")
 
 
-def test_one_answer_tells_what_every_process_counts(start: ProcessStarter, trader_of: Any, folder: str) -> None:
+def test_one_answer_holds_the_counts_of_every_process(start: ProcessStarter, trader_of: Any, folder: str) -> None:
     web = start.web(WEB_CONCURRENCY="2", METRICS_DIR=folder)
     start.worker(WORKER_PROCESSES="2", METRICS_DIR=folder)
     trader = trader_of(web)

@@ -34,7 +34,7 @@ default_pool_size = {pool_size}
 server_round_robin = 1
 ignore_startup_parameters = options
 """
-# What a process asks for at connect, and a pooler cannot pass on for it (docs/scaling.md).
+# The settings that a process requests at connect, which a pooler cannot pass on (docs/scaling.md).
 LIMITS = {"statement_timeout": "5s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "10s"}
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer")
@@ -77,14 +77,14 @@ def pooled_url(
 
 
 def _as_owner_of(servers: Servers) -> list[str]:
-    """Return what runs a command as the server's user: a pooler refuses to be root."""
+    """Return the prefix of a command that runs as the server's user: a pooler refuses to be root."""
     if os.geteuid() != 0 or servers.postgres is None:
         return []
     return ["runuser", "-u", psutil.Process(servers.postgres.pid).username(), "--"]
 
 
 def answers(url: str) -> bool:
-    """Tell whether a database can be reached."""
+    """Return True if a database can be reached."""
     try:
         psycopg2.connect(url).close()
     except psycopg2.OperationalError:

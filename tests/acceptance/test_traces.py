@@ -18,7 +18,7 @@ CALLER = "00f067aa0ba902b7"
 
 
 class Collector:
-    """What OTLP over HTTP has brought: spans, each with the service that sent it."""
+    """The spans received by OTLP over HTTP, each with the service that sent it."""
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, Span]] = []
@@ -40,7 +40,7 @@ class Collector:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return what makes a process send its spans here, soon."""
+        """Return the settings of a process that sends its spans here soon."""
         url = f"http://127.0.0.1:{self.server.server_address[1]}"
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
 

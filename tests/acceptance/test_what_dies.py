@@ -1,4 +1,4 @@
-"""Processes and servers die; an accepted order is executed all the same, once."""
+"""Processes and servers die, and an accepted order is still executed exactly once."""
 
 import signal
 from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ def test_a_worker_dyno_that_is_told_twice_to_stop_finishes_its_work(start: Proce
 
 @pytest.fixture
 def own_processes(own_commands: OwnCommands, tmp_path: Any) -> Any:
-    """Return a starter on servers of this test alone, a token and the command line there."""
+    """Return a starter on this test's own servers, with a token and the command line there."""
     starter = ProcessStarter(own_commands.environment, tmp_path)
     yield starter, own_commands.account.token, own_commands.flask
     starter.stop()

@@ -1,4 +1,4 @@
-"""What the deployment patterns share: servers behind TLS, and settings of production."""
+"""Fixtures of the deployment patterns: servers behind TLS, and settings of production."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Containers: what the Dockerfile copies runs as its user, on a root that cannot be written to."""
+"""Containers: the files that the Dockerfile copies run as its user, on a read-only root."""
 
 import json
 import os
@@ -87,7 +87,7 @@ class Containers:
 
 @pytest.fixture
 def containers(tmp_path: Path, process_environment: dict[str, str], production: dict[str, str]) -> Iterator[Containers]:
-    """Return what runs commands as in a container."""
+    """Return a runner of commands as in a container."""
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"):
         pytest.skip("a read-only root needs root, unshare and setpriv")
     containers = Containers(tmp_path, process_environment | production)
@@ -122,7 +122,7 @@ def test_an_order_goes_through_containers_on_a_read_only_root(
 
 
 def command_of(service: str) -> list[str]:
-    """Return what a service's container runs; a doubled $ is compose's way to write one."""
+    """Return the command of a service's container; compose writes $ as $$."""
     return [part.replace("$$", "$") for part in COMPOSE[service]["command"]]
 
 
@@ -161,14 +161,14 @@ def test_the_compose_file_for_external_servers_differs_in_the_servers_only() -> 
 
 
 def but_for_servers(service: dict[str, Any]) -> dict[str, Any]:
-    """Return a service without what says where PostgreSQL and Redis are."""
+    """Return a service without the settings that locate PostgreSQL and Redis."""
     where = {*ELSEWHERE, "REDIS_NAMESPACE"}
     environment = {key: value for key, value in service["environment"].items() if key not in where}
     depends_on = {name: condition for name, condition in service.get("depends_on", {}).items() if name in PROCFILE}
     return {**service, "environment": environment, "depends_on": depends_on}
 
 
-def test_the_build_gets_what_the_dockerfile_copies_and_nothing_else() -> None:
+def test_the_build_gets_only_the_files_that_the_dockerfile_copies() -> None:
     allowed = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(allowed) == sorted([*COPIED, "requirements.txt", "requirements-tracing.txt"])
 

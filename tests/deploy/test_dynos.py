@@ -72,7 +72,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
 
 
 def is_ready(web: Running) -> bool:
-    """Tell whether a web process finds all that it stands on."""
+    """Return True if /health/ready is ok."""
     return requests.get(f"{web.base_url}/health/ready", timeout=30).json()["status"] == "ok"
 
 
@@ -118,7 +118,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 def settings_of_app_json() -> config.Settings:
-    """Load what app.json and its add-ons set."""
+    """Load the settings that app.json and its add-ons make."""
     given = {name: entry["value"] for name, entry in APP["env"].items() if "value" in entry}
     generated = {
         name: "0f" + "4b7a9c21" * 7 for name, entry in APP["env"].items() if entry.get("generator") == "secret"
@@ -127,7 +127,7 @@ def settings_of_app_json() -> config.Settings:
     return config.load(given | generated | addons)
 
 
-def test_what_app_json_sets_is_what_production_takes() -> None:
+def test_production_accepts_the_settings_of_app_json() -> None:
     settings = settings_of_app_json()
     assert set(APP["formation"]) == set(PROCFILE) - {"release"}
     assert settings.is_production
@@ -135,7 +135,7 @@ def test_what_app_json_sets_is_what_production_takes() -> None:
     assert {name.split(":")[0] for name in APP["addons"]} == {"heroku-postgresql", "heroku-redis", "scheduler"}
 
 
-def test_what_app_json_asks_for_is_what_its_plans_allow() -> None:
+def test_app_json_asks_for_no_more_than_its_plans_allow() -> None:
     # https://devcenter.heroku.com/articles/scaling, read 2026-11-25: one Eco or one Basic dyno per process type.
     assert {(dynos["size"], dynos["quantity"]) for dynos in APP["formation"].values()} == {("basic", 1)}
     settings = settings_of_app_json()

@@ -89,7 +89,7 @@ def test_a_page_behind_nginx_opens_its_own_stream_and_no_other_does(
     assert f"ws://127.0.0.1:{proxy.port} " in policy
 
 
-def test_what_a_proxy_tells_that_is_not_trusted_means_nothing(
+def test_headers_of_an_untrusted_proxy_mean_nothing(
     start: ProcessStarter, nginx: StartNginx, account: MakeAccount
 ) -> None:
     web, trader = start.web(TRUSTED_PROXIES="192.0.2.0/24"), account()

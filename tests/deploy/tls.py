@@ -1,4 +1,4 @@
-"""TLS in front of servers that do not speak it, with a certificate that nobody has signed but itself."""
+"""TLS in front of servers without it, with a self-signed certificate."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ def make_certificate(folder: Path) -> Path:
 
 
 class TlsFront:
-    """Ends TLS on a port of its own and passes on what it carries; one event loop in a thread."""
+    """A port that ends TLS and passes the data on; one event loop in a thread."""
 
     def __init__(self, certificate: Path, connect: Connect, *, is_postgres: bool = False) -> None:
         self.handshakes = 0
@@ -88,7 +88,7 @@ class TlsFront:
             to_server.cancel()
 
     async def _negotiate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Start TLS when the client asks for it; hang up on a client that does without."""
+        """Start TLS when the client asks for it; hang up on a client that does not."""
         if await reader.readexactly(len(SSL_REQUEST)) != SSL_REQUEST:
             writer.close()
             return False

@@ -1,4 +1,4 @@
-"""The programs of examples/, run as somebody who has only them would run them."""
+"""Fixtures that run the programs of examples/ as a user runs them, who has no other file."""
 
 import os
 import shutil

@@ -44,7 +44,7 @@ def test_the_bots_buy_listen_and_close_though_the_service_restarts_meanwhile(
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("name", BOTS)
-def test_a_bot_that_is_reset_asks_what_became_of_its_order(
+def test_a_bot_that_is_reset_reads_its_order_again(
     name: str,
     run: Any,
     start: ProcessStarter,

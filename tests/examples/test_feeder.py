@@ -22,7 +22,9 @@ def prices() -> dict[str, str]:
         return {row["symbol"]: str(row["last_price"]) for row in fetch_all("SELECT * FROM stock")}
 
 
-def test_a_file_is_fed_whole_but_for_what_does_not_fit(run: Any, web: Running, feed_token: str, tmp_path: Path) -> None:
+def test_a_file_is_fed_except_for_lines_that_do_not_fit(
+    run: Any, web: Running, feed_token: str, tmp_path: Path
+) -> None:
     path = tmp_path / "quotes.csv"
     lines = [f"NSE,S{number},{number}.50" for number in range(1, 1_201)]
     path.write_text("\n".join(["exchange,symbol,lastPrice", *lines, "NSE,BAD,1e5", "LSE,BAD,1.00", "not three", ""]))

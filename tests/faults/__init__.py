@@ -1,1 +1,1 @@
-"""Break what the system stands on, under load, and prove that nothing is lost, doubled or unbalanced."""
+"""Faults of servers, processes and networks under load, after which nothing is lost, doubled or unbalanced."""

@@ -1,4 +1,4 @@
-"""What must hold once the faults have healed: I1 to I7 of the fault list, against each client's record."""
+"""The invariants I1 to I7 of docs/faults.md, checked after the faults against each client's record."""
 
 import json
 import time
@@ -15,15 +15,15 @@ FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
 QUEUES = ("orders", "maintenance")
 # A killed worker's messages come back after 10 to 11 s; twice that is too long.
 QUIET_TIMEOUT_S = 25.0
-# What no message announces is swept after an interval, and this machine may be busy: a lost message is back after 10 s.
+# An order without a message is swept after an interval, on a busy machine later; a lost message is back after 10 s.
 SWEPT_S = 8.0
-# A backlog is worked off at this many orders a second at least. One worker process was measured at about 1,000 on two
-# cores: a quarter of that is left to a machine that has other things to do.
+# A backlog is worked off at this many orders a second at least: a quarter of the 1,000 that one worker process
+# reached on two idle cores.
 DRAIN_RATE = 250
 
 
 class Times(NamedTuple):
-    """Seconds from acceptance to the final state."""
+    """The seconds from acceptance to the final state."""
 
     orders: int
     p50: float
@@ -34,7 +34,7 @@ class Times(NamedTuple):
 def heal_drain_check(
     system: System, workload: Workload, *, drain_s: float = 30.0, poisons: Collection[str] = ()
 ) -> Times:
-    """Heal, wait until no order is PENDING, and fail with everything that does not hold."""
+    """Heal, wait until no order is PENDING, and fail with every invariant that does not hold."""
     system.heal()
     workload.finish()
     drain(system, drain_s)
@@ -82,7 +82,7 @@ def _times(system: System, end: str, condition: str, since: str) -> Times:
 
 
 def find_problems(system: System, workload: Workload) -> list[str]:
-    """Compare the database with itself and with what the clients remember."""
+    """Compare the database with itself and with the clients' requests."""
     return [
         *unbalanced(system),
         *_lost_or_invented(system, workload),
@@ -94,7 +94,7 @@ def find_problems(system: System, workload: Workload) -> list[str]:
 
 
 def unbalanced(system: System) -> list[str]:
-    """I1, I3 and I6: the rules that `ledger verify` proves."""
+    """Return violations of I1, I3 and I6, by the rules of `ledger verify`."""
     connection = system.connect()
     try:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
@@ -109,7 +109,7 @@ def unbalanced(system: System) -> list[str]:
 
 
 def _lost_or_invented(system: System, workload: Workload) -> list[str]:
-    """I2 and I4: every 202 and 200 is one order, every order was asked for, a refusal left nothing."""
+    """Return violations of I2 and I4: each 202 and 200 is one order, each order was requested, a refusal left none."""
     kept = system.sql("SELECT key, answer ->> 'id' FROM idempotency_key WHERE scope NOT LIKE '%%/funds'")
     by_key = dict(kept)
     orders = {row[0] for row in system.sql("SELECT id::text FROM trading_order")}
@@ -130,7 +130,7 @@ def _lost_or_invented(system: System, workload: Workload) -> list[str]:
 
 
 def _outcomes(system: System, workload: Workload) -> list[str]:
-    """I2: what a client was told about the end of an order is how it ended."""
+    """Return violations of I2: a final status that a client was told is the order's status."""
     statuses = dict(system.sql("SELECT id::text, status FROM trading_order"))
     problems = []
     for request in workload.requests:
@@ -146,7 +146,7 @@ def _outcomes(system: System, workload: Workload) -> list[str]:
 
 
 def _funds(system: System, workload: Workload) -> list[str]:
-    """I1: money came and went exactly as often as clients were told."""
+    """Return violations of I1: funds moved exactly as often as clients were told."""
     expected: Counter[tuple[str, str]] = Counter()
     for account_id in workload.accounts:
         expected[account_id, "DEPOSIT"] += workload.opening
@@ -166,7 +166,7 @@ def _funds(system: System, workload: Workload) -> list[str]:
 
 
 def _covered(system: System) -> list[str]:
-    """I5: no placement that opens anything left the available margin negative."""
+    """Return violations of I5: no placement that opens a position left the available margin negative."""
     rows = system.sql(
         "SELECT o.id FROM trading_order o JOIN fund_transaction t ON t.order_id = o.id AND t.kind = 'CHARGES'"
         " WHERE o.closing_quantity < o.quantity AND t.balance_after < t.blocked_after"
@@ -175,7 +175,7 @@ def _covered(system: System) -> list[str]:
 
 
 def _odd_answers(workload: Workload) -> list[str]:
-    """A fault may be answered with 503 or not at all, never with another 5xx."""
+    """Return answers with a 5xx other than 503; a fault may cost a 503 or the answer."""
     return [
         f"answered {answer}: {request}"
         for request in workload.requests
@@ -185,7 +185,7 @@ def _odd_answers(workload: Workload) -> list[str]:
 
 
 def find_leftovers(system: System, poisons: Collection[str] = ()) -> list[str]:
-    """I7: sessions, locks, queues and ack sets come to rest; dead letters are of the poison orders only."""
+    """Return violations of I7: no session, lock or message is left, and only poison orders have dead letters."""
     end = time.monotonic() + QUIET_TIMEOUT_S
     while problems := [*_open_sessions(system), *_messages_left(system)]:
         if time.monotonic() > end:
@@ -215,7 +215,7 @@ def _open_sessions(system: System) -> list[str]:
 
 
 def _messages_left(system: System) -> list[str]:
-    """Look at Dramatiq's keys: lists, message bodies, delayed ones, and what workers have fetched."""
+    """Return the messages left in Dramatiq's keys: queued, delayed, and fetched by workers."""
     left: dict[str, Any] = {}
     for queue in QUEUES:
         for name in (queue, f"{queue}.DQ"):

@@ -1,4 +1,4 @@
-"""Listeners that follow an account's stream through every fault, and remember what they were told."""
+"""Listeners that follow an account's stream through every fault, and remember its events."""
 
 import contextlib
 import threading

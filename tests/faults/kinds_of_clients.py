@@ -1,4 +1,4 @@
-"""Faults that come in by the doors: repetition, locks, poison, and clients that misbehave."""
+"""Faults that come from outside: repeated messages, locks, poison orders, and clients that misbehave."""
 
 import contextlib
 import socket
@@ -24,7 +24,7 @@ CREATE OR REPLACE TRIGGER refuse_poison BEFORE UPDATE ON trading_order
 
 @kind("F17", "messages delivered many times")
 def repeat_messages(scene: Scene) -> None:
-    """Announce the last orders again, many times each."""
+    """Send the messages of the last orders again, many times each."""
     for (order_id,) in scene.system.sql("SELECT id::text FROM trading_order ORDER BY placed_at DESC LIMIT 5"):
         scene.system.enqueue(order_id, 50)
 
@@ -48,7 +48,7 @@ def call_cron(scene: Scene) -> None:
 
 @kind("F19", "rows locked by a holder who rolls back")
 def hold_rows(scene: Scene) -> None:
-    """Hold pending orders, and let go."""
+    """Lock pending orders, then roll back."""
     holder = scene.system.connect()
     holder.autocommit = False
     holder.cursor().execute("SELECT id FROM trading_order WHERE status = 'PENDING' FOR UPDATE SKIP LOCKED")
@@ -79,7 +79,7 @@ def deaf_listeners(scene: Scene) -> None:
 
 @kind("F31", "many listeners reconnect at once")
 def herd(scene: Scene) -> None:
-    """Open a hundred streams at once that replay everything."""
+    """Open sixty streams at once that replay everything."""
     token = next(iter(scene.workload.accounts.values()))
 
     def listen() -> None:
@@ -99,7 +99,7 @@ def herd(scene: Scene) -> None:
 
 @kind("F33", "slow and hostile clients")
 def hostile(scene: Scene) -> None:
-    """Send bytes now and then, and bodies that are none."""
+    """Send unfinished requests, and bodies that are no orders."""
     with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
         for _ in range(50):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", scene.system.web_port), timeout=5))

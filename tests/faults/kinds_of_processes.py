@@ -53,7 +53,7 @@ def orphan_workers(scene: Scene) -> None:
 
 @kind("F7", "SIGTERM to the whole dyno")
 def stop_dyno(scene: Scene) -> None:
-    """Signal every process; each must be gone within what a host allows."""
+    """Signal every process; each must end within the time that a host allows."""
     commands = [*scene.system.webs, *scene.system.workers]
     for command in commands:
         command.signal_all(signal.SIGTERM)

@@ -25,7 +25,7 @@ for _name, _rule in LOST_ANSWERS.items():
 
 @kind("F3", "answer to a COMMIT lost")
 def lose_commit(scene: Scene) -> None:
-    """Cut the connection on which the server says that it has committed."""
+    """Cut the connection on which the server confirms a commit."""
     scene.system.database_proxy.add_rule("to_client", COMMITTED, "cut", times=5)
     scene.last_for(0.5, 1.5)
 
@@ -38,28 +38,28 @@ def flush(scene: Scene) -> None:
 
 @kind("F9", "Redis refuses connections")
 def refuse_redis(scene: Scene) -> None:
-    """Cut and refuse."""
+    """Cut open connections and refuse new ones."""
     scene.system.broker_proxy.refuse()
     scene.last_for(2, 4)
 
 
 @kind("F9", "Redis stays silent")
 def silence_redis(scene: Scene) -> None:
-    """Swallow everything; that is also what cuts pub/sub with the socket open."""
+    """Swallow everything; this also cuts pub/sub while the socket stays open."""
     scene.system.broker_proxy.go_silent()
     scene.last_for(2, 6)
 
 
 @kind("F10", "Redis restarts empty")
 def restart_redis(scene: Scene) -> None:
-    """Stop it, and let healing start it."""
+    """Stop the server; healing starts it."""
     scene.system.valkey.stop()
     scene.last_for(0.5, 2)
 
 
 @kind("F11", "Redis full")
 def fill_redis(scene: Scene) -> None:
-    """Leave it no memory."""
+    """Leave Redis no memory."""
     scene.system.redis.config_set("maxmemory-policy", "noeviction")
     scene.system.redis.config_set("maxmemory", 1)
     scene.last_for(1, 3)
@@ -67,14 +67,14 @@ def fill_redis(scene: Scene) -> None:
 
 @kind("F11", "Redis read-only")
 def make_redis_replica(scene: Scene) -> None:
-    """Make it the replica of nobody."""
+    """Make it a replica without a primary."""
     scene.system.redis.replicaof("127.0.0.1", 1)
     scene.last_for(1, 3)
 
 
 @kind("F12", "Redis connections cut")
 def cut_redis(scene: Scene) -> None:
-    """Cut every connection, wherever it is."""
+    """Cut every connection at once."""
     for _ in range(3):
         scene.system.broker_proxy.cut_all()
         scene.last_for(0.1, 0.5)
@@ -82,28 +82,28 @@ def cut_redis(scene: Scene) -> None:
 
 @kind("F9", "Redis slow")
 def delay_redis(scene: Scene) -> None:
-    """Let every packet take its time."""
+    """Delay every packet."""
     scene.system.broker_proxy.delay_s = scene.chance.choice((0.02, 0.1, 0.3))
     scene.last_for(2, 4)
 
 
 @kind("F14", "PostgreSQL fast restart")
 def restart_postgres(scene: Scene) -> None:
-    """Stop it, and let healing start it."""
+    """Stop the server; healing starts it."""
     scene.system.postgres.stop(mode="fast")
     scene.last_for(0, 2)
 
 
 @kind("F14", "PostgreSQL immediate restart")
 def crash_postgres(scene: Scene) -> None:
-    """Stop it without a checkpoint."""
+    """Stop the server without a checkpoint."""
     scene.system.postgres.stop(mode="immediate")
     scene.last_for(0, 2)
 
 
 @kind("F15", "sessions terminated")
 def terminate_sessions(scene: Scene) -> None:
-    """Terminate those that are in a transaction, and some that are not."""
+    """Terminate the sessions that are in a transaction, and some others."""
     for _ in range(10):
         scene.system.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -115,14 +115,14 @@ def terminate_sessions(scene: Scene) -> None:
 
 @kind("F15", "PostgreSQL connections cut after n bytes")
 def cut_postgres(scene: Scene) -> None:
-    """Cut connections at any place of the conversation."""
+    """Cut connections after a random number of bytes."""
     scene.system.database_proxy.cut_after = {"to_client": scene.chance.randint(500, 20_000)}
     scene.last_for(1, 2)
 
 
 @kind("F14", "PostgreSQL refuses connections")
 def refuse_postgres(scene: Scene) -> None:
-    """Cut and refuse."""
+    """Cut open connections and refuse new ones."""
     scene.system.database_proxy.refuse()
     scene.last_for(1, 3)
 
@@ -136,13 +136,13 @@ def silence_postgres(scene: Scene) -> None:
 
 @kind("F16", "PostgreSQL slow")
 def delay_postgres(scene: Scene) -> None:
-    """Let every packet take its time."""
+    """Delay every packet."""
     scene.system.database_proxy.delay_s = scene.chance.choice((0.01, 0.05, 0.2))
     scene.last_for(2, 4)
 
 
 @kind("F16", "SIGSTOP of PostgreSQL")
 def suspend_postgres(scene: Scene) -> None:
-    """Let all its processes stand still."""
+    """Suspend all its processes."""
     scene.system.stop_clockwork()
     scene.last_for(2, 8)

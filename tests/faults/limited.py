@@ -1,4 +1,4 @@
-"""A web command that may open few files, and clients that take what there is."""
+"""A web command that may open few files, and clients that use all of them."""
 
 import resource
 import shlex
@@ -71,10 +71,10 @@ class LimitedWeb:
         return requests.post(f"{self.url}/api/trading/orders", json=order, headers=headers, timeout=20)
 
     def metric(self, name: str, **labels: Any) -> float:
-        """Return what the web process counts."""
+        """Return the sum of a metric of the web process."""
         return Metrics(self.get("/metrics").text)(name, **labels)
 
     def works(self) -> bool:
-        """Say whether health checks and placements are answered as ever."""
+        """Return True if health checks and placements are answered as usual."""
         answers = [self.get("/health/live"), self.get("/health/ready"), self.place()]
         return [answer.status_code for answer in answers] == [200, 200, 202]

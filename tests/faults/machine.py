@@ -18,14 +18,14 @@ MIGRATE_S = 120.0  # other work may keep this machine busy
 
 
 class Machine:
-    """A PostgreSQL and a Valkey of our own, which stay while systems come and go."""
+    """A PostgreSQL and a Valkey, which stay while systems come and go."""
 
     def __init__(self, folder: Path) -> None:
         self.postgres = Postgres(folder / "postgres", durable=False)
         self.valkey = Valkey(folder / "valkey", durable=False)
 
     def start(self) -> None:
-        """Start what does not run, and take back what was done to the servers."""
+        """Start stopped servers, and undo the faults of both."""
         signal_postgres(self.postgres, signal.SIGCONT)
         self.postgres.start()
         if self.valkey.pid is None:
@@ -51,7 +51,7 @@ class Machine:
 
 
 def signal_postgres(postgres: Postgres, number: int) -> None:
-    """Send a signal to every process of a server of ours."""
+    """Send a signal to every process of a PostgreSQL server."""
     pid = postgres.pid
     if pid is None:
         return
@@ -62,7 +62,7 @@ def signal_postgres(postgres: Postgres, number: int) -> None:
 
 
 def administer(postgres: Postgres, statement: str) -> None:
-    """Run a statement that belongs to no database of a system."""
+    """Run a statement in the server's own database, outside those of the systems."""
     connection = psycopg2.connect(postgres.url(), application_name="harness")
     connection.autocommit = True
     try:

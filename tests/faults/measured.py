@@ -1,4 +1,4 @@
-"""What `make faults` measures after the soak, each on a system of its own."""
+"""The series that `make faults` measures after the soak, each on its own system."""
 
 import contextlib
 import time
@@ -18,14 +18,14 @@ EXECUTED_P99_S = 2.0
 
 
 class Measured(NamedTuple):
-    """A line of the report, and what it says that had to be reached and was not."""
+    """A line of the report, and the requirements in it that were not reached."""
 
     line: str
     missed: list[str]
 
 
 def measured_series(machine: Machine, folder: Path, seed: int, backlog: int, stops: int) -> Iterator[Measured]:
-    """Measure one thing after the other."""
+    """Measure each series after the other."""
     with own_system(machine, folder / "drain", WEB_CONCURRENCY="2") as system:
         yield emptied_redis(system, Workload(system, clients=12, seed=seed), backlog)
     with own_system(machine, folder / "stops", WEB_CONCURRENCY="2", WORKER_PROCESSES="2") as system:
@@ -58,12 +58,12 @@ def emptied_redis(system: System, workload: Workload, backlog: int) -> Measured:
     rate = emptied_redis_drains(system, workload, backlog)
     assert not (found := find_problems(system, workload)), found
     line = f"F8, FLUSHALL with {backlog} queued: swept at {rate:.0f} orders/s by one worker process"
-    # Of a small backlog the wait for the first sweep is the most.
+    # With a small backlog most of the time is the wait for the first sweep.
     return Measured(line, missed(f"F8: at least {DRAIN_RATE} orders/s", rate >= DRAIN_RATE or backlog < 1_000))
 
 
 def missed(requirement: str, is_reached: bool) -> list[str]:
-    """Name a requirement unless it is reached."""
+    """Return the requirement as a list unless it is reached."""
     return [] if is_reached else [f"not reached: {requirement}"]
 
 
@@ -82,7 +82,7 @@ def stopped_dynos(system: System, workload: Workload, stops: int) -> Measured:
 
 
 def without_redis(system: System, workload: Workload, what: str, break_redis: Callable[[], None]) -> Measured:
-    """Measure placements and executions under load from when Redis is gone; it does not come back."""
+    """Measure placements and executions under load after Redis has gone; it does not come back."""
     with workload.running():
         time.sleep(1)
         break_redis()
@@ -93,7 +93,7 @@ def without_redis(system: System, workload: Workload, what: str, break_redis: Ca
     times = execution_times(system, since)
     placed = [request for request in workload.requests[before:] if request.kind == "place"]
     waits = sorted(request.seconds[-1] for request in placed)
-    # What breaks a rule, such as an order that nobody has the margin for, is refused as ever.
+    # A request that breaks a rule, such as an order without enough margin, is refused as usual.
     others = answered(placed).keys() - {202, 422}
     line = (
         f"{what}: {times.orders} orders executed in {WITHOUT_REDIS_S:g} s, placements answered {dict(answered(placed))}"

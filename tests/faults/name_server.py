@@ -1,4 +1,4 @@
-"""A name server of our own, which may fall silent, and processes that ask no other."""
+"""A name server that may fall silent, and processes that ask no other one."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import pytest
 
 
 class NameServer:
-    """Answers questions for IPv4 addresses, for a second at most; says that it knows of no others."""
+    """A server that answers questions for IPv4 addresses, valid for a second; other names do not exist."""
 
     def __init__(self, folder: Path) -> None:
         if os.geteuid() != 0 or not shutil.which("unshare"):
@@ -31,12 +31,12 @@ class NameServer:
 
     @property
     def prefix(self) -> str:
-        """Return what stands before a command whose processes ask this name server."""
+        """Return the prefix of a command whose processes ask this name server."""
         script = f'mount --bind {shlex.quote(str(self._resolv_conf))} /etc/resolv.conf && exec "$@"'
         return f"unshare --mount sh -ec {shlex.quote(script)} sh "
 
     def close(self) -> None:
-        """End it; shutdown wakes the thread that waits in a system call, close alone does not."""
+        """Stop the server; shutdown wakes the thread that waits in a system call, close alone does not."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()

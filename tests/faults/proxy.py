@@ -14,7 +14,7 @@ Action = Literal["cut", "answer", "swallow"]
 
 
 class Rule:
-    """What happens to the connection on which a pattern passes in a direction, so many times.
+    """A rule for data that matches a pattern in one direction, applied a number of times.
 
     With "cut" the data that holds the pattern is dropped and the connection ends. With "answer" the data
     passes, and the connection ends when the server answers. With "swallow" it disappears like all that
@@ -30,7 +30,7 @@ class Rule:
         self._lock = threading.Lock()
 
     def catches(self, direction: Direction, data: bytes) -> bool:
-        """Tell whether this data is what the rule waits for, and use the rule up."""
+        """Return True if the rule applies to this data, and count that."""
         if direction != self.direction or not self._pattern.search(data):
             return False
         with self._lock:
@@ -57,7 +57,7 @@ class Link:
             threading.Thread(target=self._pump, args=(direction,), daemon=True).start()
 
     def close(self) -> None:
-        """End both sides; shutdown wakes whoever waits in a system call, close alone does not."""
+        """Close both sockets; shutdown wakes a thread that waits in a system call, close alone does not."""
         for sock in self.ends["to_server"]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -73,12 +73,12 @@ class Link:
                     break
                 if not self.swallowing:
                     sink.sendall(data)
-        if not self.swallowing:  # of a swallowed connection nobody hears again, not even its end
+        if not self.swallowing:  # a swallowed connection stays silent, and its end is swallowed too
             self.close()
             self.proxy.forget(self)
 
     def _judge(self, direction: Direction, data: bytes) -> bool:
-        """Apply the rules to data that is about to pass; False ends the connection before it does."""
+        """Return True if this data may pass; False ends the connection before it does."""
         if direction == "to_client" and self.cut_answer:
             return False
         self.passed[direction] += len(data)
@@ -94,7 +94,7 @@ class Link:
 
 
 class Proxy:
-    """Stands between processes and a server, on a port that stays the same."""
+    """A proxy between processes and a server, on a port that stays the same."""
 
     def __init__(self, connect: Callable[[], socket.socket], host: str = HOST, port: int = 0) -> None:
         self._connect = connect
@@ -112,11 +112,11 @@ class Proxy:
 
     @property
     def link_count(self) -> int:
-        """Return how many connections go through."""
+        """Return the number of open connections."""
         return len(self._links)
 
     def refuse(self) -> None:
-        """Refuse new connections and cut those that there are."""
+        """Refuse new connections and cut the open ones."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
@@ -125,18 +125,18 @@ class Proxy:
         self.cut_all()
 
     def go_silent(self) -> None:
-        """Accept and never answer; what goes over open connections disappears."""
+        """Accept connections and never answer; swallow the data of the open ones."""
         self.is_silent = True
         self.black_hole()
 
     def black_hole(self) -> None:
-        """Let what goes over open connections disappear; new ones pass."""
+        """Swallow the data of all open connections; new ones work."""
         with self._lock:
             for link in self._links:
                 link.swallowing = True
 
     def lead_to(self, connect: Callable[[], socket.socket]) -> None:
-        """Lead new connections to another server; those that there are stay where they are."""
+        """Lead new connections to another server; open ones stay with theirs."""
         self._connect = connect
 
     def cut_all(self) -> None:
@@ -149,13 +149,13 @@ class Proxy:
     def add_rule(
         self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "swallow"], times: int = 1
     ):
-        """Wait for a pattern (a regular expression over one packet); return the rule, which counts."""
+        """Add a rule for a pattern, a regular expression over one packet; the rule returned counts its hits."""
         rule = Rule(direction, pattern, action, times)
         self.rules = [*self.rules, rule]
         return rule
 
     def heal(self) -> None:
-        """Serve again as if nothing had been; what was swallowed or silent is closed."""
+        """Serve again as at the start; connections that were swallowed or kept silent are closed."""
         self.rules, self.cut_after, self.delay_s = [], {}, 0.0
         was_silent, self.is_silent = self.is_silent, False
         if was_silent:
@@ -171,7 +171,7 @@ class Proxy:
             self._listen()
 
     def close(self) -> None:
-        """End everything."""
+        """Close all connections and the port."""
         self.heal()
         self.refuse()
 
@@ -208,7 +208,7 @@ class Proxy:
 
 
 def unix_target(path: str) -> Callable[[], socket.socket]:
-    """Return what connects to a server's unix socket."""
+    """Return a function that connects to a server's unix socket."""
 
     def connect() -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
@@ -223,7 +223,7 @@ def unix_target(path: str) -> Callable[[], socket.socket]:
 
 
 def tcp_target(port: int) -> Callable[[], socket.socket]:
-    """Return what connects to a port of this machine."""
+    """Return a function that connects to a port of this machine."""
 
     def connect() -> socket.socket:
         sock = socket.create_connection((HOST, port), timeout=5)

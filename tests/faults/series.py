@@ -1,4 +1,4 @@
-"""Two series that are also measured: an emptied Redis with a backlog, and a dyno that is stopped again and again."""
+"""Two series that are also measured: an emptied Redis with a backlog, and a dyno stopped again and again."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ BATCH_LIMIT = 50
 
 
 def queue_without_worker(workload: Workload, count: int) -> None:
-    """Have orders placed while nobody executes them."""
+    """Place orders while no worker runs."""
     workload.begin()
     wait_until(lambda: pending_orders(workload.system) >= count, timeout_s=600, what=f"{count} orders")
     workload.finish()
@@ -58,6 +58,6 @@ def series_of_stops(system: System, workload: Workload, times: int) -> list[floa
     workload.begin(pause_s=0.02)
     for _ in range(times):
         time.sleep(1.0)
-        system.wait_for_hit(system.arm("worker_sleeps_before_commit", "1.0"))  # a job is under way for sure
+        system.wait_for_hit(system.arm("worker_sleeps_before_commit", "1.0"))  # so that a job is under way
         exits.append(stop_and_start_dyno(system))
     return exits

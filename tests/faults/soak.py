@@ -37,12 +37,12 @@ from tests.support.processes import ROOT, wait_until
 CHECK_EVERY = 15  # faults
 # After a healed fault every accepted order is final within this long, and the backlog's time.
 FINAL_S = 5.0
-# What a run of the full length has to reach; a shorter one shows less.
+# A run of the full length must reach these; a shorter one reaches less.
 FULL_MINUTES, ORDERS, KINDS_OF_FAULTS = 25.0, 20_000, 30
 
 
 class Soak:
-    """One run: a system, its clients and listeners, and what was done to them."""
+    """One run: a system, its clients and listeners, and the faults injected."""
 
     def __init__(self, machine: Machine, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -88,7 +88,7 @@ class Soak:
         time.sleep(self.chance.uniform(0.3, 2.0))
 
     def heal(self) -> None:
-        """End the fault; what died starts again."""
+        """End the fault; servers and commands that died start again."""
         wait_until(self._is_healed, timeout_s=120, what="the system heals")
 
     def _is_healed(self) -> bool:
@@ -99,7 +99,7 @@ class Soak:
         return False
 
     def check(self, when: str, *, final: bool = False) -> None:
-        """Stop the clients, drain, and look for everything that may not be."""
+        """Stop the clients, wait until no order is PENDING, and collect every problem."""
         self.workload.finish()
         poisons = self.scene.poisons  # each has its five attempts first
         pending = pending_orders(self.system, but=poisons)
@@ -118,7 +118,7 @@ class Soak:
             self.workload.begin()
 
     def _follow_up(self) -> list[str]:
-        """Compare what each listener heard with the events that there are."""
+        """Compare the events that each listener received with those in the database."""
         last = dict(self.system.sql("SELECT id::text, last_event_id FROM account"))
         with contextlib.suppress(AssertionError):
             wait_until(lambda: all(one.last == last[one.account_id] for one in self.followers), timeout_s=15)
@@ -132,14 +132,14 @@ class Soak:
         return missing + [problem for one in self.followers for problem in one.problems]
 
     def _verify(self) -> list[str]:
-        """Ask the product itself: `ledger verify` exits 1 when a rule is broken."""
+        """Run `ledger verify`, which exits 1 when a rule is broken."""
         command = ["flask", "--app", "api", "ledger", "verify"]
         done = subprocess.run(command, cwd=ROOT, env=self.system.starter.environment, capture_output=True, text=True)
         return [] if done.returncode == 0 else [f"ledger verify: {done.stdout} {done.stderr}"]
 
 
 def report(soak: Soak, seed: int, minutes: float) -> str:
-    """Say what was done and what came of it."""
+    """Return the report of a run."""
     final: Times = times(soak.system)
     requests = soak.workload.requests
     kinds = sorted(soak.injected.items(), key=lambda pair: int(pair[0].split()[0][1:]))
@@ -182,7 +182,7 @@ def report(soak: Soak, seed: int, minutes: float) -> str:
 
 
 def missed_totals(soak: Soak, minutes: float) -> list[str]:
-    """Return what a run of the full length had to reach and has not."""
+    """Return the totals that a run of the full length must reach and has not."""
     if minutes < FULL_MINUTES:
         return []
     orders = times(soak.system).orders
@@ -192,7 +192,7 @@ def missed_totals(soak: Soak, minutes: float) -> list[str]:
 
 
 def measure(soak: Soak, series: Iterator[Measured]) -> str:
-    """Return the lines of what is measured; what does not hold is a problem like any other."""
+    """Return the lines of the measured series; a figure that is missed is a problem like any other."""
     text, before = "", len(soak.problems)
     try:
         for measured in series:
@@ -205,7 +205,7 @@ def measure(soak: Soak, series: Iterator[Measured]) -> str:
 
 
 def say(text: str) -> None:
-    """Print at once."""
+    """Print a line with the time, unbuffered."""
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What comes in the place of a lost PostgreSQL and lacks its last commits: a late standby of it, or a backup."""
+"""Replacements of a lost PostgreSQL that lack its last commits: a late standby, or a backup."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from tests.support.processes import wait_until
 
 
 class LateStandby:
-    """Follows a system's PostgreSQL asynchronously, is cut off from it, and promoted."""
+    """An asynchronous standby of a system's PostgreSQL, which is cut off from it and promoted."""
 
     def __init__(self, system: System, folder: Path) -> None:
         self._system, self._primary = system, system.postgres
@@ -26,7 +26,7 @@ class LateStandby:
         self.postgres.start()
 
     def fall_behind(self) -> None:
-        """Have everything up to now, and nothing that comes."""
+        """Keep every commit up to now, and miss all later ones."""
         administer(self._primary, "CREATE TABLE caught_up ()")
         wait_until(lambda: _count(self.postgres, "pg_class WHERE relname = 'caught_up'"), what="it has caught up")
         administer(self.postgres, "ALTER SYSTEM SET primary_conninfo = ''")
@@ -34,7 +34,7 @@ class LateStandby:
         wait_until(lambda: not _count(self.postgres, "pg_stat_wal_receiver"), what="it hears of nothing more")
 
     def take_over(self) -> None:
-        """Lose the primary for good and be it, though the processes cannot reach it yet."""
+        """Become the primary in place of the lost one; the processes cannot reach it yet."""
         self._system.database_proxy.refuse()
         self._primary.stop(mode="immediate")
         try:
@@ -44,7 +44,7 @@ class LateStandby:
         self._system.postgres = self.postgres
 
     def show(self) -> None:
-        """Let the processes reach it."""
+        """Let the processes reach the new server."""
         socket = self.postgres.socket_directory / f".s.PGSQL.{SOCKET_PORT}"
         self._system.database_proxy.lead_to(unix_target(str(socket)))
         self._system.database_proxy.heal()
@@ -56,19 +56,19 @@ class LateStandby:
 
 
 class Backup:
-    """Copies the files of a system's PostgreSQL, which later go back to their place: no new timeline begins."""
+    """A copy of the files of a system's PostgreSQL, which is put back later: no new timeline begins."""
 
     def __init__(self, system: System, folder: Path) -> None:
         self._system, self._postgres, self._copy = system, system.postgres, folder / "backup"
 
     def fall_behind(self) -> None:
-        """Have everything up to now, and nothing that comes."""
+        """Keep every commit up to now, and miss all later ones."""
         self._postgres.stop()
         subprocess.run(["cp", "-a", self._postgres.data, self._copy], check=True)
         self._postgres.start()
 
     def take_over(self) -> None:
-        """Put the copy in the place of the files, though the processes cannot reach the server yet."""
+        """Replace the server's files by the copy; the processes cannot reach it yet."""
         self._system.database_proxy.refuse()
         self._postgres.stop()
         shutil.rmtree(self._postgres.data)
@@ -76,7 +76,7 @@ class Backup:
         self._postgres.start()
 
     def show(self) -> None:
-        """Let the processes reach it."""
+        """Let the processes reach the new server."""
         self._system.database_proxy.heal()
 
     def close(self) -> None:

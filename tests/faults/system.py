@@ -75,7 +75,7 @@ class System:
         return connection
 
     def stop_clockwork(self) -> None:
-        """Suspend every process of PostgreSQL."""
+        """Suspend every process of PostgreSQL with SIGSTOP."""
         signal_postgres(self.postgres, signal.SIGSTOP)
 
     def continue_clockwork(self) -> None:
@@ -129,7 +129,7 @@ class System:
 
     @contextlib.contextmanager
     def kept(self):
-        """Start commands again that end, as the platform does, while the block runs."""
+        """Start commands that end again while the block runs, as a platform does."""
         self._keeping.set()
         keeper = threading.Thread(target=self._keep, daemon=True)
         keeper.start()
@@ -140,7 +140,7 @@ class System:
             keeper.join(BOOT_S)
 
     def revive(self) -> None:
-        """Start anew what has ended."""
+        """Start ended commands again."""
         with self._start_lock:
             for dead in [web for web in self.webs if not web.is_running]:
                 self.webs.remove(dead)
@@ -158,7 +158,7 @@ class System:
     # --- fault points
 
     def arm(self, point: str, argument: str = "", *, always: bool = False) -> Path:
-        """Let the next process that reaches a point suffer it (or every one); return the file that says so."""
+        """Arm a fault point for the next process that reaches it, or for every one; return its file."""
         path = self.points / f"{point}{'.always' if always else ''}"
         staging = self.points / f".{point}"
         staging.write_text(argument)
@@ -166,18 +166,18 @@ class System:
         return path
 
     def wait_for_hit(self, armed: Path, timeout_s: float = 20.0) -> None:
-        """Wait until somebody has reached an armed point."""
+        """Wait until a process has reached an armed point."""
         wait_until(lambda: not armed.exists(), timeout_s=timeout_s, what=f"{armed.name} is reached")
 
     def disarm(self) -> None:
-        """Take back every point that nobody has reached."""
+        """Disarm every point that no process has reached."""
         for path in self.points.iterdir():
             path.unlink(missing_ok=True)
 
     # --- begin and end
 
     def heal(self) -> None:
-        """End every fault, and start what it has ended."""
+        """End every fault, and start the servers and commands that it ended."""
         self.disarm()
         self.continue_clockwork()
         for worker in self.workers:
@@ -215,6 +215,6 @@ class System:
 
 
 def is_booted(worker: Running) -> bool:
-    """Tell whether a worker command works already; fail when it has ended."""
+    """Return True if a worker command is ready; fail when it has ended."""
     assert worker.is_running, f"a worker command has ended:\n{worker.log}"
     return "ready for action" in worker.log

@@ -40,9 +40,7 @@ def full_count(system: System) -> float:
     return Metrics(requests.get(f"{system.base_url}/metrics", timeout=10).text)(CONNECTS, outcome="full")
 
 
-def test_g1_at_the_servers_connection_limit_nobody_is_refused_who_can_be_served(
-    system: System, limited_url: str
-) -> None:
+def test_g1_at_the_servers_connection_limit_requests_share_the_connections(system: System, limited_url: str) -> None:
     system.start_web(WEB_CONCURRENCY="2", DATABASE_URL=limited_url)
     system.start_worker()
     workload = Workload(system, clients=CLIENTS)

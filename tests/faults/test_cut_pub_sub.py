@@ -18,7 +18,7 @@ NUDGE = rb"pmessage"
 
 
 def have_heard_all(system: System, followers: list[Follower]) -> bool:
-    """Tell whether each listener is at its account's last event."""
+    """Return True if each listener is at its account's last event."""
     last = dict(system.sql("SELECT id::text, last_event_id FROM account"))
     return all(follower.last == last[follower.account_id] for follower in followers)
 

@@ -23,7 +23,7 @@ from tests.support.processes import Running, wait_until
 pytestmark = pytest.mark.faults
 
 DISK_BYTES = 160 * 2**20
-# What a worker says whose session was ended: by a message, or by a sweep.
+# The log events of a worker whose session was ended: after a message, or in a sweep.
 LATE = ("execution_left_to_sweeping", "sweep_failed")
 
 
@@ -137,7 +137,7 @@ def test_f16_a_worker_that_stands_still_inside_a_fill_is_fenced_off(system: Syst
 
 
 def _sleeper(system: System) -> Running:
-    """Return the worker command one of whose processes has reached a point where it sleeps."""
+    """Return the worker command with the process that sleeps at a fault point."""
     note = system.points / "sleeping"
     pid = wait_until(lambda: note.exists() and note.read_text(), what="somebody sleeps")
     return next(worker for worker in system.workers if int(pid) in [child.pid for child in worker.children()])
@@ -190,7 +190,7 @@ def system_on_small_disk(small_disk: Path, tmp_path: Path) -> Iterator[System]:
 
 
 class Filler:
-    """Keeps a small disk full, what becomes free meanwhile included, and touches no other disk."""
+    """A thread that keeps a small disk full, also when room becomes free, and writes to no other disk."""
 
     def __init__(self, place: Path) -> None:
         self._place = place

@@ -51,7 +51,7 @@ def test_f38_two_thousand_connections_that_send_nothing_hold_nobody_up(
         assert web.metric("tradepost_connections", state="allowed") >= SILENT
     assert web.works()
     assert TOO_MANY_FILES not in web.running.log
-    wait_until(lambda: descriptors_of(web) < 200, timeout_s=40, what="who stays silent is sent away")
+    wait_until(lambda: descriptors_of(web) < 200, timeout_s=40, what="silent connections are closed")
 
 
 def test_f38_one_listener_too_many_is_told_so_and_the_others_go_on(system: System) -> None:

@@ -1,4 +1,4 @@
-"""G2: for a while the processes are led to a standby, which serves what is read and refuses what is written."""
+"""G2: for a while the processes reach a standby only, which serves reads and refuses writes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def standby(machine: Machine, tmp_path: Path) -> Iterator[Postgres]:
 
 
 def is_caught_up(system: System, standby: Postgres) -> bool:
-    """Tell whether the standby has all that the primary had committed by now."""
+    """Return True if the standby has every commit of the primary up to now."""
     return bool(
         system.sql(
             "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication WHERE application_name <> ''"
@@ -44,7 +44,7 @@ def is_caught_up(system: System, standby: Postgres) -> bool:
 
 
 def readiness(system: System) -> tuple[int, str]:
-    """Return the status of /health/ready, and what it says of the database."""
+    """Return the status of /health/ready, and the state of the database in it."""
     answer = requests.get(f"{system.base_url}/health/ready", timeout=15)
     return answer.status_code, answer.json()["database"]
 

@@ -1,4 +1,4 @@
-"""F38: /dev/shm is full, as it soon is in a container, where it has 64 MB. Telemetry gives way, no service."""
+"""F38: /dev/shm is full, which happens in a container, where it has 64 MB. Metrics are incomplete, nothing fails."""
 
 import contextlib
 import shlex
@@ -30,14 +30,14 @@ class SharedMemory:
         self.filler = Path(f"/proc/{running.pid}/root/dev/shm/filler")
 
     def fill(self) -> None:
-        """Leave not a byte of room."""
+        """Fill it to the last byte."""
         with open(self.filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
             while file.tell() < 2 * ROOM_BYTES:
                 file.write(bytes(65_536)[: max(1, ROOM_BYTES - file.tell())])
         assert self.filler.stat().st_size < ROOM_BYTES, "this is not the small one"
 
     def free(self) -> None:
-        """Give the room back."""
+        """Make room again."""
         self.filler.unlink()
 
 
@@ -95,7 +95,7 @@ def test_f38_web_processes_serve_without_room_and_report_all_counts_once_there_i
     SharedMemory(web).free()
     wait_until(
         lambda: metrics_at(web.base_url)("tradepost_placements_total", outcome="accepted") == PLACEMENTS,
-        what="what was counted meanwhile is told",
+        what="the counts of the meantime are reported",
     )
     assert web.log.count("Booting worker") == 2
     system.start_worker()
@@ -118,7 +118,7 @@ def test_f38_a_worker_whose_shared_memory_fills_up_goes_on_executing(
     SharedMemory(worker).free()
     wait_until(
         lambda: metrics_at(url)("tradepost_executions_total", outcome="executed") == PLACEMENTS,
-        what="what was counted meanwhile is told",
+        what="the counts of the meantime are reported",
     )
     wait_until(lambda: metrics_at(url)("tradepost_metrics_incomplete") == 0)
     heal_drain_check(system, workload)

@@ -1,4 +1,4 @@
-"""G3 and G3b: an operator's session holds one row; its account waits, and nobody else."""
+"""G3 and G3b: an operator's session holds one row; its account waits, and no other."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ from tests.support.processes import wait_until
 pytestmark = pytest.mark.faults
 
 TRADERS = 10
-PROMPT_S = 2.5  # p99 to EXECUTED of all other orders: who waits for a held row waits for 3 s
+PROMPT_S = 2.5  # p99 to EXECUTED of all other orders; a wait for a held row takes 3 s
 FREED_S = 5.0
 # 2 s until a connection is free, 3 s until the lock is given up; and this machine may be busy.
 BOUND_S = 10.0
@@ -68,7 +68,7 @@ def test_g3_an_account_whose_row_is_held_waits_alone(system: System, row: str, s
         times = execution_times(system, since)
         answers = answered([request for each in workload.clients if each is not client for request in each.requests])
         print(f"\n{row}: {times}, others still PENDING {others}, its own {left}, answers {answers}")
-    wait_until(lambda: pending_orders(system) == 0, timeout_s=FREED_S, what="what was held is executed")
+    wait_until(lambda: pending_orders(system) == 0, timeout_s=FREED_S, what="the held orders are executed")
     heal_drain_check(system, workload)
     assert others == [(0,)]
     assert left == ([(1,)] if row == "order" else [(5,)])
@@ -112,7 +112,7 @@ def test_g3b_forty_requests_to_a_held_account_leave_connections_to_the_others(sy
 
 
 def wish_of(name: str, client: Client, order_id: str) -> Request:
-    """Return a request that locks the client's account, without a key."""
+    """Return a request that locks the client's account, without an idempotency key."""
     order = {"exchange": "NSE", "symbol": "TCS", "side": "BUY", "quantity": 1, "orderType": "LIMIT", "price": "100.00"}
     if name == "cancel":
         return Request(name, "DELETE", f"/api/trading/orders/{order_id}", None, None)
@@ -125,7 +125,7 @@ def wish_of(name: str, client: Client, order_id: str) -> Request:
 
 
 def send(system: System, request: Request, client: Client | None) -> tuple[int, float, bool]:
-    """Send a request once; return its status, how many seconds it took, and whether it says when to come again."""
+    """Send a request once; return its status, how many seconds it took, and whether it has Retry-After."""
     token = {"Authorization": f"Bearer {system.admin_token}"} if client is None else client._headers
     if request.kind == "modify":
         token = {**token, "If-Match": "*"}

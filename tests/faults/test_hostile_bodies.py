@@ -1,4 +1,4 @@
-"""F33: clients who send slowly, hugely, deeply, or what is no text at all, to the real web process."""
+"""F33: requests to the real web process that are slow, huge, deeply nested or no text at all."""
 
 import contextlib
 import socket
@@ -39,7 +39,7 @@ HOSTILE = {
 
 
 def memory_mib(system: System) -> float:
-    """Return what the web command's processes hold."""
+    """Return the memory of the web command's processes."""
     main = psutil.Process(system.webs[0].pid)
     return sum(process.memory_info().rss for process in [main, *main.children(recursive=True)]) / 2**20
 
@@ -87,7 +87,7 @@ class Dripping:
         self._socket.setblocking(False)
 
     def go_on(self) -> bool:
-        """Read what there is, send the next drop, and tell whether the connection is still open."""
+        """Read available data, send the next byte, and return True if the connection is still open."""
         try:
             while data := self._socket.recv(65_536):
                 self.answer += data
@@ -105,7 +105,7 @@ class Dripping:
 
 
 def beginnings(token: str) -> dict[str, tuple[bytes, bytes]]:
-    """Return ways to send a request slowly: what comes at once, and what comes every second."""
+    """Return ways to send a request slowly: the bytes that come at once, and those that come every second."""
     line = b"POST /api/trading/orders HTTP/1.1\r\nHost: x\r\n"
     head = line + b"Authorization: Bearer %s\r\nContent-Type: application/json\r\n" % token.encode()
     return {

@@ -1,4 +1,4 @@
-"""The log cannot be written: its disk is full, or its reader has gone. No request fails, and /metrics says so."""
+"""A log that cannot be written, because its disk is full or its reader gone: no request fails, /metrics says so."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -19,13 +19,13 @@ from tests.support.processes import free_port, wait_until
 pytestmark = pytest.mark.faults
 
 PLACEMENTS = 40
-# Far above what a placement takes, and below what a collector is given for an answer.
+# Far above the time of a placement, and below the time-out for a collector's answer.
 ALLOWED_S = 3.5
 COLLECTOR_TIMEOUT_S = 4
 
 
 class Collector:
-    """Takes connections, and answers each request late or never."""
+    """A collector that takes connections, and answers each request late or never."""
 
     def __init__(self, *, answers_after_s: float | None) -> None:
         self.answers_after_s = answers_after_s
@@ -48,7 +48,7 @@ class Collector:
             connection.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections."""
         for one in (self.listener, *self.connections):
             one.close()
 
@@ -68,7 +68,7 @@ def settings(kind: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("kind", ["refuses", "silent", "slow"])
-def test_a_collector_that_does_not_take_traces_costs_nobody_a_moment(
+def test_a_collector_that_takes_no_traces_delays_no_request(
     system: System, settings: dict[str, str], kind: str
 ) -> None:
     web, worker = system.start_web(**settings), system.start_worker(**settings)

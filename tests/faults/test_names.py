@@ -47,7 +47,7 @@ def get(system: System, path: str) -> int:
 
 
 def longest_live_s(system: System, seconds: float) -> float:
-    """Ask /health/live again and again beside /health/ready, and return the longest that it took."""
+    """Request /health/live and /health/ready by turns, and return the longest time of /health/live."""
     longest, end = 0.0, time.monotonic() + seconds
     while time.monotonic() < end:
         start = time.monotonic()
@@ -58,7 +58,7 @@ def longest_live_s(system: System, seconds: float) -> float:
     return longest
 
 
-def test_g4_a_name_server_that_was_never_heard_holds_up_nobody_who_needs_no_database(
+def test_g4_a_silent_name_server_delays_no_request_that_needs_no_database(
     system: System, names: NameServer, start_named: Any
 ) -> None:
     names.is_silent = True
@@ -74,7 +74,7 @@ def test_g4_a_name_server_that_was_never_heard_holds_up_nobody_who_needs_no_data
     assert time.monotonic() - healed_at < AFTERWARDS_S + 2.0  # and an answer that was under way
 
 
-def test_g4_what_is_known_of_a_name_serves_while_the_name_server_is_silent(
+def test_g4_a_known_address_serves_while_the_name_server_is_silent(
     system: System, names: NameServer, start_named: Any
 ) -> None:
     start_named()

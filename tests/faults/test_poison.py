@@ -24,7 +24,7 @@ def place_poison(workload: Workload) -> str:
 
 
 def assert_given_back(system: System, order_id: str) -> None:
-    """The poison ended REJECTED, by attempts counted in the database, and cost nothing."""
+    """Assert that the poison ended REJECTED, by attempts counted in the database, and cost nothing."""
     row = system.sql("SELECT status, rejection_reason, attempts FROM trading_order WHERE id = %s", order_id)[0]
     assert row[:2] == ("REJECTED", "execution_failed")
     assert row[2] == MAX_ATTEMPTS + 1  # the last is the one at which it was given up
@@ -35,7 +35,7 @@ def assert_given_back(system: System, order_id: str) -> None:
 
 
 def innocents(system: System, order_id: str) -> tuple[int, float]:
-    """Return how many orders of others there are, and the longest that one took, in seconds."""
+    """Return the number of other orders, and the longest time of one in seconds."""
     rows = system.sql(
         "SELECT count(*), max(extract(epoch FROM updated_at - placed_at)) FROM trading_order"
         " WHERE id <> %s AND rejection_reason IS DISTINCT FROM 'insufficient_margin'",
@@ -45,7 +45,7 @@ def innocents(system: System, order_id: str) -> tuple[int, float]:
 
 
 def innocents_in_time(system: System, order_id: str, longest_s: float) -> None:
-    """Everybody else was executed, however close to the poison."""
+    """Assert that all other orders were executed, also those next to the poison."""
     assert innocents(system, order_id)[1] < longest_s
     odd = "SELECT count(*) FROM trading_order WHERE id <> %s AND rejection_reason = 'execution_failed'"
     assert system.sql(odd, order_id) == [(0,)]
@@ -67,7 +67,7 @@ def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(sy
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_f25_a_poison_that_kills_the_process_is_rejected_and_takes_nobody_along(system: System, begin: Any) -> None:
+def test_f25_a_poison_that_kills_the_process_is_rejected_alone(system: System, begin: Any) -> None:
     workload = begin(clients=3)
     system.arm("poison_kills", always=True)
     with system.kept():
@@ -85,12 +85,12 @@ def status_of(system: System, order_id: str) -> str:
 
 
 def is_over_among_innocents(system: System, order_id: str) -> bool:
-    """Tell whether the poison was rejected, and enough others were beside it to prove something."""
+    """Return True if the poison was rejected and enough other orders were executed at the same time."""
     return status_of(system, order_id) == "REJECTED" and innocents(system, order_id)[0] > 20
 
 
 def no_delayed(system: System) -> bool:
-    """Tell whether no message waits for its next try."""
+    """Return True if no message waits for its next try."""
     return system.redis.hlen("tradepost:orders.DQ.msgs") == 0 and system.redis.hlen("tradepost:orders.msgs") == 0
 
 

@@ -1,4 +1,4 @@
-"""Redis is elsewhere: its name gets no answer, its role is switched, its connections lead nowhere. G4, G14."""
+"""G4 and G14: the name of Redis is not answered, its role is switched, or its connections lead nowhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -77,14 +77,14 @@ def look_alive(system: System) -> None:
 
 
 def wait_until_back(system: System, workload: Workload) -> None:
-    """Wait, not for long, until the web process says that it has Redis, and an order goes through it."""
+    """Wait for a short time until the web process has found Redis, and an order goes through it."""
     wait_until(lambda: ready(system)["status"] == "ok", timeout_s=BACK_S, what="ready is ok")
     is_back = lambda: is_sent_and_executed(system, workload)  # noqa: E731
     wait_until(is_back, timeout_s=BACK_S, what="an order goes through Redis")
 
 
 def wait_until_consumed(server: redis.Redis) -> None:
-    """Wait, not for long, until the worker waits for messages on a server."""
+    """Wait for a short time until the worker waits for messages on a server."""
     is_consumed = lambda: server.info("clients")["blocked_clients"] >= CONSUMERS  # noqa: E731
     wait_until(is_consumed, timeout_s=BACK_S, what="the worker waits for messages")
 

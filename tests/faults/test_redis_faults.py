@@ -16,7 +16,7 @@ pytestmark = pytest.mark.faults
 
 
 def ready(system: System) -> dict[str, Any]:
-    """Return what the web process says of itself."""
+    """Return the document of /health/ready."""
     return requests.get(f"{system.base_url}/health/ready", timeout=20).json()
 
 
@@ -94,7 +94,7 @@ def test_f10_a_redis_that_restarts_empty_is_used_again_and_loses_nothing(system:
 
 
 def is_sent_and_executed(system: System, workload: Workload) -> bool:
-    """Place an order, wait until it is executed, and tell whether its message was sent."""
+    """Place an order, wait until it is executed, and return True if its message was sent."""
     order_id = workload.clients[0].place(side="BUY", quantity=1).document["orderId"]
     status = "SELECT status FROM trading_order WHERE id = %s"
     wait_until(lambda: system.sql(status, order_id) == [("EXECUTED",)], timeout_s=20, what="it is executed")
@@ -102,7 +102,7 @@ def is_sent_and_executed(system: System, workload: Workload) -> bool:
     return not any(order_id in line for line in lines if "dispatch_left_to_sweeping" in line)
 
 
-# A fetch that brings an order, an enqueue, an ack: (direction, pattern, what becomes of the answer).
+# A fetch that brings an order, an enqueue, an ack: (direction, pattern, action on the answer).
 LOST = {
     "f12-fetch": ("to_client", rb'"actor_name":"execute_order"', "cut"),
     "f12-enqueue": ("to_server", rb"enqueue\r\n.*execute_order", "answer"),

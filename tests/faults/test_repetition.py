@@ -147,7 +147,7 @@ def test_f23_two_hundred_orders_at_once_with_margin_for_a_hundred_place_a_hundre
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(place_ten, clients))
     requests_made = [request for client in clients for request in client.requests]
-    # A client may have been told to come back later: what counts is how each request ended.
+    # A client may have been told to try again later: the final status of each request counts.
     assert Counter(request.status for request in requests_made) == {202: 100, 422: 100}
     assert system.sql("SELECT available_margin FROM account WHERE id = %s", account_id) == [(0,)]
     system.start_worker()

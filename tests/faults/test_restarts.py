@@ -1,4 +1,4 @@
-"""G19 and a machine that stands still: workers are replaced, or go on, and no request waits for it or is lost."""
+"""G19 and a suspended machine: workers are replaced or go on, and no request waits or is lost."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ from tests.support.processes import Running, wait_until
 
 pytestmark = pytest.mark.faults
 
-# A worker is started anew in a second or two; the 20 s that a stopping one gives its clients are not to be seen.
+# A new worker starts in a second or two; no request waits for the 20 s that a stopping worker gives its clients.
 LONGEST_WAIT_S = 10.0
 TIMEOUT_S = 4
 
 
 class Asking:
-    """A client that asks again and again, each time on a connection of its own."""
+    """A client that sends one request after the other, each on a new connection."""
 
     def __init__(self, web: Running) -> None:
         self.failures: list[str] = []
@@ -60,18 +60,18 @@ def idle(system: System) -> Iterator[list[requests.Session]]:
 
 
 def workers_of(web: Running) -> set[int]:
-    """Return the numbers of the worker processes."""
+    """Return the ids of the worker processes."""
     return {child.pid for child in psutil.Process(web.pid).children()}
 
 
 def ask_and_keep(web: Running, idle: list[requests.Session]) -> None:
-    """Ask, and keep the connection open."""
+    """Send a request, and keep the connection open."""
     idle.append(requests.Session())
     assert idle[-1].get(f"{web.base_url}/health/live", timeout=20).status_code == 200
 
 
 def watch_until_replaced(web: Running) -> Asking:
-    """Ask on until none of today's workers is left."""
+    """Send requests until all present workers are replaced."""
     before = workers_of(web)
     with Asking(web) as asking:
         wait_until(lambda: not before & workers_of(web), timeout_s=BOOT_S, what=f"replaced\n{web.log}")

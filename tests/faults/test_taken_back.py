@@ -1,4 +1,4 @@
-"""F35: a late standby or a backup takes the place of the database, and takes back what listeners have heard."""
+"""F35: a late standby or a backup replaces the database, without events that listeners have received."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture
 def successor(request: pytest.FixtureRequest, system: System, tmp_path: Path) -> Iterator[LateStandby | Backup]:
-    """Return what will take the place of the system's PostgreSQL."""
+    """Return the server or copy that will replace the system's PostgreSQL."""
     successor = request.param(system, tmp_path)
     yield successor
     successor.close()
@@ -63,7 +63,7 @@ class Account:
         return made["tokenId"], made["token"]
 
     def change(self, times: int, text: str) -> None:
-        """Make events, each of which says a text and its number."""
+        """Make events, each with this text and a number."""
         self._system.sql(RENAMES.replace("%s", "{}").format(times, f"'{text}'", f"'{self.id}'"))
 
     def listen(self, query: str = "", port: int | None = None) -> Stream:
@@ -104,7 +104,7 @@ both = pytest.mark.parametrize("successor", [LateStandby, Backup], indirect=True
 
 
 @both
-def test_f35_listeners_of_what_was_taken_back_are_reset_and_hear_the_new_events(
+def test_f35_listeners_to_lost_events_are_reset_and_receive_the_new_ones(
     system: System, successor: LateStandby | Backup
 ) -> None:
     system.start_web()
@@ -145,7 +145,7 @@ def test_f35_listeners_of_what_was_taken_back_are_reset_and_hear_the_new_events(
 
 
 def expect_resets_of_those_who_come_back(system: System, account: Account, new: int) -> None:
-    """Come back with each number that was told in vain, by each way and to another process, and with good ones."""
+    """Resume from event ids that no longer exist, in each way and at another process, and from ids that do."""
     newest = account.start + new
     other = system.starter.web()
     for since in (account.start + LOST, account.start + 1):
@@ -165,7 +165,9 @@ def expect_resets_of_those_who_come_back(system: System, account: Account, new: 
 
 
 @both
-def test_f35_what_a_process_remembers_of_tokens_gives_way(system: System, successor: LateStandby | Backup) -> None:
+def test_f35_cached_tokens_give_way_to_those_of_the_restored_database(
+    system: System, successor: LateStandby | Backup
+) -> None:
     system.start_web()
     account = Account(system, "tokens")
     revoked_id, revoked = account.make_token()

@@ -50,7 +50,7 @@ def metric(system: System, name: str) -> list[str]:
 
 
 def test_g24_two_namespaces_do_not_touch_each_other(deploy: Callable[..., System]) -> None:
-    # The second one sends no messages: what it places is executed when its own tick has its own worker sweep.
+    # The second one sends no messages: its worker executes its orders in sweeps.
     first, second = deploy("first"), deploy("second", REDIS_NAMESPACE="second-1", ORDER_DISPATCH="none")
     for system in (first, second):
         system.start()

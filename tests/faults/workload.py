@@ -1,4 +1,4 @@
-"""Clients that trade over HTTP from a seed and remember every request and what they saw of it."""
+"""Clients that trade over HTTP from a seed and remember every request with its answers."""
 
 import contextlib
 import random
@@ -15,15 +15,15 @@ from tests.faults.system import System
 
 SYMBOLS = ("RELIANCE", "TCS", "INFY", "M&M", "SBIN")
 OPENING_BALANCE = Decimal("5000000.00")
-# Longer than everything that the service does before it gives up: what was not answered by then is over.
+# Longer than every time-out of the service: a request without an answer by then gets none.
 TIMEOUT_S = 15.0
-# A refusal that says "later", not "no".
+# Refusals after which a client tries again.
 UNSETTLED = (500, 502, 503, 504, 429)
 
 
 @dataclass
 class Request:
-    """One wish of a client, sent until its outcome is known."""
+    """A request of a client, sent until its outcome is known."""
 
     kind: str
     method: str
@@ -36,7 +36,7 @@ class Request:
 
     @property
     def status(self) -> int | None:
-        """The status that settled it, None while the outcome is unknown."""
+        """Return the final status, None while the outcome is unknown."""
         last = self.answers[-1] if self.answers else None
         if last is None or last in UNSETTLED or self.document.get("code") == "idempotency_in_progress":
             return None
@@ -44,31 +44,31 @@ class Request:
 
 
 class Client:
-    """One client with an account, or a share of one, and a sequence of wishes that its seed decides."""
+    """A client with an account, alone or shared, whose seed decides its sequence of requests."""
 
     def __init__(self, base_url: str, account_id: str, token: str, admin_token: str, seed: int) -> None:
         self.base_url = base_url
         self.account_id = account_id
         self.random = random.Random(seed)
         self.requests: list[Request] = []
-        self.is_idle = False  # it only does what it is told
+        self.is_idle = False  # an idle client does not trade by itself
         self._headers = {"Authorization": f"Bearer {token}"}
         self._admin_headers = {"Authorization": f"Bearer {admin_token}"}
         self._http = requests.Session()
         self._order_ids: list[str] = []
 
     def place(self, **body: Any) -> Request:
-        """Ask for an order and settle it."""
+        """Place an order and return its settled request."""
         return self.settle(self._placing(body))
 
     def act(self) -> Request:
-        """Do the next thing of the sequence."""
+        """Send the next request of the sequence."""
         kinds = ("limit", "market", "delivery", "wait", "modify", "cancel", "close", "funds", "quotes", "bad")
         kind = self.random.choices(kinds, weights=(40, 15, 10, 5, 8, 12, 6, 5, 4, 3))[0]
         return self.settle(self.wish(kind))
 
     def wish(self, kind: str) -> Request:
-        """Make up a request of a kind."""
+        """Return a new request of a kind."""
         match kind:
             case "modify" if self._order_ids:
                 body = {"quantity": self.random.randint(1, 20)}
@@ -144,7 +144,7 @@ class Client:
         return f"{self.random.randint(low * 100, high * 100) / 100:.2f}"
 
     def _some_position(self) -> str | None:
-        """Look a position up; a client that gets no answer wishes for something else."""
+        """Return the id of one of the positions, None without an answer or a position."""
         with contextlib.suppress(requests.RequestException, ValueError, KeyError):
             url = f"{self.base_url}/api/trading/positions"
             answer = self._http.get(url, headers=self._headers, timeout=TIMEOUT_S)
@@ -155,7 +155,7 @@ class Client:
 
 
 class Workload:
-    """Several clients, two to an account, that trade until they are told to stop."""
+    """Several clients, two for each account, that trade until they are stopped."""
 
     def __init__(self, system: System, *, clients: int = 4, seed: int = 1, opening: Decimal = OPENING_BALANCE) -> None:
         self.system = system
@@ -172,7 +172,7 @@ class Workload:
 
     @property
     def requests(self) -> list[Request]:
-        """Everything that any client has asked for."""
+        """Return the requests of all clients."""
         return [request for client in self.clients for request in client.requests]
 
     def open_account(self, name: str) -> str:
@@ -190,7 +190,7 @@ class Workload:
         return Client(system.base_url, account_id, self.accounts[account_id], system.admin_token, seed)
 
     def add_client(self, account_id: str | None = None) -> Client:
-        """Take another client in, on the first account unless another is named, that does what it is told."""
+        """Add a client that does not trade by itself, on the first account unless another is named."""
         client = self.client_of(account_id or next(iter(self.accounts)))
         client.is_idle = True
         self.clients.append(client)
@@ -204,7 +204,7 @@ class Workload:
 
     @contextlib.contextmanager
     def running(self, pause_s: float = 0.0):
-        """Let the clients trade while the block runs, each after a pause."""
+        """Let the clients trade while the block runs, with a pause after each request."""
         self.begin(pause_s)
         try:
             yield self
@@ -224,7 +224,7 @@ class Workload:
             thread.start()
 
     def finish(self, patience_s: float = 150.0) -> None:
-        """Stop wishing, and wait until each client's last wish is settled; the faults must be over for that."""
+        """Stop trading, and wait until each client's last request is settled; the faults must be over for that."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(patience_s)

@@ -1,4 +1,4 @@
-"""`make audit`: bandit over what is deployed, and pip-audit over what it needs where an advisory service answers."""
+"""`make audit`: bandit over the deployed code, and pip-audit over its packages where an advisory service answers."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ ACCEPTED = {
 
 
 def findings() -> list[str]:
-    """Return what bandit finds and nobody has accepted."""
+    """Return the findings of bandit that are not in ACCEPTED."""
     command = [sys.executable, "-m", "bandit", "-q", "-r", "-f", "json", *DEPLOYED]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     results = json.loads(done.stdout)["results"]
@@ -56,7 +56,7 @@ def advisories() -> tuple[list[str], int, int]:
 
 
 def main() -> int:
-    """Print both reports; only what was found fails, not what could not be asked."""
+    """Print both reports and return 1 for a finding; a look-up that was not possible is no finding."""
     found = findings()
     print("bandit:", "nothing new" if not found else "\n  ".join(["", *found]))
     known, looked_up, skipped = advisories()

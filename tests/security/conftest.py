@@ -1,4 +1,4 @@
-"""What the tests of security share."""
+"""Fixtures and headers of the security tests."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

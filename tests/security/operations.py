@@ -6,12 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 SCOPES = ("trade", "read", "feed", "admin")
-# Who owns what a path parameter names. A parameter that is not here fails every test that goes through
-# the routes: say here whose it is, and make one in the fixture `belongings`.
+# The owner of each path parameter's thing. A new parameter fails every test that goes through the routes, until it is
+# added here and to the fixture `belongings`.
 OF_AN_ACCOUNT = {"order_id", "position_id"}
 OF_ADMINISTRATORS = {"account_id", "token_id", "message_id"}
 OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE"}
-# Whom a request without a token may ask.
+# The paths that need no token.
 PUBLIC = {"/health/live", "/health/ready"}
 # A good value for each header that a request must have.
 HEADERS = {"If-Match": "*"}
@@ -33,7 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path, and what the document says of it."""
+    """One method of one path, with its description in the document."""
 
     method: str
     path: str
@@ -52,22 +52,22 @@ class Operation:
 
     @property
     def is_of_an_account(self) -> bool:
-        """Say whether the path names a thing of one account."""
+        """Return True if the path names something that belongs to one account."""
         return not OF_AN_ACCOUNT.isdisjoint(self.path_parameters)
 
     @property
     def is_public(self) -> bool:
-        """Say whether it needs no token."""
+        """Return True if it needs no token."""
         return self.spec["security"] == []
 
     @property
     def is_for_cron(self) -> bool:
-        """Say whether its token is the secret of CRON_SECRET."""
+        """Return True if its token is CRON_SECRET."""
         return self.spec["security"] == [{"cronSecret": []}]
 
     @property
     def is_for_prometheus(self) -> bool:
-        """Say whether its token is the secret of METRICS_TOKEN."""
+        """Return True if its token is METRICS_TOKEN."""
         return self.spec["security"] == [{"metricsToken": []}]
 
     @property
@@ -99,7 +99,7 @@ class Operation:
 
     @property
     def account_is_named_in(self) -> str | None:
-        """Say whether an administrator names the account in the query, the body, or nowhere."""
+        """Return "query" or "body" if an administrator names the account there, else None."""
         if "tradingAccountId" in self.query:
             return "query"
         return "body" if self.body_name in NAMING_BODIES else None
@@ -118,7 +118,7 @@ class Operation:
         return {name: HEADERS[name] for name in required}
 
     def url(self, **things: Any) -> str:
-        """Return the path with these things in it, for the others what does not exist."""
+        """Return the path with these ids in it, and with ids of nothing for the other parameters."""
         values = {name: str(uuid4()) for name in self.path_parameters} | OF_EVERYBODY | things
         return self.path.format(**{name: values[name] for name in self.path_parameters})
 

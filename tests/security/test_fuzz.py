@@ -21,7 +21,7 @@ MANY = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-# latin-1 is what a header can hold on the wire, less the line ends, with which it would end.
+# A header holds latin-1 on the wire, without the line ends, which would end it.
 HEADER_TEXT = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=300)
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=40),
@@ -35,7 +35,7 @@ NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,9})?", 
 
 
 def check(response, allowed=range(200, 500)):
-    """Fail for a 5xx, for an answer that is no JSON, and for one that shows what is inside."""
+    """Fail for a 5xx, for an answer that is no JSON, and for one that shows internals."""
     assert response.status_code in allowed, (response.status_code, response.text)
     if response.status_code >= 400:
         assert response.content_type == "application/problem+json"

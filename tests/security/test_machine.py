@@ -49,7 +49,7 @@ class Requests(RuleBasedStateMachine):
         self.set_quote(SYMBOLS[0], Decimal("100.00"))
 
     def note(self, what):
-        """Count what has happened, so that a test can see that enough has."""
+        """Count an event, so that a test can assert that it occurred."""
         self.seen[what] += 1
 
     def send(self, method, path, headers, **options):
@@ -89,7 +89,7 @@ class Requests(RuleBasedStateMachine):
                 self.keys.append((who, key, body, order["id"]))
 
     def refused(self, who, answer, product, side, quantity, closing, assumed):
-        """Say whether an order was refused, rightly; the reasons come in the order of the contract."""
+        """Return True if an order was refused, for the first reason in the order of the contract."""
         problem = answer.get_json() if answer.status_code == 422 else {"code": None}
         if self.suspended[who]:
             expected = "account_suspended"
@@ -353,7 +353,7 @@ def world(client, account, headers_for):
     Requests.world = {"client": client, "account": account, "service": headers_for("admin", "feed")}
 
 
-# Every way in which an order fills, is changed or is refused: what random walks meet is a matter of luck.
+# Every way in which an order fills, is changed or is refused; random walks may miss some.
 WALK = (
     ("trade", "EXECUTED", (0, "BUY", 10, Decimal("100.00"), "INTRADAY")),
     ("trade", "EXECUTED, closing long", (0, "SELL", 4, Decimal("120.00"), "INTRADAY")),

@@ -13,7 +13,7 @@ from tests.security.operations import OF_ADMINISTRATORS, OF_AN_ACCOUNT, PUBLIC, 
 from tests.support import trading
 from trading.accounts import tokens
 
-# What the service answers besides what it documents.
+# The paths that the OpenAPI document leaves out.
 UNDOCUMENTED = {"/openapi.json", "/asyncapi.json", "/docs", "/ops", "/api/trading/stream", "/", "/static/<path:name>"}
 PAGES = ("/openapi.json", "/asyncapi.json", "/docs", "/ops", "/", "/static/desk.js")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "PURGE")
@@ -22,7 +22,7 @@ UUIDS = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def shown(response):
-    """Return what a client can tell an answer by, but for the address and the request's own id."""
+    """Return all that distinguishes an answer for a client, except the address and the request id."""
     problem = response.get_json() or {}
     names = {name for name, _ in response.headers} - {"Content-Length"}
     return response.status_code, {key: value for key, value in problem.items() if key != "instance"}, names
@@ -50,12 +50,12 @@ def test_no_route_is_forgotten(app, operations):
     assert documented - served == set()
 
 
-def test_a_path_parameter_that_nobody_has_thought_about_fails():
+def test_an_unknown_path_parameter_fails():
     with pytest.raises(AssertionError, match="whose is"):
         Operation("GET", "/api/trading/alerts/{alert_id}", {}).url()
 
 
-def test_what_is_public_is_what_is_meant_to_be(operations):
+def test_only_the_intended_paths_are_public(operations):
     assert {operation.path for operation in operations if operation.is_public} == PUBLIC
 
 
@@ -120,7 +120,7 @@ def test_administrators_things_do_not_exist_when_they_do_not(client, headers_for
 
 
 def dead_tokens(account_id):
-    """Return what stands in an Authorization header and should not: by name."""
+    """Return tokens and headers that must be refused, by name."""
     soon = datetime.now(UTC) + timedelta(hours=1)
     expired_id, expired = tokens.create_token(["trade", "read"], account_id=account_id, expires_at=soon)
     trading.run("UPDATE api_token SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", expired_id)
@@ -274,7 +274,7 @@ def test_unknown_parameters_of_a_stream_are_refused(client, belongings, headers)
 
 
 def test_members_that_only_the_service_may_set_are_refused(client, operations, belongings):
-    """Mass assignment: what an answer shows is not thereby something to give."""
+    """Mass assignment: members of an answer are refused in a request."""
     for operation in operations:
         if operation.account_is_named_in == "body":
             for name in ("orderId", "status", "blockedMargin", "charges", "averagePrice", "filledQuantity", "placedAt"):

@@ -28,7 +28,7 @@ def post(token, *headers, body=b""):
 
 
 def exchange(web, data, *, half_close=True, until=None):
-    """Send bytes and return what comes back until the other side closes, or until these bytes are among it."""
+    """Send bytes and return the answer, up to its end or up to the bytes given."""
     answer = b""
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as link:
         with contextlib.suppress(OSError):
@@ -57,15 +57,15 @@ def refusals(answer, data):
 
 
 def memory_mib(web):
-    """Return what the web command's processes hold."""
+    """Return the memory of the web command's processes."""
     return sum(process.memory_info().rss for process in [psutil.Process(web.pid), *web.children()]) / 2**20
 
 
 def is_well(web):
-    """Say whether the service answers a good request quickly."""
+    """Return True if the service answers a good request quickly."""
     started = time.monotonic()
     with urllib.request.urlopen(f"{web.base_url}/health/live", timeout=20) as answer:
-        return answer.status == 200 and time.monotonic() - started < 8  # others are given up after ten
+        return answer.status == 200 and time.monotonic() - started < 8  # slow requests are ended after ten
 
 
 ABSURD = {
@@ -277,7 +277,7 @@ def test_half_open_connections_hold_nobody_up(web, account):
     assert is_well(web)
 
 
-def test_no_answer_names_what_serves(web):
+def test_no_answer_names_the_server_software(web):
     for data in (b"hello\r\n\r\n", LIVE + HOST + b"Connection: close\r\n\r\n", LIVE + HOST + b"X A: x\r\n\r\n"):
         answer = exchange(web, data).lower()
         for name in (b"gunicorn", b"werkzeug", b"python", b"gevent", b"traceback"):

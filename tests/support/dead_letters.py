@@ -1,4 +1,4 @@
-"""Make a dead letter as a worker does: fetch a message, fail, and tell the broker so."""
+"""Dead letters made as a worker makes them: fetch a message, fail, and reject it."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nVa
 
 
 def bury(order_id: Any, **options: Any) -> str:
-    """Send a message for an order, take it from its queue, let it fail for good, and return its id there."""
+    """Send a message for an order, reject it for good, and return its id in Redis."""
     broker.enqueue(execute_order.message_with_options(args=(str(order_id),), **options))
     return bury_next()
 
 
 def bury_next() -> str:
-    """Let the next message of the queue fail for good, and return its id there."""
+    """Reject the next message of the queue for good, and return its id in Redis."""
     consumer = broker.consume("orders", prefetch=1, timeout=10)
     message = next(consumer)
     assert message is not None

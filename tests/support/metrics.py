@@ -1,4 +1,4 @@
-"""Read what /metrics says."""
+"""A parsed answer of /metrics."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,11 +18,11 @@ class Metrics:
 
     @property
     def names(self) -> set[str]:
-        """Return the names that a query can use."""
+        """Return the names of the samples."""
         return {sample.name for sample in self.samples}
 
     def __call__(self, name: str, **labels: str) -> float:
-        """Return the sum of the samples with this name and these labels; 0 when there is none."""
+        """Return the sum of the samples with this name and these labels; 0 without any."""
         return sum(self._values(name, labels))
 
     def _values(self, name: str, labels: dict[str, Any]) -> Iterable[float]:

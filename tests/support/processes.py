@@ -1,4 +1,4 @@
-"""Run the Procfile's commands as real processes, and stop them by their own numbers."""
+"""Real processes of the Procfile's commands, and helpers that wait for them."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody has, from below those that systems give to connections."""
+    """Return a free TCP port of 127.0.0.1, below the range from which systems take the ports of connections."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -30,14 +30,14 @@ def free_port() -> int:
 
 
 def dead_proxies() -> dict[str, str]:
-    """Return settings that send every program that honours them to a proxy that is not there."""
+    """Return proxy variables for every scheme that name a proxy which does not run."""
     proxy = f"http://127.0.0.1:{free_port()}"
     names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     return {**dict.fromkeys(names, proxy), "no_proxy": "", "NO_PROXY": ""}
 
 
 def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "") -> Any:
-    """Return the first true answer of the condition; fail when there is none within the time-out."""
+    """Return the first true result of the condition; fail when there is none within the time-out."""
     deadline = time.monotonic() + timeout_s
     while not (answer := condition()):
         if time.monotonic() > deadline:
@@ -47,13 +47,13 @@ def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: s
 
 
 def command_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which the venv's programs are found, with these settings."""
+    """Return the environment of this process with the venv's programs on PATH and these settings."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **settings}
 
 
 class Running:
-    """One command of the Procfile in a process group of its own; its output goes to a file."""
+    """A running command of the Procfile in its own process group; its output goes to a file."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Running:
         self.log_path = log_path
         self.port = port
         with open(log_path, "ab") as log:
-            # exec, so that the number we know is the program's and not its shell's.
+            # exec, so that the process id is the program's and not its shell's.
             self._popen = subprocess.Popen(
                 f"exec {command}",
                 shell=True,
@@ -81,7 +81,7 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """Return the number of the main process."""
+        """Return the id of the main process."""
         return self._popen.pid
 
     @property
@@ -91,12 +91,12 @@ class Running:
 
     @property
     def log(self) -> str:
-        """Return everything that the processes have written."""
+        """Return the whole output of the processes."""
         return self.log_path.read_text(errors="replace")
 
     @property
     def is_running(self) -> bool:
-        """Say whether the main process runs."""
+        """Return True if the main process runs."""
         return self._popen.poll() is None
 
     def children(self) -> list[psutil.Process]:
@@ -112,7 +112,7 @@ class Running:
             os.kill(self.pid, number)
 
     def signal_all(self, number: int) -> None:
-        """Send a signal to every process of the group, as Heroku does."""
+        """Send a signal to every process of the group, as Heroku stops a dyno."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
@@ -121,12 +121,12 @@ class Running:
         return self._popen.wait(timeout_s)
 
     def terminate(self, timeout_s: float = 30.0) -> int:
-        """Stop every process of the group as Heroku does, and return the exit status."""
+        """Send SIGTERM to every process of the group, as Heroku stops a dyno, and return the exit status."""
         self.signal_all(signal.SIGTERM)
         return self.wait(timeout_s)
 
     def kill(self) -> None:
-        """End every process of the group at once, and leave none."""
+        """Kill every process of the group and their children."""
         members = processes.group_members(self.pid)
         self.signal_all(signal.SIGKILL)
         for member in members:
@@ -135,7 +135,7 @@ class Running:
         self._popen.wait(10)
 
     def wait_until_ready(self, timeout_s: float = 40.0) -> "Running":
-        """Wait until a web process answers that it is live."""
+        """Wait until the web process answers /health/live with 200."""
         wait_until(self._is_live, timeout_s=timeout_s, what=f"{self.command} is live\n{self.log}")
         return self
 
@@ -155,13 +155,13 @@ class Running:
 
 
 class ProcessStarter:
-    """Start the processes of a checkout's Procfile, and end at the end whatever still runs."""
+    """A starter of the processes of a checkout's Procfile, which also stops those that still run."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, root: Path = ROOT) -> None:
         self.environment = dict(environment)
         self.folder = folder
         self.root = root
-        self.prefix = ""  # what is to run the commands
+        self.prefix = ""  # stands before each command, for example "unshare --net "
         self.started: list[Running] = []
 
     def web(self, **settings: str) -> Running:
@@ -170,11 +170,11 @@ class ProcessStarter:
         return self._start("web", {"PORT": str(port), **settings}, port=port).wait_until_ready()
 
     def worker(self, **settings: str) -> Running:
-        """Start the worker command and wait until it works."""
+        """Start the worker command and wait until it is ready for messages."""
         return self._start("worker", settings).wait_for_log("ready for action")
 
     def stop(self) -> None:
-        """End what still runs."""
+        """Kill the processes that still run."""
         for running in self.started:
             running.kill()
 

@@ -14,8 +14,8 @@ MAX_WORKERS = 8
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
 FAULTS = "tests/faults/"
 FAULT_GROUPS = (
-    ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "redis_elsewhere", "repetition"),
-    ("cut_pub_sub", "dying_processes", "full_shared_memory", "lost_log", "names", "redis_faults", "taken_back"),
+    ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "lost_log", "redis_elsewhere", "repetition"),
+    ("cut_pub_sub", "dying_processes", "full_shared_memory", "names", "redis_faults", "taken_back"),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
 )
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.

@@ -19,7 +19,7 @@ Row = Mapping[str, Any]  # of a table, by column name
 
 
 def money(text: str | int) -> Decimal:
-    """Return rupees with two places."""
+    """Return an amount of rupees with two decimal places."""
     return Decimal(text).quantize(Decimal("0.01"))
 
 

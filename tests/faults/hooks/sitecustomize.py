@@ -1,4 +1,4 @@
-"""Python runs this at the start of every process under test: it puts fault points around named functions.
+"""Fault points around named functions; Python runs this file at the start of every process under test.
 
 A point does nothing until a file with its name lies in TRADEPOST_FAULT_DIR. The process that reaches
 the point first takes the file away and suffers the fault; so does every process that reaches a point
@@ -26,24 +26,24 @@ def die(text):
 
 
 def sleep(text):
-    """Stay here for so many seconds, and leave the process's id where the test finds it."""
+    """Sleep for so many seconds, and write the process id to a file for the test."""
     with open(os.path.join(FOLDER, "sleeping"), "w") as note:
         note.write(str(os.getpid()))
     time.sleep(float(text))
 
 
 def raise_time_limit(text):
-    """Raise what Dramatiq raises in a thread that is over its time limit."""
+    """Raise TimeLimitExceeded, as Dramatiq does in a thread that is over its time limit."""
     raise sys.modules["dramatiq"].middleware.TimeLimitExceeded
 
 
 def raise_shutdown(text):
-    """Raise what Dramatiq raises in a thread that must end."""
+    """Raise Shutdown, as Dramatiq does in a thread that must end."""
     raise sys.modules["dramatiq"].middleware.Shutdown
 
 
 def is_poison(*args):
-    """Tell whether the order in hand is the poison."""
+    """Return True if this order is the poison."""
     return args[-1].get("client_order_id") == POISON
 
 
@@ -97,7 +97,7 @@ def put(module, name, function_name, when, action, condition):
 
 
 class Loader(importlib.abc.Loader):
-    """Loads a module as usual, then puts its points in."""
+    """A loader that loads a module as usual, then adds its fault points."""
 
     def __init__(self, usual):
         self.usual = usual
@@ -107,7 +107,7 @@ class Loader(importlib.abc.Loader):
         return self.usual.create_module(spec)
 
     def exec_module(self, module):
-        """Run it, then put the points in."""
+        """Run the module, then add its fault points."""
         self.usual.exec_module(module)
         for name, (module_name, *point) in POINTS.items():
             if module_name == module.__name__:
@@ -117,10 +117,10 @@ class Loader(importlib.abc.Loader):
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds the modules that have points, and with a wrong clock all that may look at it."""
+    """A finder of the modules with fault points, and with a wrong clock of all that read the time."""
 
     def find_spec(self, name, path, target=None):
-        """Find a module as usual, but load it with our loader."""
+        """Find a module as usual, and give it our loader."""
         is_shifted = CLOCK_OFF_S and name.partition(".")[0] in PACKAGES
         if not is_shifted and name not in {point[0] for point in POINTS.values()}:
             return None
@@ -131,10 +131,10 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 class AnyDatetime(type):
-    """Lets every datetime be an instance of the wrong one."""
+    """A metaclass by which every datetime is an instance of WrongDatetime."""
 
     def __instancecheck__(cls, value):
-        """Tell what isinstance asks."""
+        """Return True if the value is a datetime."""
         return isinstance(value, datetime.datetime)
 
 
@@ -143,19 +143,19 @@ class WrongDatetime(datetime.datetime, metaclass=AnyDatetime):
 
     @classmethod
     def now(cls, tz=None):
-        """Return another time of day."""
+        """Return the shifted time."""
         return datetime.datetime.now(tz) + datetime.timedelta(seconds=CLOCK_OFF_S)
 
 
 def shift_clock(seconds):
-    """Let this process believe in another time of day."""
+    """Shift the clock of this process."""
     now, now_ns = time.time, time.time_ns
     time.time = lambda: now() + seconds
     time.time_ns = lambda: now_ns() + int(seconds * 1e9)
 
 
 def shorten_time_limit(milliseconds):
-    """Give Dramatiq's jobs less time, so that its exception comes at any moment of a busy one."""
+    """Shorten Dramatiq's time limit, so that its exception comes at any moment of a busy job."""
     import dramatiq.middleware.time_limit as limits
 
     usual = limits.TimeLimit.__init__
