@@ -11,9 +11,9 @@ from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
+from trading.rules.errors import NotFound
 
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
 from .http.responses import respond
@@ -29,7 +29,7 @@ def read_account(account_id: UUID) -> ValuedAccount:
     with session():
         row = find_valued_account(account_id)
     if row is None:
-        raise not_found()
+        raise NotFound
     return row
 
 

@@ -8,9 +8,9 @@ from marshmallow import ValidationError
 from models.database import session
 from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
 from trading.market.quotes import STOCKS, find_stock, set_quotes
+from trading.rules.errors import NotFound
 
 from .http.authentication import requires
-from .http.errors import not_found
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
@@ -50,10 +50,10 @@ def read_stock(exchange: str, symbol: str) -> Response:
     try:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:
-        raise not_found() from None
+        raise NotFound from None
     row = find_stock(key["exchange"], key["symbol"])
     if row is None:
-        raise not_found()
+        raise NotFound
     return respond(STOCK, row)
 
 

@@ -8,11 +8,12 @@ from flask import Response
 from actors import dead_letters, presence
 from runtime import redis_link
 from schemas.operations import OperationsSchema
+from trading.rules.errors import NotFound
 from trading.upkeep.operations import read_operations
 
 from .http.audit import audit
 from .http.authentication import requires
-from .http.errors import HttpRefusal, not_found
+from .http.errors import HttpRefusal
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
 
@@ -42,7 +43,7 @@ def requeue(message_id: UUID) -> Response:
     if was_sent is None:
         raise HttpRefusal("service_unavailable", "Redis cannot be reached; try again.", headers={"Retry-After": "1"})
     if not was_sent:
-        raise not_found()
+        raise NotFound
     return Response(status=204)
 
 

@@ -28,12 +28,13 @@ from trading.orders.order_statements import ORDERS, find_order_with_entries
 from trading.orders.placement import place_order
 from trading.orders.preview import Preview, preview_order
 from trading.rules.decision import OrderRequest
+from trading.rules.errors import NotFound
 
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
-from .http.errors import HttpRefusal, not_found
+from .http.errors import HttpRefusal
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
@@ -152,7 +153,7 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
     with session():
         order = find_order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:
-        raise not_found()
+        raise NotFound
     return respond_tagged(ORDER_DETAIL, order, order["version"])
 
 

@@ -12,9 +12,10 @@ from flask import request
 
 from models.database import session, snapshot
 from trading.accounts.reading import account_exists
+from trading.rules.errors import NotFound
 
 from .description import note
-from .errors import HttpRefusal, invalid, not_found
+from .errors import HttpRefusal, invalid
 from .facts import request_facts
 from .token_cache import Principal, token_cache
 
@@ -60,7 +61,7 @@ def account_id_for(principal: Principal, named: UUID | None) -> UUID:
             raise invalid({"tradingAccountId": ["Required with an admin token."]})
         return named
     if named is not None and named != own:
-        raise not_found()
+        raise NotFound
     return own
 
 
@@ -77,7 +78,7 @@ def existing_account_session(named: UUID | None) -> Iterator[UUID]:
         return
     with snapshot():
         if not account_exists(account_id):
-            raise not_found()
+            raise NotFound
         yield account_id
 
 

@@ -97,11 +97,6 @@ class HttpRefusal(Exception):
         self.headers = headers
 
 
-def not_found() -> HttpRefusal:
-    """Return the refusal for a thing that does not exist or belongs to another account."""
-    return HttpRefusal("not_found", "It does not exist, or it belongs to another account.")
-
-
 def too_large(max_size: int) -> HttpRefusal:
     """Return the refusal of a body that is larger than this many bytes."""
     return HttpRefusal("payload_too_large", f"The body is larger than {max_size // 1024} KiB.")
