@@ -44,24 +44,25 @@ def say():
     """Return a function that serves a port on which every command gets the same answer, or none: say("+OK") -> port."""
     with contextlib.ExitStack() as stack:
 
-        def serve(answer):
+        def serve(answer, delay_s=0.0):
             server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            threading.Thread(target=_serve, args=(server, answer), daemon=True).start()
+            threading.Thread(target=_serve, args=(server, answer, delay_s), daemon=True).start()
             return server.getsockname()[1]
 
         yield serve
 
 
-def _serve(server, answer):
+def _serve(server, answer, delay_s):
     with contextlib.suppress(OSError):
         while True:
             connection, _ = server.accept()
-            threading.Thread(target=_answer, args=(connection, answer), daemon=True).start()
+            threading.Thread(target=_answer, args=(connection, answer, delay_s), daemon=True).start()
 
 
-def _answer(connection, answer):
+def _answer(connection, answer, delay_s):
     with contextlib.suppress(OSError):
         while connection.recv(4096):
+            time.sleep(delay_s)
             if answer is not None:
                 connection.sendall(answer.encode() + b"\r\n")
 
@@ -101,6 +102,15 @@ def test_the_address_that_came_late_is_used(names, silence, say):
     silence.clear()
     client.connection_pool.disconnect()
     assert client.ping()
+
+
+def test_a_use_may_take_longer_than_a_connect(say):
+    client = client_of(f"redis://127.0.0.1:{say('+PONG', delay_s=0.5)}/0", timeout_s=10)
+    client.connection_pool.connection_kwargs["socket_connect_timeout"] = 0.2
+    connection = client.connection_pool.get_connection()
+    connection.disconnect()
+    connection.send_command("PING")  # connects again by itself
+    assert connection.read_response() == b"PONG"
 
 
 def test_an_address_needs_no_name_server(names, silence, say):
