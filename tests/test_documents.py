@@ -26,6 +26,14 @@ def test_the_index_names_every_document() -> None:
     assert [name for name in documents if name != "README.md" and f"({name})" not in index] == []
 
 
+def test_every_case_that_the_page_of_faults_names_exists() -> None:
+    cases = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`([a-z0-9_…]+)(?:\[[^`]*\])?`", (ROOT / "docs/faults.md").read_text())
+    patterns = [name.replace("…", r"\w*") for name in named if "…" in name and name.count("_") > 1]
+    assert len(patterns) > 50
+    assert [pattern for pattern in patterns if not re.search(rf"def test_{pattern}\(", cases)] == []
+
+
 def test_every_alert_leads_to_a_part_of_the_runbook() -> None:
     (group,) = yaml.safe_load((ROOT / "docs/observability/prometheus-rules.yaml").read_text())["groups"]
     table = (ROOT / "docs/observability.md").read_text().partition("| alert | section of the")[2].partition("\n\n")[0]
