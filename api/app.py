@@ -46,9 +46,6 @@ class DocumentedApi(Api):
     # Each route names its own problems; see api.http.description.
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def _register_error_handlers(self) -> None:
-        """Register nothing: api.http.errors handles the errors."""
-
     def _openapi_json(self) -> Response:
         return Response(self._text, content_type="application/json")
 
