@@ -207,11 +207,11 @@ class Requests(RuleBasedStateMachine):
             return "order_not_open" if order is None else "precondition_failed"
         if order["price"] is None and price is not None:
             return "validation_failed"
+        if self.suspended[who]:
+            return "account_suspended"
         wanted = quantity or order["quantity"]
         if (wanted, price or order["price"]) == (order["quantity"], order["price"]):
             return None
-        if self.suspended[who]:
-            return "account_suspended"
         reckoning = self.reckonings[who]
         closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted, besides=order["id"])
         if order["product"] == "DELIVERY" and order["side"] == "SELL" and closing < wanted:
