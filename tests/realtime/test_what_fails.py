@@ -187,7 +187,8 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     received: list[int] = []
     # The longer the window of the connection was closed, the later the kernel probes it again: up to a minute.
     while (found := slow.next_frame(80.0)) and found[0] != CLOSE:
-        received.append(json.loads(found[1])["id"])
+        if found[1]:  # a ping has no payload
+            received.append(json.loads(found[1])["id"])
     assert found is not None
     assert int.from_bytes(found[1][:2], "big") == 4408
     assert received == list(range(3, 3 + len(received)))

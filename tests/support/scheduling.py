@@ -8,7 +8,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Tests wait more than they compute, so there are more processes than cores.
-WORKERS_OF_A_CORE = 3
+WORKERS_OF_A_CORE = 2
 MAX_WORKERS = 8
 # The fault tests load the machine and watch the time. One process runs all of a group, so three of them run at once and
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
