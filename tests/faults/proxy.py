@@ -49,6 +49,7 @@ class Link:
         self.ends = {"to_server": (client, server), "to_client": (server, client)}
         self.passed = {"to_server": 0, "to_client": 0}
         self.swallowing = False
+        self.is_left = False
         self.cut_answer = False
 
     def start(self) -> None:
@@ -73,6 +74,7 @@ class Link:
                     break
                 if not self.swallowing:
                     sink.sendall(data)
+        self.is_left = self.is_left or direction == "to_server"
         if not self.swallowing:  # a swallowed connection stays silent, and its end is swallowed too
             self.close()
             self.proxy.forget(self)
@@ -114,6 +116,12 @@ class Proxy:
     def link_count(self) -> int:
         """Return the number of open connections."""
         return len(self._links)
+
+    @property
+    def black_holed_count(self) -> int:
+        """Return the number of connections that lead nowhere and that the client has not closed."""
+        with self._lock:
+            return sum(link.swallowing and not link.is_left for link in self._links)
 
     def refuse(self) -> None:
         """Refuse new connections and cut the open ones."""
