@@ -116,7 +116,7 @@ def _restore_limits() -> None:
 
 @contextlib.contextmanager
 def session() -> Iterator[None]:
-    """Hold a connection while the block runs; join an open session, and close only what this call opened.
+    """Hold a connection for the block; an open session is joined and stays open afterwards.
 
     Raises DatabaseUnavailable if the server cannot be reached or is too slow, or if no connection is free.
     """

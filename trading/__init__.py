@@ -1,1 +1,1 @@
-"""What the product is about: the rules of orders, margin, charges and the ledger."""
+"""The rules of orders, margin, charges and the ledger, and their transactions; pure rules are in trading.rules."""

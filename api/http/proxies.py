@@ -3,13 +3,11 @@
 import functools
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from config.origins import Network
 from runtime.addresses import plain
-
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # The Host header as this server received it; the client may have asked another host.
 HOST_SENT = "tradepost.host_sent"
@@ -24,12 +22,12 @@ class TrustedProxies:
     The last value of a list counts: the proxy that connects to this server has added it.
     """
 
-    def __init__(self, application: Application, networks: Iterable[Network]) -> None:
+    def __init__(self, application: WSGIApplication, networks: Iterable[Network]) -> None:
         self.application = application
         self.networks = tuple(networks)
         self.is_trusted = functools.lru_cache(maxsize=1_024)(self._is_trusted)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request with the client's scheme and host."""
         address = environ["REMOTE_ADDR"] = plain(environ.get("REMOTE_ADDR", ""))
         if any(name in environ for name in _NAMES) and self.is_trusted(address):
@@ -47,16 +45,16 @@ class TrustedProxies:
 _NAMES = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
 
-def _apply(environ: dict[str, Any]) -> None:
+def _apply(environ: WSGIEnvironment) -> None:
     scheme, host, port = (environ.get(name, "").rpartition(",")[2].strip() for name in _NAMES)
-    scheme = environ["wsgi.url_scheme"] = SCHEMES.get(scheme.lower(), environ["wsgi.url_scheme"])
+    environ["wsgi.url_scheme"] = SCHEMES.get(scheme.lower(), environ["wsgi.url_scheme"])
     environ[HOST_SENT] = environ.get("HTTP_HOST", "")
     host = host or environ[HOST_SENT]
     match = HOST_PATTERN.fullmatch(host)
     if match is None:
         return
     has_port = match[1] or match[2]
-    if not has_port and re.fullmatch(r"\d{1,5}", port) and port != DEFAULT_PORTS[scheme]:
+    if not has_port and re.fullmatch(r"\d{1,5}", port) and port != DEFAULT_PORTS[environ["wsgi.url_scheme"]]:
         host = f"{host}:{port}"
     environ["HTTP_HOST"] = host
 

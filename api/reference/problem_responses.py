@@ -18,18 +18,24 @@ DESCRIPTIONS = {
     401: "The token is missing, unknown, expired or revoked.",
     403: "The token lacks the scope.",
     404: "The object does not exist, or it belongs to another account.",
-    408: "The body did not come in time.",
     409: "The current state does not allow the request.",
     412: "The order is no longer the version that If-Match names.",
     413: "The body is larger than 64 KiB, or than 512 KiB for quotes.",
     414: "The address is too long.",
-    415: "The body is not application/json.",
     422: "A field is not valid, or the account or the market does not allow the request.",
-    428: "The request needs If-Match.",
-    429: "Too many placements with this token.",
     431: "The headers are too large.",
-    500: "An unexpected failure of the server, which was logged.",
-    503: "The service is unavailable for the moment: try again.",
+}
+# A status that has one code, or one common one, is described by its detail.
+DESCRIPTIONS |= {
+    STATUS_BY_CODE[code]: DETAILS[code]
+    for code in (
+        "request_timeout",
+        "unsupported_media_type",
+        "precondition_required",
+        "rate_limited",
+        "internal_error",
+        "service_unavailable",
+    )
 }
 # The statuses that every route may answer with.
 EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})

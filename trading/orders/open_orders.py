@@ -71,7 +71,7 @@ def lock_open_order(
 
 
 def _lock_free_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
-    """Lock an order that nobody else has locked, and return it, or None if it does not exist; raises Busy."""
+    """Lock a free order and return it, or None if it does not exist; raises Busy if another transaction has it."""
     order = lock_free_order(account_id, order_id)
     if order is None and find_order(account_id, order_id) is not None:
         raise Busy
