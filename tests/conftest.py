@@ -26,38 +26,13 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support import scheduling
 from tests.support.processes import ROOT, ProcessStarter, command_environment
+from tests.support.servers import REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
+
+pytest_plugins = ["tests.support.scheduling"]
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
-# On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
-REDIS_PATIENCE_S = 5
-# All are emptied between tests. Triggers refuse that, so they are switched off for it.
-TABLES = (
-    "idempotency_key",
-    "admin_action",
-    "ledger_check",
-    "event",
-    "lost_event",
-    "fund_transaction",
-    "trading_order",
-    "position",
-    "api_token",
-    "account",
-    "stock",
-    "market_holiday",
-)
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Hold the servers' URLs, and the servers themselves where they are ours (else None)."""
-
-    database_url: str
-    redis_url: str
-    postgres: Postgres | None
-    valkey: Valkey | None
 
 
 @dataclass(frozen=True)
@@ -107,24 +82,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of parallel processes for -n auto."""
-    return scheduling.worker_count(config.args)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.Scheduler:
-    """Return the distribution of the tests over the parallel processes."""
-    return scheduling.Scheduler(config, log)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let parallel processes begin with the slow tests."""
-    if hasattr(config, "workerinput"):
-        scheduling.begin_with_slow(items)
-
-
 # Based on the profile that Hypothesis has chosen by itself, which in CI is one without chance.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
@@ -152,7 +109,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             valkey.start()
             redis_url = valkey.url
         else:
-            redis_url = _numbered(redis_url or "")
+            redis_url = numbered(redis_url or "")
         yield Servers(database_url or "", redis_url, postgres, valkey)
         structlog.configure(processors=[_drop])  # threads that still need the servers would log among the results
 
@@ -163,7 +120,7 @@ def database_url(servers: Servers) -> Iterator[str]:
     name = f"tradepost_test_{os.getpid()}"
     create_database(servers.database_url, name)
     yield urlsplit(servers.database_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
-    _administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +128,7 @@ def setting_values(servers: Servers, database_url: str, tmp_path_factory: pytest
     """Return the environment variables that all of this run's processes share."""
     return {
         "DATABASE_URL": database_url,
-        "REDIS_URL": _patient(servers.redis_url),
+        "REDIS_URL": patient(servers.redis_url),
         "CRON_SECRET": CRON_SECRET,
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "METRICS_DIR": str(tmp_path_factory.mktemp("metrics")),
@@ -214,21 +171,21 @@ def other_database(
     roles: list[str] = []
 
     def make(options: str = "", *, role: str | None = None) -> Callable[[str], None]:
-        _administer(servers.database_url, f'CREATE DATABASE "{name}" {options}')
+        administer(servers.database_url, f'CREATE DATABASE "{name}" {options}')
         as_role = url
         if role is not None:
             roles.append(role)
-            _administer(servers.database_url, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+            administer(servers.database_url, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
             parts = urlsplit(url)
             as_role = parts._replace(netloc=f"{role}:{role}@{parts.netloc.rpartition('@')[2]}").geturl()
         database.initialise(as_role, pool_size=4)
-        return functools.partial(_administer, url)
+        return functools.partial(administer, url)
 
     yield make
     database.initialise(database_url, pool_size=40)
-    _administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     for role in roles:
-        _administer(servers.database_url, f"DROP ROLE {role}")
+        administer(servers.database_url, f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="session")
@@ -424,25 +381,3 @@ def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCom
 
 def _drop(*_: object) -> Any:
     raise structlog.DropEvent
-
-
-def _patient(redis_url: str) -> str:
-    limits = f"socket_timeout={REDIS_PATIENCE_S}&socket_connect_timeout={REDIS_PATIENCE_S}"
-    return f"{redis_url}{'&' if '?' in redis_url else '?'}{limits}"
-
-
-def _numbered(redis_url: str) -> str:
-    """Return the URL of the Redis database of this process: parallel ones count from the number that is given."""
-    parts = urlsplit(redis_url)
-    number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return parts._replace(path=f"/{number}").geturl()
-
-
-def _administer(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()

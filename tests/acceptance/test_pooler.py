@@ -15,8 +15,8 @@ import psycopg2
 import pytest
 
 from tests.acceptance.conftest import Trader
-from tests.conftest import Servers
 from tests.support.processes import ROOT, ProcessStarter, free_port, wait_until
+from tests.support.servers import Servers
 from trading.upkeep.verify import verify
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")

@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from tests.acceptance.conftest import Trader
-from tests.conftest import OwnCommands, Servers
+from tests.conftest import OwnCommands
 from tests.support.processes import ProcessStarter, Running, wait_until
+from tests.support.servers import Servers
 from trading.upkeep.verify import verify
 
 

@@ -18,9 +18,9 @@ import pytest
 from embedded.postgres import create_database
 from models import database, migrate
 from tests.acceptance.conftest import Trader
-from tests.conftest import Servers
 from tests.deploy.test_dynos import PROCFILE
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.support.servers import Servers
 
 MIGRATION = '''
 from models.database import execute

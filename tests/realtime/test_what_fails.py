@@ -15,13 +15,14 @@ import redis
 import requests
 
 from api.stream.hub_threads import TOKEN_CHECK_S
-from tests.conftest import METRICS_TOKEN, OwnCommands, Servers, TestAccount
+from tests.conftest import METRICS_TOKEN, OwnCommands, TestAccount
 from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
 from tests.realtime.conftest import Database, open_connections
 from tests.realtime.network import Proxy
 from tests.realtime.test_delivery import place
 from tests.support.metrics import Metrics
 from tests.support.processes import ProcessStarter, Running, free_port, wait_until
+from tests.support.servers import Servers
 from trading.accounts import tokens
 
 pytestmark = pytest.mark.faults

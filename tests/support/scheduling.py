@@ -70,5 +70,23 @@ def worker_count(arguments: list[str]) -> int:
     return 0 if is_short or is_shared else min(MAX_WORKERS, WORKERS_OF_A_CORE * (os.cpu_count() or 1))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of parallel processes for -n auto."""
+    return worker_count(config.args)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    """Return the distribution of the tests over the parallel processes."""
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let parallel processes begin with the slow tests."""
+    if hasattr(config, "workerinput"):
+        begin_with_slow(items)
+
+
 def _rank(group: str) -> int:
     return next((rank for rank, name in enumerate(SLOW) if group.startswith(name)), len(SLOW))

@@ -5,16 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from structlog.testing import capture_logs
 
 from tests.support import trading
+from tests.support.logs import logged
 
-
-@pytest.fixture(autouse=True)
-def logged() -> Iterator[list[Any]]:
-    """Return the log entries of the test, which also keeps them off the screen."""
-    with capture_logs() as entries:
-        yield entries
+__all__ = ["logged", "trader", "trigger"]
 
 
 @pytest.fixture

@@ -159,23 +159,18 @@ def test_a_periodic_check_that_is_cut_short_notes_nothing(traded):
     assert rows("SELECT FROM ledger_check") == []
 
 
-@pytest.mark.parametrize("number", ["quantity", "cost", "blocked_margin", "realized_pnl"])
-def test_the_last_position_event_must_match_the_row(traded, cleaner, number):
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        *(("position.updated", number) for number in ("quantity", "cost", "blocked_margin", "realized_pnl")),
+        *(("account.updated", number) for number in ("balance", "blocked_margin", "available_margin", "realized_pnl")),
+    ],
+)
+def test_the_last_event_of_a_position_and_of_an_account_must_match_the_row(traded, cleaner, kind, number):
     rules, _ = breaking(
         cleaner,
         f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
-            (SELECT account_id, max(id) FROM event WHERE type = 'position.updated' AND account_id = '{traded}'
-             GROUP BY account_id)""",
-    )
-    assert rules == {LAST}
-
-
-@pytest.mark.parametrize("number", ["balance", "blocked_margin", "available_margin", "realized_pnl"])
-def test_the_last_account_event_must_match_the_row(traded, cleaner, number):
-    rules, _ = breaking(
-        cleaner,
-        f"""UPDATE event SET data = data || '{{"{number}": 12345}}' WHERE (account_id, id) IN
-            (SELECT account_id, max(id) FROM event WHERE type = 'account.updated' AND account_id = '{traded}'
+            (SELECT account_id, max(id) FROM event WHERE type = '{kind}' AND account_id = '{traded}'
              GROUP BY account_id)""",
     )
     assert rules == {LAST}

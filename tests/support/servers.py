@@ -1,0 +1,62 @@
+"""The servers of a run, and the work on them that needs no session of the product."""
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from embedded.postgres import Postgres
+from embedded.valkey import Valkey
+
+# On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
+REDIS_PATIENCE_S = 5
+# All are emptied between tests. Triggers refuse that, so they are switched off for it.
+TABLES = (
+    "idempotency_key",
+    "admin_action",
+    "ledger_check",
+    "event",
+    "lost_event",
+    "fund_transaction",
+    "trading_order",
+    "position",
+    "api_token",
+    "account",
+    "stock",
+    "market_holiday",
+)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Hold the servers' URLs, and the servers themselves where they are ours (else None)."""
+
+    database_url: str
+    redis_url: str
+    postgres: Postgres | None
+    valkey: Valkey | None
+
+
+def patient(redis_url: str) -> str:
+    """Return the URL of a Redis that may answer late."""
+    limits = f"socket_timeout={REDIS_PATIENCE_S}&socket_connect_timeout={REDIS_PATIENCE_S}"
+    return f"{redis_url}{'&' if '?' in redis_url else '?'}{limits}"
+
+
+def numbered(redis_url: str) -> str:
+    """Return the URL of the Redis database of this process: parallel ones count from the number that is given."""
+    parts = urlsplit(redis_url)
+    number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return parts._replace(path=f"/{number}").geturl()
+
+
+def administer(url: str, statement: str) -> None:
+    """Run a statement on a connection of its own, outside a transaction."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
