@@ -10,7 +10,7 @@ import requests
 from runtime import addresses
 from tests.conftest import METRICS_TOKEN
 from tests.realtime.clients import Stream
-from tests.support.metrics import Metrics
+from tests.support.metrics import Metrics, is_served
 from tests.support.processes import ROOT, ProcessStarter, Running, free_port, wait_until
 
 DOCUMENT = ROOT / "docs" / "observability.md"
@@ -123,7 +123,7 @@ def test_workers_of_another_machine_have_a_port_of_their_own(
     web = start.web(METRICS_DIR=str(tmp_path / "here"))
     start.worker(**there)
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: _answers(url), timeout_s=60, what="the worker's metrics")
+    wait_until(lambda: is_served(url) and read(url).names, timeout_s=60, what="the worker's metrics")
     second = start.worker(**there)  # its port is taken: the first one tells of both
     trader = trader_of(web)
     trader.wait_for(trader.place().json()["orderId"])
@@ -137,10 +137,3 @@ def test_workers_of_another_machine_have_a_port_of_their_own(
     second.wait_for_log("metrics_not_served")
     wait_until(lambda: read(url)("tradepost_database_pool", state="allowed") == 2 * (4 + 2), timeout_s=30)
     assert second.is_running
-
-
-def _answers(url: str) -> bool:
-    try:
-        return bool(read(url).names)
-    except requests.ConnectionError:
-        return False

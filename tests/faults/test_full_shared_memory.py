@@ -14,7 +14,7 @@ from honcho.environ import parse_procfile
 from tests.faults.checks import drain, heal_drain_check
 from tests.faults.system import BOOT_S, System, is_booted
 from tests.faults.workload import Workload
-from tests.support.metrics import Metrics
+from tests.support.metrics import Metrics, is_served
 from tests.support.processes import ROOT, Running, free_port, wait_until
 
 pytestmark = pytest.mark.faults
@@ -114,6 +114,7 @@ def test_f38_a_worker_whose_shared_memory_fills_up_goes_on_executing(
     place(workload)
     drain(system)
     assert worker.is_running
+    wait_until(lambda: is_served(url), timeout_s=BOOT_S, what="the process beside the worker serves its counts")
     wait_until(lambda: metrics_at(url)("tradepost_metrics_incomplete", process="worker") == 1)
     SharedMemory(worker).free()
     wait_until(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -29,3 +30,12 @@ class Metrics:
         for sample in self.samples:
             if sample.name == name and labels.items() <= sample.labels.items():
                 yield sample.value
+
+
+def is_served(url: str) -> bool:
+    """Return True if a process answers requests for metrics there, also with a refusal."""
+    try:
+        requests.get(f"{url}/metrics", timeout=20)
+    except requests.ConnectionError:
+        return False
+    return True
