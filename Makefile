@@ -13,6 +13,8 @@ ARGS ?=
 MINUTES ?= 25
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without the caches of compiled modules, each of the many processes of a test run would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install run test test-fast faults bench bench-growth lint audit types format requirements clean
 .DEFAULT_GOAL := help

@@ -8,11 +8,13 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Tests wait more than they compute, so there are more processes than cores.
-WORKERS_OF_A_CORE = 2
+WORKERS_OF_A_CORE = 2.5
 MAX_WORKERS = 8
 # The fault tests load the machine and watch the time. One process runs all of a group, so three of them run at once and
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
 FAULTS = "tests/faults/"
+# One process runs these, with one browser and one web process for all of them.
+BROWSER = "tests/browser/"
 FAULT_GROUPS = (
     ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "lost_log", "redis_elsewhere", "repetition"),
     ("cut_pub_sub", "dying_processes", "full_shared_memory", "names", "redis_faults", "taken_back"),
@@ -21,6 +23,7 @@ FAULT_GROUPS = (
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.
 SLOW = (
     FAULTS,
+    BROWSER,
     "tests/security/test_schemathesis.py",
     "tests/embedded/test_run.py",
     "tests/realtime/test_what_fails.py",
@@ -28,7 +31,6 @@ SLOW = (
     "tests/acceptance/test_what_dies.py",
     "tests/security/",
     "tests/realtime/",
-    "tests/browser/",
     "tests/embedded/",
     "tests/acceptance/",
     "tests/deploy/",
@@ -49,8 +51,10 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
 
 def group_of(nodeid: str) -> str:
-    """Return the name of the tests that one process runs together: those of a file, or of several files of faults."""
+    """Return the name of the tests that one process runs together: those of a file, or of several files."""
     path = nodeid.partition("::")[0]
+    if path.startswith(BROWSER):
+        return BROWSER
     if not path.startswith(FAULTS):
         return path
     name = path.removeprefix(f"{FAULTS}test_").removesuffix(".py")
@@ -67,7 +71,7 @@ def worker_count(arguments: list[str]) -> int:
     is_short = all(Path(argument.partition("::")[0]).suffix == ".py" for argument in arguments)
     # A server that is given is shared: some tests count what it does, and some break it.
     is_shared = "DATABASE_URL" in os.environ or "REDIS_URL" in os.environ
-    return 0 if is_short or is_shared else min(MAX_WORKERS, WORKERS_OF_A_CORE * (os.cpu_count() or 1))
+    return 0 if is_short or is_shared else min(MAX_WORKERS, int(WORKERS_OF_A_CORE * (os.cpu_count() or 1)))
 
 
 @pytest.hookimpl(optionalhook=True)
