@@ -18,3 +18,4 @@ class Account(Table):
     last_event_id = BigIntegerField()
     created_at = TimestampField()
     updated_at = TimestampField()
+    fill_model = TextField()

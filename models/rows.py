@@ -3,7 +3,7 @@
 tests/models/test_tables.py compares them with the tables. Money is in rupees, times are aware.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 from uuid import UUID
@@ -22,6 +22,7 @@ class AccountRow(TypedDict):
     last_event_id: int
     created_at: datetime
     updated_at: datetime
+    fill_model: str
 
 
 class LedgerRow(TypedDict):
@@ -70,6 +71,29 @@ class OrderRow(TypedDict):
     executed_at: datetime | None
     updated_at: datetime
     version: int
+    fill_model: str
+    limit_fills: str
+    validity: str
+    validity_minutes: int | None
+    trigger_price: Decimal | None
+    market_protection: Decimal | None
+    protection_price: Decimal | None
+    after_market: bool
+    tag: str | None
+    expires_at: datetime | None
+    end_reason: str | None
+    waiting_for: str | None
+    opened_number: int | None
+    watch_price: Decimal | None
+    watch_trigger: Decimal | None
+    triggered_at: datetime | None
+    trigger_is_told: bool
+    match_sequence: int | None
+    match_class: int | None
+    match_price: Decimal | None
+    matched_at: datetime | None
+    fill: dict[str, Any] | None
+    due_at: datetime | None
     transactions: NotRequired[list[LedgerRow]]
 
 
@@ -100,6 +124,29 @@ class StockRow(TypedDict):
     last_price_at: datetime | None
     is_active: bool
     created_at: datetime
+    quote_number: int
+    usable_number: int
+    is_usable: bool
+    bid_price: Decimal | None
+    ask_price: Decimal | None
+    bid_quantity: int | None
+    ask_quantity: int | None
+    quoted_at: datetime | None
+    newest_trade_at: datetime | None
+    largest_volume: int | None
+    volume_day: date | None
+    open_price: Decimal | None
+    high_price: Decimal | None
+    low_price: Decimal | None
+    previous_close: Decimal | None
+    close_price: Decimal | None
+    lower_circuit: Decimal | None
+    upper_circuit: Decimal | None
+    circuit_day: date | None
+    is_halted: bool
+    tick_size: Decimal | None
+    lot_size: int | None
+    allows_intraday: bool
 
 
 class TokenRow(TypedDict):

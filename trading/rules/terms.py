@@ -28,24 +28,89 @@ class Product(StrEnum):
 
 
 class OrderType(StrEnum):
-    """The way to an order's price: LIMIT has its own, MARKET takes the last traded price."""
+    """The way to an order's price: LIMIT has its own, MARKET takes the market's, and a stop waits for its trigger."""
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
+    STOP_LIMIT = "STOP_LIMIT"
+    STOP_MARKET = "STOP_MARKET"
+
+    @property
+    def is_stop(self) -> bool:
+        """Return True if an order of this type waits for a trigger first."""
+        return self in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET)
 
 
 class OrderStatus(StrEnum):
     """The status of an order; docs/lifecycle.md draws the changes."""
 
     PENDING = "PENDING"
+    OPEN = "OPEN"
     EXECUTED = "EXECUTED"
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
 
     @property
     def is_final(self) -> bool:
         """Return True if an order with this status never changes again."""
-        return self is not OrderStatus.PENDING
+        return self not in (OrderStatus.PENDING, OrderStatus.OPEN)
+
+
+class FillModel(StrEnum):
+    """The way orders fill: at once at their own price, or against live quotes."""
+
+    IMMEDIATE = "IMMEDIATE"
+    QUOTES = "QUOTES"
+
+
+class LimitFills(StrEnum):
+    """The evidence beside a trade through it that fills a resting limit: the book, a touch, or a book through it."""
+
+    BOOK = "book"
+    TOUCH = "touch"
+    THROUGH = "through"
+
+
+class Validity(StrEnum):
+    """The time for which an order waits: the day, no time, minutes, or until it is cancelled."""
+
+    DAY = "DAY"
+    IOC = "IOC"
+    TTL = "TTL"
+    GTC = "GTC"
+
+
+class WaitingFor(StrEnum):
+    """The thing that a live order waits for."""
+
+    PRICE = "price"
+    TRIGGER = "trigger"
+    QUOTE = "quote"
+    SESSION = "session"
+
+
+class EndReason(StrEnum):
+    """The reason for which an order was cancelled or expired, where its status does not say it."""
+
+    CLIENT = "client"
+    IOC = "ioc"
+    SQUARE_OFF = "square_off"
+    OCO = "oco"
+    RESET = "reset"
+    STOCK_INACTIVE = "stock_inactive"
+
+
+class FillRule(StrEnum):
+    """The rule that filled an order (docs/market.md)."""
+
+    FIRST_LOOK = "first_look"
+    BOOK = "book"
+    TRADE_THROUGH = "trade_through"
+    TOUCH = "touch"
+    MARKET = "market"
+    STOP = "stop"
+    CLOSE_PRICE = "close_price"
 
 
 class AccountStatus(StrEnum):
