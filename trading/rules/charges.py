@@ -98,6 +98,11 @@ class Charges:
         )
 
 
+def have_same_rates(first: date, second: date) -> bool:
+    """Return True if the same schedule is in force on two days."""
+    return first == second or schedule_on(first) is schedule_on(second)
+
+
 def schedule_on(day: date) -> Schedule:
     """Return the schedule in force on a day, or the first schedule before its date."""
     in_force = [schedule for schedule in SCHEDULES if schedule.effective_from <= day]
