@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support import trading
 from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
-from tests.trading.reckoning import Reckoning
+from tests.trading.reckoning import Reckoning, charges
 from trading.accounts import administration
 from trading.market import quotes
 from trading.orders.cancellation import reject_order
@@ -60,6 +60,7 @@ class Trading:
         else:
             assert order["closing_quantity"] == closing
             assert order["blocked_margin"] == reckoning.margin(product, assumed, quantity - closing)
+            assert order["charges"] == charges(order, Fraction(assumed))
             self.accepted(order)
 
     def short_of_margin(self, reckoning, details, opens):
@@ -114,6 +115,7 @@ class Trading:
         assert changed["closing_quantity"] == closing
         assumed = wanted[1] or self.prices[order["symbol"]]
         assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, wanted[0] - closing)
+        assert changed["charges"] == charges(changed, Fraction(assumed))
         assert closing == wanted[0] or reckoning.holds(changed) <= reckoning.within_reach(order)
         reckoning.change({name: changed[name] for name in order})
 
@@ -151,7 +153,10 @@ class Trading:
         held = self.reckonings[order["account_id"]].lot(order).quantity
         closes = held * (1 if order["side"] == "SELL" else -1) > 0
         status = self.reckonings[order["account_id"]].execute(order, self.prices.get(order["symbol"]))
-        assert trading.order_now(order)["status"] == status
+        done = trading.order_now(order)
+        assert done["status"] == status
+        final = charges(done, Fraction(done["average_price"])) if status == "EXECUTED" else order["charges"]
+        assert done["charges"] == final == sum(done["charge_items"].values())
         event(f"{status}, closing" if closes and status == "EXECUTED" else status)
         return status
 
