@@ -82,3 +82,11 @@ class Verdict:
     def fills(self) -> bool:
         """Return True if the order fills."""
         return self.fill_price is not None
+
+    def is_news_for(self, order: RestingOrder) -> bool:
+        """Return True if a quote changes the order: it fills, triggers, or rests at its protection price from now on.
+
+        Then the quote's transaction writes the verdict of on_quote; otherwise it leaves the row as it is.
+        """
+        is_protected_anew = self.protection_price is not None and self.protection_price != order.protection_price
+        return self.fills or self.triggers or is_protected_anew
