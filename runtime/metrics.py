@@ -57,13 +57,15 @@ LOST_LINES = Counter("tradepost_log_lines_lost", "Log lines that could not be wr
 LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
 
 # Series that alerts watch start at 0: Prometheus sees no rise in a series that starts at 1.
-KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
+KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     PLACEMENTS: (("accepted",), ("replayed",), ("internal_error",), ("service_unavailable",)),
     DISPATCHES: (("sent",), ("failed",)),
     EXECUTIONS: (("executed",), ("failed",), ("execution_failed",)),
     QUOTES: tuple((outcome,) for outcome in ("usable", "stale", "future", "too_old", "crossed_book")),
     MATCHES: tuple((rule,) for rule in ("first_look", "book", "trade_through", "touch", "market", "stop")),
     LATE_MATCHES: tuple((rule,) for rule in ("first_look", "book", "market", "stop")),
+    MATCH_SECONDS: (("quote",), ("level_sweep",)),
+    FILL_SECONDS: (("executed",),),
     EXPIRED: (("DAY",), ("TTL",)),
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
@@ -101,9 +103,9 @@ def begin() -> None:
     Call this before the first count.
     """
     metrics_files.install()
-    for counter, known in KNOWN.items():
+    for metric, known in KNOWN.items():
         for labels in known:
-            of(counter, *labels)
+            of(metric, *labels)
     if are_shared():
         threading.Thread(target=_sample_on, name="metrics", daemon=True).start()
 
