@@ -55,7 +55,9 @@ def test_an_execution_moves_the_version(order_id, account_id, stock_id):
     assert version() > 1
 
 
-@pytest.mark.parametrize("change", ["attempts = attempts + 1", "retry_at = now()", "due_at = now()", "quantity = quantity"])
+@pytest.mark.parametrize(
+    "change", ["attempts = attempts + 1", "retry_at = now()", "due_at = now()", "quantity = quantity"]
+)
 def test_an_invisible_change_leaves_the_version(order_id, change):
     run(f"UPDATE trading_order SET {change}")
     assert version() == 1

@@ -12,7 +12,9 @@ from schemas.admin import ACCOUNT_SCOPES, SERVICE_SCOPES
 from schemas.base import StrictSchema
 from schemas.events import EVENT_TYPES
 from schemas.orders import PRODUCT_SPELLINGS
+from trading.market.quotes import NotStored
 from trading.rules.ledger import EFFECTS, REALIZED
+from trading.rules.quotes import QuoteOutcome
 from trading.rules.terms import (
     AccountStatus,
     EndReason,
@@ -69,6 +71,7 @@ OFFERED = {
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),
+    "RefusedQuoteSchema.outcome": (*NotStored, *QuoteOutcome),
     "OrderMomentSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
 }
 

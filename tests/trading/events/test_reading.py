@@ -5,7 +5,6 @@ from decimal import Decimal
 from tests.support.trading import account_now, buy, execute, order_now, row_of
 from trading.events.reading import events_since
 
-
 # The marks that the matching and the workers keep for themselves.
 HOUSEKEEPING = {"opened_number", "watch_price", "watch_trigger", "trigger_is_told", "match_sequence", "match_class"}
 HOUSEKEEPING |= {"match_price", "due_at", "attempts", "retry_at"}
