@@ -13,10 +13,24 @@ from schemas.base import StrictSchema
 from schemas.events import EVENT_TYPES
 from schemas.orders import PRODUCT_SPELLINGS
 from trading.rules.ledger import EFFECTS, REALIZED
-from trading.rules.terms import AccountStatus, Exchange, LedgerKind, OrderStatus, OrderType, Product, Side
+from trading.rules.terms import (
+    AccountStatus,
+    EndReason,
+    Exchange,
+    FillModel,
+    LedgerKind,
+    LimitFills,
+    OrderStatus,
+    OrderType,
+    Product,
+    Side,
+    Validity,
+    WaitingFor,
+)
 
 # Each column whose CHECK lists words, with its words in Python.
 CHECKED = {
+    ("account", "fill_model"): FillModel,
     ("account", "status"): AccountStatus,
     ("api_token", "scopes"): (*ACCOUNT_SCOPES, *SERVICE_SCOPES),
     ("event", "type"): EVENT_TYPES,
@@ -24,15 +38,21 @@ CHECKED = {
     ("market_holiday", "calendar"): (Exchange.NSE,),
     ("position", "product"): Product,
     ("stock", "exchange"): Exchange,
+    ("trading_order", "end_reason"): EndReason,
     ("trading_order", "exchange"): Exchange,
+    ("trading_order", "fill_model"): FillModel,
+    ("trading_order", "limit_fills"): LimitFills,
     ("trading_order", "order_type"): OrderType,
     ("trading_order", "product"): Product,
     ("trading_order", "side"): Side,
     ("trading_order", "status"): OrderStatus,
+    ("trading_order", "validity"): Validity,
+    ("trading_order", "waiting_for"): WaitingFor,
 }
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
     "exchange": Exchange,
+    "fill_model": FillModel,
     "kind": LedgerKind,
     "order_type": OrderType,
     "product": Product,
