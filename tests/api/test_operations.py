@@ -9,6 +9,7 @@ import pytest
 from actors import dead_letters, presence, worker
 from actors.broker import broker
 from models.database import fetch_all, session
+from runtime import metrics
 from tests.support.dead_letters import TRACEBACK, bury
 from trading.upkeep import backlog, operations
 
@@ -42,6 +43,8 @@ def depths(read: Any) -> dict[str, dict[str, int]]:
 def test_without_orders_every_figure_is_empty(read: Any) -> None:
     found = read()
     assert found["pending"] == {"count": 0, "oldestPlacedAt": None, "oldestAgeMs": None}
+    resting = found["resting"]
+    assert (resting["forPrice"], resting["forTrigger"], resting["expiryBehindMs"]) == (0, 0, 0)
     assert found["latency"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
     assert found["ledgerCheck"] is None
     assert found["broker"]["deadLetters"] == []
@@ -73,6 +76,24 @@ def test_the_backlog_and_the_latency_of_executions_are_counted(
     assert sum(second["executed"] for second in found["throughput"]["seconds"]) == 3
     assert (found["throughput"]["placedPerSecond"], found["throughput"]["executedPerSecond"]) == (0.4, 0.3)
     assert (found["ledgerCheck"]["violations"], found["ledgerCheck"]["durationMs"]) == (2, 7)
+
+
+def test_resting_orders_and_late_matches_are_counted(account: Any, place: Any, read: Any, cleaner: Any) -> None:
+    before = read()["resting"]["lateMatches"]
+    for _ in range(2):
+        place(account())
+    with cleaner.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE trading_order SET fill_model = 'QUOTES', status = 'OPEN', due_at = NULL, watch_price = price,"
+            " expires_at = clock_timestamp() - interval '5 s'"
+        )
+        cursor.execute("RESET session_replication_role")
+    metrics.count_late_matches(["book", "stop"], 0.1)
+    found = read()["resting"]
+    assert (found["forPrice"], found["forTrigger"]) == (2, 0)
+    assert 5_000 <= found["expiryBehindMs"] < 60_000
+    assert found["lateMatches"] == before + 2
 
 
 def test_seconds_before_the_oldest_order_read_are_omitted(
