@@ -8,14 +8,17 @@ from trading.rules.charges import Charges, charges_for
 from trading.rules.errors import InsufficientHoldings, InsufficientMargin, NoPrice
 from trading.rules.margin import blocked_margin_for, closing_quantity, margin_for
 from trading.rules.money import ZERO
-from trading.rules.terms import OrderType, Product, Side
+from trading.rules.terms import OrderType, Product, Side, Validity
 
 MAX_QUANTITY = 1_000_000  # of one order; a CHECK of the database holds it too
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """The order that a client asks for; the price is in rupees for LIMIT, None for MARKET."""
+    """The order that a client asks for; prices are in rupees, None where the order type has none.
+
+    market_protection is in percent.
+    """
 
     exchange: str
     symbol: str
@@ -25,6 +28,12 @@ class OrderRequest:
     price: Decimal | None = None
     product: str = Product.INTRADAY
     client_order_id: str | None = None
+    trigger_price: Decimal | None = None
+    validity: str = Validity.DAY
+    validity_minutes: int | None = None
+    market_protection: Decimal | None = None
+    after_market: bool = False
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
