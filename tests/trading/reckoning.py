@@ -1,6 +1,6 @@
 """An independent reckoning of accounts, in plain fractions and without code of trading.rules.
 
-The margin of a placement is taken from the order; its own tests check it.
+Only the margin that an order blocks is taken from the order; the test compares it at the placement.
 """
 
 from dataclasses import dataclass, field
@@ -74,9 +74,12 @@ class Reckoning:
         )
         return max(0, min(quantity, held - promised))
 
-    def margin(self, product: str, price: Decimal, quantity: int) -> Fraction:
-        """Return the margin for opening a quantity."""
-        return paise(RATE[product] * Fraction(price) * quantity)
+    def blocks(self, symbol: str, product: str, price: Decimal, opening: int, closing: int) -> Fraction:
+        """Return the margin that an order blocks: that of its opening part, less what its closing part will free."""
+        needed = paise(RATE[product] * Fraction(price) * opening)
+        lot = self.lots.get((symbol, product), Lot())
+        freed = paise(lot.margin * Fraction(closing, abs(lot.quantity))) if closing else Fraction(0)
+        return max(Fraction(0), needed - freed)
 
     def accept(self, order: dict) -> None:
         """Add an accepted order."""

@@ -59,7 +59,9 @@ class Trading:
             self.short_of_margin(reckoning, refusal.details, closing < quantity)
         else:
             assert order["closing_quantity"] == closing
-            assert order["blocked_margin"] == reckoning.margin(product, assumed, quantity - closing)
+            assert order["blocked_margin"] == reckoning.blocks(symbol, product, assumed, quantity - closing, closing)
+            if 0 < closing < quantity:
+                event("flip that blocks nothing" if order["blocked_margin"] == 0 else "flip")
             assert order["charges"] == charges(order, Fraction(assumed))
             self.accepted(order)
 
@@ -114,7 +116,8 @@ class Trading:
         closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted[0], besides=order["id"])
         assert changed["closing_quantity"] == closing
         assumed = wanted[1] or self.prices[order["symbol"]]
-        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, wanted[0] - closing)
+        blocked = reckoning.blocks(order["symbol"], order["product"], assumed, wanted[0] - closing, closing)
+        assert changed["blocked_margin"] == blocked
         assert changed["charges"] == charges(changed, Fraction(assumed))
         assert closing == wanted[0] or reckoning.holds(changed) <= reckoning.within_reach(order)
         reckoning.change({name: changed[name] for name in order})
