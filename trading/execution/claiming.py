@@ -25,7 +25,7 @@ FROM trading_order WHERE id = ANY(%(ids)s::uuid[]) AND (status = 'PENDING') IS T
 """
 ACCOUNTS = f"{LEDGERS} WHERE id = ANY(ARRAY(SELECT account_id {OF_ORDERS})) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
 ORDERS = f"""
-SELECT * {OF_ORDERS} AND (account_id = ANY(%(accounts)s::uuid[])) IS TRUE
+SELECT *, market_now() AS claimed_at {OF_ORDERS} AND (account_id = ANY(%(accounts)s::uuid[])) IS TRUE
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 # Without a lock, which would block those who hold the account.
