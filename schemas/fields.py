@@ -150,6 +150,17 @@ class WholeParameter(Whole):
         return self._within_bounds(int(value))
 
 
+class Flag(fields.Boolean):
+    """A JSON true or false; 1 and "true" are refused."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
 class Text(fields.String):
     """A text of bounded length without control characters, optionally with a pattern."""
 
