@@ -141,17 +141,8 @@ class Whole(fields.Integer):
         return value
 
 
-class WholeParameter(Whole):
-    """A whole number of a query string."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
-        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,19}", value):
-            raise self.make_error("invalid")
-        return self._within_bounds(int(value))
-
-
 class Flag(fields.Boolean):
-    """A JSON true or false; 1 and "true" are refused."""
+    """A JSON boolean; 1 and "true" are refused."""
 
     default_error_messages = {"invalid": "Must be true or false."}
 
@@ -159,6 +150,15 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid")
         return value
+
+
+class WholeParameter(Whole):
+    """A whole number of a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,19}", value):
+            raise self.make_error("invalid")
+        return self._within_bounds(int(value))
 
 
 class Text(fields.String):

@@ -23,7 +23,7 @@ from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
-from trading.market.quotes import set_quotes
+from trading.matching.feed import set_quotes
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 

@@ -12,12 +12,15 @@ from schemas.admin import ACCOUNT_SCOPES, SERVICE_SCOPES
 from schemas.base import StrictSchema
 from schemas.events import EVENT_TYPES
 from schemas.orders import PRODUCT_SPELLINGS
+from trading.market.quotes import NotStored
 from trading.rules.ledger import EFFECTS, REALIZED
+from trading.rules.quotes import QuoteOutcome
 from trading.rules.terms import (
     AccountStatus,
     EndReason,
     Exchange,
     FillModel,
+    FillRule,
     LedgerKind,
     LimitFills,
     OrderStatus,
@@ -51,18 +54,24 @@ CHECKED = {
 }
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
+    "end_reason": EndReason,
     "exchange": Exchange,
     "fill_model": FillModel,
     "kind": LedgerKind,
+    "limit_fills": LimitFills,
     "order_type": OrderType,
     "product": Product,
+    "rule": FillRule,
     "side": Side,
     "status": OrderStatus,
+    "validity": Validity,
+    "waiting_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),
+    "RefusedQuoteSchema.outcome": (*NotStored, *QuoteOutcome),
     "OrderMomentSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.trading import account_now, buy, cancel, execute, hold, ledger_of, order_now, row_of, rows, run, sell
 from trading.execution.executing import Outcome, execute_orders
-from trading.market import quotes
+from trading.matching import feed
 from trading.upkeep import verify
 
 D = Decimal
@@ -27,7 +27,7 @@ def numbers(position):
 
 
 def price_is(price, symbol="RELIANCE"):
-    quotes.set_quotes([("NSE", symbol, D(price))])
+    feed.set_quotes([("NSE", symbol, D(price))])
 
 
 def test_an_executed_order_is_filled_whole_into_its_position(trader):

@@ -7,7 +7,7 @@ import pytest
 from tests.support.trading import account_now, buy, execute, hold, ledger_of, order_now, rows, run, sell
 from trading.accounts import administration
 from trading.execution.executing import Outcome
-from trading.market import quotes
+from trading.matching import feed
 from trading.orders.cancellation import reject_order
 from trading.upkeep import verify
 
@@ -21,7 +21,7 @@ def ledgers_are_right(clean):
 
 
 def price_is(price):
-    quotes.set_quotes([("NSE", "RELIANCE", D(price))])
+    feed.set_quotes([("NSE", "RELIANCE", D(price))])
 
 
 def money_of(account):
