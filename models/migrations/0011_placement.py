@@ -103,7 +103,7 @@ DECLARE
     inserted timestamptz;
     new_balance numeric;
     new_blocked numeric;
-    now timestamptz;
+    placed_now timestamptz;
 BEGIN
     UPDATE account a SET balance = a.balance - the_charges, blocked_margin = a.blocked_margin + the_margin
         WHERE a.id = the_account RETURNING a.balance, a.blocked_margin INTO new_balance, new_blocked;
@@ -113,7 +113,7 @@ BEGIN
     END IF;
     reserved := clock_timestamp();
 
-    now := market_now();
+    placed_now := market_now();
     INSERT INTO trading_order (
         id, account_id, stock_id, exchange, symbol, client_order_id, side, product, order_type, quantity, price,
         trigger_price, validity, validity_minutes, market_protection, after_market, tag, fill_model, limit_fills,
@@ -122,8 +122,8 @@ BEGIN
         new_id, the_account, the_stock, the_exchange, the_symbol, the_client_order_id, the_side, the_product,
         the_order_type, the_quantity, the_price, the_trigger_price, the_validity, the_validity_minutes,
         the_market_protection, the_after_market, the_tag, the_fill_model, the_limit_fills,
-        least(ends_at, now + make_interval(mins => the_validity_minutes)),
-        the_closing_quantity, the_margin, the_charges, the_items, now, now)
+        least(ends_at, placed_now + make_interval(mins => the_validity_minutes)),
+        the_closing_quantity, the_margin, the_charges, the_items, placed_now, placed_now)
     RETURNING * INTO placed;
     inserted := clock_timestamp();
 
@@ -175,7 +175,7 @@ BEGIN
         OR (state.fill_model = 'IMMEDIATE' AND (the_validity <> 'DAY' OR the_after_market))
         OR (state.fill_model = 'QUOTES' AND (the_side = 'SELL'
             OR (the_product = 'INTRADAY' AND NOT state.allows_intraday)
-            OR the_quantity % state.lot_size <> 0 OR the_price % state.tick_size <> 0
+            OR mod(the_quantity, state.lot_size) <> 0 OR mod(the_price, state.tick_size) <> 0
             OR the_price < state.lower_circuit OR the_price > state.upper_circuit))
     THEN
         RAISE EXCEPTION USING ERRCODE = 'TP100', MESSAGE = 'this placement is done in steps';
