@@ -75,7 +75,7 @@ class TakenOrder(TypedDict):
 
 
 class SweepCounts(NamedTuple):
-    """The numbers of orders that a sweep claimed, executed, rejected, failed to execute, left as busy, opened and ended.
+    """The numbers of orders that a sweep claimed, executed, rejected, failed to execute, left as busy, opened, ended.
 
     Claimed orders that are in none of the others were finished by others first. Busy orders, whose account or position
     another transaction has locked, are not among the claimed. Matched orders are executed with all others of their
