@@ -8,9 +8,11 @@ from uuid import UUID
 from config import settings
 from models.database import fetch_all
 from models.rows import OrderRow, StockRow
+from trading.market.calendars import holidays
 from trading.rules.matching import first_look
 from trading.rules.quotes import Quote, is_usable_now, quote_of_stock
 from trading.rules.resting import RestingOrder, Verdict
+from trading.rules.sessions import session_at
 from trading.rules.terms import FillModel
 
 # A statement of its own after every lock: a quote that commits meanwhile is later than the look.
@@ -46,12 +48,18 @@ def judge(orders: Iterable[OrderRow]) -> dict[UUID, Judged]:
         return {}
     stock_ids = sorted({order["stock_id"] for order in judged})
     stocks = {row["id"]: row for row in fetch_all(QUOTES, (stock_ids,), QuotedStock)}
-    return {order["id"]: _judge(order, stocks[order["stock_id"]]) for order in judged}
+    quotes = {stock_id: _quote(stock) for stock_id, stock in stocks.items()}
+    return {order["id"]: _judge(order, stocks[order["stock_id"]], quotes[order["stock_id"]]) for order in judged}
 
 
-def _judge(order: OrderRow, stock: QuotedStock) -> Judged:
-    is_usable = is_usable_now(stock, now=stock["read_at"], max_age_s=settings().max_quote_age_s)
-    quote = quote_of_stock(stock, is_usable=is_usable, day=stock["day"])
+def _quote(stock: QuotedStock) -> Quote:
+    calendar, now = settings().market_calendar, stock["read_at"]
+    is_usable = is_usable_now(stock, now=now, max_age_s=settings().max_quote_age_s)
+    is_open = calendar is None or session_at(now, holidays(calendar)).is_open
+    return quote_of_stock(stock, is_usable=is_usable and is_open, day=stock["day"])
+
+
+def _judge(order: OrderRow, stock: QuotedStock, quote: Quote) -> Judged:
     is_expired = order["expires_at"] is not None and order["expires_at"] <= stock["read_at"]
     if is_expired or not stock["is_active"]:
         return Judged(Verdict(), quote, is_expired, stock["is_active"])
