@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trading.rules.decision import OrderRequest
 from trading.rules.terms import EndReason, FillRule, LimitFills, OrderType, Side, Validity, WaitingFor
 
 
@@ -42,19 +41,6 @@ class RestingOrder:
             opened_number=row["opened_number"],
             limit_fills=row["limit_fills"],
             validity=row["validity"],
-        )
-
-    @classmethod
-    def of_request(cls, request: OrderRequest, *, limit_fills: str = LimitFills.BOOK) -> "RestingOrder":
-        """Return the order that a request would place, for a look before it is placed."""
-        return cls(
-            side=request.side,
-            order_type=request.order_type,
-            price=request.price,
-            trigger_price=request.trigger_price,
-            market_protection=request.market_protection,
-            limit_fills=limit_fills,
-            validity=request.validity,
         )
 
     @property

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.rules.market_values import decimal, order, quote
-from trading.rules.decision import OrderRequest
 from trading.rules.matching import crosses_now, first_look, on_quote
 from trading.rules.resting import RestingOrder, Verdict
 
@@ -380,11 +379,3 @@ def test_a_resting_order_is_read_from_its_row():
     assert RestingOrder.of_row(row) == RestingOrder(**terms, is_triggered=False)
     triggered = row | {"triggered_at": datetime(2026, 11, 23, tzinfo=UTC)}
     assert RestingOrder.of_row(triggered) == RestingOrder(**terms, is_triggered=True)
-
-
-def test_a_request_can_have_a_look_before_it_is_placed():
-    request = OrderRequest("NSE", "INFY", "SELL", 5, "STOP_LIMIT", D("94.00"), trigger_price=D("95.00"), validity="GTC")
-    expected = order("SELL", "STOP_LIMIT", "94.00", trigger_price="95.00", validity="GTC", limit_fills="touch")
-    assert RestingOrder.of_request(request, limit_fills="touch") == expected
-    protected = OrderRequest("NSE", "INFY", "BUY", 5, market_protection=D(1))
-    assert RestingOrder.of_request(protected) == order("BUY", "MARKET", market_protection="1")
