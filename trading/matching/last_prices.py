@@ -9,7 +9,7 @@ may forget the last half second of such quotes, as if they had not come; whateve
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import execute, fetch_one
@@ -61,7 +61,9 @@ def store_last_prices(
     order: then nothing is stored. hours is None if the market is always open.
     """
     opens_at, closes_at = hours or SessionHours(None, None)
-    parameters = {"ids": list(stock_ids), "prices": list(prices), "opens_at": opens_at, "closes_at": closes_at}
+    # Arrays as texts: a list of 200 constants in a statement takes the server twice as long to read and plan.
+    ids, amounts = (f"{{{','.join(map(str, values))}}}" for values in (stock_ids, prices))
+    parameters: dict[str, Any] = {"ids": ids, "prices": amounts, "opens_at": opens_at, "closes_at": closes_at}
     parameters |= {"always_open": hours is None, **lock_parameters(stock_ids)}
     row = fetch_one(STORE, parameters)
     assert row is not None
