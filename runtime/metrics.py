@@ -10,10 +10,8 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
@@ -177,7 +175,7 @@ def count_expired(validities: Iterable[str]) -> None:
 
 
 def count_batch(
-    executions: Iterable[tuple[OrderRow, Decimal, UUID]],
+    executions: Iterable[tuple[OrderRow, *tuple[Any, ...]]],
     rejections: Iterable[tuple[OrderRow, str]],
     steps: dict[str, float],
 ) -> None:

@@ -1,0 +1,35 @@
+"""The settings of a run, and the deliberate defects."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mutation(StrEnum):
+    """A deliberate defect of the protocol, each of which a run must see."""
+
+    NONE = "none"
+    NO_BUCKET_LOCK = "no_bucket_lock"
+    LOCK_AND_READ_AT_ONCE = "lock_and_read_at_once"
+    MODIFY_KEEPS_WATCH = "modify_keeps_watch"
+    SECOND_LOOK_CLAIMS_MATCHED = "second_look_claims_matched"
+    CANCEL_WAITS_FOR_ACCOUNT = "cancel_waits_for_account"
+    MATCHING_SKIPS_LOCKED = "matching_skips_locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The size of a run."""
+
+    seconds: float = 60.0
+    seed: int = 1
+    mutation: Mutation = Mutation.NONE
+    stocks: int = 8
+    buckets: int = 5
+    accounts: int = 40
+    live_orders: int = 600  # placers pause above this number
+    feeders: int = 2
+    placers: int = 2
+    workers: int = 4
+    modifiers: int = 2
+    cancellers: int = 1
+    hold_s: float = 3.0  # an account is held for so long at a time
