@@ -124,7 +124,8 @@ def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tup
     stock_ids = [stock_id for _, stock_id, _ in portion]
     if all(quote.has_only_last_price for *_, quote in portion):
         prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
-        done = store_last_prices(stock_ids, prices, _hours(rules, days))
+        hours = hours_of(datetime.now(INDIAN_TIME), days) if rules.calendar else None
+        done = store_last_prices(stock_ids, prices, hours)
         if done is not None:
             stored, reasons = done
             return stored, {place: reasons[stock_id] for place, stock_id, _ in portion if stock_id in reasons}, []
@@ -154,11 +155,8 @@ def _store_and_match(
     return len(taken), outcomes, match(usable, on_quote, now)
 
 
-def _hours(rules: MarketRules, days: frozenset[date]) -> SessionHours | None:
-    """Return the hours of today's session; None without a calendar."""
-    if rules.calendar is None:
-        return None
-    local = datetime.now(INDIAN_TIME)
+def hours_of(local: datetime, days: frozenset[date]) -> SessionHours:
+    """Return the hours of the session of a day, given by an Indian time."""
     opens_at, closes_at = (datetime.combine(local.date(), time_of_day, INDIAN_TIME) for time_of_day in (OPENS, CLOSES))
     return SessionHours(opens_at, closes_at) if session_at(opens_at, days).is_open else SessionHours(None, None)
 
