@@ -13,7 +13,7 @@ def test_a_position_turned_around_by_a_fill_is_closed_from_its_new_side(trader, 
         cursor.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (str(trader),))
         closing = pool.submit(close, trader, position["id"])
         waits = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%placement_read%%'"
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%order_facts%%'"
         )
         wait_until(lambda: one(waits), what="the close waits for the account")
         cursor.execute(
