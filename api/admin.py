@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, current_app
 
 from schemas.accounts import AccountSchema
 from schemas.admin import (
@@ -14,7 +14,7 @@ from schemas.admin import (
     TokenSchema,
 )
 from schemas.transactions import TransactionSchema
-from trading.accounts.administration import create_account, move_funds, set_status
+from trading.accounts.administration import change_account, create_account, move_funds
 from trading.accounts.tokens import create_token, revoke_token
 
 from .account import read_account
@@ -45,7 +45,8 @@ ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema(
 def create(body: dict[str, Any]) -> Response:
     """Create an account with its opening balance."""
     audit("account.create", body)
-    account_id = create_account(body["name"], body["opening_balance"])["id"]
+    fill_model = body["fill_model"] or current_app.config["SETTINGS"].fill_model
+    account_id = create_account(body["name"], body["opening_balance"], fill_model=fill_model)["id"]
     return respond(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
 
 
@@ -63,9 +64,9 @@ def read(account_id: UUID) -> Response:
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
-    """Suspend or reactivate an account; cancels, funds and accepted orders are not affected."""
+    """Suspend or reactivate an account, or choose its fill model; accepted orders are not affected."""
     audit("account.status", {"account_id": account_id, **body})
-    set_status(account_id, body["status"])
+    change_account(account_id, body)
     return respond(ACCOUNT, read_account(account_id))
 
 

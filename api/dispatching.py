@@ -1,7 +1,7 @@
 """The steps after a committed placement: start the execution, and respond."""
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from flask import Response, after_this_request, current_app
@@ -13,6 +13,7 @@ from runtime.logs import get_logger
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from trading.execution.executing import execute_orders
+from trading.matching.crossing import Match
 from trading.orders.placement_types import Placement
 
 from .http.facts import request_facts
@@ -77,6 +78,12 @@ def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:
         def execute_after_response(response: Response) -> Response:
             response.call_on_close(execute)
             return response
+
+
+def execute_matched(matches: Iterable[Match]) -> None:
+    """Start the execution of orders that quotes have matched; the message of one order fills all of its account."""
+    first = {match.account_id: match.order_id for match in matches}
+    _start_execution(list(first.values()), is_awaited=False)
 
 
 def execute_now(order_ids: Sequence[UUID]) -> None:

@@ -2,14 +2,25 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 from marshmallow import ValidationError
 
 from models.database import session
-from schemas.market import QuotesSchema, StockKeySchema, StockListSchema, StockPageSchema, StockSchema
-from trading.market.quotes import STOCKS, find_stock, set_quotes
+from schemas.market import (
+    QuotesSchema,
+    ReceptionSchema,
+    StockKeySchema,
+    StockListSchema,
+    StockPageSchema,
+    StockSchema,
+    goes_beyond_last_prices,
+)
+from trading.market.quotes import GivenQuote
+from trading.market.stocks import STOCKS, find_stock
+from trading.matching.feed import MarketRules, receive_quotes
 from trading.rules.errors import NotFound
 
+from .dispatching import execute_matched
 from .http.authentication import requires
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
@@ -18,7 +29,9 @@ from .http.responses import respond
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
 
 STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
-# Room for 1,000 quotes of 500 bytes; Python's json.dumps writes up to 97 bytes for each, with its blanks.
+RECEPTION = ReceptionSchema()
+# Room for 1,000 quotes of 500 bytes. Python's json.dumps writes up to 97 bytes for one that gives only its last price,
+# and up to 620 for one that gives everything.
 MAX_QUOTES_SIZE = 512 * 1024
 BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=False)
 
@@ -61,7 +74,18 @@ def read_stock(exchange: str, symbol: str) -> Response:
 @requires("feed")
 @blueprint.arguments(QuotesSchema(), max_body_size=MAX_QUOTES_SIZE)
 @blueprint.response(204)
+@blueprint.response(200, RECEPTION)
 def put_quotes(body: dict[str, Any]) -> Response:
-    """Set the last traded prices of stocks; unknown stocks are created."""
-    set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"]) for quote in body["quotes"]])
-    return Response(status=204)
+    """Store quotes of stocks and match the orders that they reach; unknown stocks are created.
+
+    Quotes that give only last prices are answered with 204, others with 200 and what became of them. Quotes of one
+    stock are taken in their order. After a 503 some of the quotes may be stored: send all of them again.
+    """
+    settings = current_app.config["SETTINGS"]
+    rules = MarketRules(getattr(settings, "max_quote_age_s", 60), settings.market_calendar)
+    quotes = [GivenQuote(**quote) for quote in body["quotes"]]
+    reception = receive_quotes(quotes, rules, tell=execute_matched)
+    if not goes_beyond_last_prices(body["quotes"]):
+        return Response(status=204)
+    refusals = [refusal._asdict() for refusal in reception.not_matched]
+    return respond(RECEPTION, reception._asdict() | {"not_matched": refusals})

@@ -19,7 +19,8 @@ from config import Settings
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link, telemetry
 from runtime.logs import get_logger
-from trading.upkeep.backlog import read_backlog
+from trading.upkeep.backlog import MAX_COUNTED, Backlog, read_backlog
+from trading.upkeep.resting_orders import RestingOrders, count_resting
 
 from .http.authentication import check_secret
 from .http.description import TEXT, described
@@ -109,19 +110,28 @@ def _state() -> list[Metric]:
 
 def _database_state() -> Iterator[Metric]:
     try:
-        backlog = read_backlog()
+        backlog, resting = read_backlog(), count_resting(MAX_COUNTED)
     except (DatabaseUnavailable, PeeweeException) as error:
         logger.warning("metrics_without_database", error=type(error).__name__)
         return
-    yield GaugeMetricFamily("tradepost_pending_orders", "PENDING orders, counted to 100,000.", backlog.pending)
-    yield GaugeMetricFamily(
-        "tradepost_oldest_pending_seconds", "Age of the oldest PENDING order.", backlog.oldest_age_s
-    )
+    yield from _orders(backlog, resting)
     if backlog.violations is not None:
         yield GaugeMetricFamily(
             "tradepost_ledger_violations", "Violations found by the last check.", backlog.violations
         )
         yield GaugeMetricFamily("tradepost_ledger_check_age_seconds", "Time since the last check.", backlog.check_age_s)
+
+
+def _orders(backlog: Backlog, resting: RestingOrders) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tradepost_pending_orders", "Orders due for a worker, up to 100,000.", backlog.pending)
+    yield GaugeMetricFamily("tradepost_oldest_pending_seconds", "Age of the oldest of them.", backlog.oldest_age_s)
+    watched = GaugeMetricFamily("tradepost_resting_orders", "OPEN orders, up to 100,000 each.", labels=["waiting_for"])
+    watched.add_metric(["price"], resting["for_price"])
+    watched.add_metric(["trigger"], resting["for_trigger"])
+    yield watched
+    yield GaugeMetricFamily(
+        "tradepost_expiry_behind_seconds", "Time since the end of the oldest live order.", resting["expiry_behind_s"]
+    )
 
 
 def _broker_state() -> Iterator[Metric]:

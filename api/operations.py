@@ -3,13 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, current_app
 
 from actors import dead_letters, presence
-from runtime import redis_link
+from runtime import metrics, redis_link
+from runtime.metrics_export import total_of
 from schemas.operations import OperationsSchema
 from trading.rules.errors import NotFound
-from trading.upkeep.operations import read_operations
+from trading.upkeep.operations import MAX_COUNTED, read_operations
+from trading.upkeep.resting_orders import count_resting
 
 from .http.audit import audit
 from .http.authentication import requires
@@ -26,8 +28,8 @@ OPERATIONS = OperationsSchema()
 @takes_no_query
 @blueprint.response(200, OPERATIONS)
 def read() -> Response:
-    """Read the backlog, latency, throughput, last ledger check, queues, dead letters and workers."""
-    row = read_operations()
+    """Read the backlog, resting orders, latency, throughput, last ledger check, queues, dead letters and workers."""
+    row = read_operations() | {"resting": _resting()}
     broker = redis_link.ask(_broker)
     return respond(OPERATIONS, row if broker is None else row | {"broker": broker})
 
@@ -45,6 +47,15 @@ def requeue(message_id: UUID) -> Response:
     if not was_sent:
         raise NotFound
     return Response(status=204)
+
+
+def _resting() -> dict[str, Any]:
+    found = count_resting(MAX_COUNTED)
+    return {
+        **found,
+        "expiry_behind_ms": round(1000 * found["expiry_behind_s"]),
+        "late_matches": int(total_of(current_app.extensions["metrics"], metrics.LATE_MATCHES)),
+    }
 
 
 def _broker() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from models.database import execute, transactional
-from trading.market.quotes import set_quotes
+from trading.matching.feed import set_quotes
 
 ACCOUNTS = 1_000
 STOCKS = 20

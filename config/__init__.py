@@ -47,6 +47,9 @@ class Settings:
     worker_processes: int
     worker_threads: int
     market_calendar: str | None
+    fill_model: str
+    limit_fills: str
+    max_quote_age_s: int
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
     trusted_proxies: tuple[origins.Network, ...]
@@ -87,6 +90,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
         worker_threads=_integer(environ, "WORKER_THREADS", 4, 1, 64),
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
+        fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
+        limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
+        max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
         trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),

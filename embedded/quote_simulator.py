@@ -1,7 +1,8 @@
-"""The moving prices of the demo: a random walk over the seeded stocks, sent through the API.
+"""The quotes of the demo: a random walk over the seeded stocks with a bid and an ask, sent through the API.
 
-A price that another client has set is left alone from then on, so that an experiment is not disturbed. After a
-restart, a price outside the walk's range counts as set by another client. The stock of the examples never moves.
+A stock that another client has quoted is left alone from then on, so that an experiment is not disturbed. After a
+restart, a price outside the walk's range counts as set by another client. The price of the examples' stock never moves;
+its quote is repeated like the others, so that no order waits for a fresh one.
 """
 
 import http.client
@@ -12,8 +13,9 @@ import signal
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from embedded import local_http
 from embedded.seed import Quote, read_stocks
@@ -24,82 +26,119 @@ TIMEOUT_S = 5
 MAX_STEP = 0.0012
 BAND = Decimal("0.06")
 TICK = Decimal("0.05")
-MOVING_SHARE = 0.7
+QUOTED_SHARE = 0.7
 PAGE = 200
 EXAMPLE = ("NSE", "RELIANCE")  # bought by the banner's curl, at the price of the README
+# The service says so of every quote if this machine's clock is wrong.
+WRONG_CLOCK = ("future", "too_old")
+
+Key = tuple[str, str]  # exchange, symbol
+
+
+class Stored(NamedTuple):
+    """The last price of a stock as the service has it, and the number of its quotes so far."""
+
+    price: Decimal
+    number: int
 
 
 class Walk:
-    """The random walk of one stock's price."""
+    """The random walk of one stock's price; with a band of 0 the price stays at its start."""
 
-    def __init__(self, start: Decimal, price: Decimal) -> None:
-        self.low, self.high = start * (1 - BAND), start * (1 + BAND)
-        self.price = price
+    def __init__(self, start: Decimal, stored: Stored, band: Decimal = BAND) -> None:
+        self.low, self.high = start * (1 - band), start * (1 + band)
+        self.slack = TICK if band else Decimal(0)
+        self.stored, self.price = stored, stored.price
+        self.has_moved = False
 
     @property
-    def is_ours(self) -> bool:
+    def is_within_range(self) -> bool:
         """Return True if the price lies in this walk's range."""
-        return self.low - TICK <= self.price <= self.high + TICK
+        return self.low - self.slack <= self.price <= self.high + self.slack
+
+    def accepts(self, found: Stored) -> bool:
+        """Return True if no other client has quoted the stock since the last step, and go on from what is stored."""
+        is_ours = self.has_moved and found == Stored(self.price, self.stored.number + 1)
+        if not is_ours and found != self.stored:
+            return False
+        self.stored, self.price, self.has_moved = found, found.price, False
+        return True
 
     def step(self, chance: random.Random) -> Decimal:
         """Move the price by a bounded step and return it."""
         moved = self.price * Decimal(1 + chance.uniform(-MAX_STEP, MAX_STEP))
         bounded = min(max(moved, self.low), self.high)
         self.price = max(TICK, (bounded / TICK).quantize(Decimal(1), ROUND_HALF_UP) * TICK)
+        self.has_moved = True
         return self.price
 
 
 class Simulator:
-    """The walks of all stocks whose prices no other client sets."""
+    """The walks of all stocks that no other client quotes."""
 
     def __init__(self, stocks: list[Quote], chance: random.Random) -> None:
         self.starts = {(exchange, symbol): price for exchange, symbol, price in stocks}
-        self.walks: dict[tuple[str, str], Walk] = {}
-        self.left_alone: set[tuple[str, str]] = set()
+        self.walks: dict[Key, Walk] = {}
+        self.left_alone: set[Key] = set()
         self.chance = chance
 
-    def next_quotes(self, prices: dict[tuple[str, str], Decimal]) -> list[dict[str, str]]:
-        """Return the quotes to set, given the current prices."""
+    def next_quotes(self, stored: dict[Key, Stored]) -> list[dict[str, str]]:
+        """Return the quotes to send, given what the service has."""
         quotes = []
         for key, start in self.starts.items():
-            if key in self.left_alone or key not in prices:
+            if key in self.left_alone or key not in stored:
                 continue
-            walk = self.walks.setdefault(key, Walk(start, prices[key]))
-            if prices[key] != walk.price or not walk.is_ours:
+            band = Decimal(0) if key == EXAMPLE else BAND
+            walk = self.walks.setdefault(key, Walk(start, stored[key], band))
+            if not walk.accepts(stored[key]) or not walk.is_within_range:
                 self.left_alone.add(key)
-            elif self.chance.random() < MOVING_SHARE:
-                exchange, symbol = key
-                quotes.append({"exchange": exchange, "symbol": symbol, "lastPrice": f"{walk.step(self.chance):.2f}"})
+            elif self.chance.random() < QUOTED_SHARE:
+                quotes.append({"exchange": key[0], "symbol": key[1], **self._prices(walk)})
         return quotes
 
+    def _prices(self, walk: Walk) -> dict[str, str]:
+        """Return the next prices: the last trade was at the bid or at the ask, which are one tick apart."""
+        last = walk.step(self.chance)
+        if walk.low == walk.high:
+            return {"lastPrice": f"{last:.2f}"}
+        bid = max(TICK, last - TICK * self.chance.randint(0, 1))
+        return {"lastPrice": f"{last:.2f}", "bidPrice": f"{bid:.2f}", "askPrice": f"{bid + TICK:.2f}"}
+
     def forget(self) -> None:
-        """Restart the walks from the current prices, since the last quotes may not have been set."""
+        """Restart the walks from the current prices, since the last quotes may not have been stored."""
         self.walks.clear()
 
 
 class Feed:
-    """The API as a client that reads stocks and sets quotes."""
+    """The API as a client that reads stocks and sends quotes."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self.base_url = base_url
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.clock_is_right = True
 
-    def prices(self) -> dict[tuple[str, str], Decimal]:
-        """Return the last traded prices of all stocks."""
-        prices: dict[tuple[str, str], Decimal] = {}
+    def stored(self) -> dict[Key, Stored]:
+        """Return the last prices of all stocks that have one, with the numbers of their quotes."""
+        found: dict[Key, Stored] = {}
         cursor: str | None = ""
         while cursor is not None:
             page = self._send("GET", f"/api/market/stocks?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""))
             for stock in page["data"]:
                 if stock["lastPrice"] is not None:
-                    prices[stock["exchange"], stock["symbol"]] = Decimal(stock["lastPrice"])
+                    key = stock["exchange"], stock["symbol"]
+                    found[key] = Stored(Decimal(stock["lastPrice"]), stock["quoteNumber"])
             cursor = page["nextCursor"]
-        return prices
+        return found
 
-    def put(self, quotes: list[dict[str, str]]) -> None:
-        """Set last traded prices."""
-        if quotes:
-            self._send("PUT", "/api/market/quotes", {"quotes": quotes})
+    def put(self, quotes: list[dict[str, str]], at: datetime) -> None:
+        """Send quotes as of a time: the service leaves out those of stocks that were quoted since then."""
+        if not quotes:
+            return
+        if self.clock_is_right:
+            quotes = [{**quote, "quotedAt": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"} for quote in quotes]
+        answer = self._send("PUT", "/api/market/quotes", {"quotes": quotes})
+        if any(refused["outcome"] in WRONG_CLOCK for refused in (answer or {}).get("notMatched", ())):
+            self.clock_is_right = False
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -109,22 +148,22 @@ class Feed:
 
 
 def run(feed: Feed, simulator: Simulator) -> None:
-    """Walk until the process ends; wait for a server that is unreachable."""
+    """Send quotes until the process ends; wait for a server that is unreachable."""
     while True:
         try:
-            feed.put(simulator.next_quotes(feed.prices()))
+            at = datetime.now(UTC)
+            feed.put(simulator.next_quotes(feed.stored()), at)
         except (OSError, http.client.HTTPException, ValueError):
             simulator.forget()
         time.sleep(PAUSE_S)
 
 
 def main() -> int:
-    """Walk the demo's prices until a stop signal."""
+    """Quote the demo's stocks until a stop signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     feed = Feed(f"http://127.0.0.1:{os.environ['PORT']}", os.environ["DEMO_FEED_TOKEN"])
-    stocks = [quote for quote in read_stocks() if quote[:2] != EXAMPLE]
-    run(feed, Simulator(stocks, random.Random()))  # noqa: S311  (no secret)
+    run(feed, Simulator(read_stocks(), random.Random()))  # noqa: S311  (no secret)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from config import Settings, require_database_url
 from models import database
 from trading.accounts import administration, tokens
-from trading.market import quotes
+from trading.matching import feed
 
 DEMO_NAME = "Demo"
 DEMO_BALANCE = Decimal("1000000.00")
@@ -51,7 +51,7 @@ def _existing(path: Path) -> Demo | None:
 
 
 def _create(path: Path) -> Demo:
-    quotes.set_quotes(read_stocks())
+    feed.set_quotes(read_stocks())
     account = administration.create_account(DEMO_NAME, DEMO_BALANCE)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)

@@ -38,14 +38,14 @@ async function* listen(last = "") {
 
 async function fill(path, body) {
   let { order } = await (await call("POST", path, {}, body)).json();
-  while (order.status === "PENDING") {
+  while (["PENDING", "OPEN"].includes(order.status)) { // OPEN: it waits for the market
     const { type, data } = (await events.next()).value;
     if (data?.orderId === order.orderId) order = data;
     if (type === "reset") // events are missing: read the order instead
       order = await (await call("GET", `/orders/${order.orderId}`, {})).json();
   }
   console.log(`order.${order.status.toLowerCase()}`, order.side, order.symbol, "at", order.averagePrice);
-  return order.positionId ?? end(order.rejectionReason);
+  return order.positionId ?? end(order.rejectionReason ?? "it was not filled");
 }
 
 const events = listen();

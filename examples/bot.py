@@ -40,14 +40,14 @@ def listen(last=""):
 
 def fill(path, body=None):
     order = json.load(call("POST", path, body))["order"]
-    while order["status"] == "PENDING":
+    while order["status"] in ("PENDING", "OPEN"):  # OPEN: it waits for the market
         event = next(events)
         if event["type"] == "reset":  # events are missing: read the order instead
             order = json.load(call("GET", "/orders/" + order["orderId"]))
         elif event.get("data", {}).get("orderId") == order["orderId"]:
             order = event["data"]
     print("order." + order["status"].lower(), order["side"], order["symbol"], "at", order["averagePrice"])
-    return order["positionId"] or sys.exit(order["rejectionReason"])
+    return order["positionId"] or sys.exit(order["rejectionReason"] or "it was not filled")
 
 
 events = listen()

@@ -1,4 +1,4 @@
-"""Send last traded prices to Tradepost, from lines of exchange,symbol,lastPrice in a file or on standard input.
+"""Send quotes to Tradepost, from lines of exchange,symbol,lastPrice[,bidPrice,askPrice] in a file or on standard input.
 
 TRADEPOST_TOKEN=<scope feed> python feeder.py quotes.csv, or: source | TRADEPOST_TOKEN=... python feeder.py
 """
@@ -17,17 +17,18 @@ HEADERS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"], "Content-
 if URL.startswith(("http://127.", "http://localhost", "http://[::1]")):  # ignore the shell's proxy for this machine
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 BATCH, PAUSE_S = 1_000, 0.5  # the service accepts 1,000 quotes a request
-latest = {}  # prices to send: a newer price of a stock replaces the older one
+PRICES = ("lastPrice", "bidPrice", "askPrice")
+latest = {}  # quotes to send: a newer quote of a stock replaces the older one
 
 
 def read(lines):
     for row in csv.reader(lines):
-        if len(row) == 3 and row[0] != "exchange":
-            latest[row[0], row[1]] = row[2]
+        if len(row) in (3, 5) and row[0] != "exchange":
+            latest[row[0], row[1]] = {name: price for name, price in zip(PRICES, row[2:], strict=False) if price}
 
 
 def put(quotes):
-    body = {"quotes": [{"exchange": key[0], "symbol": key[1], "lastPrice": price} for key, price in quotes]}
+    body = {"quotes": [{"exchange": key[0], "symbol": key[1], **prices} for key, prices in quotes]}
     request = urllib.request.Request(URL, json.dumps(body).encode(), HEADERS, method="PUT")
     try:
         urllib.request.urlopen(request, timeout=10).close()
@@ -49,8 +50,8 @@ while reader.is_alive() or latest:
     try:
         if quotes:
             put(quotes)
-    except OSError as error:  # the service is unreachable: keep the newest prices and try again
+    except OSError as error:  # the service is unreachable: keep the newest quotes and try again
         print("trying again after:", error, file=sys.stderr)
-        latest.update({key: price for key, price in quotes if key not in latest})
+        latest.update({key: prices for key, prices in quotes if key not in latest})
     if len(quotes) < BATCH:
         time.sleep(PAUSE_S)

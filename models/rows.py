@@ -42,6 +42,7 @@ class LedgerRow(TypedDict):
 class OrderRow(TypedDict):
     """A row of `trading_order`; `transactions` is there only if the order was read with its ledger entries.
 
+    `claimed_at` is there only if the order was claimed for an execution: the time of the claim by the database's clock.
     Entries that the database has made into JSON have their ids and times as texts.
     """
 
@@ -94,6 +95,7 @@ class OrderRow(TypedDict):
     matched_at: datetime | None
     fill: dict[str, Any] | None
     due_at: datetime | None
+    claimed_at: NotRequired[datetime]
     transactions: NotRequired[list[LedgerRow]]
 
 

@@ -8,12 +8,10 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
@@ -25,6 +23,7 @@ from runtime import descriptors, logs, metrics_files
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 SAMPLE_S = 1.0
 LENGTHS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+FILLS_S = (*LENGTHS_S, 30.0, 60.0)
 DELAYS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 REQUESTS = Histogram("tradepost_request_seconds", "HTTP requests.", ["endpoint", "status"], buckets=LENGTHS_S)
@@ -32,8 +31,14 @@ PLACEMENTS = Counter("tradepost_placements", "Placements by outcome; refused one
 PLACEMENT_STEPS = Histogram("tradepost_placement_step_seconds", "Steps of placements.", ["step"], buckets=LENGTHS_S)
 DISPATCHES = Counter("tradepost_dispatches", "Messages to workers; sweeping replaces failed ones.", ["outcome"])
 EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; rejected ones by their reason.", ["outcome"])
-EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Age at the end.", ["outcome"], buckets=DELAYS_S)
+EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Time until the end.", ["outcome"], buckets=DELAYS_S)
 EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
+QUOTES = Counter("tradepost_quotes", "Quotes by outcome: usable, or the reason against matching.", ["outcome"])
+MATCHES = Counter("tradepost_matches", "Orders that quotes have matched, by the rule that fills them.", ["rule"])
+LATE_MATCHES = Counter("tradepost_matches_found_late", "Matches that only the level sweep found, by rule.", ["rule"])
+MATCH_SECONDS = Histogram("tradepost_match_seconds", "From a quote to its matches.", ["by"], buckets=LENGTHS_S)
+FILL_SECONDS = Histogram("tradepost_fill_seconds", "From a match to its committed end.", ["outcome"], buckets=FILLS_S)
+EXPIRED = Counter("tradepost_orders_expired", "Expired orders, by their validity.", ["validity"])
 SWEEPS = Counter("tradepost_sweeps", "Sweeps, by their trigger and by whether they found orders.", ["by", "found"])
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by outcome.", ["by", "outcome"])
 ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by outcome.", ["outcome"])
@@ -50,10 +55,16 @@ LOST_LINES = Counter("tradepost_log_lines_lost", "Log lines that could not be wr
 LOST_SPANS = Counter("tradepost_spans_lost", "Spans of traces that could not be sent.", ["exporter"])
 
 # Series that alerts watch start at 0: Prometheus sees no rise in a series that starts at 1.
-KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
+KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     PLACEMENTS: (("accepted",), ("replayed",), ("internal_error",), ("service_unavailable",)),
     DISPATCHES: (("sent",), ("failed",)),
     EXECUTIONS: (("executed",), ("failed",), ("execution_failed",)),
+    QUOTES: tuple((outcome,) for outcome in ("usable", "stale", "future", "too_old", "crossed_book")),
+    MATCHES: tuple((rule,) for rule in ("first_look", "book", "trade_through", "touch", "market", "stop")),
+    LATE_MATCHES: tuple((rule,) for rule in ("first_look", "book", "market", "stop")),
+    MATCH_SECONDS: (("quote",), ("level_sweep",)),
+    FILL_SECONDS: (("executed",),),
+    EXPIRED: (("DAY",), ("TTL",)),
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
     ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
@@ -90,9 +101,9 @@ def begin() -> None:
     Call this before the first count.
     """
     metrics_files.install()
-    for counter, known in KNOWN.items():
+    for metric, known in KNOWN.items():
         for labels in known:
-            of(counter, *labels)
+            of(metric, *labels)
     if are_shared():
         threading.Thread(target=_sample_on, name="metrics", daemon=True).start()
 
@@ -132,18 +143,60 @@ def observe_steps(histogram: Histogram, steps: dict[str, float]) -> None:
         of(histogram, name).observe(milliseconds / 1000)
 
 
+def count_quotes(outcomes: Mapping[str, int]) -> None:
+    """Count quotes by outcome: `usable`, or the reason for which a quote was not stored or not matched."""
+    for outcome, number in outcomes.items():
+        of(QUOTES, outcome).inc(number)
+
+
+def count_matches(rules: Iterable[str], seconds: float) -> None:
+    """Count the orders that quotes have matched, by rule, after the commit that began with the quotes' arrival."""
+    matched = list(rules)
+    for rule in matched:
+        of(MATCHES, rule).inc()
+    if matched:
+        of(MATCH_SECONDS, "quote").observe(seconds)
+
+
+def count_late_matches(rules: Iterable[str], seconds: float) -> None:
+    """Count the orders that only the level sweep has matched, by rule, after its commit."""
+    matched = list(rules)
+    for rule in matched:
+        of(MATCHES, rule).inc()
+        of(LATE_MATCHES, rule).inc()
+    if matched:
+        of(MATCH_SECONDS, "level_sweep").observe(seconds)
+
+
+def count_expired(validities: Iterable[str]) -> None:
+    """Count orders that have expired, by their validity."""
+    for validity in validities:
+        of(EXPIRED, validity).inc()
+
+
 def count_batch(
-    executions: Iterable[tuple[OrderRow, Decimal, UUID]],
+    executions: Iterable[tuple[OrderRow, *tuple[Any, ...]]],
     rejections: Iterable[tuple[OrderRow, str]],
     steps: dict[str, float],
 ) -> None:
-    """Count the orders that a batch has ended; record their delays by this machine's clock, and the batch's steps."""
+    """Count the orders that a batch has ended; record their delays by this machine's clock, and the batch's steps.
+
+    A matched order's delay begins with its match. Another's begins when a worker was due: it may have rested before.
+    """
     now, ends = datetime.now(UTC), [*((order, "executed") for order, *_ in executions), *rejections]
     for order, outcome in ends:
         of(EXECUTIONS, outcome).inc()
-        of(EXECUTION_DELAY, outcome).observe(max(0.0, (now - order["placed_at"]).total_seconds()))
+        if order["matched_at"] is not None:
+            of(FILL_SECONDS, outcome).observe(_seconds(order["matched_at"], now))
+        else:
+            begun = order["placed_at"] if order["status"] == "PENDING" else order["due_at"] or order["placed_at"]
+            of(EXECUTION_DELAY, outcome).observe(_seconds(begun, now))
     if ends:
         observe_steps(EXECUTION_STEPS, steps)
+
+
+def _seconds(begun: datetime, now: datetime) -> float:
+    return max(0.0, (now - begun).total_seconds())
 
 
 def count_sweep(by: str, counts: Any) -> None:

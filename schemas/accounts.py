@@ -6,6 +6,8 @@ from .base import StrictSchema
 from .examples import ACCOUNT_ID
 from .fields import Identifier, Money
 
+FILL_MODELS = ("IMMEDIATE", "QUOTES")
+
 
 class AccountSchema(StrictSchema):
     """An account; the caller adds `unrealized_pnl` to its row."""
@@ -33,3 +35,10 @@ class AccountSchema(StrictSchema):
         },
     )
     status = fields.String(metadata={"enum": ["ACTIVE", "SUSPENDED"]})
+    fill_model = fields.String(
+        data_key="fillModel",
+        metadata={
+            "enum": list(FILL_MODELS),
+            "description": "How new orders fill: at once at their own price, or against live quotes.",
+        },
+    )

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
+from .accounts import FILL_MODELS
 from .base import StrictSchema
 from .examples import TOKEN_ID
 from .fields import CLEAN_PATTERN, Choice, GivenMoney, Identifier, Text, Timestamp
@@ -38,12 +39,30 @@ class AccountCreationSchema(StrictSchema):
     opening_balance = GivenMoney(
         data_key="openingBalance", allow_zero=True, required=True, metadata={"example": "1000000.00"}
     )
+    fill_model = Choice(
+        *FILL_MODELS,
+        data_key="fillModel",
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "How its orders fill; without it the server's FILL_MODEL applies."},
+    )
 
 
 class AccountChangeSchema(StrictSchema):
-    """The new status of an account."""
+    """The new status or fill model of an account; an omitted member stays unchanged."""
 
-    status = Choice("ACTIVE", "SUSPENDED", required=True)
+    status = Choice("ACTIVE", "SUSPENDED")
+    fill_model = Choice(
+        *FILL_MODELS,
+        data_key="fillModel",
+        metadata={"description": "How new orders fill; accepted orders keep the fill model that they have."},
+    )
+
+    @validates_schema
+    def check_change(self, data: dict[str, Any], **_: Any) -> None:
+        """Require a change."""
+        if not data:
+            raise ValidationError("A status or a fillModel is required.", "status")
 
 
 class FundsSchema(StrictSchema):

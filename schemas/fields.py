@@ -141,6 +141,17 @@ class Whole(fields.Integer):
         return value
 
 
+class Flag(fields.Boolean):
+    """A JSON boolean; 1 and "true" are refused."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
 class WholeParameter(Whole):
     """A whole number of a query string."""
 

@@ -47,11 +47,35 @@ class ReadySchema(StrictSchema):
 
 
 class PendingSchema(StrictSchema):
-    """The orders that wait for their execution."""
+    """The orders for which a worker is due; orders that rest are not among them."""
 
-    count = Whole(metadata={"description": "The number of PENDING orders, counted up to 10,000."})
+    count = Whole(metadata={"description": "The number of these orders, counted up to 10,000."})
     oldest_placed_at = Timestamp(data_key="oldestPlacedAt", allow_none=True)
     oldest_age_ms = Whole(data_key="oldestAgeMs", allow_none=True)
+
+
+class RestingSchema(StrictSchema):
+    """The OPEN orders that wait for the market, and whether it has passed any of them by."""
+
+    for_price = Whole(
+        data_key="forPrice",
+        metadata={"description": "The number of orders whose price is watched, counted up to 10,000."},
+    )
+    for_trigger = Whole(
+        data_key="forTrigger",
+        metadata={"description": "The number of orders whose trigger is watched, counted up to 10,000."},
+    )
+    expiry_behind_ms = Whole(
+        data_key="expiryBehindMs",
+        metadata={"description": "The time since the end of the oldest order that should have expired; 0 if none."},
+    )
+    late_matches = Whole(
+        data_key="lateMatches",
+        metadata={
+            "description": "The matches that only a level sweep found, counted by this machine's processes since they"
+            " started; must be 0."
+        },
+    )
 
 
 class SecondSchema(StrictSchema):
@@ -138,6 +162,7 @@ class OperationsSchema(StrictSchema):
 
     at = Timestamp()
     pending = fields.Nested(PendingSchema)
+    resting = fields.Nested(RestingSchema)
     throughput = fields.Nested(ThroughputSchema)
     latency = fields.Nested(LatencySchema)
     ledger_check = fields.Nested(LedgerCheckSchema, data_key="ledgerCheck", allow_none=True)

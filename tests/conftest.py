@@ -288,10 +288,10 @@ def headers_for(clean: None) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def quote(clean: None) -> Callable[..., None]:
     """Return a function that sets a last price: quote("RELIANCE", "2500.00", exchange="NSE")."""
-    from trading.market import quotes
+    from trading.matching import feed
 
     def make(symbol: str = "RELIANCE", last_price: str = "2500.00", *, exchange: str = "NSE") -> None:
-        quotes.set_quotes([(exchange, symbol, Decimal(last_price))])
+        feed.set_quotes([(exchange, symbol, Decimal(last_price))])
 
     return make
 

@@ -38,6 +38,10 @@ BAD = [
     ("LOG_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
     ("MARKET_CALENDAR", "NYSE"),
+    ("FILL_MODEL", "LATER"),
+    ("LIMIT_FILLS", "half"),
+    ("MAX_QUOTE_AGE_S", "-1"),
+    ("MAX_QUOTE_AGE_S", "86401"),
     ("TRADEPOST_ENV", "staging"),
     ("RATE_LIMIT_ORDERS", "0 per second"),
     ("RATE_LIMIT_ORDERS", "50 per day"),
@@ -113,6 +117,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert settings.database_pool_size == 16
     assert settings.rate_limit_orders == config.RateLimit(count=50, period_s=1)
     assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
+    assert (settings.fill_model, settings.limit_fills, settings.max_quote_age_s) == ("IMMEDIATE", "book", 60)
     assert config.load({}).data_dir == Path(".data")
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
 

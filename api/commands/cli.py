@@ -1,7 +1,7 @@
 """The commands on accounts, tokens, quotes, orders, the ledger and the database, and the list of all commands."""
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 from peewee import ProgrammingError
 
@@ -23,7 +23,7 @@ from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
-from trading.market.quotes import set_quotes
+from trading.matching.feed import set_quotes
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
@@ -54,13 +54,16 @@ def register(app: Flask) -> None:
 @accounts.command("create")
 @click.option("--name", required=True)
 @click.option("--balance", default="0.00", show_default=True, help="Opening deposit in rupees.")
+@click.option("--fill-model", help="IMMEDIATE or QUOTES. Default: FILL_MODEL.")
 @as_json
 @with_database
-def accounts_create(name: str, balance: str, as_json: bool) -> None:
+def accounts_create(name: str, balance: str, fill_model: str | None, as_json: bool) -> None:
     """Create an account, and a token with the scopes trade and read."""
-    values = load(AccountCreationSchema(), {"name": name, "openingBalance": balance})
+    given = {"name": name, "openingBalance": balance, "fillModel": fill_model}
+    values = load(AccountCreationSchema(), given)
     record_action("account.create", values, address=COMMAND_LINE)
-    account_id = create_account(values["name"], values["opening_balance"])["id"]
+    chosen = values["fill_model"] or current_app.config["SETTINGS"].fill_model
+    account_id = create_account(values["name"], values["opening_balance"], fill_model=chosen)["id"]
     _, secret = create_token(ACCOUNT_SCOPES, account_id=account_id)
     show(as_json, {"accountId": str(account_id), "token": secret})
 

@@ -14,7 +14,8 @@ from api.http.errors import HttpRefusal, invalid
 from schemas.calendars import HolidaySchema
 from schemas.market import StockImportSchema
 from trading.market.calendars import import_holidays
-from trading.market.quotes import import_stocks, set_quotes
+from trading.market.stocks import import_stocks
+from trading.matching.feed import set_quotes
 
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv

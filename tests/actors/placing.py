@@ -30,9 +30,10 @@ def status_of(order: dict[str, Any]) -> str:
 
 
 def make_older(order: dict[str, Any], milliseconds: int) -> None:
-    """Move an order's placement into the past."""
+    """Move an order's placement, and the time at which it is due, into the past."""
     with session():
         fetch_one(
-            "UPDATE trading_order SET placed_at = placed_at - %s * interval '1 ms' WHERE id = %s RETURNING id",
-            (milliseconds, order["id"]),
+            "UPDATE trading_order SET placed_at = placed_at - %(by)s * interval '1 ms',"
+            " due_at = due_at - %(by)s * interval '1 ms' WHERE id = %(id)s RETURNING id",
+            {"by": milliseconds, "id": order["id"]},
         )

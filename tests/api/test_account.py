@@ -31,6 +31,7 @@ def test_the_account_is_read_with_all_its_fields(get, trader, place):
         "realizedPnl": "0.00",
         "unrealizedPnl": "0.00",
         "status": "ACTIVE",
+        "fillModel": "IMMEDIATE",
     }
 
 

@@ -1,5 +1,6 @@
 """Accounts, funds and tokens, for administrators."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,6 +30,7 @@ def test_an_account_is_created_with_its_opening_balance(client, admin):
         "realizedPnl": "0.00",
         "unrealizedPnl": "0.00",
         "status": "ACTIVE",
+        "fillModel": "IMMEDIATE",
     }
     assert admin("GET", path).get_json() == document
 
@@ -52,6 +54,7 @@ def test_an_opening_balance_may_be_zero(admin):
         ({"name": "A", "openingBalance": "1000000000000.01"}, "openingBalance"),
         ({"name": "A", "openingBalance": None}, "openingBalance"),
         ({"name": "A", "openingBalance": "1", "status": "ACTIVE"}, "status"),
+        ({"name": "A", "openingBalance": "1", "fillModel": "LATER"}, "fillModel"),
     ],
 )
 def test_an_invalid_account_is_refused(admin, body, field):
@@ -110,6 +113,22 @@ def test_an_account_is_suspended_and_reactivated(client, admin, account, place):
     assert funds.status_code == 201
     assert admin("PATCH", f"accounts/{trader.id}", {"status": "ACTIVE"}).get_json()["status"] == "ACTIVE"
     assert place(trader).status_code == 202
+
+
+def test_an_account_has_a_fill_model_that_may_change(admin):
+    body = {"name": "Asha", "openingBalance": 0, "fillModel": "QUOTES"}
+    created = admin("POST", "accounts", body).get_json()
+    path = f"accounts/{created['tradingAccountId']}"
+    assert created["fillModel"] == "QUOTES"
+    assert admin("PATCH", path, {"fillModel": "IMMEDIATE"}).get_json() == created | {"fillModel": "IMMEDIATE"}
+    changes = {"status": "SUSPENDED", "fillModel": "QUOTES"}
+    assert admin("PATCH", path, changes).get_json() == created | changes
+    assert set(admin("PATCH", path, {"fillModel": "LATER"}).get_json()["errors"]) == {"fillModel"}
+
+
+def test_an_account_that_names_no_fill_model_has_that_of_the_server(app, admin, settings, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, fill_model="QUOTES"))
+    assert admin("POST", "accounts", {"name": "Asha", "openingBalance": 0}).get_json()["fillModel"] == "QUOTES"
 
 
 @pytest.mark.parametrize("body", [{}, {"status": "CLOSED"}, {"status": None}])

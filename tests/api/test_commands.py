@@ -63,6 +63,17 @@ def test_a_bad_balance_is_refused_in_one_line(run_badly, balance):
     assert "openingBalance" in run_badly("accounts", "create", "--name", "N", f"--balance={balance}")
 
 
+@pytest.mark.parametrize(("options", "fill_model"), [((), "IMMEDIATE"), (("--fill-model", "QUOTES"), "QUOTES")])
+def test_an_account_has_the_fill_model_that_the_command_names(run_well, options, fill_model):
+    run_well("accounts", "create", "--name", "N", *options, "--json")
+    (listed,) = json.loads(run_well("accounts", "list", "--json"))
+    assert listed["fillModel"] == fill_model
+
+
+def test_a_bad_fill_model_is_refused_in_one_line(run_badly):
+    assert "fillModel" in run_badly("accounts", "create", "--name", "N", "--fill-model", "LATER")
+
+
 def test_accounts_are_listed_without_secrets(run_well):
     created = json.loads(run_well("accounts", "create", "--name", "First", "--json"))
     (listed,) = json.loads(run_well("accounts", "list", "--json"))

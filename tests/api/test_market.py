@@ -27,6 +27,11 @@ def price(symbol, last_price="10.00", exchange="NSE"):
     return {"exchange": exchange, "symbol": symbol, "lastPrice": last_price}
 
 
+# The values of a stock of which only the last price is known.
+UNKNOWN = ("bidPrice", "askPrice", "bidQuantity", "askQuantity", "open", "high", "low", "previousClose", "closePrice")
+UNKNOWN += ("lowerCircuit", "upperCircuit", "tickSize", "lotSize")
+
+
 def test_quotes_create_stocks_and_set_their_prices(get, put):
     response = put(price("tcs", "3500.50"), price("INFY", 1500))
     assert (response.status_code, response.data) == (204, b"")
@@ -37,6 +42,11 @@ def test_quotes_create_stocks_and_set_their_prices(get, put):
         "symbol": "TCS",
         "lastPrice": "3500.50",
         "lastPriceAt": stock["lastPriceAt"],
+        **dict.fromkeys(UNKNOWN),
+        "quotedAt": stock["lastPriceAt"],
+        "quoteNumber": 1,
+        "halted": False,
+        "intradayAllowed": True,
     }
     assert get("stocks/NSE/INFY").get_json()["lastPrice"] == "1500.00"
     put(price("TCS", "3501.00"), price("TCS", "3502.00"))
@@ -52,7 +62,7 @@ def test_quotes_create_stocks_and_set_their_prices(get, put):
         (price("T S"), "quotes.1.symbol"),
         (price("TCS", exchange="X"), "quotes.1.exchange"),
         ({"exchange": "NSE", "symbol": "TCS"}, "quotes.1.lastPrice"),
-        (price("TCS") | {"volume": 1}, "quotes.1.volume"),
+        (price("TCS") | {"turnover": 1}, "quotes.1.turnover"),
         ("TCS", "quotes.1"),
         (None, "quotes.1"),
     ],

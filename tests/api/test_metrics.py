@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 
 from models.database import DatabaseUnavailable
+from runtime import metrics
 from tests.conftest import METRICS_TOKEN
 from tests.support.metrics import Metrics
 from trading.upkeep import verify
@@ -88,6 +90,54 @@ def test_pending_orders_are_counted_with_the_age_of_the_oldest(read, account, pl
         assert place(account()).status_code == 202
     assert read()("tradepost_pending_orders") == 2
     assert 0 < read()("tradepost_oldest_pending_seconds") < 60
+
+
+def test_resting_orders_are_no_backlog_and_late_expiry_is_told(read, account, place, cleaner):
+    assert read()("tradepost_resting_orders") == read()("tradepost_expiry_behind_seconds") == 0
+    for _ in range(2):
+        assert place(account()).status_code == 202
+    with cleaner.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE trading_order SET fill_model = 'QUOTES', status = 'OPEN', due_at = NULL, watch_price = price,"
+            " expires_at = clock_timestamp() - interval '5 s'"
+        )
+        cursor.execute("RESET session_replication_role")
+    metrics = read()
+    assert metrics("tradepost_resting_orders", waiting_for="price") == 2
+    assert metrics("tradepost_resting_orders", waiting_for="trigger") == 0
+    assert metrics("tradepost_pending_orders") == 0
+    assert 5 <= metrics("tradepost_expiry_behind_seconds") < 60
+
+
+def test_quotes_matches_and_expired_orders_are_counted(rise):
+    metrics.count_quotes({"usable": 3, "crossed_book": 1})
+    metrics.count_matches(["book", "book", "stop"], 0.02)
+    metrics.count_matches([], 0.5)  # nothing matched: a time until the match does not exist
+    metrics.count_late_matches(["book"], 0.03)
+    metrics.count_expired(["DAY", "TTL", "DAY"])
+    assert rise("tradepost_quotes_total", outcome="usable") == 3
+    assert rise("tradepost_quotes_total", outcome="crossed_book") == 1
+    assert (rise("tradepost_matches_total", rule="book"), rise("tradepost_matches_total", rule="stop")) == (3, 1)
+    assert rise("tradepost_matches_found_late_total") == 1
+    assert rise("tradepost_match_seconds_count", by="quote") == rise("tradepost_match_seconds_count") - 1 == 1
+    assert 0.019 < rise("tradepost_match_seconds_sum", by="quote") < 0.021
+    assert (rise("tradepost_orders_expired_total", validity="DAY"), rise("tradepost_orders_expired_total")) == (2, 3)
+
+
+def test_a_matched_order_is_timed_from_its_match_and_another_from_when_it_was_due(rise):
+    hour, second = timedelta(hours=1), timedelta(seconds=1)
+    now = datetime.now(UTC)
+    placed = {"placed_at": now - hour, "due_at": None, "matched_at": None}
+    matched = placed | {"status": "OPEN", "matched_at": now - second}
+    modified = placed | {"status": "OPEN", "due_at": now - second}
+    pending = placed | {"status": "PENDING", "placed_at": now - 2 * second, "due_at": now - second}
+    metrics.count_batch([(order, None, None) for order in (matched, modified)], [(pending, "no_price")], {})
+    assert rise("tradepost_fill_seconds_count", outcome="executed") == 1
+    assert 1 <= rise("tradepost_fill_seconds_sum") < 10
+    assert rise("tradepost_execution_delay_seconds_count", outcome="executed") == 1
+    assert 1 <= rise("tradepost_execution_delay_seconds_sum", outcome="executed") < 10
+    assert 2 <= rise("tradepost_execution_delay_seconds_sum", outcome="no_price") < 11
 
 
 def test_queues_and_dead_letters_are_counted(read, account, place, redis_client):

@@ -9,6 +9,7 @@ import pytest
 from actors import dead_letters, presence, worker
 from actors.broker import broker
 from models.database import fetch_all, session
+from runtime import metrics
 from tests.support.dead_letters import TRACEBACK, bury
 from trading.upkeep import backlog, operations
 
@@ -42,6 +43,8 @@ def depths(read: Any) -> dict[str, dict[str, int]]:
 def test_without_orders_every_figure_is_empty(read: Any) -> None:
     found = read()
     assert found["pending"] == {"count": 0, "oldestPlacedAt": None, "oldestAgeMs": None}
+    resting = found["resting"]
+    assert (resting["forPrice"], resting["forTrigger"], resting["expiryBehindMs"]) == (0, 0, 0)
     assert found["latency"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
     assert found["ledgerCheck"] is None
     assert found["broker"]["deadLetters"] == []
@@ -58,7 +61,9 @@ def test_the_backlog_and_the_latency_of_executions_are_counted(
     execute(client, settings)
     waiting = place(trader).get_json()["order"]
     with cleaner.cursor() as cursor:  # three seconds ago: whole seconds are counted
-        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '3 s'")
+        cursor.execute(
+            "UPDATE trading_order SET placed_at = placed_at - interval '3 s', due_at = due_at - interval '3 s'"
+        )
         cursor.execute("UPDATE trading_order SET executed_at = executed_at - interval '2 s'")
         cursor.execute("INSERT INTO ledger_check (violations, duration_ms) VALUES (2, 7)")
     found = read()
@@ -73,6 +78,24 @@ def test_the_backlog_and_the_latency_of_executions_are_counted(
     assert (found["ledgerCheck"]["violations"], found["ledgerCheck"]["durationMs"]) == (2, 7)
 
 
+def test_resting_orders_and_late_matches_are_counted(account: Any, place: Any, read: Any, cleaner: Any) -> None:
+    before = read()["resting"]["lateMatches"]
+    for _ in range(2):
+        place(account())
+    with cleaner.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE trading_order SET fill_model = 'QUOTES', status = 'OPEN', due_at = NULL, watch_price = price,"
+            " expires_at = clock_timestamp() - interval '5 s'"
+        )
+        cursor.execute("RESET session_replication_role")
+    metrics.count_late_matches(["book", "stop"], 0.1)
+    found = read()["resting"]
+    assert (found["forPrice"], found["forTrigger"]) == (2, 0)
+    assert 5_000 <= found["expiryBehindMs"] < 60_000
+    assert found["lateMatches"] == before + 2
+
+
 def test_seconds_before_the_oldest_order_read_are_omitted(
     account: Any, place: Any, read: Any, monkeypatch: pytest.MonkeyPatch, cleaner: Any
 ) -> None:
@@ -80,7 +103,9 @@ def test_seconds_before_the_oldest_order_read_are_omitted(
     for _ in range(4):
         place(trader)
     with cleaner.cursor() as cursor:
-        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '5 s'")
+        cursor.execute(
+            "UPDATE trading_order SET placed_at = placed_at - interval '5 s', due_at = due_at - interval '5 s'"
+        )
     monkeypatch.setattr(operations, "NEWEST_ORDERS", 4)
     seconds = read()["throughput"]["seconds"]
     assert 3 <= len(seconds) <= 30  # of 60; on a slow machine more have passed
@@ -93,7 +118,7 @@ def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
     parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC)}
     database.execute("SET enable_seqscan = off; SET enable_sort = off")
     try:
-        for query in (backlog.PENDING, operations.NEWEST):
+        for query in (backlog.DUE, operations.NEWEST):
             plan = "\n".join(row["QUERY PLAN"] for row in fetch_all(f"EXPLAIN {query}", parameters))
             assert "Index" in plan, plan
             assert "Seq Scan" not in plan, plan

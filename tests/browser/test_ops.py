@@ -34,6 +34,8 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
     expect(rows).to_have_count(1)
     expect(figure(desk, "pending")).to_have_text("1")
     expect(desk.page.locator("#workers")).to_have_text("none seen")
+    expect(desk.page.locator("#resting")).to_have_text("0 for a price, 0 for a trigger")
+    expect(desk.page.locator("#late-matches")).to_have_text("none")
     rows.get_by_role("button", name="Re-queue execute_order").press("Enter")
     expect(rows).to_have_count(0)
     expect(desk.page.locator("#dead-letters-region")).to_be_focused()

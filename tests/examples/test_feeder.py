@@ -35,6 +35,22 @@ def test_a_file_is_fed_except_for_lines_that_do_not_fit(
     assert [line.split()[0] for line in complaints.splitlines()] == ["[(('NSE',", "[(('LSE',"]
 
 
+def test_lines_with_a_book_are_quotes_with_a_bid_and_an_ask(
+    run: Any, web: Running, feed_token: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "quotes.csv"
+    path.write_text("NSE,BOTH,100.00,99.95,100.05\nNSE,BUYERS,110.00,110.00,\nNSE,NEITHER,120.00\n")
+    feeder = run("feeder.py", web, feed_token, str(path))
+    assert feeder.communicate(timeout=30)[1] == ""
+    with session():
+        stocks = fetch_all("SELECT symbol, last_price, bid_price, ask_price FROM stock ORDER BY symbol")
+    assert [tuple(None if value is None else str(value) for value in stock.values()) for stock in stocks] == [
+        ("BOTH", "100.00", "99.95", "100.05"),
+        ("BUYERS", "110.00", "110.00", None),
+        ("NEITHER", "120.00", None, None),
+    ]
+
+
 def test_a_stream_is_fed_as_it_comes_and_outlives_the_service(
     run: Any, start: ProcessStarter, restart: Callable[[Running], Running], feed_token: str
 ) -> None:
@@ -66,4 +82,4 @@ def test_a_token_that_may_not_feed_ends_it(run: Any, web: Running, account: Any)
 
 def test_the_feeder_is_short() -> None:
     code = [line for line in (ROOT / "examples" / "feeder.py").read_text().splitlines() if line.strip()]
-    assert len(code) <= 47
+    assert len(code) <= 48

@@ -48,7 +48,7 @@ def test_g20_orders_and_marks_from_before_the_clock_went_back_are_executed_at_on
     workload = Workload(system, clients=1)
     for _ in range(4):
         workload.clients[0].place(side="BUY")
-    system.sql("UPDATE trading_order SET placed_at = placed_at + interval '120 s'")
+    system.sql("UPDATE trading_order SET placed_at = placed_at + interval '120 s', due_at = due_at + interval '120 s'")
     marked = "SELECT id FROM trading_order ORDER BY placed_at LIMIT 2"
     system.sql(f"UPDATE trading_order SET retry_at = placed_at + interval '2 s' WHERE id IN ({marked})")
     assert cron(system, limit=1)["executed"] == 1

@@ -1,7 +1,7 @@
 """The models and the row types agree with the tables that the migrations have made."""
 
 import types
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -20,6 +20,7 @@ PYTHON_TYPES = {
     **dict.fromkeys(("int2", "int4", "int8"), int),
     "bool": bool,
     "bytea": memoryview,
+    "date": date,
     "jsonb": dict[str, Any],
     "numeric": Decimal,
     "text": str,

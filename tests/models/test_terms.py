@@ -12,11 +12,28 @@ from schemas.admin import ACCOUNT_SCOPES, SERVICE_SCOPES
 from schemas.base import StrictSchema
 from schemas.events import EVENT_TYPES
 from schemas.orders import PRODUCT_SPELLINGS
+from trading.market.quotes import NotStored
 from trading.rules.ledger import EFFECTS, REALIZED
-from trading.rules.terms import AccountStatus, Exchange, LedgerKind, OrderStatus, OrderType, Product, Side
+from trading.rules.quotes import QuoteOutcome
+from trading.rules.terms import (
+    AccountStatus,
+    EndReason,
+    Exchange,
+    FillModel,
+    FillRule,
+    LedgerKind,
+    LimitFills,
+    OrderStatus,
+    OrderType,
+    Product,
+    Side,
+    Validity,
+    WaitingFor,
+)
 
 # Each column whose CHECK lists words, with its words in Python.
 CHECKED = {
+    ("account", "fill_model"): FillModel,
     ("account", "status"): AccountStatus,
     ("api_token", "scopes"): (*ACCOUNT_SCOPES, *SERVICE_SCOPES),
     ("event", "type"): EVENT_TYPES,
@@ -24,25 +41,37 @@ CHECKED = {
     ("market_holiday", "calendar"): (Exchange.NSE,),
     ("position", "product"): Product,
     ("stock", "exchange"): Exchange,
+    ("trading_order", "end_reason"): EndReason,
     ("trading_order", "exchange"): Exchange,
+    ("trading_order", "fill_model"): FillModel,
+    ("trading_order", "limit_fills"): LimitFills,
     ("trading_order", "order_type"): OrderType,
     ("trading_order", "product"): Product,
     ("trading_order", "side"): Side,
     ("trading_order", "status"): OrderStatus,
+    ("trading_order", "validity"): Validity,
+    ("trading_order", "waiting_for"): WaitingFor,
 }
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
+    "end_reason": EndReason,
     "exchange": Exchange,
+    "fill_model": FillModel,
     "kind": LedgerKind,
+    "limit_fills": LimitFills,
     "order_type": OrderType,
     "product": Product,
+    "rule": FillRule,
     "side": Side,
     "status": OrderStatus,
+    "validity": Validity,
+    "waiting_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),
+    "RefusedQuoteSchema.outcome": (*NotStored, *QuoteOutcome),
     "OrderMomentSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
 }
 

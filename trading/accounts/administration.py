@@ -1,5 +1,6 @@
-"""Open accounts, deposit and withdraw money, suspend and activate accounts."""
+"""Open accounts, deposit and withdraw money, suspend and activate accounts, choose their fill models."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import cast
 from uuid import UUID
@@ -15,12 +16,12 @@ from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.rules.errors import InsufficientMargin, NotFound
 from trading.rules.money import ZERO
-from trading.rules.terms import AccountStatus, LedgerKind
+from trading.rules.terms import AccountStatus, FillModel, LedgerKind
 
 
-def create_account(name: str, opening_balance: Decimal = ZERO) -> AccountRow:
+def create_account(name: str, opening_balance: Decimal = ZERO, *, fill_model: str = FillModel.IMMEDIATE) -> AccountRow:
     """Open an ACTIVE account with a deposit of opening_balance ≥ 0 rupees and return its row."""
-    account = _create(name, opening_balance)
+    account = _create(name, opening_balance, fill_model)
     publishing.nudge([account["id"]])
     return account
 
@@ -40,18 +41,26 @@ def move_funds(
     return entry, is_replay
 
 
-@within_share
 def set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
     """Set an account's status and return its row; raises NotFound."""
-    account = _set_status(account_id, status)
+    return change_account(account_id, {"status": status})
+
+
+@within_share
+def change_account(account_id: UUID, changes: Mapping[str, str]) -> AccountRow:
+    """Set an account's status, its fill model, or both, given by column, and return its row; raises NotFound.
+
+    Orders that were accepted before keep the fill model with which they were placed.
+    """
+    account = _change(account_id, changes)
     publishing.nudge([account_id])
     return account
 
 
 @transactional
-def _create(name: str, opening_balance: Decimal) -> AccountRow:
+def _create(name: str, opening_balance: Decimal, fill_model: str) -> AccountRow:
     account_id = new_id()
-    Account.insert(id=account_id, name=name).execute()
+    Account.insert(id=account_id, name=name, fill_model=fill_model).execute()
     _post(account_id, LedgerKind.DEPOSIT, opening_balance)
     return _account(account_id)
 
@@ -69,8 +78,8 @@ def _move(account_id: UUID, kind: LedgerKind, amount: Decimal, key: IdempotencyK
 
 
 @transactional
-def _set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
-    Account.update(status=status).where(Account.id == account_id).execute()
+def _change(account_id: UUID, changes: Mapping[str, str]) -> AccountRow:
+    Account.update(**changes).where(Account.id == account_id).execute()
     return _account(account_id)
 
 

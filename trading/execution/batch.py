@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import execute
@@ -10,6 +10,7 @@ from models.rows import OrderRow
 from trading.accounts.ledgers import save_ledgers, write_rows
 from trading.execution.claiming import Key, LockedPosition, key_of
 from trading.orders.order_statements import end_orders
+from trading.rules.charges import Charges
 from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
 from trading.rules.terms import OrderStatus
@@ -17,9 +18,12 @@ from trading.rules.terms import OrderStatus
 EXECUTE_ORDERS = """
 UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
+    charges = coalesce(done.charges, trading_order.charges),
+    charge_items = coalesce(done.charge_items, trading_order.charge_items),
     executed_at = clock_timestamp(), updated_at = clock_timestamp()
-FROM (VALUES %s) AS done (id, price, position_id) WHERE trading_order.id = done.id
+FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
+EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
 # The entries of the placement get the position that the execution has found or opened.
 LINK_ENTRIES = """
 UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled
@@ -45,11 +49,18 @@ class Rejection(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """An executed order with its price and its position."""
+    """An executed order with its price, its position, and its final charges if they are not the debited ones."""
 
     order: OrderRow
     price: Decimal
     position_id: UUID
+    charges: Charges | None
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """Return the values that the order gets."""
+        final = (None, None) if self.charges is None else (self.charges.total, self.charges.as_json())
+        return self.order["id"], self.price, self.position_id, *final
 
 
 @dataclass
@@ -69,7 +80,7 @@ def write_batch(batch: Batch) -> None:
     """Write the results of a batch; positions come first because ledger entries and orders refer to them."""
     _write_positions(batch)
     save_ledgers(batch.ledgers.values())
-    write_rows(EXECUTE_ORDERS, [(done.order["id"], done.price, done.position_id) for done in batch.executions])
+    write_rows(EXECUTE_ORDERS, [done.row for done in batch.executions], EXECUTED_ROW)
     if batch.executions:
         execute(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
     end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])

@@ -1,6 +1,6 @@
-"""Prompt execution of an order: alone if no other order is PENDING, else together with the others as one batch.
+"""Prompt execution of an order: alone if no other order is due, else together with the others as one batch.
 
-The executions of one process take turns. The orders that arrive while one batch commits are PENDING in the database,
+The executions of one process take turns. The orders that arrive while one batch commits are due in the database,
 and the next turn takes all of them; their own messages then find them final. A turn takes its batch through a sweep,
 so that an order that fails is isolated in the same way.
 
@@ -25,9 +25,9 @@ TURN_S = 0.5
 COALESCE_S = 0.05
 
 WAITING = """
-SELECT EXISTS (SELECT FROM trading_order WHERE status = 'PENDING' AND retry_at IS NULL AND id <> %(id)s
-               AND account_id <> ALL(%(held)s::uuid[])) AS others
-FROM trading_order WHERE id = %(id)s AND status = 'PENDING'
+SELECT EXISTS (SELECT FROM trading_order WHERE status IN ('PENDING', 'OPEN') AND due_at <= market_now()
+               AND retry_at IS NULL AND id <> %(id)s AND account_id <> ALL(%(held)s::uuid[])) AS others
+FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
 """
 
 
@@ -48,7 +48,7 @@ class Pace:
 
 
 class Coalescer:
-    """Executes orders in turns; every turn executes all PENDING orders as one batch, up to max_batch."""
+    """Executes orders in turns; every turn executes all due orders as one batch, up to max_batch."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Coalescer:
         self._turn = threading.Lock()
 
     def execute(self, order_id: UUID) -> None:
-        """Execute an order, and others that are PENDING with it; suspects of a sweep are left to sweeping."""
+        """Execute an order, and others that are due with it; suspects of a sweep are left to sweeping."""
         if is_known_final(order_id):
             return
         if not self._turn.acquire(timeout=self._turn_s):
@@ -94,7 +94,7 @@ class Coalescer:
 
 
 def _has_company(order_id: UUID, held_accounts: Collection[UUID]) -> bool | None:
-    """Return True if other orders are PENDING, except those of held accounts; None if this order is not PENDING."""
+    """Return True if other orders are due, except those of held accounts; None if this order is not due."""
     with session():
         row = fetch_one(WAITING, {"id": order_id, "held": list(held_accounts)})
     return None if row is None else bool(row["others"])

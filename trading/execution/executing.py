@@ -18,10 +18,12 @@ from runtime.timing import Stopwatch
 from trading.events import publishing
 from trading.execution.batch import Batch, Execution, Rejection, write_batch
 from trading.execution.claiming import LockedPosition, claim, key_of
+from trading.execution.final_charges import final_charges
 from trading.execution.recent import RecentIds
 from trading.orders.cancellation import give_back
-from trading.rules.fills import Fill, Holding, fill
+from trading.rules.fills import Fill, Holding, fill, is_covered
 from trading.rules.ledger import AccountLedger
+from trading.rules.money import ZERO
 from trading.rules.terms import LedgerKind, Product
 
 WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
@@ -127,8 +129,8 @@ def _log(batch: Batch, watch: Stopwatch) -> None:
     """Log one line per order; its timings (ms) are those of the batch."""
     steps = {f"{name}_ms": round(length, 2) for name, length in watch.steps.items()}
     facts = {"batch": len(batch.orders), **steps}
-    for order, price, _ in batch.executions:
-        logger.info("order_executed", **_names(order), price=str(price), **facts)
+    for end in batch.executions:
+        logger.info("order_executed", **_names(end.order), price=str(end.price), **facts)
     for order, reason in batch.rejections:
         logger.info("order_rejected", **_names(order), reason=reason, **facts)
 
@@ -137,10 +139,16 @@ def _names(order: OrderRow) -> dict[str, str]:
     return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
 
 
+def price_of(batch: Batch, order: OrderRow) -> Decimal | None:
+    """Return the price at which an order executes, None if there is none."""
+    price = order["match_price"] or order["price"] or order["average_price"]
+    return price or batch.last_prices.get(order["stock_id"])
+
+
 def _execute_one(batch: Batch, order: OrderRow) -> None:
     """Fill one order in memory, or reject it without a trace of its fill."""
     ledger = batch.ledgers[order["account_id"]]
-    price = order["price"] or order["average_price"] or batch.last_prices.get(order["stock_id"])
+    price = price_of(batch, order)
     if price is None:
         _reject(batch, order, "no_price")
         return
@@ -153,15 +161,17 @@ def _execute_one(batch: Batch, order: OrderRow) -> None:
         price=price,
         reserved_margin=order["blocked_margin"],
     )
+    charges = final_charges(order, price)
+    more_charges = ZERO if charges is None else charges.total - order["charges"]
     if order["product"] == Product.DELIVERY and result.holding.quantity < 0:
         _reject(batch, order, "insufficient_holdings")
-    elif result.margin_change > 0 and result.margin_change > ledger.available_margin + result.profit:
+    elif not is_covered(result, more_charges=more_charges, available_margin=ledger.available_margin):
         _reject(batch, order, "insufficient_margin")
     else:
-        _settle(ledger, order["id"], position.id, result)
+        _settle(ledger, order["id"], position.id, result, more_charges)
         position.holding, position.changed = result.holding, True
         batch.positions[key_of(order)] = position
-        batch.executions.append(Execution(order, price, position.id))
+        batch.executions.append(Execution(order, price, position.id, charges))
 
 
 def _reject(batch: Batch, order: OrderRow, reason: str) -> None:
@@ -169,9 +179,11 @@ def _reject(batch: Batch, order: OrderRow, reason: str) -> None:
     batch.rejections.append(Rejection(order, reason))
 
 
-def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill) -> None:
+def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill, more_charges: Decimal) -> None:
     links = {"order_id": order_id, "position_id": position_id}
     profit_kind = LedgerKind.PROFIT if result.profit > 0 else LedgerKind.LOSS
     margin_kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
     ledger.post(profit_kind, abs(result.profit), **links)
+    charges_kind = LedgerKind.CHARGES if more_charges > 0 else LedgerKind.CHARGES_REFUND
     ledger.post(margin_kind, abs(result.margin_change), **links)
+    ledger.post(charges_kind, abs(more_charges), **links)

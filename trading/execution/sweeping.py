@@ -1,7 +1,8 @@
-"""Sweeps: they find orders that are still PENDING and execute them, so that every accepted order becomes final.
+"""Sweeps: they find the orders that a worker is due for, and execute them, so that no order waits for a lost message.
 
-How attempts count. A sweep first marks the orders that it takes (retry_at) in a transaction of its own, then executes
-them as one batch. An order that is still PENDING afterwards, because the batch raised or the process died, is a
+An order is due at its due_at: after its placement, its match, its trigger, and each modification. A resting order is
+not due. How attempts count. A sweep first marks the orders that it takes (retry_at) in a transaction of its own, then
+executes them as one batch. An order that is still due afterwards, because the batch raised or the process died, is a
 suspect. From then on it is executed alone, so that it cannot fail others with it. Each attempt made alone is counted
 in a commit of its own before it begins. After MAX_ATTEMPTS attempts the order is REJECTED. An attempt that ended for
 a reason outside the order (database away, time-out, shutdown, a busy account) is taken back, and the order may be taken
@@ -32,25 +33,26 @@ TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
 
 logger = get_logger(__name__)
 
-# A mark that lies further in the future than RETRY_PAUSE is void, because the clock was set back.
-# Without sorting, the planner reads the index by age from its start. With statistics from an hour that had few PENDING
-# orders it would otherwise read a whole backlog along another index, and sort it, for each batch.
+# A mark, or a time at which the order is due, that lies further in the future than RETRY_PAUSE is void, because the
+# clock was set back.
+# Without sorting, the planner reads the index of due orders from its start. With statistics from an hour that had few
+# of them it would otherwise read a whole backlog along another index, and sort it, for each batch.
 TAKE = """
 SET LOCAL enable_sort = off;
 WITH oldest AS (
     SELECT id, retry_at IS NULL AS is_fresh FROM trading_order
-    WHERE status = 'PENDING' AND account_id <> ALL(%(but)s::uuid[]) {age}
+    WHERE status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL AND account_id <> ALL(%(but)s::uuid[])
+      AND (due_at <= market_now() - %(older_than)s OR due_at > market_now() + %(pause)s)
       AND (retry_at IS NULL OR retry_at <= clock_timestamp() OR retry_at > clock_timestamp() + %(pause)s)
-    ORDER BY placed_at, id LIMIT %(limit)s
+    ORDER BY due_at, placed_at, id LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE trading_order SET retry_at = clock_timestamp() + %(pause)s FROM oldest WHERE trading_order.id = oldest.id
-RETURNING trading_order.id, account_id, placed_at, is_fresh
+RETURNING trading_order.id, account_id, due_at, placed_at, is_fresh
 """
-# An order with a future time was placed before the clock was set back.
-AGE = "AND (placed_at <= clock_timestamp() - %(older_than)s OR placed_at > clock_timestamp())"
 COUNT_ATTEMPT = """
 UPDATE trading_order SET attempts = attempts + 1, retry_at = clock_timestamp() + %(pause)s
-WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status = 'PENDING' FOR NO KEY UPDATE SKIP LOCKED)
+WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
+            FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING attempts
 """
 
@@ -60,6 +62,7 @@ class TakenOrder(TypedDict):
 
     id: UUID
     account_id: UUID
+    due_at: datetime
     placed_at: datetime
     is_fresh: bool
 
@@ -81,7 +84,7 @@ class SweepCounts(NamedTuple):
 def sweep_once(
     *, limit: int, older_than_ms: int = 0, exclusive: bool = False, but: Collection[UUID] = ()
 ) -> SweepCounts:
-    """Execute up to limit of the oldest PENDING orders that are older than older_than_ms by the database's clock.
+    """Execute up to limit of the orders that have been due for longer than older_than_ms, the longest due first.
 
     Orders of busy accounts are replaced by the next orders of other accounts. With exclusive, do nothing while another
     exclusive sweep is taking orders. The accounts in `but` are left out.
@@ -116,13 +119,12 @@ def _sum(counts: list[SweepCounts]) -> SweepCounts:
 
 @transactional
 def _take(limit: int, older_than: timedelta, exclusive: bool, but: Collection[UUID]) -> list[TakenOrder]:
-    """Mark the oldest orders as taken and return them, oldest first."""
+    """Mark the longest due orders as taken and return them, in the order of their due times."""
     if exclusive and not _lock_out_other_ticks():
         return []
-    take = TAKE.format(age=AGE if older_than else "")
     parameters = {"limit": limit, "older_than": older_than, "pause": RETRY_PAUSE, "but": list(but)}
-    rows = fetch_all(take, parameters, TakenOrder)
-    return sorted(rows, key=lambda row: (row["placed_at"], row["id"]))
+    rows = fetch_all(TAKE, parameters, TakenOrder)
+    return sorted(rows, key=lambda row: (row["due_at"], row["placed_at"], row["id"]))
 
 
 def _lock_out_other_ticks() -> bool:
@@ -140,7 +142,7 @@ def _execute_batch(orders: list[TakenOrder], busy: set[UUID]) -> SweepCounts:
         logger.warning("batch_failed", orders=len(orders), exc_info=True)
         return _sum([_execute_alone(order, busy) for order in orders])
     if outcome.skipped:
-        _update_pending("retry_at = NULL", [order["id"] for order in orders])
+        _update_live("retry_at = NULL", [order["id"] for order in orders])
     return _counted(outcome, busy)
 
 
@@ -148,7 +150,7 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
     """Execute an order alone, or reject it after MAX_ATTEMPTS attempts."""
     order_id = order["id"]
     if order["account_id"] in busy:
-        _update_pending("retry_at = clock_timestamp()", [order_id])
+        _update_live("retry_at = clock_timestamp()", [order_id])
         return SweepCounts(busy=1)
     attempts = _count_attempt(order_id)
     if attempts is None:  # final, or another transaction has locked it
@@ -162,10 +164,10 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
             raise
         logger.exception("order_failed", order_id=str(order_id), attempts=attempts)
         metrics.of(metrics.EXECUTIONS, "failed").inc()
-        _update_pending("retry_at = clock_timestamp()", [order_id])
+        _update_live("retry_at = clock_timestamp()", [order_id])
         return SweepCounts(failed=1)
     if outcome.skipped:
-        _update_pending(UNCOUNT, [order_id])
+        _update_live(UNCOUNT, [order_id])
     return _counted(outcome, busy)
 
 
@@ -177,7 +179,7 @@ def _counted(outcome: Outcome, busy: set[UUID]) -> SweepCounts:
 def _give_up(order_id: UUID) -> SweepCounts:
     """Reject an order, or leave it to the next sweep if its account is busy."""
     if not reject_order(order_id, "execution_failed"):
-        _update_pending(UNCOUNT, [order_id])
+        _update_live(UNCOUNT, [order_id])
         return SweepCounts()
     logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)
     metrics.of(metrics.EXECUTIONS, "execution_failed").inc()
@@ -186,7 +188,7 @@ def _give_up(order_id: UUID) -> SweepCounts:
 
 @transactional
 def _count_attempt(order_id: UUID) -> int | None:
-    """Count an attempt that begins now and return its number; None if the order is not PENDING or not free."""
+    """Count an attempt that begins now and return its number; None if the order is not due or not free."""
     row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "pause": RETRY_PAUSE})
     return None if row is None else int(row["attempts"])
 
@@ -197,16 +199,16 @@ def _unless_interrupted(order_ids: list[UUID], taking_back: str) -> Outcome:
         return execute_patiently(order_ids)
     except BaseException as error:
         if isinstance(error, DatabaseUnavailable) or not isinstance(error, Exception):
-            _update_pending(taking_back, order_ids)
+            _update_live(taking_back, order_ids)
         raise
 
 
-def _update_pending(change: str, order_ids: list[UUID]) -> None:
-    """Update the attempts of PENDING orders; best effort, for a lost update only makes an order a suspect."""
+def _update_live(change: str, order_ids: list[UUID]) -> None:
+    """Update the attempts of live orders; best effort, for a lost update only makes an order a suspect."""
     try:
         with session():
             execute(
-                f"UPDATE trading_order SET {change} WHERE status = 'PENDING' AND id IN"
+                f"UPDATE trading_order SET {change} WHERE status IN ('PENDING', 'OPEN') AND id IN"
                 " (SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) FOR NO KEY UPDATE SKIP LOCKED)",
                 (order_ids,),
             )

@@ -1,83 +1,222 @@
-"""Stocks and their last traded prices."""
+"""Quotes of stocks: judged against the stored ones, and written set-wise, in the caller's transaction."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from models import Stock
-from models.database import execute, fetch_all, fetch_one, session, transactional
-from models.identifiers import new_id
+from models.database import execute, fetch_all
 from models.rows import StockRow
-from trading.accounts.ledgers import write_rows
+from trading.rules.quotes import Quote, QuoteOutcome, brings_new_trade, outcome_of
+from trading.rules.sessions import INDIAN_TIME
 
-Quote = tuple[str, str, Decimal]  # exchange, symbol, rupees
-Pair = tuple[str, str]  # exchange, symbol
+MAX_AHEAD = timedelta(seconds=2)  # of a feeder's clock
 
-# The start of a list of stocks; the caller adds its conditions.
-STOCKS = "SELECT * FROM stock"
-# A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
-AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
-ACTIVATE = f"""
-UPDATE stock SET is_active = true WHERE id IN (
-    SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
+# The time is read after the lock of the stocks' buckets, once for all rows.
+LOCK_STOCKS = """
+SELECT stock.*, (SELECT market_now()) AS now FROM stock WHERE id = ANY(%s::uuid[])
+ORDER BY exchange, symbol FOR NO KEY UPDATE
 """
+# An absent book leaves no old one; all else that is absent stays.
+STORE = """
+UPDATE stock SET quote_number = new.quote_number, usable_number = new.usable_number, is_usable = new.is_usable,
+    last_price = coalesce(new.last_price, stock.last_price),
+    last_price_at = coalesce(new.last_price_at, stock.last_price_at),
+    bid_price = new.bid_price, ask_price = new.ask_price,
+    bid_quantity = new.bid_quantity, ask_quantity = new.ask_quantity, quoted_at = new.quoted_at,
+    newest_trade_at = coalesce(new.newest_trade_at, stock.newest_trade_at),
+    largest_volume = coalesce(new.largest_volume, stock.largest_volume),
+    volume_day = coalesce(new.volume_day, stock.volume_day),
+    open_price = coalesce(new.open_price, stock.open_price), high_price = coalesce(new.high_price, stock.high_price),
+    low_price = coalesce(new.low_price, stock.low_price),
+    previous_close = coalesce(new.previous_close, stock.previous_close),
+    close_price = coalesce(new.close_price, stock.close_price),
+    lower_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.lower_circuit ELSE new.lower_circuit END,
+    upper_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.upper_circuit ELSE new.upper_circuit END,
+    circuit_day = coalesce(new.circuit_day, stock.circuit_day), is_halted = coalesce(new.is_halted, stock.is_halted)
+FROM json_to_recordset(%s) AS new (id uuid, quote_number bigint, usable_number bigint, is_usable boolean,
+    last_price numeric, last_price_at timestamptz, bid_price numeric, ask_price numeric, bid_quantity bigint,
+    ask_quantity bigint, quoted_at timestamptz, newest_trade_at timestamptz, largest_volume bigint, volume_day date,
+    open_price numeric, high_price numeric, low_price numeric, previous_close numeric, close_price numeric,
+    lower_circuit numeric, upper_circuit numeric, circuit_day date, is_halted boolean)
+WHERE stock.id = new.id AND stock.id = ANY(%s::uuid[])
+"""
+PLAIN = ("open_price", "high_price", "low_price", "previous_close", "close_price", "is_halted")
+BOOK = ("bid_price", "ask_price", "bid_quantity", "ask_quantity")
 
 
-def find_stock(exchange: str, symbol: str) -> StockRow | None:
-    """Return an active stock's row, or None."""
-    chosen = (Stock.exchange == exchange) & (Stock.symbol == symbol) & Stock.is_active
-    with session():
-        return fetch_one(*Stock.select().where(chosen).sql(), StockRow)
+@dataclass(frozen=True, slots=True)
+class GivenQuote:
+    """A quote as a feeder gives it; None is what it does not give. A quote that is not live matches nothing."""
+
+    exchange: str
+    symbol: str
+    last_price: Decimal | None = None
+    last_traded_at: datetime | None = None
+    volume: int | None = None
+    bid_price: Decimal | None = None
+    ask_price: Decimal | None = None
+    bid_quantity: int | None = None
+    ask_quantity: int | None = None
+    quoted_at: datetime | None = None
+    open_price: Decimal | None = None
+    high_price: Decimal | None = None
+    low_price: Decimal | None = None
+    previous_close: Decimal | None = None
+    close_price: Decimal | None = None
+    lower_circuit: Decimal | None = None
+    upper_circuit: Decimal | None = None
+    is_halted: bool | None = None
+    is_live: bool = True
 
 
-def set_quotes(quotes: Iterable[Quote]) -> None:
-    """Set last traded prices; create unknown stocks and activate inactive ones.
+class NotStored(StrEnum):
+    """The reason for which a quote changes nothing."""
 
-    If a stock comes twice, its last price counts. Unknown stocks are created first, in a transaction of their own: then
-    all rows exist, and every feeder locks them in the same order, so feeders never deadlock.
-    """
-    prices = {(exchange, symbol): price for exchange, symbol, price in quotes}
-    if prices:
-        _create_missing(set(prices))
-        _set_prices(prices)
+    STALE = "stale"
+    FUTURE = "future"
+    NO_LAST_PRICE = "no_last_price"
 
 
-def import_stocks(stocks: Iterable[Pair]) -> int:
-    """Create or activate stocks given as (exchange, symbol); return the number that were not active before."""
-    pairs = set(stocks)
-    if not pairs:
-        return 0
-    return _create_missing(pairs) + _activate(pairs)
+class Moment(NamedTuple):
+    """The time at which quotes are judged, the state of the session then, and the age at which a quote is too old."""
+
+    now: datetime
+    session_is_open: bool = True
+    session_opened_at: datetime | None = None
+    max_age_s: int = 0
 
 
-@transactional
-def _create_missing(pairs: set[Pair]) -> int:
-    known = fetch_all(f"SELECT exchange, symbol FROM stock WHERE {AMONG}", _columns(pairs))
-    missing = sorted(pairs - {(stock["exchange"], stock["symbol"]) for stock in known})
-    write_rows(
-        "INSERT INTO stock (id, exchange, symbol) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
-        [(new_id(), *pair) for pair in missing],
+class Taken(NamedTuple):
+    """A quote to store: the columns of the stock that it sets, and the quote as the rules see it."""
+
+    columns: dict[str, Any]
+    quote: Quote
+    outcome: QuoteOutcome | None
+
+
+def lock_stocks(stock_ids: Iterable[UUID]) -> tuple[dict[UUID, StockRow], datetime | None]:
+    """Lock stocks whose buckets are locked exclusively; return their rows, and the time."""
+    rows = fetch_all(LOCK_STOCKS, (list(stock_ids),))
+    now = rows[0]["now"] if rows else None
+    return {row["id"]: row for row in rows}, now  # type: ignore[misc]
+
+
+def store(taken: Iterable[Taken]) -> None:
+    """Write quotes into their stocks, of which each comes once."""
+    columns = [one.columns for one in taken]
+    if columns:
+        execute(STORE, (json.dumps(columns, default=str), [row["id"] for row in columns]))
+
+
+def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:
+    """Return what a quote changes, or the reason for which it changes nothing."""
+    quoted_at = given.quoted_at or at.now
+    if given.quoted_at is not None and quoted_at > at.now + MAX_AHEAD:
+        return NotStored.FUTURE
+    if stock["quoted_at"] is not None and quoted_at < stock["quoted_at"]:
+        return NotStored.STALE
+    last = stock["last_price"] if given.last_price is None else given.last_price
+    if last is None:
+        return NotStored.NO_LAST_PRICE
+    day = quoted_at.astimezone(INDIAN_TIME).date()
+    outcome = _outcome(stock, given, quoted_at, last, at)
+    is_usable = outcome is None and given.is_live
+    columns = _given_columns(given, quoted_at) | _circuits(stock, given, day)
+    if is_usable:
+        columns |= _newest_trade(stock, given, day)
+    if quoted_at == stock["quoted_at"] and _changes_nothing(stock, columns):
+        return NotStored.STALE
+    number = stock["quote_number"] + 1
+    columns |= {"id": stock["id"], "quote_number": number, "quoted_at": quoted_at, "is_usable": is_usable}
+    columns["usable_number"] = number if is_usable else stock["usable_number"]
+    new_trade = last if is_usable and _is_new_trade(stock, given, day) else None
+    return Taken(columns, _quote(stock, columns, last, new_trade, day), outcome)
+
+
+def _outcome(stock: StockRow, given: GivenQuote, quoted_at: datetime, last: Decimal, at: Moment) -> QuoteOutcome | None:
+    return outcome_of(
+        bid=given.bid_price,
+        ask=given.ask_price,
+        last=last,
+        low=given.low_price,
+        high=given.high_price,
+        is_halted=stock["is_halted"] if given.is_halted is None else given.is_halted,
+        quoted_at=quoted_at,
+        now=at.now,
+        max_age_s=at.max_age_s,
+        session_is_open=at.session_is_open,
+        session_opened_at=at.session_opened_at,
     )
-    return len(missing)
 
 
-@transactional
-def _activate(pairs: set[Pair]) -> int:
-    return execute(ACTIVATE, _columns(pairs))
+def _given_columns(given: GivenQuote, quoted_at: datetime) -> dict[str, Any]:
+    """Return the columns that the quote gives; its book is there even where it has none."""
+    columns: dict[str, Any] = {name: getattr(given, name) for name in BOOK}
+    if given.last_price is not None:
+        columns |= {"last_price": given.last_price, "last_price_at": quoted_at}
+    columns |= {name: value for name in PLAIN if (value := getattr(given, name)) is not None}
+    return columns
 
 
-@transactional
-def _set_prices(prices: dict[Pair, Decimal]) -> None:
-    fetch_all(
-        f"SELECT id FROM stock WHERE {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE OF stock", _columns(prices)
+def _circuits(stock: StockRow, given: GivenQuote, day: date) -> dict[str, Any]:
+    """Return the circuits if the quote gives one; that of an earlier day does not hold beside it."""
+    if given.lower_circuit is None and given.upper_circuit is None:
+        return {}
+    holds = stock["circuit_day"] == day
+    return {
+        "circuit_day": day,
+        "lower_circuit": given.lower_circuit or (stock["lower_circuit"] if holds else None),
+        "upper_circuit": given.upper_circuit or (stock["upper_circuit"] if holds else None),
+    }
+
+
+def _newest_trade(stock: StockRow, given: GivenQuote, day: date) -> dict[str, Any]:
+    """Return the newest trade's time and the day's volume if the quote moves them forward."""
+    columns: dict[str, Any] = {}
+    newest, largest = stock["newest_trade_at"], stock["largest_volume"]
+    if given.last_traded_at is not None and (newest is None or given.last_traded_at > newest):
+        columns["newest_trade_at"] = given.last_traded_at
+    is_later_day = stock["volume_day"] is None or day > stock["volume_day"]
+    if given.volume is not None and (largest is None or is_later_day or given.volume > largest):
+        columns |= {"largest_volume": given.volume, "volume_day": day}
+    return columns
+
+
+def _is_new_trade(stock: StockRow, given: GivenQuote, day: date) -> bool:
+    return brings_new_trade(
+        last=given.last_price,
+        previous_last=stock["last_price"],
+        traded_at=given.last_traded_at,
+        newest_trade_at=stock["newest_trade_at"],
+        volume=given.volume,
+        largest_volume=stock["largest_volume"],
+        is_volume_of_today=stock["volume_day"] == day,
     )
-    write_rows(
-        "UPDATE stock SET last_price = quote.price, last_price_at = clock_timestamp(), is_active = true"
-        " FROM (VALUES %s) AS quote (exchange, symbol, price)"
-        " WHERE stock.exchange = quote.exchange AND stock.symbol = quote.symbol",
-        [(*pair, price) for pair, price in prices.items()],
+
+
+def _changes_nothing(stock: Mapping[str, Any], columns: dict[str, Any]) -> bool:
+    return all(stock[name] == value for name, value in columns.items())
+
+
+def _quote(stock: StockRow, columns: dict[str, Any], last: Decimal, new_trade: Decimal | None, day: date) -> Quote:
+    """Return the quote for the rules, with the number of the usable quote before it."""
+    circuits = {name: columns.get(name, stock[name]) for name in ("lower_circuit", "upper_circuit", "circuit_day")}
+    holds = circuits["circuit_day"] == day
+    return Quote(
+        number=columns["quote_number"],
+        usable_number=stock["usable_number"],
+        bid=columns["bid_price"],
+        ask=columns["ask_price"],
+        last=last,
+        quoted_at=columns["quoted_at"],
+        is_usable=columns["is_usable"],
+        new_trade=new_trade,
+        lower_circuit=circuits["lower_circuit"] if holds else None,
+        upper_circuit=circuits["upper_circuit"] if holds else None,
+        tick_size=stock["tick_size"],
     )
-
-
-def _columns(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
-    exchanges, symbols = zip(*pairs, strict=True)
-    return list(exchanges), list(symbols)

@@ -9,7 +9,7 @@ from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
 from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.orders.open_orders import Attempt, lock_open_order, when_free
-from trading.orders.order_statements import end_orders, find_order, find_pending_order, lock_free_pending_order
+from trading.orders.order_statements import end_orders, find_live_order, find_order, lock_free_live_order
 from trading.rules.ledger import AccountLedger
 from trading.rules.terms import LedgerKind, OrderStatus
 
@@ -47,12 +47,12 @@ def _cancel(account_id: UUID, order_id: UUID, attempt: Attempt, expected_version
 
 @transactional
 def _reject(order_id: UUID, reason: str) -> UUID | None:
-    order = find_pending_order(order_id)
+    order = find_live_order(order_id)
     if order is None:
         return None
     account_id = order["account_id"]
     ledger = lock_free_ledgers([account_id]).get(account_id)
-    order = lock_free_pending_order(order_id)
+    order = lock_free_live_order(order_id)
     if ledger is None or order is None:
         return None
     _end(ledger, order, OrderStatus.REJECTED, reason)

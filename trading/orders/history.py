@@ -22,6 +22,7 @@ from trading.rules.terms import LedgerKind, OrderStatus
 # An order that is changed again and again has many events: the newest ones are told.
 MAX_EVENTS = 1_000
 PLACED, MODIFIED = "order.pending", "order.modified"
+CHARGES = (LedgerKind.CHARGES, LedgerKind.CHARGES_REFUND)
 # The columns of an order that may change, with their values before its first event.
 UNKNOWN: Mapping[str, Any] = {
     "quantity": None,
@@ -113,7 +114,7 @@ def _assigned(order: OrderRow, moments: Sequence[Moment], entries: Sequence[Ledg
     assigned: list[Sequence[LedgerRow]] = []
     end = len(entries)
     for before, moment in zip(reversed(moments[:-1]), reversed(moments[1:]), strict=True):
-        start = end - (_modified(before, moment) if moment.type == MODIFIED else _ended(order, entries))
+        start = end - (_modified(before, moment) if moment.type == MODIFIED else _ended(order, before, entries))
         assigned.append(entries[start:end])
         end = start
     return [entries[:end], *reversed(assigned)]
@@ -126,10 +127,14 @@ def _modified(before: Moment, after: Moment) -> int:
     return sum(before.row[name] != after.row[name] for name in ("blocked_margin", "charges"))
 
 
-def _ended(order: OrderRow, entries: Sequence[LedgerRow]) -> int:
-    """Return the number of entries of the order's end."""
+def _ended(order: OrderRow, before: Moment, entries: Sequence[LedgerRow]) -> int:
+    """Return the number of entries of the order's end: of an execution its profit, its margin and its charges."""
     if order["status"] != OrderStatus.EXECUTED:
         return int(order["blocked_margin"] > 0) + int(order["charges"] > 0)
     blocked = sum((EFFECTS[LedgerKind(entry["kind"])][1] * entry["amount"] for entry in entries), Decimal(0))
     # Up to its execution the margin of an order's entries adds up to its blocked margin.
-    return sum(entry["kind"] in REALIZED for entry in entries) + int(blocked != order["blocked_margin"])
+    filled = sum(entry["kind"] in REALIZED for entry in entries) + int(blocked != order["blocked_margin"])
+    if before.row is not None:
+        return filled + int(before.row["charges"] != order["charges"])
+    # The charges come last. If they changed and nothing else did, nobody knows any more whether a modification did it.
+    return filled + int(filled > 0 and entries[-1]["kind"] in CHARGES)

@@ -22,12 +22,13 @@ FROM trading_order WHERE id = %s AND account_id = %s
 ENTRIES_OF_ORDER = "SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id"
 FINAL_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])"
 FINAL_STATUSES = [str(status) for status in OrderStatus if status.is_final]
-PENDING_ORDER = f"{ORDERS} WHERE id = %s AND status = 'PENDING'"
+LIVE_ORDER = f"{ORDERS} WHERE id = %s AND status IN ('PENDING', 'OPEN')"
 LOCK = "FOR NO KEY UPDATE"
 END_ORDERS = """
 UPDATE trading_order
-SET status = ended.status, rejection_reason = ended.reason, updated_at = clock_timestamp()
-FROM (VALUES %s) AS ended (id, status, reason) WHERE trading_order.id = ended.id
+SET status = ended.status, rejection_reason = ended.reason, end_reason = ended.end_reason, waiting_for = NULL,
+    updated_at = clock_timestamp()
+FROM (VALUES %s) AS ended (id, status, reason, end_reason) WHERE trading_order.id = ended.id
 """
 
 
@@ -59,14 +60,14 @@ def lock_free_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
     return fetch_one(f"{ORDER} {LOCK} SKIP LOCKED", (order_id, account_id), OrderRow)
 
 
-def find_pending_order(order_id: UUID) -> OrderRow | None:
-    """Return a PENDING order of any account, or None."""
-    return fetch_one(PENDING_ORDER, (order_id,), OrderRow)
+def find_live_order(order_id: UUID) -> OrderRow | None:
+    """Return a PENDING or OPEN order of any account, or None."""
+    return fetch_one(LIVE_ORDER, (order_id,), OrderRow)
 
 
-def lock_free_pending_order(order_id: UUID) -> OrderRow | None:
-    """Lock a PENDING order of any account and return it; None if it is locked by others or not PENDING."""
-    return fetch_one(f"{PENDING_ORDER} {LOCK} SKIP LOCKED", (order_id,), OrderRow)
+def lock_free_live_order(order_id: UUID) -> OrderRow | None:
+    """Lock a PENDING or OPEN order of any account and return it; None if it is locked by others or final."""
+    return fetch_one(f"{LIVE_ORDER} {LOCK} SKIP LOCKED", (order_id,), OrderRow)
 
 
 def entries_of_order(order_id: UUID) -> list[LedgerRow]:
@@ -74,6 +75,9 @@ def entries_of_order(order_id: UUID) -> list[LedgerRow]:
     return fetch_all(ENTRIES_OF_ORDER, (order_id,), LedgerRow)
 
 
-def end_orders(ends: Sequence[tuple[UUID, str, str | None]]) -> None:
-    """Set final statuses without a fill, given as (order id, status, rejection reason or None)."""
-    write_rows(END_ORDERS, ends, template="(%s, %s, %s::text)")
+def end_orders(ends: Sequence[tuple[UUID, str, str | None]], *, end_reason: str | None = None) -> None:
+    """Set final statuses without a fill, given as (order id, status, rejection reason or None).
+
+    end_reason says why CANCELLED or EXPIRED orders ended, where the status does not say it.
+    """
+    write_rows(END_ORDERS, [(*end, end_reason) for end in ends], template="(%s, %s, %s::text, %s::text)")

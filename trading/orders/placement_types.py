@@ -9,6 +9,18 @@ from uuid import UUID
 from models.rows import OrderRow
 from trading.accounts.idempotency import IdempotencyKey
 from trading.rules.decision import OrderRequest
+from trading.rules.money import ZERO
+from trading.rules.terms import FillModel, LimitFills
+
+
+class FillSettings(NamedTuple):
+    """The settings by which orders fill against quotes: LIMIT_FILLS and MAX_QUOTE_AGE_S (0: any age)."""
+
+    limit_fills: str = LimitFills.BOOK
+    max_quote_age_s: int = 60
+
+
+DEFAULT_FILLS = FillSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +31,17 @@ class PlacementContext:
     request: OrderRequest
     calendar: str | None = None
     idempotency_key: IdempotencyKey | None = None
+    fills: FillSettings = DEFAULT_FILLS
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementState:
     """The facts on which a placement is decided; prices and margin in rupees.
 
-    `held` is the position's signed quantity, `promised` the part of it that PENDING orders of the same side will close.
+    `held` is the position's signed quantity, `held_margin` the margin that it blocks, `promised` the part of it that
+    PENDING and OPEN orders of the same side will close.
+    The quote is the stock's last one; `is_usable` says whether it may fill orders now. The circuits are those of today,
+    otherwise None.
     `duplicate_of` is the order that has the same clientOrderId. `answer` is the order row that was answered to the
     idempotency key before; then only `answer` and `fingerprint` are set.
     """
@@ -37,6 +53,19 @@ class PlacementState:
     held: int
     promised: int
     read_at: datetime
+    fill_model: str = FillModel.IMMEDIATE
+    held_margin: Decimal = ZERO
+    tick_size: Decimal | None = None
+    lot_size: int | None = None
+    allows_intraday: bool = True
+    quote_number: int = 0
+    usable_number: int = 0
+    is_usable: bool = False
+    bid_price: Decimal | None = None
+    ask_price: Decimal | None = None
+    quoted_at: datetime | None = None
+    lower_circuit: Decimal | None = None
+    upper_circuit: Decimal | None = None
     stock_id: UUID | None = None
     fingerprint: bytes | None = None
     answer: OrderRow | None = None

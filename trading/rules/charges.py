@@ -4,7 +4,7 @@ Source: the published list of charges of a retail discount broker, and the circu
 as collected in the project's accounting rules; rates in force since 2026-04-01.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -82,7 +82,7 @@ class Charges:
 
     def as_json(self) -> str:
         """Return the items by name as a JSON object with exact numbers."""
-        items = ", ".join(f'"{name}": {amount}' for name, amount in asdict(self).items())
+        items = ", ".join([f'"{name}": {getattr(self, name)}' for name in self.__slots__])
         return "{" + items + "}"
 
     @property
@@ -96,6 +96,11 @@ class Charges:
             + self.stamp_duty
             + self.gst
         )
+
+
+def have_same_rates(first: date, second: date) -> bool:
+    """Return True if the same schedule is in force on two days."""
+    return first == second or schedule_on(first) is schedule_on(second)
 
 
 def schedule_on(day: date) -> Schedule:

@@ -49,6 +49,68 @@ class NoPrice(Refused):
     code = "no_price"
 
 
+class NotSimulated(Refused):
+    """The account's fill model does not simulate this; use an account with the fill model QUOTES."""
+
+    code = "not_simulated"
+
+    def __init__(self, *, fields: list[str]) -> None:
+        super().__init__(fields=fields)
+
+
+class IntradayNotAllowed(Refused):
+    """This stock is traded as DELIVERY only."""
+
+    code = "intraday_not_allowed"
+
+
+class QuantityOffLot(Refused):
+    """The quantity is not a multiple of the stock's lot size."""
+
+    code = "quantity_off_lot"
+
+    def __init__(self, *, lot_size: int) -> None:
+        super().__init__(lot_size=lot_size)
+
+
+class PriceOffTick(Refused):
+    """The price is not a multiple of the stock's tick size."""
+
+    code = "price_off_tick"
+
+    def __init__(
+        self, *, field: str, tick_size: Decimal, lower_price: Decimal | None, upper_price: Decimal | None
+    ) -> None:
+        super().__init__(field=field, tick_size=tick_size, lower_price=lower_price, upper_price=upper_price)
+
+
+class TriggerBeyondPrice(Refused):
+    """The triggerPrice lies beyond the price, so that the order could not fill when it is triggered."""
+
+    code = "trigger_beyond_price"
+
+    def __init__(self, *, trigger_price: Decimal, price: Decimal) -> None:
+        super().__init__(trigger_price=trigger_price, price=price)
+
+
+class TriggerOnWrongSide(Refused):
+    """The last price has reached the triggerPrice already: a BUY needs it above the last price, a SELL below."""
+
+    code = "trigger_on_wrong_side"
+
+    def __init__(self, *, trigger_price: Decimal, last_price: Decimal) -> None:
+        super().__init__(trigger_price=trigger_price, last_price=last_price)
+
+
+class PriceOutsideBand(Refused):
+    """The price lies outside today's circuits."""
+
+    code = "price_outside_band"
+
+    def __init__(self, *, field: str, lower_circuit: Decimal | None, upper_circuit: Decimal | None) -> None:
+        super().__init__(field=field, lower_circuit=lower_circuit, upper_circuit=upper_circuit)
+
+
 class InsufficientHoldings(Refused):
     """A DELIVERY sell exceeds the held quantity that is not promised to other orders."""
 
@@ -84,8 +146,15 @@ class OrderNotOpen(Refused):
 
     code = "order_not_open"
 
-    def __init__(self, *, status: str) -> None:
-        super().__init__(order_status=status)
+    def __init__(self, *, status: str, matched_at: datetime | None = None) -> None:
+        super().__init__(order_status=status, **({} if matched_at is None else {"matched_at": matched_at}))
+
+    @property
+    def message(self) -> str:
+        """Return the reason: the order is final, or the market has traded it and its fill follows."""
+        # Exception.__init__ asks for the message before details is set.
+        is_matched = "matched_at" in getattr(self, "details", {})
+        return "The market has already traded the order; its fill follows." if is_matched else super().message
 
 
 class PreconditionFailed(Refused):
@@ -94,13 +163,36 @@ class PreconditionFailed(Refused):
     code = "precondition_failed"
 
 
-class PriceNotTaken(Refused):
-    """A MARKET order takes no price."""
+class ChangeNotTaken(Refused):
+    """The order does not take this change."""
 
     code = "validation_failed"
+    field = "orderType"
 
     def __init__(self) -> None:
-        super().__init__(errors={"price": [self.message]})
+        super().__init__(errors={self.field: [self.message]})
+
+
+class PriceNotTaken(ChangeNotTaken):
+    """A MARKET order takes no price."""
+
+    field = "price"
+
+
+class PriceNeeded(ChangeNotTaken):
+    """A LIMIT order needs a price."""
+
+    field = "price"
+
+
+class TriggerNotTaken(ChangeNotTaken):
+    """Only a stop that has not been triggered takes a triggerPrice."""
+
+    field = "triggerPrice"
+
+
+class TypeNotTaken(ChangeNotTaken):
+    """A LIMIT order can only become MARKET, a stop only LIMIT or MARKET."""
 
 
 class IdempotencyConflict(Refused):

@@ -32,6 +32,15 @@ class Fill:
     holding: Holding
 
 
+def is_covered(result: Fill, *, more_charges: Decimal, available_margin: Decimal) -> bool:
+    """Return True if the account covers a fill; one that only closes needs no cover.
+
+    more_charges is the difference of the final charges to the debited ones, available_margin that before the fill.
+    """
+    shortfall = result.margin_change + more_charges
+    return result.opened == 0 or shortfall <= 0 or shortfall <= available_margin + result.profit
+
+
 def fill(holding: Holding, *, side: str, product: str, quantity: int, price: Decimal, reserved_margin: Decimal) -> Fill:
     """Return the fill of an order at a price: it closes an opposite holding first, and opens the rest."""
     change = signed(side, quantity)

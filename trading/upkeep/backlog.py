@@ -1,4 +1,4 @@
-"""The backlog: the PENDING orders, counted up to a limit, and the age of the oldest one."""
+"""The backlog: the orders that a worker is due for, counted up to a limit, and the age of the oldest; none rests."""
 
 from datetime import datetime
 from typing import NamedTuple, TypedDict
@@ -9,22 +9,23 @@ from trading.upkeep.ledger_checks import last_check
 # A longer count would take more time than an operator's page or a scraper should wait.
 MAX_COUNTED = 100_000
 
-PENDING = """
-SELECT clock_timestamp() AS at, count(*) AS count, min(placed_at) AS oldest_placed_at FROM (
-    SELECT placed_at FROM trading_order WHERE status = 'PENDING' ORDER BY placed_at, id LIMIT %(limit)s) AS oldest
+DUE = """
+SELECT market_now() AS at, count(*) AS count, min(due_at) AS oldest_due_at FROM (
+    SELECT due_at FROM trading_order WHERE status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
+    ORDER BY due_at, placed_at, id LIMIT %(limit)s) AS oldest
 """
 
 
 class PendingOrders(TypedDict):
-    """The number of PENDING orders up to a limit, the time of the count, and the oldest order's placement."""
+    """The number of due orders up to a limit, the time of the count, and the time since which the oldest is due."""
 
     at: datetime
     count: int
-    oldest_placed_at: datetime | None
+    oldest_due_at: datetime | None
 
 
 class Backlog(NamedTuple):
-    """The number of PENDING orders (counted to 100,000), the oldest one's age, and the last check of the ledger."""
+    """The number of due orders (counted to 100,000), the oldest one's age, and the last check of the ledger."""
 
     pending: int
     oldest_age_s: float
@@ -36,23 +37,23 @@ def read_backlog() -> Backlog:
     """Return the backlog and the last check of the ledger. Raises DatabaseUnavailable."""
     with snapshot():
         pending, check = read_pending(MAX_COUNTED), last_check()
-    now, oldest = pending["at"], pending["oldest_placed_at"]
+    now, oldest = pending["at"], pending["oldest_due_at"]
     return Backlog(
         pending["count"],
-        (now - oldest).total_seconds() if oldest else 0.0,
+        max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         check["violations"] if check else None,
         (now - check["at"]).total_seconds() if check else None,
     )
 
 
 def count_pending(limit: int = MAX_COUNTED) -> int:
-    """Return the number of PENDING orders, counted to a limit."""
+    """Return the number of orders that a worker is due for, counted to a limit."""
     with session():
         return read_pending(limit)["count"]
 
 
 def read_pending(limit: int) -> PendingOrders:
-    """Return the PENDING orders, counted to a limit; needs an open session."""
-    row = fetch_one(PENDING, {"limit": limit}, PendingOrders)
+    """Return the due orders, counted to a limit; needs an open session."""
+    row = fetch_one(DUE, {"limit": limit}, PendingOrders)
     assert row is not None
     return row

@@ -38,7 +38,7 @@ SELECT
 
 
 class Pending(TypedDict):
-    """The number of PENDING orders (counted to 10,000) with the placement and the age of the oldest one."""
+    """The number of due orders (counted to 10,000), and the time since which the oldest one is due."""
 
     count: int
     oldest_placed_at: datetime | None
@@ -115,7 +115,7 @@ def read_operations() -> Operations:
 
 
 def _pending(found: PendingOrders) -> Pending:
-    oldest = found["oldest_placed_at"]
+    oldest = found["oldest_due_at"]
     age_ms = None if oldest is None else max(0, round((found["at"] - oldest) / timedelta(milliseconds=1)))
     return {"count": found["count"], "oldest_placed_at": oldest, "oldest_age_ms": age_ms}
 

@@ -55,7 +55,7 @@ RULES = {
                coalesce(orders.margin, 0) + coalesce(positions.margin, 0)) AS detail
         FROM account
         LEFT JOIN (SELECT account_id, sum(blocked_margin) AS margin FROM trading_order
-                   WHERE status = 'PENDING' GROUP BY account_id) AS orders ON orders.account_id = account.id
+                   WHERE status IN ('PENDING', 'OPEN') GROUP BY account_id) AS orders ON orders.account_id = account.id
         LEFT JOIN (SELECT account_id, sum(blocked_margin) AS margin FROM position
                    GROUP BY account_id) AS positions ON positions.account_id = account.id
         WHERE account.blocked_margin <> coalesce(orders.margin, 0) + coalesce(positions.margin, 0)""",
@@ -93,9 +93,11 @@ RULES = {
                    max(position_id::text) AS last_link
             FROM fund_transaction WHERE order_id IS NOT NULL GROUP BY 1, 2) AS ledger
             USING (account_id, order_id)
-        WHERE status IS NULL OR CASE status
-            WHEN 'PENDING' THEN (coalesce(net_blocked, 0), coalesce(charged, 0)) <> (blocked_margin, charges)
-            WHEN 'EXECUTED' THEN position_id IS NULL OR filled_quantity <> quantity OR coalesce(charged, 0) <> charges
+        WHERE status IS NULL OR CASE
+            WHEN status IN ('PENDING', 'OPEN')
+            THEN (coalesce(net_blocked, 0), coalesce(charged, 0)) <> (blocked_margin, charges)
+            WHEN status = 'EXECUTED'
+            THEN position_id IS NULL OR filled_quantity <> quantity OR coalesce(charged, 0) <> charges
                  OR links <> entries OR first_link <> position_id::text OR last_link <> position_id::text
             ELSE (coalesce(net_balance, 0), coalesce(net_blocked, 0)) <> (0, 0) OR filled_quantity <> 0 END""",
     "an order has its events": """
@@ -104,11 +106,12 @@ RULES = {
         FROM trading_order LEFT JOIN (
             SELECT account_id, (data ->> 'id')::uuid AS order_id,
                    count(*) FILTER (WHERE type = 'order.pending') AS pending,
-                   count(*) FILTER (WHERE type IN ('order.executed', 'order.cancelled', 'order.rejected')) AS final
+                   count(*) FILTER (WHERE type IN (
+                       'order.executed', 'order.cancelled', 'order.rejected', 'order.expired')) AS final
             FROM event WHERE type LIKE 'order.%' GROUP BY 1, 2) AS told
             ON told.account_id = trading_order.account_id AND told.order_id = trading_order.id
         WHERE placed_at > now() - interval '7 days'
-          AND (coalesce(pending, 0), coalesce(final, 0)) <> (1, (status <> 'PENDING')::int)""",
+          AND (coalesce(pending, 0), coalesce(final, 0)) <> (1, (status NOT IN ('PENDING', 'OPEN'))::int)""",
     "events are numbered without a gap": """
         SELECT account.id AS account_id, format('%s events from %s to %s, the counter says %s',
                                                 kept, first, last, last_event_id) AS detail

@@ -98,6 +98,7 @@ function show(operations) {
   const check = operations.ledgerCheck;
   setText(byId("ledger-check"), check ? `${dayAndClock(check.at)} · ${violations(check.violations)}` : "not yet");
   byId("ledger-check").className = check?.violations ? "loss" : "";
+  showResting(operations.resting);
   setText(byId("sample"), `${grouped(operations.latency.orders)} orders, at most 5 minutes old`);
   showBroker(operations.broker, requeue);
 }
@@ -109,6 +110,16 @@ function showFigures({ pending, throughput, latency }) {
   figure("placed", throughput.placedPerSecond.toFixed(1));
   figure("executed", throughput.executedPerSecond.toFixed(1));
   for (const name of ["p50", "p95", "p99"]) figure(name, milliseconds(latency[`${name}Ms`]));
+}
+
+/** Show the orders that wait for the market; a late match is a fault, and so is an order that outlives its end. */
+function showResting({ forPrice, forTrigger, expiryBehindMs, lateMatches }) {
+  const count = (number) => grouped(number) + (number >= MAX_PENDING ? " or more" : "");
+  const behind = expiryBehindMs > VERY_LATE ? ` · expiry is ${duration(expiryBehindMs)} behind` : "";
+  setText(byId("resting"), `${count(forPrice)} for a price, ${count(forTrigger)} for a trigger${behind}`);
+  byId("resting").className = behind ? "loss" : "";
+  setText(byId("late-matches"), lateMatches ? grouped(lateMatches) : "none");
+  byId("late-matches").className = lateMatches ? "loss" : "";
 }
 
 function figure(name, text, tone = "") {

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.trading import account_now, buy, cancel, execute, hold, ledger_of, order_now, row_of, rows, run, sell
 from trading.execution.executing import Outcome, execute_orders
-from trading.market import quotes
+from trading.matching import feed
 from trading.upkeep import verify
 
 D = Decimal
@@ -27,7 +27,7 @@ def numbers(position):
 
 
 def price_is(price, symbol="RELIANCE"):
-    quotes.set_quotes([("NSE", symbol, D(price))])
+    feed.set_quotes([("NSE", symbol, D(price))])
 
 
 def test_an_executed_order_is_filled_whole_into_its_position(trader):
@@ -69,22 +69,22 @@ def test_all_ledger_entries_of_an_executed_order_name_its_position(trader):
     assert {link["position_id"] for link in links} == {order_now(order)["position_id"]}
 
 
-def test_a_dearer_market_fill_blocks_the_difference(trader):
+def test_a_dearer_market_fill_blocks_and_charges_the_difference(trader):
     price_is("100.00")
     order = buy(trader, 10)
     price_is("110.00")
     execute(order)
-    assert ledger_of(order)[2:] == [("MARGIN_BLOCK", D("20.00"))]
+    assert ledger_of(order)[2:] == [("MARGIN_BLOCK", D("20.00")), ("CHARGES", D("0.04"))]
     assert order_now(order)["average_price"] == D("110.00")
     assert account_now(trader)["blocked_margin"] == D("220.00")
 
 
-def test_a_cheaper_market_fill_releases_the_difference(trader):
+def test_a_cheaper_market_fill_releases_and_refunds_the_difference(trader):
     price_is("100.00")
     order = buy(trader, 10)
     price_is("90.00")
     execute(order)
-    assert ledger_of(order)[2:] == [("MARGIN_RELEASE", D("20.00"))]
+    assert ledger_of(order)[2:] == [("MARGIN_RELEASE", D("20.00")), ("CHARGES_REFUND", D("0.04"))]
     assert account_now(trader)["blocked_margin"] == D("180.00")
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.trading import account_now, buy, execute, hold, ledger_of, order_now, rows, run, sell
 from trading.accounts import administration
 from trading.execution.executing import Outcome
-from trading.market import quotes
+from trading.matching import feed
 from trading.orders.cancellation import reject_order
 from trading.upkeep import verify
 
@@ -21,7 +21,7 @@ def ledgers_are_right(clean):
 
 
 def price_is(price):
-    quotes.set_quotes([("NSE", "RELIANCE", D(price))])
+    feed.set_quotes([("NSE", "RELIANCE", D(price))])
 
 
 def money_of(account):
@@ -50,9 +50,9 @@ def test_a_fill_beyond_the_available_margin_is_rejected_and_refunded_in_full(acc
 
 def test_a_fill_that_needs_exactly_the_available_margin_is_executed(account):
     price_is("100.00")
-    trader = account("220.00").id
+    trader = account("220.04").id
     order = buy(trader, 10)
-    administration.move_funds(trader, "DEPOSIT", order["charges"])  # now exactly 20.00 are left
+    administration.move_funds(trader, "DEPOSIT", order["charges"])  # now 20.04 are left: 20.00, and 0.04 more charges
     price_is("110.00")
     assert execute(order).executed == 1
     assert account_now(trader)["available_margin"] == 0
@@ -60,7 +60,7 @@ def test_a_fill_that_needs_exactly_the_available_margin_is_executed(account):
 
 def test_a_fill_that_needs_one_paisa_more_than_is_available_is_rejected(account):
     price_is("100.00")
-    trader = account("219.99").id
+    trader = account("220.03").id
     order = buy(trader, 10)
     administration.move_funds(trader, "DEPOSIT", order["charges"])
     price_is("110.00")

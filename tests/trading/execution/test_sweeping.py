@@ -20,7 +20,8 @@ def ledgers_are_right(clean):
 
 
 def age(order, seconds):
-    run("UPDATE trading_order SET placed_at = placed_at - %s WHERE id = %s", timedelta(seconds=seconds), order["id"])
+    moved = "placed_at = placed_at - %s, due_at = due_at - %s"
+    run(f"UPDATE trading_order SET {moved} WHERE id = %s", *[timedelta(seconds=seconds)] * 2, order["id"])
 
 
 def statuses(orders):
@@ -64,7 +65,7 @@ def test_a_sweep_takes_the_oldest_up_to_its_limit(trader):
 
 def test_orders_of_the_same_instant_are_taken_by_id(trader):
     orders = sorted((buy(trader, 1, "10.00") for _ in range(4)), key=lambda order: order["id"])
-    run("UPDATE trading_order SET placed_at = now() - interval '1 s'")
+    run("UPDATE trading_order SET placed_at = now() - interval '1 s', due_at = now() - interval '1 s'")
     sweep_once(limit=2)
     assert statuses(orders) == ["EXECUTED", "EXECUTED", "PENDING", "PENDING"]
 
@@ -165,7 +166,7 @@ def test_a_sweep_executes_a_pending_order_that_the_process_remembers_as_final(tr
     final_orders.add([order["id"], other["id"]])  # as after a failover that has undone their executions
     execute_promptly(order["id"])  # its message seems to be an old one
     assert statuses([order]) == ["PENDING"]
-    run("UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE id = %s", order["id"])
+    age(order, 1)
     assert sweep_once(limit=1) == SweepCounts(claimed=1, executed=1)
     assert statuses([order, other]) == ["EXECUTED", "PENDING"]
 

@@ -57,7 +57,7 @@ def test_a_claim_reads_only_the_orders_that_it_is_asked_for(backlog):
 
 def test_a_sweep_that_leaves_out_an_account_executes_the_oldest_other_order(backlog, trader):
     run(
-        "UPDATE trading_order SET placed_at = placed_at - interval '1 s' WHERE account_id = %s AND status = 'PENDING'",
+        "UPDATE trading_order SET due_at = due_at - interval '1 s' WHERE account_id = %s AND status = 'PENDING'",
         trader,
     )
     assert sweep_once(limit=LIMIT, but={trader}).executed == 1

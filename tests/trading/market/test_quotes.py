@@ -4,7 +4,8 @@ import functools
 from decimal import Decimal
 
 from tests.support.trading import at_once, buy, execute, one, rows, run
-from trading.market.quotes import import_stocks, set_quotes
+from trading.market.stocks import import_stocks
+from trading.matching.feed import set_quotes
 
 D = Decimal
 

@@ -113,7 +113,7 @@ def executed_at_another_price(trader, quote):
     order = buy(trader, 10)
     quote(last_price="2600.00")
     execute(order)
-    return order, [("order.pending", "PENDING", BOTH), ("order.executed", "EXECUTED", ["MARGIN_BLOCK"])]
+    return order, [("order.pending", "PENDING", BOTH), ("order.executed", "EXECUTED", BOTH)]
 
 
 def cancelled_after_nothing_was_taken(trader):

@@ -27,7 +27,7 @@ from tests.support.trading import (
 )
 from trading.accounts import administration
 from trading.execution.sweeping import sweep_once
-from trading.market import quotes
+from trading.matching import feed
 from trading.orders.modification import OrderChange, modify_order
 from trading.rules.errors import (
     AccountSuspended,
@@ -142,7 +142,7 @@ def test_a_changed_order_that_is_cancelled_gives_everything_back(trader):
 def test_a_market_order_changes_its_quantity_at_the_last_price_and_takes_no_price(trader, quote):
     quote()
     order = buy(trader, 10)
-    quotes.set_quotes([("NSE", "RELIANCE", Decimal("2600.00"))])
+    feed.set_quotes([("NSE", "RELIANCE", Decimal("2600.00"))])
     with pytest.raises(PriceNotTaken):
         modify(order, price="2500.00")
     changed = modify(order, quantity=5)

@@ -11,7 +11,7 @@ from tests.support import trading
 from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
 from tests.trading.reckoning import Reckoning
 from trading.accounts import administration
-from trading.market import quotes
+from trading.matching import feed
 from trading.orders.cancellation import reject_order
 from trading.rules.errors import (
     InsufficientHoldings,
@@ -201,7 +201,7 @@ class Trading:
             assert kind == "DEPOSIT" or reckoning.available() >= 0
 
     def quote(self, symbol, price):
-        quotes.set_quotes([("NSE", self.prefix + symbol, price)])
+        feed.set_quotes([("NSE", self.prefix + symbol, price)])
         self.prices[self.prefix + symbol] = price
 
     def check(self):

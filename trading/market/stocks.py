@@ -1,0 +1,76 @@
+"""Stocks: found, created and activated."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from models import Stock
+from models.database import execute, fetch_all, fetch_one, session, transactional
+from models.identifiers import new_id
+from models.rows import StockRow
+from trading.accounts.ledgers import write_rows
+
+Pair = tuple[str, str]  # exchange, symbol
+
+# The start of a list of stocks; the caller adds its conditions.
+STOCKS = "SELECT * FROM stock"
+# A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
+AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+KNOWN = f"SELECT id, exchange, symbol, is_active FROM stock WHERE {AMONG}"
+ACTIVATE = f"""
+UPDATE stock SET is_active = true WHERE id IN (
+    SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
+"""
+
+
+def find_stock(exchange: str, symbol: str) -> StockRow | None:
+    """Return an active stock's row, or None."""
+    chosen = (Stock.exchange == exchange) & (Stock.symbol == symbol) & Stock.is_active
+    with session():
+        return fetch_one(*Stock.select().where(chosen).sql(), StockRow)
+
+
+def import_stocks(stocks: Iterable[Pair]) -> int:
+    """Create or activate stocks given as (exchange, symbol); return the number that were not active before."""
+    pairs = set(stocks)
+    if not pairs:
+        return 0
+    return _create_missing(pairs) + _activate(pairs)
+
+
+def ensure_stocks(pairs: set[Pair]) -> dict[Pair, UUID]:
+    """Return the ids of stocks by (exchange, symbol), after creating the unknown and activating the inactive ones.
+
+    Whoever locks the stocks afterwards finds all their rows, and locks them in the same order as everyone.
+    """
+    known = _known(pairs)
+    active = {pair for pair, (_, is_active) in known.items() if is_active}
+    if active != pairs:
+        import_stocks(pairs - active)
+        known = _known(pairs)
+    return {pair: stock_id for pair, (stock_id, _) in known.items()}
+
+
+def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
+    with session():
+        rows = fetch_all(KNOWN, _columns(pairs))
+    return {(row["exchange"], row["symbol"]): (row["id"], row["is_active"]) for row in rows}
+
+
+@transactional
+def _create_missing(pairs: set[Pair]) -> int:
+    missing = sorted(pairs - _known(pairs).keys())
+    write_rows(
+        "INSERT INTO stock (id, exchange, symbol) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
+        [(new_id(), *pair) for pair in missing],
+    )
+    return len(missing)
+
+
+@transactional
+def _activate(pairs: set[Pair]) -> int:
+    return execute(ACTIVATE, _columns(pairs))
+
+
+def _columns(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
+    exchanges, symbols = zip(*pairs, strict=True)
+    return list(exchanges), list(symbols)

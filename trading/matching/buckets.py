@@ -1,0 +1,58 @@
+"""Advisory locks on buckets of stocks, so that no order opens unseen while a quote is stored.
+
+Whoever changes a quote takes the buckets of its stocks exclusively, and whoever opens an order takes that of its stock
+shared: in a statement of its own, because a later statement then reads all that was committed before the lock. They end
+with the transaction. docs/decisions/matching.md has the order of all locks.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from models.database import execute, fetch_all
+
+BUCKETS = 256
+# Locks of two numbers are apart from those of one number, which is what all other advisory locks of the product are.
+BUCKET_LOCKS = 0x6275636B  # "buck" in ASCII
+SEQUENCE_LOCKS = 0x73657175  # "sequ" in ASCII
+
+# Only these transactions wait for order rows while others wait for them, so that they wait briefly. Without statistics
+# the planner would otherwise read a whole table for a few stocks or orders.
+PREPARE = "SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off;"
+# The function is called in the order of the array.
+LOCK = "SELECT {function}(%s, bucket) FROM unnest(%s::integer[]) AS bucket"
+NUMBERS = """
+SELECT pg_advisory_xact_lock(%s, 0);
+SELECT nextval('match_sequence') AS number FROM generate_series(1, %s)
+"""
+
+
+def bucket_of(stock_id: UUID) -> int:
+    """Return the bucket of a stock: the last byte of its id, which is random."""
+    return stock_id.bytes[-1]
+
+
+def lock_exclusive(stock_ids: Iterable[UUID]) -> None:
+    """Lock the buckets of stocks against other quotes and against orders that open; wait at most 1 s for each lock.
+
+    The transaction's later locks wait at most 1 s too.
+    """
+    _lock(PREPARE + LOCK.format(function="pg_advisory_xact_lock"), stock_ids)
+
+
+def lock_shared(stock_ids: Iterable[UUID]) -> None:
+    """Lock the buckets of stocks against quotes."""
+    _lock(LOCK.format(function="pg_advisory_xact_lock_shared"), stock_ids)
+
+
+def next_match_numbers(count: int) -> list[int]:
+    """Return new numbers of matches; until its commit the transaction may wait for nothing more.
+
+    The lock lets one transaction at a time take numbers and commit them: otherwise a later number could be seen first.
+    """
+    return [row["number"] for row in fetch_all(NUMBERS, (SEQUENCE_LOCKS, count))]
+
+
+def _lock(statement: str, stock_ids: Iterable[UUID]) -> None:
+    buckets = sorted({bucket_of(stock_id) for stock_id in stock_ids})
+    if buckets:
+        execute(statement, (BUCKET_LOCKS, buckets))

@@ -1,0 +1,147 @@
+"""The quotes' path: store quotes in portions, each a transaction that also matches the orders that they cross."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from models.database import DatabaseUnavailable, transactional
+from runtime import metrics
+from runtime.logs import get_logger
+from trading.market.calendars import holidays
+from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
+from trading.market.stocks import ensure_stocks
+from trading.matching.buckets import bucket_of, lock_exclusive
+from trading.matching.crossing import Match, match
+from trading.rules.matching import on_quote
+from trading.rules.sessions import INDIAN_TIME, OPENS, session_at
+
+STOCKS_PER_TRANSACTION = 200
+MAX_QUOTES_PER_STOCK = 10
+
+Portion = list[tuple[int, UUID, GivenQuote]]  # the quote's place in the request, its stock
+
+logger = get_logger(__name__)
+
+
+class MarketRules(NamedTuple):
+    """The conditions of a usable quote: its greatest age in seconds (0: any), and the calendar if there is one."""
+
+    max_age_s: int = 0
+    calendar: str | None = None
+
+
+class Refusal(NamedTuple):
+    """A quote that was not stored, or was stored and not matched, with the outcome."""
+
+    exchange: str
+    symbol: str
+    outcome: str
+
+
+class Reception(NamedTuple):
+    """The number of quotes that were stored, that of orders that they matched, and the quotes that match nothing."""
+
+    accepted: int
+    matched: int
+    not_matched: list[Refusal]
+
+
+def receive_quotes(
+    quotes: Sequence[GivenQuote], rules: MarketRules, *, tell: Callable[[list[Match]], None] | None = None
+) -> Reception:
+    """Store quotes and match the orders that they cross; unknown stocks are created and inactive ones activated.
+
+    Quotes of one stock are taken in their order, each by itself, the last MAX_QUOTES_PER_STOCK of them. Each portion
+    commits by itself, after which `tell` gets its matched orders. A portion that fails is tried once more; if it fails
+    again, DatabaseUnavailable is raised, and the portions before it stay.
+    """
+    days = holidays(rules.calendar) if rules.calendar else frozenset[date]()
+    accepted = matched = 0
+    outcomes: dict[int, str] = {}
+    for portion in _portions(quotes):
+        begin = time.monotonic()
+        stored, found, matches = _receive_patiently(portion, rules, days)
+        accepted += stored
+        outcomes |= found
+        if matches:
+            matched += len(matches)
+            metrics.count_matches([one.rule for one in matches], time.monotonic() - begin)
+            if tell is not None:
+                tell(matches)
+    metrics.count_quotes({**Counter(outcomes.values()), "usable": len(quotes) - len(outcomes)})
+    refusals = [Refusal(quotes[place].exchange, quotes[place].symbol, outcomes[place]) for place in sorted(outcomes)]
+    return Reception(accepted, matched, refusals)
+
+
+def set_quotes(quotes: Iterable[tuple[str, str, Decimal]], rules: MarketRules = MarketRules()) -> Reception:  # noqa: B008
+    """Set last prices given as (exchange, symbol, rupees), as quotes without a book."""
+    return receive_quotes([GivenQuote(exchange, symbol, price) for exchange, symbol, price in quotes], rules)
+
+
+def _portions(quotes: Sequence[GivenQuote]) -> Iterator[Portion]:
+    """Yield portions of at most one quote for each of STOCKS_PER_TRANSACTION stocks; a stock's next quote comes later.
+
+    Neighbouring buckets come together, so that a portion locks few of them.
+    """
+    if not quotes:
+        return
+    stock_ids = ensure_stocks({(quote.exchange, quote.symbol) for quote in quotes})
+    rounds: list[Portion] = []
+    counts: Counter[UUID] = Counter()
+    for place in reversed(range(len(quotes))):  # so that the last ones count
+        quote = quotes[place]
+        stock_id = stock_ids[quote.exchange, quote.symbol]
+        turn = counts[stock_id]
+        counts[stock_id] += 1
+        if turn == len(rounds) < MAX_QUOTES_PER_STOCK:
+            rounds.append([])
+        if turn < MAX_QUOTES_PER_STOCK:
+            rounds[turn].append((place, stock_id, quote))
+    for portion in reversed(rounds):
+        portion.sort(key=lambda one: bucket_of(one[1]))
+        for start in range(0, len(portion), STOCKS_PER_TRANSACTION):
+            yield portion[start : start + STOCKS_PER_TRANSACTION]
+
+
+def _receive_patiently(
+    portion: Portion, rules: MarketRules, days: frozenset[date]
+) -> tuple[int, dict[int, str], list[Match]]:
+    try:
+        return _receive(portion, rules, days)
+    except DatabaseUnavailable as error:
+        logger.warning("quotes_tried_again", quotes=len(portion), reason=str(error).split("\n")[0])
+        return _receive(portion, rules, days)
+
+
+@transactional
+def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tuple[int, dict[int, str], list[Match]]:
+    """Store one quote for each of these stocks; return their number, the outcomes by place, and the matched orders."""
+    stock_ids = [stock_id for _, stock_id, _ in portion]
+    lock_exclusive(stock_ids)
+    stocks, now = lock_stocks(stock_ids)
+    if now is None:
+        return 0, {}, []
+    at = _moment(now, rules, days)
+    taken: dict[UUID, Taken] = {}
+    outcomes: dict[int, str] = {}
+    for place, stock_id, quote in portion:
+        result = take(stocks[stock_id], quote, at)
+        outcome = result if isinstance(result, NotStored) else result.outcome
+        if outcome is not None:
+            outcomes[place] = str(outcome)
+        if not isinstance(result, NotStored):
+            taken[stock_id] = result
+    store(taken.values())
+    usable = {stock_id: one.quote for stock_id, one in taken.items() if one.quote.is_usable}
+    return len(taken), outcomes, match(usable, on_quote, now)
+
+
+def _moment(now: datetime, rules: MarketRules, days: frozenset[date]) -> Moment:
+    if rules.calendar is None:
+        return Moment(now, max_age_s=rules.max_age_s)
+    opened_at = datetime.combine(now.astimezone(INDIAN_TIME).date(), OPENS, INDIAN_TIME)
+    return Moment(now, session_at(now, days).is_open, opened_at, rules.max_age_s)

@@ -1,0 +1,37 @@
+"""The resting orders, counted up to a limit, and the delay of their expiry: figures for scrapers and operators."""
+
+from typing import TypedDict
+
+from models.database import fetch_one, session
+
+# Each count walks an index of the OPEN orders that are watched, and stops at the limit. An ORDER BY of that index keeps
+# the planner from scanning the table, whatever it believes about the number of OPEN orders.
+RESTING = """
+SELECT
+    (SELECT count(*) FROM (
+        SELECT FROM trading_order WHERE status = 'OPEN' AND matched_at IS NULL AND watch_price IS NOT NULL
+        ORDER BY stock_id, side, watch_price LIMIT %(limit)s) AS watched) AS for_price,
+    (SELECT count(*) FROM (
+        SELECT FROM trading_order WHERE status = 'OPEN' AND matched_at IS NULL AND watch_trigger IS NOT NULL
+        ORDER BY stock_id, side, watch_trigger LIMIT %(limit)s) AS watched) AS for_trigger,
+    coalesce(greatest(0, extract(epoch FROM market_now() - (
+        SELECT expires_at FROM trading_order
+        WHERE status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND expires_at IS NOT NULL
+        ORDER BY expires_at LIMIT 1))), 0)::float8 AS expiry_behind_s
+"""
+
+
+class RestingOrders(TypedDict):
+    """The orders that wait for a price or for a trigger, and the seconds since the end of the oldest expired one."""
+
+    for_price: int
+    for_trigger: int
+    expiry_behind_s: float
+
+
+def count_resting(limit: int) -> RestingOrders:
+    """Return the numbers of resting orders, each counted to a limit. Raises DatabaseUnavailable."""
+    with session():
+        row = fetch_one(RESTING, {"limit": limit}, RestingOrders)
+    assert row is not None
+    return row
