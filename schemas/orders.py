@@ -1,13 +1,16 @@
 """Orders: the requests that place, change and list them, and their responses."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields, validates_schema
 from marshmallow.exceptions import ValidationError
 
+from .accounts import FILL_MODELS
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
-from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
+from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
 from .pages import AccountListSchema
 from .transactions import TransactionSchema
 
@@ -15,10 +18,22 @@ EXCHANGES = ("NSE", "BSE")
 SIDES = ("BUY", "SELL")
 PRODUCTS = ("INTRADAY", "DELIVERY")
 PRODUCT_SPELLINGS = {"MIS": "INTRADAY", "CNC": "DELIVERY"}
-ORDER_TYPES = ("MARKET", "LIMIT")
-STATUSES = ("PENDING", "EXECUTED", "CANCELLED", "REJECTED")
+ORDER_TYPES = ("MARKET", "LIMIT", "STOP_LIMIT", "STOP_MARKET")
+ORDER_TYPE_SPELLINGS = {"SL": "STOP_LIMIT", "SL-M": "STOP_MARKET"}
+LIMITS, STOPS, MARKETS = ("LIMIT", "STOP_LIMIT"), ("STOP_LIMIT", "STOP_MARKET"), ("MARKET", "STOP_MARKET")
+VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
+STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
+WAITS = ("price", "trigger", "quote", "session")
+END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
+FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
 MAX_QUANTITY = 1_000_000
-CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
+MAX_VALIDITY_MINUTES = 1_440
+MAX_PROTECTION = Decimal("100.00")
+PRINTABLE = r"[\x20-\x7e]+"
+# A price that is kept as text.
+AS_PRICE = {"pattern": r"^(0|[1-9][0-9]*)\.[0-9]{2}$"}
+# The server's own orders have such a clientOrderId.
+SERVER_PREFIX = "squareoff-"
 
 
 class OrderTermsSchema(StrictSchema):
@@ -28,29 +43,106 @@ class OrderTermsSchema(StrictSchema):
     symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, required=True)
     quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True, metadata={"example": 10})
-    order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET", metadata={"example": "LIMIT"})
+    order_type = Choice(
+        *ORDER_TYPES,
+        spellings=ORDER_TYPE_SPELLINGS,
+        data_key="orderType",
+        load_default="MARKET",
+        metadata={"example": "LIMIT"},
+    )
     price = GivenMoney(
         maximum=MAX_PRICE,
         allow_none=True,
         load_default=None,
-        metadata={"example": "2500.00", "description": "Required for LIMIT, refused for MARKET."},
+        metadata={"example": "2500.00", "description": "Required for LIMIT and STOP_LIMIT, refused otherwise."},
     )
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default="INTRADAY")
     client_order_id = Text(
         maximum=64,
-        pattern=CLIENT_ORDER_ID_PATTERN,
+        pattern=PRINTABLE,
         data_key="clientOrderId",
         allow_none=True,
         load_default=None,
     )
+    # Without defaults, so that a request that names none of these has the fingerprint that it had before they existed:
+    # an Idempotency-Key of the previous release stays valid.
+    trigger_price = GivenMoney(
+        maximum=MAX_PRICE,
+        data_key="triggerPrice",
+        allow_none=True,
+        metadata={"description": "Required for STOP_LIMIT and STOP_MARKET, refused otherwise."},
+    )
+    validity = Choice(
+        *VALIDITIES,
+        metadata={
+            "description": "The time for which the order waits; default `DAY`. MARKET: `DAY` or `IOC`. Stops and "
+            "`afterMarket`: not `IOC`."
+        },
+    )
+    validity_minutes = Whole(
+        minimum=1,
+        maximum=MAX_VALIDITY_MINUTES,
+        data_key="validityMinutes",
+        allow_none=True,
+        metadata={"description": "Required for the validity TTL, refused otherwise."},
+    )
+    market_protection = GivenMoney(
+        maximum=MAX_PROTECTION,
+        data_key="marketProtection",
+        allow_none=True,
+        metadata={
+            "example": "2.50",
+            "description": "Percent; only for MARKET and STOP_MARKET. The order fills no worse than the last price × "
+            "(1 ± this), and rests at that price otherwise. Below 100 for SELL.",
+        },
+    )
+    after_market = Flag(
+        data_key="afterMarket", metadata={"description": "The order may be placed outside the session."}
+    )
+    tag = Text(maximum=20, pattern=PRINTABLE, allow_none=True, metadata={"example": "scalper-1"})
 
     @validates_schema
-    def check_price(self, data: dict[str, Any], **_: Any) -> None:
-        """Require a price for LIMIT and refuse one for MARKET."""
-        if data["order_type"] == "LIMIT" and data["price"] is None:
-            raise ValidationError("A LIMIT order needs a price.", "price")
-        if data["order_type"] == "MARKET" and data["price"] is not None:
-            raise ValidationError("A MARKET order takes no price.", "price")
+    def check_terms(self, data: dict[str, Any], **_: Any) -> None:
+        """Require the terms that the order type needs, and refuse those that it does not take."""
+        errors: dict[str, str] = {}
+        _check_prices(data, errors)
+        _check_validity(data, errors)
+        _check_protection(data, errors)
+        if (data["client_order_id"] or "").startswith(SERVER_PREFIX):
+            errors["clientOrderId"] = f"Must not begin with {SERVER_PREFIX}, as the server's own orders do."
+        if errors:
+            raise ValidationError({name: [message] for name, message in errors.items()})
+
+
+def _check_prices(data: Mapping[str, Any], errors: dict[str, str]) -> None:
+    order_type = data["order_type"]
+    article = "An" if order_type[0] in "AEIO" else "A"
+    for field, key, needed in (("price", "price", LIMITS), ("trigger_price", "triggerPrice", STOPS)):
+        is_given = data.get(field) is not None
+        if is_given != (order_type in needed):
+            takes = f"takes no {key}" if is_given else f"needs a {key}"
+            errors[key] = f"{article} {order_type} order {takes}."
+
+
+def _check_validity(data: Mapping[str, Any], errors: dict[str, str]) -> None:
+    validity, order_type = data.get("validity", "DAY"), data["order_type"]
+    if order_type == "MARKET" and validity not in ("DAY", "IOC"):
+        errors["validity"] = "A MARKET order has the validity DAY or IOC."
+    elif validity == "IOC" and (order_type in STOPS or data.get("after_market")):
+        errors["validity"] = "A stop or an afterMarket order does not have the validity IOC."
+    if (validity == "TTL") != (data.get("validity_minutes") is not None):
+        needs = "needs" if validity == "TTL" else "does not take"
+        errors["validityMinutes"] = f"The validity {validity} {needs} validityMinutes."
+
+
+def _check_protection(data: Mapping[str, Any], errors: dict[str, str]) -> None:
+    percent = data.get("market_protection")
+    if percent is None:
+        return
+    if data["order_type"] not in MARKETS:
+        errors["marketProtection"] = f"A {data['order_type']} order takes no marketProtection."
+    elif data["side"] == "SELL" and percent == MAX_PROTECTION:
+        errors["marketProtection"] = "Must be below 100 for a SELL."
 
 
 class OrderRequestSchema(OrderTermsSchema):
@@ -60,10 +152,23 @@ class OrderRequestSchema(OrderTermsSchema):
 
 
 class OrderChangeSchema(StrictSchema):
-    """The new quantity or price of a PENDING order; an omitted member stays unchanged."""
+    """The new terms of a PENDING or OPEN order; an omitted member stays unchanged."""
 
     quantity = Whole(minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10})
-    price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Only for a LIMIT order; refused for MARKET."})
+    price = GivenMoney(
+        maximum=MAX_PRICE, metadata={"description": "Only if the order is LIMIT or STOP_LIMIT after the change."}
+    )
+    trigger_price = GivenMoney(
+        maximum=MAX_PRICE,
+        data_key="triggerPrice",
+        metadata={"description": "Only for a stop that has not been triggered."},
+    )
+    order_type = Choice(
+        *ORDER_TYPES,
+        spellings=ORDER_TYPE_SPELLINGS,
+        data_key="orderType",
+        metadata={"description": "A LIMIT order may become MARKET, a stop LIMIT or MARKET."},
+    )
     account_id = Identifier(data_key="tradingAccountId", load_default=None)
 
 
@@ -74,12 +179,24 @@ class OrderListSchema(AccountListSchema):
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
+    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
     placed_from = Timestamp(
         data_key="from", load_default=None, metadata={"description": "Orders with `placedAt` at or after this time."}
     )
     placed_before = Timestamp(
         data_key="to", load_default=None, metadata={"description": "Orders with `placedAt` before this time."}
     )
+
+
+class FillSchema(StrictSchema):
+    """The quote that filled an order, and the rule; the prices are those of the quote."""
+
+    quote_number = Whole(data_key="quoteNumber", attribute="quoteNumber")
+    bid = fields.String(allow_none=True, metadata=AS_PRICE)
+    ask = fields.String(allow_none=True, metadata=AS_PRICE)
+    last = fields.String(allow_none=True, metadata=AS_PRICE)
+    quoted_at = Timestamp(data_key="quotedAt", attribute="quotedAt", allow_none=True)
+    rule = fields.String(metadata={"enum": list(FILL_RULES)})
 
 
 class OrderSchema(StrictSchema):
@@ -96,16 +213,57 @@ class OrderSchema(StrictSchema):
     order_type = fields.String(data_key="orderType", metadata={"enum": list(ORDER_TYPES), "example": "LIMIT"})
     quantity = Whole(metadata={"example": 10})
     price = Money(allow_none=True, metadata={"example": "2500.00"})
+    trigger_price = Money(data_key="triggerPrice", allow_none=True)
+    validity = fields.String(metadata={"enum": list(VALIDITIES)})
+    validity_minutes = Whole(data_key="validityMinutes", allow_none=True)
+    market_protection = Money(data_key="marketProtection", allow_none=True, metadata={"description": "Percent."})
+    protection_price = Money(
+        data_key="protectionPrice",
+        allow_none=True,
+        metadata={"description": "The price at which a protected MARKET or STOP_MARKET order rests."},
+    )
+    after_market = fields.Boolean(data_key="afterMarket", metadata={"example": False})
+    tag = fields.String(allow_none=True)
+    fill_model = fields.String(data_key="fillModel", metadata={"enum": list(FILL_MODELS)})
     status = fields.String(metadata={"enum": list(STATUSES)})
+    waiting_for = fields.String(
+        data_key="waitingFor",
+        allow_none=True,
+        metadata={
+            "enum": [*WAITS, None],
+            "description": "The thing that an OPEN order waits for: its `price`, its `trigger`, a usable `quote`, or "
+            "the next `session`.",
+        },
+    )
     filled_quantity = Whole(data_key="filledQuantity")
     average_price = Money(data_key="averagePrice", allow_none=True)
     position_id = Identifier(data_key="positionId", allow_none=True)
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     charges = Money(metadata={"example": "10.54"})
     rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
+    end_reason = fields.String(
+        data_key="endReason",
+        allow_none=True,
+        metadata={
+            "enum": [*END_REASONS, None],
+            "description": "The reason for which the order was cancelled or expired, where the status does not say it.",
+        },
+    )
     placed_at = Timestamp(data_key="placedAt")
+    triggered_at = Timestamp(data_key="triggeredAt", allow_none=True)
+    matched_at = Timestamp(
+        data_key="matchedAt",
+        allow_none=True,
+        metadata={"description": "The time at which the market traded the order; its fill follows."},
+    )
+    expires_at = Timestamp(data_key="expiresAt", allow_none=True)
     executed_at = Timestamp(data_key="executedAt", allow_none=True)
     updated_at = Timestamp(data_key="updatedAt")
+    fill = fields.Nested(
+        FillSchema,
+        allow_none=True,
+        metadata={"description": "The quote and the rule that filled the order; null for the fill model IMMEDIATE."},
+    )
 
 
 class ChargeItemsSchema(StrictSchema):
@@ -137,6 +295,24 @@ class PreviewSchema(StrictSchema):
     opening_quantity = Whole(data_key="openingQuantity", metadata={"example": 10})
     available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
     available_margin_after = Money(data_key="availableMarginAfter", metadata={"example": "994989.46"})
+    would_fill = fields.Boolean(
+        data_key="wouldFill",
+        metadata={"example": True, "description": "True if the order would fill at once, on the present quote."},
+    )
+    fill_price = Money(
+        data_key="fillPrice",
+        allow_none=True,
+        metadata={"description": "The price of that fill; null if the order would not fill at once."},
+    )
+    would_wait_for = fields.String(
+        data_key="wouldWaitFor",
+        allow_none=True,
+        metadata={
+            "enum": [*WAITS, None],
+            "description": "The thing that the order would rest for; null if it would fill, or, with the validity IOC, "
+            "end.",
+        },
+    )
     refusal = fields.String(
         allow_none=True, metadata={"description": "The code with which the order would be refused, or null."}
     )
