@@ -67,6 +67,7 @@ WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
 REST = """
 UPDATE trading_order SET watch_price = new.watch_price, watch_trigger = new.watch_trigger,
     waiting_for = new.waiting_for, protection_price = new.protection_price,
+    due_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.due_at END,
     triggered_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.triggered_at END
 FROM json_to_recordset(%(rows)s) AS new (id uuid, watch_price numeric, watch_trigger numeric, waiting_for text,
     protection_price numeric, triggers boolean)
