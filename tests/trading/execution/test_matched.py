@@ -161,6 +161,15 @@ def test_a_matched_poison_order_does_no_harm_to_the_placements_of_its_account(tr
     assert execute(later) == Outcome(1, 0, 0)  # a suspect is not taken along
 
 
+def test_an_order_that_is_tried_alone_takes_no_matched_order_along(trader, trigger):
+    bad = resting(trader, "100.00")
+    placed = rest(trader, "BUY", 1, price="120.00", symbol="TCS")
+    cross()
+    trigger(poison(bad), "RAISE EXCEPTION 'poison'")
+    assert sweep_once(limit=1) == SweepCounts(claimed=1, executed=1)
+    assert statuses(bad, placed) == ["OPEN", "EXECUTED"]
+
+
 def test_a_message_that_names_a_resting_order_does_nothing(trader):
     order = resting(trader, "99.00")
     before = order_now(order)
