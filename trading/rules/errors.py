@@ -50,7 +50,7 @@ class NoPrice(Refused):
 
 
 class NotSimulated(Refused):
-    """The account's fill model does not simulate this; use an account with the fill model QUOTES."""
+    """The account's fill model does not simulate these fields."""
 
     code = "not_simulated"
 
@@ -193,6 +193,10 @@ class TriggerNotTaken(ChangeNotTaken):
 
 class TypeNotTaken(ChangeNotTaken):
     """A LIMIT order can only become MARKET, a stop only LIMIT or MARKET."""
+
+
+class ValidityNotTaken(ChangeNotTaken):
+    """A MARKET order has the validity DAY or IOC."""
 
 
 class IdempotencyConflict(Refused):
