@@ -36,7 +36,7 @@ from .stream_command import stream_command
 accounts = AppGroup("accounts", help="Create, list and fund accounts.")
 tokens = AppGroup("tokens", help="Create and revoke API tokens.")
 quotes = AppGroup("quotes", help="Set last traded prices.")
-orders = AppGroup("orders", help="Execute PENDING orders.")
+orders = AppGroup("orders", help="Execute due orders.")
 ledger = AppGroup("ledger", help="Verify the ledger.")
 db = AppGroup("db", help="Migrate the schema, and delete expired rows.")
 
@@ -132,7 +132,7 @@ def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
 @as_json
 @with_database
 def orders_sweep(limit: int, as_json: bool) -> None:
-    """Execute PENDING orders in this process, oldest first."""
+    """Execute due orders in this process, the longest due first."""
     total = SweepCounts()
     while total.claimed < limit:
         wanted = min(limit - total.claimed, SWEEP_BATCH)

@@ -188,6 +188,9 @@ def test_pending_orders_are_swept(run_well, run, account, place):
         "rejected": 0,
         "failed": 0,
         "busy": 0,
+        "opened": 0,
+        "cancelled": 0,
+        "expired": 0,
         "remaining": 1,
     }
     assert "executed: 1" in run_well("orders", "sweep")
