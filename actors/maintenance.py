@@ -16,7 +16,10 @@ from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
 from trading.events import retention
+from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
+from trading.matching import level_sweep
+from trading.matching.feed import MarketRules
 from trading.upkeep.verify import check_and_note
 
 # A backlog is drained batch after batch; after this time the next tick goes on with it.
@@ -27,12 +30,12 @@ DATABASE_PERIOD_S = 15.0
 CHECK_S = 1800.0
 
 logger = get_logger(__name__)
-_draining = threading.Lock()
+_draining, _expiring = threading.Lock(), threading.Lock()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
 def sweep_orders() -> None:
-    """Execute the PENDING orders that are older than one interval."""
+    """Execute the orders that have been due for longer than one interval."""
     try:
         drain(older_than_ms=settings().order_worker_interval_ms)
     except Interrupt:  # by the time limit or a shutdown; the next tick goes on, so no dead letter is needed
@@ -57,6 +60,33 @@ def drain(*, older_than_ms: int = 0) -> None:
         logger.warning("sweep_failed", error=str(error))
     finally:
         _draining.release()
+
+
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+def expire_orders() -> None:
+    """End the orders whose time is over, batch after batch; the next run goes on after DRAIN_S."""
+    if not _expiring.acquire(blocking=False):
+        return
+    try:
+        end, expired = time.monotonic() + DRAIN_S, expiry.MAX_BATCH
+        while expired == expiry.MAX_BATCH and time.monotonic() < end:
+            expired, busy = expiry.run_once(expiry.MAX_BATCH)
+            if expired or busy:
+                logger.info("expired", expired=expired, busy=busy)
+    except DatabaseUnavailable as error:
+        logger.warning("expiry_failed", error=str(error))
+    finally:
+        _expiring.release()
+
+
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
+def sweep_levels() -> None:
+    """Match the orders that a present quote crosses and that no quote has matched; there should be none."""
+    rules = MarketRules(settings().max_quote_age_s, settings().market_calendar)
+    try:
+        level_sweep.run_once(rules)
+    except DatabaseUnavailable as error:
+        logger.warning("level_sweep_failed", error=str(error))
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
@@ -89,7 +119,9 @@ def _check() -> None:
 
 
 # The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
-PERIODIC = ((delete_what_is_old, 600_000), (check_ledger, 3_600_000))
+PERIODIC = ((expire_orders, 1_000), (sweep_levels, 5_000), (delete_what_is_old, 600_000), (check_ledger, 3_600_000))
+# Those that every process runs by itself while Redis cannot be reached.
+WITHOUT_REDIS = (expire_orders, sweep_levels)
 
 
 def tick(interval_ms: int) -> None:
@@ -113,9 +145,13 @@ def tick_key(actor: dramatiq.Actor[[], None]) -> str:
 def _announce_periodic(due: dict[int, float]) -> None:
     """Enqueue the actors that are due by this process's clock, unless another process has done so."""
     for number, (actor, period_ms) in enumerate(PERIODIC):
-        is_due = time.monotonic() >= due[number]
-        if is_due and redis_link.attempt(functools.partial(_announce, actor, period_ms)):
+        if time.monotonic() < due[number]:
+            continue
+        is_sent = redis_link.attempt(functools.partial(_announce, actor, period_ms))
+        if is_sent:
             due[number] = time.monotonic() + period_ms / 1000
+        elif actor in WITHOUT_REDIS:
+            actor.fn()
 
 
 def look_for_others() -> None:

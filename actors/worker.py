@@ -11,6 +11,8 @@ from runtime import database_url, telemetry
 ACTORS = (
     orders.execute_order,
     maintenance.sweep_orders,
+    maintenance.expire_orders,
+    maintenance.sweep_levels,
     maintenance.delete_what_is_old,
     maintenance.check_ledger,
 )

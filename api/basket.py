@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response
 from marshmallow import ValidationError
 
 from models.database import DatabaseUnavailable, Row
@@ -18,7 +18,7 @@ from trading.orders.placement_types import Placement
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
-from .dispatching import execute_placed
+from .dispatching import execute_placed, is_final, market
 from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import log_placement
@@ -95,8 +95,7 @@ def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Plac
         if placement is None:
             raise item
         return placement
-    calendar = current_app.config["SETTINGS"].market_calendar
-    return place_order(account_id, OrderRequest(**item), calendar=calendar, idempotency_key=key)
+    return place_order(account_id, OrderRequest(**item), **market(), idempotency_key=key)
 
 
 def _accepted(placement: Placement) -> Result:
@@ -118,6 +117,8 @@ def _respond(account_id: UUID, results: Sequence[Result]) -> Response:
     accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
     placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
     for order_id, order in execute_placed(account_id, accepted, placed).items():
-        accepted[order_id] |= {"status": 200, "execution_scheduled": False, "order": order}
+        accepted[order_id] |= {"order": order}
+        if is_final(order):
+            accepted[order_id] |= {"status": 200, "execution_scheduled": False}
     response = respond(BASKET_ANSWER, {"results": results})
     return mark_replayed(response) if accepted and not placed else response

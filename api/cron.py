@@ -1,4 +1,4 @@
-"""The recovery endpoint: execute PENDING orders in the request itself, without Redis."""
+"""The recovery endpoint: execute due orders and expire others in the request itself, without Redis."""
 
 import functools
 import time
@@ -9,6 +9,7 @@ from flask import Response, current_app
 
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
+from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.backlog import count_pending
 
@@ -43,15 +44,19 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @blueprint.response(200, SWEEP)
 @described(security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
-    """Execute PENDING orders, oldest first; the bearer token is the value of CRON_SECRET."""
+    """Execute due orders, the longest due first, and expire others; the bearer token is the value of CRON_SECRET."""
     started = time.monotonic()
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)
+    ended = expiry.run_once(query["limit"])
     report: dict[str, Any] = {
         "claimed": counts.claimed,
         "executed": counts.executed,
         "rejected": counts.rejected,
         "failed": counts.failed,
+        "opened": counts.opened,
+        "cancelled": counts.cancelled,
+        "expired": counts.expired + ended.expired,
         "remaining": count_pending(),
         "duration_ms": round((time.monotonic() - started) * 1000),
     }

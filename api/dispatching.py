@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypedDict
 from uuid import UUID
 
 from flask import Response, after_this_request, current_app
@@ -14,37 +15,58 @@ from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from trading.execution.executing import execute_orders
 from trading.matching.crossing import Match
-from trading.orders.placement_types import Placement
+from trading.orders.placement_types import FillSettings, Placement
+from trading.rules.terms import OrderStatus
 
 from .http.facts import request_facts
 from .http.idempotency import mark_replayed
 from .http.rate_limits import give_back_placement
 from .http.responses import respond
-from .stream.waiting import preferred_wait, wait_for_ends
+from .stream.waiting import preferred_wait, wait_for_judgements
 
 logger = get_logger(__name__)
 
 PLACEMENT = PlacementSchema()
 
 
+class Market(TypedDict):
+    """The settings of the market, as trading takes them."""
+
+    calendar: str | None
+    fills: FillSettings
+
+
+def market() -> Market:
+    """Return the settings of the market for a call of trading."""
+    settings = current_app.config["SETTINGS"]
+    fills = FillSettings(limit_fills=settings.limit_fills, max_quote_age_s=settings.max_quote_age_s)
+    return {"calendar": settings.market_calendar, "fills": fills}
+
+
+def is_final(order: OrderRow) -> bool:
+    """Return True if an order never changes again."""
+    return OrderStatus(order["status"]).is_final
+
+
 def respond_to_placement(placement: Placement) -> Response:
     """Respond for a committed order: 202, or 200 if the order became final within the client's preferred wait.
 
+    An order that rests ends the wait too: then the 202 has the order as it is.
     Sweeping executes the order even if its message is lost, so executionScheduled is true for every 202.
     """
     order = request_facts().placed_order = placement.order
     order_id, account_id = UUID(str(order["id"])), UUID(str(order["account_id"]))
     if placement.is_replay:
         give_back_placement()
-    final = execute_placed(account_id, [order_id], [] if placement.is_replay else [order_id]).get(order_id)
-    body = {"order_id": order["id"], "execution_scheduled": final is None, "order": final or order}
+    order = execute_placed(account_id, [order_id], [] if placement.is_replay else [order_id]).get(order_id, order)
+    body = {"order_id": order["id"], "execution_scheduled": not is_final(order), "order": order}
     headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    response = respond(PLACEMENT, body, 202 if final is None else 200, headers)
+    response = respond(PLACEMENT, body, 200 if is_final(order) else 202, headers)
     return mark_replayed(response) if placement.is_replay else response
 
 
 def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequence[UUID]) -> dict[UUID, OrderRow]:
-    """Start the execution of the placed orders; return the accepted orders that become final while the client waits.
+    """Start the execution of the placed orders; return the accepted ones that are final or OPEN after the wait.
 
     Accepted are the orders that this request has placed, and those that an earlier request with the same key has.
     """
@@ -53,14 +75,20 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
         _start_execution(placed, is_awaited=wait_s is not None)
     if wait_s is None:
         return {}
-    final = wait_for_ends(account_id, accepted, wait_s)
+    judged = wait_for_judgements(account_id, accepted, wait_s)
 
     @after_this_request
     def confirm_wait(response: Response) -> Response:
         response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
 
-    return final
+    return judged
+
+
+def execute_changed(order: OrderRow) -> None:
+    """Start the next look at an OPEN order that was changed; nobody waits for it."""
+    if order["status"] == OrderStatus.OPEN and order["due_at"] is not None:
+        _start_execution([order["id"]], is_awaited=False)
 
 
 def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:

@@ -10,12 +10,11 @@ from models.database import session
 from runtime.timing import stopwatch
 from schemas.baskets import BasketSchema
 from schemas.history import OrderHistorySchema
+from schemas.order_requests import OrderChangeSchema, OrderRequestSchema
 from schemas.orders import (
-    OrderChangeSchema,
     OrderDetailSchema,
     OrderListSchema,
     OrderPageSchema,
-    OrderRequestSchema,
     OrderSchema,
     PlacementSchema,
     PreviewSchema,
@@ -31,7 +30,7 @@ from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
 from .basket import BASKET_ANSWER, place_basket
-from .dispatching import respond_to_placement
+from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
 from .http.errors import HttpRefusal
@@ -65,10 +64,9 @@ def place(body: dict[str, Any]) -> Response:
     """Place an order."""
     named = body.pop("account_id")
     key, account_id = idempotency_key(body), requested_account_id(named)
-    calendar = current_app.config["SETTINGS"].market_calendar
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
-            account_id, OrderRequest(**body), calendar=calendar, idempotency_key=key
+            account_id, OrderRequest(**body), **market(), idempotency_key=key
         )
     return respond_to_placement(placement)
 
@@ -79,18 +77,18 @@ def place(body: dict[str, Any]) -> Response:
 @blueprint.response(200, PREVIEW)
 @described(problems=(404,))
 def preview(body: dict[str, Any]) -> Response:
-    """Compute the margin and charges of an order without placing it.
+    """Compute the margin and charges of an order without placing it, and judge it on the present quote.
 
+    `wouldFill` is true if the order would fill at once, at `fillPrice`; otherwise it would rest for `wouldWaitFor`.
     `refusal` is the code with which a placement would be refused now. Without a price nothing can be computed, and
     the response is the refusal itself.
     """
     account_id = requested_account_id(body.pop("account_id"))
-    calendar = current_app.config["SETTINGS"].market_calendar
-    return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), calendar=calendar)))
+    return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), **market())))
 
 
 def _preview_row(preview: Preview) -> dict[str, Any]:
-    decision, available_margin, refusal = preview
+    decision, available_margin, look, refusal = preview
     return {
         "price": decision.price,
         "margin": decision.margin,
@@ -100,6 +98,9 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
         "opening_quantity": decision.opening_quantity,
         "available_margin": available_margin,
         "available_margin_after": available_margin - decision.margin - decision.charges.total,
+        "would_fill": look.fills,
+        "fill_price": look.fill_price,
+        "would_wait_for": look.waiting_for,
         "refusal": refusal.code if refusal else None,
     }
 
@@ -118,7 +119,7 @@ def place_batch(body: dict[str, Any]) -> Response:
     anew. With other orders it is refused with `idempotency_conflict` and places nothing, unless none of the first
     orders was accepted. Each order counts toward the rate limit, except those that get their first result again;
     orders beyond the limit are refused. `Prefer: wait=N` waits for all orders together; orders that are final within
-    N seconds have the `status` 200.
+    N seconds have the `status` 200, and those that rest the 202.
     """
     return place_basket(requested_account_id(body["account_id"]), body["orders"])
 
@@ -136,6 +137,7 @@ def list_orders(query: dict[str, Any]) -> Response:
             "symbol = %s": query["symbol"],
             "side = %s": query["side"],
             "product = %s": query["product"],
+            "tag = %s": query["tag"],
             "placed_at >= %s": query["placed_from"],
             "placed_at < %s": query["placed_before"],
         }
@@ -177,9 +179,10 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
 @described(problems=(409, 412, 428), headers=(IF_MATCH,))
 def modify(body: dict[str, Any], order_id: UUID) -> Response:
-    """Change the quantity of a PENDING order, or the price of a LIMIT order.
+    """Change the quantity, a price or the type of a PENDING or OPEN order.
 
-    Margin and charges become those of a placement with the new values. The order keeps its place in time.
+    Margin and charges become those of a placement with the new values. The order keeps its place in time. An OPEN order
+    is judged anew: it fills at once if the present quote allows it, and a price that passed in between does not count.
     """
     if not request.headers.get("If-Match", "").strip():
         raise HttpRefusal("precondition_required")
@@ -190,6 +193,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
         calendar=current_app.config["SETTINGS"].market_calendar,
         expected_versions=expected_versions(),
     )
+    execute_changed(order)
     return respond_tagged(ORDER_DETAIL, order, order["version"])
 
 
@@ -199,9 +203,10 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @blueprint.response(200, ORDER)
 @described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
-    """Cancel a PENDING order; its margin is released and its charges are refunded.
+    """Cancel a PENDING or OPEN order; its margin is released and its charges are refunded.
 
-    With `If-Match` the order is cancelled only if it still has that ETag.
+    An order that the market has traded already (`matchedAt`) cannot be cancelled. With `If-Match` the order is
+    cancelled only if it still has that ETag.
     """
     account_id = requested_account_id(query["account_id"])
     return respond(ORDER, cancel_order(account_id, order_id, expected_versions=expected_versions()))

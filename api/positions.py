@@ -3,18 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app
+from flask import Response
 
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
-from schemas.positions import PositionPageSchema
+from schemas.positions import ClosingSchema, PositionPageSchema
 from trading.accounts.portfolio import POSITIONS
 from trading.orders.closing import close_position
 from trading.rules.money import average_price
 from trading.rules.valuation import unrealized_pnl
 
-from .dispatching import respond_to_placement
+from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
 from .http.idempotency import idempotency_key
@@ -49,16 +49,22 @@ def list_positions(query: dict[str, Any]) -> Response:
 @timed_placement
 @requires("trade", "admin")
 @limited
-@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
+@blueprint.arguments(ClosingSchema(), is_alone=False, required=False)
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
-def close(query: dict[str, Any], position_id: UUID) -> Response:
-    """Place the opposite MARKET order for the open quantity that is not promised to PENDING orders."""
-    key, account_id = idempotency_key({}), requested_account_id(query["account_id"])
-    calendar = current_app.config["SETTINGS"].market_calendar
+def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
+    """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
+
+    With `cancelOpenOrders` those orders are cancelled first, in the same transaction. An order that the market has
+    traded already (`matchedAt`) stays, with its promise.
+    """
+    # A request without the wish has the fingerprint of one without a body.
+    key = idempotency_key({name: value for name, value in body.items() if value})
+    account_id = requested_account_id(query["account_id"])
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or close_position(
-            account_id, position_id, calendar=calendar, idempotency_key=key
+            account_id, position_id, **market(), idempotency_key=key, **body
         )
     return respond_to_placement(placement)

@@ -14,15 +14,17 @@ from typing import Any
 
 from bench.clients.load import CONNECTIONS, LoadError
 from bench.clients.pgbench import PgbenchError
-from bench.parts import profiles
+from bench.parts import matching, profiles
 from bench.parts.backlog import PENDING, sweeping
 from bench.parts.placement import Bench
 from bench.parts.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
+from bench.parts.quote_to_fill import quote_to_fill
+from bench.parts.resting import fill_resting, quote_stocks
 from bench.parts.starting import start_of_make_run
 from bench.parts.throughput import beside_the_worker, placed_and_executed, placements, tail
 from bench.profiling import Profile
 from bench.reports.figures import Figure
-from bench.reports.page import LATEST, RESULTS, section
+from bench.reports.page import LATEST, MATCHING, RESULTS, matched, section
 from bench.reports.report import PlacementRow
 from bench.seeding import ACCOUNTS
 from bench.services import run_to_the_end, running
@@ -32,7 +34,8 @@ from models.database import DatabaseUnavailable
 OTHER_CONNECTIONS = (1, 64)  # beside the 16 of the figures
 # A longer round, in which a single wait for the disk affects less than one percent of the orders.
 TAIL_ROUNDS = 5.0
-PARTS = ("load", "sweep", "idle", "start")
+RESTING, CROSSED, EXPIRED = 100_000, 10_000, 20_000
+PARTS = ("load", "sweep", "idle", "start", "matching")
 
 
 @dataclass
@@ -64,9 +67,12 @@ class Run:
             self._idle()
         if "start" in self.options.parts:
             self._start()
-        document = self._document(time.monotonic() - began)
-        LATEST.write_text(json.dumps(document, indent=1) + "\n")
-        print(section(document))
+        if "matching" in self.options.parts:
+            self._matching()
+        if self.results.figures:
+            document = self._document(time.monotonic() - began)
+            LATEST.write_text(json.dumps(document, indent=1) + "\n")
+            print(section(document))
         for line in [f"WRONG: {fact}" for fact in self.results.wrong] or ["the ledgers are right, no order is missing"]:
             print(line)
         return 1 if self.results.wrong else 0
@@ -140,6 +146,40 @@ class Run:
             for side in sides:
                 results.wrong += side.check()
 
+    def _matching(self) -> None:
+        """Measure the market on two services, of which one has resting orders, and store its figures by themselves."""
+        options, figures = self.options, list[Figure]()
+        began = time.monotonic()
+        with running(self.interruption) as none, running(self.interruption) as full:
+            _progress(f"{options.resting} resting orders")
+            none.use()
+            quote_stocks()
+            full.use()
+            resting = fill_resting(options.resting)
+            _progress("1,000 quotes in a request")
+            sides = {0: none, resting: full}
+            figures.append(matching.quotes_beside_resting(sides, rounds=options.rounds, seconds=float(options.seconds)))
+            _progress("1,000 quotes a second")
+            figures.append(matching.quotes_at_pace(full, seconds=5.0 * options.seconds))
+            self.results.wrong += matching.check(full)
+            none.use()
+            _progress("quotes to fills")
+            figures += quote_to_fill(none, rounds=options.rounds, orders=options.orders)
+            _progress(f"a quote that crosses {options.crossed} orders")
+            figures += matching.crossed_at_once(none, rounds=options.rounds, orders=options.crossed)
+            _progress(f"{options.expired} orders that expire")
+            figures.append(matching.expiry(none, orders=options.expired))
+            self.results.wrong += matching.check(none)
+            self.results.versions = self.results.versions or none.versions()
+        document = self._document(time.monotonic() - began) | {
+            "resting": resting,
+            "figures": [figure.as_dict() for figure in figures],
+            "curves": {},
+            "profiles": {},
+        }
+        MATCHING.write_text(json.dumps(document, indent=1) + "\n")
+        print("\n".join(matched(document)), end="\n\n")
+
     def _start(self) -> None:
         _progress("starts of make run")
         steps, figure = start_of_make_run(rounds=self.options.rounds)
@@ -189,6 +229,9 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sustained-seconds", type=float, default=60.0, help="seconds of placing and executing (60)")
     parser.add_argument("--pending", type=int, default=PENDING, help=f"PENDING orders to sweep ({PENDING})")
     parser.add_argument("--orders", type=int, default=ORDERS, help=f"orders one by one on an idle system ({ORDERS})")
+    parser.add_argument("--resting", type=int, default=RESTING, help=f"orders that rest beside quotes ({RESTING})")
+    parser.add_argument("--crossed", type=int, default=CROSSED, help=f"orders that one quote crosses ({CROSSED})")
+    parser.add_argument("--expired", type=int, default=EXPIRED, help=f"orders that expire at once ({EXPIRED})")
     parser.add_argument("--profile-seconds", type=float, default=5.0, help="seconds of a profile (5)")
     parser.add_argument("--no-profiles", dest="profiles", action="store_false", help="take no profiles")
     return parser.parse_args(arguments)

@@ -11,6 +11,7 @@ from config import Settings, require_database_url
 from models import database
 from trading.accounts import administration, tokens
 from trading.matching import feed
+from trading.rules.terms import FillModel
 
 DEMO_NAME = "Demo"
 DEMO_BALANCE = Decimal("1000000.00")
@@ -52,7 +53,7 @@ def _existing(path: Path) -> Demo | None:
 
 def _create(path: Path) -> Demo:
     feed.set_quotes(read_stocks())
-    account = administration.create_account(DEMO_NAME, DEMO_BALANCE)
+    account = administration.create_account(DEMO_NAME, DEMO_BALANCE, fill_model=FillModel.QUOTES)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)
     write_private(path, json.dumps(asdict(demo), indent=2) + "\n")

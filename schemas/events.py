@@ -21,12 +21,15 @@ DATA_SCHEMAS = {
 # Each type with its description.
 EVENT_TYPES = {
     "order.pending": "An order was accepted.",
+    "order.open": "An order rests; `waitingFor` says what it waits for.",
+    "order.triggered": "The trigger of a stop has fired.",
     "order.executed": "An order was filled.",
-    "order.modified": "A PENDING order got another price or quantity.",
-    "order.cancelled": "An order was cancelled.",
+    "order.modified": "A PENDING or OPEN order got other terms.",
+    "order.cancelled": "An order was cancelled; `endReason` says why.",
+    "order.expired": "The time of an order is over; margin and charges were given back.",
     "order.rejected": "An accepted order could not be filled; `rejectionReason` says why.",
     "position.updated": "A position was opened or changed.",
-    "account.updated": "An account was opened, or its money, status or name changed.",
+    "account.updated": "An account was opened, or its money, status, name or fill model changed.",
 }
 
 

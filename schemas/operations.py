@@ -20,7 +20,12 @@ class SweepSchema(StrictSchema):
     executed = Whole(metadata={"example": 2})
     rejected = Whole()
     failed = Whole()
-    remaining = Whole(metadata={"description": "The number of PENDING orders, counted up to 100,000."})
+    opened = Whole(metadata={"description": "The number of orders that rest from now on."})
+    cancelled = Whole(metadata={"description": "The number of orders that were not filled and may not rest."})
+    expired = Whole(metadata={"description": "The number of orders whose time is over."})
+    remaining = Whole(
+        metadata={"description": "The number of orders that a worker is due for, counted up to 100,000. None rests."}
+    )
     duration_ms = Whole(data_key="durationMs", metadata={"example": 14})
 
 

@@ -1,13 +1,11 @@
-"""Orders: the requests that place, change and list them, and their responses."""
+"""Orders: the query of their list, and the responses."""
 
-from typing import Any
+from marshmallow import fields
 
-from marshmallow import fields, validates_schema
-from marshmallow.exceptions import ValidationError
-
+from .accounts import FILL_MODELS
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
-from .fields import MAX_PRICE, Choice, GivenMoney, Identifier, Money, Symbol, Text, Timestamp, Whole
+from .fields import Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
 from .pages import AccountListSchema
 from .transactions import TransactionSchema
 
@@ -15,56 +13,16 @@ EXCHANGES = ("NSE", "BSE")
 SIDES = ("BUY", "SELL")
 PRODUCTS = ("INTRADAY", "DELIVERY")
 PRODUCT_SPELLINGS = {"MIS": "INTRADAY", "CNC": "DELIVERY"}
-ORDER_TYPES = ("MARKET", "LIMIT")
-STATUSES = ("PENDING", "EXECUTED", "CANCELLED", "REJECTED")
-MAX_QUANTITY = 1_000_000
-CLIENT_ORDER_ID_PATTERN = r"[\x20-\x7e]+"
-
-
-class OrderTermsSchema(StrictSchema):
-    """The terms of an order."""
-
-    exchange = Choice(*EXCHANGES, required=True)
-    symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
-    side = Choice(*SIDES, required=True)
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True, metadata={"example": 10})
-    order_type = Choice(*ORDER_TYPES, data_key="orderType", load_default="MARKET", metadata={"example": "LIMIT"})
-    price = GivenMoney(
-        maximum=MAX_PRICE,
-        allow_none=True,
-        load_default=None,
-        metadata={"example": "2500.00", "description": "Required for LIMIT, refused for MARKET."},
-    )
-    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default="INTRADAY")
-    client_order_id = Text(
-        maximum=64,
-        pattern=CLIENT_ORDER_ID_PATTERN,
-        data_key="clientOrderId",
-        allow_none=True,
-        load_default=None,
-    )
-
-    @validates_schema
-    def check_price(self, data: dict[str, Any], **_: Any) -> None:
-        """Require a price for LIMIT and refuse one for MARKET."""
-        if data["order_type"] == "LIMIT" and data["price"] is None:
-            raise ValidationError("A LIMIT order needs a price.", "price")
-        if data["order_type"] == "MARKET" and data["price"] is not None:
-            raise ValidationError("A MARKET order takes no price.", "price")
-
-
-class OrderRequestSchema(OrderTermsSchema):
-    """An order to place, with its account."""
-
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
-
-
-class OrderChangeSchema(StrictSchema):
-    """The new quantity or price of a PENDING order; an omitted member stays unchanged."""
-
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10})
-    price = GivenMoney(maximum=MAX_PRICE, metadata={"description": "Only for a LIMIT order; refused for MARKET."})
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+ORDER_TYPES = ("MARKET", "LIMIT", "STOP_LIMIT", "STOP_MARKET")
+ORDER_TYPE_SPELLINGS = {"SL": "STOP_LIMIT", "SL-M": "STOP_MARKET"}
+VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
+STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
+WAITS = ("price", "trigger", "quote", "session")
+END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
+FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
+PRINTABLE = r"[\x20-\x7e]+"
+# A price that is kept as text.
+AS_PRICE = {"pattern": r"^(0|[1-9][0-9]*)\.[0-9]{2}$"}
 
 
 class OrderListSchema(AccountListSchema):
@@ -74,12 +32,24 @@ class OrderListSchema(AccountListSchema):
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
+    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
     placed_from = Timestamp(
         data_key="from", load_default=None, metadata={"description": "Orders with `placedAt` at or after this time."}
     )
     placed_before = Timestamp(
         data_key="to", load_default=None, metadata={"description": "Orders with `placedAt` before this time."}
     )
+
+
+class FillSchema(StrictSchema):
+    """The quote that filled an order, and the rule; the prices are those of the quote."""
+
+    quote_number = Whole(data_key="quoteNumber", attribute="quoteNumber")
+    bid = fields.String(allow_none=True, metadata=AS_PRICE)
+    ask = fields.String(allow_none=True, metadata=AS_PRICE)
+    last = fields.String(allow_none=True, metadata=AS_PRICE)
+    quoted_at = Timestamp(data_key="quotedAt", attribute="quotedAt", allow_none=True)
+    rule = fields.String(metadata={"enum": list(FILL_RULES)})
 
 
 class OrderSchema(StrictSchema):
@@ -96,16 +66,57 @@ class OrderSchema(StrictSchema):
     order_type = fields.String(data_key="orderType", metadata={"enum": list(ORDER_TYPES), "example": "LIMIT"})
     quantity = Whole(metadata={"example": 10})
     price = Money(allow_none=True, metadata={"example": "2500.00"})
+    trigger_price = Money(data_key="triggerPrice", allow_none=True)
+    validity = fields.String(metadata={"enum": list(VALIDITIES)})
+    validity_minutes = Whole(data_key="validityMinutes", allow_none=True)
+    market_protection = Money(data_key="marketProtection", allow_none=True, metadata={"description": "Percent."})
+    protection_price = Money(
+        data_key="protectionPrice",
+        allow_none=True,
+        metadata={"description": "The price at which a protected MARKET or STOP_MARKET order rests."},
+    )
+    after_market = fields.Boolean(data_key="afterMarket", metadata={"example": False})
+    tag = fields.String(allow_none=True)
+    fill_model = fields.String(data_key="fillModel", metadata={"enum": list(FILL_MODELS)})
     status = fields.String(metadata={"enum": list(STATUSES)})
+    waiting_for = fields.String(
+        data_key="waitingFor",
+        allow_none=True,
+        metadata={
+            "enum": [*WAITS, None],
+            "description": "The thing that an OPEN order waits for: its `price`, its `trigger`, a usable `quote`, or "
+            "the next `session`.",
+        },
+    )
     filled_quantity = Whole(data_key="filledQuantity")
     average_price = Money(data_key="averagePrice", allow_none=True)
     position_id = Identifier(data_key="positionId", allow_none=True)
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     charges = Money(metadata={"example": "10.54"})
     rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
+    end_reason = fields.String(
+        data_key="endReason",
+        allow_none=True,
+        metadata={
+            "enum": [*END_REASONS, None],
+            "description": "The reason for which the order was cancelled or expired, where the status does not say it.",
+        },
+    )
     placed_at = Timestamp(data_key="placedAt")
+    triggered_at = Timestamp(data_key="triggeredAt", allow_none=True)
+    matched_at = Timestamp(
+        data_key="matchedAt",
+        allow_none=True,
+        metadata={"description": "The time at which the market traded the order; its fill follows."},
+    )
+    expires_at = Timestamp(data_key="expiresAt", allow_none=True)
     executed_at = Timestamp(data_key="executedAt", allow_none=True)
     updated_at = Timestamp(data_key="updatedAt")
+    fill = fields.Nested(
+        FillSchema,
+        allow_none=True,
+        metadata={"description": "The quote and the rule that filled the order; null for the fill model IMMEDIATE."},
+    )
 
 
 class ChargeItemsSchema(StrictSchema):
@@ -137,6 +148,24 @@ class PreviewSchema(StrictSchema):
     opening_quantity = Whole(data_key="openingQuantity", metadata={"example": 10})
     available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
     available_margin_after = Money(data_key="availableMarginAfter", metadata={"example": "994989.46"})
+    would_fill = fields.Boolean(
+        data_key="wouldFill",
+        metadata={"example": True, "description": "True if the order would fill at once, on the present quote."},
+    )
+    fill_price = Money(
+        data_key="fillPrice",
+        allow_none=True,
+        metadata={"description": "The price of that fill; null if the order would not fill at once."},
+    )
+    would_wait_for = fields.String(
+        data_key="wouldWaitFor",
+        allow_none=True,
+        metadata={
+            "enum": [*WAITS, None],
+            "description": "The thing that the order would rest for; null if it would fill, or, with the validity IOC, "
+            "end.",
+        },
+    )
     refusal = fields.String(
         allow_none=True, metadata={"description": "The code with which the order would be refused, or null."}
     )

@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, POSITION_ID, STOCK_ID
-from .fields import MAX_IDENTIFIER, Identifier, Money, Timestamp, Whole
+from .fields import MAX_IDENTIFIER, Flag, Identifier, Money, Timestamp, Whole
 from .orders import EXCHANGES, PRODUCTS
 
 
@@ -27,6 +27,16 @@ class PositionSchema(StrictSchema):
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
     updated_at = Timestamp(data_key="updatedAt")
+
+
+class ClosingSchema(StrictSchema):
+    """The way to close a position; the body may be left out."""
+
+    cancel_open_orders = Flag(
+        data_key="cancelOpenOrders",
+        load_default=False,
+        metadata={"description": "First cancel the live orders to which the position is promised."},
+    )
 
 
 class PositionPageSchema(StrictSchema):

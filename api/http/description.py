@@ -92,7 +92,8 @@ EVENT_STREAM = {"text/event-stream": {"schema": TEXT}}
 PREFER = {
     "in": "header",
     "name": "Prefer",
-    "description": "`wait=N`: the response is 200 if the order becomes final within N seconds, at most 10 (RFC 7240).",
+    "description": "`wait=N`: the response is 200 if the order becomes final within N seconds, at most 10 (RFC 7240). "
+    "An order that rests ends the wait with the 202.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
 # Examples of path parameters.

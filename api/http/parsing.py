@@ -25,23 +25,28 @@ MAX_INTEGER_LENGTH = 30
 
 
 class StrictParser(FlaskParser):
-    """A parser that gives a schema either the JSON body or the query string, and refuses the other one."""
+    """A parser that gives a schema either the JSON body or the query string.
 
-    def __init__(self, max_body_size: int = MAX_BODY_SIZE) -> None:
+    It refuses the other one, unless another parser of the route reads it.
+    """
+
+    def __init__(self, max_body_size: int = MAX_BODY_SIZE, *, is_alone: bool = True, is_required: bool = True) -> None:
         super().__init__()
         self.max_body_size = max_body_size
+        self.is_alone = is_alone
+        self.is_required = is_required
 
     def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **_: Any) -> Any:
         """Return the data that the schema loads from the request, or refuse."""
         del req  # always Flask's current request
         if location == "query":
-            unknown = _unknown_members()
+            unknown = _unknown_members() if self.is_alone else {}
             parameters, repeated = read_query()
             return load(argmap, parameters, unknown | repeated)
         with stopwatch().step("parse"):
-            body = read_json(self.max_body_size)
+            body = read_json(self.max_body_size) if self.is_required or read_body(self.max_body_size) else {}
         with stopwatch().step("schema"):
-            return load(argmap, body, _unknown_parameters())
+            return load(argmap, body, _unknown_parameters() if self.is_alone else {})
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -61,11 +66,22 @@ class Blueprint(flask_smorest.Blueprint):
     delete: Callable[..., Callable[[View], View]]
 
     def arguments(
-        self, schema: Schema, *, location: str = "json", max_body_size: int = MAX_BODY_SIZE, **options: Any
+        self,
+        schema: Schema,
+        *,
+        location: str = "json",
+        max_body_size: int = MAX_BODY_SIZE,
+        is_alone: bool = True,
+        required: bool = True,
+        **options: Any,
     ) -> Callable[[View], View]:
-        """Pass the data that the schema loads from the request to the view as its first argument."""
-        describe = super().arguments(schema, location=location, **options)
-        parser = StrictParser(max_body_size)
+        """Pass the data that the schema loads from the request to the view as its first argument.
+
+        A route that reads both the query and a body says of each that it is not alone. Without `required` the body may
+        be left out.
+        """
+        describe = super().arguments(schema, location=location, required=required, **options)
+        parser = StrictParser(max_body_size, is_alone=is_alone, is_required=required)
 
         def decorate(view: View) -> View:
             reading: Any = parser.use_args(schema, location=location)(view)

@@ -1,4 +1,4 @@
-"""Wait until orders are final, as a client asks for it with `Prefer: wait=N`."""
+"""Wait until orders are final or rest, as a client asks for it with `Prefer: wait=N`."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from flask import current_app, request
 
 from models.database import session
 from models.rows import OrderRow
-from trading.orders.order_statements import find_final_orders
+from trading.orders.order_statements import find_judged_orders
 
 from .listeners import QueueListener
 from .replay import LOOK_AGAIN_S
@@ -33,24 +33,24 @@ def preferred_wait() -> int | None:
     return None
 
 
-def wait_for_ends(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, OrderRow]:
-    """Return those of an account's orders that are final, or become so within wait_s seconds, by their ids.
+def wait_for_judgements(account_id: UUID, order_ids: Collection[UUID], wait_s: int) -> dict[UUID, OrderRow]:
+    """Return those of an account's orders that are final or OPEN, or become so within wait_s seconds, by their ids.
 
-    Return as soon as all of them are final, and at once if too many requests wait already. Hold no database connection
-    while waiting: the hub tells of each change.
+    Return as soon as none of them is PENDING, and at once if too many requests wait already. Hold no connection of the
+    database while waiting: the hub tells of each change.
     """
     deadline = time.monotonic() + wait_s
-    final = _final_orders(order_ids)
-    if len(final) == len(order_ids) or not _waiters.acquire(blocking=False):
-        return final
+    judged = _judged_orders(order_ids)
+    if len(judged) == len(order_ids) or not _waiters.acquire(blocking=False):
+        return judged
     listener, hub = QueueListener(account_id, None), current_app.extensions["hub"]
     hub.add(listener)
     try:
         while not hub.go_live(listener, hub.look_up(account_id).newest.id) and time.monotonic() < deadline:
             time.sleep(LOOK_AGAIN_S)  # the hub has just handed out a later event than the one read here
-        while len(final := _final_orders(order_ids)) < len(order_ids) and time.monotonic() < deadline:
-            _wait_for_change(listener, {str(order_id) for order_id in order_ids if order_id not in final}, deadline)
-        return final
+        while len(judged := _judged_orders(order_ids)) < len(order_ids) and time.monotonic() < deadline:
+            _wait_for_change(listener, {str(order_id) for order_id in order_ids if order_id not in judged}, deadline)
+        return judged
     finally:
         hub.remove(listener)
         _waiters.release()
@@ -64,6 +64,6 @@ def _wait_for_change(listener: QueueListener, order_ids: Set[str], deadline: flo
             return
 
 
-def _final_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+def _judged_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
     with session():
-        return find_final_orders(order_ids)
+        return find_judged_orders(order_ids)

@@ -1,4 +1,4 @@
-"""The Markdown of a run, with the last results for full tables and for listeners."""
+"""The Markdown of a run, with the last results for the market, for full tables and for listeners."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 from bench.reports.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-LATEST, PUBLISHED, GROWTH, LISTENERS = (
-    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners")
+LATEST, PUBLISHED, GROWTH, LISTENERS, MATCHING = (
+    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "matching")
 )
 
 
@@ -23,7 +23,7 @@ def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def section(results: dict[str, Any]) -> str:
-    """Return the tables of a run with its machine and versions, then those of full tables and of listeners."""
+    """Return the tables of a run with its machine and versions, then those that are stored by themselves."""
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     machine, minutes = results["machine"], results["took_seconds"] / 60
     lines = [
@@ -36,12 +36,24 @@ def section(results: dict[str, Any]) -> str:
         "",
         *_remarks(results["figures"]),
     ]
-    grown, listened = committed(GROWTH), committed(LISTENERS)
-    return "\n".join([*lines, *(_grown(grown) if grown else ()), *(listening(listened) if listened else ())])
+    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening))
+    for path, written in parts:
+        if found := committed(path):
+            lines += written(found)
+    return "\n".join(lines)
 
 
 def _remarks(figures: list[dict[str, Any]]) -> list[str]:
     return [f"- {figure['title']}: {figure['remarks']}." for figure in figures if figure["remarks"]]
+
+
+def matched(found: dict[str, Any]) -> list[str]:
+    """Return the table of the market: quotes, matches, fills and expiry."""
+    head = (
+        f"Orders that rest, and quotes ({found['measured_at'][:10]}, the medians of {found['rounds']} rounds,"
+        " measure anew with `python -m bench --parts matching`):"
+    )
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 
 
 def listening(found: dict[str, Any]) -> list[str]:

@@ -15,6 +15,8 @@ from actors.broker import RequestContext, broker
 ACTORS = (
     orders.execute_order,
     maintenance.sweep_orders,
+    maintenance.expire_orders,
+    maintenance.sweep_levels,
     maintenance.delete_what_is_old,
     maintenance.check_ledger,
 )

@@ -15,6 +15,7 @@ from models.database import execute, fetch_all, session
 from runtime import redis_link
 from tests.actors.placing import make_older, place_quietly, status_of
 from tests.support.processes import free_port, wait_until
+from tests.trading.execution import market
 from trading.execution.sweeping import TICK_LOCK_KEY
 
 
@@ -179,3 +180,33 @@ def test_a_tick_that_raises_does_not_end_the_ticking(monkeypatch: pytest.MonkeyP
     ticker.after_worker_boot(broker_module.broker, None)
     wait_until(lambda: len(ticks) >= 2)
     ticker.before_worker_shutdown(broker_module.broker, None)
+
+
+def test_orders_expire_by_a_message_and_without_redis(
+    worker: dramatiq.Worker, account: Any, settings: Any, clean: None
+) -> None:
+    market.quote("99.95", "101.00", "100.50")
+    holder = account().id
+    over = [market.rest(holder, "BUY", 1, price="10.00", ends_at=market.now()) for _ in range(2)]
+    maintenance.expire_orders.send()
+    wait_until(lambda: all(market.state(order)[0] == "EXPIRED" for order in over))
+    worker.broker.join("maintenance", timeout=5_000)
+    late = market.rest(holder, "BUY", 1, price="10.00", ends_at=market.now())
+    try:
+        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+        maintenance._announce_periodic(nothing_was_done_yet())
+    finally:
+        redis_link.configure(settings.redis_url)
+    assert market.state(late)[0] == "EXPIRED"
+
+
+def test_the_level_sweep_matches_what_no_quote_has_matched(account: Any, configured: None, clean: None) -> None:
+    market.quote("99.95", "101.00", "100.50")
+    order = market.rest(account().id, "BUY", 1, price="100.00")
+    maintenance.drain()
+    assert market.state(order)[0] == "OPEN"
+    with session():
+        execute("UPDATE stock SET ask_price = 99.00")  # as if the quote had not seen the order
+    maintenance.sweep_levels.fn()
+    maintenance.drain()
+    assert market.state(order)[0] == "EXECUTED"

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from tests.trading.execution import market
+
 PATH = "/api/cron/order-worker"
 
 
@@ -18,7 +20,17 @@ def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, swee
     trader = account()
     ids = [place(trader).get_json()["orderId"] for _ in range(3)]
     report = sweep("limit=2").get_json()
-    assert set(report) == {"claimed", "executed", "rejected", "failed", "remaining", "durationMs"}
+    assert set(report) == {
+        "claimed",
+        "executed",
+        "rejected",
+        "failed",
+        "opened",
+        "cancelled",
+        "expired",
+        "remaining",
+        "durationMs",
+    }
     assert (report["claimed"], report["executed"], report["remaining"]) == (2, 2, 1)
     assert report["durationMs"] >= 0
 
@@ -28,6 +40,17 @@ def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, swee
     assert [status(order_id) for order_id in ids] == ["EXECUTED", "EXECUTED", "PENDING"]
     assert sweep().get_json()["executed"] == 1
     assert sweep().get_json()["claimed"] == 0
+
+
+def test_the_recovery_endpoint_opens_cancels_and_expires_orders_and_does_not_count_what_rests(sweep, account):
+    market.quote("99.95", "101.00", "100.50")
+    trader = account().id
+    market.rest(trader, "BUY", 1, price="100.00")
+    market.rest(trader, "BUY", 1, price="100.00", validity="IOC")
+    market.rest(trader, "BUY", 1, price="100.00", ends_at=market.now())
+    report = sweep("limit=2").get_json()
+    counted = ("claimed", "executed", "opened", "cancelled", "expired", "remaining")
+    assert [report[name] for name in counted] == [2, 0, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize(

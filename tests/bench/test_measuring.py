@@ -3,11 +3,15 @@
 import subprocess
 import sys
 
+import redis
+
 from bench.clients.load import build_requests
 from bench.clients.pace import place_at_pace
 from bench.clients.pgbench import run_pgbench
 from bench.parts.backlog import fill, sweep_rate
+from bench.parts.resting import ABOVE, LIMIT, Feeder, count_matched, count_resting, end_all_now, fill_resting
 from bench.seeding import ACCOUNTS, seed
+from bench.services import Services
 from tests.support.processes import ROOT, ProcessStarter
 from trading.execution.sweeping import MAX_BATCH
 from trading.upkeep.backlog import count_pending
@@ -38,6 +42,20 @@ def test_the_backlog_of_the_benchmark_keeps_the_ledgers_right(clean: None) -> No
     assert sweep_rate(MAX_BATCH, limit=MAX_BATCH) > 0
     assert count_pending() == ACCOUNTS - MAX_BATCH
     assert verify() == []
+
+
+def test_the_resting_orders_of_the_benchmark_keep_the_ledgers_right_and_are_matched(start: ProcessStarter) -> None:
+    seed()
+    assert fill_resting(2 * ACCOUNTS, stocks=20) == 2 * ACCOUNTS == count_resting()
+    assert (count_pending(), count_matched()) == (0, 0)
+    assert verify() == []
+    web = start.web()
+    feeder = Feeder(Services("", redis.Redis(), start, web), connects=False)
+    assert feeder.rate([feeder.request(range(1, 21), ABOVE)], quotes=20, seconds=0.2) > 0
+    _, matched = feeder.send(feeder.request([7], LIMIT), accepted=1)
+    assert matched == count_matched() == 2 * ACCOUNTS // 20
+    end_all_now()
+    assert count_resting() == 2 * ACCOUNTS - matched
 
 
 def test_the_stock_worker_polls_as_dramatiq_does(process_environment: dict[str, str]) -> None:

@@ -35,7 +35,10 @@ def status_of(command: str) -> int:
 
 
 def is_executed(read: str) -> bool:
-    return bool(curl(read)["data"][0]["status"] == "EXECUTED")
+    """Return True if the newest order is executed, which the README and the banner promise at this price."""
+    order = curl(read)["data"][0]
+    assert order["averagePrice"] in (None, "2500.00")
+    return bool(order["status"] == "EXECUTED")
 
 
 def last_prices(read: str) -> dict[str, str]:
@@ -81,6 +84,11 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     assert printed_commands(again.log) == [place, read, cron]
     assert "initdb" not in again.log
     assert is_executed(read)
+    number = curl(place)["order"]["orderId"]  # whose quote of the first run may be too old by now
+    wait_until(lambda: is_executed(read), what="the order is executed")
+    assert curl(read)["data"][0]["orderId"] == number
+    assert curl(read)["data"][0]["fill"]["rule"] == "market"
+    assert curl(read.replace("orders?limit=1", "account"))["fillModel"] == "QUOTES"
     again.signal(signal.SIGTERM)
     assert again.wait() == 0
     wait_until(lambda: not runs.processes(), what="nothing is left")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from models.database import fetch_all, fetch_one, session
 from tests.examples.conftest import PROGRAMS
 from tests.support.processes import ROOT, ProcessStarter, Running, wait_until
+from trading.accounts.administration import change_account
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.verify import verify
 
@@ -20,6 +22,12 @@ MAX_LINES = 37  # below the imports
 def number_of_orders() -> int:
     with session():
         return int(fetch_one("SELECT count(*) AS number FROM trading_order")["number"])
+
+
+def status_of_the_order() -> str | None:
+    with session():
+        row = fetch_one("SELECT status FROM trading_order")
+    return None if row is None else str(row["status"])
 
 
 @pytest.mark.acceptance
@@ -39,6 +47,38 @@ def test_the_bots_buy_listen_and_close_though_the_service_restarts_meanwhile(
     with session():
         assert [row["quantity"] for row in fetch_all("SELECT quantity FROM position")] == [0] * len(bots)
     assert number_of_orders() == 2 * len(bots)
+    assert verify() == []
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", BOTS)
+def test_a_bot_waits_for_the_market_as_on_the_demo_account(
+    name: str, run: Any, web: Running, start: ProcessStarter, account: Any, headers_for: Any
+) -> None:
+    trader, feeder = account(), headers_for("feed")
+    change_account(trader.id, {"fill_model": "QUOTES"})
+
+    def send(ask: str | None) -> None:
+        quote = {
+            "exchange": "NSE",
+            "symbol": "RELIANCE",
+            "lastPrice": "2500.00",
+            "bidPrice": "2499.95",
+            "askPrice": ask,
+        }
+        url = f"{web.base_url}/api/market/quotes"
+        assert requests.put(url, json={"quotes": [quote]}, headers=feeder, timeout=10).status_code == 200
+
+    send(None)  # at the upper circuit: nobody sells
+    start.worker()
+    bot = run(name, web, trader.token, "NSE", "RELIANCE")
+    wait_until(lambda: status_of_the_order() == "OPEN")
+    assert bot.poll() is None
+    send("2500.05")
+    output, complaint = bot.communicate(timeout=30)
+    assert (bot.returncode, complaint) == (0, "")
+    fills = [("BUY", "2500.05"), ("SELL", "2499.95")]
+    assert output.splitlines() == [f"order.executed {side} RELIANCE at {price}" for side, price in fills]
     assert verify() == []
 
 

@@ -1,18 +1,39 @@
 """An independent reckoning of accounts, in plain fractions and without code of trading.rules.
 
-The margin and the charges of a placement are taken from the order; their own tests check them.
+Only the margin that an order blocks is taken from the order; the test compares it at the placement.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 RATE = {"INTRADAY": Fraction(1, 5), "DELIVERY": Fraction(1)}
+# Shares of turnover, the same on every day: what a side pays on NSE, without the fees that all orders pay.
+TAX = {
+    ("DELIVERY", "BUY"): Fraction(1, 1000),
+    ("DELIVERY", "SELL"): Fraction(1, 1000),
+    ("INTRADAY", "BUY"): Fraction(0),
+    ("INTRADAY", "SELL"): Fraction(1, 4000),
+}
+STAMP_ON_BUY = {"DELIVERY": Fraction(15, 100_000), "INTRADAY": Fraction(3, 100_000)}
+EXCHANGE_FEE, REGULATORS_FEE, GST = Fraction(307, 10_000_000), Fraction(1, 1_000_000), Fraction(18, 100)
 
 
 def paise(amount: Fraction) -> Fraction:
     """Round half up to whole paise."""
     return Fraction(int(amount * 100 + Fraction(1, 2)), 100)
+
+
+def charges(order: dict, price: Fraction) -> Fraction:
+    """Return the charges of an order's turnover at a price."""
+    turnover, product, side = price * order["quantity"], order["product"], order["side"]
+    brokerage = min(turnover * Fraction(3, 10_000), Fraction(20)) if product == "INTRADAY" else Fraction(0)
+    fees = [turnover * EXCHANGE_FEE, turnover * REGULATORS_FEE]
+    stamp = turnover * STAMP_ON_BUY[product] if side == "BUY" else Fraction(0)
+    parts = [brokerage, *fees, turnover * TAX[product, side], stamp, GST * (brokerage + sum(fees))]
+    return Fraction(sum(paise(part) for part in parts))
 
 
 @dataclass
@@ -26,7 +47,7 @@ class Lot:
 
 @dataclass
 class Reckoning:
-    """One account: its balance, PENDING orders and holdings."""
+    """One account: its balance, live orders and holdings."""
 
     balance: Fraction = Fraction(0)
     pending: dict[object, dict] = field(default_factory=dict)
@@ -55,9 +76,12 @@ class Reckoning:
         )
         return max(0, min(quantity, held - promised))
 
-    def margin(self, product: str, price: Decimal, quantity: int) -> Fraction:
-        """Return the margin for opening a quantity."""
-        return paise(RATE[product] * Fraction(price) * quantity)
+    def blocks(self, symbol: str, product: str, price: Decimal, opening: int, closing: int) -> Fraction:
+        """Return the margin that an order blocks: that of its opening part, less what its closing part will free."""
+        needed = paise(RATE[product] * Fraction(price) * opening)
+        lot = self.lots.get((symbol, product), Lot())
+        freed = paise(lot.margin * Fraction(closing, abs(lot.quantity))) if closing else Fraction(0)
+        return max(Fraction(0), needed - freed)
 
     def accept(self, order: dict) -> None:
         """Add an accepted order."""
@@ -82,19 +106,31 @@ class Reckoning:
         self.balance += Fraction(order["charges"])
         del self.pending[order["id"]]
 
-    def execute(self, order: dict, last_price: Decimal | None) -> str:
-        """Fill an order if the rules allow it, and return its final status."""
-        price = Fraction(order["price"] or last_price or 0)
-        after, profit = self.filled(self.lot(order), order, price)
-        needed = after.margin - self.lot(order).margin - Fraction(order["blocked_margin"])
+    def execute(self, order: dict, at: Decimal | None) -> str:
+        """Fill an order at a price if the rules allow it, and return its final status."""
+        before, price = self.lot(order), Fraction(at or 0)
+        after, profit = self.filled(before, order, price)
+        more_charges = charges(order, price) - Fraction(order["charges"])
+        shortfall = after.margin - before.margin - Fraction(order["blocked_margin"]) + more_charges
+        opens = abs(after.quantity) > abs(before.quantity) or before.quantity * after.quantity < 0
         short_delivery = order["product"] == "DELIVERY" and after.quantity < 0
-        if not price or short_delivery or (needed > 0 and needed > self.available() + profit):
+        if not price or short_delivery or (opens and shortfall > 0 and shortfall > self.available() + profit):
             self.give_back(order)
             return "REJECTED"
         del self.pending[order["id"]]
-        self.balance += profit
+        self.balance += profit - more_charges
         self.lots[order["symbol"], order["product"]] = after
         return "EXECUTED"
+
+    def assert_agrees(self, account: Mapping[str, Any], positions: Sequence[Mapping[str, Any]]) -> None:
+        """Compare the rows of the account and of its positions with this reckoning."""
+        numbers = (account["balance"], account["blocked_margin"], account["available_margin"])
+        assert numbers == (self.balance, self.blocked(), self.available())
+        held = {(row["symbol"], row["product"]): row for row in positions}
+        for key, lot in self.lots.items():
+            row = held.pop(key, {"quantity": 0, "cost": 0, "blocked_margin": 0})
+            assert (row["quantity"], row["cost"], row["blocked_margin"]) == (lot.quantity, lot.cost, lot.margin)
+        assert held == {}
 
     def filled(self, lot: Lot, order: dict, price: Fraction) -> tuple[Lot, Fraction]:
         """Return the lot after an order, and the profit."""

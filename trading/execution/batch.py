@@ -8,7 +8,9 @@ from uuid import UUID
 from models.database import execute
 from models.rows import OrderRow
 from trading.accounts.ledgers import save_ledgers, write_rows
-from trading.execution.claiming import Key, LockedPosition, key_of
+from trading.execution.claiming import Key, LeftOrder, LockedPosition, key_of
+from trading.execution.looks import Judged
+from trading.execution.marks import End, Opening, open_orders, tell, write_ends, write_marks
 from trading.orders.order_statements import end_orders
 from trading.rules.charges import Charges
 from trading.rules.fills import Holding
@@ -20,7 +22,7 @@ UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
-    executed_at = clock_timestamp(), updated_at = clock_timestamp()
+    waiting_for = NULL, executed_at = clock_timestamp(), updated_at = clock_timestamp()
 FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
 EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
@@ -65,25 +67,49 @@ class Execution(NamedTuple):
 
 @dataclass
 class Batch:
-    """The locked rows and the prices for a batch of orders, and its results."""
+    """The locked rows, the prices and the judgements for a batch of orders, and its results.
+
+    resting and modified orders are left to the second look. Told orders rest on, and their triggers are told.
+    """
 
     orders: list[OrderRow]
     ledgers: dict[UUID, AccountLedger]
     positions: dict[Key, LockedPosition]
     last_prices: dict[UUID, Decimal | None]
     busy: dict[UUID, list[UUID]]
+    modified: list[LeftOrder] = field(default_factory=list)
+    looks: dict[UUID, Judged] = field(default_factory=dict)
     executions: list[Execution] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    resting: list[OrderRow] = field(default_factory=list)
+    told: list[OrderRow] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+
+    @property
+    def final(self) -> list[OrderRow]:
+        """Return the orders that the batch has ended."""
+        orders = [execution.order for execution in self.executions]
+        return [*orders, *(rejection.order for rejection in self.rejections), *(end.order for end in self.ends)]
+
+    @property
+    def handled(self) -> list[OrderRow]:
+        """Return the orders that the batch has ended, opened or told."""
+        return [*self.final, *self.told, *(opening.order for opening in self.openings)]
 
 
 def write_batch(batch: Batch) -> None:
     """Write the results of a batch; positions come first because ledger entries and orders refer to them."""
+    tell([order["id"] for order in batch.told])
+    write_marks(batch.handled, batch.looks, {done.order["id"] for done in batch.executions})
     _write_positions(batch)
     save_ledgers(batch.ledgers.values())
     write_rows(EXECUTE_ORDERS, [done.row for done in batch.executions], EXECUTED_ROW)
     if batch.executions:
         execute(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
     end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
+    open_orders(batch.openings)
+    write_ends(batch.ends)
 
 
 def _write_positions(batch: Batch) -> None:

@@ -60,7 +60,7 @@ SELECT *, market_now() AS claimed_at {OF_ORDERS} AND (account_id = ANY(%(account
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 # Without a lock, which would block those who hold the account.
-LEFT = f"SELECT id, account_id, {IS_MODIFIED} AS is_modified {OF_ORDERS}"
+LEFT = f"SELECT id, account_id, stock_id, {IS_MODIFIED} AS is_modified {OF_ORDERS}"
 # The first matched order of each account that is not claimed: others have locked it, or it is a suspect.
 UNCLAIMED = f"""
 SELECT DISTINCT ON (account_id) * FROM trading_order
@@ -78,6 +78,7 @@ class LeftOrder(TypedDict):
 
     id: UUID
     account_id: UUID
+    stock_id: UUID
     is_modified: bool
 
 
@@ -95,14 +96,14 @@ class LockedPosition:
 class Claim:
     """Locked orders in the order of their execution with their ledgers and positions.
 
-    busy lists the ids of busy orders by account, modified the ids of orders that are left to the second look.
+    busy lists the ids of busy orders by account, modified the orders that are left to the second look.
     """
 
     orders: list[OrderRow] = field(default_factory=list)
     ledgers: dict[UUID, AccountLedger] = field(default_factory=dict)
     positions: dict[Key, LockedPosition] = field(default_factory=dict)
     busy: dict[UUID, list[UUID]] = field(default_factory=dict)
-    modified: list[UUID] = field(default_factory=list)
+    modified: list[LeftOrder] = field(default_factory=list)
 
 
 def claim(order_ids: Sequence[UUID], look: Look = FIRST, *, unsuspected_only: bool, alone: bool = False) -> Claim:
@@ -138,7 +139,7 @@ def turn_of(order: OrderRow) -> tuple[object, ...]:
 def _list_left(found: Claim, look: Look, parameters: dict[str, object]) -> None:
     for order in fetch_all(LEFT.format(ids=WANTED, kind=look.lists), parameters, LeftOrder):
         if look is FIRST and order["is_modified"]:
-            found.modified.append(order["id"])
+            found.modified.append(order)
         elif order["account_id"] not in found.ledgers:
             _leave(found, order["account_id"], order["id"])
 

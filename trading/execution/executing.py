@@ -1,128 +1,139 @@
 """Execution of orders in batches: one transaction fills them into positions and settles margin and profit.
 
-A second execution of an order does nothing: an order is claimed under its row lock, and only while it is PENDING.
+An order of a QUOTES account is judged on its stock's quote. If it does not fill at its first look, nothing is written,
+and a second transaction looks again (trading.execution.second_look). An order that the market has matched fills at the
+price of its match. A second execution of an order does nothing: an order is claimed under its row lock, and only while
+a worker is due for it.
 """
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import execute, fetch_all, fetch_one, transactional
-from models.identifiers import new_id
+from models.database import transactional
 from models.rows import OrderRow
 from runtime import metrics, tracing
 from runtime.logs import get_logger
 from runtime.timing import Stopwatch
 from trading.events import publishing
-from trading.execution.batch import Batch, Execution, Rejection, write_batch
-from trading.execution.claiming import LockedPosition, claim, key_of
-from trading.execution.final_charges import final_charges
+from trading.execution.awaiting import Await, wait_for
+from trading.execution.batch import Batch, write_batch
+from trading.execution.claiming import claim
+from trading.execution.filling import fill_one, last_prices
+from trading.execution.looks import judge
 from trading.execution.recent import RecentIds
-from trading.orders.cancellation import give_back
-from trading.rules.fills import Fill, Holding, fill, is_covered
-from trading.rules.ledger import AccountLedger
-from trading.rules.money import ZERO
-from trading.rules.terms import LedgerKind, Product
-
-WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
-
-TRY_TO_WAIT = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
-LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
-LAST_PRICES = "SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])"
+from trading.execution.second_look import MAX_BATCH, OrderAndStock, look_again
+from trading.rules.terms import OrderStatus
 
 logger = get_logger(__name__)
-# Orders that this process has executed or rejected, and whose commit succeeded.
+# Orders that this process has brought to their end, and whose commit succeeded. An order that rests is none of them.
 final_orders = RecentIds(100_000)
 
 
 class Outcome(NamedTuple):
-    """The numbers of orders of a batch that were executed, rejected, or skipped.
+    """The numbers of orders of a batch that were executed, rejected, skipped, opened, cancelled or expired.
 
-    Skipped orders are not PENDING or not free. busy lists, by account, the skipped orders whose account or position
-    another transaction has locked.
+    Skipped orders are not due or not free. busy lists, by account, the skipped orders whose account or position another
+    transaction has locked. Matched orders that were executed with their accounts' others are counted too.
     """
 
     executed: int
     rejected: int
     skipped: int
     busy: Mapping[UUID, list[UUID]] = MappingProxyType({})
-
-
-class AnotherWaits(Exception):
-    """Another worker of the fleet already waits for an account."""
+    opened: int = 0
+    cancelled: int = 0
+    expired: int = 0
 
 
 def execute_orders(
-    order_ids: Iterable[UUID], *, unsuspected_only: bool = False, await_account: UUID | None = None, wait_ms: int = 0
+    order_ids: Iterable[UUID], *, unsuspected_only: bool = False, alone: bool = False, wait: Await | None = None
 ) -> Outcome:
-    """Execute those of these orders that are PENDING and free, as one batch.
+    """Execute those of these orders that are due and free, as one batch, with all matched orders of their accounts.
 
     With unsuspected_only, orders that a sweep has tried before are left to sweeping, which counts the attempts (see
-    trading.execution.sweeping). With await_account, to which all the orders must belong, wait for its lock up to
-    wait_ms (1 or more); raises AnotherWaits, or DatabaseUnavailable if the account stays busy.
+    trading.execution.sweeping). With alone, no other order is executed. With wait, all the orders must belong to its
+    account; raises AnotherWaits, or DatabaseUnavailable if the account stays busy.
     """
     wanted = list(dict.fromkeys(order_ids))
     if not wanted:
         return Outcome(0, 0, 0)
     final_orders.discard(wanted)  # the database decides now
+    first = _run(wanted, lambda watch: _look(wanted, watch, unsuspected_only, alone, wait))
+    rest = [OrderAndStock(order["id"], order["stock_id"]) for order in (*first.resting, *first.modified)]
+    parts = (rest[start : start + MAX_BATCH] for start in range(0, len(rest), MAX_BATCH))
+    return _outcome(wanted, [first, *(_look_again(part, wait) for part in parts)])
+
+
+def _look_again(orders: list[OrderAndStock], wait: Await | None) -> Batch:
+    return _run([order.order_id for order in orders], lambda watch: look_again(orders, watch, wait))
+
+
+def _run(order_ids: list[UUID], transaction: Callable[[Stopwatch], Batch]) -> Batch:
+    """Run the transaction of a batch, and publish, count and log its results after the commit."""
     watch = Stopwatch()
-    with tracing.batch(wanted) as ends:
-        batch = _execute(wanted, unsuspected_only, watch, await_account, wait_ms)
+    with tracing.batch(order_ids) as ends:
+        batch = transaction(watch)
         watch.lap("commit")
         ends |= {end.order["id"]: "fill" for end in batch.executions}
         ends |= {end.order["id"]: "reject" for end in batch.rejections}
-    final_orders.add(order["id"] for order in batch.orders)
-    publishing.nudge({order["account_id"] for order in batch.orders})
+    final_orders.add(order["id"] for order in batch.final)
+    publishing.nudge({order["account_id"] for order in batch.handled})
     metrics.count_batch(batch.executions, batch.rejections, watch.steps)
+    metrics.count_expired(end.order["validity"] for end in batch.ends if end.status == OrderStatus.EXPIRED)
     _log(batch, watch)
-    executed, rejected = len(batch.executions), len(batch.rejections)
-    return Outcome(executed, rejected, len(wanted) - executed - rejected, batch.busy)
+    return batch
+
+
+def _outcome(wanted: list[UUID], batches: list[Batch]) -> Outcome:
+    busy: dict[UUID, list[UUID]] = {}
+    for batch in batches:
+        for account_id, left in batch.busy.items():
+            busy.setdefault(account_id, []).extend(left)
+    ends = [end.status for batch in batches for end in batch.ends]
+    handled = {order["id"] for batch in batches for order in batch.handled}
+    return Outcome(
+        executed=sum(len(batch.executions) for batch in batches),
+        rejected=sum(len(batch.rejections) for batch in batches),
+        skipped=len(set(wanted) - handled),
+        busy=busy,
+        opened=sum(len(batch.openings) for batch in batches),
+        cancelled=ends.count(OrderStatus.CANCELLED),
+        expired=ends.count(OrderStatus.EXPIRED),
+    )
 
 
 def is_known_final(order_id: UUID) -> bool:
-    """Return True if this process has executed or rejected the order, so that its later messages need no database.
+    """Return True if this process has ended the order, so that its later messages need no database.
 
-    Only the handling of a message may use this. An order that the database reports as PENDING is executed in any
+    Only the handling of a message may use this. An order that the database reports as live is executed in any
     case: a failover or a restored backup may have undone its execution.
     """
     return order_id in final_orders
 
 
 @transactional
-def _execute(
-    order_ids: list[UUID], unsuspected_only: bool, watch: Stopwatch, await_account: UUID | None, wait_ms: int
-) -> Batch:
+def _look(order_ids: list[UUID], watch: Stopwatch, unsuspected_only: bool, alone: bool, wait: Await | None) -> Batch:
+    """Fill what is matched and what fills at its first look; tell triggers; write nothing on what rests."""
     watch.mark()
-    if await_account is not None:
-        _wait_for(await_account, wait_ms)
-    found = claim(order_ids, unsuspected_only=unsuspected_only)
-    batch = Batch(found.orders, found.ledgers, found.positions, _last_prices(found.orders), found.busy)
+    wait_for(wait)
+    found = claim(order_ids, unsuspected_only=unsuspected_only, alone=alone)
+    prices = last_prices(found.orders)
+    looks = judge(order for order in found.orders if order["status"] == OrderStatus.PENDING)
+    batch = Batch(found.orders, found.ledgers, found.positions, prices, found.busy, found.modified, looks)
     watch.lap("claim")
     for order in batch.orders:
-        _execute_one(batch, order)
+        if order["id"] in looks and not looks[order["id"]].verdict.fills:
+            batch.resting.append(order)
+        elif order["status"] == OrderStatus.OPEN and order["matched_at"] is None:
+            batch.told.append(order)
+        else:
+            fill_one(batch, order)
     watch.lap("fill")
     write_batch(batch)
     watch.lap("write")
     return batch
-
-
-def _wait_for(account_id: UUID, wait_ms: int) -> None:
-    """Lock an account as soon as it is free, while no other lock is held."""
-    row = fetch_one(TRY_TO_WAIT, (WAIT_LOCK_KEY, f"{wait_ms}ms"))
-    if row is None or not row["may_wait"]:
-        raise AnotherWaits
-    execute(LOCK_ACCOUNT, (account_id,))
-
-
-def _last_prices(orders: list[OrderRow]) -> dict[UUID, Decimal | None]:
-    """Return the last traded prices by stock, for the orders that have no price of their own."""
-    stock_ids = list({order["stock_id"] for order in orders if order["price"] is None})
-    if not stock_ids:
-        return {}
-    rows = fetch_all(LAST_PRICES, (stock_ids,))
-    return {row["id"]: row["last_price"] for row in rows}
 
 
 def _log(batch: Batch, watch: Stopwatch) -> None:
@@ -133,57 +144,11 @@ def _log(batch: Batch, watch: Stopwatch) -> None:
         logger.info("order_executed", **_names(end.order), price=str(end.price), **facts)
     for order, reason in batch.rejections:
         logger.info("order_rejected", **_names(order), reason=reason, **facts)
+    for order, verdict in batch.openings:
+        logger.info("order_opened", **_names(order), waiting_for=verdict.waiting_for, **facts)
+    for order, status, end_reason in batch.ends:
+        logger.info("order_ended", **_names(order), status=status, reason=end_reason, **facts)
 
 
 def _names(order: OrderRow) -> dict[str, str]:
     return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
-
-
-def price_of(batch: Batch, order: OrderRow) -> Decimal | None:
-    """Return the price at which an order executes, None if there is none."""
-    price = order["match_price"] or order["price"] or order["average_price"]
-    return price or batch.last_prices.get(order["stock_id"])
-
-
-def _execute_one(batch: Batch, order: OrderRow) -> None:
-    """Fill one order in memory, or reject it without a trace of its fill."""
-    ledger = batch.ledgers[order["account_id"]]
-    price = price_of(batch, order)
-    if price is None:
-        _reject(batch, order, "no_price")
-        return
-    position = batch.positions.get(key_of(order)) or LockedPosition(new_id(), Holding(), is_new=True)
-    result = fill(
-        position.holding,
-        side=order["side"],
-        product=order["product"],
-        quantity=order["quantity"],
-        price=price,
-        reserved_margin=order["blocked_margin"],
-    )
-    charges = final_charges(order, price)
-    more_charges = ZERO if charges is None else charges.total - order["charges"]
-    if order["product"] == Product.DELIVERY and result.holding.quantity < 0:
-        _reject(batch, order, "insufficient_holdings")
-    elif not is_covered(result, more_charges=more_charges, available_margin=ledger.available_margin):
-        _reject(batch, order, "insufficient_margin")
-    else:
-        _settle(ledger, order["id"], position.id, result, more_charges)
-        position.holding, position.changed = result.holding, True
-        batch.positions[key_of(order)] = position
-        batch.executions.append(Execution(order, price, position.id, charges))
-
-
-def _reject(batch: Batch, order: OrderRow, reason: str) -> None:
-    give_back(batch.ledgers[order["account_id"]], order)
-    batch.rejections.append(Rejection(order, reason))
-
-
-def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fill, more_charges: Decimal) -> None:
-    links = {"order_id": order_id, "position_id": position_id}
-    profit_kind = LedgerKind.PROFIT if result.profit > 0 else LedgerKind.LOSS
-    margin_kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
-    ledger.post(profit_kind, abs(result.profit), **links)
-    charges_kind = LedgerKind.CHARGES if more_charges > 0 else LedgerKind.CHARGES_REFUND
-    ledger.post(margin_kind, abs(result.margin_change), **links)
-    ledger.post(charges_kind, abs(more_charges), **links)

@@ -5,15 +5,17 @@ one worker of the fleet at a time; the total wait is bounded. An account that st
 open transaction, is left out for a while.
 """
 
+import functools
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
 from models.database import DatabaseUnavailable, sqlstate
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.execution.executing import AnotherWaits, Outcome, execute_orders
+from trading.execution.awaiting import AnotherWaits, Await
+from trading.execution.executing import Outcome, execute_orders
 
 # A placement holds its account for about 5 ms, so that only an open transaction lasts longer than this. It is short
 # beside the interval of 750 ms between two sweeps, in which there is one such wait.
@@ -48,30 +50,31 @@ class HeldAccounts:
 held = HeldAccounts()
 
 
-def execute_patiently(order_ids: Iterable[UUID], *, unsuspected_only: bool = False) -> Outcome:
+def execute_patiently(order_ids: Iterable[UUID], *, unsuspected_only: bool = False, alone: bool = False) -> Outcome:
     """Execute orders as execute_orders does, then wait up to 100 ms in all for the busy accounts."""
-    outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
+    execute = functools.partial(execute_orders, unsuspected_only=unsuspected_only, alone=alone)
+    outcome = execute(order_ids)
     if not outcome.busy:
         return outcome
     end, held_already = time.monotonic() + WAIT_S, held.now()
     for account_id, left in outcome.busy.items():
         if account_id not in held_already and time.monotonic() < end:
-            outcome = _sum(outcome, account_id, _execute_when_free(account_id, left, unsuspected_only, end))
+            outcome = _sum(outcome, account_id, _execute_when_free(account_id, left, execute, end))
     return outcome
 
 
-def _execute_when_free(account_id: UUID, order_ids: Sequence[UUID], unsuspected_only: bool, end: float) -> Outcome:
+def _execute_when_free(
+    account_id: UUID, order_ids: Sequence[UUID], execute: Callable[..., Outcome], end: float
+) -> Outcome:
     """Execute orders of one account as soon as it is free."""
     outcome, is_held = Outcome(0, 0, len(order_ids), {account_id: list(order_ids)}), False
     while outcome.busy and not is_held and (left_ms := int((end - time.monotonic()) * 1000)) > 0:
         try:
-            outcome = execute_orders(
-                order_ids, unsuspected_only=unsuspected_only, await_account=account_id, wait_ms=left_ms
-            )
+            outcome = execute(order_ids, wait=Await(account_id, left_ms))
             is_held = bool(outcome.busy)  # the account was locked here, so a position is held
         except AnotherWaits:
             time.sleep(PAUSE_S)
-            outcome = execute_orders(order_ids, unsuspected_only=unsuspected_only)
+            outcome = execute(order_ids)
         except DatabaseUnavailable as error:
             if sqlstate(error) != LOCK_NOT_AVAILABLE:
                 raise
@@ -89,6 +92,9 @@ def _sum(first: Outcome, account_id: UUID, later: Outcome) -> Outcome:
     return Outcome(
         first.executed + later.executed,
         first.rejected + later.rejected,
-        first.skipped - later.executed - later.rejected,
+        first.skipped - len(first.busy[account_id]) + later.skipped,
         {**others, **later.busy},
+        first.opened + later.opened,
+        first.cancelled + later.cancelled,
+        first.expired + later.expired,
     )

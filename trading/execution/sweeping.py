@@ -9,6 +9,7 @@ a reason outside the order (database away, time-out, shutdown, a busy account) i
 again at once.
 """
 
+import contextlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict
@@ -29,6 +30,12 @@ MAX_ROUNDS = 10
 # between, the order is taken again afterwards.
 RETRY_PAUSE = timedelta(seconds=2)
 UNCOUNT = "attempts = greatest(attempts - 1, 0), retry_at = clock_timestamp()"
+# Matched orders keep their turns.
+DELAY = """
+UPDATE trading_order SET due_at = market_now() + interval '50 ms' WHERE id IN (
+    SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) AND (due_at IS NOT NULL AND matched_at IS NULL
+        AND fill_model = 'QUOTES' AND status IN ('PENDING', 'OPEN')) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
+"""
 TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
 
 logger = get_logger(__name__)
@@ -68,10 +75,11 @@ class TakenOrder(TypedDict):
 
 
 class SweepCounts(NamedTuple):
-    """The numbers of orders that a sweep claimed, executed, rejected, failed to execute, and left as busy.
+    """The numbers of orders that a sweep claimed, executed, rejected, failed to execute, left as busy, opened, ended.
 
-    Claimed orders that are in none of the next three were finished by others first. Busy orders, whose account or
-    position another transaction has locked, are not among the claimed.
+    Claimed orders that are in none of the others were finished by others first. Busy orders, whose account or position
+    another transaction has locked, are not among the claimed. Matched orders are executed with all others of their
+    account, claimed or not.
     """
 
     claimed: int = 0
@@ -79,6 +87,9 @@ class SweepCounts(NamedTuple):
     rejected: int = 0
     failed: int = 0
     busy: int = 0
+    opened: int = 0
+    cancelled: int = 0
+    expired: int = 0
 
 
 def sweep_once(
@@ -143,6 +154,7 @@ def _execute_batch(orders: list[TakenOrder], busy: set[UUID]) -> SweepCounts:
         return _sum([_execute_alone(order, busy) for order in orders])
     if outcome.skipped:
         _update_live("retry_at = NULL", [order["id"] for order in orders])
+    _delay(outcome)
     return _counted(outcome, busy)
 
 
@@ -158,7 +170,7 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
     if attempts > MAX_ATTEMPTS:
         return _give_up(order_id)
     try:
-        outcome = _unless_interrupted([order_id], UNCOUNT)
+        outcome = _unless_interrupted([order_id], UNCOUNT, alone=True)
     except Exception as error:
         if isinstance(error, DatabaseUnavailable):
             raise
@@ -173,7 +185,22 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
 
 def _counted(outcome: Outcome, busy: set[UUID]) -> SweepCounts:
     busy.update(outcome.busy)
-    return SweepCounts(0, outcome.executed, outcome.rejected, busy=sum(map(len, outcome.busy.values())))
+    return SweepCounts(
+        executed=outcome.executed,
+        rejected=outcome.rejected,
+        busy=sum(map(len, outcome.busy.values())),
+        opened=outcome.opened,
+        cancelled=outcome.cancelled,
+        expired=outcome.expired,
+    )
+
+
+def _delay(outcome: Outcome) -> None:
+    """Let other orders go before those of busy accounts; best effort."""
+    if not outcome.busy:
+        return
+    with contextlib.suppress(DatabaseUnavailable), session():
+        execute(DELAY, ([order_id for left in outcome.busy.values() for order_id in left],))
 
 
 def _give_up(order_id: UUID) -> SweepCounts:
@@ -193,10 +220,10 @@ def _count_attempt(order_id: UUID) -> int | None:
     return None if row is None else int(row["attempts"])
 
 
-def _unless_interrupted(order_ids: list[UUID], taking_back: str) -> Outcome:
+def _unless_interrupted(order_ids: list[UUID], taking_back: str, *, alone: bool = False) -> Outcome:
     """Execute orders; an interruption for a reason outside them takes back the attempt and is raised again."""
     try:
-        return execute_patiently(order_ids)
+        return execute_patiently(order_ids, alone=alone)
     except BaseException as error:
         if isinstance(error, DatabaseUnavailable) or not isinstance(error, Exception):
             _update_live(taking_back, order_ids)
@@ -208,7 +235,8 @@ def _update_live(change: str, order_ids: list[UUID]) -> None:
     try:
         with session():
             execute(
-                f"UPDATE trading_order SET {change} WHERE status IN ('PENDING', 'OPEN') AND id IN"
+                f"UPDATE trading_order SET {change}"
+                " WHERE status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL AND id IN"
                 " (SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) FOR NO KEY UPDATE SKIP LOCKED)",
                 (order_ids,),
             )

@@ -11,12 +11,12 @@ from trading.events import publishing
 from trading.orders.open_orders import Attempt, lock_open_order, when_free
 from trading.orders.order_statements import end_orders, find_live_order, find_order, lock_free_live_order
 from trading.rules.ledger import AccountLedger
-from trading.rules.terms import LedgerKind, OrderStatus
+from trading.rules.terms import EndReason, LedgerKind, OrderStatus
 
 
 @within_share
 def cancel_order(account_id: UUID, order_id: UUID, *, expected_versions: Collection[int] | None = None) -> OrderRow:
-    """Cancel a PENDING order of an account and return its row.
+    """Cancel a live order of an account and return its row.
 
     Raises NotFound, OrderNotOpen, or PreconditionFailed if the order has none of the expected versions.
     """
@@ -39,7 +39,7 @@ def reject_order(order_id: UUID, reason: str) -> bool:
 @transactional
 def _cancel(account_id: UUID, order_id: UUID, attempt: Attempt, expected_versions: Collection[int] | None) -> OrderRow:
     order, ledger = lock_open_order(account_id, order_id, attempt, expected_versions)
-    _end(ledger, order, OrderStatus.CANCELLED, None)
+    _end(ledger, order, OrderStatus.CANCELLED, None, EndReason.CLIENT)
     cancelled = find_order(account_id, order_id)
     assert cancelled is not None
     return cancelled
@@ -59,10 +59,12 @@ def _reject(order_id: UUID, reason: str) -> UUID | None:
     return account_id
 
 
-def _end(ledger: AccountLedger, order: OrderRow, status: OrderStatus, reason: str | None) -> None:
+def _end(
+    ledger: AccountLedger, order: OrderRow, status: OrderStatus, reason: str | None, end_reason: str | None = None
+) -> None:
     give_back(ledger, order)
     save_ledgers([ledger])
-    end_orders([(order["id"], status, reason)])
+    end_orders([(order["id"], status, reason)], end_reason=end_reason)
 
 
 def give_back(ledger: AccountLedger, order: OrderRow) -> None:

@@ -1,10 +1,10 @@
-"""Close a position: place the MARKET order for the part that is open and not promised to PENDING orders."""
+"""Close a position: place the MARKET order for the part that is open and not promised to live orders."""
 
 from dataclasses import replace
 from uuid import UUID
 
 from models import Position
-from models.database import transactional
+from models.database import session, transactional
 from runtime import tracing
 from runtime.timing import stopwatch
 from trading.accounts.idempotency import IdempotencyKey, in_progress_refused
@@ -12,7 +12,8 @@ from trading.accounts.shares import within_share
 from trading.orders.placement import announced
 from trading.orders.placement_in_steps import accept, refuse_early, replayed
 from trading.orders.placement_statements import read_state
-from trading.orders.placement_types import Placement, PlacementContext, PlacementState
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, Placement, PlacementContext, PlacementState
+from trading.orders.promises import cancel_promises, when_promises_are_free
 from trading.rules.decision import MAX_QUANTITY, OrderRequest
 from trading.rules.errors import NotFound, NothingToClose
 from trading.rules.margin import closing_quantity
@@ -22,28 +23,40 @@ from trading.rules.terms import Side
 @tracing.traced("close_position")
 @within_share
 def close_position(
-    account_id: UUID, position_id: UUID, *, calendar: str | None, idempotency_key: IdempotencyKey | None = None
+    account_id: UUID,
+    position_id: UUID,
+    *,
+    calendar: str | None,
+    fills: FillSettings = DEFAULT_FILLS,
+    idempotency_key: IdempotencyKey | None = None,
+    cancel_open_orders: bool = False,
 ) -> Placement:
     """Accept the order that closes a position, at most 1,000,000 of it, and return it as place_order does.
 
-    Raises NothingToClose, or an error of place_order.
+    With cancel_open_orders, first cancel the live orders to which the position is promised, in the same transaction.
+    An order that the market has traded already stays, with its promise.
+
+    Raises NothingToClose, or an error of place_order; then nothing has changed.
     """
+    largest = _largest_closing_order(account_id, position_id)
+    context = PlacementContext(account_id, largest, calendar, idempotency_key, fills)
     with in_progress_refused():
-        placement = _close(account_id, position_id, calendar, idempotency_key)
+        placement = when_promises_are_free(lambda: _close(context, cancel_open_orders))
     stopwatch().lap("commit")
     return announced(placement)
 
 
 @transactional
-def _close(account_id: UUID, position_id: UUID, calendar: str | None, key: IdempotencyKey | None) -> Placement:
-    context = PlacementContext(account_id, _largest_closing_order(account_id, position_id), calendar, key)
+def _close(context: PlacementContext, cancel_open_orders: bool) -> Placement:
     watch = stopwatch()
     watch.mark()
     context, state = _read_state(context)
     watch.lap("stock")
     if state.answer is not None:
         return replayed(context, state)
-    refuse_early(state, calendar)
+    refuse_early(context, state)
+    if cancel_open_orders and cancel_promises(context.account_id, state.stock_id, context.request):
+        state = read_state(context)
     closable = closing_quantity(
         side=context.request.side, quantity=MAX_QUANTITY, held=state.held, promised=state.promised
     )
@@ -53,7 +66,8 @@ def _close(account_id: UUID, position_id: UUID, calendar: str | None, key: Idemp
 
 
 def _largest_closing_order(account_id: UUID, position_id: UUID) -> OrderRequest:
-    position = Position.get_or_none(Position.id == position_id, Position.account_id == account_id)
+    with session():
+        position = Position.get_or_none(Position.id == position_id, Position.account_id == account_id)
     if position is None:
         raise NotFound
     return OrderRequest(

@@ -22,17 +22,25 @@ from trading.rules.terms import LedgerKind, OrderStatus
 # An order that is changed again and again has many events: the newest ones are told.
 MAX_EVENTS = 1_000
 PLACED, MODIFIED = "order.pending", "order.modified"
+# The changes that move no money.
+RESTING = ("order.open", "order.triggered")
 CHARGES = (LedgerKind.CHARGES, LedgerKind.CHARGES_REFUND)
 # The columns of an order that may change, with their values before its first event.
 UNKNOWN: Mapping[str, Any] = {
+    "order_type": None,
     "quantity": None,
     "price": None,
+    "trigger_price": None,
+    "protection_price": None,
+    "waiting_for": None,
     "blocked_margin": None,
     "charges": None,
     "filled_quantity": 0,
     "average_price": None,
     "position_id": None,
     "rejection_reason": None,
+    "end_reason": None,
+    "triggered_at": None,
     "executed_at": None,
 }
 
@@ -91,7 +99,7 @@ def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRo
                 "type": moment.type,
                 "at": moment.at,
                 "status": OrderStatus.PENDING if row is None else row["status"],
-                "changes": None if row is None else {name: row[name] for name in UNKNOWN if row[name] != before[name]},
+                "changes": None if row is None else _changes(before, row),
                 "transactions": its_entries,
             }
         )
@@ -99,12 +107,17 @@ def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRo
     return history
 
 
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the new values by column; an event of the previous release lacks the columns that came later."""
+    return {name: after.get(name) for name in UNKNOWN if after.get(name) != before.get(name)}
+
+
 def _moments(order: OrderRow, events: Sequence[EventRow]) -> list[Moment]:
     """Return the moments of the events, with the placement and the end of an order whose events are gone."""
     moments = [Moment(event["type"], event["at"], event["id"], event["data"]) for event in events]
     if not moments or moments[0].type != PLACED:
         moments.insert(0, Moment(PLACED, order["placed_at"]))
-    if OrderStatus(order["status"]).is_final and moments[-1].type in (PLACED, MODIFIED):
+    if OrderStatus(order["status"]).is_final and moments[-1].type in (PLACED, MODIFIED, *RESTING):
         moments.append(Moment(f"order.{order['status'].lower()}", order["updated_at"], row=order))
     return moments
 
@@ -114,10 +127,17 @@ def _assigned(order: OrderRow, moments: Sequence[Moment], entries: Sequence[Ledg
     assigned: list[Sequence[LedgerRow]] = []
     end = len(entries)
     for before, moment in zip(reversed(moments[:-1]), reversed(moments[1:]), strict=True):
-        start = end - (_modified(before, moment) if moment.type == MODIFIED else _ended(order, before, entries))
+        start = end - _moved(order, before, moment, entries)
         assigned.append(entries[start:end])
         end = start
     return [entries[:end], *reversed(assigned)]
+
+
+def _moved(order: OrderRow, before: Moment, moment: Moment, entries: Sequence[LedgerRow]) -> int:
+    """Return the number of entries of a change."""
+    if moment.type in RESTING:
+        return 0
+    return _modified(before, moment) if moment.type == MODIFIED else _ended(order, before, entries)
 
 
 def _modified(before: Moment, after: Moment) -> int:

@@ -1,9 +1,9 @@
-"""Change a PENDING order's quantity or price, and with them its margin and charges, in one transaction."""
+"""Change a live order's terms, and with them its margin and charges, in one transaction."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import execute, transactional
@@ -13,18 +13,28 @@ from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.orders.open_orders import Attempt, lock_open_order, when_free
 from trading.orders.order_statements import find_order_with_entries
-from trading.orders.placement_in_steps import decide_on, refuse_early
+from trading.orders.placement_in_steps import decide_on, refuse_by_stock, refuse_early
 from trading.orders.placement_statements import look_at_state, read_state
-from trading.orders.placement_types import PlacementContext
+from trading.orders.placement_types import PlacementContext, PlacementState
+from trading.rules.changes import changed_request
 from trading.rules.decision import Decision, OrderRequest, check_cover
-from trading.rules.errors import PriceNotTaken
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
-from trading.rules.terms import LedgerKind, OrderType
+from trading.rules.terms import LedgerKind
 
+# The terms that a change may set.
+TERMS = ("order_type", "quantity", "price", "trigger_price")
+# The columns of an order that are terms of its request.
+KEPT = (*TERMS, "exchange", "symbol", "side", "product", "validity", "validity_minutes", "market_protection")
+# A changed order is judged anew: it watches no price until its second look, for which a worker is due now. The quotes
+# that come in between do not count for it. A PENDING order's
+# first look comes as before.
 UPDATE = """
-UPDATE trading_order SET quantity = %(quantity)s, price = %(price)s, closing_quantity = %(closing_quantity)s,
-    blocked_margin = %(margin)s, charges = %(charges)s, charge_items = %(charge_items)s,
+UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, price = %(price)s,
+    trigger_price = %(trigger_price)s, market_protection = %(market_protection)s, protection_price = NULL,
+    closing_quantity = %(closing_quantity)s, blocked_margin = %(margin)s, charges = %(charges)s,
+    charge_items = %(charge_items)s, watch_price = NULL, watch_trigger = NULL, opened_number = NULL,
+    waiting_for = NULL, due_at = CASE status WHEN 'OPEN' THEN market_now() ELSE due_at END,
     updated_at = clock_timestamp()
 WHERE id = %(id)s
 """
@@ -32,10 +42,12 @@ WHERE id = %(id)s
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """The new quantity and price (rupees) of an order; None keeps the old one. Only a LIMIT order takes a price."""
+    """The new terms of an order, prices in rupees; None keeps the old one."""
 
     quantity: int | None = None
     price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    order_type: str | None = None
 
 
 class Modification(NamedTuple):
@@ -54,13 +66,14 @@ def modify_order(
     calendar: str | None,
     expected_versions: Collection[int] | None = None,
 ) -> OrderRow:
-    """Change a PENDING order of an account and return its row with its `transactions`.
+    """Change a live order of an account and return its row with its `transactions`.
 
-    The order keeps its time of placement. Its margin and charges become those of a placement at this moment, without
-    the promise and the money of the order itself. The same quantity and price change nothing and write nothing.
+    The order keeps its time of placement and its fill model. Its margin and charges become those of a placement at this
+    moment, without the promise and the money of the order itself. An OPEN order stays OPEN; a worker is due for its
+    next look. The same terms change nothing and write nothing.
 
-    Raises NotFound, OrderNotOpen, PreconditionFailed, PriceNotTaken, AccountSuspended, MarketClosed, NoPrice,
-    InsufficientHoldings or InsufficientMargin; then nothing has changed.
+    Raises NotFound, OrderNotOpen, PreconditionFailed, an error of rules.changes.changed_request, or an error of
+    place_order; then nothing has changed.
     """
     order, is_changed = when_free(
         lambda attempt: _modify(account_id, order_id, change, calendar, attempt, expected_versions)
@@ -81,38 +94,40 @@ def _modify(
 ) -> Modification:
     order, ledger = lock_open_order(account_id, order_id, attempt, expected_versions)
     context = PlacementContext(account_id, _changed(order, change), calendar)
-    is_changed = (context.request.quantity, context.request.price) != (order["quantity"], order["price"])
+    is_changed = _terms(context.request) != tuple(order[name] for name in TERMS)  # type: ignore[literal-required]
     if is_changed:
         _write(ledger, order, context.request, _decide(order, context))
     else:
-        refuse_early(look_at_state(context), calendar)
+        refuse_early(context, _as_placed(order, look_at_state(context)))
     answered = find_order_with_entries(account_id, order_id)
     assert answered is not None
     return Modification(answered, is_changed)
 
 
 def _changed(order: OrderRow, change: OrderChange) -> OrderRequest:
-    """Return the OrderRequest that describes the order after the change; raises PriceNotTaken."""
-    if order["order_type"] == OrderType.MARKET and change.price is not None:
-        raise PriceNotTaken
-    return OrderRequest(
-        exchange=order["exchange"],
-        symbol=order["symbol"],
-        side=order["side"],
-        quantity=order["quantity"] if change.quantity is None else change.quantity,
-        order_type=order["order_type"],
-        price=order["price"] if change.price is None else change.price,
-        product=order["product"],
-    )
+    """Return the OrderRequest that describes the order after the change."""
+    request = OrderRequest(**{name: order[name] for name in KEPT})  # type: ignore[literal-required]
+    return changed_request(request, is_triggered=order["triggered_at"] is not None, **asdict(change))
+
+
+def _terms(request: OrderRequest) -> tuple[Any, ...]:
+    return tuple(getattr(request, name) for name in TERMS)
+
+
+def _as_placed(order: OrderRow, state: PlacementState) -> PlacementState:
+    """Return the facts with the fill model of the order: that of the account may have changed since."""
+    return replace(state, fill_model=order["fill_model"])
 
 
 def _decide(order: OrderRow, context: PlacementContext) -> Decision:
     """Decide as a placement does, without the promise and the money of the order as it is now."""
-    state = read_state(context)
-    refuse_early(state, context.calendar)
+    state = _as_placed(order, read_state(context))
+    refuse_early(context, state)
     # promised is 0 when nothing could be closed, too: then the order's own promise is not part of it.
     others_promised = max(0, state.promised - order["closing_quantity"])
-    decision = decide_on(context.request, replace(state, promised=others_promised))
+    state = replace(state, promised=others_promised)
+    refuse_by_stock(context.request, state, is_triggered=order["triggered_at"] is not None)
+    decision = decide_on(context.request, state)
     # The order keeps its own money even when a loss has taken more than the account had left, so that
     # an order can always be made smaller.
     own = order["blocked_margin"] + order["charges"]
@@ -128,8 +143,11 @@ def _write(ledger: AccountLedger, order: OrderRow, request: OrderRequest, decisi
     save_ledgers([ledger])
     changed = {
         "id": order["id"],
+        "order_type": request.order_type,
         "quantity": request.quantity,
         "price": request.price,
+        "trigger_price": request.trigger_price,
+        "market_protection": request.market_protection,
         "closing_quantity": decision.closing_quantity,
         "margin": decision.margin,
         "charges": decision.charges.total,

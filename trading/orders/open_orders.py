@@ -1,4 +1,4 @@
-"""Lock a PENDING order with its account, for a request that changes or ends it.
+"""Lock a live order with its account, for a request that changes or ends it.
 
 A request that has locked an order's row does not wait for the account: others that want the row would wait with it.
 It ends its transaction, waits for the account while it holds nothing, and begins again.
@@ -52,7 +52,7 @@ def when_free(action: Callable[[Attempt], Result]) -> Result:
 def lock_open_order(
     account_id: UUID, order_id: UUID, attempt: Attempt, expected_versions: Collection[int] | None = None
 ) -> tuple[OrderRow, AccountLedger]:
-    """Lock an account's PENDING order and the account, and return the order's row and the account's ledger.
+    """Lock an account's live order and the account, and return the order's row and the account's ledger.
 
     Raises NotFound, OrderNotOpen, Busy, or PreconditionFailed if the order has none of the expected versions
     (None: every version will do).
@@ -83,6 +83,8 @@ def _checked(order: OrderRow | None, expected_versions: Collection[int] | None) 
         raise NotFound
     if OrderStatus(order["status"]).is_final:
         raise OrderNotOpen(status=order["status"])
+    if order["matched_at"] is not None:
+        raise OrderNotOpen(status=order["status"], matched_at=order["matched_at"])
     if expected_versions is not None and order["version"] not in expected_versions:
         raise PreconditionFailed
     return order

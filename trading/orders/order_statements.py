@@ -6,7 +6,6 @@ from uuid import UUID
 from models.database import fetch_all, fetch_one
 from models.rows import LedgerRow, OrderRow
 from trading.accounts.ledgers import write_rows
-from trading.rules.terms import OrderStatus
 
 # The start of a list of orders; the caller adds its conditions.
 ORDERS = "SELECT * FROM trading_order"
@@ -20,8 +19,7 @@ SELECT trading_order.*, (
 FROM trading_order WHERE id = %s AND account_id = %s
 """
 ENTRIES_OF_ORDER = "SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id"
-FINAL_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status = ANY(%s::text[])"
-FINAL_STATUSES = [str(status) for status in OrderStatus if status.is_final]
+JUDGED_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status <> 'PENDING'"
 LIVE_ORDER = f"{ORDERS} WHERE id = %s AND status IN ('PENDING', 'OPEN')"
 LOCK = "FOR NO KEY UPDATE"
 END_ORDERS = """
@@ -45,9 +43,9 @@ def find_order_with_entries(account_id: UUID, order_id: UUID) -> OrderRow | None
     return fetch_one(ORDER_WITH_ENTRIES, (order_id, account_id), OrderRow)
 
 
-def find_final_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
-    """Return the final orders among these by id; needs an open session."""
-    return {order["id"]: order for order in fetch_all(FINAL_ORDERS, (list(order_ids), FINAL_STATUSES), OrderRow)}
+def find_judged_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+    """Return the orders among these that are final or OPEN, by id; needs an open session."""
+    return {order["id"]: order for order in fetch_all(JUDGED_ORDERS, (list(order_ids),), OrderRow)}
 
 
 def lock_order(account_id: UUID, order_id: UUID) -> OrderRow | None:

@@ -16,21 +16,27 @@ from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.orders.placement_at_once import place_at_once
 from trading.orders.placement_in_steps import place_in_steps
-from trading.orders.placement_types import Placement, PlacementContext
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, Placement, PlacementContext
 from trading.rules.decision import OrderRequest
 
 
 @tracing.traced("place_order")
 @within_share
 def place_order(
-    account_id: UUID, request: OrderRequest, *, calendar: str | None, idempotency_key: IdempotencyKey | None = None
+    account_id: UUID,
+    request: OrderRequest,
+    *,
+    calendar: str | None,
+    fills: FillSettings = DEFAULT_FILLS,
+    idempotency_key: IdempotencyKey | None = None,
 ) -> Placement:
     """Accept an order and return it, PENDING and committed; with a key that was used, return the first answer.
 
-    Raises NotFound, DuplicateClientOrderId, AccountSuspended, MarketClosed, NoPrice, InsufficientHoldings,
-    InsufficientMargin, IdempotencyConflict or IdempotencyInProgress; then nothing has changed.
+    Raises NotFound, DuplicateClientOrderId, AccountSuspended, NotSimulated, MarketClosed, an error of
+    order_checks.check_order, NoPrice, InsufficientHoldings, InsufficientMargin, IdempotencyConflict or
+    IdempotencyInProgress; then nothing has changed.
     """
-    context = PlacementContext(account_id, request, calendar, idempotency_key)
+    context = PlacementContext(account_id, request, calendar, idempotency_key, fills)
     with in_progress_refused():
         placement = place_at_once(context)
         if placement is None:

@@ -1,4 +1,4 @@
-"""Place a common order in one statement: an order with a price, in a market that is always open, that only opens."""
+"""Place a common order in one statement: a LIMIT order, in a market that is always open, that only opens."""
 
 from datetime import datetime
 
@@ -6,19 +6,24 @@ from runtime.timing import stopwatch
 from trading.orders.placement_statements import write_order_at_once
 from trading.orders.placement_types import Placement, PlacementContext
 from trading.rules.decision import decide
+from trading.rules.expiry import expires_with
 from trading.rules.sessions import INDIAN_TIME
+from trading.rules.terms import FillModel, OrderType
 
 
 def place_at_once(context: PlacementContext) -> Placement | None:
     """Place an order in one statement; return None, with nothing done, if it has to be placed in steps.
 
-    The margin and the charges are computed here beforehand. The database checks that the order only opens, that the
-    account covers it, and that this process computed the charges for the right day.
+    The margin, the charges and the time of expiry are computed here beforehand. The database checks that the order only
+    opens, that its stock allows it, that the account covers it, and that this process computed for the right day. It
+    knows the account's fill model, and keeps the time of expiry only for QUOTES.
     """
-    if context.request.price is None or context.calendar is not None:
+    request = context.request
+    if request.order_type != OrderType.LIMIT or request.trigger_price is not None or context.calendar is not None:
         return None
     with stopwatch().step("margin"):
-        today = datetime.now(INDIAN_TIME).date()
-        decision = decide(context.request, on=today)
-    order = write_order_at_once(context, decision, today)
+        now = datetime.now(INDIAN_TIME)
+        decision = decide(request, on=now.date())
+        ends_at = expires_with(request, fill_model=FillModel.QUOTES, now=now, has_sessions=False)
+    order = write_order_at_once(context, decision, now.date(), ends_at)
     return None if order is None else Placement(order, is_replay=False)

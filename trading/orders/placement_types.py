@@ -10,6 +10,8 @@ from models.rows import OrderRow
 from trading.accounts.idempotency import IdempotencyKey
 from trading.rules.decision import OrderRequest
 from trading.rules.money import ZERO
+from trading.rules.order_checks import StockFacts
+from trading.rules.quotes import Quote
 from trading.rules.terms import FillModel, LimitFills
 
 
@@ -69,6 +71,34 @@ class PlacementState:
     stock_id: UUID | None = None
     fingerprint: bytes | None = None
     answer: OrderRow | None = None
+
+    @property
+    def stock(self) -> StockFacts:
+        """Return the facts of the stock that an order is checked against."""
+        return StockFacts(
+            last_price=self.last_price,
+            tick_size=self.tick_size,
+            lot_size=self.lot_size,
+            allows_intraday=self.allows_intraday,
+            lower_circuit=self.lower_circuit,
+            upper_circuit=self.upper_circuit,
+        )
+
+    @property
+    def quote(self) -> Quote:
+        """Return the stock's present quote, which brings no new trade; that of an unknown stock has no prices."""
+        return Quote(
+            number=self.quote_number,
+            usable_number=self.usable_number,
+            bid=self.bid_price,
+            ask=self.ask_price,
+            last=self.last_price,
+            quoted_at=self.quoted_at,
+            is_usable=self.is_usable,
+            lower_circuit=self.lower_circuit,
+            upper_circuit=self.upper_circuit,
+            tick_size=self.tick_size,
+        )
 
 
 class Placement(NamedTuple):

@@ -5,34 +5,61 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from trading.orders.placement_in_steps import decide_on, refuse_early
+from trading.orders.placement_in_steps import decide_on, refuse_by_stock, refuse_early
 from trading.orders.placement_statements import look_at_state
-from trading.orders.placement_types import PlacementContext
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, PlacementContext, PlacementState
 from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.errors import NoPrice, Refused
+from trading.rules.matching import first_look
+from trading.rules.resting import RestingOrder, Verdict
+from trading.rules.terms import FillModel
 
 
 class Preview(NamedTuple):
-    """A decision that was not carried out, the available margin, and the refusal of a placement, if any."""
+    """A decision that was not carried out, the available margin, the first look, and the placement's refusal, if any.
+
+    The look is made on the present quote; it does not consider the refusal.
+    """
 
     decision: Decision
     available_margin: Decimal
+    look: Verdict
     refusal: Refused | None
 
 
-def preview_order(account_id: UUID, request: OrderRequest, *, calendar: str | None) -> Preview:
+def preview_order(
+    account_id: UUID, request: OrderRequest, *, calendar: str | None, fills: FillSettings = DEFAULT_FILLS
+) -> Preview:
     """Return the decision that place_order would make at this moment; lock and write nothing.
 
     Raises NotFound. An order without a price has no decision: then raises the refusal of place_order.
     """
-    state = look_at_state(PlacementContext(account_id, request))
-    early = _refusal(refuse_early, state, calendar)
+    context = PlacementContext(account_id, request, calendar, fills=fills)
+    state = look_at_state(context)
+    early = _refusal(refuse_early, context, state) or _refusal(refuse_by_stock, request, state)
     try:
         decision = decide_on(request, state)
-    except NoPrice as refusal:
-        raise early or refusal from None
-    available_margin = state.available_margin
-    return Preview(decision, available_margin, early or _refusal(check_cover, request, decision, available_margin))
+    except NoPrice as no_price:
+        raise early or no_price from None
+    refusal = early or _refusal(check_cover, request, decision, state.available_margin)
+    return Preview(decision, state.available_margin, _look(context, state, decision), refusal)
+
+
+def _look(context: PlacementContext, state: PlacementState, decision: Decision) -> Verdict:
+    """Return the verdict of the order's first look, if it came now."""
+    request = context.request
+    if state.fill_model == FillModel.IMMEDIATE:
+        return Verdict(fill_price=decision.price)
+    order = RestingOrder(
+        side=request.side,
+        order_type=request.order_type,
+        price=request.price,
+        trigger_price=request.trigger_price,
+        market_protection=request.market_protection,
+        limit_fills=context.fills.limit_fills,
+        validity=request.validity,
+    )
+    return first_look(order, state.quote)
 
 
 def _refusal(check: Callable[..., None], *given: Any) -> Refused | None:

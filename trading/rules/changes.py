@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trading.rules.decision import OrderRequest
-from trading.rules.errors import PriceNeeded, PriceNotTaken, TriggerNotTaken, TypeNotTaken
-from trading.rules.terms import OrderType
+from trading.rules.errors import PriceNeeded, PriceNotTaken, TriggerNotTaken, TypeNotTaken, ValidityNotTaken
+from trading.rules.terms import OrderType, Validity
 
 TYPE_CHANGES = {
     (OrderType.LIMIT, OrderType.MARKET),
@@ -29,11 +29,13 @@ def changed_request(
 
     is_triggered is True for a stop whose trigger has fired. An order loses the terms that its new type does not have.
 
-    Raises TypeNotTaken, PriceNotTaken, PriceNeeded or TriggerNotTaken.
+    Raises TypeNotTaken, ValidityNotTaken, PriceNotTaken, PriceNeeded or TriggerNotTaken.
     """
     new_type = OrderType(request.order_type if order_type is None else order_type)
     if new_type != request.order_type and (request.order_type, new_type) not in TYPE_CHANGES:
         raise TypeNotTaken
+    if new_type == OrderType.MARKET and request.validity not in (Validity.DAY, Validity.IOC):
+        raise ValidityNotTaken
     return replace(
         request,
         order_type=str(new_type),

@@ -195,6 +195,10 @@ class TypeNotTaken(ChangeNotTaken):
     """A LIMIT order can only become MARKET, a stop only LIMIT or MARKET."""
 
 
+class ValidityNotTaken(ChangeNotTaken):
+    """A MARKET order has the validity DAY or IOC."""
+
+
 class IdempotencyConflict(Refused):
     """This Idempotency-Key was used with another request."""
 

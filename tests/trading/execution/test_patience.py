@@ -9,7 +9,8 @@ import pytest
 from tests.support.processes import wait_until
 from tests.support.trading import buy, execute, hold, one, order_now, row_of, rows, run
 from trading.execution import patience
-from trading.execution.executing import WAIT_LOCK_KEY, Outcome
+from trading.execution.awaiting import WAIT_LOCK_KEY
+from trading.execution.executing import Outcome
 from trading.execution.patience import HeldAccounts, execute_patiently
 from trading.execution.sweeping import MAX_ATTEMPTS, SweepCounts, sweep_once
 from trading.upkeep import verify

@@ -1,0 +1,100 @@
+"""Expiry: unmatched orders whose time is over end as EXPIRED, and their margin and charges are given back.
+
+A run takes the buckets of the orders' stocks first and judges the time afterwards: a quote that came before an order's
+end has matched it by then. What another transaction has locked is left to the next run.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple, TypedDict
+from uuid import UUID
+
+from models.database import fetch_all, session, transactional
+from models.rows import OrderRow
+from runtime import metrics
+from runtime.logs import get_logger
+from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
+from trading.events import publishing
+from trading.execution.marks import End, write_ends, write_marks
+from trading.matching import buckets
+from trading.orders.cancellation import give_back
+from trading.rules.terms import OrderStatus
+
+# Quotes of the batch's stocks wait for it, and the event triggers are quadratic in one account's orders.
+MAX_BATCH = 500
+
+IS_OVER = """
+status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND expires_at <= (SELECT market_now())
+"""
+FIND = f"""
+SELECT id, account_id, stock_id FROM trading_order WHERE {IS_OVER} AND account_id <> ALL(%(but)s::uuid[])
+ORDER BY expires_at LIMIT %(limit)s
+"""
+# "IS TRUE" leaves the planner only the primary key.
+LOCK = f"""
+SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND ({IS_OVER}) IS TRUE
+ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+logger = get_logger(__name__)
+
+
+class FoundOrder(TypedDict):
+    """An order whose time is over."""
+
+    id: UUID
+    account_id: UUID
+    stock_id: UUID
+
+
+class ExpiryCounts(NamedTuple):
+    """The numbers of orders that expired, and that were left because they or their accounts were locked."""
+
+    expired: int = 0
+    busy: int = 0
+
+
+def run_once(limit: int) -> ExpiryCounts:
+    """End up to limit orders whose time is over, those of the earliest times first, in batches that commit singly.
+
+    Accounts of which something was locked are left to the next run. Raises DatabaseUnavailable.
+    """
+    counts, left_out = ExpiryCounts(), set[UUID]()
+    while (room := min(limit - counts.expired, MAX_BATCH)) > 0:
+        found = _find(room, left_out)
+        if not found:
+            break
+        ended = _expire(found)
+        _announce(ended)
+        ids = {order["id"] for order in ended}
+        missed = [order for order in found if order["id"] not in ids]
+        counts = ExpiryCounts(counts.expired + len(ended), counts.busy + len(missed))
+        left_out |= {order["account_id"] for order in missed}
+    return counts
+
+
+def _find(limit: int, but: Collection[UUID]) -> list[FoundOrder]:
+    with session():
+        return fetch_all(FIND, {"limit": limit, "but": list(but)}, FoundOrder)
+
+
+@transactional
+def _expire(found: list[FoundOrder]) -> list[OrderRow]:
+    """End those of the found orders that are still live and unmatched, and that are free with their accounts."""
+    buckets.lock_shared(order["stock_id"] for order in found)
+    orders = fetch_all(LOCK, ([order["id"] for order in found],), OrderRow)
+    ledgers = lock_free_ledgers(order["account_id"] for order in orders)
+    orders = [order for order in orders if order["account_id"] in ledgers]
+    for order in orders:
+        give_back(ledgers[order["account_id"]], order)
+    write_marks(orders, {}, set())
+    save_ledgers(ledgers.values())
+    write_ends(End(order, OrderStatus.EXPIRED, None) for order in orders)
+    return orders
+
+
+def _announce(orders: list[OrderRow]) -> None:
+    publishing.nudge({order["account_id"] for order in orders})
+    metrics.count_expired(order["validity"] for order in orders)
+    for order in orders:
+        names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
+        logger.info("order_expired", **names, validity=order["validity"])
