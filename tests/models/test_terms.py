@@ -67,6 +67,7 @@ OFFERED = {
     "status": OrderStatus,
     "validity": Validity,
     "waiting_for": WaitingFor,
+    "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
     "EventSchema.type": EVENT_TYPES,
