@@ -54,6 +54,7 @@ CHECKED = {
 }
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
+    "allows_intraday": ("true", "false"),
     "end_reason": EndReason,
     "exchange": Exchange,
     "fill_model": FillModel,
