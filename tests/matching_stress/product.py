@@ -19,11 +19,12 @@ from tests.matching_stress.running import LIVE_ORDERS, TICK, Duty, Run
 from tests.matching_stress.schema import watch
 from tests.matching_stress.settings import Settings
 from trading.accounts import administration
+from trading.execution import expiry
 from trading.execution.patience import execute_patiently
 from trading.execution.sweeping import sweep_once
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import ensure_stocks
-from trading.matching import expiry, level_sweep
+from trading.matching import level_sweep
 from trading.matching.crossing import Match
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.orders import cancellation, modification, placement
