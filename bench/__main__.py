@@ -19,7 +19,7 @@ from bench.parts.backlog import PENDING, sweeping
 from bench.parts.placement import Bench
 from bench.parts.prompt import ORDERS, accepted_to_executed, idle_cost, start_sides
 from bench.parts.quote_to_fill import quote_to_fill
-from bench.parts.resting import fill_resting
+from bench.parts.resting import fill_resting, quote_stocks
 from bench.parts.starting import start_of_make_run
 from bench.parts.throughput import beside_the_worker, placed_and_executed, placements, tail
 from bench.profiling import Profile
@@ -152,6 +152,8 @@ class Run:
         began = time.monotonic()
         with running(self.interruption) as none, running(self.interruption) as full:
             _progress(f"{options.resting} resting orders")
+            none.use()
+            quote_stocks()
             full.use()
             resting = fill_resting(options.resting)
             _progress("1,000 quotes in a request")
@@ -162,7 +164,7 @@ class Run:
             self.results.wrong += matching.check(full)
             none.use()
             _progress("quotes to fills")
-            figures += quote_to_fill(none, rounds=options.rounds)
+            figures += quote_to_fill(none, rounds=options.rounds, orders=options.orders)
             _progress(f"a quote that crosses {options.crossed} orders")
             figures += matching.crossed_at_once(none, rounds=options.rounds, orders=options.crossed)
             _progress(f"{options.expired} orders that expire")

@@ -48,9 +48,16 @@ RESTING = LEFT.format(condition="matched_at IS NULL AND watch_price IS NOT NULL"
 MATCHED = LEFT.format(condition="matched_at IS NOT NULL", columns="account_id, match_sequence")
 
 
+def quote_stocks(first: int = 1, stocks: int = STOCKS) -> None:
+    """Create numbered stocks with a market above all limits."""
+    set_quotes([(EXCHANGE, f"{RESTING_PREFIX}{number}", ABOVE) for number in range(first, first + stocks)])
+    with unbounded():
+        execute("VACUUM (ANALYZE) stock")
+
+
 def fill_resting(orders: int, *, first: int = 1, stocks: int = STOCKS, minutes: int = 24 * 60) -> int:
     """Let BUY LIMIT orders at LIMIT rest on numbered stocks, the same number for each account; return their total."""
-    set_quotes([(EXCHANGE, f"{RESTING_PREFIX}{number}", ABOVE) for number in range(first, first + stocks)])
+    quote_stocks(first, stocks)
     rounds = max(1, orders // ACCOUNTS)
     placed = sum(_place(first, stocks, number * ACCOUNTS) for number in range(rounds))
     assert placed == rounds * ACCOUNTS, f"{placed} of {rounds * ACCOUNTS} orders were placed"

@@ -107,6 +107,24 @@ def test_a_refusal_for_another_reason_is_reported_in_the_ticket(
     expect(desk.message).to_have_text("This stock has no last price yet: use a limit price.")
 
 
+def test_an_order_that_rests_says_what_it_waits_for_and_fills_by_a_quote(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any
+) -> None:
+    start.worker()
+    quote("RELIANCE", "2510.00")
+    desk = desk_of(web).log_in(account(fill_model="QUOTES").token)
+    desk.place(price="2500.00")
+    expect(desk.orders.first.locator(".state")).to_have_text("Open")
+    expect(desk.orders.first.locator(".reason")).to_have_text("Waits for its price")
+    expect(desk.orders.first.get_by_role("button", name="Cancel Buy 10 RELIANCE")).to_be_visible()
+
+    quote("RELIANCE", "2490.00")
+    expect(desk.orders.first.locator(".state")).to_have_text("Executed")
+    expect(desk.orders.first.locator(".average")).to_have_text("2,500.00")
+    desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
+    expect(desk.page.locator("#detail-body")).to_contain_text("bid none, ask none, last 2,490.00")
+
+
 def test_a_pending_order_is_cancelled(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
     desk = desk_of(web).log_in(account().token)
     desk.place(price="2500.00")

@@ -26,10 +26,17 @@ function facts(order) {
     ["Status", nameOf(order.status) + (order.rejectionReason ? `: ${nameOf(order.rejectionReason)}` : "")],
     ["Accepted", fullClock(order.placedAt)],
     ["Executed", order.executedAt ? `${clock(order.executedAt)} (${took})` : NOTHING],
+    ...(order.fill ? [["Filled by", evidence(order.fill)]] : []),
     ["Margin blocked", grouped(order.blockedMargin)],
     ["Order", order.orderId],
     ["Client order", order.clientOrderId ?? NOTHING],
   ]);
+}
+
+/** Return the quote that made a fill, and the rule. */
+function evidence(fill) {
+  const sides = ["bid", "ask", "last"].map((name) => `${name} ${fill[name] === null ? "none" : grouped(fill[name])}`);
+  return `${nameOf(fill.rule)}: ${sides.join(", ")}, quote ${grouped(fill.quoteNumber)} of ${fullClock(fill.quotedAt)}`;
 }
 
 function charges(order) {

@@ -10,9 +10,11 @@ const NAMES = {
   BUY: "Buy",
   SELL: "Sell",
   PENDING: "Pending",
+  OPEN: "Open",
   EXECUTED: "Executed",
   CANCELLED: "Cancelled",
   REJECTED: "Rejected",
+  EXPIRED: "Expired",
 };
 
 /** Return a product's name. */
@@ -23,6 +25,9 @@ export function nameOf(word) {
   const spaced = String(word).toLowerCase().replaceAll("_", " ");
   return NAMES[word] ?? spaced[0].toUpperCase() + spaced.slice(1);
 }
+
+/** Return true for an order that is not final: it waits for a worker or for the market. */
+export const isLive = (order) => order.status === "PENDING" || order.status === "OPEN";
 
 /** Show a stock's symbol and exchange in a cell. */
 export function instrument(cell, thing) {
