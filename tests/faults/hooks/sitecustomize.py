@@ -64,7 +64,7 @@ POINTS = {
     "web_dies_before_quotes_messages": ("api.dispatching", "execute_matched", "before", die, None),
     "worker_dies_between_looks": ("trading.execution.second_look", "look_again", "before", die, None),
     "worker_dies_while_opening": ("trading.execution.marks", "open_orders", "after", die, None),
-    "worker_dies_in_expiry": ("trading.execution.expiry", "write_marks", "after", die, None),
+    "worker_dies_in_expiry": ("trading.execution.expiry", "save_ledgers", "after", die, None),
     "poison_kills": ("trading.execution.filling", "fill_one", "before", die, is_poison),
 }
 
