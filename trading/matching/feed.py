@@ -118,7 +118,6 @@ def _receive_patiently(
         return _receive(portion, rules, days)
 
 
-@transactional
 def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tuple[int, dict[int, str], list[Match]]:
     """Store one quote for each of these stocks; return their number, the outcomes by place, and the matched orders."""
     stock_ids = [stock_id for _, stock_id, _ in portion]
@@ -129,14 +128,14 @@ def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tup
         if done is not None:
             stored, reasons = done
             return stored, {place: reasons[stock_id] for place, stock_id, _ in portion if stock_id in reasons}, []
-    else:
-        lock_exclusive(stock_ids)
     return _store_and_match(portion, stock_ids, rules, days)
 
 
+@transactional
 def _store_and_match(
     portion: Portion, stock_ids: list[UUID], rules: MarketRules, days: frozenset[date]
 ) -> tuple[int, dict[int, str], list[Match]]:
+    lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
     if now is None:
         return 0, {}, []

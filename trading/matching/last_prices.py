@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import array_of, execute, fetch_one
+from models.database import array_of, db, fetch_one, session
 from trading.market.quotes import NotStored
 from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
 from trading.rules.quotes import QuoteOutcome
 
-# In one round trip with the lock, which is a statement of its own all the same.
+# Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
+# lock is a statement of its own all the same, and the next one reads what was committed before it.
 STORE = f"""{LOCK_EXCLUSIVE};
 SET LOCAL synchronous_commit = off;
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
@@ -42,7 +43,6 @@ SELECT is_open, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS stale
 FROM moment
 """
-WAIT_FOR_THE_DISK = "SET LOCAL synchronous_commit TO DEFAULT"
 
 
 class SessionHours(NamedTuple):
@@ -55,11 +55,13 @@ class SessionHours(NamedTuple):
 def store_last_prices(
     stock_ids: Sequence[UUID], prices: Sequence[Decimal], hours: SessionHours | None
 ) -> tuple[int, dict[UUID, str]] | None:
-    """Lock the stocks' buckets exclusively, and store last prices as quotes of now in the caller's transaction.
+    """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
     Return the number of stored quotes, and the outcomes of those that match nothing; None if the prices reach any
     order: then nothing is stored. hours is None if the market is always open.
     """
+    if db.in_transaction():
+        raise RuntimeError("last prices may not be stored inside another transaction")
     opens_at, closes_at = hours or SessionHours(None, None)
     parameters: dict[str, Any] = {
         "ids": array_of(stock_ids),
@@ -68,10 +70,10 @@ def store_last_prices(
         "closes_at": closes_at,
     }
     parameters |= {"always_open": hours is None, **lock_parameters(stock_ids)}
-    row = fetch_one(STORE, parameters)
+    with session():
+        row = fetch_one(STORE, parameters)
     assert row is not None
     if row["reaches"]:
-        execute(WAIT_FOR_THE_DISK)
         return None
     reason = QuoteOutcome.HALTED if row["is_open"] else QuoteOutcome.SESSION_CLOSED
     outcomes = dict.fromkeys(row["unusable"], str(reason)) | dict.fromkeys(row["stale"], str(NotStored.STALE))

@@ -57,9 +57,9 @@ def explaining(usual, found):
     def run_explained(sql, parameters=(), *row_type):
         *before, statement = [part for part in sql.split(";") if part.strip()]
         if re.match(r"\s*(SELECT|WITH|UPDATE)", statement) and "nextval" not in statement:
-            for setting in before:
-                database.execute(setting, parameters)
             with database.db.atomic() as savepoint:
+                for setting in before:
+                    database.execute(setting, parameters)
                 rows = database.fetch_all(f"EXPLAIN (ANALYZE, BUFFERS, SUMMARY OFF) {statement}", parameters)
                 savepoint.rollback()
             found.append("\n".join(row["QUERY PLAN"] for row in rows))
