@@ -82,7 +82,7 @@ def put_quotes(body: dict[str, Any]) -> Response:
     stock are taken in their order. After a 503 some of the quotes may be stored: send all of them again.
     """
     settings = current_app.config["SETTINGS"]
-    rules = MarketRules(getattr(settings, "max_quote_age_s", 60), settings.market_calendar)
+    rules = MarketRules(settings.max_quote_age_s, settings.market_calendar)
     quotes = [GivenQuote(**quote) for quote in body["quotes"]]
     reception = receive_quotes(quotes, rules, tell=execute_matched)
     if not goes_beyond_last_prices(body["quotes"]):

@@ -10,12 +10,11 @@ from models.database import session
 from runtime.timing import stopwatch
 from schemas.baskets import BasketSchema
 from schemas.history import OrderHistorySchema
+from schemas.order_requests import OrderChangeSchema, OrderRequestSchema
 from schemas.orders import (
-    OrderChangeSchema,
     OrderDetailSchema,
     OrderListSchema,
     OrderPageSchema,
-    OrderRequestSchema,
     OrderSchema,
     PlacementSchema,
     PreviewSchema,

@@ -9,7 +9,8 @@ from .base import StrictSchema
 from .examples import ORDER_ID
 from .fields import Identifier, Whole
 from .lists import Several
-from .orders import OrderSchema, OrderTermsSchema
+from .order_requests import OrderTermsSchema
+from .orders import OrderSchema
 from .problems import ProblemSchema
 
 MAX_BASKET = 20

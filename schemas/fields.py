@@ -208,7 +208,8 @@ class Choice(fields.String):
     default_error_messages = {"choice": "Must be one of: {choices}."}
 
     def __init__(self, *choices: str, spellings: dict[str, str] | None = None, **options: Any) -> None:
-        super().__init__(**described(options, enum=[*choices, *(spellings or {})]))
+        nothing = [None] if options.get("allow_none") else []
+        super().__init__(**described(options, enum=[*choices, *(spellings or {}), *nothing]))
         self.choices = choices
         self.words = {choice: choice for choice in choices} | (spellings or {})
 

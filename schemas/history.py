@@ -14,11 +14,11 @@ class OrderChangesSchema(StrictSchema):
     """The changed members of an order; the others are absent."""
 
     quantity = Whole(metadata={"x-optional": True, "example": 10})
-    price = Money(metadata={"x-optional": True})
+    price = Money(allow_none=True, metadata={"x-optional": True})
     order_type = fields.String(data_key="orderType", metadata={"x-optional": True, "enum": list(ORDER_TYPES)})
-    trigger_price = Money(data_key="triggerPrice", metadata={"x-optional": True})
-    protection_price = Money(data_key="protectionPrice", metadata={"x-optional": True})
-    waiting_for = fields.String(data_key="waitingFor", metadata={"x-optional": True})
+    trigger_price = Money(data_key="triggerPrice", allow_none=True, metadata={"x-optional": True})
+    protection_price = Money(data_key="protectionPrice", allow_none=True, metadata={"x-optional": True})
+    waiting_for = fields.String(data_key="waitingFor", allow_none=True, metadata={"x-optional": True})
     triggered_at = Timestamp(data_key="triggeredAt", metadata={"x-optional": True})
     end_reason = fields.String(data_key="endReason", metadata={"x-optional": True})
     blocked_margin = Money(data_key="blockedMargin", metadata={"x-optional": True, "example": "5000.00"})

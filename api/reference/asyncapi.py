@@ -61,8 +61,17 @@ CHANGES: dict[str, Document] = {
         "executedAt": FINAL_AT,
         "positionId": POSITION_ID,
     },
+    "order.open": {"updatedAt": FINAL_AT, "status": "OPEN", "waitingFor": "price"},
+    "order.triggered": {
+        "orderType": "STOP_LIMIT",
+        "triggerPrice": "2495.00",
+        "status": "OPEN",
+        "waitingFor": "price",
+        "triggeredAt": FINAL_AT,
+    },
     "order.modified": {"updatedAt": FINAL_AT},
-    "order.cancelled": {"updatedAt": FINAL_AT, "status": "CANCELLED"},
+    "order.expired": {"updatedAt": FINAL_AT, "status": "EXPIRED"},
+    "order.cancelled": {"updatedAt": FINAL_AT, "status": "CANCELLED", "endReason": "client"},
     "order.rejected": {"updatedAt": FINAL_AT, "status": "REJECTED", "rejectionReason": "insufficient_margin"},
 }
 

@@ -135,7 +135,10 @@ def test_a_final_order_is_not_open_for_any_etag(change, order_id):
         {"price": "1.001"},
         {"price": "10000000.01"},
         {"side": "SELL"},
-        {"orderType": "MARKET"},
+        {"orderType": "LATER"},
+        {"triggerPrice": "0"},
+        {"triggerPrice": None},
+        {"triggerPrice": "99.00"},
     ],
 )
 def test_an_invalid_change_names_its_field(change, order_id, body):

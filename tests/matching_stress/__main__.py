@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedded.postgres import Postgres
 from tests.matching_stress.databases import migrated_database
-from tests.matching_stress.running import Stress
+from tests.matching_stress.plain import PlainRun
 from tests.matching_stress.settings import Mutation, Settings
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         postgres = Postgres(Path(folder) / "postgres", durable=False)
         try:
             postgres.start()
-            report = Stress(migrated_database(postgres.url(), "stress"), settings).run()
+            report = PlainRun(migrated_database(postgres.url(), "stress"), settings).run()
         finally:
             postgres.stop()
             postgres.delete()

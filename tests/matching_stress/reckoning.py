@@ -4,9 +4,9 @@ It shares no code with trading.rules, so that an error there is seen here.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 STOPS = ("STOP_LIMIT", "STOP_MARKET")
 
@@ -49,6 +49,13 @@ class Terms:
     blind: int | None
     limit_fills: str
     expires_at: datetime | None
+    protection: Decimal | None = None  # percent
+    cap: Decimal | None = None  # the price at which a protected order rests, once it does
+
+    @property
+    def waits_for_trigger(self) -> bool:
+        """Return True if this is a stop whose trigger has not fired."""
+        return self.order_type in STOPS and not self.is_triggered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +81,25 @@ def walk(terms: Terms, ticks: Iterable[Tick]) -> Walk:
     for tick in ticks:
         if not tick.is_usable or (terms.expires_at is not None and tick.at >= terms.expires_at):
             continue
-        waits = terms.order_type in STOPS and not terms.is_triggered and triggered_by is None
-        if waits and not _fires(terms, tick):
+        fires_now = terms.waits_for_trigger
+        if fires_now and not _fires(terms, tick):
             continue
-        if waits:
-            triggered_by = tick.number
-        found = _judge(terms, tick, on_trigger=waits, has_triggered=triggered_by is not None)
-        if found is not None and tick.allows(found[0]):
-            return Walk(Crossing(tick.number, *found), triggered_by)
+        if fires_now:
+            triggered_by, terms = tick.number, replace(terms, is_triggered=True)
+        is_first = fires_now or (terms.blind is not None and tick.usable_before <= terms.blind)
+        crossing, cap = _judge(terms, tick, is_first=is_first, fires_now=fires_now)
+        if crossing is not None:
+            return Walk(crossing, triggered_by)
+        terms = replace(terms, cap=cap)
     return Walk(None, triggered_by)
 
 
 def look(terms: Terms, tick: Tick) -> Crossing | None:
     """Return the fill of a first look at a usable quote, or None."""
-    if terms.order_type in STOPS and not terms.is_triggered and not _fires(terms, tick):
+    fires_now = terms.waits_for_trigger
+    if fires_now and not _fires(terms, tick):
         return None
-    offer = tick.offer(terms.side)
-    if offer is None or not tick.allows(offer):
-        return None
-    if terms.price is not None and not _at_least_as_good(terms.side, offer, terms.price):
-        return None
-    if terms.order_type == "STOP_MARKET" and not terms.is_triggered:
-        return Crossing(tick.number, offer, "stop")
-    return Crossing(tick.number, offer, "first_look" if terms.price is not None else "market")
+    return _judge(replace(terms, cap=None), tick, is_first=True, fires_now=fires_now)[0]
 
 
 def _fires(terms: Terms, tick: Tick) -> bool:
@@ -105,15 +108,35 @@ def _fires(terms: Terms, tick: Tick) -> bool:
     return tick.last >= terms.trigger if terms.side == "BUY" else tick.last <= terms.trigger
 
 
-def _judge(terms: Terms, tick: Tick, *, on_trigger: bool, has_triggered: bool) -> tuple[Decimal, str] | None:
+def _judge(terms: Terms, tick: Tick, *, is_first: bool, fires_now: bool) -> tuple[Crossing | None, Decimal | None]:
+    """Return the crossing, and the price at which a protected order rests from now on."""
     offer = tick.offer(terms.side)
-    if terms.price is None:
-        return None if offer is None else (offer, "stop" if on_trigger else "market")
-    is_first = terms.blind is not None and not has_triggered and tick.usable_before <= terms.blind
-    if on_trigger or is_first:
-        crosses = offer is not None and _at_least_as_good(terms.side, offer, terms.price)
-        return (offer, "first_look") if crosses and offer is not None else None
-    return _resting(terms, tick, offer, terms.price)
+    limit = terms.price if terms.price is not None else terms.cap
+    if limit is not None and not (is_first and terms.price is not None):
+        return _allowed(tick, _resting(terms, tick, offer, limit)), terms.cap
+    if offer is None or not tick.allows(offer):
+        return None, terms.cap
+    if terms.price is not None:
+        is_crossed = _at_least_as_good(terms.side, offer, terms.price)
+        return (Crossing(tick.number, offer, "first_look") if is_crossed else None), None
+    cap = _cap(terms, tick)
+    if cap is not None and not _at_least_as_good(terms.side, offer, cap):
+        return None, cap
+    return Crossing(tick.number, offer, "stop" if fires_now else "market"), None
+
+
+def _allowed(tick: Tick, found: tuple[Decimal, str] | None) -> Crossing | None:
+    return None if found is None or not tick.allows(found[0]) else Crossing(tick.number, *found)
+
+
+def _cap(terms: Terms, tick: Tick) -> Decimal | None:
+    """Return the worst price of a protected order: away from its trigger, or from the last price, rounded inwards."""
+    base = terms.trigger if terms.order_type == "STOP_MARKET" else tick.last
+    if terms.protection is None or base is None:
+        return None
+    buys = terms.side == "BUY"
+    exact = base * (1 + (terms.protection if buys else -terms.protection) / 100)
+    return exact.quantize(Decimal("0.01"), ROUND_FLOOR if buys else ROUND_CEILING)
 
 
 def _resting(terms: Terms, tick: Tick, offer: Decimal | None, limit: Decimal) -> tuple[Decimal, str] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tests.matching_stress.connection import LOCK_TIMEOUT, Link
+from tests.matching_stress.running import LOCK_ACCOUNT, TICK
 from tests.matching_stress.settings import Mutation, Settings
 from tests.matching_stress.workers import STOCKS, step, write_steps
 
@@ -20,7 +21,6 @@ SELECT %s, %s, id, exchange, symbol, %s, 'INTRADAY', %s, 1, %s, %s, 0, 0, 0, '{}
 FROM stock WHERE id = %s
 """
 LOCK_ORDER = "SELECT * FROM trading_order WHERE id = %s FOR NO KEY UPDATE"
-LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
 CHANGE = """
 UPDATE trading_order
 SET price = %s, trigger_price = %s, watch_price = NULL, watch_trigger = NULL, due_at = clock_timestamp() WHERE id = %s
@@ -29,7 +29,6 @@ CHANGE_KEEPING_WATCH = (
     "UPDATE trading_order SET price = %s, trigger_price = %s, due_at = clock_timestamp() WHERE id = %s"
 )
 CANCEL = "UPDATE trading_order SET status = 'CANCELLED', end_reason = 'client' WHERE id = %s"
-TICK = Decimal("0.05")
 TYPES = ("LIMIT", "STOP_LIMIT", "STOP_MARKET", "MARKET")
 Order = Mapping[str, Any]
 

@@ -1,23 +1,24 @@
 """The threads of a run, and its report."""
 
+import abc
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from tests.matching_stress import market, requests, workers
-from tests.matching_stress.connection import DEADLOCK, LOCK_TIMEOUT, Link
+from tests.matching_stress.connection import DEADLOCK, Link
 from tests.matching_stress.judgement import MAX_SHOWN, Judgement, judge
-from tests.matching_stress.requests import TICK
-from tests.matching_stress.schema import prepare
 from tests.matching_stress.settings import Settings
 
 DRAIN_S = 30.0
+TICK = Decimal("0.05")
+LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 IS_RESTING = "status IN ('PENDING', 'OPEN') AND matched_at IS NULL"
 # Orders whose price the market is near, because those are the ones over which a quote and a client meet.
 NEAR = f"""
@@ -64,7 +65,16 @@ class Report:
         return "\n".join(lines + [f"PROBLEM {problem}" for problem in self.problems])
 
 
-class Stress:
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A function that so many threads repeat, until the trading or the draining is over."""
+
+    repeat: Callable[[Link, random.Random], None]
+    threads: int
+    is_trading: bool = True
+
+
+class Run(abc.ABC):
     """A run: its threads, its random prices and its report."""
 
     def __init__(self, url: str, settings: Settings) -> None:
@@ -72,37 +82,63 @@ class Stress:
         self.report = Report()
         self.is_over, self.is_drained = threading.Event(), threading.Event()
         self.link = Link(url)
-        self.accounts, self.stocks = prepare(self.link, settings)
+        self.accounts, self.stocks = self.prepare()
         self.last = {stock_id: Decimal("100.00") for stock_id in self.stocks}
+
+    @abc.abstractmethod
+    def prepare(self) -> tuple[list[UUID], list[UUID]]:
+        """Make accounts and stocks, and return both lists of ids."""
+
+    @abc.abstractmethod
+    def duties(self) -> list[Duty]:
+        """Return the functions that the threads repeat."""
 
     def run(self) -> Report:
         """Run all threads for the settings' time, drain, and judge."""
-        settings = self.settings
-        trading = [
-            *[self._thread(self._feed, index) for index in range(settings.feeders)],
-            *[self._thread(self._place, index) for index in range(settings.placers)],
-            *[self._thread(self._modify, index) for index in range(settings.modifiers)],
-            *[self._thread(self._cancel, index) for index in range(settings.cancellers)],
-            self._thread(self._hold, 0),
-        ]
-        working = [
-            *[self._thread(self._work, index) for index in range(settings.workers)],
-            self._thread(self._rescue, 0),
-            self._thread(self._expire, 0),
-            self._thread(self._sweep, 0),
-        ]
-        for thread in trading + working:
+        deadlocks = self.link.value(DEADLOCKS)
+        threads = [(duty, self._thread(duty, index)) for duty in self.duties() for index in range(duty.threads)]
+        for _, thread in threads:
             thread.start()
-        self.is_over.wait(settings.seconds)
+        self.is_over.wait(self.settings.seconds)
         self.is_over.set()
-        for thread in trading:
-            thread.join()
+        for duty, thread in threads:
+            if duty.is_trading:
+                thread.join()
         self._drain()
-        for thread in working:
+        for _, thread in threads:
             thread.join()
+        self.report.counts["deadlocks"] = max(
+            self.report.counts["deadlocks"], self.link.value(DEADLOCKS) - deadlocks
+        )  # the server's own count comes late, the threads' own misses what is tried again
         self.report.judgement = judge(self.link)
         self.link.close()
         return self.report
+
+    def hold(self, link: Link, account_id: UUID) -> None:
+        """Hold an account's row, as an operator's open transaction does."""
+        with link.transaction():
+            link.rows(LOCK_ACCOUNT, account_id)
+            self.is_over.wait(self.settings.hold_s)
+
+    def near_order(self, link: Link, chance: random.Random) -> Sequence[Mapping[str, Any]]:
+        """Return an order that the market is near, now and then one of the account that is held."""
+        return link.rows(NEAR_OF_ACCOUNT, self.accounts[0]) if chance.random() < 0.2 else link.rows(NEAR)
+
+    def timed(self, store: Callable[[], tuple[int, int]]) -> None:
+        """Store and match quotes, and count them and their time."""
+        start = time.monotonic()
+        try:
+            stored, matched = store()
+            self.report.counts["quotes"] += stored
+            self.report.counts["matched"] += matched
+        finally:
+            self.report.quote_ms.append((time.monotonic() - start) * 1000)
+
+    def step_price(self, chance: random.Random, stock_id: UUID) -> Decimal:
+        """Move a stock's price by a step of a random walk between 95 and 105."""
+        last = self.last[stock_id] + TICK * chance.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3))
+        self.last[stock_id] = min(max(last, Decimal("95.00")), Decimal("105.00"))
+        return self.last[stock_id]
 
     def _drain(self) -> None:
         end = time.monotonic() + DRAIN_S
@@ -111,102 +147,21 @@ class Stress:
         self.report.counts["left over"] = due
         self.is_drained.set()
 
-    def _thread(self, repeat: Callable[[Link, random.Random], None], index: int) -> threading.Thread:
-        """Return a thread that repeats a function with a connection and a seeded chance of its own."""
-        is_over = self.is_drained if repeat in (self._work, self._rescue, self._expire, self._sweep) else self.is_over
-        chance = random.Random(f"{self.settings.seed} {repeat.__name__} {index}")
+    def _thread(self, duty: Duty, index: int) -> threading.Thread:
+        """Return a thread that repeats a duty with a connection and a seeded chance of its own."""
+        is_over = self.is_over if duty.is_trading else self.is_drained
+        name = duty.repeat.__name__.strip("_")
+        chance = random.Random(f"{self.settings.seed} {name} {index}")
 
         def run() -> None:
             link = Link(self.url)
             while not is_over.is_set():
                 try:
-                    repeat(link, chance)
+                    duty.repeat(link, chance)
                 except DEADLOCK:
                     self.report.counts["deadlocks"] += 1
                 except Exception as error:  # noqa: BLE001  # whatever it is, the run has failed, and goes on
-                    self.report.errors[f"{repeat.__name__}: {type(error).__name__} {str(error).strip()}"] += 1
+                    self.report.errors[f"{name}: {type(error).__name__} {str(error).strip()}"] += 1
             link.close()
 
         return threading.Thread(target=run, daemon=True)
-
-    def _feed(self, link: Link, chance: random.Random) -> None:
-        count = chance.randint(1, len(self.stocks))
-        quotes = [self._quote(chance, stock_id) for stock_id in chance.sample(self.stocks, count)]
-        start = time.monotonic()
-        try:
-            stored, matched = market.put_quotes(link, self.settings, quotes)
-            self.report.counts["quotes"] += stored
-            self.report.counts["matched"] += matched
-        except LOCK_TIMEOUT:
-            self.report.counts["quote lock time-outs"] += 1
-        self.report.quote_ms.append((time.monotonic() - start) * 1000)
-        time.sleep(chance.random() * 0.01)
-
-    def _quote(self, chance: random.Random, stock_id: UUID) -> market.Quote:
-        """Return a step of a random walk between 95 and 105, with now and then a missing side or a useless quote."""
-        last = self.last[stock_id] + TICK * chance.choice((-3, -2, -1, -1, 0, 1, 1, 2, 3))
-        last = self.last[stock_id] = min(max(last, Decimal("95.00")), Decimal("105.00"))
-        bid, ask = last - TICK * chance.randint(0, 3), last + TICK * chance.randint(0, 3)
-        kind = chance.random()
-        if kind < 0.04:
-            bid, ask = ask + TICK, bid  # a crossed book
-        now = datetime.now(UTC)
-        return market.Quote(
-            stock_id,
-            None if kind > 0.9 else bid,
-            None if kind > 0.96 or 0.84 < kind < 0.9 else ask,
-            last,
-            now if chance.random() < 0.6 else now - timedelta(seconds=5) if chance.random() < 0.5 else None,
-            now - timedelta(seconds=0.05) if chance.random() < 0.03 else None,
-            0.04 < kind < 0.08,
-        )
-
-    def _place(self, link: Link, chance: random.Random) -> None:
-        if link.value(LIVE_ORDERS) > self.settings.live_orders:
-            time.sleep(0.02)
-            return
-        for _ in range(20):
-            stock_id = chance.choice(self.stocks)
-            requests.place(link, chance, chance.choice(self.accounts), stock_id, self.last[stock_id])
-
-    def _some_order(self, link: Link, chance: random.Random) -> Sequence[requests.Order]:
-        return link.rows(NEAR_OF_ACCOUNT, self.accounts[0]) if chance.random() < 0.2 else link.rows(NEAR)
-
-    def _modify(self, link: Link, chance: random.Random) -> None:
-        for order in self._some_order(link, chance):
-            self.report.counts["modified"] += requests.modify(link, self.settings, chance, order)
-        time.sleep(chance.random() * 0.004)
-
-    def _cancel(self, link: Link, chance: random.Random) -> None:
-        for order in self._some_order(link, chance):
-            self.report.counts["cancelled"] += requests.cancel(link, self.settings, order)
-        time.sleep(chance.random() * 0.05)
-
-    def _hold(self, link: Link, chance: random.Random) -> None:
-        """Hold the row of an account with resting orders again and again, as an operator's open transaction does."""
-        for _ in range(10):
-            stock_id = chance.choice(self.stocks)
-            requests.place(link, chance, self.accounts[0], stock_id, self.last[stock_id])
-        self.is_over.wait(0.5)
-        with link.transaction():
-            link.rows(requests.LOCK_ACCOUNT, self.accounts[0])
-            self.is_over.wait(self.settings.hold_s)
-
-    def _work(self, link: Link, chance: random.Random) -> None:
-        if not workers.work(link, self.settings, chance):
-            time.sleep(0.005)
-
-    def _rescue(self, link: Link, chance: random.Random) -> None:
-        workers.rescue(link, self.settings, chance)
-        time.sleep(0.01)
-
-    def _expire(self, link: Link, chance: random.Random) -> None:
-        self.report.counts["expired"] += workers.expire(link, self.settings)
-        time.sleep(0.05)
-
-    def _sweep(self, link: Link, chance: random.Random) -> None:
-        time.sleep(0.3)
-        try:
-            self.report.counts["found late"] += market.sweep_levels(link, self.settings, self.stocks)
-        except LOCK_TIMEOUT:
-            self.report.counts["quote lock time-outs"] += 1

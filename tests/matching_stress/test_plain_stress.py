@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.matching_stress.databases import migrated_database
-from tests.matching_stress.running import Report, Stress
+from tests.matching_stress.plain import PlainRun
+from tests.matching_stress.running import Report
 from tests.matching_stress.settings import Mutation, Settings
 from tests.support.servers import Servers, administer
 
@@ -21,7 +22,7 @@ def stress(servers: Servers) -> Callable[..., Report]:
 
     def run(**settings: object) -> Report:
         administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        report = Stress(migrated_database(servers.database_url, name), Settings(**settings)).run()
+        report = PlainRun(migrated_database(servers.database_url, name), Settings(**settings)).run()
         print(report)
         administer(servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
         return report

@@ -23,6 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "OrderRequest": ORDER,
     "Basket": {"orders": [ORDER]},
     "OrderChange": {"quantity": 2},
+    "Closing": {"cancelOpenOrders": True},
     "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
     "AccountCreation": {"name": "New", "openingBalance": "1.00"},
     "AccountChange": {"status": "ACTIVE"},

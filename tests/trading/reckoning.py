@@ -1,6 +1,6 @@
 """An independent reckoning of accounts, in plain fractions and without code of trading.rules.
 
-The margin and the charges of a placement are taken from the order; their own tests check them.
+Only the margin that an order blocks is taken from the order; the test compares it at the placement.
 """
 
 from dataclasses import dataclass, field
@@ -8,11 +8,30 @@ from decimal import Decimal
 from fractions import Fraction
 
 RATE = {"INTRADAY": Fraction(1, 5), "DELIVERY": Fraction(1)}
+# Shares of turnover, the same on every day: what a side pays on NSE, without the fees that all orders pay.
+TAX = {
+    ("DELIVERY", "BUY"): Fraction(1, 1000),
+    ("DELIVERY", "SELL"): Fraction(1, 1000),
+    ("INTRADAY", "BUY"): Fraction(0),
+    ("INTRADAY", "SELL"): Fraction(1, 4000),
+}
+STAMP_ON_BUY = {"DELIVERY": Fraction(15, 100_000), "INTRADAY": Fraction(3, 100_000)}
+EXCHANGE_FEE, REGULATORS_FEE, GST = Fraction(307, 10_000_000), Fraction(1, 1_000_000), Fraction(18, 100)
 
 
 def paise(amount: Fraction) -> Fraction:
     """Round half up to whole paise."""
     return Fraction(int(amount * 100 + Fraction(1, 2)), 100)
+
+
+def charges(order: dict, price: Fraction) -> Fraction:
+    """Return the charges of an order's turnover at a price."""
+    turnover, product, side = price * order["quantity"], order["product"], order["side"]
+    brokerage = min(turnover * Fraction(3, 10_000), Fraction(20)) if product == "INTRADAY" else Fraction(0)
+    fees = [turnover * EXCHANGE_FEE, turnover * REGULATORS_FEE]
+    stamp = turnover * STAMP_ON_BUY[product] if side == "BUY" else Fraction(0)
+    parts = [brokerage, *fees, turnover * TAX[product, side], stamp, GST * (brokerage + sum(fees))]
+    return Fraction(sum(paise(part) for part in parts))
 
 
 @dataclass
@@ -55,9 +74,12 @@ class Reckoning:
         )
         return max(0, min(quantity, held - promised))
 
-    def margin(self, product: str, price: Decimal, quantity: int) -> Fraction:
-        """Return the margin for opening a quantity."""
-        return paise(RATE[product] * Fraction(price) * quantity)
+    def blocks(self, symbol: str, product: str, price: Decimal, opening: int, closing: int) -> Fraction:
+        """Return the margin that an order blocks: that of its opening part, less what its closing part will free."""
+        needed = paise(RATE[product] * Fraction(price) * opening)
+        lot = self.lots.get((symbol, product), Lot())
+        freed = paise(lot.margin * Fraction(closing, abs(lot.quantity))) if closing else Fraction(0)
+        return max(Fraction(0), needed - freed)
 
     def accept(self, order: dict) -> None:
         """Add an accepted order."""
@@ -84,15 +106,17 @@ class Reckoning:
 
     def execute(self, order: dict, last_price: Decimal | None) -> str:
         """Fill an order if the rules allow it, and return its final status."""
-        price = Fraction(order["price"] or last_price or 0)
-        after, profit = self.filled(self.lot(order), order, price)
-        needed = after.margin - self.lot(order).margin - Fraction(order["blocked_margin"])
+        before, price = self.lot(order), Fraction(order["price"] or last_price or 0)
+        after, profit = self.filled(before, order, price)
+        more_charges = charges(order, price) - Fraction(order["charges"])
+        shortfall = after.margin - before.margin - Fraction(order["blocked_margin"]) + more_charges
+        opens = abs(after.quantity) > abs(before.quantity) or before.quantity * after.quantity < 0
         short_delivery = order["product"] == "DELIVERY" and after.quantity < 0
-        if not price or short_delivery or (needed > 0 and needed > self.available() + profit):
+        if not price or short_delivery or (opens and shortfall > 0 and shortfall > self.available() + profit):
             self.give_back(order)
             return "REJECTED"
         del self.pending[order["id"]]
-        self.balance += profit
+        self.balance += profit - more_charges
         self.lots[order["symbol"], order["product"]] = after
         return "EXECUTED"
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -49,8 +48,7 @@ PLAIN = ("open_price", "high_price", "low_price", "previous_close", "close_price
 BOOK = ("bid_price", "ask_price", "bid_quantity", "ask_quantity")
 
 
-@dataclass(frozen=True, slots=True)
-class GivenQuote:
+class GivenQuote(NamedTuple):
     """A quote as a feeder gives it; None is what it does not give. A quote that is not live matches nothing."""
 
     exchange: str
@@ -72,6 +70,14 @@ class GivenQuote:
     upper_circuit: Decimal | None = None
     is_halted: bool | None = None
     is_live: bool = True
+
+    @property
+    def has_only_last_price(self) -> bool:
+        """Return True if the quote gives a last price and nothing else."""
+        return self.last_price is not None and self[3:] == NOTHING_ELSE
+
+
+NOTHING_ELSE = GivenQuote("", "")[3:]
 
 
 class NotStored(StrEnum):

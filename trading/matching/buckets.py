@@ -6,6 +6,7 @@ with the transaction. docs/decisions/matching.md has the order of all locks.
 """
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from models.database import execute, fetch_all
@@ -19,7 +20,9 @@ SEQUENCE_LOCKS = 0x73657175  # "sequ" in ASCII
 # the planner would otherwise read a whole table for a few stocks or orders.
 PREPARE = "SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off;"
 # The function is called in the order of the array.
-LOCK = "SELECT {function}(%s, bucket) FROM unnest(%s::integer[]) AS bucket"
+LOCK = "SELECT {function}(%(space)s, bucket) FROM unnest(%(buckets)s::integer[]) AS bucket"
+LOCK_EXCLUSIVE = PREPARE + LOCK.format(function="pg_advisory_xact_lock")
+LOCK_SHARED = LOCK.format(function="pg_advisory_xact_lock_shared")
 NUMBERS = """
 SELECT pg_advisory_xact_lock(%s, 0);
 SELECT nextval('match_sequence') AS number FROM generate_series(1, %s)
@@ -36,12 +39,17 @@ def lock_exclusive(stock_ids: Iterable[UUID]) -> None:
 
     The transaction's later locks wait at most 1 s too.
     """
-    _lock(PREPARE + LOCK.format(function="pg_advisory_xact_lock"), stock_ids)
+    execute(LOCK_EXCLUSIVE, lock_parameters(stock_ids))
 
 
 def lock_shared(stock_ids: Iterable[UUID]) -> None:
     """Lock the buckets of stocks against quotes."""
-    _lock(LOCK.format(function="pg_advisory_xact_lock_shared"), stock_ids)
+    execute(LOCK_SHARED, lock_parameters(stock_ids))
+
+
+def lock_parameters(stock_ids: Iterable[UUID]) -> dict[str, Any]:
+    """Return the parameters of LOCK_EXCLUSIVE and LOCK_SHARED: each bucket once, in the order that all keep."""
+    return {"space": BUCKET_LOCKS, "buckets": sorted({bucket_of(stock_id) for stock_id in stock_ids})}
 
 
 def next_match_numbers(count: int) -> list[int]:
@@ -50,9 +58,3 @@ def next_match_numbers(count: int) -> list[int]:
     The lock lets one transaction at a time take numbers and commit them: otherwise a later number could be seen first.
     """
     return [row["number"] for row in fetch_all(NUMBERS, (SEQUENCE_LOCKS, count))]
-
-
-def _lock(statement: str, stock_ids: Iterable[UUID]) -> None:
-    buckets = sorted({bucket_of(stock_id) for stock_id in stock_ids})
-    if buckets:
-        execute(statement, (BUCKET_LOCKS, buckets))

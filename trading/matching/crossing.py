@@ -5,7 +5,7 @@ fills the matched orders afterwards.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from trading.matching.buckets import next_match_numbers
 from trading.rules.quotes import Quote
 from trading.rules.resting import RestingOrder, Verdict
 
+Prices = Sequence[Decimal | None]
 Judge = Callable[[RestingOrder, Quote], Verdict]
 
 
@@ -77,7 +78,10 @@ RESTING = ("watch_price", "watch_trigger", "waiting_for", "protection_price")
 
 def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Match]:
     """Mark the orders that usable quotes, given by stock, cross, and return those that are matched now."""
-    found = _find(quotes)
+    if not quotes:
+        return []
+    reaches = [_reach(quote) for quote in quotes.values()]
+    found = _find(list(quotes), *(list(column) for column in zip(*reaches, strict=True)))
     if not found:
         return []
     orders = fetch_all(LOCK, {"ids": found, "now": now}, OrderRow)
@@ -93,13 +97,9 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
     return [Match(order["account_id"], order["id"], str(verdict.rule)) for order, verdict in filled]
 
 
-def _find(quotes: Mapping[UUID, Quote]) -> list[UUID]:
-    """Return the orders that a side, a trade or the last price of a quote reaches: the judge may leave some of them."""
-    if not quotes:
-        return []
-    reaches = [_reach(quote) for quote in quotes.values()]
-    buys, sells, lasts = (list(column) for column in zip(*reaches, strict=True))
-    rows = fetch_all(FIND, (list(quotes), buys, sells, lasts))
+def _find(stock_ids: Sequence[UUID], buys: Prices, sells: Prices, lasts: Prices) -> list[UUID]:
+    """Return the orders that the reaches of quotes include: the judge may leave some of them."""
+    rows = fetch_all(FIND, (list(stock_ids), list(buys), list(sells), list(lasts)))
     return list({row["id"] for row in rows})
 
 

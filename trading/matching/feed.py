@@ -16,8 +16,9 @@ from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_sto
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
 from trading.matching.crossing import Match, match
+from trading.matching.last_prices import SessionHours, store_last_prices
 from trading.rules.matching import on_quote
-from trading.rules.sessions import INDIAN_TIME, OPENS, session_at
+from trading.rules.sessions import CLOSES, INDIAN_TIME, OPENS, session_at
 
 STOCKS_PER_TRANSACTION = 200
 MAX_QUOTES_PER_STOCK = 10
@@ -121,7 +122,21 @@ def _receive_patiently(
 def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tuple[int, dict[int, str], list[Match]]:
     """Store one quote for each of these stocks; return their number, the outcomes by place, and the matched orders."""
     stock_ids = [stock_id for _, stock_id, _ in portion]
-    lock_exclusive(stock_ids)
+    if all(quote.has_only_last_price for *_, quote in portion):
+        prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
+        hours = hours_of(datetime.now(INDIAN_TIME), days) if rules.calendar else None
+        done = store_last_prices(stock_ids, prices, hours)
+        if done is not None:
+            stored, reasons = done
+            return stored, {place: reasons[stock_id] for place, stock_id, _ in portion if stock_id in reasons}, []
+    else:
+        lock_exclusive(stock_ids)
+    return _store_and_match(portion, stock_ids, rules, days)
+
+
+def _store_and_match(
+    portion: Portion, stock_ids: list[UUID], rules: MarketRules, days: frozenset[date]
+) -> tuple[int, dict[int, str], list[Match]]:
     stocks, now = lock_stocks(stock_ids)
     if now is None:
         return 0, {}, []
@@ -138,6 +153,12 @@ def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tup
     store(taken.values())
     usable = {stock_id: one.quote for stock_id, one in taken.items() if one.quote.is_usable}
     return len(taken), outcomes, match(usable, on_quote, now)
+
+
+def hours_of(local: datetime, days: frozenset[date]) -> SessionHours:
+    """Return the hours of the session of a day, given by an Indian time."""
+    opens_at, closes_at = (datetime.combine(local.date(), time_of_day, INDIAN_TIME) for time_of_day in (OPENS, CLOSES))
+    return SessionHours(opens_at, closes_at) if session_at(opens_at, days).is_open else SessionHours(None, None)
 
 
 def _moment(now: datetime, rules: MarketRules, days: frozenset[date]) -> Moment:

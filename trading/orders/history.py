@@ -25,14 +25,20 @@ PLACED, MODIFIED = "order.pending", "order.modified"
 CHARGES = (LedgerKind.CHARGES, LedgerKind.CHARGES_REFUND)
 # The columns of an order that may change, with their values before its first event.
 UNKNOWN: Mapping[str, Any] = {
+    "order_type": None,
     "quantity": None,
     "price": None,
+    "trigger_price": None,
+    "protection_price": None,
+    "waiting_for": None,
     "blocked_margin": None,
     "charges": None,
     "filled_quantity": 0,
     "average_price": None,
     "position_id": None,
     "rejection_reason": None,
+    "end_reason": None,
+    "triggered_at": None,
     "executed_at": None,
 }
 
@@ -91,12 +97,17 @@ def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRo
                 "type": moment.type,
                 "at": moment.at,
                 "status": OrderStatus.PENDING if row is None else row["status"],
-                "changes": None if row is None else {name: row[name] for name in UNKNOWN if row[name] != before[name]},
+                "changes": None if row is None else _changes(before, row),
                 "transactions": its_entries,
             }
         )
         before = row or before
     return history
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the new values by column; an event of the previous release lacks the columns that came later."""
+    return {name: after.get(name) for name in UNKNOWN if after.get(name) != before.get(name)}
 
 
 def _moments(order: OrderRow, events: Sequence[EventRow]) -> list[Moment]:

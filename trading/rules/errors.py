@@ -50,7 +50,7 @@ class NoPrice(Refused):
 
 
 class NotSimulated(Refused):
-    """The account's fill model does not simulate this; use an account with the fill model QUOTES."""
+    """The account's fill model does not simulate these fields."""
 
     code = "not_simulated"
 

@@ -15,7 +15,10 @@ def first_look(order: RestingOrder, quote: Quote) -> Verdict:
 
     On an unusable quote the order opens blind. An IOC order that does not fill ends.
     """
-    verdict = _judge(order, quote, is_first=True) if quote.is_usable else _blind(order, quote)
+    number = None if quote.is_usable else quote.number
+    if order.opened_number != number:
+        order = replace(order, opened_number=number)
+    verdict = _judge(order, quote, is_first=True) if quote.is_usable else _blind(order)
     if order.validity == Validity.IOC and not verdict.fills:
         return Verdict(end_reason=EndReason.IOC)
     return verdict
@@ -23,14 +26,12 @@ def first_look(order: RestingOrder, quote: Quote) -> Verdict:
 
 def on_quote(order: RestingOrder, quote: Quote) -> Verdict:
     """Judge an OPEN order on a new quote; an unusable quote changes nothing."""
-    if not quote.is_usable:
-        return _unchanged(order)
-    return replace(_judge(order, quote, is_first=False), opened_number=order.opened_number)
+    return _judge(order, quote, is_first=False) if quote.is_usable else _unchanged(order)
 
 
 def crosses_now(order: RestingOrder, quote: Quote) -> Verdict:
     """Judge an OPEN order on the present quote without its trade: only the two sides and the trigger count."""
-    return on_quote(order, replace(quote, new_trade=None))
+    return on_quote(order, quote if quote.new_trade is None else replace(quote, new_trade=None))
 
 
 def _judge(order: RestingOrder, quote: Quote, *, is_first: bool) -> Verdict:
@@ -39,12 +40,11 @@ def _judge(order: RestingOrder, quote: Quote, *, is_first: bool) -> Verdict:
         return _unchanged(order)
     is_first = is_first or triggers
     if order.has_limit:
-        verdict = _judge_limit(order, quote, is_first=is_first or _is_at_its_first_quote(order, quote))
-    elif order.protection_price is not None and not is_first:
-        verdict = _judge_resting(order, order.protection_price, quote)
-    else:
-        verdict = _judge_market(order, quote, triggers=triggers)
-    return replace(verdict, triggers=triggers, match_class=0 if triggers else 1)
+        is_first = is_first or _is_at_its_first_quote(order, quote)
+        return (_judge_first if is_first else _judge_resting)(order, _limit_of(order), quote, triggers)
+    if order.protection_price is not None and not is_first:
+        return _judge_resting(order, order.protection_price, quote, triggers)
+    return _judge_market(order, quote, triggers)
 
 
 def _fires(order: RestingOrder, quote: Quote) -> bool:
@@ -59,22 +59,20 @@ def _is_at_its_first_quote(order: RestingOrder, quote: Quote) -> bool:
     return order.opened_number is not None and quote.usable_number <= order.opened_number
 
 
-def _judge_limit(order: RestingOrder, quote: Quote, *, is_first: bool) -> Verdict:
-    limit = _limit_of(order)
-    if not is_first:
-        return _judge_resting(order, limit, quote)
+def _judge_first(order: RestingOrder, limit: Decimal, quote: Quote, triggers: bool) -> Verdict:
+    """Judge a limit at its first look: it fills at the price of its side."""
     side = _side_for(order, quote)
     if side is not None and _reaches(order, side, limit) and _is_within_circuits(side, quote):
-        return Verdict(fill_price=side, rule=FillRule.FIRST_LOOK)
-    return _resting_at(order, limit)
+        return _filled(side, FillRule.FIRST_LOOK, triggers)
+    return _resting_at(order, limit, triggers)
 
 
-def _judge_resting(order: RestingOrder, limit: Decimal, quote: Quote) -> Verdict:
+def _judge_resting(order: RestingOrder, limit: Decimal, quote: Quote, triggers: bool) -> Verdict:
     """Judge an order that rests at a limit: it fills at this limit, never better and never worse."""
     rule = _evidence_at(order, limit, quote)
     if rule is not None and _is_within_circuits(limit, quote):
-        return Verdict(fill_price=limit, rule=rule)
-    return _resting_at(order, limit)
+        return _filled(limit, rule, triggers)
+    return _resting_at(order, limit, triggers)
 
 
 def _evidence_at(order: RestingOrder, limit: Decimal, quote: Quote) -> FillRule | None:
@@ -90,18 +88,18 @@ def _evidence_at(order: RestingOrder, limit: Decimal, quote: Quote) -> FillRule 
     return FillRule.TOUCH if trade == limit and order.limit_fills == LimitFills.TOUCH else None
 
 
-def _judge_market(order: RestingOrder, quote: Quote, *, triggers: bool) -> Verdict:
+def _judge_market(order: RestingOrder, quote: Quote, triggers: bool) -> Verdict:
     """Judge an order that takes its side's price; without the side it waits, beyond its protection it rests there."""
     side = _side_for(order, quote)
     if side is None or not _is_within_circuits(side, quote):
-        return _waiting_for_quote(order)
+        return _waiting_for_quote(order, triggers)
     if order.market_protection is not None:
         cap = _cap(order, order.market_protection, quote)
         if cap is None:
-            return _waiting_for_quote(order)
+            return _waiting_for_quote(order, triggers)
         if not _reaches(order, side, cap):
-            return _resting_at(order, cap)
-    return Verdict(fill_price=side, rule=FillRule.STOP if triggers else FillRule.MARKET)
+            return _resting_at(order, cap, triggers)
+    return _filled(side, FillRule.STOP if triggers else FillRule.MARKET, triggers)
 
 
 def _cap(order: RestingOrder, percent: Decimal, quote: Quote) -> Decimal | None:
@@ -134,31 +132,46 @@ def _limit_of(order: RestingOrder) -> Decimal:
     return order.price
 
 
-def _resting_at(order: RestingOrder, limit: Decimal) -> Verdict:
+def _filled(price: Decimal, rule: FillRule, triggers: bool) -> Verdict:
+    return Verdict(fill_price=price, rule=rule, triggers=triggers, match_class=0 if triggers else 1)
+
+
+def _resting_at(order: RestingOrder, limit: Decimal, triggers: bool = False) -> Verdict:
     """Return the verdict on an order that rests at a price: its limit, or else its protection price."""
-    protection_price = None if order.has_limit else limit
-    return Verdict(watch_price=limit, waiting_for=WaitingFor.PRICE, protection_price=protection_price)
+    return Verdict(
+        match_class=0 if triggers else 1,
+        triggers=triggers,
+        watch_price=limit,
+        waiting_for=WaitingFor.PRICE,
+        protection_price=None if order.has_limit else limit,
+        opened_number=order.opened_number,
+    )
 
 
-def _waiting_for_quote(order: RestingOrder) -> Verdict:
+def _waiting_for_quote(order: RestingOrder, triggers: bool = False) -> Verdict:
     """Return the verdict on an order that takes any price: every quote that has its side reaches the widest watch."""
-    return Verdict(watch_price=MAX_PRICE if order.buys else PAISA, waiting_for=WaitingFor.QUOTE)
+    return Verdict(
+        match_class=0 if triggers else 1,
+        triggers=triggers,
+        watch_price=MAX_PRICE if order.buys else PAISA,
+        waiting_for=WaitingFor.QUOTE,
+        opened_number=order.opened_number,
+    )
 
 
 def _unchanged(order: RestingOrder) -> Verdict:
     """Return the verdict on an order as it rests without regard to a quote."""
     if order.waits_for_trigger:
-        verdict = Verdict(watch_trigger=order.trigger_price, waiting_for=WaitingFor.TRIGGER)
-    elif order.has_limit:
-        verdict = _resting_at(order, _limit_of(order))
-    elif order.protection_price is not None:
-        verdict = _resting_at(order, order.protection_price)
-    else:
-        verdict = _waiting_for_quote(order)
-    return replace(verdict, opened_number=order.opened_number)
+        return Verdict(
+            watch_trigger=order.trigger_price, waiting_for=WaitingFor.TRIGGER, opened_number=order.opened_number
+        )
+    if order.has_limit:
+        return _resting_at(order, _limit_of(order))
+    if order.protection_price is not None:
+        return _resting_at(order, order.protection_price)
+    return _waiting_for_quote(order)
 
 
-def _blind(order: RestingOrder, quote: Quote) -> Verdict:
-    """Return the verdict on an order whose look finds no usable quote: it keeps the present quote's number."""
-    as_new = replace(order, protection_price=None)
-    return replace(_unchanged(as_new), waiting_for=WaitingFor.QUOTE, opened_number=quote.number)
+def _blind(order: RestingOrder) -> Verdict:
+    """Return the verdict on an order whose look finds no usable quote; a later look gives it its protection."""
+    return replace(_unchanged(replace(order, protection_price=None)), waiting_for=WaitingFor.QUOTE)

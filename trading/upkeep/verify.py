@@ -9,6 +9,7 @@ from uuid import UUID
 from models.database import db, execute, fetch_all, session, session_with_deadline
 from runtime.logs import get_logger
 from trading.upkeep.ledger_checks import note_check
+from trading.upkeep.resting_rules import RESTING_RULES
 
 MAX_LOGGED = 20
 SLICE_ACCOUNTS = 50
@@ -138,6 +139,7 @@ RULES = {
     "no delivery position is short": """
         SELECT account_id, format('position %s holds %s', id, quantity) AS detail FROM position
         WHERE product = 'DELIVERY' AND quantity < 0""",
+    **RESTING_RULES,
 }
 
 

@@ -72,8 +72,8 @@ def test_the_profit_of_a_flip_pays_for_its_margin(account):
     hold(trader, "BUY", 10, "100.00")
     price_is("100.00")
     order = sell(trader, 20)
-    price_is("1000.00")  # a profit of 9,000.00; margin 2,000.00 against 200.00 + 200.00
-    assert account_now(trader)["available_margin"] < 100
+    price_is("1000.00")  # a profit of 9,000.00; margin 2,000.00 against 200.00 that the closing part frees
+    assert account_now(trader)["available_margin"] < 300
     assert execute(order).executed == 1
 
 
@@ -81,8 +81,8 @@ def test_the_loss_of_a_flip_may_take_the_available_margin_below_zero(account):
     trader = account("500.00").id
     hold(trader, "SELL", 10, "100.00")
     price_is("100.00")
-    order = buy(trader, 20)
-    price_is("130.00")  # a loss of 300.00 and a margin of 260.00 against 400.00 reserved: a surplus
+    order = buy(trader, 12)
+    price_is("160.00")  # a loss of 600.00, and a margin of 64.00 against 200.00 that the closing part frees: a surplus
     assert execute(order).executed == 1
     assert account_now(trader)["available_margin"] < 0
 
@@ -92,7 +92,7 @@ def test_a_flip_whose_loss_leaves_too_little_margin_is_rejected_as_a_whole(accou
     hold(trader, "SELL", 5, "100.00")
     price_is("100.00")
     order = buy(trader, 15)
-    price_is("160.00")  # a loss of 300.00; margin 320.00 against 100.00 + 200.00
+    price_is("160.00")  # a loss of 300.00; margin 320.00 against 100.00 that is freed and 100.00 reserved
     before = account_now(trader)
     assert execute(order).rejected == 1
     assert_all_given_back(order, "insufficient_margin")

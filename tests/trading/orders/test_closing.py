@@ -12,9 +12,7 @@ def test_a_position_turned_around_by_a_fill_is_closed_from_its_new_side(trader, 
     with ThreadPoolExecutor(1) as pool, fill.cursor() as cursor:
         cursor.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (str(trader),))
         closing = pool.submit(close, trader, position["id"])
-        waits = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%placement_read%%'"
-        )
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%order_facts%%'"
         wait_until(lambda: one(waits), what="the close waits for the account")
         cursor.execute(
             "UPDATE stock SET last_price = 100, last_price_at = now();"

@@ -110,10 +110,24 @@ def test_an_order_that_only_closes_needs_no_margin(trader):
     assert [kind for kind, _ in ledger_of(order)] == ["CHARGES"]
 
 
-def test_only_the_quantity_beyond_the_holding_needs_margin(trader):
+def test_only_the_quantity_beyond_the_holding_needs_margin_less_what_the_holding_frees(trader):
     hold(trader, "BUY", 10, "100.00")
-    order = sell(trader, 15, "200.00")
-    assert (order["closing_quantity"], order["blocked_margin"]) == (10, Decimal("200.00"))
+    order = sell(trader, 30, "200.00")
+    assert (order["closing_quantity"], order["blocked_margin"]) == (10, Decimal("800.00") - Decimal("200.00"))
+
+
+def test_a_flip_that_frees_more_than_it_needs_blocks_nothing(trader):
+    hold(trader, "BUY", 10, "100.00")
+    order = sell(trader, 15, "100.00")
+    assert (order["closing_quantity"], order["blocked_margin"]) == (10, 0)
+    assert ledger_of(order) == [("CHARGES", order["charges"])]
+
+
+def test_flips_do_not_free_the_same_margin_twice(trader):
+    hold(trader, "BUY", 10, "100.00")
+    first, second = sell(trader, 6, "100.00"), sell(trader, 20, "100.00")
+    assert (first["closing_quantity"], second["closing_quantity"]) == (6, 4)
+    assert second["blocked_margin"] == Decimal("320.00") - Decimal("80.00")
 
 
 def test_buying_back_a_short_position_needs_no_margin(trader):

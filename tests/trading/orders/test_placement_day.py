@@ -8,6 +8,7 @@ import pytest
 
 from runtime.timing import timed
 from tests.support.trading import money, one, order_now
+from trading.market import stocks
 from trading.orders import placement, placement_at_once
 from trading.rules import charges
 from trading.rules.decision import OrderRequest
@@ -45,6 +46,7 @@ def rates_of(monkeypatch, today):
 
 def place_in_a_process_of(monkeypatch, trader, days_off):
     """Place an order in a process whose clock is some days off; return its row and its timed steps."""
+    stocks.import_stocks([("NSE", "TCS")])  # an order for a stock that does not exist is placed in steps
     moment = datetime.now(INDIAN_TIME) + timedelta(days=days_off)
     monkeypatch.setattr(placement_at_once, "datetime", SimpleNamespace(now=lambda _: moment))
     request = OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)

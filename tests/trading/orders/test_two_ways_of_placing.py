@@ -9,6 +9,7 @@ import pytest
 from runtime.timing import timed
 from tests.support.trading import account_now, hold, ledger_of, place
 from trading.accounts import administration
+from trading.market.stocks import import_stocks
 from trading.orders import placement
 from trading.rules.decision import OrderRequest, decide
 from trading.rules.errors import Refused
@@ -28,6 +29,8 @@ COMPARED = ("quantity", "closing_quantity", "blocked_margin", "charges", "charge
 @pytest.fixture
 def trader_with(account):
     """Return a function that opens an account with a holding and leaves it an available margin."""
+
+    import_stocks([("NSE", "RELIANCE")])
 
     def make(product_name, held, available):
         trader = account("1000000.00").id

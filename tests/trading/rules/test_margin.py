@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.rules.margin import closing_quantity, margin_for, signed
+from trading.rules.margin import blocked_margin_for, closing_quantity, margin_for, signed
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,23 @@ def test_closing_is_never_more_than_the_order_or_the_opposite_holding(side, quan
     opposite = max(0, held if side == "SELL" else -held)
     assert 0 <= closing <= min(quantity, opposite)
     assert closing == 0 or closing + promised <= opposite
+
+
+@pytest.mark.parametrize(
+    ("opening_margin", "closing", "held", "held_margin", "blocked"),
+    [
+        ("100.00", 10, 10, "200.00", "0.00"),  # long 10 with 200.00 blocked, SELL 15 @ 100.00
+        ("500.00", 10, 10, "200.00", "300.00"),
+        ("500.00", 10, -10, "200.00", "300.00"),
+        ("500.00", 5, 10, "200.00", "400.00"),  # the other half is promised to another order
+        ("500.00", 1, 3, "0.02", "499.99"),  # a third of 0.02 is rounded half up
+        ("500.00", 0, 10, "200.00", "500.00"),
+        ("500.00", 0, 0, "0.00", "500.00"),
+        ("0.00", 10, 10, "200.00", "0.00"),
+    ],
+)
+def test_a_flip_blocks_the_margin_of_its_opening_part_less_that_which_it_frees(
+    opening_margin, closing, held, held_margin, blocked
+):
+    result = blocked_margin_for(Decimal(opening_margin), closing=closing, held=held, held_margin=Decimal(held_margin))
+    assert str(result) == blocked

@@ -1,8 +1,10 @@
 """The worked examples of docs/market.md, as far as they are rules; account 100,000.00, INTRADAY, NSE."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from tests.trading.rules.market_values import order, quote
 from trading.rules.charges import charges_for
@@ -12,6 +14,7 @@ from trading.rules.quotes import outcome_of
 from trading.rules.reservation import assumed_price
 
 D = Decimal
+PAGE = Path(__file__).parents[3] / "docs" / "market.md"
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
@@ -113,15 +116,20 @@ def test_9_at_the_upper_circuit_nobody_sells():
     assert fill(first_look(order("SELL", "MARKET"), seen)) == ("110.00", "market")
 
 
-def test_14_an_order_that_opened_blind_fills_at_the_ask_of_its_first_usable_quote():
+def test_10_an_order_that_opened_blind_fills_at_the_ask_of_its_first_usable_quote():
     blind = open_order(order("BUY", "LIMIT", "215.00"), quote("214/214.10/214", number=10, is_usable=False))
     filled = on_quote(blind, quote("209.90/210.10/210.00", number=11, usable_number=9))
     assert fill(filled) == ("210.10", "first_look")
 
 
-def test_15_a_sell_limit_that_opens_a_short_reserves_at_the_bid():
+def test_11_a_sell_limit_that_opens_a_short_reserves_at_the_bid():
     kind = order("SELL", "LIMIT", "100.00")
     assert margin(100, assumed_price(kind, quote("110.00/110.10/110.05"), opens=True)) == D("2200.00")
     filled = first_look(kind, quote("111.00/111.10/111.05"))
     assert fill(filled) == ("111.00", "first_look")
     assert margin(100, filled.fill_price) == D("2220.00")
+
+
+def test_each_example_of_the_page_is_a_test():
+    numbered = re.findall(r"^\| (\d+) \|", PAGE.read_text(), flags=re.MULTILINE)
+    assert numbered == [name.split("_")[1] for name in globals() if re.match(r"test_\d+_", name)]

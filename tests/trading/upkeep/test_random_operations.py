@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support import trading
 from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
-from tests.trading.reckoning import Reckoning
+from tests.trading.reckoning import Reckoning, charges
 from trading.accounts import administration
 from trading.matching import feed
 from trading.orders.cancellation import reject_order
@@ -59,7 +59,10 @@ class Trading:
             self.short_of_margin(reckoning, refusal.details, closing < quantity)
         else:
             assert order["closing_quantity"] == closing
-            assert order["blocked_margin"] == reckoning.margin(product, assumed, quantity - closing)
+            assert order["blocked_margin"] == reckoning.blocks(symbol, product, assumed, quantity - closing, closing)
+            if 0 < closing < quantity:
+                event("flip that blocks nothing" if order["blocked_margin"] == 0 else "flip")
+            assert order["charges"] == charges(order, Fraction(assumed))
             self.accepted(order)
 
     def short_of_margin(self, reckoning, details, opens):
@@ -113,7 +116,9 @@ class Trading:
         closing = reckoning.closes(order["symbol"], order["product"], order["side"], wanted[0], besides=order["id"])
         assert changed["closing_quantity"] == closing
         assumed = wanted[1] or self.prices[order["symbol"]]
-        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, wanted[0] - closing)
+        blocked = reckoning.blocks(order["symbol"], order["product"], assumed, wanted[0] - closing, closing)
+        assert changed["blocked_margin"] == blocked
+        assert changed["charges"] == charges(changed, Fraction(assumed))
         assert closing == wanted[0] or reckoning.holds(changed) <= reckoning.within_reach(order)
         reckoning.change({name: changed[name] for name in order})
 
@@ -151,7 +156,10 @@ class Trading:
         held = self.reckonings[order["account_id"]].lot(order).quantity
         closes = held * (1 if order["side"] == "SELL" else -1) > 0
         status = self.reckonings[order["account_id"]].execute(order, self.prices.get(order["symbol"]))
-        assert trading.order_now(order)["status"] == status
+        done = trading.order_now(order)
+        assert done["status"] == status
+        final = charges(done, Fraction(done["average_price"])) if status == "EXECUTED" else order["charges"]
+        assert done["charges"] == final == sum(done["charge_items"].values())
         event(f"{status}, closing" if closes and status == "EXECUTED" else status)
         return status
 
