@@ -1,6 +1,7 @@
 """Stocks and quotes."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields, post_load, validates_schema
@@ -8,12 +9,14 @@ from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
 from .examples import MOMENT, STOCK_ID
-from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Timestamp, Whole
+from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Timestamp, Whole, WholeParameter
 from .lists import Several
 from .orders import EXCHANGES
 from .pages import ListSchema
 
 MAX_QUOTES = 1_000
+MAX_TICK_SIZE = Decimal("1000.00")
+MAX_LOT_SIZE = 1_000_000
 MAX_QUOTES_PER_STOCK = 10
 NOT_STORED = ("stale", "future", "no_last_price")
 NOT_MATCHED = ("session_closed", "halted", "crossed_book", "out_of_day_range", "too_old")
@@ -210,3 +213,6 @@ class StockImportSchema(StockKeySchema):
     """One line of a file of stocks."""
 
     last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, allow_none=True, load_default=None)
+    tick_size = GivenMoney(data_key="tickSize", maximum=MAX_TICK_SIZE, load_default=None)
+    lot_size = WholeParameter(data_key="lotSize", minimum=1, maximum=MAX_LOT_SIZE, load_default=None)
+    allows_intraday = Choice("true", "false", data_key="intradayAllowed", load_default=None)

@@ -23,7 +23,8 @@ from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
-from trading.matching.feed import set_quotes
+from trading.market.quotes import GivenQuote
+from trading.matching.feed import MarketRules, receive_quotes
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
@@ -120,11 +121,20 @@ def tokens_revoke(token_id: str) -> None:
 @click.argument("exchange")
 @click.argument("symbol")
 @click.argument("last_price", metavar="PRICE")
+@click.option("--bid", help="The best bid. Default: none; without bid and ask the price stands for both.")
+@click.option("--ask", help="The best offer.")
 @with_database
-def quotes_set(exchange: str, symbol: str, last_price: str) -> None:
-    """Set the last traded price of a stock; an unknown stock is created."""
-    quote = load(QuoteSchema(), {"exchange": exchange, "symbol": symbol, "lastPrice": last_price})
-    set_quotes([(quote["exchange"], quote["symbol"], quote["last_price"])])
+def quotes_set(exchange: str, symbol: str, last_price: str, bid: str | None, ask: str | None) -> None:
+    """Set the last traded price of a stock, and its book; an unknown stock is created.
+
+    Workers fill the orders that the quote matches.
+    """
+    values = {"exchange": exchange, "symbol": symbol, "lastPrice": last_price, "bidPrice": bid, "askPrice": ask}
+    quote = load(QuoteSchema(), {name: value for name, value in values.items() if value is not None})
+    settings = current_app.config["SETTINGS"]
+    reception = receive_quotes([GivenQuote(**quote)], MarketRules(settings.max_quote_age_s, settings.market_calendar))
+    for refusal in reception.not_matched:
+        click.echo(f"matches nothing: {refusal.outcome}", err=True)
 
 
 @orders.command("sweep")

@@ -4,18 +4,20 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from api.http.errors import HttpRefusal, invalid
 from schemas.calendars import HolidaySchema
 from schemas.market import StockImportSchema
 from trading.market.calendars import import_holidays
+from trading.market.quotes import GivenQuote
 from trading.market.stocks import import_stocks
-from trading.matching.feed import set_quotes
+from trading.matching.feed import MarketRules, receive_quotes
+from trading.matching.stock_changes import StockFacts, set_facts
 
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
@@ -33,26 +35,33 @@ REFUSALS_SHOWN = 20
 
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
 
-Quote = tuple[str, str, Decimal | None]  # exchange, symbol, rupees
+Line = dict[str, Any]  # as StockImportSchema loads it
 
 
 @dataclass
 class Import:
     """The counts of an import's lines, and its refusals."""
 
+    has_live_prices: bool = True
     read: int = 0
     taken: int = 0
     created: int = 0
     priced: int = 0
     refused: list[str] = field(default_factory=list)
 
-    def save(self, quotes: list[Quote]) -> None:
-        """Create the unknown stocks, and set the prices that the lines give."""
-        self.taken += len(quotes)
-        self.created += import_stocks((exchange, symbol) for exchange, symbol, _ in quotes)
-        priced = [(exchange, symbol, price) for exchange, symbol, price in quotes if price is not None]
-        set_quotes(priced)
-        self.priced += len(priced)
+    def save(self, lines: list[Line]) -> None:
+        """Create the unknown stocks, and set the facts and the prices that the lines give."""
+        self.taken += len(lines)
+        self.created += import_stocks((line["exchange"], line["symbol"]) for line in lines)
+        set_facts([_facts(line) for line in lines])
+        quotes = [
+            GivenQuote(line["exchange"], line["symbol"], line["last_price"], is_live=self.has_live_prices)
+            for line in lines
+            if line["last_price"] is not None
+        ]
+        settings = current_app.config["SETTINGS"]
+        receive_quotes(quotes, MarketRules(settings.max_quote_age_s, settings.market_calendar))
+        self.priced += len(quotes)
 
     def refuse(self, refusal: HttpRefusal) -> None:
         """Record the refusal of a line."""
@@ -68,19 +77,21 @@ class Import:
 def stocks_import(path: str, report: TextIO | None) -> None:
     """Import the stocks of a file; known stocks stay.
 
-    The file has the columns exchange,symbol and optionally lastPrice; one line that is not valid refuses the whole
-    file. Or it is Kite's dump of instruments or NSE's list of equities; their lines that are not valid are skipped and
-    reported, and the others imported. Each may be gzipped.
+    The file has the columns exchange,symbol and optionally lastPrice,tickSize,lotSize,intradayAllowed; one line that
+    is not valid refuses the whole file. Or it is Kite's dump of instruments or NSE's list of equities; their lines
+    that are not valid are skipped and reported, and the others imported. Each may be gzipped. No order fills on the
+    prices of Kite's dump, which are not those of now.
     """
     done = Import()
     with open_csv(path) as file:
         kind = recognise(file.header)
         if kind is None:
             raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
+        done.has_live_prices = kind.has_live_prices
         if kind is OWN:
-            _save(list(_quotes(file, kind, done, _raise)), done)
+            _save(list(_stocks(file, kind, done, _raise)), done)
         else:
-            _save(_quotes(file, kind, done, done.refuse), done)
+            _save(_stocks(file, kind, done, done.refuse), done)
     if kind is OWN:
         click.echo(f"{done.read} read, {done.created} new, {done.priced} priced")
     else:
@@ -103,14 +114,14 @@ def holidays_import(path: str) -> None:
     click.echo(f"{len(rows)} holidays read")
 
 
-def _save(quotes: Iterable[Quote], done: Import) -> None:
-    waiting = iter(quotes)
+def _save(lines: Iterable[Line], done: Import) -> None:
+    waiting = iter(lines)
     while batch := list(itertools.islice(waiting, STOCKS_PER_TRANSACTION)):
         done.save(batch)
 
 
-def _quotes(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Quote]:
-    """Yield the quotes of a file's lines, and show on a terminal how much of the file was read."""
+def _stocks(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Line]:
+    """Yield the stocks of a file's lines, and show on a terminal how much of the file was read."""
     is_shown = sys.stderr.isatty() and file.size > 0
     with click.progressbar(length=file.size, label="reading", file=sys.stderr, hidden=not is_shown) as bar:
         for number, line in file.lines:
@@ -118,24 +129,29 @@ def _quotes(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRef
             if done.read % LINES_PER_STEP == 0:
                 bar.update(file.position - bar.pos)
             try:
-                quote = _quote(kind, file.row(line))
+                stock = _stock(kind, file.row(line))
             except HttpRefusal as refusal:
                 refuse(at_line(number, refusal))
             else:
-                if quote is not None:
-                    yield quote
+                if stock is not None:
+                    yield stock
         bar.update(file.size - bar.pos)
 
 
-def _quote(kind: Format, row: dict[str, str]) -> Quote | None:
+def _stock(kind: Format, row: dict[str, str]) -> Line | None:
     missing = {name: ["Is missing."] for name in kind.columns if name not in row}
     if missing:
         raise invalid(missing)
     stock = kind.stock_of(row)
     if stock is None:
         return None
-    values = load_row(STOCK, stock)
-    return values["exchange"], values["symbol"], values["last_price"]
+    return load_row(STOCK, stock)
+
+
+def _facts(line: Line) -> StockFacts:
+    intraday = line["allows_intraday"]
+    allows_intraday = None if intraday is None else intraday == "true"
+    return StockFacts(line["exchange"], line["symbol"], line["tick_size"], line["lot_size"], allows_intraday)
 
 
 def _raise(refusal: HttpRefusal) -> None:

@@ -3,7 +3,7 @@
 Kite: the daily dump of all instruments (Kite Connect 3, kite.trade/docs/connect/v3/market-quotes, read 2026-11). Its
 type EQ includes indices, with the segment INDICES. Its last_price is not real time, and 0 if there is none.
 NSE: the list of equities (nsearchives.nseindia.com/content/equities/EQUITY_L.csv, read 2026-11). Most of its headings
-begin with a blank. It has the series EQ, BE and BZ, and no prices.
+begin with a blank. It has the series EQ, BE and BZ, and no prices. Shares of BE and BZ are traded for delivery only.
 """
 
 import re
@@ -11,21 +11,25 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 Cells = Mapping[str, str]
-Stock = dict[str, str]  # exchange, symbol, and lastPrice if there is one
+Stock = dict[str, str]  # exchange, symbol, and the facts that are there, by the names of StockImportSchema
 
 SHARE_SEGMENTS = ("NSE", "BSE")
-SHARE_SERIES = ("EQ", "BE", "BZ")
+SHARE_SERIES = {"EQ": "true", "BE": "false", "BZ": "false"}  # whether INTRADAY orders are allowed
 NO_PRICE = re.compile(r"0*(\.0*)?")
 NEEDLESS_ZEROS = re.compile(r"(?<=\.[0-9]{2})0+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file: the columns by which it is recognised, and the stock of a row, None if it holds no stock."""
+    """A kind of file: the columns by which it is recognised, and the stock of a row, None if it holds no stock.
+
+    has_live_prices is False if its prices are not those of now, so that no order may fill on them.
+    """
 
     name: str
     columns: tuple[str, ...]
     stock_of: Callable[[Cells], Stock | None]
+    has_live_prices: bool = True
 
 
 def recognise(header: Collection[str]) -> Format | None:
@@ -44,16 +48,26 @@ def _own_stock(cells: Cells) -> Stock:
 def _kite_stock(cells: Cells) -> Stock | None:
     if cells["instrument_type"] != "EQ" or cells["segment"] not in SHARE_SEGMENTS:
         return None
-    price = cells.get("last_price", "")
-    price = "" if NO_PRICE.fullmatch(price) else NEEDLESS_ZEROS.sub("", price)
-    return _given(exchange=cells["exchange"], symbol=cells["tradingsymbol"], lastPrice=price)
+    price, tick, lot = (_number(cells.get(name, "")) for name in ("last_price", "tick_size", "lot_size"))
+    return _given(
+        exchange=cells["exchange"], symbol=cells["tradingsymbol"], lastPrice=price, tickSize=tick, lotSize=lot
+    )
+
+
+def _number(cell: str) -> str:
+    """Return a number without needless zeros; an empty text for 0, which stands for an unknown number."""
+    return "" if NO_PRICE.fullmatch(cell) else NEEDLESS_ZEROS.sub("", cell)
 
 
 def _nse_stock(cells: Cells) -> Stock | None:
-    return _given(exchange="NSE", symbol=cells["SYMBOL"]) if cells["SERIES"] in SHARE_SERIES else None
+    allows_intraday = SHARE_SERIES.get(cells["SERIES"])
+    if allows_intraday is None:
+        return None
+    lot = _number(cells.get("MARKET LOT", ""))
+    return _given(exchange="NSE", symbol=cells["SYMBOL"], lotSize=lot, intradayAllowed=allows_intraday)
 
 
 OWN = Format("list of stocks", ("exchange", "symbol"), _own_stock)
-KITE = Format("Kite's instruments", ("tradingsymbol", "instrument_type", "segment", "exchange"), _kite_stock)
+KITE = Format("Kite's instruments", ("tradingsymbol", "instrument_type", "segment", "exchange"), _kite_stock, False)
 NSE = Format("NSE's list of equities", ("SYMBOL", "NAME OF COMPANY", "SERIES"), _nse_stock)
 FORMATS = (OWN, KITE, NSE)

@@ -12,6 +12,7 @@ from embedded.postgres import Postgres
 from models import database
 from models.database import DatabaseUnavailable, execute, fetch_one, session
 from models.rows import AccountRow
+from tests.support.trading import rows
 
 
 @pytest.fixture
@@ -127,6 +128,10 @@ def test_a_quote_is_set(run_well, run_badly):
     run_well("quotes", "set", "NSE", "reliance", "2500.00")
     with session():
         assert str(fetch_one("SELECT last_price FROM stock WHERE symbol = 'RELIANCE'")["last_price"]) == "2500.00"
+    run_well("quotes", "set", "NSE", "RELIANCE", "2500.00", "--bid", "2499.95", "--ask", "2500.05")
+    stock = rows("SELECT bid_price, ask_price, is_usable FROM stock")
+    assert [tuple(map(str, row.values())) for row in stock] == [("2499.95", "2500.05", "True")]
+    assert "bidPrice" in run_badly("quotes", "set", "NSE", "RELIANCE", "1", "--bid", "free")
     assert "lastPrice" in run_badly("quotes", "set", "NSE", "RELIANCE", "free")
     assert "exchange" in run_badly("quotes", "set", "LSE", "RELIANCE", "1")
 

@@ -56,6 +56,49 @@ def test_kites_dump_is_imported_and_may_be_imported_again(run):
     assert known() == [("BSE", "INFY", ""), ("NSE", "INFY", "1500.50")]
 
 
+def facts():
+    with session():
+        rows = fetch_all(
+            "SELECT symbol, tick_size, lot_size, allows_intraday, quote_number, is_usable FROM stock ORDER BY symbol"
+        )
+    return {row.pop("symbol"): tuple(str(value) for value in row.values()) for row in rows}
+
+
+def test_ticks_and_lots_are_imported_and_stay_where_a_later_file_has_none(run):
+    header = "exchange,symbol,tickSize,lotSize,intradayAllowed,lastPrice\n"
+    assert run(header + "NSE,TCS,0.05,25,false,100\nNSE,INFY,,,,\n").exit_code == 0
+    assert facts() == {"INFY": ("None", "None", "True", "0", "False"), "TCS": ("0.05", "25", "False", "1", "True")}
+    run("exchange,symbol\nNSE,TCS\n")
+    assert facts()["TCS"] == ("0.05", "25", "False", "1", "True")
+    run(NSE)
+    assert [values[1:3] for values in facts().values()][:3] == [("1", "True"), ("1", "False"), ("1", "True")]
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("NSE,TCS,0.005,1,true", "tickSize"),
+        ("NSE,TCS,0,1,true", "tickSize"),
+        ("NSE,TCS,0.05,0,true", "lotSize"),
+        ("NSE,TCS,0.05,1.5,true", "lotSize"),
+        ("NSE,TCS,0.05,1,yes", "intradayAllowed"),
+    ],
+)
+def test_a_fact_that_is_not_valid_refuses_the_file(run, line, field):
+    result = run(f"exchange,symbol,tickSize,lotSize,intradayAllowed\nNSE,GOOD,0.05,1,true\n{line}\n")
+    assert result.exit_code == 1
+    assert f"line 3, {field}" in result.stderr
+    assert known() == []
+
+
+def test_no_order_fills_on_a_price_of_kites_dump(run):
+    run(KITE)
+    with session():
+        rows = fetch_all("SELECT exchange, tick_size, lot_size, is_usable, last_price FROM stock ORDER BY exchange")
+    assert [str(row["tick_size"]) for row in rows] == ["0.05", "0.05"]
+    assert [(row["lot_size"], row["is_usable"]) for row in rows] == [(1, False), (1, False)]
+
+
 def test_nses_list_is_imported_with_its_line_ends_and_blanks(run):
     assert run("\ufeff" + NSE).stdout.startswith("NSE's list of equities: 3 read, 3 stocks, 3 new")
     assert [symbol for _, symbol, _ in known()] == ["20MICRONS", "ABMINTLTD", "BAJAJ-AUTO"]

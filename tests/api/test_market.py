@@ -171,3 +171,101 @@ def test_a_stock_without_a_quote_has_no_price(get, account, place):
     place(account(), symbol="FRESH")
     stock = get("stocks/NSE/FRESH").get_json()
     assert (stock["lastPrice"], stock["lastPriceAt"]) == (None, None)
+
+
+def book(symbol="TCS", bid="99.95", ask="100.05", last="100.00", **more):
+    """Return a quote with a book."""
+    return {"exchange": "NSE", "symbol": symbol, "bidPrice": bid, "askPrice": ask, "lastPrice": last} | more
+
+
+def test_a_quote_with_a_book_is_answered_with_what_became_of_it(get, put):
+    response = put(book(), book("INFY", bid="101.00"), price("WIPRO"))
+    assert response.status_code == 200
+    assert response.get_json() == {
+        "accepted": 3,
+        "matched": 0,
+        "notMatched": [{"exchange": "NSE", "symbol": "INFY", "outcome": "crossed_book"}],
+    }
+    stock = get("stocks/NSE/TCS").get_json()
+    assert (stock["bidPrice"], stock["askPrice"], stock["quoteNumber"]) == ("99.95", "100.05", 1)
+
+
+def test_every_field_of_a_quote_is_shown_by_its_stock(get, put):
+    fields = {"open": "98.00", "high": "101.00", "low": "97.00", "previousClose": "97.50", "closePrice": "99.00"}
+    fields |= {"lowerCircuit": "80.00", "upperCircuit": "120.00", "bidQuantity": 5, "askQuantity": 6, "halted": True}
+    moment = "2026-11-23T04:15:23.734972Z"
+    assert put(book(**fields, quotedAt=moment, lastTradedAt=moment, volume=10)).status_code == 200
+    stock = get("stocks/NSE/TCS").get_json()
+    assert {name: stock[name] for name in fields} == fields
+    assert stock["quotedAt"] == moment
+
+
+@pytest.mark.parametrize("none", [0, "0", "0.00", None])
+def test_a_side_of_0_is_no_side(get, put, none):
+    put(book())
+    assert put(book(bid=none, bidQuantity=None)).status_code == 200
+    stock = get("stocks/NSE/TCS").get_json()
+    assert (stock["bidPrice"], stock["askPrice"]) == (None, "100.05")
+
+
+def test_a_last_price_is_needed_unless_both_sides_are_there(put):
+    assert put(book(last="100.00")).status_code == 200
+    assert put(book(last=None)).get_json()["accepted"] == 1
+    for quote in (book(last=None, bid=0), book(last=None, ask=None), price("TCS", None)):
+        assert set(put(quote).get_json()["errors"]) == {"quotes.0.lastPrice"}
+    fresh = put(book("FRESH", last=None)).get_json()
+    assert [refused["outcome"] for refused in fresh["notMatched"]] == ["no_last_price"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("bidPrice", "-1"),
+        ("askPrice", "1.001"),
+        ("bidQuantity", -1),
+        ("askQuantity", "5"),
+        ("volume", 1.5),
+        ("volume", True),
+        ("halted", 1),
+        ("halted", "true"),
+        ("quotedAt", "yesterday"),
+        ("lastTradedAt", 1700000000),
+        ("high", 0),
+        ("upperCircuit", "10000000.01"),
+        ("unknown", 1),
+    ],
+)
+def test_a_field_that_is_not_valid_is_named(put, field, value):
+    assert set(put(book(**{field: value})).get_json()["errors"]) == {f"quotes.0.{field}"}
+
+
+def test_more_than_ten_quotes_of_one_stock_are_refused(get, put):
+    assert put(*[book(volume=number) for number in range(1, 11)]).get_json()["accepted"] == 10
+    refused = put(*[book("INFY", volume=number) for number in range(1, 12)])
+    assert (refused.status_code, set(refused.get_json()["errors"])) == (422, {"quotes"})
+    assert get("stocks/NSE/INFY").status_code == 404
+    assert put(*[price("OLD", str(number)) for number in range(1, 13)]).status_code == 204
+    assert get("stocks/NSE/OLD").get_json()["lastPrice"] == "12.00"
+
+
+def test_the_largest_quotes_fit_in_a_body(put_bytes):
+    moment = "2026-11-23T04:15:23.734972+05:30"
+    prices = ("lastPrice", "bidPrice", "askPrice", "open", "high", "low", "previousClose", "closePrice")
+    largest = dict.fromkeys((*prices, "lowerCircuit", "upperCircuit"), "10000000.00")
+    largest |= dict.fromkeys(("lastTradedAt", "quotedAt"), moment)
+    largest |= dict.fromkeys(("volume", "bidQuantity", "askQuantity"), 10**12) | {"halted": False}
+    quotes = [{"exchange": "NSE", "symbol": f"{'S' * 28}{n:04}"} | largest for n in range(1_000)]
+    body = json.dumps({"quotes": quotes}, separators=(",", ":")).encode()
+    answer = put_bytes(body).get_json()
+    assert answer["accepted"] == 1_000
+
+
+def test_a_database_that_is_busy_for_long_is_a_503_and_the_stored_quotes_stay(get, put, connect):
+    put(price("AAA"), price("BBB"))
+    other = connect()
+    other.cursor().execute("SELECT FROM stock WHERE symbol = 'BBB' FOR UPDATE")
+    response = put(book("BBB"))
+    assert (response.status_code, response.get_json()["code"]) == (503, "service_unavailable")
+    assert response.headers["Retry-After"] == "1"
+    other.rollback()
+    assert put(book("BBB")).status_code == 200

@@ -63,8 +63,15 @@ def test_a_price_in_kites_dump_may_be_missing_or_have_trailing_zeros(written, pr
     assert kite(last_price=written).get("lastPrice") == price
 
 
+def test_the_tick_and_the_lot_of_kites_dump_are_taken_and_zeros_mean_unknown():
+    stock = {"exchange": "NSE", "symbol": "INFY"}
+    assert kite(tick_size="0.050000", lot_size="1") == stock | {"tickSize": "0.05", "lotSize": "1"}
+    assert kite(tick_size="0.0", lot_size="0") == stock
+
+
 def test_a_company_in_nses_list_is_a_stock_if_its_series_is_one_of_shares():
-    row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ"}
-    assert NSE.stock_of(row) == {"exchange": "NSE", "symbol": "M&M"}
-    assert NSE.stock_of(row | {"SERIES": "BE"}) == {"exchange": "NSE", "symbol": "M&M"}
+    row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ", "MARKET LOT": "1"}
+    stock = {"exchange": "NSE", "symbol": "M&M", "lotSize": "1"}
+    assert NSE.stock_of(row) == stock | {"intradayAllowed": "true"}
+    assert NSE.stock_of(row | {"SERIES": "BE"}) == stock | {"intradayAllowed": "false"}
     assert NSE.stock_of(row | {"SERIES": "N1"}) is None

@@ -29,7 +29,9 @@ FROM (VALUES %s) AS new (id, number, usable_number, is_usable, bid, ask, last, q
 WHERE stock.id = new.id
 """
 STORE_TYPES = "(%s, %s, %s, %s, %s::price, %s::price, %s::price, %s::timestamptz, %s::timestamptz, %s)"
-KEEP = "INSERT INTO stress.tick VALUES %s"
+KEEP = """
+INSERT INTO stress.tick (stock_id, number, usable_before, is_usable, bid, ask, last, new_trade, at) VALUES %s
+"""
 # The watch is repeated in the outer WHERE, because only that is judged again after a wait for an order's row.
 CROSSED = """
 WITH quote (stock_id, low, high, last) AS (VALUES %s)

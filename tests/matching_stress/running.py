@@ -89,6 +89,9 @@ class Run(abc.ABC):
     def prepare(self) -> tuple[list[UUID], list[UUID]]:
         """Make accounts and stocks, and return both lists of ids."""
 
+    def finish(self) -> None:  # noqa: B027  # most runs have nothing more to judge
+        """Add to the judgement."""
+
     @abc.abstractmethod
     def duties(self) -> list[Duty]:
         """Return the functions that the threads repeat."""
@@ -111,6 +114,7 @@ class Run(abc.ABC):
             self.report.counts["deadlocks"], self.link.value(DEADLOCKS) - deadlocks
         )  # the server's own count comes late, the threads' own misses what is tried again
         self.report.judgement = judge(self.link)
+        self.finish()
         self.link.close()
         return self.report
 

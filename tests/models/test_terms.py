@@ -54,6 +54,7 @@ CHECKED = {
 }
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
+    "allows_intraday": ("true", "false"),
     "end_reason": EndReason,
     "exchange": Exchange,
     "fill_model": FillModel,
@@ -66,6 +67,7 @@ OFFERED = {
     "status": OrderStatus,
     "validity": Validity,
     "waiting_for": WaitingFor,
+    "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
     "EventSchema.type": EVENT_TYPES,

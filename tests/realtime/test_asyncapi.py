@@ -84,13 +84,14 @@ def test_every_ending_is_described(served: dict[str, Any]) -> None:
 def test_messages_to_listeners_fit_the_document(
     web: Running, account: Any, headers_for: Any, plain_sql: Any, quote: Any, served: dict[str, Any]
 ) -> None:
-    trader, admin = account(), headers_for("admin")
+    trader, admin = account(), headers_for("admin", "feed")
     quote("RELIANCE", "100.00")
     greeting = {"action": "auth", "token": trader.token, "since": 0}
     seen = {"auth": complaints(served, "auth", greeting)}
     with Stream(web.port) as listener, ServerSentEvents(web.port, trader.token, query="?since=0") as blocks:
         listener.authenticate(**{name: value for name, value in greeting.items() if name != "action"})
         make_every_event(web.base_url, trader, admin, plain_sql)
+        make_events_of_resting_orders(web.base_url, trader, admin, plain_sql)
         last = plain_sql.last_event_id(trader.id)
         message: dict[str, Any] = {}
         while message.get("id") != last:
@@ -136,6 +137,29 @@ def make_every_event(url: str, trader: Any, admin: dict[str, str], plain_sql: An
     rejected = post("/api/trading/orders", LIMIT_ORDER)["orderId"]
     plain_sql.run("UPDATE trading_order SET attempts = 5, retry_at = now() - interval '1 s' WHERE id = %s", rejected)
     execute()
+
+
+def make_events_of_resting_orders(url: str, trader: Any, admin: dict[str, str], plain_sql: Any) -> None:
+    """Let a stop rest, trigger and expire, so that each type of event of a resting order happens."""
+
+    def send(method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] = admin) -> Any:
+        answer = requests.request(method, url + path, json=body, headers=headers, timeout=10)
+        assert answer.status_code in (200, 202), answer.text
+        return answer.json()
+
+    def quote(last: str) -> None:
+        book = {"bidPrice": last, "askPrice": "120.00", "lastPrice": last}
+        send("PUT", "/api/market/quotes", {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", **book}]})
+        send("GET", "/api/cron/order-worker", headers=CRON)
+
+    send("PATCH", f"/api/admin/accounts/{trader.id}", {"fillModel": "QUOTES"})
+    quote("100.00")
+    stop = LIMIT_ORDER | {"orderType": "STOP_LIMIT", "triggerPrice": "105.00", "price": "106.00"}
+    order = send("POST", "/api/trading/orders", stop, trader.headers)["orderId"]
+    quote("101.00")
+    quote("105.50")
+    plain_sql.run("UPDATE trading_order SET expires_at = now() WHERE id = %s", order)
+    quote("105.60")
 
 
 def test_close_codes_and_refusals_are_those_of_the_document(

@@ -3,9 +3,11 @@
 Only the margin that an order blocks is taken from the order; the test compares it at the placement.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 RATE = {"INTRADAY": Fraction(1, 5), "DELIVERY": Fraction(1)}
 # Shares of turnover, the same on every day: what a side pays on NSE, without the fees that all orders pay.
@@ -45,7 +47,7 @@ class Lot:
 
 @dataclass
 class Reckoning:
-    """One account: its balance, PENDING orders and holdings."""
+    """One account: its balance, live orders and holdings."""
 
     balance: Fraction = Fraction(0)
     pending: dict[object, dict] = field(default_factory=dict)
@@ -104,9 +106,9 @@ class Reckoning:
         self.balance += Fraction(order["charges"])
         del self.pending[order["id"]]
 
-    def execute(self, order: dict, last_price: Decimal | None) -> str:
-        """Fill an order if the rules allow it, and return its final status."""
-        before, price = self.lot(order), Fraction(order["price"] or last_price or 0)
+    def execute(self, order: dict, at: Decimal | None) -> str:
+        """Fill an order at a price if the rules allow it, and return its final status."""
+        before, price = self.lot(order), Fraction(at or 0)
         after, profit = self.filled(before, order, price)
         more_charges = charges(order, price) - Fraction(order["charges"])
         shortfall = after.margin - before.margin - Fraction(order["blocked_margin"]) + more_charges
@@ -119,6 +121,16 @@ class Reckoning:
         self.balance += profit - more_charges
         self.lots[order["symbol"], order["product"]] = after
         return "EXECUTED"
+
+    def assert_agrees(self, account: Mapping[str, Any], positions: Sequence[Mapping[str, Any]]) -> None:
+        """Compare the rows of the account and of its positions with this reckoning."""
+        numbers = (account["balance"], account["blocked_margin"], account["available_margin"])
+        assert numbers == (self.balance, self.blocked(), self.available())
+        held = {(row["symbol"], row["product"]): row for row in positions}
+        for key, lot in self.lots.items():
+            row = held.pop(key, {"quantity": 0, "cost": 0, "blocked_margin": 0})
+            assert (row["quantity"], row["cost"], row["blocked_margin"]) == (lot.quantity, lot.cost, lot.margin)
+        assert held == {}
 
     def filled(self, lot: Lot, order: dict, price: Fraction) -> tuple[Lot, Fraction]:
         """Return the lot after an order, and the profit."""

@@ -22,6 +22,8 @@ from trading.rules.terms import LedgerKind, OrderStatus
 # An order that is changed again and again has many events: the newest ones are told.
 MAX_EVENTS = 1_000
 PLACED, MODIFIED = "order.pending", "order.modified"
+# The changes that move no money.
+RESTING = ("order.open", "order.triggered")
 CHARGES = (LedgerKind.CHARGES, LedgerKind.CHARGES_REFUND)
 # The columns of an order that may change, with their values before its first event.
 UNKNOWN: Mapping[str, Any] = {
@@ -115,7 +117,7 @@ def _moments(order: OrderRow, events: Sequence[EventRow]) -> list[Moment]:
     moments = [Moment(event["type"], event["at"], event["id"], event["data"]) for event in events]
     if not moments or moments[0].type != PLACED:
         moments.insert(0, Moment(PLACED, order["placed_at"]))
-    if OrderStatus(order["status"]).is_final and moments[-1].type in (PLACED, MODIFIED):
+    if OrderStatus(order["status"]).is_final and moments[-1].type in (PLACED, MODIFIED, *RESTING):
         moments.append(Moment(f"order.{order['status'].lower()}", order["updated_at"], row=order))
     return moments
 
@@ -125,10 +127,17 @@ def _assigned(order: OrderRow, moments: Sequence[Moment], entries: Sequence[Ledg
     assigned: list[Sequence[LedgerRow]] = []
     end = len(entries)
     for before, moment in zip(reversed(moments[:-1]), reversed(moments[1:]), strict=True):
-        start = end - (_modified(before, moment) if moment.type == MODIFIED else _ended(order, before, entries))
+        start = end - _moved(order, before, moment, entries)
         assigned.append(entries[start:end])
         end = start
     return [entries[:end], *reversed(assigned)]
+
+
+def _moved(order: OrderRow, before: Moment, moment: Moment, entries: Sequence[LedgerRow]) -> int:
+    """Return the number of entries of a change."""
+    if moment.type in RESTING:
+        return 0
+    return _modified(before, moment) if moment.type == MODIFIED else _ended(order, before, entries)
 
 
 def _modified(before: Moment, after: Moment) -> int:

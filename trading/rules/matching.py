@@ -30,7 +30,13 @@ def on_quote(order: RestingOrder, quote: Quote) -> Verdict:
 
 
 def crosses_now(order: RestingOrder, quote: Quote) -> Verdict:
-    """Judge an OPEN order on the present quote without its trade: only the two sides and the trigger count."""
+    """Judge an OPEN order on the present quote without its trade: only the two sides and the trigger count.
+
+    A side beyond the circuits crosses nothing: the order's look may have met it and left the order open.
+    """
+    side = _side_for(order, quote)
+    if side is not None and not order.waits_for_trigger and not _is_within_circuits(side, quote):
+        return _unchanged(order)
     return on_quote(order, quote if quote.new_trade is None else replace(quote, new_trade=None))
 
 

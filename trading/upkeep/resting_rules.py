@@ -20,6 +20,7 @@ FILLED = """
     FROM trading_order WHERE fill_model = 'QUOTES' AND status = 'EXECUTED'"""
 # A price is at least as good as a limit if this is 0 or more.
 BETTER = "(CASE side WHEN 'BUY' THEN limit_price - {0} ELSE {0} - limit_price END)"
+CIRCUITS = "coalesce(lower_circuit, 0) AND coalesce(upper_circuit, 'Infinity')"
 
 RESTING_RULES = {
     # An order that opened without a usable quote waits for a later one than the present quote. What would fill outside
@@ -33,9 +34,9 @@ RESTING_RULES = {
           AND (CASE side WHEN 'BUY' THEN watch_trigger <= last_price ELSE watch_trigger >= last_price END
             OR CASE side WHEN 'BUY' THEN offered <= watch_price ELSE wanted >= watch_price END
                AND NOT (limit_fills = 'through' AND watch_price IN (offered, wanted) AND order_type LIKE '%LIMIT')
-               AND NOT (has_circuits AND CASE WHEN order_type LIKE '%LIMIT' THEN watch_price
-                        WHEN side = 'BUY' THEN offered ELSE wanted END NOT BETWEEN
-                        coalesce(lower_circuit, 0) AND coalesce(upper_circuit, 'Infinity')))""",
+               AND NOT (has_circuits AND (
+                   CASE side WHEN 'BUY' THEN offered ELSE wanted END NOT BETWEEN {CIRCUITS}
+                   OR order_type LIKE '%LIMIT' AND watch_price NOT BETWEEN {CIRCUITS})))""",
     "no open order outlives its end": """
         SELECT account_id, format('order %s should have ended at %s', id, expires_at) AS detail FROM trading_order
         WHERE status = 'OPEN' AND matched_at IS NULL AND expires_at < market_now() - interval '1 minute'""",

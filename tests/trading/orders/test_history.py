@@ -50,6 +50,7 @@ def test_a_pending_order_has_only_its_placement(trader):
     (event,) = rows("SELECT * FROM event WHERE type = 'order.pending'")
     assert (placed["event_id"], placed["at"]) == (event["id"], event["at"])
     assert placed["changes"] == {
+        "order_type": "LIMIT",
         "quantity": 10,
         "price": money("100.00"),
         "blocked_margin": money("200.00"),
@@ -94,7 +95,7 @@ def test_an_order_that_ended_without_a_fill_has_the_entries_of_its_refund(trader
     order = buy(trader, 10, "100.00")
     ending(order)
     assert outline(order)[1:] == [(f"order.{status.lower()}", status, BACK)]
-    reason = {"rejection_reason": "execution_failed"} if status == "REJECTED" else {}
+    reason = {"rejection_reason": "execution_failed"} if status == "REJECTED" else {"end_reason": "client"}
     assert life(order)[1]["changes"] == reason
 
 
@@ -171,7 +172,7 @@ def test_entries_before_the_oldest_kept_event_belong_to_the_placement(trader, fo
         ("order.executed", "EXECUTED", []),
     ]
     assert [each["event_id"] is None for each in life(order)] == [True, False, False, False]
-    assert life(order)[1]["changes"].keys() == {"quantity", "price", "blocked_margin", "charges"}
+    assert life(order)[1]["changes"].keys() == {"order_type", "quantity", "price", "blocked_margin", "charges"}
     forget(10**9)
     assert outline(order) == [("order.pending", "PENDING", BOTH * 4), ("order.executed", "EXECUTED", [])]
     assert all_transactions(order) == whole

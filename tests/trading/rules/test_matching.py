@@ -379,3 +379,11 @@ def test_a_resting_order_is_read_from_its_row():
     assert RestingOrder.of_row(row) == RestingOrder(**terms, is_triggered=False)
     triggered = row | {"triggered_at": datetime(2026, 11, 23, tzinfo=UTC)}
     assert RestingOrder.of_row(triggered) == RestingOrder(**terms, is_triggered=True)
+
+
+def test_the_level_sweep_leaves_an_order_whose_side_lies_beyond_the_circuits() -> None:
+    beyond = quote("102.05/102.10/102.00", lower_circuit=Decimal("98.00"), upper_circuit=Decimal("102.00"))
+    sell = order("SELL", "LIMIT", "102.00")
+    assert fill(first_look(sell, beyond)) is None
+    assert fill(crosses_now(sell, beyond)) is None
+    assert fill(on_quote(sell, beyond)) == ("102.00", "book")
