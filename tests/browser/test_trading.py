@@ -10,6 +10,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
 from tests.support.processes import ProcessStarter, Running
+from trading.accounts.administration import change_account
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -39,6 +40,25 @@ def test_an_order_goes_from_pending_to_executed_without_a_reload(
     expect(desk.page.locator("#ledger tr").first).to_be_visible()
     expect(desk.page.locator("#latency-plot canvas")).to_be_visible()
     assert desk.page.evaluate("window.isTheFirstPage")
+
+
+def test_an_order_that_rests_is_open_and_can_be_cancelled(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any
+) -> None:
+    quote("RELIANCE", "2500.00")
+    trader = account()
+    change_account(trader.id, {"fill_model": "QUOTES"})
+    start.worker()
+    desk = desk_of(web).log_in(trader.token)
+    desk.place(symbol="reliance", quantity="10", price="2400.00")
+    expect(desk.orders.first.locator(".state")).to_have_text("Open")
+    expect(desk.fund("blockedMargin")).to_have_text("4,800.00")
+    desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
+    expect(desk.page.locator("#detail-body")).to_contain_text("Waits forPrice")
+    desk.page.keyboard.press("Escape")
+    desk.orders.first.get_by_role("button", name="Cancel").click()
+    expect(desk.orders.first.locator(".state")).to_have_text("Cancelled")
+    expect(desk.fund("blockedMargin")).to_have_text("0.00")
 
 
 def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(

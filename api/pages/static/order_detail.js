@@ -24,12 +24,19 @@ function facts(order) {
   const took = order.executedAt ? duration(millisecondsBetween(order.placedAt, order.executedAt)) : NOTHING;
   return list([
     ["Status", nameOf(order.status) + (order.rejectionReason ? `: ${nameOf(order.rejectionReason)}` : "")],
+    ...(order.waitingFor ? [["Waits for", nameOf(order.waitingFor)]] : []),
     ["Accepted", fullClock(order.placedAt)],
     ["Executed", order.executedAt ? `${clock(order.executedAt)} (${took})` : NOTHING],
+    ...(order.fill ? [["Filled by", reasonOf(order.fill)]] : []),
     ["Margin blocked", grouped(order.blockedMargin)],
     ["Order", order.orderId],
     ["Client order", order.clientOrderId ?? NOTHING],
   ]);
+}
+
+/** Return the rule and the quote that made an order's price. */
+function reasonOf({ rule, bid, ask, last, quotedAt }) {
+  return `${nameOf(rule)}: bid ${grouped(bid)}, ask ${grouped(ask)}, last ${grouped(last)} at ${clock(quotedAt)}`;
 }
 
 function charges(order) {

@@ -7,7 +7,7 @@ import { openDetail } from "./order_detail.js";
 import { sentenceOf } from "./problems.js";
 import { Table } from "./table.js";
 import { duration, millisecondsBetween, span } from "./time.js";
-import { exchangeOf, nameOf } from "./words.js";
+import { exchangeOf, isLive, nameOf } from "./words.js";
 
 const PAGE = 50;
 
@@ -15,20 +15,20 @@ const PAGE = 50;
 export function showOrders(store, sync) {
   const table = new Table(byId("orders"), COLUMNS, {
     keyOf: (order) => order.orderId,
-    classOf: (order) => (order.status === "PENDING" ? "is-pending" : ""),
+    classOf: (order) => (isLive(order) ? "is-pending" : ""),
   });
   let limit = PAGE;
   const show = () => {
-    const onlyPending = byId("only-pending").checked;
-    const orders = store.newestOrders().filter((order) => !onlyPending || order.status === "PENDING");
+    const onlyLive = byId("only-live").checked;
+    const orders = store.newestOrders().filter((order) => !onlyLive || isLive(order));
     table.show(orders.slice(0, limit));
     setText(byId("orders-count"), `${store.orders.size}${sync.hasOlderOrders ? "+" : ""}`);
-    setText(byId("orders-empty"), onlyPending && store.orders.size ? "No pending orders." : EMPTY);
+    setText(byId("orders-empty"), onlyLive && store.orders.size ? "No live orders." : EMPTY);
     byId("orders-empty").hidden = orders.length > 0;
-    byId("orders-older").hidden = onlyPending || !(orders.length > limit || sync.hasOlderOrders);
+    byId("orders-older").hidden = onlyLive || !(orders.length > limit || sync.hasOlderOrders);
   };
   store.on(["orders"], show);
-  byId("only-pending").addEventListener("change", show);
+  byId("only-live").addEventListener("change", show);
   byId("orders-older").addEventListener("click", async () => {
     limit += PAGE;
     try {
@@ -47,17 +47,23 @@ const COLUMNS = [
   { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: paintSymbol },
   { name: "product", label: "Product", value: (order) => nameOf(order.product) },
   { name: "quantity", label: "Filled", value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}` },
-  { name: "price", label: "Price", value: (order) => (order.price === null ? "Market" : grouped(order.price)) },
+  { name: "price", label: "Price", value: priceText },
   { name: "average", label: "Average", value: (order) => grouped(order.averagePrice) },
   { name: "status", label: "Status", value: (order) => order.status, paint: paintStatus, flash: true },
   { name: "timeline", label: "Accepted → final", value: timelineOf },
   { name: "took", label: "Took", value: tookText },
-  { name: "action", value: (order) => (order.status === "PENDING" ? "cancel" : ""), paint: paintAction },
+  { name: "action", value: (order) => (isLive(order) ? "cancel" : ""), paint: paintAction },
 ];
+
+/** Return an order's limit, and the trigger of a stop. */
+function priceText(order) {
+  const price = order.price === null ? "Market" : grouped(order.price);
+  return order.triggerPrice ? `${price} from ${grouped(order.triggerPrice)}` : price;
+}
 
 /** Return when an order reached its final state, or null. */
 function finalAt(order) {
-  return order.status === "PENDING" ? null : (order.executedAt ?? order.updatedAt);
+  return isLive(order) ? null : (order.executedAt ?? order.updatedAt);
 }
 
 function timelineOf(order) {
@@ -89,7 +95,7 @@ function paintStatus(cell, order) {
 }
 
 function paintAction(cell, order) {
-  if (order.status !== "PENDING") return cell.replaceChildren();
+  if (!isLive(order)) return cell.replaceChildren();
   const button = make("button", { type: "button", className: "quiet", textContent: "Cancel" });
   button.setAttribute("aria-label", `Cancel ${nameOf(order.side)} ${order.quantity} ${order.symbol}`);
   button.onclick = () => cancel(order, button);

@@ -7,13 +7,20 @@ const NAMES = {
   DELIVERY: "Delivery",
   MARKET: "Market",
   LIMIT: "Limit",
+  STOP_LIMIT: "Stop limit",
+  STOP_MARKET: "Stop market",
   BUY: "Buy",
   SELL: "Sell",
   PENDING: "Pending",
+  OPEN: "Open",
   EXECUTED: "Executed",
   CANCELLED: "Cancelled",
   REJECTED: "Rejected",
+  EXPIRED: "Expired",
 };
+
+/** Return true if an order may still be filled: a worker is due for it, or it rests. */
+export const isLive = (order) => order.status === "PENDING" || order.status === "OPEN";
 
 /** Return a product's name. */
 export const productName = (product) => nameOf(product);
