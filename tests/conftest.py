@@ -265,9 +265,13 @@ def account(clean: None) -> Callable[..., TestAccount]:
     from trading.accounts import administration, tokens
 
     def make(
-        balance: str = "1000000.00", *, name: str = "Test", scopes: tuple[str, ...] = ("trade", "read")
+        balance: str = "1000000.00",
+        *,
+        name: str = "Test",
+        scopes: tuple[str, ...] = ("trade", "read"),
+        fill_model: str = "IMMEDIATE",
     ) -> TestAccount:
-        row = administration.create_account(name, Decimal(balance))
+        row = administration.create_account(name, Decimal(balance), fill_model=fill_model)
         _, secret = tokens.create_token(list(scopes), account_id=row["id"])
         return TestAccount(id=row["id"], token=secret, row=row)
 

@@ -10,7 +10,6 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
 from tests.support.processes import ProcessStarter, Running
-from trading.accounts.administration import change_account
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -40,25 +39,6 @@ def test_an_order_goes_from_pending_to_executed_without_a_reload(
     expect(desk.page.locator("#ledger tr").first).to_be_visible()
     expect(desk.page.locator("#latency-plot canvas")).to_be_visible()
     assert desk.page.evaluate("window.isTheFirstPage")
-
-
-def test_an_order_that_rests_is_open_and_can_be_cancelled(
-    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any
-) -> None:
-    quote("RELIANCE", "2500.00")
-    trader = account()
-    change_account(trader.id, {"fill_model": "QUOTES"})
-    start.worker()
-    desk = desk_of(web).log_in(trader.token)
-    desk.place(symbol="reliance", quantity="10", price="2400.00")
-    expect(desk.orders.first.locator(".state")).to_have_text("Open")
-    expect(desk.fund("blockedMargin")).to_have_text("4,800.00")
-    desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
-    expect(desk.page.locator("#detail-body")).to_contain_text("Waits forPrice")
-    desk.page.keyboard.press("Escape")
-    desk.orders.first.get_by_role("button", name="Cancel").click()
-    expect(desk.orders.first.locator(".state")).to_have_text("Cancelled")
-    expect(desk.fund("blockedMargin")).to_have_text("0.00")
 
 
 def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(
@@ -125,6 +105,24 @@ def test_a_refusal_for_another_reason_is_reported_in_the_ticket(
     )
     desk.place(quantity="10")
     expect(desk.message).to_have_text("This stock has no last price yet: use a limit price.")
+
+
+def test_an_order_that_rests_says_what_it_waits_for_and_fills_by_a_quote(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any
+) -> None:
+    start.worker()
+    quote("RELIANCE", "2510.00")
+    desk = desk_of(web).log_in(account(fill_model="QUOTES").token)
+    desk.place(price="2500.00")
+    expect(desk.orders.first.locator(".state")).to_have_text("Open")
+    expect(desk.orders.first.locator(".reason")).to_have_text("Waits for its price")
+    expect(desk.orders.first.get_by_role("button", name="Cancel Buy 10 RELIANCE")).to_be_visible()
+
+    quote("RELIANCE", "2490.00")
+    expect(desk.orders.first.locator(".state")).to_have_text("Executed")
+    expect(desk.orders.first.locator(".average")).to_have_text("2,500.00")
+    desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
+    expect(desk.page.locator("#detail-body")).to_contain_text("bid none, ask none, last 2,490.00")
 
 
 def test_a_pending_order_is_cancelled(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:

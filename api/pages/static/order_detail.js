@@ -24,19 +24,19 @@ function facts(order) {
   const took = order.executedAt ? duration(millisecondsBetween(order.placedAt, order.executedAt)) : NOTHING;
   return list([
     ["Status", nameOf(order.status) + (order.rejectionReason ? `: ${nameOf(order.rejectionReason)}` : "")],
-    ...(order.waitingFor ? [["Waits for", nameOf(order.waitingFor)]] : []),
     ["Accepted", fullClock(order.placedAt)],
     ["Executed", order.executedAt ? `${clock(order.executedAt)} (${took})` : NOTHING],
-    ...(order.fill ? [["Filled by", reasonOf(order.fill)]] : []),
+    ...(order.fill ? [["Filled by", evidence(order.fill)]] : []),
     ["Margin blocked", grouped(order.blockedMargin)],
     ["Order", order.orderId],
     ["Client order", order.clientOrderId ?? NOTHING],
   ]);
 }
 
-/** Return the rule and the quote that made an order's price. */
-function reasonOf({ rule, bid, ask, last, quotedAt }) {
-  return `${nameOf(rule)}: bid ${grouped(bid)}, ask ${grouped(ask)}, last ${grouped(last)} at ${clock(quotedAt)}`;
+/** Return the quote that made a fill, and the rule. */
+function evidence(fill) {
+  const sides = ["bid", "ask", "last"].map((name) => `${name} ${fill[name] === null ? "none" : grouped(fill[name])}`);
+  return `${nameOf(fill.rule)}: ${sides.join(", ")}, quote ${grouped(fill.quoteNumber)} of ${fullClock(fill.quotedAt)}`;
 }
 
 function charges(order) {

@@ -19,16 +19,16 @@ export function showOrders(store, sync) {
   });
   let limit = PAGE;
   const show = () => {
-    const onlyLive = byId("only-live").checked;
-    const orders = store.newestOrders().filter((order) => !onlyLive || isLive(order));
+    const onlyPending = byId("only-pending").checked;
+    const orders = store.newestOrders().filter((order) => !onlyPending || isLive(order));
     table.show(orders.slice(0, limit));
     setText(byId("orders-count"), `${store.orders.size}${sync.hasOlderOrders ? "+" : ""}`);
-    setText(byId("orders-empty"), onlyLive && store.orders.size ? "No live orders." : EMPTY);
+    setText(byId("orders-empty"), onlyPending && store.orders.size ? "No live orders." : EMPTY);
     byId("orders-empty").hidden = orders.length > 0;
-    byId("orders-older").hidden = onlyLive || !(orders.length > limit || sync.hasOlderOrders);
+    byId("orders-older").hidden = onlyPending || !(orders.length > limit || sync.hasOlderOrders);
   };
   store.on(["orders"], show);
-  byId("only-live").addEventListener("change", show);
+  byId("only-pending").addEventListener("change", show);
   byId("orders-older").addEventListener("click", async () => {
     limit += PAGE;
     try {
@@ -49,16 +49,18 @@ const COLUMNS = [
   { name: "quantity", label: "Filled", value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}` },
   { name: "price", label: "Price", value: priceText },
   { name: "average", label: "Average", value: (order) => grouped(order.averagePrice) },
-  { name: "status", label: "Status", value: (order) => order.status, paint: paintStatus, flash: true },
+  { name: "status", label: "Status", value: (order) => `${order.status} ${order.waitingFor ?? ""}`, paint: paintStatus, flash: true },
   { name: "timeline", label: "Accepted → final", value: timelineOf },
   { name: "took", label: "Took", value: tookText },
   { name: "action", value: (order) => (isLive(order) ? "cancel" : ""), paint: paintAction },
 ];
 
-/** Return an order's limit, and the trigger of a stop. */
+const WAITS = { price: "Waits for its price", trigger: "Waits for its trigger", quote: "Waits for a quote" };
+
+/** Return an order's price, and for a stop also its trigger. */
 function priceText(order) {
   const price = order.price === null ? "Market" : grouped(order.price);
-  return order.triggerPrice ? `${price} from ${grouped(order.triggerPrice)}` : price;
+  return order.triggerPrice ? `${price} (trigger ${grouped(order.triggerPrice)})` : price;
 }
 
 /** Return when an order reached its final state, or null. */
@@ -89,9 +91,8 @@ function paintSymbol(cell, order) {
 function paintStatus(cell, order) {
   const badge = make("span", { className: `state ${order.status.toLowerCase()}`, textContent: nameOf(order.status) });
   cell.replaceChildren(badge);
-  if (order.rejectionReason) {
-    cell.append(make("small", { className: "reason", textContent: nameOf(order.rejectionReason) }));
-  }
+  const reason = order.rejectionReason ? nameOf(order.rejectionReason) : WAITS[order.waitingFor];
+  if (reason) cell.append(make("small", { className: "reason", textContent: reason }));
 }
 
 function paintAction(cell, order) {

@@ -7,8 +7,6 @@ const NAMES = {
   DELIVERY: "Delivery",
   MARKET: "Market",
   LIMIT: "Limit",
-  STOP_LIMIT: "Stop limit",
-  STOP_MARKET: "Stop market",
   BUY: "Buy",
   SELL: "Sell",
   PENDING: "Pending",
@@ -19,9 +17,6 @@ const NAMES = {
   EXPIRED: "Expired",
 };
 
-/** Return true if an order may still be filled: a worker is due for it, or it rests. */
-export const isLive = (order) => order.status === "PENDING" || order.status === "OPEN";
-
 /** Return a product's name. */
 export const productName = (product) => nameOf(product);
 
@@ -30,6 +25,9 @@ export function nameOf(word) {
   const spaced = String(word).toLowerCase().replaceAll("_", " ");
   return NAMES[word] ?? spaced[0].toUpperCase() + spaced.slice(1);
 }
+
+/** Return true for an order that is not final: it waits for a worker or for the market. */
+export const isLive = (order) => order.status === "PENDING" || order.status === "OPEN";
 
 /** Show a stock's symbol and exchange in a cell. */
 export function instrument(cell, thing) {
