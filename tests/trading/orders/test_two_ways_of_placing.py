@@ -13,6 +13,7 @@ from trading.market.stocks import import_stocks
 from trading.orders import placement
 from trading.rules.decision import OrderRequest, decide
 from trading.rules.errors import Refused
+from trading.rules.margin import margin_for
 from trading.rules.sessions import INDIAN_TIME
 from trading.upkeep import verify
 
@@ -58,7 +59,8 @@ def placed(trader, product_name, side, quantity):
 @pytest.mark.parametrize(("product_name", "held", "side", "quantity"), CASES)
 def test_both_ways_of_placing_have_the_same_result(trader_with, monkeypatch, product_name, held, side, quantity, spare):
     request = OrderRequest("NSE", "RELIANCE", side, quantity, "LIMIT", PRICE, product_name)
-    decision = decide(request, held=held, on=datetime.now(INDIAN_TIME).date())
+    held_margin = margin_for(product_name, PRICE, abs(held))
+    decision = decide(request, held=held, held_margin=held_margin, on=datetime.now(INDIAN_TIME).date())
     available = decision.margin + decision.charges.total + Decimal(spare)
     at_once, went_in_steps = placed(trader_with(product_name, held, available), product_name, side, quantity)
     monkeypatch.setattr(placement, "place_at_once", lambda _: None)
