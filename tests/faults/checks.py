@@ -11,7 +11,8 @@ from tests.faults.system import System
 from tests.faults.workload import Request, Workload
 from trading.upkeep.verify import RULES
 
-FINAL = ("EXECUTED", "CANCELLED", "REJECTED")
+FINAL = ("EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
+IS_DUE = "(status = 'PENDING' OR status = 'OPEN' AND due_at IS NOT NULL)"  # an order that rests is not
 QUEUES = ("orders", "maintenance")
 # A killed worker's messages come back after 10 to 11 s; twice that is too long.
 QUIET_TIMEOUT_S = 25.0
@@ -44,25 +45,25 @@ def heal_drain_check(
 
 
 def drain(system: System, timeout_s: float = 30.0, *, but: Collection[str] = ()) -> float:
-    """Wait until no order but these is PENDING and return how long that took; fail at the time-out."""
+    """Wait until a worker is due for no order but these, return how long that took; fail at the time-out."""
     start = time.monotonic()
     while pending := pending_orders(system, but=but):
         if time.monotonic() - start > timeout_s:
-            detail = system.sql("SELECT id, attempts, retry_at, placed_at FROM trading_order WHERE status = 'PENDING'")
-            raise AssertionError(f"I2: {pending} orders are PENDING after {timeout_s} s: {detail[:5]}")
+            detail = system.sql(f"SELECT id, status, attempts, retry_at, due_at FROM trading_order WHERE {IS_DUE}")
+            raise AssertionError(f"I2: {pending} orders are due after {timeout_s} s: {detail[:5]}")
         time.sleep(0.05)
     return time.monotonic() - start
 
 
 def pending_orders(system: System, *, but: Collection[str] = ()) -> int:
-    """Return the number of PENDING orders other than these."""
-    count = "SELECT count(*) FROM trading_order WHERE status = 'PENDING' AND id::text <> ALL(%s)"
+    """Return the number of orders other than these for which a worker is due: PENDING, or matched, or modified."""
+    count = f"SELECT count(*) FROM trading_order WHERE {IS_DUE} AND id::text <> ALL(%s)"
     return int(system.sql(count, list(but))[0][0])
 
 
 def times(system: System, since: str = "-infinity") -> Times:
     """Return how long orders took from acceptance to their final state, by the database's clock."""
-    return _times(system, "updated_at", "status <> 'PENDING'", since)
+    return _times(system, "updated_at", "status NOT IN ('PENDING', 'OPEN')", since)
 
 
 def execution_times(system: System, since: str) -> Times:

@@ -53,7 +53,12 @@ def _violations(order: Row, steps: Sequence[Row], ticks: Sequence[Tick], judgeme
     """Follow an order through its steps: between an opening and the next step no quote may have crossed it."""
     opening: Row | None = None
     triggers = [step for step in steps if step["kind"] == "trigger"]
-    steps = [step for step in steps if step["kind"] != "trigger"]
+    judged = {step["writer"]: step["number"] for step in steps if step["kind"] == "judged"}
+    steps = [
+        {**step, "number": judged.get(step["writer"], step["number"])} if step["kind"] == "open" else step
+        for step in steps
+        if step["kind"] not in ("trigger", "judged")
+    ]
     for step in steps:
         if opening is not None:
             crossing = walk(_terms(order, opening), ticks[opening["number"] : step["number"]]).crossing
@@ -86,7 +91,8 @@ def _of_a_match(order: Row, opening: Row | None, ticks: Sequence[Tick], judgemen
     found = Crossing(fill["quoteNumber"], order["match_price"], fill["rule"])
     if expected != found:
         judgement.missed += expected is not None and expected.number < found.number
-        yield f"opened at {opening['number']}, matched by {found} instead of {expected}"
+        yield f"opened at {opening['number']}, matched by {found} instead of {expected}; {_terms(order, opening)}"
+        yield f"its opening {ticks[opening['number'] - 1]}"
     yield from _of_evidence(order, ticks)
     if order["status"] == "REJECTED" and order["rejection_reason"] in REFUSALS:
         return

@@ -13,17 +13,20 @@ from typing import Any, cast
 from uuid import UUID
 
 from models.database import DatabaseUnavailable, db, session
+from models.rows import OrderRow
 from tests.matching_stress.connection import Link
 from tests.matching_stress.requests import RolledBack
 from tests.matching_stress.running import LIVE_ORDERS, TICK, Duty, Run
 from tests.matching_stress.schema import watch
 from tests.matching_stress.settings import Settings
 from trading.accounts import administration
+from trading.accounts.ledgers import write_rows
+from trading.execution import expiry, looks, second_look
 from trading.execution.patience import execute_patiently
 from trading.execution.sweeping import sweep_once
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import ensure_stocks
-from trading.matching import expiry, level_sweep
+from trading.matching import level_sweep
 from trading.matching.crossing import Match
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.orders import cancellation, modification, placement
@@ -54,6 +57,7 @@ class ProductRun(Run):
     def prepare(self) -> tuple[list[UUID], list[UUID]]:
         """Open accounts with money enough for almost every order, and make the stocks and the logs."""
         watch(self.link)
+        keep_judgements()
         balance = Decimal("100000.00")
         accounts = [
             administration.create_account(f"A{index}", balance, fill_model="QUOTES")["id"]
@@ -268,6 +272,20 @@ class ProductRun(Run):
 
     def _find_late(self) -> None:
         self.report.counts["found late"] += len(level_sweep.run_once(RULES))
+
+
+def keep_judgements() -> None:
+    """Keep the number of the quote that a second look judges: a later one could be there when the order opens."""
+    if second_look.judge is not judge_and_keep:
+        second_look.judge = judge_and_keep
+
+
+def judge_and_keep(orders: list[OrderRow]) -> dict[UUID, looks.Judged]:
+    """Judge as the product does, and note the quotes' numbers in the same transaction."""
+    judged = looks.judge(orders)
+    steps = [(str(order_id), one.quote.number) for order_id, one in judged.items()]
+    write_rows("INSERT INTO stress.step (order_id, kind, number) VALUES %s", steps, template="(%s::uuid, 'judged', %s)")
+    return judged
 
 
 def expire_once() -> int:

@@ -1,4 +1,6 @@
-"""The functions that write a placement check an order's cover themselves; the previous release still calls its own."""
+"""The function order_write, and placement_write of the previous release, check an order's cover themselves."""
+
+import functools
 
 import pytest
 from peewee import IntegrityError
@@ -9,26 +11,23 @@ from tests.support.trading import counts, one, rows, run
 
 @pytest.fixture(params=["order_write", "placement_write"])
 def write(request):
-    """Return a function that calls the database's one with its arguments by name; those not named here are NULL."""
-
-    def call(account_id, stock_id, *, quantity=10, closing=0, margin=200, charges=1):
-        known = arguments(account_id, stock_id, quantity, closing, margin, charges)
-        names = one("SELECT proargnames[1:pronargs] FROM pg_proc WHERE proname = %s", request.param)
-        types = one("SELECT proargtypes::regtype[]::text[] FROM pg_proc WHERE proname = %s", request.param)
-        values = ", ".join(f"%s::{type_name}" for type_name in types)
-        run(f"SELECT {request.param}({values})", *(known.get(name) for name in names))
-
-    return call
+    """Return a function that calls the function of the database."""
+    return functools.partial(call, request.param)
 
 
-def arguments(account_id, stock_id, quantity, closing, margin, charges):
-    return {
+def call(function, account_id, stock_id, *, quantity=10, closing=0, margin=200, charges=1):
+    """Call a function with its arguments by name; the arguments not named here are NULL."""
+    known = {
         "new_id": new_id(), "the_account": account_id, "the_stock": stock_id, "the_exchange": "NSE",
         "the_symbol": "TCS", "the_client_order_id": None, "the_side": "BUY", "the_product": "INTRADAY",
         "the_order_type": "LIMIT", "the_quantity": quantity, "the_price": 100, "the_closing_quantity": closing,
-        "the_margin": margin, "the_charges": charges, "the_items": "{}",
-        "the_validity": "DAY", "the_after_market": False, "the_fill_model": "QUOTES", "the_limit_fills": "book",
+        "the_margin": margin, "the_charges": charges, "the_items": "{}", "the_validity": "DAY",
+        "the_after_market": False, "the_fill_model": "IMMEDIATE", "the_limit_fills": "book",
     }  # fmt: skip
+    names = one("SELECT proargnames[1:pronargs] FROM pg_proc WHERE proname = %s", function)
+    types = one("SELECT proargtypes::regtype[]::text[] FROM pg_proc WHERE proname = %s", function)
+    values = ", ".join(f"%s::{type_name}" for type_name in types)
+    run(f"SELECT {function}({values})", *(known.get(name) for name in names))
 
 
 def test_an_order_that_opens_may_use_the_last_paisa(write, account_id, stock_id):

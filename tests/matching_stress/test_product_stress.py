@@ -1,0 +1,56 @@
+"""The product's own functions lose no wake-up, and each defect that is put into them is seen."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.matching_stress.connection import Link
+from tests.matching_stress.defects import defect
+from tests.matching_stress.product import ProductRun
+from tests.matching_stress.running import Report
+from tests.matching_stress.schema import forget
+from tests.matching_stress.settings import Mutation, Settings
+
+pytestmark = pytest.mark.slow
+DEFECTS = [each for each in Mutation if each not in (Mutation.NONE, Mutation.LOCK_AND_READ_AT_ONCE)]
+
+
+@pytest.fixture
+def url(clean: None, configured: None, database_url: str) -> Iterator[str]:
+    """Return the URL of the run's database, from which the logs are taken away afterwards."""
+    yield database_url
+    link = Link(database_url)
+    forget(link)
+    link.close()
+
+
+def stress(url: str, **settings: object) -> Report:
+    """Run the product's functions for a while, and print the report."""
+    chosen = Settings(**settings)
+    with defect(chosen.mutation):
+        report = ProductRun(url, chosen).run()
+    print(report)
+    return report
+
+
+def test_no_quote_that_crosses_a_resting_order_passes_it(url: str) -> None:
+    report = stress(url, seconds=12.0, seed=int(os.environ.get("SEED", "1")))
+    assert report.problems == []
+    assert report.judgement.matches > 50
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_no_quote_is_missed_in_thousands_of_matches_beside_an_account_that_is_held_for_12_s(url: str) -> None:
+    report = stress(url, seconds=300.0, seed=2, hold_s=12.0)
+    assert report.problems == []
+    assert report.judgement.matches > 5_000
+    assert max(report.quote_ms) < 1_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mutation", DEFECTS)
+def test_each_defect_of_the_product_is_seen(url: str, mutation: Mutation) -> None:
+    report = stress(url, seconds=30.0, seed=4, mutation=mutation)
+    assert report.problems
