@@ -172,7 +172,7 @@ BEGIN
         OR (the_side = 'SELL' AND (state.held > 0 OR the_product = 'DELIVERY'))
         OR state.available_margin < the_margin + the_charges
         OR (state.read_at AT TIME ZONE 'Asia/Kolkata')::date <> charged_on
-        OR (state.fill_model = 'IMMEDIATE' AND (the_validity <> 'DAY' OR the_after_market))
+        OR (state.fill_model = 'IMMEDIATE' AND the_validity <> 'DAY') OR the_after_market
         OR (state.fill_model = 'QUOTES' AND (the_side = 'SELL'
             OR (the_product = 'INTRADAY' AND NOT state.allows_intraday)
             OR mod(the_quantity, state.lot_size) <> 0 OR mod(the_price, state.tick_size) <> 0

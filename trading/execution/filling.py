@@ -74,7 +74,7 @@ def _settle(ledger: AccountLedger, order_id: UUID, position_id: UUID, result: Fi
     links = {"order_id": order_id, "position_id": position_id}
     profit_kind = LedgerKind.PROFIT if result.profit > 0 else LedgerKind.LOSS
     margin_kind = LedgerKind.MARGIN_BLOCK if result.margin_change > 0 else LedgerKind.MARGIN_RELEASE
-    ledger.post(profit_kind, abs(result.profit), **links)
     charges_kind = LedgerKind.CHARGES if more_charges > 0 else LedgerKind.CHARGES_REFUND
+    ledger.post(profit_kind, abs(result.profit), **links)
     ledger.post(margin_kind, abs(result.margin_change), **links)
     ledger.post(charges_kind, abs(more_charges), **links)

@@ -70,7 +70,7 @@ def refuse_early(context: PlacementContext, state: PlacementState) -> None:
 
 
 def _check_session(calendar: str | None, now: datetime) -> None:
-    # An afterMarket order is refused like any other: nothing releases orders at the open yet.
+    # An afterMarket order will pass here, once something releases orders at the open; check_fill_model refuses it.
     if calendar is None:
         return
     session = session_at(now, calendars.holidays(calendar))

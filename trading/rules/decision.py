@@ -59,7 +59,7 @@ def decide(
     """Return the decision on an order at the rates of a day; raises NoPrice.
 
     held is the position's signed quantity, held_margin the margin in rupees that it blocks, promised the part of the
-    quantity that PENDING orders of the same side will close.
+    quantity that other live orders of the same side will close.
     """
     price = request.price if request.price is not None else last_price
     if price is None:

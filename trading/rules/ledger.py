@@ -1,9 +1,9 @@
 """The fund ledger's arithmetic: each change of an account's money is one entry with the sums after it.
 
-Placement posts in the database instead: its functions (migration 0004) write the margin and the charges of a new order
-in one round trip. They repeat three rules: only an order that opens needs cover (decision.check_cover), an order that
-meets an opposite position may close (margin.closing_quantity), and a DELIVERY sell only closes. The database sends an
-order that may close, or is refused, to the placement in steps, where Python decides.
+Placement posts in the database instead: its functions (migrations 0004 and 0011) write the margin and the charges of a
+new order in one round trip. They repeat three rules: only an order that opens needs cover (decision.check_cover), one
+that meets an opposite position may close (margin.closing_quantity), and a DELIVERY sell only closes. The database sends
+an order that may close, or is refused, to the placement in steps, where Python decides.
 tests/trading/orders/test_two_ways_of_placing.py holds both against each other.
 """
 

@@ -95,6 +95,16 @@ def test_a_short_that_fills_higher_than_was_assumed_blocks_the_difference(trader
     assert ledger_of(order)[2:] == [("MARGIN_BLOCK", D("20.00")), ("CHARGES", more)]
 
 
+def test_a_short_that_fills_at_its_limit_was_reserved_at_the_bid(trader):
+    quote("110.00", "110.10", "110.05")
+    order = place(trader, "SELL", 100, "100.00")
+    quote("100.00", "100.10", "100.05")
+    execute(order)
+    assert state(order) == ("EXECUTED", D("100.00"))
+    assert ledger_of(order)[2:] == [("MARGIN_RELEASE", D("200.00")), ("CHARGES_REFUND", D("0.64"))]
+    assert order_now(order)["charges"] == order["charges"] - D("0.64")
+
+
 def test_a_short_that_fills_higher_needs_the_difference_to_the_last_paisa(trader):
     order = short_at_110(trader)
     leave(trader, D("20.00"))  # but not the difference of the charges

@@ -5,10 +5,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.trading import one
-from tests.trading.conftest import trader
 from tests.trading.matching.market import SYMBOL, put
-
-__all__ = ["trader"]
 
 
 @pytest.fixture

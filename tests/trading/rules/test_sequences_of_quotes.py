@@ -1,23 +1,49 @@
 """An order meets many quotes: the rules agree with a plain reckoning that knows no numbers and no watches."""
 
 from dataclasses import replace
+from decimal import Decimal
+from random import Random
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from tests.trading.rules.market_values import orders, quotes
+from tests.trading.rules.market_values import QUOTED_AT
 from trading.rules.matching import first_look, on_quote
+from trading.rules.quotes import Quote
+from trading.rules.resting import RestingOrder
+
+LENGTH = 8  # quotes
+SEEDS = range(3000)  # far fewer miss some of the rules' borders
+PRICES = [Decimal(f"{steps / 10:.2f}") for steps in range(98, 103)]  # so few that they often meet
+NONE_TOO = [*PRICES, None]
 
 
-@st.composite
-def feeds(draw):
-    """Draw a stock's quotes, numbered as the stock numbers them, some of them unusable."""
+def a_feed(random):
+    """Return a stock's quotes, numbered as the stock numbers them; a third of them was unusable when it came.
+
+    The first one may be too old when an order is placed, although it was usable when it came.
+    """
     found, usable_number = [], 0
-    for number in range(1, draw(st.integers(2, 8))):
-        quote = replace(draw(quotes(number=number)), usable_number=usable_number, is_usable=draw(st.booleans()))
-        found.append(quote if quote.is_usable else replace(quote, new_trade=None))
-        usable_number = number if quote.is_usable else usable_number
+    for number in range(1, LENGTH + 1):
+        bid, ask, last = random.choice(NONE_TOO), random.choice(NONE_TOO), random.choice(PRICES)
+        if bid is not None and ask is not None:
+            bid, ask = sorted((bid, ask))
+        was_usable = random.random() < 2 / 3
+        is_usable = was_usable and (number > 1 or random.random() < 1 / 2)
+        new_trade = last if is_usable and random.random() < 1 / 2 else None
+        lower, upper = sorted(random.sample(PRICES, 2)) if random.random() < 1 / 4 else (None, None)
+        found.append(Quote(number, usable_number, bid, ask, last, QUOTED_AT, is_usable, new_trade, lower, upper))
+        usable_number = number if was_usable else usable_number
     return found
+
+
+def an_order(random, types=("LIMIT", "MARKET", "STOP_LIMIT", "STOP_MARKET")):
+    order_type = random.choice(types)
+    return RestingOrder(
+        side=random.choice(["BUY", "SELL"]),
+        order_type=order_type,
+        price=random.choice(PRICES) if order_type.endswith("LIMIT") else None,
+        trigger_price=random.choice(PRICES) if order_type.startswith("STOP") else None,
+    )
 
 
 def fill_by_the_rules(order, feed):
@@ -64,22 +90,27 @@ def fill_by_reckoning(order, feed):
     return None
 
 
-@given(orders(), feeds())
-def test_the_first_quote_that_crosses_an_order_fills_it(order, feed):
-    plain = {"market_protection": None, "protection_price": None, "opened_number": None, "limit_fills": "book"}
-    order = replace(order, is_triggered=False, **plain)
-    assert fill_by_the_rules(order, feed) == fill_by_reckoning(order, feed)
+def test_the_first_quote_that_crosses_an_order_fills_it():
+    for seed in SEEDS:
+        random = Random(seed)
+        order, feed = an_order(random), a_feed(random)
+        assert fill_by_the_rules(order, feed) == fill_by_reckoning(order, feed), f"seed {seed}"
 
 
-@given(orders(("MARKET", "STOP_MARKET")), feeds())
-def test_a_protected_order_meets_its_quotes_at_its_protection_price_or_better(order, feed):
-    order = replace(order, is_triggered=False, protection_price=None, opened_number=None)
-    if order.market_protection is None or (filled := fill_by_the_rules(order, feed)) is None:
-        return
-    number, price, _ = filled
-    if order.order_type == "STOP_MARKET":
-        bases = [order.trigger_price]
-    else:  # the quote of the look that gave it its protection
-        bases = [quote.last for quote in feed if quote.is_usable and quote.number <= number]
-    sign = 1 if order.side == "BUY" else -1
-    assert any(sign * price <= sign * base * (100 + sign * order.market_protection) / 100 for base in bases)
+@pytest.mark.parametrize("order_type", ["MARKET", "STOP_MARKET"])
+def test_a_protected_order_fills_at_its_worst_price_or_better(order_type):
+    rules = set()
+    for seed in SEEDS:
+        random = Random(seed)
+        feed = a_feed(random)
+        order = replace(an_order(random, (order_type,)), market_protection=Decimal(1))
+        filled = fill_by_the_rules(order, feed)
+        if filled is None:
+            continue
+        number, price, rule = filled
+        rules.add(str(rule))
+        seen = [quote.last for quote in feed if quote.is_usable and quote.number <= number]
+        bases = [order.trigger_price] if order_type == "STOP_MARKET" else seen[-1:] if rule == "market" else seen
+        sign = 1 if order.side == "BUY" else -1
+        assert any(sign * price <= sign * base * (100 + sign) / 100 for base in bases), f"seed {seed}"
+    assert rules == {"market", "book", "trade_through"} | ({"stop"} if order_type == "STOP_MARKET" else set())

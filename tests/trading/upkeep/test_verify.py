@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.processes import wait_until
 from tests.support.trading import buy, cancel, execute, hold, order_now, rows, run, sell
+from tests.trading.execution import market
 from trading.accounts import administration
 from trading.upkeep import verify
 
@@ -35,6 +36,11 @@ def traded(trader, account, quote):
     run("UPDATE stock SET last_price = NULL, last_price_at = NULL")
     assert execute(rejected).rejected == 1
     buy(trader, 7, "10.00", client_order_id="pending")
+    market.quote("10.00", "10.10", "10.05", symbol="INFY")
+    ends_now = market.rest(trader, "BUY", 3, symbol="INFY", price="9.00", ends_at=market.now())
+    assert execute(ends_now).expired == 1
+    resting = market.rest(trader, "BUY", 3, symbol="INFY", price="9.10")
+    assert execute(resting).opened == 1
     sell(trader, 6, "10.00")
     administration.move_funds(trader, "WITHDRAWAL", 5)
     hold(account().id, "BUY", 1, "10.00")
@@ -72,6 +78,10 @@ def entry(kind, client_order_id=None):
 
 
 CHARGES, DEPOSIT, RELEASE = entry("CHARGES"), entry("DEPOSIT"), entry("MARGIN_RELEASE", "cancelled")
+OF_EXPIRED = (
+    "WHERE id = (SELECT max(entry.id) FROM fund_transaction AS entry"
+    " JOIN trading_order ON trading_order.id = order_id WHERE status = 'EXPIRED')"
+)
 TCS = "(SELECT id FROM position WHERE symbol = 'TCS')"
 
 
@@ -98,6 +108,11 @@ TCS = "(SELECT id FROM position WHERE symbol = 'TCS')"
         (ORDER, f"DELETE FROM fund_transaction {RELEASE}"),
         (ORDER, f"UPDATE fund_transaction SET kind = 'CHARGES_REFUND' {RELEASE}"),
         (ORDER, f"UPDATE fund_transaction SET amount = amount + 0.01 {RELEASE}"),
+        (BLOCKED, "UPDATE trading_order SET blocked_margin = 0 WHERE status = 'OPEN'"),
+        (ORDER, "UPDATE trading_order SET charges = charges + 0.01 WHERE status = 'OPEN'"),
+        (ORDER, f"DELETE FROM fund_transaction {OF_EXPIRED}"),
+        (EVENTS, "DELETE FROM event WHERE type = 'order.expired'"),
+        (EVENTS, "UPDATE event SET type = 'order.cancelled' WHERE type = 'order.open'"),
         (EVENTS, "DELETE FROM event WHERE type = 'order.cancelled'"),
         (EVENTS, "UPDATE event SET type = 'order.modified' WHERE type = 'order.rejected'"),
         (EVENTS, "UPDATE trading_order SET status = 'CANCELLED' WHERE client_order_id = 'pending'"),
