@@ -26,7 +26,7 @@ FAULT_GROUPS = (
         "names",
         "redis_faults",
         "taken_back",
-    ),  # fmt: skip
+    ),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
 )
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.
