@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import http.client
 import json
 import subprocess
 import sys
@@ -34,8 +35,19 @@ from models import database, migrate
 database.initialise(sys.argv[1], pool_size=4)
 migrate.upgrade()
 from bench.seeding import seed
+from trading.accounts.tokens import create_token
 seed()
+print(create_token(["feed"])[1])
 """
+# Only this checkout's orders can rest.
+REST = """
+import sys
+from models import database
+database.initialise(sys.argv[1], pool_size=4)
+from bench.parts.resting import fill_resting
+fill_resting(int(sys.argv[2]))
+"""
+QUOTES = [{"exchange": "NSE", "symbol": f"QUOTED{number}"} for number in range(1_000)]
 COUNT_EXECUTED = "SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'"
 
 
@@ -49,6 +61,7 @@ class Side:
     starter: ProcessStarter
     web: Running
     requests: list[bytes]
+    feed_token: str
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def place(self, seconds: float) -> float:
@@ -80,6 +93,22 @@ class Side:
         worker.terminate()
         return rate
 
+    def quote(self, seconds: float) -> float:
+        """Send 1,000 last prices in each request, and return the stored quotes per second."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"Authorization": f"Bearer {self.feed_token}", "Content-Type": "application/json"}
+        sent, began = 0, time.monotonic()
+        while (took_s := time.monotonic() - began) < seconds:
+            body = json.dumps({"quotes": [{**quote, "lastPrice": f"{100 + sent % 50}.00"} for quote in QUOTES]})
+            link.request("PUT", "/api/market/quotes", body, headers)
+            answer = link.getresponse()
+            answer.read()
+            if answer.status != 204:
+                raise LoadError(f"{self.root}: quotes were answered {answer.status}")
+            sent += len(QUOTES)
+        link.close()
+        return sent / took_s
+
     @property
     def port(self) -> int:
         """Return the port of the web process."""
@@ -102,8 +131,8 @@ class Side:
 
 
 @contextlib.contextmanager
-def start_side(root: Path) -> Iterator[Side]:
-    """Run a checkout's own servers and its web process while the block runs."""
+def start_side(root: Path, resting: int = 0) -> Iterator[Side]:
+    """Run a checkout's own servers and its web process while the block runs; this one's may have resting orders."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
         postgres = Postgres(folder / "postgres", settings=LOG_SETTINGS)
@@ -115,12 +144,16 @@ def start_side(root: Path) -> Iterator[Side]:
         settings = settings_of(postgres, valkey, folder, 2) | {"CRON_SECRET": SECRET}
         environment = command_environment(settings)
         prepare = [sys.executable, "-c", PREPARE, settings["DATABASE_URL"]]
-        subprocess.run(prepare, cwd=root, env=environment, check=True)
+        prepared = subprocess.run(prepare, cwd=root, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        if resting:
+            rest = [sys.executable, "-c", REST, settings["DATABASE_URL"], str(resting)]
+            subprocess.run(rest, cwd=root, env=environment, check=True)
         starter = ProcessStarter(environment, folder, root=root)
         stack.callback(starter.stop)
         web = starter.web()
         client = stack.enter_context(redis.Redis.from_url(valkey.url, socket_timeout=5))
-        yield Side(root, settings["DATABASE_URL"], client, starter, web, build_requests(ACCOUNTS, port=web.port or 0))
+        requests, token = build_requests(ACCOUNTS, port=web.port or 0), prepared.stdout.split()[-1]
+        yield Side(root, settings["DATABASE_URL"], client, starter, web, requests, token)
 
 
 def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int) -> None:
@@ -131,7 +164,7 @@ def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float
     ours, theirs = (side.rates[name] for side in sides)
     ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
     print(
-        f"{name}: {median(ours):.0f} against {median(theirs):.0f} orders/s,"
+        f"{name}: {median(ours):.0f} against {median(theirs):.0f} a second,"
         f" ratio {median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
         flush=True,
     )
@@ -141,7 +174,7 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
     """Run every comparison and return 0."""
     with contextlib.ExitStack() as stack:
         stack.callback(interruption.ignore)
-        ours = stack.enter_context(start_side(ROOT))
+        ours = stack.enter_context(start_side(ROOT, options.resting))
         theirs = stack.enter_context(start_side(options.other.resolve()))
         sides, seconds, rounds = (ours, theirs), options.seconds, options.rounds
         for side in sides:  # warm up: processes load, connect and plan
@@ -149,6 +182,7 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
         compare(sides, "placements", lambda side: side.place(seconds), rounds=rounds)
         compare(sides, "execution by sweeps", lambda side: side.sweep(seconds), rounds=rounds)
         compare(sides, "placed and executed", lambda side: side.place_and_execute(seconds), rounds=rounds)
+        compare(sides, "last prices", lambda side: side.quote(seconds), rounds=rounds)
     return 0
 
 
@@ -158,6 +192,7 @@ def main() -> int:
     parser.add_argument("other", type=Path, help="the folder of the other checkout")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each comparison (9)")
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds of a round (2)")
+    parser.add_argument("--resting", type=int, default=0, help="orders that rest in this checkout's tables (0)")
     options = parser.parse_args()
     return run_to_the_end(lambda interruption: measure_both(options, interruption), LoadError)
 

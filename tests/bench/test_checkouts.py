@@ -14,4 +14,4 @@ def test_a_checkout_can_be_compared_with_itself() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     measures = [line.partition(":")[0] for line in done.stdout.splitlines() if " ratio " in line]
-    assert measures == ["placements", "execution by sweeps", "placed and executed"]
+    assert measures == ["placements", "execution by sweeps", "placed and executed", "last prices"]
