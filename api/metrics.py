@@ -19,8 +19,7 @@ from config import Settings
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link, telemetry
 from runtime.logs import get_logger
-from trading.upkeep.backlog import MAX_COUNTED, Backlog, read_backlog
-from trading.upkeep.resting_orders import RestingOrders, count_resting
+from trading.upkeep.backlog import Backlog, read_backlog
 
 from .http.authentication import check_secret
 from .http.description import TEXT, described
@@ -42,6 +41,8 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions["note_connections"] = metrics.note_connections
     registry = app.extensions["metrics"] = telemetry.registry(settings, "web")
     registry.register(State())
+    # The counts alone: the state of the database and the broker is read anew each time.
+    app.extensions["counts"] = telemetry.registry(settings, "web")
 
 
 def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -110,11 +111,11 @@ def _state() -> list[Metric]:
 
 def _database_state() -> Iterator[Metric]:
     try:
-        backlog, resting = read_backlog(), count_resting(MAX_COUNTED)
+        backlog = read_backlog()
     except (DatabaseUnavailable, PeeweeException) as error:
         logger.warning("metrics_without_database", error=type(error).__name__)
         return
-    yield from _orders(backlog, resting)
+    yield from _orders(backlog)
     if backlog.violations is not None:
         yield GaugeMetricFamily(
             "tradepost_ledger_violations", "Violations found by the last check.", backlog.violations
@@ -122,15 +123,17 @@ def _database_state() -> Iterator[Metric]:
         yield GaugeMetricFamily("tradepost_ledger_check_age_seconds", "Time since the last check.", backlog.check_age_s)
 
 
-def _orders(backlog: Backlog, resting: RestingOrders) -> Iterator[Metric]:
+def _orders(backlog: Backlog) -> Iterator[Metric]:
     yield GaugeMetricFamily("tradepost_pending_orders", "Orders due for a worker, up to 100,000.", backlog.pending)
     yield GaugeMetricFamily("tradepost_oldest_pending_seconds", "Age of the oldest of them.", backlog.oldest_age_s)
     watched = GaugeMetricFamily("tradepost_resting_orders", "OPEN orders, up to 100,000 each.", labels=["waiting_for"])
-    watched.add_metric(["price"], resting["for_price"])
-    watched.add_metric(["trigger"], resting["for_trigger"])
+    watched.add_metric(["price"], backlog.resting["for_price"])
+    watched.add_metric(["trigger"], backlog.resting["for_trigger"])
     yield watched
     yield GaugeMetricFamily(
-        "tradepost_expiry_behind_seconds", "Time since the end of the oldest live order.", resting["expiry_behind_s"]
+        "tradepost_expiry_behind_seconds",
+        "Time since the end of the oldest live order.",
+        backlog.resting["expiry_behind_s"],
     )
 
 

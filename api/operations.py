@@ -10,8 +10,8 @@ from runtime import metrics, redis_link
 from runtime.metrics_export import total_of
 from schemas.operations import OperationsSchema
 from trading.rules.errors import NotFound
-from trading.upkeep.operations import MAX_COUNTED, read_operations
-from trading.upkeep.resting_orders import count_resting
+from trading.upkeep.operations import read_operations
+from trading.upkeep.resting_orders import RestingOrders
 
 from .http.audit import audit
 from .http.authentication import requires
@@ -29,7 +29,8 @@ OPERATIONS = OperationsSchema()
 @blueprint.response(200, OPERATIONS)
 def read() -> Response:
     """Read the backlog, resting orders, latency, throughput, last ledger check, queues, dead letters and workers."""
-    row = read_operations() | {"resting": _resting()}
+    found = read_operations()
+    row = found | {"resting": _resting(found["resting"])}
     broker = redis_link.ask(_broker)
     return respond(OPERATIONS, row if broker is None else row | {"broker": broker})
 
@@ -49,12 +50,11 @@ def requeue(message_id: UUID) -> Response:
     return Response(status=204)
 
 
-def _resting() -> dict[str, Any]:
-    found = count_resting(MAX_COUNTED)
+def _resting(found: RestingOrders) -> dict[str, Any]:
     return {
         **found,
         "expiry_behind_ms": round(1000 * found["expiry_behind_s"]),
-        "late_matches": int(total_of(current_app.extensions["metrics"], metrics.LATE_MATCHES)),
+        "late_matches": int(total_of(current_app.extensions["counts"], metrics.LATE_MATCHES)),
     }
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypedDict
 
 from models.database import fetch_one, session, snapshot
 from trading.upkeep.ledger_checks import last_check
+from trading.upkeep.resting_orders import RestingOrders, count_resting
 
 # A longer count would take more time than an operator's page or a scraper should wait.
 MAX_COUNTED = 100_000
@@ -25,24 +26,26 @@ class PendingOrders(TypedDict):
 
 
 class Backlog(NamedTuple):
-    """The number of due orders (counted to 100,000), the oldest one's age, and the last check of the ledger."""
+    """The due orders (counted to 100,000), the oldest one's age, the last check of the ledger, and resting orders."""
 
     pending: int
     oldest_age_s: float
     violations: int | None
     check_age_s: float | None
+    resting: RestingOrders
 
 
 def read_backlog() -> Backlog:
-    """Return the backlog and the last check of the ledger. Raises DatabaseUnavailable."""
+    """Return the backlog, the last check of the ledger and the resting orders. Raises DatabaseUnavailable."""
     with snapshot():
-        pending, check = read_pending(MAX_COUNTED), last_check()
+        pending, check, resting = read_pending(MAX_COUNTED), last_check(), count_resting(MAX_COUNTED)
     now, oldest = pending["at"], pending["oldest_due_at"]
     return Backlog(
         pending["count"],
         max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
         check["violations"] if check else None,
         (now - check["at"]).total_seconds() if check else None,
+        resting,
     )
 
 

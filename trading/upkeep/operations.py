@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 from models.database import fetch_one, snapshot
 from trading.upkeep.backlog import PendingOrders, read_pending
 from trading.upkeep.ledger_checks import LedgerCheck, last_check
+from trading.upkeep.resting_orders import RestingOrders, count_resting
 
 # No query reads more rows than NEWEST_ORDERS, however large the table is. Ids grow with time, so that the primary key
 # finds the newest orders: 5,000 orders are one minute at 80 orders/s.
@@ -78,6 +79,7 @@ class Operations(TypedDict):
     throughput: Throughput
     latency: Latency
     ledger_check: LedgerCheck | None
+    resting: RestingOrders
 
 
 class NewestOrders(TypedDict):
@@ -102,6 +104,7 @@ def read_operations() -> Operations:
         parameters = {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE}
         newest = fetch_one(NEWEST, parameters, NewestOrders)
         ledger_check = last_check()
+        resting = count_resting(MAX_COUNTED)
     assert newest is not None
     # The second of the oldest order that was read is incomplete, and so is the present second.
     first = since if newest["cut_second"] is None else max(since, newest["cut_second"] + 1)
@@ -111,6 +114,7 @@ def read_operations() -> Operations:
         "throughput": _throughput(newest, range(first, int(now.timestamp()))),
         "latency": _latency(newest),
         "ledger_check": ledger_check,
+        "resting": resting,
     }
 
 
