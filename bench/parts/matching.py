@@ -111,7 +111,7 @@ def quotes_at_pace(services: Services, *, seconds: float) -> Figure:
 
 def crossed_at_once(services: Services, *, rounds: int, orders: int = CROSSED) -> list[Figure]:
     """Let one quote cross many orders of 1,000 accounts while placements go on, by turns with sweeps of as many."""
-    feeder, rates, swept, firsts = Feeder(services), list[float](), list[float](), list[float]()
+    rates, swept, firsts = list[float](), list[float](), list[float]()
     calm, busy = list[float](), list[float]()
     for turn in range(rounds):
         for side in ("quote", "sweep") if turn % 2 == 0 else ("sweep", "quote"):
@@ -119,7 +119,7 @@ def crossed_at_once(services: Services, *, rounds: int, orders: int = CROSSED) -
                 fill(orders)
                 swept.append(sweep_rate(orders, limit=MAX_BATCH))
             else:
-                rate, first_ms = _cross(services, feeder, orders, calm, busy)
+                rate, first_ms = _cross(services, orders, calm, busy)
                 rates.append(rate)
                 firsts.append(first_ms)
             services.settle()
@@ -134,12 +134,10 @@ def crossed_at_once(services: Services, *, rounds: int, orders: int = CROSSED) -
     return [figure, beside.at_most("ratio", beside.ratio or 0.0, TAIL_ALLOWED)]
 
 
-def _cross(
-    services: Services, feeder: Feeder, orders: int, calm: list[float], busy: list[float]
-) -> tuple[float, float]:
+def _cross(services: Services, orders: int, calm: list[float], busy: list[float]) -> tuple[float, float]:
     """Return the orders filled per second since the quote was sent, and the milliseconds to the first fill."""
     expected = fill_resting(orders, first=CROSSED_STOCK, stocks=1)
-    worker = services.start_worker()
+    worker, feeder = services.start_worker(), Feeder(services)  # whose connection would end while the orders are placed
     with Beside(services) as before:
         time.sleep(3.0)
     with Beside(services) as meanwhile:
