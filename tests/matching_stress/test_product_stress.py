@@ -41,16 +41,16 @@ def test_no_quote_that_crosses_a_resting_order_passes_it(url: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(400)
 def test_no_quote_is_missed_in_thousands_of_matches_beside_an_account_that_is_held_for_12_s(url: str) -> None:
-    report = stress(url, seconds=300.0, seed=2, hold_s=12.0)
+    report = stress(url, seconds=150.0, seed=2, hold_s=12.0)
     assert report.problems == []
-    assert report.judgement.matches > 5_000
+    assert report.judgement.matches > 1_000
     assert max(report.quote_ms) < 1_000
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("mutation", DEFECTS)
 def test_each_defect_of_the_product_is_seen(url: str, mutation: Mutation) -> None:
-    report = stress(url, seconds=30.0, seed=4, mutation=mutation)
+    report = stress(url, seconds=15.0, seed=4, mutation=mutation)
     assert report.problems
