@@ -13,7 +13,9 @@ from tests.matching_stress.schema import forget
 from tests.matching_stress.settings import Mutation, Settings
 
 pytestmark = pytest.mark.slow
-DEFECTS = [each for each in Mutation if each not in (Mutation.NONE, Mutation.LOCK_AND_READ_AT_ONCE)]
+# The other defects are seen in plain SQL. The product's first look lists no matched order for its second one, so that a
+# second look that claims matched orders is almost never given one.
+DEFECTS = [Mutation.NO_BUCKET_LOCK, Mutation.MODIFY_KEEPS_WATCH, Mutation.MATCHING_SKIPS_LOCKED]
 
 
 @pytest.fixture
