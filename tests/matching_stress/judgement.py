@@ -101,7 +101,8 @@ def _of_a_match(order: Row, opening: Row | None, ticks: Sequence[Tick], judgemen
 
 
 def _of_a_look(order: Row, step: Row, triggers: Sequence[Row], ticks: Sequence[Tick]) -> Iterator[str]:
-    was_triggered = any(trigger["writer"] != step["writer"] for trigger in triggers)
+    fires_now = any(trigger["writer"] == step["writer"] for trigger in triggers)
+    was_triggered = step["is_triggered"] and not fires_now
     expected = look(_terms(order, {**step, "is_triggered": was_triggered}), ticks[step["number"] - 1])
     found = Crossing(step["number"], order["average_price"], order["fill"]["rule"])
     if step["kind"] != "look" or expected != found:

@@ -19,6 +19,7 @@ from trading.execution.sweeping import sweep_once
 from trading.market.quotes import GivenQuote
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules, receive_quotes
+from trading.matching.stock_changes import StockFacts, deactivate_stocks, set_facts
 from trading.orders import cancellation, closing, modification, placement
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
@@ -82,6 +83,10 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     sweep_once(limit=10)
     record("close", lambda: closing.close_position(trader, position, calendar=None))
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
+    given_up = order(trader, "BUY", "90.00")
+    record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
+    record("import of facts", lambda: set_facts([StockFacts("NSE", "RELIANCE", Decimal("0.05"))]))
+    record("deactivation", lambda: deactivate_stocks([row["stock_id"] for row in rows_of(trader)][:1]))
     return found
 
 
@@ -111,6 +116,9 @@ TABLE = {
     "quotes": [MATCHING],
     "level sweep": [MATCHING],
     "new stock": ["bucket, stock"],
+    "import of facts": ["bucket, stock"],
+    "deactivation": ["bucket, stock"],
+    "giving up a poison": ["account skip, order skip"],
 }
 
 

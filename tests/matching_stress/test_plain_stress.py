@@ -37,13 +37,13 @@ def test_no_quote_that_crosses_a_resting_order_passes_it(stress: Callable[..., R
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 def test_no_quote_is_missed_in_thousands_of_matches_beside_an_account_that_is_held_for_12_s(
     stress: Callable[..., Report],
 ) -> None:
-    report = stress(seconds=240.0, seed=2, hold_s=12.0)
+    report = stress(seconds=120.0, seed=2, hold_s=12.0)
     assert report.problems == []
-    assert report.judgement.matches > 5_000
+    assert report.judgement.matches > 2_000
     assert max(report.quote_ms) < 1_000
 
 
@@ -55,7 +55,7 @@ def test_without_the_buckets_orders_are_missed(stress: Callable[..., Report]) ->
 @pytest.mark.long
 @pytest.mark.parametrize("mutation", DEFECTS)
 def test_each_defect_of_the_protocol_is_seen(stress: Callable[..., Report], mutation: Mutation) -> None:
-    report = stress(seconds=30.0, seed=4, mutation=mutation)
+    report = stress(seconds=15.0, seed=4, mutation=mutation)
     assert report.problems
     if mutation is Mutation.CANCEL_WAITS_FOR_ACCOUNT:
         assert max(report.quote_ms) > 900
