@@ -1,4 +1,4 @@
-"""The dispatch of accepted orders to a worker, after their commit."""
+"""The dispatch of accepted and of matched orders to a worker, after their commit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ logger = get_logger(__name__)
 def dispatch(order_ids: Sequence[UUID], request_id: str | None) -> bool:
     """Send orders to be executed in one round trip, and return True if they were sent; never raise.
 
-    A failure is not reported to the client: the PENDING row is the job, and sweeping finds it.
+    A failure is not reported to the client: the due row is the job, and sweeping finds it.
     """
     options: dict[str, Any] = {"request_id": request_id, **tracing.carrier()}
     messages = [execute_order.message_with_options(args=(str(order_id),), **options) for order_id in order_ids]

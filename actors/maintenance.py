@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from collections.abc import Callable
 
 import dramatiq
 from dramatiq.middleware import Interrupt, Middleware
@@ -24,6 +25,8 @@ from trading.upkeep.verify import check_and_note
 
 # A backlog is drained batch after batch; after this time the next tick goes on with it.
 DRAIN_S = 5.0
+# At a close there are as many orders as there were in the day.
+EXPIRY_S = 30.0
 # A few times in the minute after which a database is forgotten.
 DATABASE_PERIOD_S = 15.0
 # Half of the check's period. A check of 5 million orders took 117 s.
@@ -64,15 +67,22 @@ def drain(*, older_than_ms: int = 0) -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
 def expire_orders() -> None:
-    """End the orders whose time is over, batch after batch; the next run goes on after DRAIN_S."""
+    """End the orders whose time is over."""
+    expire(EXPIRY_S)
+
+
+def expire(limit_s: float) -> None:
+    """End the orders whose time is over, batch after batch; after the limit the next run goes on."""
     if not _expiring.acquire(blocking=False):
         return
     try:
-        end, expired = time.monotonic() + DRAIN_S, expiry.MAX_BATCH
+        end, expired = time.monotonic() + limit_s, expiry.MAX_BATCH
         while expired == expiry.MAX_BATCH and time.monotonic() < end:
             expired, busy = expiry.run_once(expiry.MAX_BATCH)
             if expired or busy:
                 logger.info("expired", expired=expired, busy=busy)
+    except Interrupt:
+        logger.warning("expiry_cut_short")
     except DatabaseUnavailable as error:
         logger.warning("expiry_failed", error=str(error))
     finally:
@@ -120,8 +130,11 @@ def _check() -> None:
 
 # The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
 PERIODIC = ((expire_orders, 1_000), (sweep_levels, 5_000), (delete_what_is_old, 600_000), (check_ledger, 3_600_000))
-# Those that every process runs by itself while Redis cannot be reached.
-WITHOUT_REDIS = (expire_orders, sweep_levels)
+# The work of those that every process does by itself while Redis cannot be reached; its sweeps wait meanwhile.
+WITHOUT_REDIS: dict[str, Callable[[], None]] = {
+    expire_orders.actor_name: functools.partial(expire, DRAIN_S),
+    sweep_levels.actor_name: sweep_levels.fn,
+}
 
 
 def tick(interval_ms: int) -> None:
@@ -150,8 +163,8 @@ def _announce_periodic(due: dict[int, float]) -> None:
         is_sent = redis_link.attempt(functools.partial(_announce, actor, period_ms))
         if is_sent:
             due[number] = time.monotonic() + period_ms / 1000
-        elif actor in WITHOUT_REDIS:
-            actor.fn()
+        elif actor.actor_name in WITHOUT_REDIS:
+            WITHOUT_REDIS[actor.actor_name]()
 
 
 def look_for_others() -> None:

@@ -1,4 +1,4 @@
-"""The actor that executes an order promptly after its placement."""
+"""The actor that executes an order promptly after its placement, or after its match."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ logger = get_logger(__name__)
 
 @dramatiq.actor(broker=broker, queue_name="orders", priority=10)
 def execute_order(order_id: str) -> None:
-    """Execute an order unless that has been done; without a database the order is left to sweeping."""
+    """Execute an order that is due, with all matched orders of its account; without a database sweeping does it."""
     try:
         execute_promptly(UUID(order_id))
     except DatabaseUnavailable:

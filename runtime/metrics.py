@@ -40,6 +40,7 @@ MATCH_SECONDS = Histogram("tradepost_match_seconds", "From a quote to its matche
 FILL_SECONDS = Histogram("tradepost_fill_seconds", "From a match to its committed end.", ["outcome"], buckets=FILLS_S)
 EXPIRED = Counter("tradepost_orders_expired", "Expired orders, by their validity.", ["validity"])
 SWEEPS = Counter("tradepost_sweeps", "Sweeps, by their trigger and by whether they found orders.", ["by", "found"])
+SWEPT_OUTCOMES = ("executed", "rejected", "failed", "opened", "cancelled", "expired")
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by outcome.", ["by", "outcome"])
 ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by outcome.", ["outcome"])
 REPLAYS = Counter("tradepost_stream_replays", "Beginnings of streams: live, replayed or reset.", ["outcome"])
@@ -66,7 +67,7 @@ KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     FILL_SECONDS: (("executed",),),
     EXPIRED: (("DAY",), ("TTL",)),
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
-    SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in ("executed", "rejected", "failed")),
+    SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in SWEPT_OUTCOMES),
     ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
     TAKEN_BACK: (("accounts",),),
@@ -202,5 +203,5 @@ def _seconds(begun: datetime, now: datetime) -> float:
 def count_sweep(by: str, counts: Any) -> None:
     """Count a sweep and the orders it found, by outcome."""
     of(SWEEPS, by, "yes" if counts.claimed else "no").inc()
-    for outcome in ("executed", "rejected", "failed"):
+    for outcome in SWEPT_OUTCOMES:
         of(SWEPT, by, outcome).inc(getattr(counts, outcome))

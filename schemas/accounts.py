@@ -17,7 +17,7 @@ class AccountSchema(StrictSchema):
     balance = Money(metadata={"example": "999989.46", "description": "The money of the account, in rupees."})
     blocked_margin = Money(
         data_key="blockedMargin",
-        metadata={"example": "5000.00", "description": "The margin of PENDING orders and open positions."},
+        metadata={"example": "5000.00", "description": "The margin of PENDING and OPEN orders and of open positions."},
     )
     available_margin = Money(
         data_key="availableMargin",

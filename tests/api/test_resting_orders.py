@@ -219,9 +219,10 @@ def test_orders_are_listed_by_status_and_by_tag(send, place, trader, resting):
 
 def test_a_changed_resting_order_is_looked_at_again_at_once(send, resting, dispatched):
     order_id = resting()
+    assert dispatched == [[order_id]]
     answer = send("PATCH", f"{ORDERS}/{order_id}", {"price": "96.00"}, **{"If-Match": "*"})
     assert (answer.status_code, answer.get_json()["status"], answer.get_json()["waitingFor"]) == (200, "OPEN", None)
-    assert dispatched[-1] == [order_id]
+    assert dispatched == [[order_id]] * 2
     answer = send("PATCH", f"{ORDERS}/{order_id}", {"orderType": "MARKET"}, **{"If-Match": "*"})
     assert (answer.get_json()["orderType"], answer.get_json()["price"]) == ("MARKET", None)
 

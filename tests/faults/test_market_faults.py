@@ -146,14 +146,12 @@ def test_f40_a_feeder_whose_clock_is_ahead_neither_matches_nor_blocks_the_others
     heal_drain_check(system, market.workload)
 
 
-RACES = 200
-
-
-def test_f39_of_a_cancel_and_the_crossing_quote_one_wins_every_time(market: Market, system: System) -> None:
+@pytest.mark.parametrize("races", [40, pytest.param(200, marks=pytest.mark.long)])
+def test_f39_of_a_cancel_and_the_crossing_quote_one_wins_every_time(market: Market, system: System, races: int) -> None:
     chance = random.Random(13)
     outcomes: Counter[tuple[str, int | None]] = Counter()
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(RACES // 10):
+        for _ in range(races // 10):
             orders = [market.rest(quantity=1) for _ in range(10)]
             for order_id in orders:
                 outcomes[race(market, chance, pool, order_id)] += 1

@@ -51,6 +51,11 @@ class Report:
                 problems.append(f"{name}: {self.counts[name]}")
         return problems
 
+    @property
+    def losses(self) -> list[str]:
+        """Return the problems but for time-outs of quotes, which a busy machine has too."""
+        return [problem for problem in self.problems if not problem.startswith("quote lock time-outs")]
+
     def __str__(self) -> str:
         judgement = self.judgement
         times = sorted(self.quote_ms) or [0.0]

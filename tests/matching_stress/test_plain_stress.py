@@ -32,7 +32,7 @@ def stress(servers: Servers) -> Callable[..., Report]:
 
 def test_no_quote_that_crosses_a_resting_order_passes_it(stress: Callable[..., Report]) -> None:
     report = stress(seconds=SECONDS, seed=1)
-    assert report.problems == []
+    assert report.losses == []
     assert report.judgement.matches > 100
 
 

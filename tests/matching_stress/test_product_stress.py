@@ -36,7 +36,7 @@ def stress(url: str, **settings: object) -> Report:
 
 def test_no_quote_that_crosses_a_resting_order_passes_it(url: str) -> None:
     report = stress(url, seconds=12.0, seed=int(os.environ.get("SEED", "1")))
-    assert report.problems == []
+    assert report.losses == []
     assert report.judgement.matches > 50
 
 

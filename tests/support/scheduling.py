@@ -17,7 +17,16 @@ FAULTS = "tests/faults/"
 BROWSER = "tests/browser/"
 FAULT_GROUPS = (
     ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "lost_log", "redis_elsewhere", "repetition"),
-    ("cut_pub_sub", "dying_processes", "full_shared_memory", "names", "redis_faults", "taken_back"),
+    (
+        "cut_pub_sub",
+        "dying_processes",
+        "full_shared_memory",
+        "market_faults",
+        "matching_processes",
+        "names",
+        "redis_faults",
+        "taken_back",
+    ),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
 )
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.
@@ -33,6 +42,7 @@ SLOW = (
     "tests/realtime/",
     "tests/embedded/",
     "tests/acceptance/",
+    "tests/matching_stress/",
     "tests/deploy/",
     "tests/actors/",
     "tests/trading/upkeep/",

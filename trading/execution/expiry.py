@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import fetch_all, session, transactional
+from models.database import fetch_all, transactional
 from models.rows import OrderRow
 from runtime import metrics
 from runtime.logs import get_logger
@@ -19,13 +19,16 @@ from trading.matching import buckets
 from trading.orders.cancellation import give_back
 from trading.rules.terms import OrderStatus
 
-# Quotes of the batch's stocks wait for it, and the event triggers are quadratic in one account's orders.
-MAX_BATCH = 500
+# Quotes of the batch's stocks wait for it, so that it is short. Batches of 500 were no faster.
+MAX_BATCH = 200
 
 IS_OVER = """
 status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND expires_at <= (SELECT market_now())
 """
+# Without sorting and without reading the table, the planner reads the index of expiry from its start, whatever the
+# statistics say.
 FIND = f"""
+SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
 SELECT id, account_id, stock_id FROM trading_order WHERE {IS_OVER} AND account_id <> ALL(%(but)s::uuid[])
 ORDER BY expires_at LIMIT %(limit)s
 """
@@ -72,9 +75,9 @@ def run_once(limit: int) -> ExpiryCounts:
     return counts
 
 
+@transactional
 def _find(limit: int, but: Collection[UUID]) -> list[FoundOrder]:
-    with session():
-        return fetch_all(FIND, {"limit": limit, "but": list(but)}, FoundOrder)
+    return fetch_all(FIND, {"limit": limit, "but": list(but)}, FoundOrder)
 
 
 @transactional

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import execute, fetch_all
+from models.database import array_of, execute, fetch_all
 from models.rows import StockRow
 from trading.rules.quotes import Quote, QuoteOutcome, brings_new_trade, outcome_of
 from trading.rules.sessions import INDIAN_TIME
@@ -107,7 +107,7 @@ class Taken(NamedTuple):
 
 def lock_stocks(stock_ids: Iterable[UUID]) -> tuple[dict[UUID, StockRow], datetime | None]:
     """Lock stocks whose buckets are locked exclusively; return their rows, and the time."""
-    rows = fetch_all(LOCK_STOCKS, (list(stock_ids),))
+    rows = fetch_all(LOCK_STOCKS, (array_of(stock_ids),))
     now = rows[0]["now"] if rows else None
     return {row["id"]: row for row in rows}, now  # type: ignore[misc]
 
@@ -116,7 +116,7 @@ def store(taken: Iterable[Taken]) -> None:
     """Write quotes into their stocks, of which each comes once."""
     columns = [one.columns for one in taken]
     if columns:
-        execute(STORE, (json.dumps(columns, default=str), [row["id"] for row in columns]))
+        execute(STORE, (json.dumps(columns, default=str), array_of(row["id"] for row in columns)))
 
 
 def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import execute, fetch_all
+from models.database import array_of, execute, fetch_all
 from models.rows import OrderRow
 from trading.matching.buckets import next_match_numbers
 from trading.rules.quotes import Quote
@@ -84,7 +84,7 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
     found = _find(list(quotes), *(list(column) for column in zip(*reaches, strict=True)))
     if not found:
         return []
-    orders = fetch_all(LOCK, {"ids": found, "now": now}, OrderRow)
+    orders = fetch_all(LOCK, {"ids": array_of(found), "now": now}, OrderRow)
     news = []
     for order in orders:
         resting = RestingOrder.of_row(order)
@@ -99,7 +99,7 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
 
 def _find(stock_ids: Sequence[UUID], buys: Prices, sells: Prices, lasts: Prices) -> list[UUID]:
     """Return the orders that the reaches of quotes include: the judge may leave some of them."""
-    rows = fetch_all(FIND, (list(stock_ids), list(buys), list(sells), list(lasts)))
+    rows = fetch_all(FIND, [array_of(values) for values in (stock_ids, buys, sells, lasts)])
     return list({row["id"] for row in rows})
 
 
@@ -134,5 +134,5 @@ def _matched(filled: list[tuple[OrderRow, Verdict]], quotes: Mapping[UUID, Quote
 
 def _write(statement: str, rows: list[dict[str, Any]], now: datetime) -> None:
     if rows:
-        ids = [row["id"] for row in rows]
+        ids = array_of(row["id"] for row in rows)
         execute(statement, {"rows": json.dumps(rows, default=str), "ids": ids, "now": now})

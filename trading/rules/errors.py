@@ -136,7 +136,7 @@ class DuplicateClientOrderId(Refused):
 
 
 class NothingToClose(Refused):
-    """The position is flat, or PENDING orders will close all of it."""
+    """The position is flat, or PENDING and OPEN orders will close all of it."""
 
     code = "nothing_to_close"
 

@@ -1,12 +1,17 @@
 """The rows that a sweep and a claim read in a large backlog, with the statistics of an hour without one."""
 
+from datetime import timedelta
+
 import pytest
 
 from models import database
 from tests.support.trading import buy, one, run
+from tests.trading.execution.market import now, quote, rest
 from tests.trading.orders.test_placement_plans import copy, rows_read
+from trading.execution import expiry
 from trading.execution.claiming import claim
 from trading.execution.sweeping import sweep_once
+from trading.upkeep.backlog import count_pending
 
 FEW, MANY, LIMIT = 150, 5_000, 5
 PORTION = 500  # the event triggers are quadratic in the orders of one statement
@@ -61,3 +66,51 @@ def test_a_sweep_that_leaves_out_an_account_executes_the_oldest_other_order(back
         trader,
     )
     assert sweep_once(limit=LIMIT, but={trader}).executed == 1
+
+
+RESTING = """
+INSERT INTO trading_order (
+    id, status, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+    closing_quantity, blocked_margin, charges, charge_items, fill_model, watch_price, due_at, expires_at)
+SELECT gen_random_uuid(), 'OPEN', account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+    0, 0, 0, charge_items, 'QUOTES', price, NULL, market_now() + interval '1 day'
+FROM trading_order, generate_series(1, %s) WHERE id = %s
+"""
+
+
+@pytest.fixture
+def resting(trader, account):
+    """Create many resting orders of an account, unknown to the planner, and return one PENDING order of it."""
+    copy_many(buy(account().id, 1, "10.00"), "CANCELLED")
+    run("UPDATE trading_order SET status = 'CANCELLED' WHERE status = 'PENDING'")
+    quote("9.00", "20.00", "15.00")
+    order = rest(trader, "BUY", 1, price="10.00", ends_at=now() + timedelta(days=1))
+    with database.session():
+        database.execute("VACUUM ANALYZE trading_order")
+    for _ in range(MANY // PORTION):
+        run(RESTING, PORTION, order["id"])
+    return order
+
+
+def test_a_sweep_and_an_expiry_read_no_resting_order(resting):
+    assert read_by(lambda: sweep_once(limit=LIMIT)) < 20
+    assert read_by(lambda: expiry.run_once(LIMIT)) < 5
+    assert read_by(count_pending) < 5
+
+
+def test_a_claim_reads_no_resting_order_of_its_account(resting):
+    def look():
+        with database.db.atomic() as transaction:
+            assert len(claim([resting["id"]], unsuspected_only=True).orders) == 1
+            transaction.rollback()
+
+    assert read_by(look) < 20
+
+
+def test_an_expiry_reads_the_orders_whose_time_is_over_and_no_others(resting):
+    run(
+        "UPDATE trading_order SET expires_at = market_now() WHERE id IN"
+        " (SELECT id FROM trading_order WHERE status = 'OPEN' LIMIT 20)"
+    )
+    assert read_by(lambda: expiry.run_once(LIMIT)) < 40 * LIMIT
+    assert one("SELECT count(*) FROM trading_order WHERE status = 'EXPIRED'") == 3 * LIMIT
