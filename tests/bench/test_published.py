@@ -6,10 +6,12 @@ import pytest
 
 from bench.publish import FOLDER, PAGE, profiles_page, with_section
 from bench.reports.figures import Figure, table
-from bench.reports.page import GROWTH, LISTENERS, PUBLISHED, committed, section
+from bench.reports.page import GROWTH, LISTENERS, MATCHING, PUBLISHED, committed, section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
 ROWS += ("worker_beside", "worker_beside_paced", "idle_commands", "idle_processor", "sweeping", "start")
+OF_THE_MARKET = ("quotes_beside_resting", "quotes_paced", "quote_to_fill", "quote_to_socket", "crossed_at_once")
+OF_THE_MARKET += ("placements_beside_crossing", "expiry")
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="no published results: python -m bench && python -m bench.publish")
@@ -27,6 +29,14 @@ def test_the_results_of_the_other_commands_are_committed_and_right() -> None:
         results = committed(path)
         assert results is not None, path
         assert not results["wrong"] if path == LISTENERS else not results["verify"]["wrong"]
+
+
+def test_the_results_of_the_market_are_right_if_they_are_published() -> None:
+    results = committed(MATCHING)
+    if results is None:
+        pytest.skip("no results of the market: python -m bench --parts matching")
+    assert results["wrong"] == []
+    assert {figure["name"] for figure in results["figures"]} == set(OF_THE_MARKET)
 
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(0.30, "yes: 0.3"), (0.29, "**no**: 0.29")])
