@@ -2,8 +2,7 @@
 
 It stands for trading.market.quotes.take and store, and a test holds both ways equal. Without a book the last price
 stands for both sides, and a trade at this price reaches no order that the price itself does not reach: nothing has to
-be known of new trades. Since nothing is matched, the commit does not wait for the disk: a crash of the database server
-may forget the last half second of such quotes, as if they had not come; whatever builds on one is written after it.
+be known of new trades.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,6 @@ from trading.rules.quotes import QuoteOutcome
 # Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
 # lock is a statement of its own all the same, and the next one reads what was committed before it.
 STORE = f"""{LOCK_EXCLUSIVE};
-SET LOCAL synchronous_commit = off;
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
 given AS MATERIALIZED (SELECT * FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) AS given (id, price)),
 moment AS MATERIALIZED (
