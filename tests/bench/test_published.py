@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bench.publish import FOLDER, PAGE, profiles_page, with_section
 from bench.reports.figures import Figure, table
 from bench.reports.page import GROWTH, LISTENERS, MATCHING, PUBLISHED, committed, section
+from bench.reports.publication import FOLDER, PAGE, profiles_page, with_section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
 ROWS += ("worker_beside", "worker_beside_paced", "idle_commands", "idle_processor", "sweeping", "start")

@@ -13,8 +13,6 @@ MAX_WORKERS = 8
 # The fault tests load the machine and watch the time. One process runs all of a group, so three of them run at once and
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
 FAULTS = "tests/faults/"
-# One process runs these, with one browser and one web process for all of them.
-BROWSER = "tests/browser/"
 FAULT_GROUPS = (
     ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "lost_log", "redis_elsewhere", "repetition"),
     (
@@ -29,6 +27,8 @@ FAULT_GROUPS = (
     ),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
 )
+# One process runs these, with one browser and one web process for all of them.
+BROWSER = "tests/browser/"
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.
 SLOW = (
     FAULTS,
