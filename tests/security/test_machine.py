@@ -84,13 +84,14 @@ class Requests(RuleBasedStateMachine):
         answer = self.send("POST", "trading/orders", self.traders[who].headers | key, json=body)
         assumed = price or self.prices.get(symbol)
         closing = self.reckonings[who].closes(symbol, product, side, quantity)
-        if not self.refused(who, answer, product, side, quantity, closing, assumed):
+        if not self.refused(who, answer, body, closing, assumed):
             order = self.accepted(who, answer, price)
             if keyed:
                 self.keys.append((who, key, body, order["id"]))
 
-    def refused(self, who, answer, product, side, quantity, closing, assumed):
+    def refused(self, who, answer, body, closing, assumed):
         """Return True if an order was refused, for the first reason in the order of the contract."""
+        product, side, quantity = body["product"], body["side"], body["quantity"]
         problem = answer.get_json() if answer.status_code == 422 else {"code": None}
         if self.suspended[who]:
             expected = "account_suspended"
@@ -100,7 +101,7 @@ class Requests(RuleBasedStateMachine):
             expected = "insufficient_holdings"
         elif problem["code"] == "insufficient_margin":
             reckoning = self.reckonings[who]
-            margin = reckoning.margin(product, assumed, quantity - closing)
+            margin = reckoning.blocks(body["symbol"], product, assumed, quantity - closing, closing)
             assert closing < quantity
             assert Fraction(problem["available"]) == reckoning.available()
             assert reckoning.available() < Fraction(problem["required"])
@@ -123,7 +124,8 @@ class Requests(RuleBasedStateMachine):
         }  # fmt: skip
         opens = order["quantity"] - closing
         assumed = price or self.prices[order["symbol"]]
-        assert order["blocked_margin"] == self.reckonings[who].margin(order["product"], assumed, opens)
+        blocked = self.reckonings[who].blocks(order["symbol"], order["product"], assumed, opens, closing)
+        assert order["blocked_margin"] == blocked
         assert shown["status"] == "PENDING"
         self.reckonings[who].accept(order)
         self.owner_of[order["id"]] = who
@@ -236,7 +238,8 @@ class Requests(RuleBasedStateMachine):
             "blocked_margin": Decimal(shown["blockedMargin"]), "charges": Decimal(shown["charges"]),
         }  # fmt: skip
         assumed = price or self.prices[order["symbol"]]
-        assert changed["blocked_margin"] == reckoning.margin(order["product"], assumed, quantity - closing)
+        blocked = reckoning.blocks(order["symbol"], order["product"], assumed, quantity - closing, closing)
+        assert changed["blocked_margin"] == blocked
         assert closing == quantity or reckoning.holds(changed) <= reckoning.within_reach(order)
         reckoning.change(changed)
 
@@ -312,7 +315,7 @@ class Requests(RuleBasedStateMachine):
     def reckon(self, order):
         who = self.owner_of[order["id"]]
         held = self.reckonings[who].lot(order).quantity
-        status = self.reckonings[who].execute(order, self.prices.get(order["symbol"]))
+        status = self.reckonings[who].execute(order, order["price"] or self.prices.get(order["symbol"]))
         self.final[order["id"]] = status
         closes = held * (1 if order["side"] == "SELL" else -1) > 0
         self.note(f"{status}, closing {'long' if held > 0 else 'short'}" if closes else status)
