@@ -11,6 +11,7 @@ from tests.matching_stress.product import ProductRun
 from tests.matching_stress.running import Report
 from tests.matching_stress.schema import forget
 from tests.matching_stress.settings import Mutation, Settings
+from trading.execution import looks, second_look
 
 pytestmark = pytest.mark.slow
 # The other defects are seen in plain SQL. The product's first look lists no matched order for its second one, so that a
@@ -22,6 +23,7 @@ DEFECTS = [Mutation.NO_BUCKET_LOCK, Mutation.MODIFY_KEEPS_WATCH, Mutation.MATCHI
 def url(clean: None, configured: None, database_url: str) -> Iterator[str]:
     """Return the URL of the run's database, from which the logs are taken away afterwards."""
     yield database_url
+    second_look.judge = looks.judge  # which the run has replaced by one that keeps notes
     link = Link(database_url)
     forget(link)
     link.close()

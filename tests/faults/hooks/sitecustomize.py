@@ -60,7 +60,7 @@ POINTS = {
     "shutdown_before_commit": ("trading.execution.batch", "_write_positions", "after", raise_shutdown, None),
     "shutdown_after_commit": ("trading.execution.executing", "_look", "after", raise_shutdown, None),
     "ledger_check_sleeps": ("trading.upkeep.verify", "check_and_note", "before", sleep, None),
-    "web_dies_before_quotes_commit": ("trading.matching.feed", "_store_and_match", "after", die, None),
+    "web_dies_before_quotes_commit": ("trading.matching.crossing", "match", "after", die, None),
     "web_dies_before_quotes_messages": ("api.dispatching", "execute_matched", "before", die, None),
     "worker_dies_between_looks": ("trading.execution.second_look", "look_again", "before", die, None),
     "worker_dies_while_opening": ("trading.execution.marks", "open_orders", "after", die, None),
