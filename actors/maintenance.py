@@ -92,7 +92,7 @@ def expire(limit_s: float) -> None:
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
 def sweep_levels() -> None:
     """Match the orders that a present quote crosses and that no quote has matched; there should be none."""
-    rules = MarketRules(settings().max_quote_age_s, settings().market_calendar)
+    rules = MarketRules.of(settings())
     try:
         level_sweep.run_once(rules)
     except DatabaseUnavailable as error:

@@ -86,7 +86,7 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
 
 
 def execute_changed(order: OrderRow) -> None:
-    """Start the next look at an OPEN order that was changed; nobody waits for it."""
+    """Start the next look at an OPEN order that was changed; the response does not wait for it."""
     if order["status"] == OrderStatus.OPEN and order["due_at"] is not None:
         _start_execution([order["id"]], is_awaited=False)
 

@@ -81,8 +81,7 @@ def put_quotes(body: dict[str, Any]) -> Response:
     Quotes that give only last prices are answered with 204, others with 200 and what became of them. Quotes of one
     stock are taken in their order. After a 503 some of the quotes may be stored: send all of them again.
     """
-    settings = current_app.config["SETTINGS"]
-    rules = MarketRules(settings.max_quote_age_s, settings.market_calendar)
+    rules = MarketRules.of(current_app.config["SETTINGS"])
     quotes = [GivenQuote(**quote) for quote in body["quotes"]]
     reception = receive_quotes(quotes, rules, tell=execute_matched)
     if not goes_beyond_last_prices(body["quotes"]):

@@ -57,7 +57,7 @@ class Walk:
         return self.low - self.slack <= self.price <= self.high + self.slack
 
     def accepts(self, found: Stored) -> bool:
-        """Return True if no other client has quoted the stock since the last step, and go on from what is stored."""
+        """Return True if no other client has quoted the stock since the last step, and take over the stored price."""
         is_ours = self.has_moved and found == Stored(self.price, self.stored.number + 1)
         if not is_ours and found != self.stored:
             return False
@@ -83,7 +83,7 @@ class Simulator:
         self.chance = chance
 
     def next_quotes(self, stored: dict[Key, Stored]) -> list[dict[str, str]]:
-        """Return the quotes to send, given what the service has."""
+        """Return the quotes to send, given the quotes that the service has stored."""
         quotes = []
         for key, start in self.starts.items():
             if key in self.left_alone or key not in stored:

@@ -213,7 +213,7 @@ def fetch_one(sql: str, parameters: SqlParameters = (), row_type: object = None)
 
 
 def array_of(values: Iterable[Any]) -> str:
-    """Return numbers or UUIDs as the text of an array, for a parameter with a cast.
+    """Return numbers, UUIDs or plain words as the text of an array, for a parameter with a cast.
 
     A list would be constants in the statement's text: 200 of them take the server longer to read than to use.
     """

@@ -150,23 +150,21 @@ def count_quotes(outcomes: Mapping[str, int]) -> None:
         of(QUOTES, outcome).inc(number)
 
 
-def count_matches(rules: Iterable[str], seconds: float) -> None:
-    """Count the orders that quotes have matched, by rule, after the commit that began with the quotes' arrival."""
+def count_matches(rules: Iterable[str], seconds: float, *, by: str = "quote") -> None:
+    """Count the matched orders by rule, after the commit that began with the quotes' arrival or with a level sweep."""
     matched = list(rules)
     for rule in matched:
         of(MATCHES, rule).inc()
     if matched:
-        of(MATCH_SECONDS, "quote").observe(seconds)
+        of(MATCH_SECONDS, by).observe(seconds)
 
 
 def count_late_matches(rules: Iterable[str], seconds: float) -> None:
     """Count the orders that only the level sweep has matched, by rule, after its commit."""
-    matched = list(rules)
-    for rule in matched:
-        of(MATCHES, rule).inc()
+    late = list(rules)
+    for rule in late:
         of(LATE_MATCHES, rule).inc()
-    if matched:
-        of(MATCH_SECONDS, "level_sweep").observe(seconds)
+    count_matches(late, seconds, by="level_sweep")
 
 
 def count_expired(validities: Iterable[str]) -> None:

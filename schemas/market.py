@@ -51,7 +51,7 @@ def _number(name: str, example: int, description: str) -> Whole:
 
 
 class StockSchema(StrictSchema):
-    """A stock with its quote; null is what is not known."""
+    """A stock with its quote; unknown values are null."""
 
     id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})

@@ -131,8 +131,7 @@ def quotes_set(exchange: str, symbol: str, last_price: str, bid: str | None, ask
     """
     values = {"exchange": exchange, "symbol": symbol, "lastPrice": last_price, "bidPrice": bid, "askPrice": ask}
     quote = load(QuoteSchema(), {name: value for name, value in values.items() if value is not None})
-    settings = current_app.config["SETTINGS"]
-    reception = receive_quotes([GivenQuote(**quote)], MarketRules(settings.max_quote_age_s, settings.market_calendar))
+    reception = receive_quotes([GivenQuote(**quote)], MarketRules.of(current_app.config["SETTINGS"]))
     for refusal in reception.not_matched:
         click.echo(f"matches nothing: {refusal.outcome}", err=True)
 

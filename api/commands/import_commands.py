@@ -17,7 +17,7 @@ from trading.market.calendars import import_holidays
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import import_stocks
 from trading.matching.feed import MarketRules, receive_quotes
-from trading.matching.stock_changes import StockFacts, set_facts
+from trading.matching.stock_changes import ImportedFacts, set_facts
 
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
@@ -59,8 +59,7 @@ class Import:
             for line in lines
             if line["last_price"] is not None
         ]
-        settings = current_app.config["SETTINGS"]
-        receive_quotes(quotes, MarketRules(settings.max_quote_age_s, settings.market_calendar))
+        receive_quotes(quotes, MarketRules.of(current_app.config["SETTINGS"]))
         self.priced += len(quotes)
 
     def refuse(self, refusal: HttpRefusal) -> None:
@@ -148,10 +147,10 @@ def _stock(kind: Format, row: dict[str, str]) -> Line | None:
     return load_row(STOCK, stock)
 
 
-def _facts(line: Line) -> StockFacts:
+def _facts(line: Line) -> ImportedFacts:
     intraday = line["allows_intraday"]
     allows_intraday = None if intraday is None else intraday == "true"
-    return StockFacts(line["exchange"], line["symbol"], line["tick_size"], line["lot_size"], allows_intraday)
+    return ImportedFacts(line["exchange"], line["symbol"], line["tick_size"], line["lot_size"], allows_intraday)
 
 
 def _raise(refusal: HttpRefusal) -> None:

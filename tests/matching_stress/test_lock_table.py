@@ -19,7 +19,7 @@ from trading.execution.sweeping import sweep_once
 from trading.market.quotes import GivenQuote
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules, receive_quotes
-from trading.matching.stock_changes import StockFacts, deactivate_stocks, set_facts
+from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
 from trading.orders import cancellation, closing, modification, placement
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
@@ -85,7 +85,7 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
     given_up = order(trader, "BUY", "90.00")
     record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
-    record("import of facts", lambda: set_facts([StockFacts("NSE", "RELIANCE", Decimal("0.05"))]))
+    record("import of facts", lambda: set_facts([ImportedFacts("NSE", "RELIANCE", Decimal("0.05"))]))
     record("deactivation", lambda: deactivate_stocks([row["stock_id"] for row in rows_of(trader)][:1]))
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import fetch_all
+from models.database import array_of, fetch_all
 from models.rows import OrderRow, PositionRow
 from trading.accounts.ledgers import LEDGERS
 from trading.rules.fills import Holding
@@ -113,16 +113,16 @@ def claim(order_ids: Sequence[UUID], look: Look = FIRST, *, unsuspected_only: bo
     is neither claimed nor busy: the other transaction executes or changes it. The first look claims all matched orders
     of the locked accounts too, unless alone. A matched order is left if an earlier one of its account is not claimed.
     """
-    found, parameters = Claim(), {"ids": _array(order_ids), "fresh": unsuspected_only}
+    found, parameters = Claim(), {"ids": array_of(order_ids), "fresh": unsuspected_only}
     accounts = fetch_all(ACCOUNTS.format(ids=WANTED, kind=look.claims), parameters)
     found.ledgers = {row["account_id"]: AccountLedger(**row) for row in accounts}
     if found.ledgers:
         ids = WANTED if alone or look is SECOND else WANTED_AND_MATCHED
         orders = ORDERS.format(ids=ids, kind=look.claims)
-        found.orders = fetch_all(orders, {**parameters, "accounts": _array(found.ledgers)}, OrderRow)
+        found.orders = fetch_all(orders, {**parameters, "accounts": array_of(found.ledgers)}, OrderRow)
     left = set(order_ids).difference(order["id"] for order in found.orders)
     if left:
-        _list_left(found, look, {**parameters, "ids": _array(left)})
+        _list_left(found, look, {**parameters, "ids": array_of(left)})
     if found.orders:
         found.orders.sort(key=turn_of)
         _leave_those_behind_unclaimed(found)
@@ -154,8 +154,8 @@ def _leave_those_behind_unclaimed(found: Claim) -> None:
     if not matched:
         return
     parameters = {
-        "accounts": _array({order["account_id"] for order in matched}),
-        "claimed": _array(order["id"] for order in matched),
+        "accounts": array_of({order["account_id"] for order in matched}),
+        "claimed": array_of(order["id"] for order in matched),
     }
     first = {row["account_id"]: turn_of(row) for row in fetch_all(UNCLAIMED, parameters, OrderRow)}
     found.orders = [
@@ -188,12 +188,7 @@ def _lock_positions(found: Claim) -> None:
 
 
 def _columns(keys: Iterable[Key]) -> list[str]:
-    return [_array(column) for column in zip(*keys, strict=True)]
-
-
-def _array(values: Iterable[UUID | str]) -> str:
-    """Return ids or words as one array literal: a list of 500 parameters takes longer to write and to read."""
-    return f"{{{','.join(map(str, values))}}}"
+    return [array_of(column) for column in zip(*keys, strict=True)]
 
 
 def key_of(row: OrderRow | PositionRow) -> Key:

@@ -115,7 +115,7 @@ def is_known_final(order_id: UUID) -> bool:
 
 @transactional
 def _look(order_ids: list[UUID], watch: Stopwatch, unsuspected_only: bool, alone: bool, wait: Await | None) -> Batch:
-    """Fill what is matched and what fills at its first look; tell triggers; write nothing on what rests."""
+    """Fill matched orders and those that fill at their first look; tell triggers; write nothing on orders that rest."""
     watch.mark()
     wait_for(wait)
     found = claim(order_ids, unsuspected_only=unsuspected_only, alone=alone)

@@ -8,11 +8,10 @@ from uuid import UUID
 from config import settings
 from models.database import fetch_all
 from models.rows import OrderRow, StockRow
-from trading.market.calendars import holidays
+from trading.market.calendars import is_open
 from trading.rules.matching import first_look
 from trading.rules.quotes import Quote, is_usable_now, quote_of_stock
 from trading.rules.resting import RestingOrder, Verdict
-from trading.rules.sessions import session_at
 from trading.rules.terms import FillModel
 
 # A statement of its own after every lock: a quote that commits meanwhile is later than the look.
@@ -53,10 +52,9 @@ def judge(orders: Iterable[OrderRow]) -> dict[UUID, Judged]:
 
 
 def _quote(stock: QuotedStock) -> Quote:
-    calendar, now = settings().market_calendar, stock["read_at"]
+    now = stock["read_at"]
     is_usable = is_usable_now(stock, now=now, max_age_s=settings().max_quote_age_s)
-    is_open = calendar is None or session_at(now, holidays(calendar)).is_open
-    return quote_of_stock(stock, is_usable=is_usable and is_open, day=stock["day"])
+    return quote_of_stock(stock, is_usable=is_usable and is_open(settings().market_calendar, now), day=stock["day"])
 
 
 def _judge(order: OrderRow, stock: QuotedStock, quote: Quote) -> Judged:

@@ -37,7 +37,7 @@ WHERE trading_order.id = opened.id
 
 
 class Opening(NamedTuple):
-    """An order that rests from now on, with the verdict that says for what it waits."""
+    """An order that rests from now on, with the verdict that names the awaited price, trigger or quote."""
 
     order: OrderRow
     verdict: Verdict

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from models import MarketHoliday
 from models.database import session, transactional
+from trading.rules.sessions import session_at
 
 REMEMBERED_S = 60.0
 _remembered: dict[str, tuple[float, frozenset[date]]] = {}
@@ -21,6 +22,11 @@ def holidays(calendar: str) -> frozenset[date]:
             days = frozenset(holiday.day for holiday in found)
         _remembered[calendar] = (now, days)
     return days
+
+
+def is_open(calendar: str | None, now: datetime) -> bool:
+    """Return True if a calendar's session is open at an aware time; without a calendar the market is always open."""
+    return calendar is None or session_at(now, holidays(calendar)).is_open
 
 
 @transactional

@@ -49,7 +49,7 @@ BOOK = ("bid_price", "ask_price", "bid_quantity", "ask_quantity")
 
 
 class GivenQuote(NamedTuple):
-    """A quote as a feeder gives it; None is what it does not give. A quote that is not live matches nothing."""
+    """A quote as a feeder gives it; a left-out value is None. A quote that is not live matches nothing."""
 
     exchange: str
     symbol: str
@@ -120,7 +120,7 @@ def store(taken: Iterable[Taken]) -> None:
 
 
 def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:
-    """Return what a quote changes, or the reason for which it changes nothing."""
+    """Return the columns that a quote changes, or the reason for which it changes nothing."""
     quoted_at = given.quoted_at or at.now
     if given.quoted_at is not None and quoted_at > at.now + MAX_AHEAD:
         return NotStored.FUTURE

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from config import Settings
 from models.database import DatabaseUnavailable, transactional
 from runtime import metrics
 from runtime.logs import get_logger
@@ -33,6 +34,11 @@ class MarketRules(NamedTuple):
 
     max_age_s: int = 0
     calendar: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "MarketRules":
+        """Return the conditions that the settings name."""
+        return cls(settings.max_quote_age_s, settings.market_calendar)
 
 
 class Refusal(NamedTuple):

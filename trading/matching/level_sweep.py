@@ -10,14 +10,14 @@ from uuid import UUID
 from models.database import fetch_all, transactional
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.market.calendars import holidays
+from trading.market.calendars import is_open
 from trading.market.quotes import lock_stocks
 from trading.matching.buckets import PREPARE, lock_exclusive
 from trading.matching.crossing import CROSSED, Match, match
 from trading.matching.feed import STOCKS_PER_TRANSACTION, MarketRules
 from trading.rules.matching import crosses_now
 from trading.rules.quotes import is_usable_now, quote_of_stock
-from trading.rules.sessions import INDIAN_TIME, session_at
+from trading.rules.sessions import INDIAN_TIME
 
 # Without a book the last price stands for both sides; a quote with one side only has no other.
 CROSSED_STOCKS = f"""
@@ -62,7 +62,7 @@ def _crossed_stocks(rules: MarketRules, limit: int) -> list[UUID]:
 def _match(stock_ids: list[UUID], rules: MarketRules) -> list[Match]:
     lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
-    if now is None or (rules.calendar and not session_at(now, holidays(rules.calendar)).is_open):
+    if now is None or not is_open(rules.calendar, now):
         return []
     day = now.astimezone(INDIAN_TIME).date()
     quotes = {

@@ -28,8 +28,8 @@ SELECT id FROM trading_order WHERE stock_id = ANY(%s::uuid[]) AND status = 'OPEN
 """
 
 
-class StockFacts(NamedTuple):
-    """The facts of a stock for the checks of orders; None is what is not known."""
+class ImportedFacts(NamedTuple):
+    """The facts of a stock that an import brings for the checks of orders, None where it brings none."""
 
     exchange: str
     symbol: str
@@ -43,7 +43,7 @@ class StockFacts(NamedTuple):
         return any(value is not None for value in self[2:])
 
 
-def set_facts(facts: Sequence[StockFacts]) -> None:
+def set_facts(facts: Sequence[ImportedFacts]) -> None:
     """Set the known facts of stocks; the last ones of a stock count, and unknown facts stay as they are."""
     known = {(one.exchange, one.symbol): one for one in facts if one.are_any}
     if not known:

@@ -27,8 +27,7 @@ TERMS = ("order_type", "quantity", "price", "trigger_price")
 # The columns of an order that are terms of its request.
 KEPT = (*TERMS, "exchange", "symbol", "side", "product", "validity", "validity_minutes", "market_protection")
 # A changed order is judged anew: it watches no price until its second look, for which a worker is due now. The quotes
-# that come in between do not count for it. A PENDING order's
-# first look comes as before.
+# that come in between do not count for it. A PENDING order's first look comes as before.
 UPDATE = """
 UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, price = %(price)s,
     trigger_price = %(trigger_price)s, market_protection = %(market_protection)s, protection_price = NULL,

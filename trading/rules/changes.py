@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import PriceNeeded, PriceNotTaken, TriggerNotTaken, TypeNotTaken, ValidityNotTaken
-from trading.rules.terms import OrderType, Validity
+from trading.rules.terms import LIMITS, STOPS, OrderType, Validity
 
 TYPE_CHANGES = {
     (OrderType.LIMIT, OrderType.MARKET),
@@ -42,16 +42,12 @@ def changed_request(
         quantity=request.quantity if quantity is None else quantity,
         price=_price(request, new_type, price),
         trigger_price=_trigger_price(request, new_type, trigger_price, is_triggered),
-        market_protection=None if _has_limit(new_type) else request.market_protection,
+        market_protection=None if new_type in LIMITS else request.market_protection,
     )
 
 
-def _has_limit(order_type: str) -> bool:
-    return order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-
-
 def _price(request: OrderRequest, new_type: str, price: Decimal | None) -> Decimal | None:
-    if not _has_limit(new_type):
+    if new_type not in LIMITS:
         if price is not None:
             raise PriceNotTaken
         return None
@@ -64,9 +60,9 @@ def _price(request: OrderRequest, new_type: str, price: Decimal | None) -> Decim
 def _trigger_price(
     request: OrderRequest, new_type: OrderType, trigger_price: Decimal | None, is_triggered: bool
 ) -> Decimal | None:
-    kept = request.trigger_price if new_type.is_stop else None
+    kept = request.trigger_price if new_type in STOPS else None
     if trigger_price is None or trigger_price == kept:
         return kept
-    if is_triggered or not new_type.is_stop:
+    if is_triggered or new_type not in STOPS:
         raise TriggerNotTaken
     return trigger_price

@@ -17,7 +17,7 @@ from trading.rules.errors import (
     TriggerBeyondPrice,
     TriggerOnWrongSide,
 )
-from trading.rules.terms import FillModel, OrderType, Product, Side, Validity
+from trading.rules.terms import STOPS, FillModel, OrderType, Product, Side, Validity
 from trading.rules.ticks import ceiling_to_tick, floor_to_tick
 
 
@@ -51,7 +51,7 @@ def check_fill_model(request: OrderRequest, fill_model: str) -> None:
     asked = {"afterMarket": request.after_market}  # no fill model holds orders until the session opens yet
     if fill_model == FillModel.IMMEDIATE:
         asked |= {
-            "orderType": request.order_type in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET),
+            "orderType": request.order_type in STOPS,
             "triggerPrice": request.trigger_price is not None,
             "validity": request.validity != Validity.DAY,
             "marketProtection": request.market_protection is not None,

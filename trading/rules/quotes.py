@@ -42,12 +42,12 @@ class Quote:
 
     @property
     def eff_ask(self) -> Decimal | None:
-        """Return the price at which one can buy now, None if nobody sells."""
+        """Return the price at which an order can buy now, None if there is no seller."""
         return self.last if self._has_no_book else self.ask
 
     @property
     def eff_bid(self) -> Decimal | None:
-        """Return the price at which one can sell now, None if nobody buys."""
+        """Return the price at which an order can sell now, None if there is no buyer."""
         return self.last if self._has_no_book else self.bid
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trading.rules.terms import EndReason, FillRule, LimitFills, OrderType, Side, Validity, WaitingFor
+from trading.rules.terms import LIMITS, STOPS, EndReason, FillRule, LimitFills, Side, Validity, WaitingFor
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class RestingOrder:
     @property
     def has_limit(self) -> bool:
         """Return True if the order has a limit of its own."""
-        return self.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+        return self.order_type in LIMITS
 
     @property
     def waits_for_trigger(self) -> bool:
         """Return True if the order is a stop that has not been triggered."""
-        return self.order_type in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET) and not self.is_triggered
+        return self.order_type in STOPS and not self.is_triggered
 
 
 @dataclass(frozen=True, slots=True)

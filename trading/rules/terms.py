@@ -35,10 +35,9 @@ class OrderType(StrEnum):
     STOP_LIMIT = "STOP_LIMIT"
     STOP_MARKET = "STOP_MARKET"
 
-    @property
-    def is_stop(self) -> bool:
-        """Return True if an order of this type waits for a trigger first."""
-        return self in (OrderType.STOP_LIMIT, OrderType.STOP_MARKET)
+
+STOPS = frozenset({OrderType.STOP_LIMIT, OrderType.STOP_MARKET})  # wait for a trigger first
+LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})  # have a price of their own
 
 
 class OrderStatus(StrEnum):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from tests.support.trading import run
 from tests.trading.matching.market import order_of, put, q, rest, stock_now
-from trading.matching.stock_changes import StockFacts, deactivate_stocks, set_facts
+from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
 
 D = Decimal
 
@@ -15,15 +15,15 @@ def facts():
 
 
 def test_facts_are_set_and_unknown_ones_stay(clean):
-    set_facts([StockFacts("NSE", "TCS", D("0.05"), 25, False)])
-    set_facts([StockFacts("NSE", "TCS", None, 50), StockFacts("NSE", "TCS")])
+    set_facts([ImportedFacts("NSE", "TCS", D("0.05"), 25, False)])
+    set_facts([ImportedFacts("NSE", "TCS", None, 50), ImportedFacts("NSE", "TCS")])
     assert facts() == (D("0.05"), 50, False)
     set_facts([])
     assert stock_now()["quote_number"] == 0
 
 
 def test_facts_of_many_stocks_fit_in_one_call(clean):
-    set_facts([StockFacts("NSE", f"S{number}", D("0.05")) for number in range(450)])
+    set_facts([ImportedFacts("NSE", f"S{number}", D("0.05")) for number in range(450)])
     assert stock_now("S449")["tick_size"] == D("0.05")
 
 

@@ -7,7 +7,7 @@ import pytest
 from trading.rules.changes import changed_request
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import PriceNeeded, PriceNotTaken, TriggerNotTaken, TypeNotTaken
-from trading.rules.terms import OrderType
+from trading.rules.terms import STOPS, OrderType
 
 D = Decimal
 
@@ -34,7 +34,7 @@ def test_an_order_changes_its_type_towards_the_simpler_one_only(old, new):
     if old == new or (old, new) in ALLOWED:
         changed = changed_request(request(old), order_type=new, price=price)
         assert (changed.order_type, changed.price) == (new, price)
-        assert changed.trigger_price == (D("105.00") if new.is_stop else None)
+        assert changed.trigger_price == (D("105.00") if new in STOPS else None)
     else:
         with pytest.raises(TypeNotTaken):
             changed_request(request(old), order_type=new, price=price)
