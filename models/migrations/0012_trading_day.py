@@ -1,0 +1,93 @@
+"""Let a trading day run: dated sessions, square-off, settlement of deliveries, work that is done once a day.
+
+The previous release goes on beside this one. No table is rewritten: each new column has a constant default, and its
+domain has no constraint yet when the column is added.
+"""
+
+from peewee import Database
+from playhouse.migrate import SchemaMigrator
+
+from models.database import execute
+
+SESSIONS = """
+CREATE DOMAIN session_class AS text;
+CREATE DOMAIN order_origin AS text;
+
+CREATE TABLE session (
+    calendar      text NOT NULL,
+    day           date NOT NULL,
+    class         session_class NOT NULL,
+    opens_at      timestamptz NOT NULL,
+    closes_at     timestamptz NOT NULL,
+    square_off_at timestamptz,               -- NULL: nothing is squared off in this session
+    kind          text NOT NULL DEFAULT 'REGULAR' CHECK (kind IN ('REGULAR', 'SPECIAL')),
+    PRIMARY KEY (calendar, day, class),
+    CHECK (opens_at < closes_at),
+    CHECK (square_off_at > opens_at AND square_off_at <= closes_at)
+);
+ALTER TABLE market_holiday ADD COLUMN kind text NOT NULL DEFAULT 'TRADING' CHECK (kind IN ('TRADING', 'SETTLEMENT'));
+ALTER TABLE stock ADD COLUMN session_class session_class NOT NULL DEFAULT 'NORMAL';
+ALTER TABLE trading_order ADD COLUMN origin order_origin NOT NULL DEFAULT 'CLIENT';
+
+ALTER DOMAIN session_class ADD CHECK (VALUE IN ('NORMAL', 'AUCTION')) NOT VALID;
+ALTER DOMAIN order_origin ADD CHECK (VALUE IN ('CLIENT', 'SQUARE_OFF')) NOT VALID;
+"""
+
+DAYS = """
+-- Work that is done once a day: the row is made when it begins and finished when it is done.
+CREATE TABLE job_run (
+    day         date NOT NULL,
+    name        text NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    detail      jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (day, name)
+);
+-- The square-off of a position on a day: done when the position is flat.
+CREATE TABLE square_off (
+    account_id  uuid NOT NULL REFERENCES account,
+    stock_id    uuid NOT NULL REFERENCES stock,
+    day         date NOT NULL,
+    due_at      timestamptz NOT NULL,
+    orders      smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
+    finished_at timestamptz,
+    PRIMARY KEY (account_id, stock_id, day)
+);
+CREATE INDEX square_off_unfinished ON square_off (due_at) WHERE finished_at IS NULL;
+"""
+
+# The buckets of a DELIVERY position add up to its quantity; they hold as of bucket_day. The figures of a day are those
+# of figures_day; on a later day nothing was bought or sold yet, and the whole quantity is carried.
+POSITIONS = """
+ALTER TABLE position
+    ADD COLUMN bucket_day         date,
+    ADD COLUMN today_quantity     bigint NOT NULL DEFAULT 0,
+    ADD COLUMN t1_quantity        bigint NOT NULL DEFAULT 0,
+    ADD COLUMN t1_settles_on      date,
+    ADD COLUMN settled_quantity   bigint NOT NULL DEFAULT 0,
+    ADD COLUMN figures_day        date,
+    ADD COLUMN overnight_quantity bigint NOT NULL DEFAULT 0,
+    ADD COLUMN day_buy_quantity   bigint NOT NULL DEFAULT 0,
+    ADD COLUMN day_buy_value      numeric(20, 2) NOT NULL DEFAULT 0,
+    ADD COLUMN day_sell_quantity  bigint NOT NULL DEFAULT 0,
+    ADD COLUMN day_sell_value     numeric(20, 2) NOT NULL DEFAULT 0;
+
+-- A change of a position that no order made: a conversion, or the write-off of a reset account.
+CREATE TABLE position_change (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id    uuid NOT NULL REFERENCES account,
+    from_position uuid NOT NULL REFERENCES position,
+    to_position   uuid REFERENCES position,
+    quantity      bigint NOT NULL,
+    cost          rupees NOT NULL,
+    kind          text NOT NULL CHECK (kind IN ('CONVERSION', 'RESET')),
+    changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX position_change_of_account ON position_change (account_id, id);
+"""
+
+
+def up(migrator: SchemaMigrator, db: Database) -> None:
+    """Apply."""
+    for statements in (SESSIONS, DAYS, POSITIONS):
+        execute(statements)
