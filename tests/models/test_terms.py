@@ -25,6 +25,7 @@ from trading.rules.terms import (
     LimitFills,
     OrderStatus,
     OrderType,
+    PositionChangeKind,
     Product,
     Side,
     Validity,
@@ -40,6 +41,7 @@ CHECKED = {
     ("fund_transaction", "kind"): LedgerKind,
     ("market_holiday", "calendar"): (Exchange.NSE,),
     ("position", "product"): Product,
+    ("position_change", "kind"): PositionChangeKind,
     ("stock", "exchange"): Exchange,
     ("trading_order", "end_reason"): EndReason,
     ("trading_order", "exchange"): Exchange,
@@ -105,8 +107,14 @@ def checked_words(database: Any) -> dict[tuple[str, str], set[str]]:
            JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
            WHERE contype = 'c' AND cardinality(conkey) = 1"""
     )
-    words = {(row["table"], row["column"]): set(re.findall(r"'(\w[\w.]*)'::text", row["text"])) for row in found}
+    words = {(row["table"], row["column"]): words_of(row["text"]) for row in found}
     return {key: listed for key, listed in words.items() if listed}
+
+
+def words_of(check: str) -> set[str]:
+    """Return the words that a CHECK lists one by one, or in an array."""
+    arrays = re.findall(r"'\{([\w,]+)\}'::text\[\]", check)
+    return {*re.findall(r"'(\w[\w.]*)'::text", check), *(word for array in arrays for word in array.split(","))}
 
 
 def test_each_check_lists_the_words_of_its_term(checked_words: dict[tuple[str, str], set[str]]) -> None:

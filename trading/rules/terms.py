@@ -130,3 +130,12 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
+
+
+class PositionChangeKind(StrEnum):
+    """The kind of a change of a position that no order made."""
+
+    CONVERSION = "CONVERSION"
+    RESET = "RESET"
