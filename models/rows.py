@@ -128,6 +128,19 @@ class PositionRow(TypedDict):
     day_sell_value: Decimal
 
 
+class PositionChangeRow(TypedDict):
+    """A row of `position_change`: from_position loses the signed quantity and its cost, to_position gets them."""
+
+    id: int
+    account_id: UUID
+    from_position: UUID
+    to_position: UUID | None
+    quantity: int
+    cost: Decimal
+    kind: str
+    changed_at: datetime
+
+
 class StockRow(TypedDict):
     """A row of `stock`."""
 

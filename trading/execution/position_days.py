@@ -18,13 +18,13 @@ def is_held(position: LockedPosition, order: OrderRow) -> bool:
     """Return True if a DELIVERY order buys, or sells a quantity that the position holds and may sell."""
     if order["side"] == Side.BUY:
         return True
-    buckets = buckets_on(position, _day(order["claimed_at"]))
+    buckets = buckets_on(position, indian_day(order["claimed_at"]))
     return order["quantity"] <= settlement.sellable(buckets, allow_t1_sales=settings().allow_t1_sales)
 
 
 def keep_day(position: LockedPosition, order: OrderRow, price: Decimal) -> None:
     """Enter a fill into the figures of the position's day, and into the buckets of a DELIVERY."""
-    day, quantity = _day(order["claimed_at"]), order["quantity"]
+    day, quantity = indian_day(order["claimed_at"]), order["quantity"]
     position.figures = day_figures.filled(figures_on(position, day), order["side"], quantity, price)
     if order["product"] != Product.DELIVERY:
         return
@@ -52,5 +52,6 @@ def buckets_on(position: LockedPosition, day: date) -> Buckets:
     return buckets if buckets.day >= day else settlement.rolled(buckets, day, trading_days(settings().market_calendar))
 
 
-def _day(moment: datetime) -> date:
+def indian_day(moment: datetime) -> date:
+    """Return the day of an aware time in India."""
     return moment.astimezone(INDIAN_TIME).date()

@@ -20,6 +20,7 @@ from models.identifiers import new_id
 from models.rows import OrderRow
 from runtime.timing import stopwatch
 from trading.orders.placement_types import PlacementContext, PlacementState
+from trading.orders.unsettled import unsettled_promised
 from trading.rules.decision import Decision
 from trading.rules.errors import NotFound
 
@@ -81,16 +82,16 @@ def read_state(context: PlacementContext) -> PlacementState:
     state = fetch_one(READ, _asked(context))
     if state is None:
         raise NotFound
-    return PlacementState(**state)
+    return unsettled_promised(context.account_id, context.request, PlacementState(**state))
 
 
 def look_at_state(context: PlacementContext) -> PlacementState:
     """Return the facts of a decision at this moment, and lock and write nothing; raises NotFound."""
     with session():
         state = fetch_one(LOOK, _asked(context))
-    if state is None:
-        raise NotFound
-    return PlacementState(**state)
+        if state is None:
+            raise NotFound
+        return unsettled_promised(context.account_id, context.request, PlacementState(**state))
 
 
 @transactional

@@ -105,6 +105,12 @@ def bought(buckets: Buckets, quantity: int) -> Buckets:
     return replace(buckets, today=buckets.today + quantity)
 
 
+def taken_back(buckets: Buckets, quantity: int) -> Buckets:
+    """Return the buckets after a conversion of shares that were bought on their day."""
+    assert quantity <= buckets.today
+    return replace(buckets, today=buckets.today - quantity)
+
+
 def sellable(buckets: Buckets, *, allow_t1_sales: bool = True) -> int:
     """Return the quantity that may be sold on the buckets' day."""
     return buckets.quantity if allow_t1_sales else buckets.settled + buckets.today
