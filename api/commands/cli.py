@@ -11,6 +11,7 @@ from schemas.admin import (
     ACCOUNT_SCOPES,
     AccountCreationSchema,
     FundsSchema,
+    ResetSchema,
     ServiceTokenCreationSchema,
     TokenCreationSchema,
 )
@@ -21,6 +22,7 @@ from trading.accounts.administration import create_account, move_funds
 from trading.accounts.audit import record_action
 from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
+from trading.day.reset import reset_account
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
 from trading.market.quotes import GivenQuote
@@ -90,6 +92,19 @@ def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
     record_action("account.funds", {"account_id": owner, **values}, address=COMMAND_LINE)
     row, _ = move_funds(owner, values["kind"], values["amount"])
     show(as_json, TransactionSchema().dump(row))
+
+
+@accounts.command("reset")
+@click.argument("account_id", metavar="ACCOUNT")
+@click.option("--balance", required=True, help="The balance afterwards, in rupees.")
+@as_json
+@with_database
+def accounts_reset(account_id: str, balance: str, as_json: bool) -> None:
+    """End an account's live orders, write off its positions and set its balance; its tokens stay."""
+    values = load(ResetSchema(), {"balance": balance})
+    owner = identifier("account", account_id)
+    record_action("account.reset", {"account_id": owner, **values}, address=COMMAND_LINE)
+    show(as_json, AccountSchema(exclude=("unrealized_pnl",)).dump(reset_account(owner, values["balance"])))
 
 
 @tokens.command("create")

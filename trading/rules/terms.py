@@ -151,3 +151,12 @@ class HolidayKind(StrEnum):
 
     TRADING = "TRADING"
     SETTLEMENT = "SETTLEMENT"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
+
+
+class PositionChangeKind(StrEnum):
+    """The kind of a change of a position that no order made."""
+
+    CONVERSION = "CONVERSION"
+    RESET = "RESET"
