@@ -33,6 +33,7 @@ from trading.upkeep.verify import verify
 from .command_input import identifier, load
 from .failures import fail, with_database
 from .import_commands import holidays, stocks
+from .job_commands import jobs
 from .output import as_json, show
 from .session_commands import sessions, tell_of_missing_sessions
 from .stream_command import stream_command
@@ -50,7 +51,7 @@ COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 def register(app: Flask) -> None:
     """Add all commands to the application."""
-    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, ledger, db):
+    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, jobs, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
 

@@ -130,6 +130,8 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
 
 
 class SessionClass(StrEnum):
@@ -151,8 +153,6 @@ class HolidayKind(StrEnum):
 
     TRADING = "TRADING"
     SETTLEMENT = "SETTLEMENT"
-    ADJUST_CREDIT = "ADJUST_CREDIT"
-    ADJUST_DEBIT = "ADJUST_DEBIT"
 
 
 class PositionChangeKind(StrEnum):
