@@ -9,6 +9,17 @@ from playhouse.migrate import SchemaMigrator
 
 from models.database import execute
 
+# The times that a client reads go by the market's clock, as the rules do.
+TIMES = """
+ALTER TABLE fund_transaction ALTER COLUMN created_at SET DEFAULT market_now();
+ALTER TABLE trading_order
+    ALTER COLUMN placed_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+ALTER TABLE position
+    ALTER COLUMN created_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+"""
+
 SESSIONS = """
 CREATE DOMAIN session_class AS text;
 CREATE DOMAIN order_origin AS text;
@@ -81,7 +92,7 @@ CREATE TABLE position_change (
     quantity      bigint NOT NULL,
     cost          rupees NOT NULL,
     kind          text NOT NULL CHECK (kind IN ('CONVERSION', 'RESET')),
-    changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    changed_at    timestamptz NOT NULL DEFAULT market_now()
 );
 CREATE INDEX position_change_of_account ON position_change (account_id, id);
 """
@@ -89,5 +100,5 @@ CREATE INDEX position_change_of_account ON position_change (account_id, id);
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    for statements in (SESSIONS, DAYS, POSITIONS):
+    for statements in (TIMES, SESSIONS, DAYS, POSITIONS):
         execute(statements)

@@ -22,7 +22,7 @@ UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
-    waiting_for = NULL, executed_at = clock_timestamp(), updated_at = clock_timestamp()
+    waiting_for = NULL, executed_at = market_now(), updated_at = market_now()
 FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
 EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
@@ -38,7 +38,7 @@ VALUES %s
 UPDATE_POSITIONS = """
 UPDATE position
 SET quantity = changed.quantity, cost = changed.cost, blocked_margin = changed.blocked_margin,
-    realized_pnl = changed.realized_pnl, updated_at = clock_timestamp()
+    realized_pnl = changed.realized_pnl, updated_at = market_now()
 FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl) WHERE position.id = changed.id
 """
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from config import Settings
 from models.database import DatabaseUnavailable, transactional
-from runtime import metrics
+from runtime import market_clock, metrics
 from runtime.logs import get_logger
 from trading.market.calendars import holidays
 from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
@@ -129,7 +129,7 @@ def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tup
     stock_ids = [stock_id for _, stock_id, _ in portion]
     if all(quote.has_only_last_price for *_, quote in portion):
         prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
-        hours = hours_of(datetime.now(INDIAN_TIME), days) if rules.calendar else None
+        hours = hours_of(market_clock.now().astimezone(INDIAN_TIME), days) if rules.calendar else None
         done = store_last_prices(stock_ids, prices, hours)
         if done is not None:
             stored, reasons = done
