@@ -149,6 +149,7 @@ class StockRow(TypedDict):
     tick_size: Decimal | None
     lot_size: int | None
     allows_intraday: bool
+    session_class: str
 
 
 class TokenRow(TypedDict):

@@ -25,7 +25,7 @@ CREATE DOMAIN session_class AS text;
 CREATE DOMAIN order_origin AS text;
 
 CREATE TABLE session (
-    calendar      text NOT NULL,
+    calendar      text NOT NULL CHECK (calendar IN ('NSE')),
     day           date NOT NULL,
     class         session_class NOT NULL,
     opens_at      timestamptz NOT NULL,
@@ -34,9 +34,15 @@ CREATE TABLE session (
     kind          text NOT NULL DEFAULT 'REGULAR' CHECK (kind IN ('REGULAR', 'SPECIAL')),
     PRIMARY KEY (calendar, day, class),
     CHECK (opens_at < closes_at),
-    CHECK (square_off_at > opens_at AND square_off_at <= closes_at)
+    CHECK (square_off_at > opens_at AND square_off_at <= closes_at),
+    CONSTRAINT session_lies_within_its_day CHECK (
+        (opens_at AT TIME ZONE 'Asia/Kolkata')::date = day AND (closes_at AT TIME ZONE 'Asia/Kolkata')::date = day)
 );
 ALTER TABLE market_holiday ADD COLUMN kind text NOT NULL DEFAULT 'TRADING' CHECK (kind IN ('TRADING', 'SETTLEMENT'));
+-- The sessions that take place: a day may have become a holiday after its regular sessions were made.
+CREATE VIEW trading_session AS SELECT * FROM session WHERE kind = 'SPECIAL' OR NOT EXISTS (
+    SELECT FROM market_holiday AS holiday
+    WHERE holiday.calendar = session.calendar AND holiday.day = session.day AND holiday.kind = 'TRADING');
 ALTER TABLE stock ADD COLUMN session_class session_class NOT NULL DEFAULT 'NORMAL';
 ALTER TABLE trading_order ADD COLUMN origin order_origin NOT NULL DEFAULT 'CLIENT';
 

@@ -25,6 +25,7 @@ TABLES = (
     "account",
     "stock",
     "market_holiday",
+    "session",
 )
 
 

@@ -130,3 +130,24 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+
+
+class SessionClass(StrEnum):
+    """The class of a stock's sessions: AUCTION stocks stop earlier, for the closing auction."""
+
+    NORMAL = "NORMAL"
+    AUCTION = "AUCTION"
+
+
+class SessionKind(StrEnum):
+    """The origin of a session: the dated defaults, or an exception."""
+
+    REGULAR = "REGULAR"
+    SPECIAL = "SPECIAL"
+
+
+class HolidayKind(StrEnum):
+    """The kind of a holiday: without trading, or with trading and without settlement."""
+
+    TRADING = "TRADING"
+    SETTLEMENT = "SETTLEMENT"
