@@ -32,6 +32,7 @@ from .command_input import identifier, load
 from .failures import fail, with_database
 from .import_commands import holidays, stocks
 from .output import as_json, show
+from .replay_command import replay_command
 from .stream_command import stream_command
 
 accounts = AppGroup("accounts", help="Create, list and fund accounts.")
@@ -50,6 +51,7 @@ def register(app: Flask) -> None:
     for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
+    app.cli.add_command(replay_command)
 
 
 @accounts.command("create")
