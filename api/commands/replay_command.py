@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 from flask import current_app
+from flask.cli import with_appcontext
 
 import config
 from api.http.errors import invalid
@@ -48,6 +49,7 @@ csv_path = click.Path(exists=True, dir_okay=False)
 @click.option("--holidays", "holidays_path", type=csv_path, help="The holidays of the calendar.")
 @click.option("--balance", default="1000000.00", show_default=True, help="Each account's opening balance in rupees.")
 @click.option("--fill-model", default="QUOTES", show_default=True, help="IMMEDIATE or QUOTES.")
+@with_appcontext
 @telling_failures
 def replay_command(
     quotes_path: str,

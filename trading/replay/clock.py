@@ -18,6 +18,11 @@ CREATE SEQUENCE replay_clock;
 CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
     $$SELECT timestamptz 'epoch' + nextval('replay_clock') * interval '1 microsecond'$$;
 """
+# In a transaction that only reads, as the check of the ledger is, no sequence moves.
+STOP = """
+CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
+    $$SELECT timestamptz 'epoch' + last_value * interval '1 microsecond' FROM replay_clock$$;
+"""
 MOVE = """
 SELECT setval('replay_clock', greatest(%s, CASE WHEN is_called THEN last_value + 1 ELSE last_value END), false) AS now
 FROM replay_clock
@@ -51,6 +56,10 @@ class VirtualClock:
         row = fetch_one(MOVE, ((at - EPOCH) // MICROSECOND,))
         assert row is not None
         self.now = EPOCH + row["now"] * MICROSECOND
+
+    def stop(self) -> None:
+        """Let the clock stand where it is, for those who read the results; needs an open session."""
+        execute(STOP)
 
     def restart(self) -> None:
         """Set the clock back to its beginning, for another replay on emptied tables; needs an open session."""

@@ -39,7 +39,7 @@ class Replay:
         self._works: tuple[Callable[[], object], ...] = (_expire,)
 
     def run(self, quotes: Iterable[QuoteInput], actions: Iterable[Action]) -> None:
-        """Run all quotes and actions, and the periodic work up to the last fixed time."""
+        """Run all quotes and actions, and the periodic work up to the end of the last day."""
         waiting_quotes, waiting_actions = Waiting[QuoteInput](quotes), Waiting[Action](actions)
         with session():
             while True:
@@ -54,7 +54,16 @@ class Replay:
                     self._act(waiting_actions.take())
                 else:
                     break
-            self.curve.add_points(self.clock.now)
+            self._end()
+
+    def _end(self) -> None:
+        """End the last day: its orders expire, and no work of the next day begins."""
+        self.curve.pass_time(self.timers.ends_at)
+        self.clock.move(self.timers.ends_at)
+        _expire()
+        self._work_off()
+        self.curve.add_points(self.clock.now)
+        self.clock.stop()
 
     def _receive(self, quotes: Sequence[QuoteInput]) -> None:
         """Take quotes up to the end of the stretch; each one that reaches an order is taken by itself."""

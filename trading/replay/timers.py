@@ -27,7 +27,7 @@ def days_between(first: date, last: date) -> Iterator[date]:
 
 
 class Timers:
-    """The fixed times of a replay in their order, and the time of the next order that expires, up to an end."""
+    """The fixed times of a replay in their order, and that of the next order that expires before the end."""
 
     def __init__(self, fixed: list[datetime], *, ends_at: datetime) -> None:
         self.ends_at = ends_at
@@ -39,7 +39,7 @@ class Timers:
         """Read the time of the next order that expires; needs an open session."""
         row = fetch_one(NEXT_EXPIRY)
         at = row["at"] if row else None
-        self._next_expiry = None if at is None or at > self.ends_at else at
+        self._next_expiry = None if at is None or at >= self.ends_at else at
 
     @property
     def next_at(self) -> datetime | None:
