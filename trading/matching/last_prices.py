@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, db, fetch_one, session
-from trading.market.quotes import NotStored
 from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
 from trading.rules.quotes import QuoteOutcome
@@ -34,11 +33,12 @@ stored AS (
         bid_price = NULL, ask_price = NULL, bid_quantity = NULL, ask_quantity = NULL
     FROM given, moment
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
+        AND is_active
         AND NOT reaches
     RETURNING stock.id, stock.is_usable)
 SELECT is_open, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE NOT is_usable) AS unusable,
-    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS stale
+    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed
 FROM moment
 """
 
@@ -50,13 +50,23 @@ class SessionHours(NamedTuple):
     closes_at: datetime | None
 
 
+class Stored(NamedTuple):
+    """The number of stored quotes, the outcomes of those that match nothing, and the stocks that took none.
+
+    A stock takes no quote if it has a later one, is inactive, or does not exist.
+    """
+
+    quotes: int
+    outcomes: dict[UUID, str]
+    missed: set[UUID]
+
+
 def store_last_prices(
     stock_ids: Sequence[UUID], prices: Sequence[Decimal], hours: SessionHours | None
-) -> tuple[int, dict[UUID, str]] | None:
+) -> Stored | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
-    Return the number of stored quotes, and the outcomes of those that match nothing; None if the prices reach any
-    order: then nothing is stored. hours is None if the market is always open.
+    Return None if the prices reach any order: then nothing is stored. hours is None if the market is always open.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
@@ -74,5 +84,4 @@ def store_last_prices(
     if row["reaches"]:
         return None
     reason = QuoteOutcome.HALTED if row["is_open"] else QuoteOutcome.SESSION_CLOSED
-    outcomes = dict.fromkeys(row["unusable"], str(reason)) | dict.fromkeys(row["stale"], str(NotStored.STALE))
-    return row["stored"], outcomes
+    return Stored(row["stored"], dict.fromkeys(row["unusable"], str(reason)), set(row["missed"]))
