@@ -50,6 +50,13 @@ def ensure_stocks(pairs: set[Pair]) -> dict[Pair, UUID]:
     return {pair: stock_id for pair, (stock_id, _) in known.items()}
 
 
+def session_classes() -> dict[Pair, str]:
+    """Return the session class of every stock."""
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, session_class FROM stock")
+    return {(row["exchange"], row["symbol"]): row["session_class"] for row in rows}
+
+
 def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
     with session():
         rows = fetch_all(KNOWN, _columns(pairs))
