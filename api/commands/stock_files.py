@@ -26,8 +26,8 @@ NEEDLESS_ZEROS = re.compile(r"(?<=\.[0-9]{2})0+$")
 class Format:
     """A kind of file: the columns by which it is recognised, and the stock of a row, None if it holds no stock.
 
-    has_live_prices is False if its prices are not those of now, so that no order may fill on them. underlying_of returns
-    the symbol of the share that a row's future is on, None for all other rows.
+    has_live_prices is False if its prices are not those of now, so that no order may fill on them.
+    underlying_of returns the share's symbol for the row of a future on a share, else None.
     """
 
     name: str
