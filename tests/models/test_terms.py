@@ -26,6 +26,7 @@ from trading.rules.terms import (
     LimitFills,
     OrderStatus,
     OrderType,
+    PositionChangeKind,
     Product,
     SessionClass,
     SessionKind,
@@ -45,6 +46,7 @@ CHECKED = {
     ("position", "product"): Product,
     ("session", "calendar"): (Exchange.NSE,),
     ("session", "kind"): SessionKind,
+    ("position_change", "kind"): PositionChangeKind,
     ("stock", "exchange"): Exchange,
     ("trading_order", "end_reason"): EndReason,
     ("trading_order", "exchange"): Exchange,
@@ -114,7 +116,7 @@ def checked_words(database: Any) -> dict[tuple[str, str], set[str]]:
            JOIN pg_constraint ON contype = 'c'
                AND (conrelid = attrelid AND conkey = ARRAY[attnum] OR contypid <> 0 AND contypid = atttypid)"""
     )
-    words = {(row["table"], row["column"]): set(re.findall(r"'(\w[\w.]*)'::text", row["text"])) for row in found}
+    words = {(row["table"], row["column"]): words_of(row["text"]) for row in found}
     return {key: listed for key, listed in words.items() if listed}
 
 
@@ -127,6 +129,12 @@ def test_an_event_may_have_each_of_its_types(database: Any, event_type: str) -> 
     assert pattern is not None
     assert re.search(pattern[1], event_type)
     assert not re.search(pattern[1], f"{event_type}d")
+
+
+def words_of(check: str) -> set[str]:
+    """Return the words that a CHECK lists one by one, or in an array."""
+    arrays = re.findall(r"'\{([\w,]+)\}'::text\[\]", check)
+    return {*re.findall(r"'(\w[\w.]*)'::text", check), *(word for array in arrays for word in array.split(","))}
 
 
 def test_each_check_lists_the_words_of_its_term(checked_words: dict[tuple[str, str], set[str]]) -> None:
