@@ -169,6 +169,7 @@ def test_a_quote_from_before_the_opening_is_of_a_closed_session(trader, stock_id
     (session,) = [found for found in open_market(days=1) if found.session_class == "NORMAL"]
     if at - session.opens_at < timedelta(seconds=30):
         pytest.skip("the Indian day begins now")
+    run("UPDATE stock SET quoted_at = NULL")
     import_sessions("NSE", [dataclasses.replace(session, opens_at=at - timedelta(seconds=10))])
     reception = put(q("98.00", "99.00", "99.00", quoted_at=at - timedelta(seconds=20)), calendar="NSE")
     assert [refusal.outcome for refusal in reception.not_matched] == ["session_closed"]
