@@ -167,6 +167,7 @@ class StockRow(TypedDict):
     low_price: Decimal | None
     previous_close: Decimal | None
     close_price: Decimal | None
+    close_day: date | None
     lower_circuit: Decimal | None
     upper_circuit: Decimal | None
     circuit_day: date | None
@@ -174,6 +175,7 @@ class StockRow(TypedDict):
     tick_size: Decimal | None
     lot_size: int | None
     allows_intraday: bool
+    session_class: str
 
 
 class TokenRow(TypedDict):

@@ -14,7 +14,7 @@ CREATE DOMAIN session_class AS text;
 CREATE DOMAIN order_origin AS text;
 
 CREATE TABLE session (
-    calendar      text NOT NULL,
+    calendar      text NOT NULL CHECK (calendar IN ('NSE')),
     day           date NOT NULL,
     class         session_class NOT NULL,
     opens_at      timestamptz NOT NULL,
@@ -23,9 +23,15 @@ CREATE TABLE session (
     kind          text NOT NULL DEFAULT 'REGULAR' CHECK (kind IN ('REGULAR', 'SPECIAL')),
     PRIMARY KEY (calendar, day, class),
     CHECK (opens_at < closes_at),
-    CHECK (square_off_at > opens_at AND square_off_at <= closes_at)
+    CHECK (square_off_at > opens_at AND square_off_at <= closes_at),
+    CONSTRAINT session_lies_within_its_day CHECK (
+        (opens_at AT TIME ZONE 'Asia/Kolkata')::date = day AND (closes_at AT TIME ZONE 'Asia/Kolkata')::date = day)
 );
 ALTER TABLE market_holiday ADD COLUMN kind text NOT NULL DEFAULT 'TRADING' CHECK (kind IN ('TRADING', 'SETTLEMENT'));
+-- The sessions that take place: a day may have become a holiday after its regular sessions were made.
+CREATE VIEW trading_session AS SELECT * FROM session WHERE kind = 'SPECIAL' OR NOT EXISTS (
+    SELECT FROM market_holiday AS holiday
+    WHERE holiday.calendar = session.calendar AND holiday.day = session.day AND holiday.kind = 'TRADING');
 ALTER TABLE stock ADD COLUMN session_class session_class NOT NULL DEFAULT 'NORMAL';
 ALTER TABLE trading_order ADD COLUMN origin order_origin NOT NULL DEFAULT 'CLIENT';
 
@@ -34,26 +40,30 @@ ALTER DOMAIN order_origin ADD CHECK (VALUE IN ('CLIENT', 'SQUARE_OFF')) NOT VALI
 """
 
 DAYS = """
--- Work that is done once a day: the row is made when it begins and finished when it is done.
+-- Work that is done once a day. A process has claimed it until a time, and another one may do it after that time.
 CREATE TABLE job_run (
-    day         date NOT NULL,
-    name        text NOT NULL,
-    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    detail      jsonb NOT NULL DEFAULT '{}',
+    day           date NOT NULL,
+    name          text NOT NULL,
+    started_at    timestamptz NOT NULL DEFAULT market_now(),
+    claimed_until timestamptz,                -- by the machine's clock; NULL: by nobody
+    finished_at   timestamptz,
+    detail        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (day, name)
 );
--- The square-off of a position on a day: done when the position is flat.
+-- The square-off of a position on a day: done when the position is flat and none of its day's orders is live.
 CREATE TABLE square_off (
-    account_id  uuid NOT NULL REFERENCES account,
-    stock_id    uuid NOT NULL REFERENCES stock,
-    day         date NOT NULL,
-    due_at      timestamptz NOT NULL,
-    orders      smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
-    finished_at timestamptz,
+    account_id    uuid NOT NULL REFERENCES account,
+    stock_id      uuid NOT NULL REFERENCES stock,
+    day           date NOT NULL,
+    session_class session_class NOT NULL,
+    due_at        timestamptz NOT NULL,
+    orders        smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
+    finished_at   timestamptz,
     PRIMARY KEY (account_id, stock_id, day)
 );
-CREATE INDEX square_off_unfinished ON square_off (due_at) WHERE finished_at IS NULL;
+CREATE INDEX square_off_unfinished ON square_off (day, session_class, account_id, stock_id) WHERE finished_at IS NULL;
+-- The session day for which the official close holds.
+ALTER TABLE stock ADD COLUMN close_day date;
 """
 
 # The buckets of a DELIVERY position add up to its quantity, as of bucket_day. It is NULL while nobody has kept them:

@@ -19,6 +19,8 @@ TABLES = (
     "ledger_check",
     "event",
     "lost_event",
+    "job_run",
+    "square_off",
     "fund_transaction",
     "trading_order",
     "position",
@@ -26,6 +28,7 @@ TABLES = (
     "account",
     "stock",
     "market_holiday",
+    "session",
 )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from models.database import array_of, execute, fetch_all
 from models.rows import StockRow
 from trading.rules.quotes import Quote, QuoteOutcome, brings_new_trade, outcome_of
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import TradingDays, indian_day
 
 MAX_AHEAD = timedelta(seconds=2)  # of a feeder's clock
 
@@ -33,7 +33,7 @@ UPDATE stock SET quote_number = new.quote_number, usable_number = new.usable_num
     open_price = coalesce(new.open_price, stock.open_price), high_price = coalesce(new.high_price, stock.high_price),
     low_price = coalesce(new.low_price, stock.low_price),
     previous_close = coalesce(new.previous_close, stock.previous_close),
-    close_price = coalesce(new.close_price, stock.close_price),
+    close_price = coalesce(new.close_price, stock.close_price), close_day = coalesce(new.close_day, stock.close_day),
     lower_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.lower_circuit ELSE new.lower_circuit END,
     upper_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.upper_circuit ELSE new.upper_circuit END,
     circuit_day = coalesce(new.circuit_day, stock.circuit_day), is_halted = coalesce(new.is_halted, stock.is_halted)
@@ -41,7 +41,7 @@ FROM json_to_recordset(%s) AS new (id uuid, quote_number bigint, usable_number b
     last_price numeric, last_price_at timestamptz, bid_price numeric, ask_price numeric, bid_quantity bigint,
     ask_quantity bigint, quoted_at timestamptz, newest_trade_at timestamptz, largest_volume bigint, volume_day date,
     open_price numeric, high_price numeric, low_price numeric, previous_close numeric, close_price numeric,
-    lower_circuit numeric, upper_circuit numeric, circuit_day date, is_halted boolean)
+    close_day date, lower_circuit numeric, upper_circuit numeric, circuit_day date, is_halted boolean)
 WHERE stock.id = new.id AND stock.id = ANY(%s::uuid[])
 """
 PLAIN = ("open_price", "high_price", "low_price", "previous_close", "close_price", "is_halted")
@@ -89,12 +89,20 @@ class NotStored(StrEnum):
 
 
 class Moment(NamedTuple):
-    """The time at which quotes are judged, the state of the session then, and the age at which a quote is too old."""
+    """The time at which a quote is judged, its stock's session then, and the age at which it is too old."""
 
     now: datetime
     session_is_open: bool = True
     session_opened_at: datetime | None = None
     max_age_s: int = 0
+
+    @classmethod
+    def of(cls, now: datetime, days: TradingDays | None, session_class: str, max_age_s: int) -> "Moment":
+        """Return the moment of the stocks of a class; without days the market is always open."""
+        if days is None:
+            return cls(now, max_age_s=max_age_s)
+        session = days.at(now, session_class)
+        return cls(now, session is not None, None if session is None else session.opens_at, max_age_s)
 
 
 class Taken(NamedTuple):
@@ -129,7 +137,7 @@ def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:
     last = stock["last_price"] if given.last_price is None else given.last_price
     if last is None:
         return NotStored.NO_LAST_PRICE
-    day = quoted_at.astimezone(INDIAN_TIME).date()
+    day = indian_day(quoted_at)
     outcome = _outcome(stock, given, quoted_at, last, at)
     is_usable = outcome is None and given.is_live
     columns = _given_columns(given, quoted_at) | _circuits(stock, given, day)
@@ -166,6 +174,8 @@ def _given_columns(given: GivenQuote, quoted_at: datetime) -> dict[str, Any]:
     if given.last_price is not None:
         columns |= {"last_price": given.last_price, "last_price_at": quoted_at}
     columns |= {name: value for name in PLAIN if (value := getattr(given, name)) is not None}
+    if given.close_price is not None:
+        columns["close_day"] = quoted_at.astimezone(INDIAN_TIME).date()
     return columns
 
 
