@@ -1,4 +1,4 @@
-"""Measure the settlement of many deliveries and the lists of an account with many positions: `python -m bench.settling`.
+"""Measure the settlement of many deliveries and the lists of a large account: `python -m bench.settling`.
 
 It starts a database and a web process of its own.
 """
@@ -10,7 +10,7 @@ from decimal import Decimal
 from statistics import median
 
 from bench.clients.load import Connection, exchange, request
-from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, token_of
+from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE
 from bench.services import running
 from embedded.interruption import Interruption
 from models.database import db, execute, unbounded
@@ -39,9 +39,9 @@ WITH held AS (
     CROSS JOIN (SELECT (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS today) AS clock
     ON CONFLICT (account_id, stock_id, product) DO NOTHING
     RETURNING *)
-INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price, status,
-                           filled_quantity, average_price, position_id, closing_quantity, blocked_margin, charges,
-                           charge_items, executed_at, due_at, placed_at)
+INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+                           status, filled_quantity, average_price, position_id, closing_quantity, blocked_margin,
+                           charges, charge_items, executed_at, due_at, placed_at)
 SELECT gen_random_uuid(), account_id, stock_id, exchange, symbol, 'BUY', 'DELIVERY', 'LIMIT', 1, %(cost)s, 'EXECUTED',
        1, %(cost)s, id, 0, 0, 0, '{}', now(), NULL, now() - interval '8 days' FROM held
 """

@@ -7,7 +7,7 @@ import pytest
 
 from api.http import pagination
 from tests.support.trading import buy, execute
-from tests.trading.day.days import let_days_pass
+from tests.trading.settlement.days import let_days_pass
 from trading.events import reading
 
 LISTS = {
