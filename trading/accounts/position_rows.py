@@ -86,7 +86,7 @@ def update_positions(positions: Sequence[LockedPosition], product: str) -> None:
     columns, template = NUMBERS, None
     if product == Product.DELIVERY:
         columns, template = f"{NUMBERS}, {BUCKETS}", f"({_places(10)}, {BUCKET_VALUES})"
-    write_rows(_update(columns, ", updated_at = clock_timestamp()"), [(p.id, *p.values) for p in positions], template)
+    write_rows(_update(columns, ", updated_at = market_now()"), [(p.id, *p.values) for p in positions], template)
 
 
 def update_buckets(rows: Sequence[tuple[Any, ...]]) -> None:
