@@ -12,7 +12,7 @@ from trading.rules.square_off import SquareOff
 FIND_S = 60
 
 # After the next opening only that counts which is carried from the session: trades of later days reduce it first. What
-# the day's purchases do not explain of a long position was carried, and so was of a short what its sales do not explain.
+# the day's purchases do not explain of a long position was carried; of a short, what its sales do not explain.
 CARRIED = """
 CASE WHEN position.figures_day IS NULL OR position.figures_day <= %(day)s THEN position.quantity
      ELSE greatest(0, position.quantity - day_buy_quantity) + least(0, position.quantity + day_sell_quantity) END
