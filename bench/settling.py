@@ -88,8 +88,8 @@ def _hold_deliveries() -> None:
         execute("SET LOCAL session_replication_role = replica")
         execute(HOLD, asked | {"first": 1, "last": ACCOUNTS, "stocks": PER_ACCOUNT})
         execute(HOLD, asked | {"first": BIG_ACCOUNT, "last": BIG_ACCOUNT, "stocks": MANY})
-        execute(BLOCK)
     with unbounded():
+        execute(BLOCK)
         execute("VACUUM (ANALYZE) position")
 
 
