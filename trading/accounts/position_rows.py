@@ -20,6 +20,7 @@ NUMBERS = (
 )
 BUCKETS = "bucket_day, today_quantity, t1_quantity, t1_settles_on, settled_quantity, later_quantity, later_settles_on"
 BUCKET_VALUES = "%s, %s, %s, %s::date, %s, %s, %s::date"  # a column of NULLs would be one of texts
+Templates = dict[str, str | None]  # by product; None is the usual template of a row
 COLUMNS: dict[str, str] = {Product.INTRADAY: NUMBERS, Product.DELIVERY: f"{NUMBERS}, {BUCKETS}"}
 
 
@@ -37,12 +38,9 @@ def _template(values: str) -> str:
 
 
 INSERTS = {product: f"INSERT INTO position ({IDENTITY}, {columns}) VALUES %s" for product, columns in COLUMNS.items()}
-INSERT_TEMPLATES: dict[str, str | None] = {
-    Product.INTRADAY: None,
-    Product.DELIVERY: _template(f"{IDENTITY}, {NUMBERS}"),
-}
+INSERT_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"{IDENTITY}, {NUMBERS}")}
 UPDATES = {product: _update(columns, ", updated_at = market_now()") for product, columns in COLUMNS.items()}
-UPDATE_TEMPLATES: dict[str, str | None] = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, {NUMBERS}")}
+UPDATE_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, {NUMBERS}")}
 UPDATE_BUCKETS = _update(BUCKETS)
 
 
