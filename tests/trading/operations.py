@@ -42,4 +42,8 @@ OPERATIONS = st.one_of(
         st.just("funds"), WHO, st.sampled_from(["DEPOSIT", "WITHDRAWAL"]), st.decimals("0.01", "9000.00", places=2)
     ),
     st.tuples(st.just("quote"), st.sampled_from(SYMBOLS), QUOTES),
+    st.tuples(st.just("convert"), WHICH, st.one_of(st.none(), st.integers(1, 60))),
+    st.tuples(st.just("convert"), WHICH, st.none()),
+    st.tuples(st.just("pass_days"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("reset"), WHO, st.decimals("0.00", "30000.00", places=2)),
 )
