@@ -32,6 +32,7 @@ from trading.upkeep import verify
 POSITIONS = """
 SELECT *, (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS present_day FROM position WHERE account_id = %s
 """
+HELD = "SELECT * FROM position WHERE product = 'DELIVERY' AND quantity > 0"
 runs = itertools.count()
 
 
@@ -220,9 +221,16 @@ class Trading:
 
     def convert(self, which, quantity):
         positions = trading.rows("SELECT * FROM position WHERE account_id = ANY(%s::uuid[]) ORDER BY id", self.ids)
-        if not positions:
-            return
-        position = positions[which % len(positions)]
+        if positions:
+            self.convert_position(positions[which % len(positions)], quantity)
+
+    def buy_and_convert(self, who, quantity, price, symbol):
+        self.trade(who, "BUY", quantity, price, symbol, "DELIVERY")
+        wanted = (self.ids[who], self.prefix + symbol)
+        for position in trading.rows(f"{HELD} AND account_id = %s AND symbol = %s", *wanted):
+            self.convert_position(position, quantity)
+
+    def convert_position(self, position, quantity):
         reckoning = self.reckonings[position["account_id"]]
         key = position["symbol"], position["product"]
         possible, available = reckoning.convertible(*key), reckoning.available()
@@ -245,13 +253,16 @@ class Trading:
         assert is_right
 
     def pass_days(self, count, is_settled):
-        let_days_pass(count)
-        for reckoning in self.reckonings.values():
-            reckoning.end_day()
+        if count:
+            let_days_pass(count)
+            for reckoning in self.reckonings.values():
+                reckoning.end_day()
         if is_settled:
             settle(None, limit_s=5)
 
-    def reset(self, who, balance):
+    def reset(self, who, balance, is_wanted):
+        if not is_wanted:
+            return
         event("reset")
         reset_account(self.ids[who], balance)
         self.reckonings[self.ids[who]].reset(balance)
