@@ -54,6 +54,7 @@ class Settings:
     max_quote_age_s: int
     square_off_time: time | None
     square_off_fee: Decimal
+    allow_t1_sales: bool
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
     trusted_proxies: tuple[origins.Network, ...]
@@ -99,6 +100,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
         square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),
+        allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
         trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),

@@ -3,8 +3,7 @@
 from models.account import Account
 from models.admin_action import AdminAction
 from models.api_token import ApiToken
-from models.market_holiday import MarketHoliday
 from models.position import Position
 from models.stock import Stock
 
-__all__ = ["Account", "AdminAction", "ApiToken", "MarketHoliday", "Position", "Stock"]
+__all__ = ["Account", "AdminAction", "ApiToken", "Position", "Stock"]

@@ -39,3 +39,4 @@ class Stock(Table):
     tick_size = MoneyField(null=True)
     lot_size = IntegerField(null=True)
     allows_intraday = BooleanField()
+    session_class = TextField()

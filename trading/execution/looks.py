@@ -8,7 +8,7 @@ from uuid import UUID
 from config import settings
 from models.database import fetch_all
 from models.rows import OrderRow, StockRow
-from trading.market.calendars import is_open
+from trading.market.calendars import days
 from trading.rules.matching import first_look
 from trading.rules.quotes import Quote, is_usable_now, quote_of_stock
 from trading.rules.resting import RestingOrder, Verdict
@@ -53,8 +53,10 @@ def judge(orders: Iterable[OrderRow]) -> dict[UUID, Judged]:
 
 def _quote(stock: QuotedStock) -> Quote:
     now = stock["read_at"]
-    is_usable = is_usable_now(stock, now=now, max_age_s=settings().max_quote_age_s)
-    return quote_of_stock(stock, is_usable=is_usable and is_open(settings().market_calendar, now), day=stock["day"])
+    is_usable = is_usable_now(
+        stock, now=now, max_age_s=settings().max_quote_age_s, days=days(settings().market_calendar)
+    )
+    return quote_of_stock(stock, is_usable=is_usable, day=stock["day"])
 
 
 def _judge(order: OrderRow, stock: QuotedStock, quote: Quote) -> Judged:

@@ -11,7 +11,7 @@ from uuid import UUID
 from models.database import array_of, execute, fetch_all
 from models.rows import StockRow
 from trading.rules.quotes import Quote, QuoteOutcome, brings_new_trade, outcome_of
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import TradingDays, indian_day
 
 MAX_AHEAD = timedelta(seconds=2)  # of a feeder's clock
 
@@ -89,12 +89,20 @@ class NotStored(StrEnum):
 
 
 class Moment(NamedTuple):
-    """The time at which quotes are judged, the state of the session then, and the age at which a quote is too old."""
+    """The time at which a quote is judged, its stock's session then, and the age at which it is too old."""
 
     now: datetime
     session_is_open: bool = True
     session_opened_at: datetime | None = None
     max_age_s: int = 0
+
+    @classmethod
+    def of(cls, now: datetime, days: TradingDays | None, session_class: str, max_age_s: int) -> "Moment":
+        """Return the moment of the stocks of a class; without days the market is always open."""
+        if days is None:
+            return cls(now, max_age_s=max_age_s)
+        session = days.at(now, session_class)
+        return cls(now, session is not None, None if session is None else session.opens_at, max_age_s)
 
 
 class Taken(NamedTuple):
@@ -129,7 +137,7 @@ def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:
     last = stock["last_price"] if given.last_price is None else given.last_price
     if last is None:
         return NotStored.NO_LAST_PRICE
-    day = quoted_at.astimezone(INDIAN_TIME).date()
+    day = indian_day(quoted_at)
     outcome = _outcome(stock, given, quoted_at, last, at)
     is_usable = outcome is None and given.is_live
     columns = _given_columns(given, quoted_at) | _circuits(stock, given, day)
@@ -167,7 +175,7 @@ def _given_columns(given: GivenQuote, quoted_at: datetime) -> dict[str, Any]:
         columns |= {"last_price": given.last_price, "last_price_at": quoted_at}
     columns |= {name: value for name in PLAIN if (value := getattr(given, name)) is not None}
     if given.close_price is not None:
-        columns["close_day"] = quoted_at.astimezone(INDIAN_TIME).date()
+        columns["close_day"] = indian_day(quoted_at)
     return columns
 
 

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -12,14 +11,15 @@ from config import Settings
 from models.database import DatabaseUnavailable, transactional
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.market.calendars import holidays
+from trading.market.calendars import days as days_of
 from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
 from trading.matching.crossing import Match, match
-from trading.matching.last_prices import SessionHours, store_last_prices
+from trading.matching.last_prices import store_last_prices
 from trading.rules.matching import on_quote
-from trading.rules.sessions import CLOSES, INDIAN_TIME, OPENS, session_at
+from trading.rules.sessions import TradingDays
+from trading.rules.terms import SessionClass
 
 STOCKS_PER_TRANSACTION = 200
 MAX_QUOTES_PER_STOCK = 10
@@ -66,7 +66,7 @@ def receive_quotes(
     commits by itself, after which `tell` gets its matched orders. A portion that fails is tried once more; if it fails
     again, DatabaseUnavailable is raised, and the portions before it stay.
     """
-    days = holidays(rules.calendar) if rules.calendar else frozenset[date]()
+    days = days_of(rules.calendar)
     accepted = matched = 0
     outcomes: dict[int, str] = {}
     for portion in _portions(quotes):
@@ -115,7 +115,7 @@ def _portions(quotes: Sequence[GivenQuote]) -> Iterator[Portion]:
 
 
 def _receive_patiently(
-    portion: Portion, rules: MarketRules, days: frozenset[date]
+    portion: Portion, rules: MarketRules, days: TradingDays | None
 ) -> tuple[int, dict[int, str], list[Match]]:
     try:
         return _receive(portion, rules, days)
@@ -124,13 +124,12 @@ def _receive_patiently(
         return _receive(portion, rules, days)
 
 
-def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tuple[int, dict[int, str], list[Match]]:
+def _receive(portion: Portion, rules: MarketRules, days: TradingDays | None) -> tuple[int, dict[int, str], list[Match]]:
     """Store one quote for each of these stocks; return their number, the outcomes by place, and the matched orders."""
     stock_ids = [stock_id for _, stock_id, _ in portion]
     if all(quote.has_only_last_price for *_, quote in portion):
         prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
-        hours = hours_of(datetime.now(INDIAN_TIME), days) if rules.calendar else None
-        done = store_last_prices(stock_ids, prices, hours)
+        done = store_last_prices(stock_ids, prices, rules.calendar)
         if done is not None:
             stored, reasons = done
             return stored, {place: reasons[stock_id] for place, stock_id, _ in portion if stock_id in reasons}, []
@@ -139,17 +138,18 @@ def _receive(portion: Portion, rules: MarketRules, days: frozenset[date]) -> tup
 
 @transactional
 def _store_and_match(
-    portion: Portion, stock_ids: list[UUID], rules: MarketRules, days: frozenset[date]
+    portion: Portion, stock_ids: list[UUID], rules: MarketRules, days: TradingDays | None
 ) -> tuple[int, dict[int, str], list[Match]]:
     lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
     if now is None:
         return 0, {}, []
-    at = _moment(now, rules, days)
+    at = {name: Moment.of(now, days, name, rules.max_age_s) for name in SessionClass}
     taken: dict[UUID, Taken] = {}
     outcomes: dict[int, str] = {}
     for place, stock_id, quote in portion:
-        result = take(stocks[stock_id], quote, at)
+        stock = stocks[stock_id]
+        result = take(stock, quote, at[SessionClass(stock["session_class"])])
         outcome = result if isinstance(result, NotStored) else result.outcome
         if outcome is not None:
             outcomes[place] = str(outcome)
@@ -158,16 +158,3 @@ def _store_and_match(
     store(taken.values())
     usable = {stock_id: one.quote for stock_id, one in taken.items() if one.quote.is_usable}
     return len(taken), outcomes, match(usable, on_quote, now)
-
-
-def hours_of(local: datetime, days: frozenset[date]) -> SessionHours:
-    """Return the hours of the session of a day, given by an Indian time."""
-    opens_at, closes_at = (datetime.combine(local.date(), time_of_day, INDIAN_TIME) for time_of_day in (OPENS, CLOSES))
-    return SessionHours(opens_at, closes_at) if session_at(opens_at, days).is_open else SessionHours(None, None)
-
-
-def _moment(now: datetime, rules: MarketRules, days: frozenset[date]) -> Moment:
-    if rules.calendar is None:
-        return Moment(now, max_age_s=rules.max_age_s)
-    opened_at = datetime.combine(now.astimezone(INDIAN_TIME).date(), OPENS, INDIAN_TIME)
-    return Moment(now, session_at(now, days).is_open, opened_at, rules.max_age_s)

@@ -6,9 +6,8 @@ be known of new trades.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from models.database import array_of, db, fetch_one, session
@@ -17,62 +16,60 @@ from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
 from trading.rules.quotes import QuoteOutcome
 
-# Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
-# lock is a statement of its own all the same, and the next one reads what was committed before it.
-STORE = f"""{LOCK_EXCLUSIVE};
+STORE = """
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
 given AS MATERIALIZED (SELECT * FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) AS given (id, price)),
+{classes}
 moment AS MATERIALIZED (
-    SELECT now, %(always_open)s OR coalesce(now >= %(opens_at)s AND now < %(closes_at)s, false) AS is_open,
+    SELECT now,
         EXISTS (SELECT FROM (SELECT id AS stock_id, price AS buys, price AS sells, price AS last FROM given) AS quote
-                CROSS JOIN LATERAL ({CROSSED}) AS crossed) AS reaches
+                CROSS JOIN LATERAL ({crossed}) AS crossed) AS reaches
     FROM clock),
 stored AS (
-    UPDATE stock SET quote_number = quote_number + 1, is_usable = is_open AND NOT is_halted,
-        usable_number = CASE WHEN is_open AND NOT is_halted THEN quote_number + 1 ELSE usable_number END,
+    UPDATE stock SET quote_number = quote_number + 1, is_usable = {is_open} AND NOT is_halted,
+        usable_number = CASE WHEN {is_open} AND NOT is_halted THEN quote_number + 1 ELSE usable_number END,
         last_price = given.price, last_price_at = now, quoted_at = now,
         bid_price = NULL, ask_price = NULL, bid_quantity = NULL, ask_quantity = NULL
     FROM given, moment
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
         AND NOT reaches
-    RETURNING stock.id, stock.is_usable)
-SELECT is_open, reaches, (SELECT count(*) FROM stored) AS stored,
-    ARRAY(SELECT id FROM stored WHERE NOT is_usable) AS unusable,
+    RETURNING stock.id, {is_open} AS is_open, stock.is_halted)
+SELECT reaches, (SELECT count(*) FROM stored) AS stored,
+    ARRAY(SELECT id FROM stored WHERE NOT is_open) AS closed,
+    ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
     ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS stale
 FROM moment
 """
-
-
-class SessionHours(NamedTuple):
-    """The beginning and the end of the day's session; None on both if the market is closed all day."""
-
-    opens_at: datetime | None
-    closes_at: datetime | None
+# The classes of stocks whose session is open.
+OPEN_CLASSES = """
+open_classes AS MATERIALIZED (
+    SELECT class FROM trading_session, clock WHERE calendar = %(calendar)s
+        AND day = (now AT TIME ZONE 'Asia/Kolkata')::date AND opens_at <= now AND now < closes_at),
+"""
+# Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
+# lock is a statement of its own all the same, and the next one reads what was committed before it.
+STORE_WITHOUT_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes='', is_open='true', crossed=CROSSED)}"
+IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
+STORE_WITH_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED)}"
 
 
 def store_last_prices(
-    stock_ids: Sequence[UUID], prices: Sequence[Decimal], hours: SessionHours | None
+    stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None
 ) -> tuple[int, dict[UUID, str]] | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
     Return the number of stored quotes, and the outcomes of those that match nothing; None if the prices reach any
-    order: then nothing is stored. hours is None if the market is always open.
+    order: then nothing is stored. Without a calendar the market is always open. The database's own time and sessions
+    decide, so that no remembered session is used.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
-    opens_at, closes_at = hours or SessionHours(None, None)
-    parameters: dict[str, Any] = {
-        "ids": array_of(stock_ids),
-        "prices": array_of(prices),
-        "opens_at": opens_at,
-        "closes_at": closes_at,
-    }
-    parameters |= {"always_open": hours is None, **lock_parameters(stock_ids)}
+    parameters: dict[str, Any] = {"ids": array_of(stock_ids), "prices": array_of(prices), "calendar": calendar}
     with session():
-        row = fetch_one(STORE, parameters)
+        statement = STORE_WITHOUT_CALENDAR if calendar is None else STORE_WITH_CALENDAR
+        row = fetch_one(statement, parameters | lock_parameters(stock_ids))
     assert row is not None
     if row["reaches"]:
         return None
-    reason = QuoteOutcome.HALTED if row["is_open"] else QuoteOutcome.SESSION_CLOSED
-    outcomes = dict.fromkeys(row["unusable"], str(reason)) | dict.fromkeys(row["stale"], str(NotStored.STALE))
-    return row["stored"], outcomes
+    reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED, "stale": NotStored.STALE}
+    return row["stored"], {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}

@@ -10,14 +10,14 @@ from uuid import UUID
 from models.database import fetch_all, transactional
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.market.calendars import is_open
+from trading.market.calendars import days as days_of
 from trading.market.quotes import lock_stocks
 from trading.matching.buckets import PREPARE, lock_exclusive
 from trading.matching.crossing import CROSSED, Match, match
 from trading.matching.feed import STOCKS_PER_TRANSACTION, MarketRules
 from trading.rules.matching import crosses_now
 from trading.rules.quotes import is_usable_now, quote_of_stock
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 
 # Without a book the last price stands for both sides; a quote with one side only has no other.
 CROSSED_STOCKS = f"""
@@ -60,14 +60,14 @@ def _crossed_stocks(rules: MarketRules, limit: int) -> list[UUID]:
 
 @transactional
 def _match(stock_ids: list[UUID], rules: MarketRules) -> list[Match]:
+    days = days_of(rules.calendar)
     lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
-    if now is None or not is_open(rules.calendar, now):
+    if now is None:
         return []
-    day = now.astimezone(INDIAN_TIME).date()
     quotes = {
-        stock_id: quote_of_stock(stock, is_usable=True, day=day)
+        stock_id: quote_of_stock(stock, is_usable=True, day=indian_day(now))
         for stock_id, stock in stocks.items()
-        if is_usable_now(stock, now=now, max_age_s=rules.max_age_s)
+        if is_usable_now(stock, now=now, max_age_s=rules.max_age_s, days=days)
     }
     return match(quotes, crosses_now, now)

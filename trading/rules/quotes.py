@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from trading.rules.sessions import TradingDays
 from trading.rules.terms import FillRule
 
 
@@ -86,12 +87,23 @@ def quote_of_stock(stock: Mapping[str, Any], *, is_usable: bool, day: date | Non
     )
 
 
-def is_usable_now(stock: Mapping[str, Any], *, now: datetime, max_age_s: int) -> bool:
-    """Return True if a StockRow's stored quote was usable when it came and still is; a max_age_s of 0 is no limit."""
+def is_usable_now(stock: Mapping[str, Any], *, now: datetime, max_age_s: int, days: TradingDays | None = None) -> bool:
+    """Return True if a StockRow's stored quote was usable when it came and still is; a max_age_s of 0 is no limit.
+
+    The quote of an earlier session is usable no more. Without days the market is always open.
+    """
     quoted_at = stock["quoted_at"]
     if not stock["is_usable"] or stock["is_halted"] or quoted_at is None:
         return False
+    if days is not None and not is_of_open_session(quoted_at, now, days, stock["session_class"]):
+        return False
     return not _is_too_old(quoted_at, now, max_age_s)
+
+
+def is_of_open_session(quoted_at: datetime, now: datetime, days: TradingDays, session_class: str) -> bool:
+    """Return True if a session is open and a quote is not from before its opening."""
+    session = days.at(now, session_class)
+    return session is not None and quoted_at >= session.opens_at
 
 
 def outcome_of(

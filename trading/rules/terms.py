@@ -130,3 +130,33 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
+
+
+class SessionClass(StrEnum):
+    """The class of a stock's sessions: AUCTION stocks stop earlier, for the closing auction."""
+
+    NORMAL = "NORMAL"
+    AUCTION = "AUCTION"
+
+
+class SessionKind(StrEnum):
+    """The origin of a session: the dated defaults, or an exception."""
+
+    REGULAR = "REGULAR"
+    SPECIAL = "SPECIAL"
+
+
+class HolidayKind(StrEnum):
+    """The kind of a holiday: without trading, or with trading and without settlement."""
+
+    TRADING = "TRADING"
+    SETTLEMENT = "SETTLEMENT"
+
+
+class PositionChangeKind(StrEnum):
+    """The kind of a change of a position that no order made."""
+
+    CONVERSION = "CONVERSION"
+    RESET = "RESET"

@@ -177,6 +177,19 @@ def test_a_missed_day_is_made_up_for_at_the_price_of_its_close(trader, clock):
     assert one("SELECT day FROM square_off") == DAY
 
 
+def test_of_a_missed_day_only_that_is_closed_which_was_carried_from_it(trader, clock):
+    long(trader)
+    clock("2026-11-03 09:20")
+    quote(*AT_100)
+    execute(place(trader, "BUY", 30, price="100.00"))
+    resting = place(trader, "BUY", 5, price="90.00")
+    execute(resting)
+    square_off.run_once()
+    assert [order["quantity"] for order in closing_orders(trader)] == [100]
+    assert position(trader) == 30
+    assert state(resting)[0] == "OPEN"
+
+
 def test_what_fills_later_gets_a_second_order(trader, clock):
     long(trader)
     clock(DUE)
