@@ -52,9 +52,9 @@ class Settings:
     fill_model: str
     limit_fills: str
     max_quote_age_s: int
+    allow_t1_sales: bool
     square_off_time: time | None
     square_off_fee: Decimal
-    allow_t1_sales: bool
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
     trusted_proxies: tuple[origins.Network, ...]
@@ -98,9 +98,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
+        allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
         square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),
-        allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
         trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),

@@ -35,6 +35,7 @@ from .failures import fail, with_database
 from .import_commands import holidays, stocks
 from .job_commands import jobs
 from .output import as_json, show
+from .replay_command import replay_command
 from .session_commands import sessions, tell_of_missing_sessions
 from .stream_command import stream_command
 
@@ -54,6 +55,7 @@ def register(app: Flask) -> None:
     for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, jobs, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
+    app.cli.add_command(replay_command)
 
 
 @accounts.command("create")

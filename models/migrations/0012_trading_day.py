@@ -9,6 +9,17 @@ from playhouse.migrate import SchemaMigrator
 
 from models.database import execute
 
+# The times that a client reads go by the market's clock, as the rules do.
+TIMES = """
+ALTER TABLE fund_transaction ALTER COLUMN created_at SET DEFAULT market_now();
+ALTER TABLE trading_order
+    ALTER COLUMN placed_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+ALTER TABLE position
+    ALTER COLUMN created_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+"""
+
 SESSIONS = """
 CREATE DOMAIN session_class AS text;
 CREATE DOMAIN order_origin AS text;
@@ -126,21 +137,20 @@ CREATE OR REPLACE TRIGGER position_changed
 
 # A reset adjusts the balance, and a conversion settles the margin of a position; no order does.
 LEDGER = """
+ALTER DOMAIN ledger_kind DROP CONSTRAINT fund_transaction_kind_check;
+ALTER DOMAIN ledger_kind ADD CONSTRAINT fund_transaction_kind_check
+    CHECK (VALUE IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGES', 'CHARGES_REFUND', 'PROFIT', 'LOSS', 'MARGIN_BLOCK',
+                     'MARGIN_RELEASE', 'ADJUST_CREDIT', 'ADJUST_DEBIT')) NOT VALID;
 ALTER TABLE fund_transaction
-    DROP CONSTRAINT fund_transaction_kind_check,
     DROP CONSTRAINT transaction_belongs_to_an_order,
-    ADD CONSTRAINT fund_transaction_kind_check CHECK (kind = ANY (
-        '{DEPOSIT,WITHDRAWAL,CHARGES,CHARGES_REFUND,PROFIT,LOSS,MARGIN_BLOCK,MARGIN_RELEASE,ADJUST_CREDIT,ADJUST_DEBIT}'))
-        NOT VALID,
     ADD CONSTRAINT transaction_belongs_to_an_order CHECK (
         order_id IS NOT NULL AND kind !~ '^(DEP|WIT|ADJ)' OR order_id IS NULL AND (
             kind ~ '^(DEP|WIT|ADJ)' OR kind ~ '^MARGIN' AND position_id IS NOT NULL)) NOT VALID;
-ALTER TABLE fund_transaction VALIDATE CONSTRAINT fund_transaction_kind_check;
 ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order;
 """
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    for statements in (SESSIONS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
+    for statements in (TIMES, SESSIONS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
         execute(statements)

@@ -1,1 +1,1 @@
-"""The trading day: the work of its ends and the changes of positions that no order makes."""
+"""The work of a trading day: after-market orders, square-off, and the settlement of deliveries."""

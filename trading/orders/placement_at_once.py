@@ -1,7 +1,6 @@
 """Place a common order in one statement: a LIMIT order, in a market that is always open, that only opens."""
 
-from datetime import datetime
-
+from runtime import market_clock
 from runtime.timing import stopwatch
 from trading.orders.placement_statements import write_order_at_once
 from trading.orders.placement_types import Placement, PlacementContext
@@ -22,7 +21,7 @@ def place_at_once(context: PlacementContext) -> Placement | None:
     if request.order_type != OrderType.LIMIT or request.trigger_price is not None or context.calendar is not None:
         return None
     with stopwatch().step("margin"):
-        now = datetime.now(INDIAN_TIME)
+        now = market_clock.now().astimezone(INDIAN_TIME)
         decision = decide(request, on=now.date())
         ends_at = expires_with(request, fill_model=FillModel.QUOTES, now=now, has_sessions=False)
     order = write_order_at_once(context, decision, now.date(), ends_at)
