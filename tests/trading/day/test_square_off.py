@@ -27,6 +27,12 @@ def ledgers_are_right(clock):
     assert [violation for violation in verify.verify() if "outlives" not in violation.rule] == []
 
 
+@pytest.fixture
+def trader(clean):
+    """Return an account with 100,000.00 that trades on quotes."""
+    return another()
+
+
 @pytest.fixture(autouse=True)
 def at_three(clock, set_up):
     clock(BEFORE)
