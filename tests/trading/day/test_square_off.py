@@ -11,6 +11,7 @@ from tests.trading.orders.quotes_account import place
 from trading.accounts import administration
 from trading.day import jobs, square_off
 from trading.execution.sweeping import sweep_once
+from trading.market import calendars
 from trading.rules.terms import EndReason
 from trading.upkeep import verify
 
@@ -340,3 +341,53 @@ def test_a_square_off_that_is_skipped_closes_nothing_and_a_repeated_one_does(tra
     assert jobs.repeat("square-off NORMAL", DAY)
     square_off.run_once()
     assert position(trader) == 0
+
+
+@pytest.fixture
+def nse(set_up):
+    """Trade in the sessions of NSE from 2026-11-02 to 2026-11-06."""
+    calendars.make_sessions("NSE", DAY, date(2026, 11, 6))
+    set_up(market_calendar="NSE", square_off_time=None)
+
+
+def test_each_class_of_stocks_has_its_own_time(trader, clock, nse):
+    run("UPDATE stock SET session_class = 'AUCTION'")
+    quote(*AT_100, symbol="OTHER")
+    long(trader)
+    execute(place(trader, "BUY", 20, price="100.00", symbol="OTHER"))
+    clock(DUE)
+    quote(*AT_101)
+    square_off.run_once()
+    assert [order["symbol"] for order in closing_orders(trader)] == ["RELIANCE"]
+    clock("2026-11-02 15:24:58")
+    square_off.run_once()
+    assert len(closing_orders(trader)) == 1
+    clock("2026-11-02 15:25")
+    quote(*AT_101, symbol="OTHER")
+    square_off.run_once()
+    assert [(order["symbol"], order["status"]) for order in closing_orders(trader)] == [
+        ("RELIANCE", "EXECUTED"),
+        ("OTHER", "EXECUTED"),
+    ]
+
+
+def test_a_closing_order_fills_right_after_the_close_of_its_session(trader, clock, nse):
+    long(trader)
+    clock("2026-11-02 15:25")
+    square_off.run_once()
+    clock("2026-11-02 15:29:58")
+    square_off.run_once()
+    assert position(trader) == 100
+    clock("2026-11-02 15:30")
+    square_off.run_once()
+    (closing,) = closing_orders(trader)
+    assert (closing["status"], closing["fill"]["rule"]) == ("EXECUTED", "close_price")
+
+
+def test_a_whole_missed_day_is_made_up_for_by_the_square_off_of_the_last_one(trader, clock, nse):
+    long(trader)
+    clock("2026-11-04 09:00")
+    square_off.run_once()
+    (closing,) = closing_orders(trader)
+    assert closing["client_order_id"].startswith("squareoff-2026-11-03-")
+    assert closing["average_price"] == D("99.98")
