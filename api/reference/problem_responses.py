@@ -70,6 +70,7 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.InsufficientHoldings(),
     errors.NoPrice(),
     errors.NotFound(),
+    errors.NotConvertible(convertible=5),
     errors.NothingToClose(),
     errors.PreconditionFailed(),
 )

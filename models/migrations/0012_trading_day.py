@@ -51,60 +51,107 @@ ALTER DOMAIN order_origin ADD CHECK (VALUE IN ('CLIENT', 'SQUARE_OFF')) NOT VALI
 """
 
 DAYS = """
--- Work that is done once a day: the row is made when it begins and finished when it is done.
+-- Work that is done once a day. A process has claimed it until a time, and another one may do it after that time.
 CREATE TABLE job_run (
-    day         date NOT NULL,
-    name        text NOT NULL,
-    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    detail      jsonb NOT NULL DEFAULT '{}',
+    day           date NOT NULL,
+    name          text NOT NULL,
+    started_at    timestamptz NOT NULL DEFAULT market_now(),
+    claimed_until timestamptz,                -- by the machine's clock; NULL: by nobody
+    finished_at   timestamptz,
+    detail        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (day, name)
 );
--- The square-off of a position on a day: done when the position is flat.
+-- The square-off of a position on a day: done when the position is flat and none of its day's orders is live.
 CREATE TABLE square_off (
-    account_id  uuid NOT NULL REFERENCES account,
-    stock_id    uuid NOT NULL REFERENCES stock,
-    day         date NOT NULL,
-    due_at      timestamptz NOT NULL,
-    orders      smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
-    finished_at timestamptz,
+    account_id    uuid NOT NULL REFERENCES account,
+    stock_id      uuid NOT NULL REFERENCES stock,
+    day           date NOT NULL,
+    session_class session_class NOT NULL,
+    due_at        timestamptz NOT NULL,
+    orders        smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
+    finished_at   timestamptz,
     PRIMARY KEY (account_id, stock_id, day)
 );
-CREATE INDEX square_off_unfinished ON square_off (due_at) WHERE finished_at IS NULL;
+CREATE INDEX square_off_unfinished ON square_off (day, session_class, account_id, stock_id) WHERE finished_at IS NULL;
+-- The session day for which the official close holds.
+ALTER TABLE stock ADD COLUMN close_day date;
 """
 
-# The buckets of a DELIVERY position add up to its quantity; they hold as of bucket_day. The figures of a day are those
-# of figures_day; on a later day nothing was bought or sold yet, and the whole quantity is carried.
+# The buckets of a DELIVERY position add up to its quantity, as of bucket_day. It is NULL while nobody has kept them:
+# then all is settled. The figures of a day are those of figures_day; what they do not explain was carried into it.
 POSITIONS = """
 ALTER TABLE position
     ADD COLUMN bucket_day         date,
     ADD COLUMN today_quantity     bigint NOT NULL DEFAULT 0,
     ADD COLUMN t1_quantity        bigint NOT NULL DEFAULT 0,
     ADD COLUMN t1_settles_on      date,
+    ADD COLUMN later_quantity     bigint NOT NULL DEFAULT 0,  -- of t1 too: trades of a weekend settle after a Friday's
+    ADD COLUMN later_settles_on   date,
     ADD COLUMN settled_quantity   bigint NOT NULL DEFAULT 0,
     ADD COLUMN figures_day        date,
-    ADD COLUMN overnight_quantity bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_buy_quantity   bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_buy_value      numeric(20, 2) NOT NULL DEFAULT 0,
     ADD COLUMN day_sell_quantity  bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_sell_value     numeric(20, 2) NOT NULL DEFAULT 0;
 
--- A change of a position that no order made: a conversion, or the write-off of a reset account.
+-- A change of a position that no order made: a conversion, or the write-off of a reset account. The quantity is signed:
+-- from_position loses it, to_position gets it. cost is the part of the cost that goes with it.
 CREATE TABLE position_change (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id    uuid NOT NULL REFERENCES account,
     from_position uuid NOT NULL REFERENCES position,
     to_position   uuid REFERENCES position,
-    quantity      bigint NOT NULL,
+    quantity      bigint NOT NULL CHECK (quantity <> 0),
     cost          rupees NOT NULL,
     kind          text NOT NULL CHECK (kind IN ('CONVERSION', 'RESET')),
-    changed_at    timestamptz NOT NULL DEFAULT market_now()
+    changed_at    timestamptz NOT NULL DEFAULT market_now(),
+    CHECK ((kind = 'RESET') = (to_position IS NULL))
 );
 CREATE INDEX position_change_of_account ON position_change (account_id, id);
+CREATE TRIGGER position_changes_are_append_only BEFORE UPDATE OR DELETE ON position_change
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('changes of positions are append-only');
+CREATE TRIGGER position_changes_are_not_truncated BEFORE TRUNCATE ON position_change
+    EXECUTE FUNCTION refuse_change('changes of positions are append-only');
+"""
+
+# The housekeeping of buckets is no change of a position.
+POSITION_EVENTS = """
+CREATE FUNCTION record_position_event() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    event_id bigint;
+BEGIN
+    UPDATE account SET last_event_id = last_event_id + 1 WHERE id = NEW.account_id
+        RETURNING last_event_id INTO event_id;
+    INSERT INTO event (account_id, id, type, at, data)
+    VALUES (NEW.account_id, event_id, 'position.updated', clock_timestamp(),
+            to_jsonb(NEW) - '{bucket_day, today_quantity, t1_quantity, t1_settles_on, later_quantity,
+                              later_settles_on, settled_quantity, figures_day}'::text[]);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER position_opened AFTER INSERT ON position
+    FOR EACH ROW EXECUTE FUNCTION record_position_event();
+CREATE OR REPLACE TRIGGER position_changed
+    AFTER UPDATE OF quantity, cost, blocked_margin, realized_pnl ON position
+    FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION record_position_event();
+"""
+
+# A reset adjusts the balance, and a conversion settles the margin of a position; no order does.
+LEDGER = """
+ALTER TABLE fund_transaction
+    DROP CONSTRAINT fund_transaction_kind_check,
+    DROP CONSTRAINT transaction_belongs_to_an_order,
+    ADD CONSTRAINT fund_transaction_kind_check CHECK (kind = ANY (
+        '{DEPOSIT,WITHDRAWAL,CHARGES,CHARGES_REFUND,PROFIT,LOSS,MARGIN_BLOCK,MARGIN_RELEASE,ADJUST_CREDIT,ADJUST_DEBIT}'))
+        NOT VALID,
+    ADD CONSTRAINT transaction_belongs_to_an_order CHECK (
+        order_id IS NOT NULL AND kind !~ '^(DEP|WIT|ADJ)' OR order_id IS NULL AND (
+            kind ~ '^(DEP|WIT|ADJ)' OR kind ~ '^MARGIN' AND position_id IS NOT NULL)) NOT VALID;
+ALTER TABLE fund_transaction VALIDATE CONSTRAINT fund_transaction_kind_check;
+ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order;
 """
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    for statements in (TIMES, SESSIONS, DAYS, POSITIONS):
+    for statements in (TIMES, SESSIONS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
         execute(statements)

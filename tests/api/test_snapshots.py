@@ -20,6 +20,7 @@ READS = {
     "orders.read": "/api/trading/orders/{order}",
     "orders.history": "/api/trading/orders/{order}/history",
     "positions.list_positions": "/api/trading/positions",
+    "positions.list_holdings": "/api/trading/holdings",
     "account.read": "/api/trading/account",
     "account.list_transactions": "/api/trading/transactions",
     "realtime.list_events": "/api/trading/events",

@@ -21,7 +21,7 @@ CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
 # In a transaction that only reads, as the check of the ledger is, no sequence moves.
 STOP = """
 CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
-    $$SELECT timestamptz 'epoch' + last_value * interval '1 microsecond' FROM replay_clock$$;
+    $$SELECT timestamptz 'epoch' + {microseconds} * interval '1 microsecond'$$;
 """
 MOVE = """
 SELECT setval('replay_clock', greatest(%s, CASE WHEN is_called THEN last_value + 1 ELSE last_value END), false) AS now
@@ -57,9 +57,10 @@ class VirtualClock:
         assert row is not None
         self.now = EPOCH + row["now"] * MICROSECOND
 
-    def stop(self) -> None:
-        """Let the clock stand where it is, for those who read the results; needs an open session."""
-        execute(STOP)
+    def stop(self, at: datetime) -> None:
+        """Let the clock stand at a time, for those who read the results; needs an open session."""
+        self.now = at
+        execute(STOP.format(microseconds=(at - EPOCH) // MICROSECOND))
 
     def restart(self) -> None:
         """Set the clock back to its beginning, for another replay on emptied tables; needs an open session."""

@@ -4,23 +4,26 @@ At the same time quotes come first, then the periodic work, then the actions of 
 reach an order nothing can fill, so that the quotes between them are stored together (trading.matching.stretches).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.database import session
+from trading.day import daily
+from trading.day.settling import settle
 from trading.execution import expiry
 from trading.execution.sweeping import MAX_BATCH, sweep_once
 from trading.market.quotes import GivenQuote, NotStored
 from trading.market.stocks import ensure_stocks
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.matching.stretches import TimedQuote, store_stretch
-from trading.replay.clock import VirtualClock
+from trading.replay.clock import MICROSECOND, VirtualClock
 from trading.replay.curve import Curve
 from trading.replay.inputs import Action, QuoteInput, Waiting
 from trading.replay.timers import Timers
 from trading.replay.trader import Trader
 
 MAX_STRETCH = 500
+SETTLEMENT_S = 60.0
 NOT_STORED = frozenset(map(str, NotStored))
 
 
@@ -36,7 +39,6 @@ class Replay:
         self.curve = Curve()
         self.quotes_refused: dict[str, int] = {}
         self.quotes_taken = 0
-        self._works: tuple[Callable[[], object], ...] = (_expire,)
 
     def run(self, quotes: Iterable[QuoteInput], actions: Iterable[Action]) -> None:
         """Run all quotes and actions, and the periodic work up to the end of the last day."""
@@ -63,7 +65,7 @@ class Replay:
         _expire()
         self._work_off()
         self.curve.add_points(self.clock.now)
-        self.clock.stop()
+        self.clock.stop(self.timers.ends_at - MICROSECOND)
 
     def _receive(self, quotes: Sequence[QuoteInput]) -> None:
         """Take quotes up to the end of the stretch; each one that reaches an order is taken by itself."""
@@ -104,11 +106,14 @@ class Replay:
         """Do the periodic work that is due."""
         self.curve.pass_time(at)
         self.clock.move(at)
-        for work in self._works:
-            work()
+        _expire()
+        is_done = daily.do_daily_work()
+        settle(self.rules.calendar, limit_s=SETTLEMENT_S)
         self._work_off()
         self.timers.pass_time(at)
         self.timers.look_again()
+        if not is_done:
+            self.timers.add_try(at)
 
     def _work_off(self) -> None:
         """Execute the orders for which a worker is due, as workers do."""

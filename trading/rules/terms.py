@@ -130,6 +130,8 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
 
 
 class SessionClass(StrEnum):
@@ -151,3 +153,10 @@ class HolidayKind(StrEnum):
 
     TRADING = "TRADING"
     SETTLEMENT = "SETTLEMENT"
+
+
+class PositionChangeKind(StrEnum):
+    """The kind of a change of a position that no order made."""
+
+    CONVERSION = "CONVERSION"
+    RESET = "RESET"

@@ -44,10 +44,10 @@ def orders_beside(chance, seconds, count):
         kind, has_price, has_trigger = chance.choice(TYPES)
         price = f"{100 + chance.randrange(-40, 40) / 10:.2f}"
         trigger = f"{100 + chance.randrange(-40, 40) / 10:.2f}"
+        at, account = moment(chance.uniform(0, seconds) // 0.1 * 0.1 + 0.05), chance.choice(("alice", "bob"))
         lines.append(
-            f"{moment(chance.uniform(0, seconds) // 0.1 * 0.1 + 0.05)},place,{chance.choice(('alice', 'bob'))},o{number},"
-            f"NSE,{chance.choice(SYMBOLS)},{chance.choice(('BUY', 'SELL'))},INTRADAY,{kind},{chance.randint(1, 9)},"
-            f"{price if has_price else ''},{trigger if has_trigger else ''},,"
+            f"{at},place,{account},o{number},NSE,{chance.choice(SYMBOLS)},{chance.choice(('BUY', 'SELL'))},INTRADAY,"
+            f"{kind},{chance.randint(1, 9)},{price if has_price else ''},{trigger if has_trigger else ''},,"
         )
     return lines
 

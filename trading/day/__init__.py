@@ -1,0 +1,1 @@
+"""The work of a trading day: after-market orders, square-off, and the settlement of deliveries."""
