@@ -137,16 +137,15 @@ CREATE OR REPLACE TRIGGER position_changed
 
 # A reset adjusts the balance, and a conversion settles the margin of a position; no order does.
 LEDGER = """
+ALTER DOMAIN ledger_kind DROP CONSTRAINT fund_transaction_kind_check;
+ALTER DOMAIN ledger_kind ADD CONSTRAINT fund_transaction_kind_check
+    CHECK (VALUE IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGES', 'CHARGES_REFUND', 'PROFIT', 'LOSS', 'MARGIN_BLOCK',
+                     'MARGIN_RELEASE', 'ADJUST_CREDIT', 'ADJUST_DEBIT')) NOT VALID;
 ALTER TABLE fund_transaction
-    DROP CONSTRAINT fund_transaction_kind_check,
     DROP CONSTRAINT transaction_belongs_to_an_order,
-    ADD CONSTRAINT fund_transaction_kind_check CHECK (kind = ANY (
-        '{DEPOSIT,WITHDRAWAL,CHARGES,CHARGES_REFUND,PROFIT,LOSS,MARGIN_BLOCK,MARGIN_RELEASE,ADJUST_CREDIT,ADJUST_DEBIT}'))
-        NOT VALID,
     ADD CONSTRAINT transaction_belongs_to_an_order CHECK (
         order_id IS NOT NULL AND kind !~ '^(DEP|WIT|ADJ)' OR order_id IS NULL AND (
             kind ~ '^(DEP|WIT|ADJ)' OR kind ~ '^MARGIN' AND position_id IS NOT NULL)) NOT VALID;
-ALTER TABLE fund_transaction VALIDATE CONSTRAINT fund_transaction_kind_check;
 ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order;
 """
 
