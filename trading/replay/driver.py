@@ -68,11 +68,10 @@ class Replay:
         self.clock.stop(self.timers.ends_at - MICROSECOND)
 
     def _receive(self, quotes: Sequence[QuoteInput]) -> None:
-        """Take quotes up to the end of the stretch; each one that reaches an order is taken by itself."""
+        """Take quotes at their own times; each one that reaches an order is taken by itself, and the clock moves to it."""
         stock_ids = ensure_stocks({(one.quote.exchange, one.quote.symbol) for one in quotes})
         timed = [TimedQuote(at, stock_ids[quote.exchange, quote.symbol], quote) for at, quote in quotes]
         while timed:
-            self.clock.move(timed[0].at)
             stretch = store_stretch(timed, self.rules)
             for place, one in enumerate(timed[: stretch.taken]):
                 self._note(one.at, one.quote, stretch.outcomes.get(place))
