@@ -114,6 +114,17 @@ def holidays_import(path: str) -> None:
     tell_of_missing_sessions()
 
 
+def import_facts(path: str) -> None:
+    """Create the stocks of a file with their facts, and leave out its prices; one bad line refuses the file."""
+    with open_csv(path) as file:
+        kind = recognise(file.header)
+        if kind is None:
+            raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
+        lines = list(_stocks(file, kind, Import(), _raise))
+    import_stocks((line["exchange"], line["symbol"]) for line in lines)
+    set_facts([_facts(line) for line in lines])
+
+
 def _save(lines: Iterable[Line], done: Import) -> None:
     waiting = iter(lines)
     while batch := list(itertools.islice(waiting, STOCKS_PER_TRANSACTION)):

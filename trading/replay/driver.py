@@ -68,7 +68,7 @@ class Replay:
         self.clock.stop(self.timers.ends_at - MICROSECOND)
 
     def _receive(self, quotes: Sequence[QuoteInput]) -> None:
-        """Take quotes at their own times; each one that reaches an order is taken by itself, and the clock moves to it."""
+        """Take quotes, each one that reaches an order by itself and with the clock at its time."""
         stock_ids = ensure_stocks({(one.quote.exchange, one.quote.symbol) for one in quotes})
         timed = [TimedQuote(at, stock_ids[quote.exchange, quote.symbol], quote) for at, quote in quotes]
         while timed:
