@@ -19,7 +19,7 @@ CREATE FUNCTION order_facts(
     fingerprint bytea, answer jsonb, status text, available_margin numeric, fill_model text, duplicate_of uuid,
     stock_id uuid, last_price numeric, tick_size numeric, lot_size integer, allows_intraday boolean,
     quote_number bigint, usable_number bigint, is_usable boolean, bid_price numeric, ask_price numeric,
-    quoted_at timestamptz, lower_circuit numeric, upper_circuit numeric,
+    quoted_at timestamptz, lower_circuit numeric, upper_circuit numeric, session_class text,
     held bigint, held_margin numeric, promised bigint, read_at timestamptz
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -56,6 +56,7 @@ BEGIN
     bid_price := the_stock.bid_price;
     ask_price := the_stock.ask_price;
     quoted_at := the_stock.quoted_at;
+    session_class := coalesce(the_stock.session_class, 'NORMAL');
     IF the_stock.circuit_day = (read_at AT TIME ZONE 'Asia/Kolkata')::date THEN
         lower_circuit := the_stock.lower_circuit;
         upper_circuit := the_stock.upper_circuit;
@@ -88,13 +89,16 @@ $$;
 """
 
 WRITE = """
+-- An order that waits for its session is due when the session opens. Its minutes, if it has any, count from then on and
+-- are part of ends_at.
 CREATE FUNCTION order_write(
     new_id uuid, the_account uuid, the_stock uuid, the_exchange text, the_symbol text,
     the_client_order_id text, the_side text, the_product text, the_order_type text, the_quantity integer,
     the_price numeric, the_trigger_price numeric, the_validity text, the_validity_minutes integer,
     the_market_protection numeric, the_after_market boolean, the_tag text, the_fill_model text, the_limit_fills text,
     ends_at timestamptz, the_closing_quantity integer, the_margin numeric, the_charges numeric, the_items jsonb,
-    the_scope text, the_key text, the_fingerprint bytea
+    the_scope text, the_key text, the_fingerprint bytea,
+    waits_for_session boolean DEFAULT false, the_origin text DEFAULT 'CLIENT'
 ) RETURNS TABLE (placed trading_order, reserve_ms float8, order_ms float8, ledger_ms float8)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -117,13 +121,16 @@ BEGIN
     INSERT INTO trading_order (
         id, account_id, stock_id, exchange, symbol, client_order_id, side, product, order_type, quantity, price,
         trigger_price, validity, validity_minutes, market_protection, after_market, tag, fill_model, limit_fills,
-        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at)
+        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at, waiting_for, origin)
     VALUES (
         new_id, the_account, the_stock, the_exchange, the_symbol, the_client_order_id, the_side, the_product,
         the_order_type, the_quantity, the_price, the_trigger_price, the_validity, the_validity_minutes,
         the_market_protection, the_after_market, the_tag, the_fill_model, the_limit_fills,
-        least(ends_at, placed_now + make_interval(mins => the_validity_minutes)),
-        the_closing_quantity, the_margin, the_charges, the_items, placed_now, placed_now)
+        CASE WHEN waits_for_session THEN ends_at
+             ELSE least(ends_at, placed_now + make_interval(mins => the_validity_minutes)) END,
+        the_closing_quantity, the_margin, the_charges, the_items, placed_now,
+        CASE WHEN waits_for_session THEN NULL ELSE placed_now END,
+        CASE WHEN waits_for_session THEN 'session' END, the_origin)
     RETURNING * INTO placed;
     inserted := clock_timestamp();
 

@@ -160,6 +160,8 @@ ROUTES = [
     ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}", {"read", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}/history", {"read", "admin"}),
+    ("GET", f"/api/trading/orders/{NOT_THERE}/trades", {"read", "admin"}),
+    ("GET", "/api/trading/trades", {"read", "admin"}),
     ("PATCH", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("DELETE", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),

@@ -56,6 +56,7 @@ def test_the_response_to_a_placement_holds_the_whole_order(account, place):
         "afterMarket": False,
         "tag": None,
         "fillModel": "IMMEDIATE",
+        "origin": "CLIENT",
         "status": "PENDING",
         "waitingFor": None,
         "filledQuantity": 0,

@@ -24,6 +24,7 @@ from trading.rules.terms import (
     HolidayKind,
     LedgerKind,
     LimitFills,
+    OrderOrigin,
     OrderStatus,
     OrderType,
     Product,
@@ -51,6 +52,7 @@ CHECKED = {
     ("trading_order", "fill_model"): FillModel,
     ("trading_order", "limit_fills"): LimitFills,
     ("trading_order", "order_type"): OrderType,
+    ("trading_order", "origin"): OrderOrigin,
     ("trading_order", "product"): Product,
     ("trading_order", "side"): Side,
     ("trading_order", "status"): OrderStatus,
@@ -66,6 +68,7 @@ OFFERED = {
     "kind": LedgerKind,
     "limit_fills": LimitFills,
     "order_type": OrderType,
+    "origin": OrderOrigin,
     "product": Product,
     "rule": FillRule,
     "side": Side,
@@ -103,12 +106,16 @@ FIELDS = fields_with_words()
 
 @pytest.fixture
 def checked_words(database: Any) -> dict[tuple[str, str], set[str]]:
-    """Return the words that each CHECK of one column lists, by table and column."""
+    """Return the words that each CHECK of one column, or of its domain, lists, by table and column."""
     found = database.fetch_all(
         """SELECT relname AS table, attname AS column, pg_get_constraintdef(pg_constraint.oid) AS text
            FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
            JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-           WHERE contype = 'c' AND cardinality(conkey) = 1"""
+           WHERE contype = 'c' AND cardinality(conkey) = 1
+           UNION ALL
+           SELECT relname, attname, pg_get_constraintdef(pg_constraint.oid)
+           FROM pg_constraint JOIN pg_attribute ON atttypid = contypid JOIN pg_class ON pg_class.oid = attrelid
+           WHERE contype = 'c' AND contypid <> 0 AND relkind = 'r'"""
     )
     words = {(row["table"], row["column"]): set(re.findall(r"'(\w[\w.]*)'::text", row["text"])) for row in found}
     return {key: listed for key, listed in words.items() if listed}

@@ -33,7 +33,7 @@ SELECT account.status, account.available_margin, account.fill_model, moment AS r
     stock.last_price, stock.tick_size, stock.lot_size, coalesce(stock.allows_intraday, true) AS allows_intraday,
     coalesce(stock.quote_number, 0) AS quote_number, coalesce(stock.usable_number, 0) AS usable_number,
     quote_is_usable(stock, moment, %(max_quote_age_s)s) AS is_usable,
-    stock.bid_price, stock.ask_price, stock.quoted_at,
+    stock.bid_price, stock.ask_price, stock.quoted_at, coalesce(stock.session_class, 'NORMAL') AS session_class,
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.lower_circuit END
         AS lower_circuit,
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.upper_circuit END
@@ -59,7 +59,7 @@ FROM order_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s,
                  %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s,
                  %(validity_minutes)s, %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s,
                  %(limit_fills)s, %(ends_at)s, %(closing_quantity)s, %(blocked_margin)s, %(charges)s,
-                 %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s)
+                 %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s, %(waits)s, %(origin)s)
 """
 WRITE_AT_ONCE = """
 SELECT (placed).*, stock_ms, reserve_ms, order_ms, ledger_ms
@@ -100,11 +100,12 @@ def create_stock(exchange: str, symbol: str) -> None:
 
 
 def write_order(
-    context: PlacementContext, state: PlacementState, decision: Decision, ends_at: datetime | None
+    context: PlacementContext, state: PlacementState, decision: Decision, ends_at: datetime | None, *, waits: bool
 ) -> OrderRow:
     """Reserve margin, debit charges, insert the order and its ledger entries, and return the order's row.
 
-    The order expires at ends_at, or when its minutes are over.
+    The order expires at ends_at, or when its minutes are over. An order that waits for its session has no worker that
+    is due, and expires at ends_at.
     """
     written = {
         "id": new_id(),
@@ -112,6 +113,8 @@ def write_order(
         "fill_model": state.fill_model,
         "closing_quantity": decision.closing_quantity,
         "ends_at": ends_at,
+        "waits": waits,
+        "origin": context.origin,
     }
     order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
     assert order is not None
