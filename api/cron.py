@@ -9,6 +9,7 @@ from flask import Response, current_app
 
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
+from trading.day import release
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.backlog import count_pending
@@ -44,8 +45,12 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @blueprint.response(200, SWEEP)
 @described(security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
-    """Execute due orders, the longest due first, and expire others; the bearer token is the value of CRON_SECRET."""
+    """Execute due orders, the longest due first, and expire others; the bearer token is the value of CRON_SECRET.
+
+    After-market orders whose session has opened are released before.
+    """
     started = time.monotonic()
+    release.run_once(query["limit"], calendar=current_app.config["SETTINGS"].market_calendar)
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)
     ended = expiry.run_once(query["limit"])
