@@ -12,6 +12,7 @@ from models.server import INSUFFICIENT_PRIVILEGE
 from runtime import redis_link
 from schemas.fields import format_timestamp
 from schemas.operations import LiveSchema, ReadySchema
+from trading.market import calendars
 from trading.upkeep.ledger_checks import last_check
 
 from .http.description import RETRY_AFTER, described
@@ -20,6 +21,7 @@ from .http.responses import respond
 
 blueprint = Blueprint("health", __name__, url_prefix="/health", description="Health")
 
+DAYS_OF_WARNING = 7
 LIVE, READY = LiveSchema(), ReadySchema()
 
 
@@ -74,11 +76,30 @@ def _unfit(reason: str) -> dict[str, Any]:
 
 
 def _warnings() -> dict[str, list[str]]:
-    """Warn if the last ledger check found violations, which do not stop the service."""
+    """Warn of conditions that do not stop the service."""
+    warnings = [*_ledger_warnings(), *_session_warnings()]
+    return {"warnings": warnings} if warnings else {}
+
+
+def _ledger_warnings() -> list[str]:
+    """Warn if the last ledger check found violations."""
     last = last_check()
     if last is None or last["violations"] == 0:
-        return {}
-    return {"warnings": [f"the ledger check of {format_timestamp(last['at'])} found {last['violations']} violations"]}
+        return []
+    return [f"the ledger check of {format_timestamp(last['at'])} found {last['violations']} violations"]
+
+
+def _session_warnings() -> list[str]:
+    """Warn if the sessions of the calendar end within a week: a day without sessions is closed."""
+    calendar = current_app.config["SETTINGS"].market_calendar
+    days = calendars.days(calendar)
+    if days is None:
+        return []
+    left = None if days.last_day is None else (days.last_day - calendars.today()).days
+    if left is not None and left >= DAYS_OF_WARNING:
+        return []
+    known = "no session is known" if days.last_day is None else f"the last known session is that of {days.last_day}"
+    return [f"{calendar}: {known}: import the next holidays, and run `flask --app api sessions make`"]
 
 
 def _broker_state() -> str:

@@ -1,14 +1,46 @@
-"""Holidays of a market's calendar."""
+"""Holidays and sessions of a market's calendar, as files give them."""
 
-from marshmallow import fields
+from typing import Any
+
+from marshmallow import fields, validates_schema
+from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
 from .fields import Choice, Text
+
+CALENDARS = ("NSE",)
+SESSION_CLASSES = ("NORMAL", "AUCTION")
+SESSION_KINDS = ("REGULAR", "SPECIAL")
+HOLIDAY_KINDS = ("TRADING", "SETTLEMENT")
 
 
 class HolidaySchema(StrictSchema):
     """One line of a file of holidays."""
 
-    calendar = Choice("NSE", required=True)
+    calendar = Choice(*CALENDARS, required=True)
     day = fields.Date(required=True)
     name = Text(maximum=100, required=True)
+    kind = Choice(*HOLIDAY_KINDS, load_default="TRADING")
+
+
+class SessionSchema(StrictSchema):
+    """One line of a file of sessions; times are Indian, and without a class the line holds for all classes."""
+
+    calendar = Choice(*CALENDARS, required=True)
+    day = fields.Date(required=True)
+    session_class = Choice(*SESSION_CLASSES, data_key="class", load_default=None)
+    opens_at = fields.Time(data_key="opensAt", required=True)
+    closes_at = fields.Time(data_key="closesAt", required=True)
+    square_off_at = fields.Time(data_key="squareOffAt", load_default=None)
+    kind = Choice(*SESSION_KINDS, load_default="SPECIAL")
+
+    @validates_schema
+    def check_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse times with an offset, and times that are not in order."""
+        given = {name: data[name] for name in ("opens_at", "closes_at", "square_off_at") if data.get(name) is not None}
+        if any(moment.tzinfo is not None for moment in given.values()):
+            raise ValidationError("Must be an Indian time without an offset.", "opensAt")
+        if data["opens_at"] >= data["closes_at"]:
+            raise ValidationError("Must be later than opensAt.", "closesAt")
+        if "square_off_at" in given and not data["opens_at"] < data["square_off_at"] <= data["closes_at"]:
+            raise ValidationError("Must be later than opensAt and at most closesAt.", "squareOffAt")

@@ -8,6 +8,7 @@ from marshmallow import fields, post_load, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
+from .calendars import SESSION_CLASSES
 from .examples import MOMENT, STOCK_ID
 from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Timestamp, Whole, WholeParameter
 from .lists import Several
@@ -82,6 +83,10 @@ class StockSchema(StrictSchema):
     lot_size = _number("lotSize", 1, "Quantities of orders are multiples of it; null if it is not known.")
     allows_intraday = fields.Boolean(
         data_key="intradayAllowed", metadata={"description": "False: only DELIVERY orders are taken."}
+    )
+    session_class = fields.String(
+        data_key="sessionClass",
+        metadata={"enum": list(SESSION_CLASSES), "description": "AUCTION: its sessions end earlier (docs/market.md)."},
     )
 
 
@@ -216,3 +221,4 @@ class StockImportSchema(StockKeySchema):
     tick_size = GivenMoney(data_key="tickSize", maximum=MAX_TICK_SIZE, load_default=None)
     lot_size = WholeParameter(data_key="lotSize", minimum=1, maximum=MAX_LOT_SIZE, load_default=None)
     allows_intraday = Choice("true", "false", data_key="intradayAllowed", load_default=None)
+    session_class = Choice(*SESSION_CLASSES, data_key="sessionClass", load_default=None)

@@ -32,6 +32,7 @@ from .command_input import identifier, load
 from .failures import fail, with_database
 from .import_commands import holidays, stocks
 from .output import as_json, show
+from .session_commands import sessions, tell_of_missing_sessions
 from .stream_command import stream_command
 
 accounts = AppGroup("accounts", help="Create, list and fund accounts.")
@@ -47,7 +48,7 @@ COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 def register(app: Flask) -> None:
     """Add all commands to the application."""
-    for group in (accounts, tokens, quotes, stocks, holidays, orders, ledger, db):
+    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
 
@@ -169,10 +170,11 @@ def ledger_verify(as_json: bool) -> None:
 @db.command("upgrade")
 @with_database
 def db_upgrade() -> None:
-    """Apply the missing migrations."""
+    """Apply the missing migrations, and make the missing sessions of MARKET_CALENDAR."""
     try:
         for name in migrate.upgrade():
             click.echo(f"applied {name}")
+        tell_of_missing_sessions()
     except ProgrammingError as error:
         fail(
             f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from api.http.errors import HttpRefusal, invalid
 from schemas.calendars import HolidaySchema
 from schemas.market import StockImportSchema
-from trading.market.calendars import import_holidays
+from trading.market.calendars import Holiday, import_holidays
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import import_stocks
 from trading.matching.feed import MarketRules, receive_quotes
@@ -22,6 +22,7 @@ from trading.matching.stock_changes import ImportedFacts, set_facts
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
 from .failures import fail, reasons, with_database
+from .session_commands import tell_of_missing_sessions
 from .stock_files import FORMATS, OWN, Format, recognise
 
 stocks = AppGroup("stocks", help="Import stocks.")
@@ -76,10 +77,10 @@ class Import:
 def stocks_import(path: str, report: TextIO | None) -> None:
     """Import the stocks of a file; known stocks stay.
 
-    The file has the columns exchange,symbol and optionally lastPrice,tickSize,lotSize,intradayAllowed; one line that
-    is not valid refuses the whole file. Or it is Kite's dump of instruments or NSE's list of equities; their lines
-    that are not valid are skipped and reported, and the others imported. Each may be gzipped. No order fills on the
-    prices of Kite's dump, which are not those of now.
+    The file has the columns exchange,symbol and optionally lastPrice,tickSize,lotSize,intradayAllowed,sessionClass; one
+    line that is not valid refuses the whole file. Or it is Kite's dump of instruments or NSE's list of equities; their
+    lines that are not valid are skipped and reported, and the others imported. Each may be gzipped. No order fills on
+    the prices of Kite's dump, which are not those of now.
     """
     done = Import()
     with open_csv(path) as file:
@@ -101,7 +102,12 @@ def stocks_import(path: str, report: TextIO | None) -> None:
 @csv_file
 @with_database
 def holidays_import(path: str) -> None:
-    """Import the holidays of a file with the columns calendar,day,name."""
+    """Import the holidays of a file with the columns calendar,day,name and optionally kind.
+
+    The kind is TRADING (the default: the market is closed) or SETTLEMENT (it is open, and no trade settles). A day that
+    becomes a holiday without trading loses its regular sessions at once. The missing sessions of MARKET_CALENDAR are
+    made, to the end of the last year with holidays.
+    """
     rows = []
     with open_csv(path) as file:
         for number, line in file.lines:
@@ -109,8 +115,9 @@ def holidays_import(path: str) -> None:
                 rows.append(load_row(HOLIDAY, file.row(line)))
             except HttpRefusal as refusal:
                 raise at_line(number, refusal) from None
-    import_holidays([(row["calendar"], row["day"], row["name"]) for row in rows])
+    import_holidays([Holiday(**row) for row in rows])
     click.echo(f"{len(rows)} holidays read")
+    tell_of_missing_sessions()
 
 
 def _save(lines: Iterable[Line], done: Import) -> None:
@@ -150,7 +157,8 @@ def _stock(kind: Format, row: dict[str, str]) -> Line | None:
 def _facts(line: Line) -> ImportedFacts:
     intraday = line["allows_intraday"]
     allows_intraday = None if intraday is None else intraday == "true"
-    return ImportedFacts(line["exchange"], line["symbol"], line["tick_size"], line["lot_size"], allows_intraday)
+    facts = (line["tick_size"], line["lot_size"], allows_intraday, line["session_class"])
+    return ImportedFacts(line["exchange"], line["symbol"], *facts)
 
 
 def _raise(refusal: HttpRefusal) -> None:

@@ -3,14 +3,13 @@
 import gzip
 import os
 import subprocess
-from datetime import date, datetime
+from datetime import date
 
 import pytest
 
 from models.database import fetch_all, session
 from tests.support.processes import ROOT
-from trading.market.calendars import holidays
-from trading.rules.sessions import INDIAN_TIME, session_at
+from trading.market.calendars import days, make_sessions
 
 KITE_HEADER = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
@@ -82,13 +81,27 @@ def test_ticks_and_lots_are_imported_and_stay_where_a_later_file_has_none(run):
         ("NSE,TCS,0.05,0,true", "lotSize"),
         ("NSE,TCS,0.05,1.5,true", "lotSize"),
         ("NSE,TCS,0.05,1,yes", "intradayAllowed"),
+        ("NSE,TCS,0.05,1,true,LATE", "sessionClass"),
     ],
 )
 def test_a_fact_that_is_not_valid_refuses_the_file(run, line, field):
-    result = run(f"exchange,symbol,tickSize,lotSize,intradayAllowed\nNSE,GOOD,0.05,1,true\n{line}\n")
+    result = run(f"exchange,symbol,tickSize,lotSize,intradayAllowed,sessionClass\nNSE,GOOD,0.05,1,true\n{line}\n")
     assert result.exit_code == 1
     assert f"line 3, {field}" in result.stderr
     assert known() == []
+
+
+def test_the_session_class_is_imported_and_stays_where_a_later_file_has_none(run):
+    def session_class():
+        with session():
+            return fetch_all("SELECT session_class FROM stock")[0]["session_class"]
+
+    run("exchange,symbol\nNSE,TCS\n")
+    assert session_class() == "NORMAL"
+    run("exchange,symbol,sessionClass\nNSE,TCS,AUCTION\n")
+    assert session_class() == "AUCTION"
+    run("exchange,symbol,sessionClass,tickSize\nNSE,TCS,,0.05\n")
+    assert session_class() == "AUCTION"
 
 
 def test_no_order_fills_on_a_price_of_kites_dump(run):
@@ -186,12 +199,21 @@ def test_an_empty_file_of_holidays_is_refused(run):
 def test_the_holidays_of_2026_close_the_market(run):
     content = (ROOT / "data" / "nse-holidays-2026.csv").read_bytes()
     assert run(content, what="holidays").stdout == "16 holidays read\n"
-    days = holidays("NSE")
-    assert {day.year for day in days} == {2026}
-    assert max(day.weekday() for day in days) < 5
-    assert not session_at(datetime(2026, 11, 24, 12, 0, tzinfo=INDIAN_TIME), days).is_open
-    assert session_at(datetime(2026, 11, 25, 12, 0, tzinfo=INDIAN_TIME), days).is_open
-    assert date(2026, 1, 15) in days
+    make_sessions("NSE", date(2026, 1, 1), date(2026, 12, 31))
+    holidays = days("NSE").trading_holidays
+    assert {day.year for day in holidays} == {2026}
+    assert max(day.weekday() for day in holidays) < 5
+    assert days("NSE").of_day(date(2026, 11, 24), "NORMAL") is None
+    assert days("NSE").of_day(date(2026, 11, 25), "NORMAL") is not None
+    assert date(2026, 1, 15) in holidays
+
+
+def test_the_kind_of_a_holiday_is_imported(run):
+    run("calendar,day,name,kind\nNSE,2026-11-24,Gurpurb,SETTLEMENT\nNSE,2026-11-25,Closed,\n", what="holidays")
+    assert days("NSE").trading_holidays == {date(2026, 11, 25)}
+    assert days("NSE").settles_on(date(2026, 11, 23)) == date(2026, 11, 26)
+    result = run("calendar,day,name,kind\nNSE,2026-11-24,Gurpurb,BANK\n", what="holidays")
+    assert (result.exit_code, "line 2, kind" in result.stderr) == (1, True)
 
 
 def test_a_terminal_shows_the_progress_of_an_import(process_environment, tmp_path):

@@ -47,6 +47,7 @@ def test_quotes_create_stocks_and_set_their_prices(get, put):
         "quoteNumber": 1,
         "halted": False,
         "intradayAllowed": True,
+        "sessionClass": "NORMAL",
     }
     assert get("stocks/NSE/INFY").get_json()["lastPrice"] == "1500.00"
     put(price("TCS", "3501.00"), price("TCS", "3502.00"))

@@ -84,6 +84,10 @@ OFFERED = {
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),
+    "HolidaySchema.kind": HolidayKind,
+    "SessionSchema.calendar": (Exchange.NSE,),
+    "SessionSchema.kind": SessionKind,
+    "session_class": SessionClass,
     "RefusedQuoteSchema.outcome": (*NotStored, *QuoteOutcome),
     "OrderMomentSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
 }

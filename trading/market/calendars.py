@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from models.database import execute, fetch_all, session, transactional
-from trading.rules.sessions import Session, TradingDays, default_sessions
+from models.database import execute, fetch_all, fetch_one, session, transactional
+from trading.rules.sessions import Session, TradingDays, default_sessions, indian_day
 from trading.rules.terms import HolidayKind
 
 REMEMBERED_S = 60.0
@@ -72,6 +72,28 @@ def holidays(calendar: str) -> frozenset[date]:
     return known.trading_holidays
 
 
+def find_sessions(calendar: str, first: date, last: date) -> list[Session]:
+    """Return the sessions that take place from a first to a last day, as they are now, in their order."""
+    with session():
+        rows = fetch_all(f"{SESSIONS} AND day BETWEEN %s AND %s ORDER BY opens_at, class", (calendar, first, last))
+    return [Session(**row) for row in rows]
+
+
+def today() -> date:
+    """Return the day in India by the database's clock."""
+    with session():
+        row = fetch_one("SELECT market_now() AS now")
+    assert row is not None
+    return indian_day(row["now"])
+
+
+def last_known_day(calendar: str) -> date:
+    """Return the end of the last year that has holidays without trading, at least that of this year."""
+    with session():
+        closed = _holidays(calendar, HolidayKind.TRADING)
+    return date(max([today().year, *(day.year for day in closed)]), 12, 31)
+
+
 def _read(calendar: str) -> TradingDays:
     with session():
         sessions = [Session(**row) for row in fetch_all(SESSIONS, (calendar,))]
@@ -94,6 +116,18 @@ def import_holidays(rows: Iterable[tuple[Any, ...]]) -> int:
 
 
 @transactional
+def add_missing_sessions(calendar: str) -> int:
+    """Make the regular sessions that are missing from today to the end of the last year with known holidays.
+
+    Return the number of new ones; all others stay.
+    """
+    made = default_sessions(today(), last_known_day(calendar), _holidays(calendar, HolidayKind.TRADING))
+    added = execute(MAKE, (calendar, _as_json(made)))
+    _remembered.clear()
+    return added
+
+
+@transactional
 def make_sessions(calendar: str, first: date, last: date) -> int:
     """Make the regular sessions from a first to a last day anew, and return their number.
 
@@ -108,8 +142,11 @@ def make_sessions(calendar: str, first: date, last: date) -> int:
 
 @transactional
 def import_sessions(calendar: str, given: Iterable[Session]) -> int:
-    """Add sessions, or put them in the place of those of their day and class; return their number."""
-    rows = list(given)
+    """Add sessions, or put them in the place of those of their day and class; return their number.
+
+    Of several sessions of a day and class the last one counts.
+    """
+    rows = {(one.day, one.session_class): one for one in given}.values()
     execute(IMPORT, (calendar, _as_json(rows)))
     _remembered.clear()
     return len(rows)

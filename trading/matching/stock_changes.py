@@ -18,8 +18,10 @@ from trading.matching.feed import STOCKS_PER_TRANSACTION
 SET_FACTS = """
 UPDATE stock SET tick_size = coalesce(new.tick_size, stock.tick_size),
     lot_size = coalesce(new.lot_size, stock.lot_size),
-    allows_intraday = coalesce(new.allows_intraday, stock.allows_intraday)
-FROM json_to_recordset(%s) AS new (id uuid, tick_size numeric, lot_size integer, allows_intraday boolean)
+    allows_intraday = coalesce(new.allows_intraday, stock.allows_intraday),
+    session_class = coalesce(new.session_class, stock.session_class)
+FROM json_to_recordset(%s) AS new (id uuid, tick_size numeric, lot_size integer, allows_intraday boolean,
+    session_class text)
 WHERE stock.id = new.id
 """
 DEACTIVATE = "UPDATE stock SET is_active = false, is_usable = false WHERE id = ANY(%s::uuid[])"
@@ -36,6 +38,7 @@ class ImportedFacts(NamedTuple):
     tick_size: Decimal | None = None
     lot_size: int | None = None
     allows_intraday: bool | None = None
+    session_class: str | None = None
 
     @property
     def are_any(self) -> bool:

@@ -7,11 +7,13 @@ import pytest
 
 from models.database import DatabaseUnavailable
 from tests.support.processes import wait_until
+from tests.support.sessions import open_market
 from tests.support.trading import at_once, one, rows, run
 from tests.trading.matching.market import given, match_of, order_of, put, q, rest, stock_now
+from trading.market import calendars
 from trading.matching import feed
 from trading.matching.feed import MarketRules, receive_quotes
-from trading.rules.sessions import Session
+from trading.rules.terms import SessionClass
 
 D = Decimal
 RULES = MarketRules(60)
@@ -137,9 +139,22 @@ def test_an_inactive_stock_is_active_again_before_its_quote(stock_id):
     assert stock_now()["is_active"]
 
 
-def test_a_quote_of_a_closed_market_matches_nothing(trader, stock_id, monkeypatch):
+def test_a_quote_of_a_closed_market_matches_nothing(trader, stock_id):
     order = rest(trader, stock_id, "BUY", "100.00")
-    monkeypatch.setattr(feed, "session_at", lambda *_: Session(is_open=False, next_open=None))
-    reception = put(q("98.00", "99.00", "99.00"), calendar="NSE")
+    reception = put(q("98.00", "99.00", "99.00"), calendar="NSE")  # no session is known
     assert [refusal.outcome for refusal in reception.not_matched] == ["session_closed"]
     assert order_of(order)["matched_at"] is None
+    open_market()
+    assert put(q("98.00", "99.00", "99.00"), calendar="NSE").matched == 1
+
+
+@pytest.mark.parametrize("session_class", SessionClass)
+def test_a_quote_matches_in_the_session_of_its_stocks_class_only(trader, stock_id, session_class):
+    run("UPDATE stock SET session_class = 'AUCTION'")
+    order = rest(trader, stock_id, "BUY", "100.00")
+    open_market()
+    run("DELETE FROM session WHERE class <> %s", session_class)
+    calendars._remembered.clear()
+    is_matched = session_class == "AUCTION"
+    assert put(q("98.00", "99.00", "99.00"), calendar="NSE").matched == is_matched
+    assert (order_of(order)["matched_at"] is not None) is is_matched

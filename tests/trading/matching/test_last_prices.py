@@ -1,14 +1,16 @@
 """The short way of last prices does what the long way does."""
 
-from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from tests.support.sessions import open_market
 from tests.support.trading import one, rows, run
 from tests.trading.matching.market import given, match_of, now, put, q, rest, stock_now
+from trading.market.calendars import import_holidays, import_sessions
 from trading.matching import feed
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import INDIAN_TIME, Session
 
 D = Decimal
 STATES = {
@@ -20,7 +22,7 @@ STATES = {
     "with trades": "newest_trade_at = now(), largest_volume = 10, volume_day = now()::date",
     "with circuits": "lower_circuit = 1, upper_circuit = 2, circuit_day = now()::date, high_price = 7",
 }
-CALENDARS = [None, "NSE"]
+CALENDARS = [None, "NSE", "NSE with sessions"]
 TIMES = ("last_price_at", "quoted_at")
 
 
@@ -34,6 +36,9 @@ def long_way(monkeypatch):
 @pytest.mark.parametrize("state", STATES)
 def test_both_ways_store_the_same_with_the_same_outcome(clean, long_way, state, calendar):
     results = []
+    if calendar == "NSE with sessions":
+        open_market()
+        calendar = "NSE"
     for turn in range(2):
         if turn:
             run("DELETE FROM stock")
@@ -65,20 +70,38 @@ def test_a_stop_that_a_last_price_reaches_takes_the_long_way(trader, clean):
 
 
 @pytest.mark.parametrize(
-    ("local", "is_open"),
+    ("opens_ms", "closes_ms", "kind", "is_holiday", "is_open"),
     [
-        ("2026-11-23T09:14:59", False),
-        ("2026-11-23T09:15:00", True),
-        ("2026-11-23T15:29:59", True),
-        ("2026-11-23T15:30:00", False),
-        ("2026-11-22T12:00:00", False),
+        (-60_000, 60_000, "REGULAR", False, True),
+        (-60_000, 0, "REGULAR", False, False),  # it closed a moment ago
+        (60_000, 120_000, "REGULAR", False, False),
+        (-60_000, 60_000, "REGULAR", True, False),
+        (-60_000, 60_000, "SPECIAL", True, True),
     ],
 )
-def test_the_hours_of_a_session_are_half_open(clean, monkeypatch, local, is_open):
-    moment = datetime.fromisoformat(local).replace(tzinfo=INDIAN_TIME)
-    hours = feed.hours_of(moment, frozenset())
-    assert (hours.opens_at is not None and hours.opens_at <= moment < hours.closes_at) is is_open
-    assert hours.opens_at is None or hours.opens_at.date() == moment.date()
+@pytest.mark.parametrize("is_short", [True, False])
+def test_both_ways_know_the_sessions(clean, long_way, opens_ms, closes_ms, kind, is_holiday, is_open, is_short):
+    if not is_short:
+        long_way()
+    day = add_session(opens_ms, closes_ms, kind)
+    if is_holiday:
+        import_holidays([("NSE", day, "Diwali")])
+    reception = put(last_price="1.00", calendar="NSE")
+    assert [refusal.outcome for refusal in reception.not_matched] == ([] if is_open else ["session_closed"])
+    assert stock_now()["is_usable"] is is_open
+
+
+def add_session(opens_ms, closes_ms, kind):
+    """Add a session around the present, as near as its day allows, and return its day."""
+    at = one("SELECT market_now()").astimezone(INDIAN_TIME)
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    opens_at, closes_at = (at + timedelta(milliseconds=ms) for ms in (opens_ms, closes_ms))
+    opens_at = max(opens_at, midnight)
+    closes_at = min(closes_at, midnight + timedelta(days=1, microseconds=-1))
+    if opens_at >= closes_at:
+        pytest.skip("the Indian day begins or ends now")
+    import_sessions("NSE", [Session(at.date(), "NORMAL", opens_at, closes_at, None, kind)])
+    return at.date()
 
 
 def test_a_body_with_one_book_takes_the_long_way_for_its_portion(clean):

@@ -1,0 +1,125 @@
+"""The commands on the sessions of a market: make them, show them, and import exceptions."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from api.http.errors import HttpRefusal
+from schemas.calendars import CALENDARS, SessionSchema
+from trading.market.calendars import (
+    add_missing_sessions,
+    find_sessions,
+    import_sessions,
+    last_known_day,
+    make_sessions,
+    today,
+)
+from trading.rules.sessions import INDIAN_TIME, Session
+from trading.rules.terms import SessionClass
+
+from .command_input import at_line, load_row
+from .csv_input import open_csv
+from .failures import fail, with_database
+from .output import as_json, show
+
+sessions = AppGroup("sessions", help="Make, list and import the sessions of a market.")
+
+SESSION = SessionSchema()
+DAY = click.DateTime(["%Y-%m-%d"])
+
+calendar_option = click.option(
+    "--calendar", type=click.Choice(CALENDARS), help="Default: MARKET_CALENDAR, or NSE if it is not set."
+)
+
+
+@sessions.command("make")
+@click.option("--from", "first", type=DAY, help="The first day. Default: today.")
+@click.option("--to", "last", type=DAY, help="The last day. Default: the end of the last year with known holidays.")
+@calendar_option
+@with_database
+def sessions_make(first: datetime | None, last: datetime | None, calendar: str | None) -> None:
+    """Make the regular sessions of all classes of stocks from the dated defaults and the imported holidays.
+
+    Regular sessions that these days have are made anew; imported exceptions stay. Without --to no year begins whose
+    holidays are not known, but this year is always made.
+    """
+    name = _calendar(calendar)
+    begin = first.date() if first else today()
+    end = last.date() if last else last_known_day(name)
+    if end < begin:
+        fail(f"--to {end} is before --from {begin}.")
+    click.echo(f"{make_sessions(name, begin, end)} sessions from {begin} to {end}")
+
+
+@sessions.command("show")
+@click.option("--from", "first", type=DAY, help="The first day. Default: today.")
+@click.option("--to", "last", type=DAY, help="The last day. Default: all that are known.")
+@calendar_option
+@as_json
+@with_database
+def sessions_show(first: datetime | None, last: datetime | None, calendar: str | None, as_json: bool) -> None:
+    """List the sessions that take place, in Indian time: day, class, opening, close, square-off, kind."""
+    begin, end = first.date() if first else today(), last.date() if last else date.max
+    show(as_json, [_shown(session) for session in find_sessions(_calendar(calendar), begin, end)])
+
+
+@sessions.command("import")
+@click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
+@with_database
+def sessions_import(path: str) -> None:
+    """Import sessions that are exceptions, such as Muhurat trading, in the place of those of their day and class.
+
+    The file has the columns calendar,day,opensAt,closesAt and optionally class,squareOffAt,kind. Times are Indian.
+    Without a class a line holds for all classes; without squareOffAt nothing is squared off.
+    """
+    given: dict[str, list[Session]] = {}
+    with open_csv(path) as file:
+        for number, line in file.lines:
+            try:
+                row = load_row(SESSION, file.row(line))
+            except HttpRefusal as refusal:
+                raise at_line(number, refusal) from None
+            given.setdefault(row["calendar"], []).extend(_sessions_of(row))
+    count = sum(import_sessions(calendar, found) for calendar, found in given.items())
+    click.echo(f"{count} sessions read")
+
+
+def tell_of_missing_sessions() -> None:
+    """Make the missing sessions of MARKET_CALENDAR, if it is set, and print a line if there were any."""
+    calendar = current_app.config["SETTINGS"].market_calendar
+    if calendar is not None and (count := add_missing_sessions(calendar)):
+        click.echo(f"{count} sessions made, to {last_known_day(calendar)}")
+
+
+def _calendar(name: str | None) -> str:
+    return name or current_app.config["SETTINGS"].market_calendar or CALENDARS[0]
+
+
+def _sessions_of(row: Mapping[str, Any]) -> list[Session]:
+    opens_at, closes_at, square_off_at = (
+        None if row[name] is None else datetime.combine(row["day"], row[name], INDIAN_TIME)
+        for name in ("opens_at", "closes_at", "square_off_at")
+    )
+    assert opens_at is not None
+    assert closes_at is not None
+    classes = [row["session_class"]] if row["session_class"] else list(SessionClass)
+    return [Session(row["day"], name, opens_at, closes_at, square_off_at, row["kind"]) for name in classes]
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    opens_at, closes_at, square_off_at = (
+        None if moment is None else moment.astimezone(INDIAN_TIME).isoformat()
+        for moment in (session.opens_at, session.closes_at, session.square_off_at)
+    )
+    return {
+        "day": str(session.day),
+        "class": session.session_class,
+        "opensAt": opens_at,
+        "closesAt": closes_at,
+        "squareOffAt": square_off_at,
+        "kind": session.kind,
+    }
