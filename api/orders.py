@@ -1,6 +1,5 @@
 """Orders: place, preview, list, read, modify and cancel."""
 
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +92,7 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
         "price": decision.price,
         "margin": decision.margin,
         "charges": decision.charges.total,
-        "charge_items": asdict(decision.charges),
+        "charge_items": decision.charges.as_dict(),
         "closing_quantity": decision.closing_quantity,
         "opening_quantity": decision.opening_quantity,
         "available_margin": available_margin,

@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -50,6 +52,8 @@ class Settings:
     fill_model: str
     limit_fills: str
     max_quote_age_s: int
+    square_off_time: time | None
+    square_off_fee: Decimal
     rate_limit_orders: RateLimit | None
     allowed_origins: tuple[str, ...]
     trusted_proxies: tuple[origins.Network, ...]
@@ -93,6 +97,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
+        square_off_time=_time(environ, "SQUARE_OFF_TIME"),
+        square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
         allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
         trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),
@@ -184,6 +190,24 @@ def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, 
     if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
         raise ConfigurationError(f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
     return int(text)
+
+
+def _time(environ: Mapping[str, str], name: str) -> time | None:
+    """Return a time of the day in India, or None if it is not set."""
+    text = _text(environ, name)
+    if text is None:
+        return None
+    match = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", text)
+    if match is None or text == "00:00":
+        raise ConfigurationError(f"{name} must be a time of the day from 00:01 to 23:59, not {text!r}")
+    return time(int(match[1]), int(match[2]))
+
+
+def _rupees(environ: Mapping[str, str], name: str, default: str, maximum: int) -> Decimal:
+    text = _text(environ, name) or default
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", text) or Decimal(text) > maximum:
+        raise ConfigurationError(f"{name} must be an amount of rupees from 0.00 to {maximum}, not {text!r}")
+    return Decimal(text).quantize(Decimal("0.01"))
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:

@@ -143,6 +143,7 @@ class StockRow(TypedDict):
     low_price: Decimal | None
     previous_close: Decimal | None
     close_price: Decimal | None
+    close_day: date | None
     lower_circuit: Decimal | None
     upper_circuit: Decimal | None
     circuit_day: date | None

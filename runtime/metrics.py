@@ -39,6 +39,8 @@ LATE_MATCHES = Counter("tradepost_matches_found_late", "Matches that only the le
 MATCH_SECONDS = Histogram("tradepost_match_seconds", "From a quote to its matches.", ["by"], buckets=LENGTHS_S)
 FILL_SECONDS = Histogram("tradepost_fill_seconds", "From a match to its committed end.", ["outcome"], buckets=FILLS_S)
 EXPIRED = Counter("tradepost_orders_expired", "Expired orders, by their validity.", ["validity"])
+SQUARE_OFF_OUTCOMES = ("ended", "executed", "placed", "finished", "at_close")
+SQUARE_OFFS = Counter("tradepost_square_off_steps", "Orders and positions of square-offs, by step.", ["step"])
 SWEEPS = Counter("tradepost_sweeps", "Sweeps, by their trigger and by whether they found orders.", ["by", "found"])
 SWEPT_OUTCOMES = ("executed", "rejected", "failed", "opened", "cancelled", "expired")
 SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by outcome.", ["by", "outcome"])
@@ -66,6 +68,7 @@ KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     MATCH_SECONDS: (("quote",), ("level_sweep",)),
     FILL_SECONDS: (("executed",),),
     EXPIRED: (("DAY",), ("TTL",)),
+    SQUARE_OFFS: tuple((step,) for step in SQUARE_OFF_OUTCOMES),
     SWEEPS: (("tick", "yes"), ("tick", "no"), ("cron", "yes"), ("cron", "no")),
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in SWEPT_OUTCOMES),
     ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
@@ -171,6 +174,11 @@ def count_expired(validities: Iterable[str]) -> None:
     """Count orders that have expired, by their validity."""
     for validity in validities:
         of(EXPIRED, validity).inc()
+
+
+def count_square_off(step: str, number: int) -> None:
+    """Count what a square-off has done: orders ended, executed, placed, priced at the close, and positions finished."""
+    of(SQUARE_OFFS, step).inc(number)
 
 
 def count_batch(

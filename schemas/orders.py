@@ -135,6 +135,10 @@ class ChargeItemsSchema(StrictSchema):
     regulatory_fee = Money(data_key="regulatoryFee", metadata={"example": "0.03"})
     stamp_duty = Money(data_key="stampDuty", metadata={"example": "0.75"})
     gst = Money(metadata={"example": "1.49"})
+    square_off_fee = Money(
+        data_key="squareOffFee",
+        metadata={"x-optional": True, "description": "The fee of a square-off; absent if it is 0."},
+    )
 
 
 class OrderDetailSchema(OrderSchema):

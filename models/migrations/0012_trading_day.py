@@ -49,26 +49,30 @@ CREATE INDEX order_trades ON trading_order (account_id, executed_at, id) WHERE s
 """
 
 DAYS = """
--- Work that is done once a day: the row is made when it begins and finished when it is done.
+-- Work that is done once a day. A process has claimed it until a time, and another one may do it after that time.
 CREATE TABLE job_run (
-    day         date NOT NULL,
-    name        text NOT NULL,
-    started_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    detail      jsonb NOT NULL DEFAULT '{}',
+    day           date NOT NULL,
+    name          text NOT NULL,
+    started_at    timestamptz NOT NULL DEFAULT market_now(),
+    claimed_until timestamptz,                -- by the machine's clock; NULL: by nobody
+    finished_at   timestamptz,
+    detail        jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (day, name)
 );
--- The square-off of a position on a day: done when the position is flat.
+-- The square-off of a position on a day: done when the position is flat and none of its day's orders is live.
 CREATE TABLE square_off (
-    account_id  uuid NOT NULL REFERENCES account,
-    stock_id    uuid NOT NULL REFERENCES stock,
-    day         date NOT NULL,
-    due_at      timestamptz NOT NULL,
-    orders      smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
-    finished_at timestamptz,
+    account_id    uuid NOT NULL REFERENCES account,
+    stock_id      uuid NOT NULL REFERENCES stock,
+    day           date NOT NULL,
+    session_class session_class NOT NULL,
+    due_at        timestamptz NOT NULL,
+    orders        smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
+    finished_at   timestamptz,
     PRIMARY KEY (account_id, stock_id, day)
 );
-CREATE INDEX square_off_unfinished ON square_off (due_at) WHERE finished_at IS NULL;
+CREATE INDEX square_off_unfinished ON square_off (day, session_class, account_id, stock_id) WHERE finished_at IS NULL;
+-- The session day for which the official close holds.
+ALTER TABLE stock ADD COLUMN close_day date;
 """
 
 # The buckets of a DELIVERY position add up to its quantity; they hold as of bucket_day. The figures of a day are those

@@ -18,6 +18,8 @@ TABLES = (
     "ledger_check",
     "event",
     "lost_event",
+    "job_run",
+    "square_off",
     "fund_transaction",
     "trading_order",
     "position",

@@ -1,1 +1,1 @@
-"""The work of the trading day: what happens at its times, and once a day."""
+"""The work of a trading day: after-market orders, square-off, and the settlement of deliveries."""

@@ -1,5 +1,6 @@
 """The charges of an executed order: those of the executed turnover, by the rates of the day of execution."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from models.rows import OrderRow
@@ -17,10 +18,12 @@ def final_charges(order: OrderRow, price: Decimal) -> Charges | None:
         placed_on = order["placed_at"].astimezone(INDIAN_TIME).date()
         if have_same_rates(placed_on, executed_on):
             return None
-    return charges_for(
+    charges = charges_for(
         exchange=order["exchange"],
         product=order["product"],
         side=order["side"],
         turnover=price * order["quantity"],
         on=executed_on,
     )
+    fee = order["charge_items"].get("square_off_fee")
+    return charges if fee is None else replace(charges, square_off_fee=fee)

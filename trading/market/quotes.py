@@ -33,7 +33,7 @@ UPDATE stock SET quote_number = new.quote_number, usable_number = new.usable_num
     open_price = coalesce(new.open_price, stock.open_price), high_price = coalesce(new.high_price, stock.high_price),
     low_price = coalesce(new.low_price, stock.low_price),
     previous_close = coalesce(new.previous_close, stock.previous_close),
-    close_price = coalesce(new.close_price, stock.close_price),
+    close_price = coalesce(new.close_price, stock.close_price), close_day = coalesce(new.close_day, stock.close_day),
     lower_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.lower_circuit ELSE new.lower_circuit END,
     upper_circuit = CASE WHEN new.circuit_day IS NULL THEN stock.upper_circuit ELSE new.upper_circuit END,
     circuit_day = coalesce(new.circuit_day, stock.circuit_day), is_halted = coalesce(new.is_halted, stock.is_halted)
@@ -41,7 +41,7 @@ FROM json_to_recordset(%s) AS new (id uuid, quote_number bigint, usable_number b
     last_price numeric, last_price_at timestamptz, bid_price numeric, ask_price numeric, bid_quantity bigint,
     ask_quantity bigint, quoted_at timestamptz, newest_trade_at timestamptz, largest_volume bigint, volume_day date,
     open_price numeric, high_price numeric, low_price numeric, previous_close numeric, close_price numeric,
-    lower_circuit numeric, upper_circuit numeric, circuit_day date, is_halted boolean)
+    close_day date, lower_circuit numeric, upper_circuit numeric, circuit_day date, is_halted boolean)
 WHERE stock.id = new.id AND stock.id = ANY(%s::uuid[])
 """
 PLAIN = ("open_price", "high_price", "low_price", "previous_close", "close_price", "is_halted")
@@ -174,6 +174,8 @@ def _given_columns(given: GivenQuote, quoted_at: datetime) -> dict[str, Any]:
     if given.last_price is not None:
         columns |= {"last_price": given.last_price, "last_price_at": quoted_at}
     columns |= {name: value for name in PLAIN if (value := getattr(given, name)) is not None}
+    if given.close_price is not None:
+        columns["close_day"] = quoted_at.astimezone(INDIAN_TIME).date()
     return columns
 
 

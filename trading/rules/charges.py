@@ -4,11 +4,11 @@ Source: the published list of charges of a retail discount broker, and the circu
 as collected in the project's accounting rules; rates in force since 2026-04-01.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 
-from trading.rules.money import rounded
+from trading.rules.money import ZERO, rounded
 from trading.rules.terms import Exchange, Product, Side
 
 PERCENT = Decimal("0.01")
@@ -71,7 +71,7 @@ SCHEDULES = (
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """The items of one order's charges in rupees, each rounded."""
+    """The items of one order's charges in rupees, each rounded; only a square-off has the fee of one."""
 
     brokerage: Decimal
     transaction_tax: Decimal
@@ -79,11 +79,20 @@ class Charges:
     regulatory_fee: Decimal
     stamp_duty: Decimal
     gst: Decimal
+    square_off_fee: Decimal = ZERO
 
     def as_json(self) -> str:
         """Return the items by name as a JSON object with exact numbers."""
-        items = ", ".join([f'"{name}": {getattr(self, name)}' for name in self.__slots__])
+        items = ", ".join([f'"{name}": {getattr(self, name)}' for name in self._names])
         return "{" + items + "}"
+
+    def as_dict(self) -> dict[str, Decimal]:
+        """Return the items by name."""
+        return {name: getattr(self, name) for name in self._names}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return ALL_ITEMS if self.square_off_fee else ITEMS
 
     @property
     def total(self) -> Decimal:
@@ -95,7 +104,12 @@ class Charges:
             + self.regulatory_fee
             + self.stamp_duty
             + self.gst
+            + self.square_off_fee
         )
+
+
+ALL_ITEMS = tuple(item.name for item in fields(Charges))
+ITEMS = ALL_ITEMS[:-1]
 
 
 def have_same_rates(first: date, second: date) -> bool:

@@ -1,0 +1,129 @@
+"""Work that is done once a day, as rows of `job_run`: a process claims it, and another one takes over if that dies.
+
+The row says whether the work of a day is done, so that restarts, two workers and a missed day do it once. Work must be
+repeatable all the same: a claim ends after LEASE, whether its process has died or is only slow.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any, TypedDict
+
+from models.database import execute, fetch_all, fetch_one, session, transactional
+from runtime.logs import get_logger
+
+LEASE = timedelta(seconds=15)
+PATIENCE_S = 5.0
+LISTED = 100
+
+logger = get_logger(__name__)
+
+READ = "SELECT finished_at IS NOT NULL AS is_done FROM job_run WHERE day = %s AND name = %s"
+# The claim goes by the machine's clock: a replay's clock stands still while a process works.
+CLAIM = """
+INSERT INTO job_run AS run (day, name, claimed_until) VALUES (%(day)s, %(name)s, clock_timestamp() + %(lease)s)
+ON CONFLICT (day, name) DO UPDATE SET claimed_until = excluded.claimed_until
+WHERE run.finished_at IS NULL AND (run.claimed_until IS NULL OR run.claimed_until <= clock_timestamp()
+    OR run.claimed_until > clock_timestamp() + %(lease)s)
+RETURNING true AS is_ours
+"""
+EXTEND = "UPDATE job_run SET claimed_until = clock_timestamp() + %s WHERE day = %s AND name = %s"
+RELEASE = """
+UPDATE job_run SET claimed_until = NULL, finished_at = CASE WHEN %s THEN coalesce(finished_at, market_now()) END
+WHERE day = %s AND name = %s
+"""
+SKIP = """
+INSERT INTO job_run (day, name, finished_at, detail) VALUES (%s, %s, market_now(), '{"skipped": true}')
+ON CONFLICT (day, name) DO UPDATE SET finished_at = excluded.finished_at, claimed_until = NULL,
+    detail = job_run.detail || excluded.detail
+WHERE job_run.finished_at IS NULL
+"""
+REPEAT = """
+UPDATE job_run SET finished_at = NULL, claimed_until = NULL, detail = detail - 'skipped'
+WHERE day = %s AND name = %s AND finished_at IS NOT NULL
+"""
+LIST = "SELECT * FROM job_run WHERE day >= %s ORDER BY day DESC, name LIMIT %s"
+
+
+class Progress(Enum):
+    """The state of a day's work after a part of it: done, to be gone on with at once, or at the next tick."""
+
+    DONE = "done"
+    MORE = "more"
+    LATER = "later"
+
+
+class JobRun(TypedDict):
+    """A row of `job_run`."""
+
+    day: date
+    name: str
+    started_at: datetime
+    claimed_until: datetime | None
+    finished_at: datetime | None
+    detail: dict[str, Any]
+
+
+def run_daily(name: str, day: date, work: Callable[[], Progress | None], *, patience_s: float = PATIENCE_S) -> bool:
+    """Do the work of a day unless it is done or another process does it; return True if it is done.
+
+    The work is called again while it returns MORE, until patience_s are over, and at the next tick after LATER. None is
+    DONE. Each call should take a few seconds at most. If it raises, the claim ends, and the work is due again.
+    """
+    if is_done(name, day):
+        return True
+    if not _claim(name, day):
+        return False
+    end, progress = time.monotonic() + patience_s, Progress.MORE
+    try:
+        while progress is Progress.MORE:
+            progress = work() or Progress.DONE
+            if progress is Progress.MORE and not (time.monotonic() < end and _extend(name, day)):
+                break
+    finally:
+        _release(name, day, is_done=progress is Progress.DONE)
+    if progress is Progress.DONE:
+        logger.info("daily_work_done", work=name, day=str(day))
+    return progress is Progress.DONE
+
+
+def is_done(name: str, day: date) -> bool:
+    """Return True if the work of a day is done or skipped."""
+    with session():
+        row = fetch_one(READ, (day, name))
+    return row is not None and bool(row["is_done"])
+
+
+def skip(name: str, day: date) -> bool:
+    """Let the work of a day count as done; return False if it was."""
+    return _change(SKIP, (day, name))
+
+
+def repeat(name: str, day: date) -> bool:
+    """Let the work of a day be due again; return False if it was not done."""
+    return _change(REPEAT, (day, name))
+
+
+def list_runs(since: date) -> list[JobRun]:
+    """Return the newest runs of the days since one, the latest day first."""
+    with session():
+        return fetch_all(LIST, (since, LISTED), JobRun)
+
+
+@transactional
+def _claim(name: str, day: date) -> bool:
+    return bool(fetch_all(CLAIM, {"day": day, "name": name, "lease": LEASE}))
+
+
+def _extend(name: str, day: date) -> bool:
+    return _change(EXTEND, (LEASE, day, name))
+
+
+def _release(name: str, day: date, *, is_done: bool) -> None:
+    _change(RELEASE, (is_done, day, name))
+
+
+@transactional
+def _change(statement: str, parameters: tuple[Any, ...]) -> bool:
+    return execute(statement, parameters) > 0

@@ -1,0 +1,45 @@
+"""The time at which INTRADAY positions are squared off, and the part of a position that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from trading.rules.sessions import INDIAN_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class SquareOff:
+    """A session's square-off, which is due at a time; reopens_at is the next session's opening, None if unknown."""
+
+    day: date
+    session_class: str
+    due_at: datetime
+    closes_at: datetime
+    reopens_at: datetime | None
+
+
+def square_off_of_day(day: date, session_class: str, at: time) -> SquareOff:
+    """Return the square-off of a day in a market without a calendar, whose days end at midnight in India."""
+    ends_at = datetime.combine(day + timedelta(days=1), time(), INDIAN_TIME)
+    return SquareOff(day, session_class, datetime.combine(day, at, INDIAN_TIME), ends_at, ends_at)
+
+
+def last_square_off_without_calendar(now: datetime, session_class: str, at: time) -> SquareOff:
+    """Return the square-off that became due last in a market without a calendar."""
+    local = now.astimezone(INDIAN_TIME)
+    day = local.date() if local.time() >= at else local.date() - timedelta(days=1)
+    return square_off_of_day(day, session_class, at)
+
+
+def price_at_close(stock: Mapping[str, Any], of: SquareOff) -> Decimal | None:
+    """Return the price in rupees at which a session ended for a StockRow: the official close, else the last price.
+
+    None if neither is known: then the stock has no price, or its last price is of a later session.
+    """
+    if stock["close_price"] is not None and stock["close_day"] == of.day:
+        return Decimal(stock["close_price"])
+    if stock["last_price"] is None or (of.reopens_at is not None and stock["last_price_at"] >= of.reopens_at):
+        return None
+    return Decimal(stock["last_price"])
