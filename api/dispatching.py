@@ -39,7 +39,7 @@ class Market(TypedDict):
 def market() -> Market:
     """Return the settings of the market for a call of trading."""
     settings = current_app.config["SETTINGS"]
-    fills = FillSettings(limit_fills=settings.limit_fills, max_quote_age_s=settings.max_quote_age_s)
+    fills = FillSettings(settings.limit_fills, settings.max_quote_age_s, settings.square_off_time)
     return {"calendar": settings.market_calendar, "fills": fills}
 
 

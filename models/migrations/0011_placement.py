@@ -98,7 +98,7 @@ CREATE FUNCTION order_write(
     the_market_protection numeric, the_after_market boolean, the_tag text, the_fill_model text, the_limit_fills text,
     ends_at timestamptz, the_closing_quantity integer, the_margin numeric, the_charges numeric, the_items jsonb,
     the_scope text, the_key text, the_fingerprint bytea,
-    waits_for_session boolean DEFAULT false, the_origin text DEFAULT 'CLIENT'
+    waits_for_session boolean DEFAULT false
 ) RETURNS TABLE (placed trading_order, reserve_ms float8, order_ms float8, ledger_ms float8)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -121,7 +121,7 @@ BEGIN
     INSERT INTO trading_order (
         id, account_id, stock_id, exchange, symbol, client_order_id, side, product, order_type, quantity, price,
         trigger_price, validity, validity_minutes, market_protection, after_market, tag, fill_model, limit_fills,
-        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at, waiting_for, origin)
+        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at, waiting_for)
     VALUES (
         new_id, the_account, the_stock, the_exchange, the_symbol, the_client_order_id, the_side, the_product,
         the_order_type, the_quantity, the_price, the_trigger_price, the_validity, the_validity_minutes,
@@ -130,7 +130,7 @@ BEGIN
              ELSE least(ends_at, placed_now + make_interval(mins => the_validity_minutes)) END,
         the_closing_quantity, the_margin, the_charges, the_items, placed_now,
         CASE WHEN waits_for_session THEN NULL ELSE placed_now END,
-        CASE WHEN waits_for_session THEN 'session' END, the_origin)
+        CASE WHEN waits_for_session THEN 'session' END)
     RETURNING * INTO placed;
     inserted := clock_timestamp();
 

@@ -175,7 +175,7 @@ def _given_columns(given: GivenQuote, quoted_at: datetime) -> dict[str, Any]:
         columns |= {"last_price": given.last_price, "last_price_at": quoted_at}
     columns |= {name: value for name in PLAIN if (value := getattr(given, name)) is not None}
     if given.close_price is not None:
-        columns["close_day"] = quoted_at.astimezone(INDIAN_TIME).date()
+        columns["close_day"] = indian_day(quoted_at)
     return columns
 
 

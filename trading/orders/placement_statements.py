@@ -59,7 +59,7 @@ FROM order_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s,
                  %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s,
                  %(validity_minutes)s, %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s,
                  %(limit_fills)s, %(ends_at)s, %(closing_quantity)s, %(blocked_margin)s, %(charges)s,
-                 %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s, %(waits)s, %(origin)s)
+                 %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s, %(waits)s)
 """
 WRITE_AT_ONCE = """
 SELECT (placed).*, stock_ms, reserve_ms, order_ms, ledger_ms
@@ -114,7 +114,6 @@ def write_order(
         "closing_quantity": decision.closing_quantity,
         "ends_at": ends_at,
         "waits": waits,
-        "origin": context.origin,
     }
     order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
     assert order is not None

@@ -14,7 +14,7 @@ from trading.rules.order_checks import StockFacts
 from trading.rules.order_sessions import OrderSession
 from trading.rules.quotes import Quote
 from trading.rules.sessions import indian_day
-from trading.rules.terms import FillModel, LimitFills, OrderOrigin, SessionClass
+from trading.rules.terms import FillModel, LimitFills, SessionClass
 
 
 class FillSettings(NamedTuple):
@@ -33,14 +33,13 @@ DEFAULT_FILLS = FillSettings()
 
 @dataclass(frozen=True, slots=True)
 class PlacementContext:
-    """The order that is asked for, the account, the market calendar (None: always open) and the client's key."""
+    """The order that a client asks for, the account, the market calendar (None: always open) and the client's key."""
 
     account_id: UUID
     request: OrderRequest
     calendar: str | None = None
     idempotency_key: IdempotencyKey | None = None
     fills: FillSettings = DEFAULT_FILLS
-    origin: str = OrderOrigin.CLIENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,8 @@ def test_the_fee_is_charged_once_and_kept_among_the_items(trader, clock, set_up)
 def test_a_position_whose_stock_never_had_a_price_waits_for_one(trader, clock):
     long(trader)
     run(
-        "UPDATE stock SET last_price = NULL, last_price_at = NULL, is_usable = false, bid_price = NULL, ask_price = NULL"
+        "UPDATE stock SET last_price = NULL, last_price_at = NULL, is_usable = false, bid_price = NULL,"
+        " ask_price = NULL"
     )
     clock("2026-11-03 10:00")
     assert not square_off.run_once()
