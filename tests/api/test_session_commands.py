@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from tests.support.processes import ROOT
 from tests.support.trading import rows
 from trading.market.calendars import days, import_holidays, last_known_day, make_sessions, today
 
@@ -150,3 +151,9 @@ def test_readiness_warns_of_the_end_of_the_sessions(client, with_calendar, days_
 def test_without_a_calendar_readiness_warns_of_no_sessions(client):
     assert "warnings" not in client.get("/health/ready").get_json()
     assert last_known_day("NSE").year == today().year
+
+
+def test_the_exceptions_of_2026_are_a_file_that_can_be_imported(run):
+    result = run("sessions", "import", str(ROOT / "data" / "nse-sessions-2026.csv"))
+    assert result.stdout == "2 sessions read\n"
+    assert [str(row["day"]) for row in rows("SELECT day FROM trading_session")] == ["2026-02-01"] * 2

@@ -1,14 +1,18 @@
 """Orders that trade on quotes fill at their first look, or rest until a quote matches them."""
 
+import dataclasses
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from tests.support.sessions import open_market
 from tests.support.trading import account_now, execute, ledger_of, order_now, run
 from tests.trading.execution.market import events, let_quote_age, now, quote, rest, state
+from trading.execution import looks
 from trading.execution.executing import Outcome, execute_orders, final_orders
 from trading.execution.sweeping import SweepCounts, sweep_once
+from trading.market import calendars
 from trading.upkeep import verify
 
 D = Decimal
@@ -211,3 +215,48 @@ def test_orders_of_immediate_accounts_fill_beside_those_on_quotes(trader, accoun
     plain, resting = buy(account().id, 10, "100.00"), rest(trader, "BUY", 10, price="100.00")
     assert execute(plain, resting) == Outcome(1, 0, 0, opened=1)
     assert (state(plain), order_now(plain)["fill"]) == (("EXECUTED", D("100.00")), None)
+
+
+def test_a_look_while_the_session_is_closed_opens_the_order_blind(trader, with_calendar):
+    quote("99.95", "100.00", "99.98")
+    order = rest(trader, "BUY", 10, price="105.00")
+    assert execute(order) == Outcome(0, 0, 0, opened=1)
+    assert order_now(order)["waiting_for"] == "quote"
+
+
+@pytest.mark.parametrize("session_class", ["NORMAL", "AUCTION"])
+def test_a_look_uses_the_session_of_the_stocks_class(trader, with_calendar, session_class):
+    quote("99.95", "100.00", "99.98")
+    run("UPDATE stock SET session_class = %s", session_class)
+    open_market()
+    run("DELETE FROM session WHERE class = 'AUCTION'")
+    calendars._remembered.clear()
+    assert state_after_a_look(trader) == ("EXECUTED" if session_class == "NORMAL" else "OPEN")
+
+
+def test_a_look_does_not_use_the_quote_of_the_previous_session(trader, with_calendar):
+    quote("99.95", "100.00", "99.98")
+    open_market()
+    let_quote_age(86_400)
+    assert state_after_a_look(trader) == "OPEN"
+    with_calendar(market_calendar=None)
+    assert state_after_a_look(trader) == "EXECUTED"
+
+
+def state_after_a_look(trader):
+    """Return the status of a new order, which the present quote crosses, after its look."""
+    order = rest(trader, "BUY", 10, price="105.00")
+    execute(order)
+    return state(order)[0]
+
+
+@pytest.fixture
+def with_calendar(settings, monkeypatch):
+    """Let looks use a calendar, and quotes of any age; return a function that changes these settings."""
+
+    def change(**changes):
+        changed = dataclasses.replace(settings, **({"market_calendar": "NSE", "max_quote_age_s": 0} | changes))
+        monkeypatch.setattr(looks, "settings", lambda: changed)
+
+    change()
+    return change

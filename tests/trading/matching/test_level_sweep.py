@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.support.trading import one, run
+from tests.support.sessions import open_market
+from tests.support.trading import one, rows, run
 from tests.trading.matching.market import match_of, order_of, put, q, rest
+from trading.market import calendars
 from trading.matching.feed import MarketRules
 from trading.matching.level_sweep import run_once
 
@@ -105,3 +107,23 @@ def test_a_sweep_stays_within_its_limit(trader, quoted):
 
 def test_a_sweep_of_an_empty_database_does_nothing(clean):
     assert run_once(RULES) == []
+
+
+def test_a_sweep_knows_the_session_of_each_class(trader, quoted):
+    put(q("99.00", "100.00", "99.50", symbol="INFY"))
+    run("UPDATE stock SET session_class = 'AUCTION' WHERE symbol = 'INFY'")
+    orders = [lose(trader, row["id"], "BUY", "100.00") for row in rows("SELECT id FROM stock ORDER BY symbol")]
+    rules = MarketRules(60, "NSE")
+    assert run_once(rules) == []  # no session is known
+    open_market()
+    run("DELETE FROM session WHERE class = 'AUCTION'")
+    calendars._remembered.clear()
+    assert [match.order_id for match in run_once(rules)] == [orders[1]]
+
+
+def test_a_quote_from_before_the_opening_matches_nothing_late(trader, quoted):
+    lose(trader, quoted, "BUY", "100.00")
+    open_market()
+    run("UPDATE stock SET quoted_at = quoted_at - interval '1 day'")
+    assert run_once(MarketRules(0, "NSE")) == []
+    assert len(run_once(MarketRules(0))) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from tests.trading.rules.market_values import decimal, quote
 from trading.rules.quotes import QuoteOutcome, brings_new_trade, is_usable_now, outcome_of, quote_of_stock
+from trading.rules.sessions import TradingDays, default_sessions
 from trading.rules.terms import FillRule
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -175,3 +176,25 @@ def test_circuits_hold_on_their_day_only(day):
 )
 def test_a_stored_quote_is_usable_while_it_is_young_and_the_stock_trades(changes, now, max_age_s, expected):
     assert is_usable_now(STOCK | changes, now=now, max_age_s=max_age_s) is expected
+
+
+OPENED = datetime(2026, 11, 23, 3, 45, tzinfo=UTC)  # 09:15 in India
+
+
+@pytest.mark.parametrize(
+    ("quoted_at", "now", "session_class", "expected"),
+    [
+        (OPENED, OPENED, "NORMAL", True),
+        (OPENED - timedelta(microseconds=1), OPENED, "NORMAL", False),  # of the previous session
+        (OPENED - timedelta(days=3), OPENED + timedelta(hours=1), "NORMAL", False),
+        (NOW, OPENED + timedelta(hours=6), "NORMAL", True),  # 15:15
+        (NOW, OPENED + timedelta(hours=6), "AUCTION", False),
+        (NOW, OPENED + timedelta(hours=6, minutes=15), "NORMAL", False),
+        (NOW, OPENED - timedelta(microseconds=1), "NORMAL", False),
+    ],
+)
+def test_a_stored_quote_is_usable_in_its_own_session_only(quoted_at, now, session_class, expected):
+    days = TradingDays(default_sessions(date(2026, 11, 16), date(2026, 11, 27), ()))
+    stock = STOCK | {"quoted_at": quoted_at, "session_class": session_class}
+    assert is_usable_now(stock, now=now, max_age_s=0, days=days) is expected
+    assert is_usable_now(stock, now=now, max_age_s=0) is True
