@@ -91,8 +91,8 @@ class OrderSchema(StrictSchema):
         allow_none=True,
         metadata={
             "enum": [*WAITS, None],
-            "description": "The thing that an OPEN order waits for: its `price`, its `trigger`, a usable `quote`, or "
-            "the next `session`.",
+            "description": "The thing that an OPEN order waits for: its `price`, its `trigger` or a usable `quote`; "
+            "`session` for a PENDING after-market order.",
         },
     )
     filled_quantity = Whole(data_key="filledQuantity")
