@@ -1,5 +1,7 @@
 """An order's version moves with every change that a client can see, and with no other."""
 
+import re
+
 import pytest
 
 from models.rows import OrderRow
@@ -77,6 +79,9 @@ def test_every_change_moves_the_version_up_though_the_clock_went_back(order_id):
 
 
 def test_the_trigger_looks_at_every_column_that_a_client_sees(database):
-    condition = one("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'order_version_moves'")
+    watched = one("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'order_version_moves'")
+    compared = one("SELECT prosrc FROM pg_proc WHERE proname = 'move_order_version'")
     for column in OrderRow.__annotations__.keys() - FIXED - UNSEEN:
-        assert f"old.{column}" in condition, column
+        assert re.search(rf"\b{column}\b", watched), column
+        assert re.search(rf"OLD\.{column}\b", compared), column
+        assert re.search(rf"NEW\.{column}\b", compared), column

@@ -22,6 +22,8 @@ from runtime.timing import stopwatch
 from trading.orders.placement_types import PlacementContext, PlacementState
 from trading.rules.decision import Decision
 from trading.rules.errors import NotFound
+from trading.rules.money import rounded_if_any
+from trading.rules.terms import OrderOrigin, OrderStatus, WaitingFor
 
 READ = """
 SELECT * FROM order_facts(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s, %(client_order_id)s,
@@ -43,7 +45,7 @@ SELECT account.status, account.available_margin, account.fill_model, moment AS r
         WHERE account_id = account.id AND client_order_id = %(client_order_id)s) AS duplicate_of,
     (SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
         WHERE account_id = account.id AND stock_id = stock.id AND product = %(product)s AND side = %(side)s
-          AND status IN ('PENDING', 'OPEN')) AS promised
+          AND status IN ('PENDING', 'OPEN') AND closing_quantity > 0) AS promised
 FROM account CROSS JOIN market_now() AS moment
 LEFT JOIN stock ON stock.exchange = %(exchange)s AND stock.symbol = %(symbol)s
 LEFT JOIN position ON position.account_id = account.id AND position.stock_id = stock.id
@@ -54,21 +56,33 @@ CREATE_STOCK = """
 INSERT INTO stock (id, exchange, symbol) VALUES (%s, %s, %s) ON CONFLICT (exchange, symbol) DO NOTHING
 """
 WRITE = """
-SELECT (placed).*, reserve_ms, order_ms, ledger_ms
-FROM order_write(%(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s,
-                 %(product)s, %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s,
-                 %(validity_minutes)s, %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s,
-                 %(limit_fills)s, %(ends_at)s, %(closing_quantity)s, %(blocked_margin)s, %(charges)s,
-                 %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s, %(waits)s)
+SELECT * FROM order_write(
+    %(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,
+    %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s,
+    %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s, %(limit_fills)s, %(ends_at)s,
+    %(closing_quantity)s, %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s,
+    %(waits)s)
 """
 WRITE_AT_ONCE = """
-SELECT (placed).*, stock_ms, reserve_ms, order_ms, ledger_ms
-FROM order_at_once(%(id)s, %(account_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,
-                   %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s,
-                   %(market_protection)s, %(after_market)s, %(tag)s, %(limit_fills)s, %(ends_at)s,
-                   %(blocked_margin)s, %(charges)s, %(charge_items)s, %(charged_on)s, %(scope)s, %(key)s,
-                   %(fingerprint)s)
+SELECT * FROM order_at_once(
+    %(id)s, %(account_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s, %(order_type)s,
+    %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s, %(market_protection)s,
+    %(after_market)s, %(tag)s, %(limit_fills)s, %(ends_at)s, %(blocked_margin)s, %(charges)s, %(charge_items)s,
+    %(charged_on)s, %(scope)s, %(key)s, %(fingerprint)s)
 """
+# The columns of a new order that no placement gives: the functions return the others.
+UNTOUCHED: dict[str, Any] = {
+    "status": OrderStatus.PENDING.value,
+    "filled_quantity": 0,
+    "trigger_is_told": False,
+    "attempts": 0,
+    "origin": OrderOrigin.CLIENT.value,
+} | dict.fromkeys(
+    ("average_price", "position_id", "rejection_reason", "retry_at", "executed_at", "protection_price", "end_reason",
+     "waiting_for", "opened_number", "watch_price", "watch_trigger", "triggered_at", "match_sequence", "match_class",
+     "match_price", "matched_at", "fill")
+)  # fmt: skip
+STEPS = ("stock", "reserve", "order", "ledger")
 # Raised by order_at_once, or by a deadlock: the transaction in steps is tried more than once.
 IN_STEPS_STATES = RETRIED_STATES | {"TP100"}
 
@@ -79,7 +93,8 @@ def read_state(context: PlacementContext) -> PlacementState:
     With a key that was used, return its answer and lock nothing. Raises NotFound.
     """
     state = fetch_one(READ, _asked(context))
-    if state is None:
+    assert state is not None
+    if state["status"] is None and state["answer"] is None:
         raise NotFound
     return PlacementState(**state)
 
@@ -107,17 +122,14 @@ def write_order(
     The order expires at ends_at, or when its minutes are over. An order that waits for its session has no worker that
     is due, and expires at ends_at.
     """
-    written = {
-        "id": new_id(),
-        "stock_id": state.stock_id,
-        "fill_model": state.fill_model,
-        "closing_quantity": decision.closing_quantity,
-        "ends_at": ends_at,
-        "waits": waits,
-    }
-    order = fetch_one(WRITE, _asked(context) | _decided(decision) | written)
-    assert order is not None
-    return _without_timings(order, ("reserve", "order", "ledger"))
+    order = _new_order(context, decision) | {"stock_id": state.stock_id, "fill_model": state.fill_model}
+    given = {"charge_items": decision.charges.as_json(), "ends_at": ends_at, "waits": waits}
+    written = fetch_one(WRITE, {**_asked(context), **order, **given})
+    assert written is not None
+    placed = _placed(order, written, STEPS[1:])
+    if waits:
+        placed["waiting_for"], placed["due_at"] = WaitingFor.SESSION.value, None
+    return placed
 
 
 def write_order_at_once(
@@ -129,21 +141,21 @@ def write_order_at_once(
     the placement in steps tells which.
     """
     watch = stopwatch()
-    written = {"id": new_id(), "charged_on": charged_on, "ends_at": ends_at}
-    parameters = _asked(context) | _decided(decision) | written
+    order = _new_order(context, decision)
+    given = {"charge_items": decision.charges.as_json(), "charged_on": charged_on, "ends_at": ends_at}
     watch.mark()
     try:
         with session():
-            order = fetch_one(WRITE_AT_ONCE, parameters)
+            written = fetch_one(WRITE_AT_ONCE, {**_asked(context), **order, **given})
     except (DatabaseError, DatabaseUnavailable) as error:
         if sqlstate(error) in IN_STEPS_STATES:
             return None
         raise
-    assert order is not None
-    inside_ms = sum(order[f"{step}_ms"] for step in ("stock", "reserve", "order", "ledger"))
+    assert written is not None
+    inside_ms = sum(written[f"{step}_ms"] for step in STEPS)
     watch.lap("commit")
     watch.record("commit", watch.steps["commit"] - inside_ms)
-    return _without_timings(order, ("stock", "reserve", "order", "ledger"))
+    return _placed(order, written, STEPS)
 
 
 def _asked(context: PlacementContext) -> dict[str, Any]:
@@ -152,19 +164,9 @@ def _asked(context: PlacementContext) -> dict[str, Any]:
         "account_id": context.account_id,
         "exchange": request.exchange,
         "symbol": request.symbol,
-        "client_order_id": request.client_order_id,
         "side": request.side,
         "product": request.product,
-        "order_type": request.order_type,
-        "quantity": request.quantity,
-        "price": request.price,
-        "trigger_price": request.trigger_price,
-        "validity": request.validity,
-        "validity_minutes": request.validity_minutes,
-        "market_protection": request.market_protection,
-        "after_market": request.after_market,
-        "tag": request.tag,
-        "limit_fills": context.fills.limit_fills,
+        "client_order_id": request.client_order_id,
         "max_quote_age_s": context.fills.max_quote_age_s,
         "scope": key and key.scope,
         "key": key and key.key,
@@ -172,17 +174,40 @@ def _asked(context: PlacementContext) -> dict[str, Any]:
     }
 
 
-def _decided(decision: Decision) -> dict[str, Any]:
+def _new_order(context: PlacementContext, decision: Decision) -> dict[str, Any]:
+    """Return the columns of a new order that are known before it is written."""
+    request = context.request
     return {
+        **UNTOUCHED,
+        "id": new_id(),
+        "account_id": context.account_id,
+        "exchange": request.exchange,
+        "symbol": request.symbol,
+        "client_order_id": request.client_order_id,
+        "side": request.side,
+        "product": request.product,
+        "order_type": request.order_type,
+        "quantity": request.quantity,
+        "price": rounded_if_any(request.price),
+        "trigger_price": rounded_if_any(request.trigger_price),
+        "validity": request.validity,
+        "validity_minutes": request.validity_minutes,
+        "market_protection": rounded_if_any(request.market_protection),
+        "after_market": request.after_market,
+        "tag": request.tag,
+        "limit_fills": context.fills.limit_fills,
+        "closing_quantity": decision.closing_quantity,
         "blocked_margin": decision.margin,
         "charges": decision.charges.total,
-        "charge_items": decision.charges.as_json(),
+        "charge_items": decision.charges.as_dict(),
     }
 
 
-def _without_timings(order: Row, steps: Iterable[str]) -> OrderRow:
-    """Move the lengths of the steps, which the database has measured, from the row to the stopwatch."""
+def _placed(order: dict[str, Any], written: Row, steps: Iterable[str]) -> OrderRow:
+    """Return the row of a new order, and move the lengths of the steps, measured by the database, to the stopwatch."""
     watch = stopwatch()
-    for step in steps:
-        watch.record(step, order.pop(f"{step}_ms"))
-    return cast(OrderRow, order)
+    for step in STEPS:
+        length_ms = written.pop(f"{step}_ms")
+        if step in steps:
+            watch.record(step, length_ms)
+    return cast(OrderRow, {**order, **written, "due_at": written["placed_at"]})

@@ -11,6 +11,11 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(PAISA, rounding=ROUND_HALF_UP)
 
 
+def rounded_if_any(amount: Decimal | None) -> Decimal | None:
+    """Return an amount rounded to two places, half up; None stays None."""
+    return None if amount is None else amount.quantize(PAISA, rounding=ROUND_HALF_UP)
+
+
 def proportion(amount: Decimal, part: int, whole: int) -> Decimal:
     """Return amount × part ÷ whole, rounded half up; amount ≥ 0 with two places, 0 ≤ part ≤ whole, whole > 0.
 

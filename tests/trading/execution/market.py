@@ -13,7 +13,7 @@ from trading.rules.charges import charges_for
 from trading.rules.margin import margin_for
 
 WRITE = """
-SELECT (placed).* FROM order_write(
+SELECT stock_id FROM order_write(
     %(id)s, %(account)s, %(stock)s, 'NSE', %(symbol)s, NULL, %(side)s, %(product)s, %(type)s, %(quantity)s, %(price)s,
     %(trigger)s, %(validity)s, NULL, %(protection)s, false, NULL, 'QUOTES', 'book', %(ends_at)s, %(closing)s,
     %(margin)s, %(charges)s, %(items)s, NULL, NULL, NULL)
@@ -54,7 +54,8 @@ def _written(parameters: dict[str, Any]) -> Row:
     from models import database
 
     with database.session(), database.db.atomic():
-        (order,) = database.fetch_all(WRITE, parameters)
+        database.fetch_all(WRITE, parameters)
+        (order,) = database.fetch_all("SELECT * FROM trading_order WHERE id = %(id)s", parameters)
     return order
 
 
