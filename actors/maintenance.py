@@ -16,7 +16,7 @@ from config import settings
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
-from trading.day import release
+from trading.day import daily, release
 from trading.events import retention
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
@@ -36,7 +36,7 @@ DATABASE_PERIOD_S = 15.0
 CHECK_S = 1800.0
 
 logger = get_logger(__name__)
-_draining, _expiring = threading.Lock(), threading.Lock()
+_draining, _expiring, _doing_daily_work = threading.Lock(), threading.Lock(), threading.Lock()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
@@ -95,11 +95,6 @@ def expire(limit_s: float) -> None:
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
 def release_orders() -> None:
     """Release the after-market orders whose session has opened, and execute what is due then."""
-    release_and_execute()
-
-
-def release_and_execute() -> None:
-    """Release the after-market orders whose session has opened; the sweeps of other workers help to execute them."""
     try:
         if release.run_once(RELEASE_LIMIT, calendar=settings().market_calendar):
             drain()
@@ -107,6 +102,21 @@ def release_and_execute() -> None:
         logger.warning("release_cut_short")
     except DatabaseUnavailable as error:
         logger.warning("release_failed", error=str(error))
+
+
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+def do_daily_work() -> None:
+    """Do what is missing of the work that is done once a day; one process does each of it at a time."""
+    if not _doing_daily_work.acquire(blocking=False):
+        return
+    try:
+        daily.do_daily_work()
+    except Interrupt:  # its claim ends, and the next tick goes on
+        logger.warning("daily_work_cut_short")
+    except DatabaseUnavailable as error:
+        logger.warning("daily_work_failed", error=str(error))
+    finally:
+        _doing_daily_work.release()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
@@ -152,6 +162,7 @@ def _check() -> None:
 PERIODIC = (
     (expire_orders, 1_000),
     (release_orders, 1_000),
+    (do_daily_work, 1_000),
     (sweep_levels, 5_000),
     (delete_what_is_old, 600_000),
     (check_ledger, 3_600_000),
@@ -159,7 +170,8 @@ PERIODIC = (
 # The work of those that every process does by itself while Redis cannot be reached; its sweeps wait meanwhile.
 WITHOUT_REDIS: dict[str, Callable[[], None]] = {
     expire_orders.actor_name: functools.partial(expire, DRAIN_S),
-    release_orders.actor_name: release_and_execute,
+    release_orders.actor_name: release_orders.fn,
+    do_daily_work.actor_name: do_daily_work.fn,
     sweep_levels.actor_name: sweep_levels.fn,
 }
 

@@ -10,12 +10,14 @@ from schemas.admin import (
     AccountChangeSchema,
     AccountCreationSchema,
     FundsSchema,
+    ResetSchema,
     TokenCreationSchema,
     TokenSchema,
 )
 from schemas.transactions import TransactionSchema
 from trading.accounts.administration import change_account, create_account, move_funds
 from trading.accounts.tokens import create_token, revoke_token
+from trading.day.reset import reset_account
 
 from .account import read_account
 from .http.audit import audit
@@ -67,6 +69,20 @@ def change_status(body: dict[str, Any], account_id: UUID) -> Response:
     """Suspend or reactivate an account, or choose its fill model; accepted orders are not affected."""
     audit("account.status", {"account_id": account_id, **body})
     change_account(account_id, body)
+    return respond(ACCOUNT, read_account(account_id))
+
+
+@blueprint.post("/accounts/<opaque_uuid:account_id>/reset")
+@requires("admin")
+@blueprint.arguments(ResetSchema())
+@blueprint.response(200, ACCOUNT)
+def reset(body: dict[str, Any], account_id: UUID) -> Response:
+    """End an account's live orders, write off its positions and set its balance; tokens and the ledger stay.
+
+    An order that the market has traded already fills first.
+    """
+    audit("account.reset", {"account_id": account_id, **body})
+    reset_account(account_id, body["balance"])
     return respond(ACCOUNT, read_account(account_id))
 
 

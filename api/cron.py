@@ -1,4 +1,4 @@
-"""The recovery endpoint: execute due orders and expire others in the request itself, without Redis."""
+"""The recovery endpoint: the daily work, executions and expiry in the request itself, without Redis."""
 
 import functools
 import time
@@ -10,6 +10,7 @@ from flask import Response, current_app
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
 from trading.day import release
+from trading.day.daily import do_daily_work
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.backlog import count_pending
@@ -45,11 +46,12 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @blueprint.response(200, SWEEP)
 @described(security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
-    """Execute due orders, the longest due first, and expire others; the bearer token is the value of CRON_SECRET.
+    """Do the daily work, execute due orders, the longest due first, and expire others.
 
-    After-market orders whose session has opened are released before.
+    After-market orders whose session has opened are released before. The bearer token is the value of CRON_SECRET.
     """
     started = time.monotonic()
+    is_done = do_daily_work()
     release.run_once(query["limit"], calendar=current_app.config["SETTINGS"].market_calendar)
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)
@@ -63,6 +65,7 @@ def sweep_orders(query: dict[str, Any]) -> Response:
         "cancelled": counts.cancelled,
         "expired": counts.expired + ended.expired,
         "remaining": count_pending(),
+        "daily_work_done": is_done,
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
     return respond(SWEEP, report)

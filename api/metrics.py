@@ -135,6 +135,12 @@ def _orders(backlog: Backlog) -> Iterator[Metric]:
         "Time since the end of the oldest live order.",
         backlog.resting["expiry_behind_s"],
     )
+    behind = GaugeMetricFamily(
+        "tradepost_daily_work_behind_seconds", "Time since daily work was due that is not done.", labels=["work"]
+    )
+    for work, seconds in backlog.daily_work_behind_s.items():
+        behind.add_metric([work], seconds)
+    yield behind
 
 
 def _broker_state() -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Positions: list and close."""
+"""Positions and holdings: list, convert and close."""
 
 from typing import Any
 from uuid import UUID
@@ -8,16 +8,17 @@ from flask import Response
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
-from schemas.positions import ClosingSchema, PositionPageSchema
-from trading.accounts.portfolio import POSITIONS
+from schemas.positions import ClosingSchema, ConversionSchema, ConvertedSchema, HoldingPageSchema, PositionPageSchema
+from trading.accounts.portfolio import HOLDINGS, IS_HOLDING, POSITIONS, value_holding, value_position
+from trading.day.conversion import convert_position
+from trading.market.trading_days import trading_days
 from trading.orders.closing import close_position
-from trading.rules.money import average_price
-from trading.rules.valuation import unrealized_pnl
+from trading.rules.terms import Product
 
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
-from .http.idempotency import idempotency_key
+from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
 from .http.parsing import Blueprint
@@ -26,7 +27,7 @@ from .http.responses import respond
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
-POSITION_PAGE = PositionPageSchema()
+POSITION_PAGE, HOLDING_PAGE, CONVERTED = PositionPageSchema(), HoldingPageSchema(), ConvertedSchema()
 NEWEST_FIRST = Keyset({"position.id": read_uuid})
 
 
@@ -36,13 +37,50 @@ NEWEST_FIRST = Keyset({"position.id": read_uuid})
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
     """List open and closed positions, newest first."""
+    days = trading_days(market()["calendar"])
     with existing_account_session(query["account_id"]) as account_id:
         where = {"position.account_id = %s": account_id}
         page = fetch_page(POSITIONS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     for row in page["data"]:
-        row["average_price"] = average_price(row["cost"], row["quantity"])
-        row["unrealized_pnl"] = unrealized_pnl(row["quantity"], row["cost"], row["last_price"])
+        value_position(row, days)
     return respond(POSITION_PAGE, page)
+
+
+@blueprint.get("/holdings")
+@requires("read", "admin")
+@blueprint.arguments(AccountListSchema(), location="query")
+@blueprint.response(200, HOLDING_PAGE)
+def list_holdings(query: dict[str, Any]) -> Response:
+    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first."""
+    calendar = market()["calendar"]
+    days = trading_days(calendar)
+    with existing_account_session(query["account_id"]) as account_id:
+        where = {"position.account_id = %s": account_id, IS_HOLDING: Product.DELIVERY}
+        chosen = {"limit": query["limit"], "cursor": query["cursor"], "selects_by": [calendar]}
+        page = fetch_page(HOLDINGS, where, NEWEST_FIRST, **chosen)
+    for row in page["data"]:
+        value_holding(row, days)
+    return respond(HOLDING_PAGE, page)
+
+
+@blueprint.post("/positions/<opaque_uuid:position_id>/convert")
+@requires("trade", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
+@blueprint.arguments(ConversionSchema(), is_alone=False, required=False)
+@blueprint.response(200, CONVERTED)
+@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
+    """Convert shares that were bought from INTRADAY to DELIVERY, or back if they were bought today.
+
+    Without a `quantity` all that may be converted is. The margin changes with the product, and nothing is charged.
+    """
+    key = idempotency_key({name: value for name, value in body.items() if value is not None})
+    account_id = requested_account_id(query["account_id"])
+    row, is_replay = convert_position(
+        account_id, position_id, body["quantity"], calendar=market()["calendar"], idempotency_key=key
+    )
+    response = respond(CONVERTED, row)
+    return mark_replayed(response) if is_replay else response
 
 
 @blueprint.post("/positions/<opaque_uuid:position_id>/close")

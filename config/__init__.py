@@ -52,6 +52,7 @@ class Settings:
     fill_model: str
     limit_fills: str
     max_quote_age_s: int
+    allow_t1_sales: bool
     square_off_time: time | None
     square_off_fee: Decimal
     rate_limit_orders: RateLimit | None
@@ -97,6 +98,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
+        allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
         square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),

@@ -1,6 +1,6 @@
 """Positions: one row per account, stock and product, kept when flat."""
 
-from peewee import BigIntegerField, TextField, UUIDField
+from peewee import BigIntegerField, DateField, TextField, UUIDField
 
 from models.base import MoneyField, Table, TimestampField
 
@@ -20,3 +20,15 @@ class Position(Table):
     realized_pnl = MoneyField()
     created_at = TimestampField()
     updated_at = TimestampField()
+    bucket_day = DateField(null=True)
+    today_quantity = BigIntegerField()
+    t1_quantity = BigIntegerField()
+    t1_settles_on = DateField(null=True)
+    later_quantity = BigIntegerField()
+    later_settles_on = DateField(null=True)
+    settled_quantity = BigIntegerField()
+    figures_day = DateField(null=True)
+    day_buy_quantity = BigIntegerField()
+    day_buy_value = MoneyField()
+    day_sell_quantity = BigIntegerField()
+    day_sell_value = MoneyField()

@@ -115,6 +115,31 @@ class PositionRow(TypedDict):
     realized_pnl: Decimal
     created_at: datetime
     updated_at: datetime
+    bucket_day: date | None
+    today_quantity: int
+    t1_quantity: int
+    t1_settles_on: date | None
+    later_quantity: int
+    later_settles_on: date | None
+    settled_quantity: int
+    figures_day: date | None
+    day_buy_quantity: int
+    day_buy_value: Decimal
+    day_sell_quantity: int
+    day_sell_value: Decimal
+
+
+class PositionChangeRow(TypedDict):
+    """A row of `position_change`: from_position loses the signed quantity and its cost, to_position gets them."""
+
+    id: int
+    account_id: UUID
+    from_position: UUID
+    to_position: UUID | None
+    quantity: int
+    cost: Decimal
+    kind: str
+    changed_at: datetime
 
 
 class StockRow(TypedDict):

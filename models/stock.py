@@ -33,6 +33,7 @@ class Stock(Table):
     close_price = MoneyField(null=True)
     lower_circuit = MoneyField(null=True)
     upper_circuit = MoneyField(null=True)
+    close_day = DateField(null=True)
     circuit_day = DateField(null=True)
     is_halted = BooleanField()
     tick_size = MoneyField(null=True)

@@ -65,7 +65,7 @@ def configure(level: str, output_format: str, stream: TextIO | None = None) -> N
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # At DEBUG peewee logs every statement with its values, which are request bodies and digests of tokens.
-    logging.getLogger("peewee").setLevel(logging.INFO)
+    logging.getLogger("peewee").setLevel(max(logging.INFO, logging.getLevelName(level)))
 
 
 def _renderers(output_format: str) -> list[Any]:

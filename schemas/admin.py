@@ -72,6 +72,12 @@ class FundsSchema(StrictSchema):
     amount = GivenMoney(required=True, metadata={"example": "5000.00"})
 
 
+class ResetSchema(StrictSchema):
+    """The balance of an account after its reset."""
+
+    balance = GivenMoney(allow_zero=True, required=True, metadata={"example": "1000000.00"})
+
+
 class TokenCreationSchema(StrictSchema):
     """The scopes and the end of a new token of an account."""
 

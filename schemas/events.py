@@ -13,7 +13,7 @@ from .positions import PositionSchema
 # An event omits the members that move with the market, and the ledger entries.
 DATA_SCHEMAS = {
     "order": OrderDetailSchema(exclude=("transactions",)),
-    "position": PositionSchema(exclude=("last_price", "unrealized_pnl")),
+    "position": PositionSchema(exclude=("last_price", "unrealized_pnl", "day_pnl")),
     "account": AccountSchema(exclude=("unrealized_pnl",)),
 }
 

@@ -26,6 +26,10 @@ class SweepSchema(StrictSchema):
     remaining = Whole(
         metadata={"description": "The number of orders that a worker is due for, counted up to 100,000. None rests."}
     )
+    daily_work_done = fields.Boolean(
+        data_key="dailyWorkDone",
+        metadata={"example": True, "description": "True if none of the work that is due once a day is missing."},
+    )
     duration_ms = Whole(data_key="durationMs", metadata={"example": 14})
 
 

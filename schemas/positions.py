@@ -3,13 +3,13 @@
 from marshmallow import fields
 
 from .base import StrictSchema
-from .examples import ACCOUNT_ID, POSITION_ID, STOCK_ID
+from .examples import ACCOUNT_ID, OTHER_POSITION_ID, POSITION_ID, STOCK_ID
 from .fields import MAX_IDENTIFIER, Flag, Identifier, Money, Timestamp, Whole
 from .orders import EXCHANGES, PRODUCTS
 
 
 class PositionSchema(StrictSchema):
-    """A position; the caller adds `average_price` and `unrealized_pnl` to its row."""
+    """A position; the caller adds its average price, its profits and the figures of the day to its row."""
 
     id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
     account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
@@ -26,7 +26,81 @@ class PositionSchema(StrictSchema):
     unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True, metadata={"example": "0.00"})
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
+    overnight_quantity = Whole(
+        minimum=-MAX_IDENTIFIER,
+        data_key="overnightQuantity",
+        metadata={"example": 0, "description": "The signed quantity that was carried into the trading day."},
+    )
+    day_buy_quantity = Whole(data_key="dayBuyQuantity", metadata={"example": 10})
+    day_buy_value = Money(data_key="dayBuyValue", metadata={"example": "25000.00"})
+    day_sell_quantity = Whole(data_key="daySellQuantity", metadata={"example": 0})
+    day_sell_value = Money(data_key="daySellValue", metadata={"example": "0.00"})
+    day_pnl = Money(
+        data_key="dayPnl",
+        allow_none=True,
+        metadata={
+            "example": "0.00",
+            "description": "The profit of the day: sales less purchases, plus the quantity at the last price, less the "
+            "carried quantity at the previous close. Null without a price that it needs.",
+        },
+    )
     updated_at = Timestamp(data_key="updatedAt")
+
+
+class HoldingSchema(StrictSchema):
+    """The part of a DELIVERY position that was bought on earlier days."""
+
+    id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
+    account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
+    stock_id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
+    exchange = fields.String(metadata={"enum": list(EXCHANGES)})
+    symbol = fields.String(metadata={"example": "RELIANCE"})
+    quantity = Whole(metadata={"example": 10, "description": "`settledQuantity` and `t1Quantity` together."})
+    settled_quantity = Whole(data_key="settledQuantity", metadata={"example": 10})
+    t1_quantity = Whole(
+        data_key="t1Quantity", metadata={"example": 0, "description": "Bought on an earlier day, not yet settled."}
+    )
+    sold_today = Whole(
+        data_key="soldToday", metadata={"example": 0, "description": "Sold today out of the shares of earlier days."}
+    )
+    average_price = Money(
+        data_key="averagePrice",
+        allow_none=True,
+        metadata={"example": "2500.00", "description": "The average of the whole position, today's shares included."},
+    )
+    last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
+    previous_close = Money(data_key="previousClose", allow_none=True, metadata={"example": "2490.00"})
+    day_change = Money(
+        data_key="dayChange",
+        allow_none=True,
+        metadata={"example": "10.00", "description": "`lastPrice` less `previousClose`, for one share."},
+    )
+    unrealized_pnl = Money(data_key="unrealizedPnl", allow_none=True, metadata={"example": "0.00"})
+
+
+class HoldingPageSchema(StrictSchema):
+    """A page of holdings."""
+
+    data = fields.List(fields.Nested(HoldingSchema))
+    next_cursor = fields.String(data_key="nextCursor", allow_none=True)
+
+
+class ConversionSchema(StrictSchema):
+    """The quantity to convert; without one all that may be converted."""
+
+    quantity = Whole(minimum=1, maximum=MAX_IDENTIFIER, load_default=None, metadata={"example": 5})
+
+
+class ConvertedSchema(StrictSchema):
+    """A conversion: the quantity that has moved from one position to another, and its cost."""
+
+    id = Whole(data_key="conversionId", metadata={"example": 12})
+    account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
+    from_position = Identifier(data_key="fromPositionId", metadata={"example": POSITION_ID})
+    to_position = Identifier(data_key="toPositionId", metadata={"example": OTHER_POSITION_ID})
+    quantity = Whole(metadata={"example": 5})
+    cost = Money(metadata={"example": "12500.00"})
+    changed_at = Timestamp(data_key="convertedAt")
 
 
 class ClosingSchema(StrictSchema):

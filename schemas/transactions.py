@@ -16,6 +16,8 @@ KINDS = (
     "LOSS",
     "MARGIN_BLOCK",
     "MARGIN_RELEASE",
+    "ADJUST_CREDIT",
+    "ADJUST_DEBIT",
 )
 
 

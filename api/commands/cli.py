@@ -11,6 +11,7 @@ from schemas.admin import (
     ACCOUNT_SCOPES,
     AccountCreationSchema,
     FundsSchema,
+    ResetSchema,
     ServiceTokenCreationSchema,
     TokenCreationSchema,
 )
@@ -21,6 +22,7 @@ from trading.accounts.administration import create_account, move_funds
 from trading.accounts.audit import record_action
 from trading.accounts.reading import list_accounts
 from trading.accounts.tokens import create_token, revoke_token
+from trading.day.reset import reset_account
 from trading.events.retention import delete_what_is_old
 from trading.execution.sweeping import SweepCounts, sweep_once
 from trading.market.quotes import GivenQuote
@@ -31,7 +33,9 @@ from trading.upkeep.verify import verify
 from .command_input import identifier, load
 from .failures import fail, with_database
 from .import_commands import holidays, stocks
+from .job_commands import jobs
 from .output import as_json, show
+from .replay_command import replay_command
 from .session_commands import sessions, tell_of_missing_sessions
 from .stream_command import stream_command
 
@@ -48,9 +52,10 @@ COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 def register(app: Flask) -> None:
     """Add all commands to the application."""
-    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, ledger, db):
+    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, jobs, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)
+    app.cli.add_command(replay_command)
 
 
 @accounts.command("create")
@@ -90,6 +95,19 @@ def accounts_deposit(account_id: str, amount: str, as_json: bool) -> None:
     record_action("account.funds", {"account_id": owner, **values}, address=COMMAND_LINE)
     row, _ = move_funds(owner, values["kind"], values["amount"])
     show(as_json, TransactionSchema().dump(row))
+
+
+@accounts.command("reset")
+@click.argument("account_id", metavar="ACCOUNT")
+@click.option("--balance", required=True, help="The balance afterwards, in rupees.")
+@as_json
+@with_database
+def accounts_reset(account_id: str, balance: str, as_json: bool) -> None:
+    """End an account's live orders, write off its positions and set its balance; its tokens stay."""
+    values = load(ResetSchema(), {"balance": balance})
+    owner = identifier("account", account_id)
+    record_action("account.reset", {"account_id": owner, **values}, address=COMMAND_LINE)
+    show(as_json, AccountSchema(exclude=("unrealized_pnl",)).dump(reset_account(owner, values["balance"])))
 
 
 @tokens.command("create")

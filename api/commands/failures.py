@@ -40,8 +40,18 @@ def with_database(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
+        config.require_database_url(current_app.config["SETTINGS"])
+        command(*args, **kwargs)
+
+    return telling_failures(run)
+
+
+def telling_failures(command: Callable[..., None]) -> Callable[..., None]:
+    """Run a command; print each refusal and database error as one line and exit with 1."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
         try:
-            config.require_database_url(current_app.config["SETTINGS"])
             command(*args, **kwargs)
         except HttpRefusal as error:
             fail(reasons(error))

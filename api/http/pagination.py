@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,14 +71,21 @@ class Keyset:
 
 
 def fetch_page(
-    select: str, where: Mapping[str, Any], keyset: Keyset, *, limit: int, cursor: str | None
+    select: str,
+    where: Mapping[str, Any],
+    keyset: Keyset,
+    *,
+    limit: int,
+    cursor: str | None,
+    selects_by: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Return a page of a query's rows; conditions whose value is None are left out.
 
-    `where` maps conditions such as "status = %s" to their values. Needs an open session.
+    `where` maps conditions such as "status = %s" to their values, selects_by are the parameters of the select itself.
+    Needs an open session.
     """
     conditions = {condition: value for condition, value in where.items() if value is not None}
-    parameters = list(conditions.values())
+    parameters = [*selects_by, *conditions.values()]
     clauses = list(conditions)
     if cursor is not None:
         values = keyset.decode(cursor)

@@ -71,6 +71,7 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.InsufficientHoldings(),
     errors.NoPrice(),
     errors.NotFound(),
+    errors.NotConvertible(convertible=5),
     errors.NothingToClose(),
     errors.PreconditionFailed(),
 )

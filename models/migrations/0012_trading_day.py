@@ -9,6 +9,17 @@ from playhouse.migrate import SchemaMigrator
 
 from models.database import execute
 
+# The times that a client reads go by the market's clock, as the rules do.
+TIMES = """
+ALTER TABLE fund_transaction ALTER COLUMN created_at SET DEFAULT market_now();
+ALTER TABLE trading_order
+    ALTER COLUMN placed_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+ALTER TABLE position
+    ALTER COLUMN created_at SET DEFAULT market_now(),
+    ALTER COLUMN updated_at SET DEFAULT market_now();
+"""
+
 SESSIONS = """
 CREATE DOMAIN session_class AS text;
 CREATE DOMAIN order_origin AS text;
@@ -75,38 +86,80 @@ CREATE INDEX square_off_unfinished ON square_off (day, session_class, account_id
 ALTER TABLE stock ADD COLUMN close_day date;
 """
 
-# The buckets of a DELIVERY position add up to its quantity; they hold as of bucket_day. The figures of a day are those
-# of figures_day; on a later day nothing was bought or sold yet, and the whole quantity is carried.
+# The buckets of a DELIVERY position add up to its quantity, as of bucket_day. It is NULL while nobody has kept them:
+# then all is settled. The figures of a day are those of figures_day; what they do not explain was carried into it.
 POSITIONS = """
 ALTER TABLE position
     ADD COLUMN bucket_day         date,
     ADD COLUMN today_quantity     bigint NOT NULL DEFAULT 0,
     ADD COLUMN t1_quantity        bigint NOT NULL DEFAULT 0,
     ADD COLUMN t1_settles_on      date,
+    ADD COLUMN later_quantity     bigint NOT NULL DEFAULT 0,  -- of t1 too: trades of a weekend settle after a Friday's
+    ADD COLUMN later_settles_on   date,
     ADD COLUMN settled_quantity   bigint NOT NULL DEFAULT 0,
     ADD COLUMN figures_day        date,
-    ADD COLUMN overnight_quantity bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_buy_quantity   bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_buy_value      numeric(20, 2) NOT NULL DEFAULT 0,
     ADD COLUMN day_sell_quantity  bigint NOT NULL DEFAULT 0,
     ADD COLUMN day_sell_value     numeric(20, 2) NOT NULL DEFAULT 0;
 
--- A change of a position that no order made: a conversion, or the write-off of a reset account.
+-- A change of a position that no order made: a conversion, or the write-off of a reset account. The quantity is signed:
+-- from_position loses it, to_position gets it. cost is the part of the cost that goes with it.
 CREATE TABLE position_change (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id    uuid NOT NULL REFERENCES account,
     from_position uuid NOT NULL REFERENCES position,
     to_position   uuid REFERENCES position,
-    quantity      bigint NOT NULL,
+    quantity      bigint NOT NULL CHECK (quantity <> 0),
     cost          rupees NOT NULL,
     kind          text NOT NULL CHECK (kind IN ('CONVERSION', 'RESET')),
-    changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    changed_at    timestamptz NOT NULL DEFAULT market_now(),
+    CHECK ((kind = 'RESET') = (to_position IS NULL))
 );
 CREATE INDEX position_change_of_account ON position_change (account_id, id);
+CREATE TRIGGER position_changes_are_append_only BEFORE UPDATE OR DELETE ON position_change
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('changes of positions are append-only');
+CREATE TRIGGER position_changes_are_not_truncated BEFORE TRUNCATE ON position_change
+    EXECUTE FUNCTION refuse_change('changes of positions are append-only');
+"""
+
+# The housekeeping of buckets is no change of a position.
+POSITION_EVENTS = """
+CREATE FUNCTION record_position_event() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    event_id bigint;
+BEGIN
+    UPDATE account SET last_event_id = last_event_id + 1 WHERE id = NEW.account_id
+        RETURNING last_event_id INTO event_id;
+    INSERT INTO event (account_id, id, type, at, data)
+    VALUES (NEW.account_id, event_id, 'position.updated', clock_timestamp(),
+            to_jsonb(NEW) - '{bucket_day, today_quantity, t1_quantity, t1_settles_on, later_quantity,
+                              later_settles_on, settled_quantity, figures_day}'::text[]);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER position_opened AFTER INSERT ON position
+    FOR EACH ROW EXECUTE FUNCTION record_position_event();
+CREATE OR REPLACE TRIGGER position_changed
+    AFTER UPDATE OF quantity, cost, blocked_margin, realized_pnl ON position
+    FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION record_position_event();
+"""
+
+# A reset adjusts the balance, and a conversion settles the margin of a position; no order does.
+LEDGER = """
+ALTER DOMAIN ledger_kind DROP CONSTRAINT fund_transaction_kind_check;
+ALTER DOMAIN ledger_kind ADD CONSTRAINT fund_transaction_kind_check
+    CHECK (VALUE IN ('DEPOSIT', 'WITHDRAWAL', 'CHARGES', 'CHARGES_REFUND', 'PROFIT', 'LOSS', 'MARGIN_BLOCK',
+                     'MARGIN_RELEASE', 'ADJUST_CREDIT', 'ADJUST_DEBIT')) NOT VALID;
+ALTER TABLE fund_transaction
+    DROP CONSTRAINT transaction_belongs_to_an_order,
+    ADD CONSTRAINT transaction_belongs_to_an_order CHECK (
+        order_id IS NOT NULL AND kind !~ '^(DEP|WIT|ADJ)' OR order_id IS NULL AND (
+            kind ~ '^(DEP|WIT|ADJ)' OR kind ~ '^MARGIN' AND position_id IS NOT NULL)) NOT VALID;
+ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order;
 """
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    for statements in (SESSIONS, ORDERS, DAYS, POSITIONS):
+    for statements in (TIMES, SESSIONS, ORDERS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
         execute(statements)

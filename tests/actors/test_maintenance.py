@@ -14,9 +14,13 @@ from actors import maintenance
 from models.database import execute, fetch_all, session
 from runtime import redis_link
 from tests.actors.placing import make_older, place_quietly, status_of
+from tests.support import market_clock
 from tests.support.processes import free_port, wait_until
+from tests.support.trading import execute as execute_now
 from tests.trading.execution import market
 from trading.execution.sweeping import TICK_LOCK_KEY
+
+clock, set_up = market_clock.clock, market_clock.set_up
 
 
 def test_the_sweeper_executes_orders_older_than_an_interval(
@@ -198,6 +202,34 @@ def test_orders_expire_by_a_message_and_without_redis(
     finally:
         redis_link.configure(settings.redis_url)
     assert market.state(late)[0] == "EXPIRED"
+
+
+def test_the_daily_work_is_done_by_a_message_and_without_redis(
+    worker: dramatiq.Worker, account: Any, settings: Any, clock: Any, set_up: Any
+) -> None:
+    holder = account(fill_model="QUOTES").id
+    for day in ("2026-11-02", "2026-11-03"):
+        clock(f"{day} 15:00")
+        market.quote("99.95", "100.00", "99.98")
+        execute_now(market.rest(holder, "BUY", 1, price="100.00"))
+        clock(f"{day} 15:12:40")
+        market.quote("99.95", "100.00", "99.98")
+        if day == "2026-11-02":
+            maintenance.do_daily_work.send()
+            wait_until(lambda: fetch_flat() == [{"quantity": 0}])
+            worker.broker.join("maintenance", timeout=5_000)
+    try:
+        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+        maintenance._announce_periodic(nothing_was_done_yet())
+    finally:
+        redis_link.configure(settings.redis_url)
+    assert fetch_flat() == [{"quantity": 0}]
+
+
+def fetch_flat() -> list[dict[str, Any]]:
+    """Return the quantities of all positions."""
+    with session():
+        return fetch_all("SELECT quantity FROM position")
 
 
 def test_the_level_sweep_matches_what_no_quote_has_matched(account: Any, configured: None, clean: None) -> None:

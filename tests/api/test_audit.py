@@ -22,6 +22,7 @@ def test_each_action_is_recorded_with_its_sender(client: Any, account: Any, head
     client.post("/api/admin/accounts", json={"name": "Asha", "openingBalance": "5.00"}, headers=admin)
     client.patch(base, json={"status": "SUSPENDED"}, headers=admin)
     client.post(f"{base}/funds", json={"kind": "DEPOSIT", "amount": "1.00"}, headers=admin)
+    client.post(f"{base}/reset", json={"balance": "7.00"}, headers=admin)
     made = client.post(f"{base}/tokens", json={"scopes": ["read"]}, headers=admin).get_json()
     client.delete(f"/api/admin/tokens/{made['tokenId']}", headers=admin)
 
@@ -30,6 +31,7 @@ def test_each_action_is_recorded_with_its_sender(client: Any, account: Any, head
         "account.create",
         "account.status",
         "account.funds",
+        "account.reset",
         "token.create",
         "token.revoke",
     ]

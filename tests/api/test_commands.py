@@ -311,6 +311,19 @@ def test_a_refused_connection_is_reported_with_its_remedy(run_badly, strict_serv
     assert "add an entry there" in refusal_of("stranger:x")
 
 
+def test_the_work_of_a_day_is_skipped_repeated_and_listed(run_well, run_badly):
+    run_well("jobs", "skip", "2026-11-02", "square-off NORMAL")
+    assert "is done already" in run_badly("jobs", "skip", "2026-11-02", "square-off NORMAL")
+    (job,) = json.loads(run_well("jobs", "list", "--json"))
+    assert (job["day"], job["name"], job["detail"]) == ("2026-11-02", "square-off NORMAL", {"skipped": True})
+    run_well("jobs", "repeat", "2026-11-02", "square-off NORMAL")
+    assert "is not done" in run_badly("jobs", "repeat", "2026-11-02", "square-off NORMAL")
+    (job,) = json.loads(run_well("jobs", "list", "--since", "2026-11-02", "--json"))
+    assert (job["finishedAt"], job["detail"]) == (None, {})
+    assert json.loads(run_well("jobs", "list", "--since", "2026-11-03", "--json")) == []
+    assert json.loads(run_well("jobs", "run", "--json")) == {"done": True}
+
+
 def test_a_usage_error_exits_with_2(run):
     assert run(args=["accounts", "create"]).exit_code == 2
     assert run(args=["accounts", "nothing"]).exit_code == 2

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
+from tests.support.trading import execute, rows
 from tests.trading.execution import market
 
 PATH = "/api/cron/order-worker"
@@ -29,6 +31,7 @@ def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, swee
         "cancelled",
         "expired",
         "remaining",
+        "dailyWorkDone",
         "durationMs",
     }
     assert (report["claimed"], report["executed"], report["remaining"]) == (2, 2, 1)
@@ -51,6 +54,18 @@ def test_the_recovery_endpoint_opens_cancels_and_expires_orders_and_does_not_cou
     report = sweep("limit=2").get_json()
     counted = ("claimed", "executed", "opened", "cancelled", "expired", "remaining")
     assert [report[name] for name in counted] == [2, 0, 1, 1, 1, 0]
+
+
+def test_without_a_worker_the_recovery_endpoint_does_the_daily_work(sweep, account, clock, set_up):  # noqa: F811
+    clock("2026-11-02 15:00")
+    market.quote("99.95", "100.00", "99.98")
+    trader = account(fill_model="QUOTES").id
+    execute(market.rest(trader, "BUY", 10, price="100.00"))
+    clock("2026-11-02 15:12:40")
+    market.quote("101.00", "101.10", "101.05")
+    assert sweep().get_json()["dailyWorkDone"]
+    assert rows("SELECT quantity FROM position") == [{"quantity": 0}]
+    assert sweep().get_json()["dailyWorkDone"]
 
 
 @pytest.mark.parametrize(

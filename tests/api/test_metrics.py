@@ -10,7 +10,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from models.database import DatabaseUnavailable
 from runtime import metrics
 from tests.conftest import METRICS_TOKEN
+from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
 from tests.support.metrics import Metrics
+from trading.day import square_off
 from trading.upkeep import verify
 
 TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -108,6 +110,16 @@ def test_resting_orders_are_no_backlog_and_late_expiry_is_told(read, account, pl
     assert metrics("tradepost_resting_orders", waiting_for="trigger") == 0
     assert metrics("tradepost_pending_orders") == 0
     assert 5 <= metrics("tradepost_expiry_behind_seconds") < 60
+
+
+def test_a_square_off_that_is_not_done_is_told_with_its_delay(read, clock, set_up):  # noqa: F811
+    clock("2026-11-02 15:11")
+    square_off.run_once()  # makes up for the day before
+    assert read()("tradepost_daily_work_behind_seconds", work="square-off") == 0
+    clock("2026-11-02 15:17:05")
+    assert 305 <= read()("tradepost_daily_work_behind_seconds", work="square-off") < 330
+    square_off.run_once()
+    assert read()("tradepost_daily_work_behind_seconds", work="square-off") == 0
 
 
 def test_quotes_matches_and_expired_orders_are_counted(rise):

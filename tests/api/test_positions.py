@@ -58,6 +58,12 @@ def test_a_position_is_listed_with_its_unrealised_profit(positions, fill, trader
         "unrealizedPnl": "299.80",
         "blockedMargin": "600.04",
         "lastPrice": "110.00",
+        "overnightQuantity": 0,
+        "dayBuyQuantity": 30,
+        "dayBuyValue": "3000.20",
+        "daySellQuantity": 0,
+        "daySellValue": "0.00",
+        "dayPnl": "299.80",
         "updatedAt": position["updatedAt"],
     }
 

@@ -22,6 +22,7 @@ READS = {
     "trades.list_trades": "/api/trading/trades",
     "trades.list_trades_of_order": "/api/trading/orders/{order}/trades",
     "positions.list_positions": "/api/trading/positions",
+    "positions.list_holdings": "/api/trading/holdings",
     "account.read": "/api/trading/account",
     "account.list_transactions": "/api/trading/transactions",
     "realtime.list_events": "/api/trading/events",

@@ -33,6 +33,7 @@ ROW_TYPES = {
     rows.EventRow: "event",
     rows.LedgerRow: "fund_transaction",
     rows.OrderRow: "trading_order",
+    rows.PositionChangeRow: "position_change",
     rows.PositionRow: "position",
     rows.StockRow: "stock",
     rows.TokenRow: "api_token",

@@ -27,6 +27,7 @@ from trading.rules.terms import (
     OrderOrigin,
     OrderStatus,
     OrderType,
+    PositionChangeKind,
     Product,
     SessionClass,
     SessionKind,
@@ -47,6 +48,7 @@ CHECKED = {
     ("session", "calendar"): (Exchange.NSE,),
     ("session", "class"): SessionClass,
     ("session", "kind"): SessionKind,
+    ("position_change", "kind"): PositionChangeKind,
     ("stock", "exchange"): Exchange,
     ("stock", "session_class"): SessionClass,
     ("trading_order", "end_reason"): EndReason,
@@ -119,7 +121,7 @@ def checked_words(database: Any) -> dict[tuple[str, str], set[str]]:
            JOIN pg_constraint ON contype = 'c'
                AND (conrelid = attrelid AND conkey = ARRAY[attnum] OR contypid <> 0 AND contypid = atttypid)"""
     )
-    words = {(row["table"], row["column"]): set(re.findall(r"'(\w[\w.]*)'::text", row["text"])) for row in found}
+    words = {(row["table"], row["column"]): words_of(row["text"]) for row in found}
     return {key: listed for key, listed in words.items() if listed}
 
 
@@ -132,6 +134,12 @@ def test_an_event_may_have_each_of_its_types(database: Any, event_type: str) -> 
     assert pattern is not None
     assert re.search(pattern[1], event_type)
     assert not re.search(pattern[1], f"{event_type}d")
+
+
+def words_of(check: str) -> set[str]:
+    """Return the words that a CHECK lists one by one, or in an array."""
+    arrays = re.findall(r"'\{([\w,]+)\}'::text\[\]", check)
+    return {*re.findall(r"'(\w[\w.]*)'::text", check), *(word for array in arrays for word in array.split(","))}
 
 
 def test_each_check_lists_the_words_of_its_term(checked_words: dict[tuple[str, str], set[str]]) -> None:

@@ -23,11 +23,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "OrderRequest": ORDER,
     "Basket": {"orders": [ORDER]},
     "OrderChange": {"quantity": 2},
+    "Conversion": {"quantity": 1},
     "Closing": {"cancelOpenOrders": True},
     "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
     "AccountCreation": {"name": "New", "openingBalance": "1.00"},
     "AccountChange": {"status": "ACTIVE"},
     "Funds": {"kind": "DEPOSIT", "amount": "1.00"},
+    "Reset": {"balance": "1000000.00"},
     "TokenCreation": {"scopes": ["read"]},
 }
 

@@ -1,15 +1,36 @@
-"""An account's positions with the last traded prices of their stocks."""
+"""An account's positions and holdings with the last traded prices of their stocks."""
 
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from models.database import fetch_one
 from models.rows import AccountRow
-from trading.rules.valuation import total_unrealized_pnl
+from trading.rules import day_figures, settlement
+from trading.rules.day_figures import DayFigures, day_pnl
+from trading.rules.money import average_price, proportion
+from trading.rules.settlement import Buckets, SettlementDays
+from trading.rules.terms import Product
+from trading.rules.valuation import total_unrealized_pnl, unrealized_pnl
 
-# The start of a list of positions; the caller adds its conditions.
-POSITIONS = "SELECT position.*, stock.last_price FROM position JOIN stock ON stock.id = position.stock_id"
+# The start of a list of positions; the caller adds its conditions. A subquery is evaluated once a statement.
+POSITIONS = """
+SELECT position.*, last_price, previous_close, (SELECT (market_now() AT TIME ZONE 'Asia/Kolkata')::date) AS read_on
+FROM position JOIN stock ON stock.id = position.stock_id
+"""
+# The start of a list of holdings, with the calendar as its parameter, and their condition, with the product as its
+# parameter: what was held before the present trading day's trades. That day is the last one with a session.
+HOLDINGS = """
+SELECT position.*, last_price, previous_close, today AS read_on
+FROM (SELECT today, coalesce((SELECT max(day) FROM session WHERE calendar = %s AND day <= today), today) AS trading_day
+      FROM (SELECT (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS today) AS clock) AS market
+CROSS JOIN position JOIN stock ON stock.id = position.stock_id
+"""
+IS_HOLDING = """
+position.product = %s AND (
+    position.quantity > CASE WHEN bucket_day >= trading_day THEN today_quantity ELSE 0 END
+    OR figures_day >= trading_day AND position.quantity - day_buy_quantity + day_sell_quantity > 0)
+"""
 # One statement, so that the account and its positions are of one moment. JSON keeps the decimals exact.
 ACCOUNT_WITH_POSITIONS = """
 SELECT account.*, (
@@ -34,3 +55,37 @@ def find_valued_account(account_id: UUID) -> ValuedAccount | None:
         return None
     row["unrealized_pnl"] = total_unrealized_pnl(row.pop("positions"))
     return cast(ValuedAccount, row)
+
+
+def value_position(row: dict[str, Any], days: SettlementDays) -> None:
+    """Add to a row of POSITIONS its average price, its unrealised profit and the figures of the day."""
+    figures = day_figures.rolled(DayFigures.of_row(row, row["read_on"]), row["read_on"], days)
+    prices = {"last_price": row["last_price"], "previous_close": row["previous_close"]}
+    row |= {
+        "average_price": average_price(row["cost"], row["quantity"]),
+        "unrealized_pnl": unrealized_pnl(row["quantity"], row["cost"], row["last_price"]),
+        "overnight_quantity": figures.overnight(row["quantity"]),
+        "day_buy_quantity": figures.buy_quantity,
+        "day_buy_value": figures.buy_value,
+        "day_sell_quantity": figures.sell_quantity,
+        "day_sell_value": figures.sell_value,
+        "day_pnl": day_pnl(figures, row["quantity"], **prices),
+    }
+
+
+def value_holding(row: dict[str, Any], days: SettlementDays) -> None:
+    """Make a row of HOLDINGS a holding: the part of a DELIVERY position that was bought on earlier days."""
+    assert row["product"] == Product.DELIVERY
+    figures = day_figures.rolled(DayFigures.of_row(row, row["read_on"]), row["read_on"], days)
+    buckets = settlement.rolled(Buckets.of_row(row, row["read_on"]), row["read_on"], days)
+    last_price, previous_close = row["last_price"], row["previous_close"]
+    cost = proportion(row["cost"], buckets.earlier, row["quantity"]) if row["quantity"] else row["cost"]
+    row |= {
+        "average_price": average_price(row["cost"], row["quantity"]),
+        "sold_today": figures.overnight(row["quantity"]) - buckets.earlier,
+        "quantity": buckets.earlier,
+        "settled_quantity": buckets.settled,
+        "t1_quantity": buckets.unsettled,
+        "day_change": None if last_price is None or previous_close is None else last_price - previous_close,
+        "unrealized_pnl": unrealized_pnl(buckets.earlier, cost, last_price),
+    }

@@ -54,10 +54,24 @@ def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
 
     Raises DatabaseUnavailable.
     """
-    now = square_off_rows.market_time()
-    due = [of for session_class in SESSION_CLASSES if (of := last_due(now, session_class)) is not None]
-    works = [jobs.run_daily(name_of(of), of.day, partial(work_on, of), patience_s=patience_s) for of in due]
+    works = [jobs.run_daily(name_of(of), of.day, partial(work_on, of), patience_s=patience_s) for of in _due()]
     return all(works)
+
+
+def behind_s() -> float:
+    """Return the seconds since the time of a square-off that is not done, 0 if all are; raises DatabaseUnavailable."""
+    now = square_off_rows.market_time()
+    return max(
+        ((now - of.due_at).total_seconds() for of in _due() if not jobs.is_done(name_of(of), of.day)), default=0.0
+    )
+
+
+def _due() -> list[SquareOff]:
+    """Return the last square-off of each session class, if there is any."""
+    if settings().market_calendar is None and settings().square_off_time is None:
+        return []
+    now = square_off_rows.market_time()
+    return [of for session_class in SESSION_CLASSES if (of := last_due(now, session_class)) is not None]
 
 
 def last_due(now: datetime, session_class: str) -> SquareOff | None:

@@ -8,21 +8,21 @@ from uuid import UUID
 from models.database import execute
 from models.rows import OrderRow
 from trading.accounts.ledgers import save_ledgers, write_rows
-from trading.execution.claiming import Key, LeftOrder, LockedPosition, key_of
+from trading.accounts.position_rows import LockedPosition, insert_positions, update_positions
+from trading.execution.claiming import Key, LeftOrder, key_of
 from trading.execution.looks import Judged
 from trading.execution.marks import End, Opening, open_orders, tell, write_ends, write_marks
 from trading.orders.order_statements import end_orders
 from trading.rules.charges import Charges
-from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
-from trading.rules.terms import OrderStatus
+from trading.rules.terms import OrderStatus, Product
 
 EXECUTE_ORDERS = """
 UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
-    waiting_for = NULL, executed_at = clock_timestamp(), updated_at = clock_timestamp()
+    waiting_for = NULL, executed_at = market_now(), updated_at = market_now()
 FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
 EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
@@ -30,16 +30,6 @@ EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
 LINK_ENTRIES = """
 UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled
 WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL AND filled.id = ANY(%s::uuid[])
-"""
-INSERT_POSITIONS = """
-INSERT INTO position (id, account_id, stock_id, product, exchange, symbol, quantity, cost, blocked_margin, realized_pnl)
-VALUES %s
-"""
-UPDATE_POSITIONS = """
-UPDATE position
-SET quantity = changed.quantity, cost = changed.cost, blocked_margin = changed.blocked_margin,
-    realized_pnl = changed.realized_pnl, updated_at = clock_timestamp()
-FROM (VALUES %s) AS changed (id, quantity, cost, blocked_margin, realized_pnl) WHERE position.id = changed.id
 """
 
 
@@ -113,17 +103,14 @@ def write_batch(batch: Batch) -> None:
 
 
 def _write_positions(batch: Batch) -> None:
-    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
     orders = {key_of(execution.order): execution.order for execution in batch.executions}
-    opened = [
-        (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *_numbers(position.holding))
-        for key, position in changed
-        if position.is_new
-    ]
-    write_rows(INSERT_POSITIONS, opened)
-    updated = [(position.id, *_numbers(position.holding)) for _, position in changed if not position.is_new]
-    write_rows(UPDATE_POSITIONS, updated)
-
-
-def _numbers(holding: Holding) -> tuple[int, Decimal, Decimal, Decimal]:
-    return holding.quantity, holding.cost, holding.blocked_margin, holding.realized_pnl
+    changed = [(key, position) for key, position in batch.positions.items() if position.changed]
+    for product in Product:
+        of_product = [(key, position) for key, position in changed if key[2] == product]
+        opened = [
+            (position.id, *key, orders[key]["exchange"], orders[key]["symbol"], *position.values)
+            for key, position in of_product
+            if position.row is None
+        ]
+        insert_positions(opened, product)
+        update_positions([position for _, position in of_product if position.row is not None], product)

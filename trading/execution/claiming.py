@@ -16,7 +16,7 @@ from uuid import UUID
 from models.database import array_of, fetch_all
 from models.rows import OrderRow, PositionRow
 from trading.accounts.ledgers import LEDGERS
-from trading.rules.fills import Holding
+from trading.accounts.position_rows import LockedPosition
 from trading.rules.ledger import AccountLedger
 
 Key = tuple[UUID, UUID, str]  # account, stock, product
@@ -80,16 +80,6 @@ class LeftOrder(TypedDict):
     account_id: UUID
     stock_id: UUID
     is_modified: bool
-
-
-@dataclass
-class LockedPosition:
-    """A position while its account is locked."""
-
-    id: UUID
-    holding: Holding
-    is_new: bool
-    changed: bool = False
 
 
 @dataclass
@@ -174,8 +164,7 @@ def _lock_positions(found: Claim) -> None:
         return
     positions = fetch_all(f"{POSITIONS} FOR NO KEY UPDATE OF position SKIP LOCKED", _columns(keys), PositionRow)
     for row in positions:
-        holding = Holding(row["quantity"], row["cost"], row["blocked_margin"], row["realized_pnl"])
-        found.positions[key_of(row)] = LockedPosition(row["id"], holding, is_new=False)
+        found.positions[key_of(row)] = LockedPosition.of_row(row)
     missing = keys - found.positions.keys()
     if not missing:
         return

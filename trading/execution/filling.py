@@ -6,9 +6,11 @@ from uuid import UUID
 from models.database import fetch_all
 from models.identifiers import new_id
 from models.rows import OrderRow
+from trading.accounts.position_rows import LockedPosition
 from trading.execution.batch import Batch, Execution, Rejection
-from trading.execution.claiming import LockedPosition, key_of
+from trading.execution.claiming import key_of
 from trading.execution.final_charges import final_charges
+from trading.execution.position_days import is_held, keep_day
 from trading.orders.cancellation import give_back
 from trading.rules.fills import Fill, Holding, fill, is_covered
 from trading.rules.ledger import AccountLedger
@@ -43,7 +45,7 @@ def fill_one(batch: Batch, order: OrderRow) -> None:
     if price is None:
         _reject(batch, order, "no_price")
         return
-    position = batch.positions.get(key_of(order)) or LockedPosition(new_id(), Holding(), is_new=True)
+    position = batch.positions.get(key_of(order)) or LockedPosition(new_id(), Holding())
     result = fill(
         position.holding,
         side=order["side"],
@@ -54,12 +56,13 @@ def fill_one(batch: Batch, order: OrderRow) -> None:
     )
     charges = final_charges(order, price)
     more_charges = ZERO if charges is None else charges.total - order["charges"]
-    if order["product"] == Product.DELIVERY and result.holding.quantity < 0:
+    if order["product"] == Product.DELIVERY and not is_held(position, order):
         _reject(batch, order, "insufficient_holdings")
     elif not is_covered(result, more_charges=more_charges, available_margin=ledger.available_margin):
         _reject(batch, order, "insufficient_margin")
     else:
         _settle(ledger, order["id"], position.id, result, more_charges)
+        keep_day(position, order, price)
         position.holding, position.changed = result.holding, True
         batch.positions[key_of(order)] = position
         batch.executions.append(Execution(order, price, position.id, charges))

@@ -30,7 +30,7 @@ OPEN = """
 UPDATE trading_order
 SET status = 'OPEN', watch_price = opened.watch_price, watch_trigger = opened.watch_trigger,
     waiting_for = opened.waiting_for, opened_number = opened.number, protection_price = opened.protection_price,
-    due_at = NULL, retry_at = NULL, attempts = 0, updated_at = clock_timestamp()
+    due_at = NULL, retry_at = NULL, attempts = 0, updated_at = market_now()
 FROM (VALUES %s) AS opened (id, watch_price, watch_trigger, waiting_for, number, protection_price)
 WHERE trading_order.id = opened.id
 """

@@ -80,7 +80,7 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
     """Mark the orders that usable quotes, given by stock, cross, and return those that are matched now."""
     if not quotes:
         return []
-    reaches = [_reach(quote) for quote in quotes.values()]
+    reaches = [reach(quote) for quote in quotes.values()]
     found = _find(list(quotes), *(list(column) for column in zip(*reaches, strict=True)))
     if not found:
         return []
@@ -97,17 +97,17 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
     return [Match(order["account_id"], order["id"], str(verdict.rule)) for order, verdict in filled]
 
 
+def reach(quote: Quote) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return the lowest price that buys of a quote can have, the highest that sells can have, and the last price."""
+    asks = [price for price in (quote.eff_ask, quote.new_trade) if price is not None]
+    bids = [price for price in (quote.eff_bid, quote.new_trade) if price is not None]
+    return min(asks, default=None), max(bids, default=None), quote.last
+
+
 def _find(stock_ids: Sequence[UUID], buys: Prices, sells: Prices, lasts: Prices) -> list[UUID]:
     """Return the orders that the reaches of quotes include: the judge may leave some of them."""
     rows = fetch_all(FIND, [array_of(values) for values in (stock_ids, buys, sells, lasts)])
     return list({row["id"] for row in rows})
-
-
-def _reach(quote: Quote) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Return the lowest price that buys can have, the highest that sells can have, and the last price."""
-    asks = [price for price in (quote.eff_ask, quote.new_trade) if price is not None]
-    bids = [price for price in (quote.eff_bid, quote.new_trade) if price is not None]
-    return min(asks, default=None), max(bids, default=None), quote.last
 
 
 def _resting(order: OrderRow, verdict: Verdict) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Place a common order in one statement: a LIMIT order, in a market that is always open, that only opens."""
 
-from datetime import datetime
-
+from runtime import market_clock
 from runtime.timing import stopwatch
 from trading.orders.placement_statements import write_order_at_once
 from trading.orders.placement_types import Placement, PlacementContext
@@ -23,7 +22,7 @@ def place_at_once(context: PlacementContext) -> Placement | None:
     if request.order_type != OrderType.LIMIT or request.trigger_price is not None or not _is_for_now(context):
         return None
     with stopwatch().step("margin"):
-        now = datetime.now(INDIAN_TIME)
+        now = market_clock.now().astimezone(INDIAN_TIME)
         decision = decide(request, on=now.date())
         session = session_for(None, SessionClass.NORMAL, now)
         ends_at = expires_with(request, session, fill_model=FillModel.QUOTES)

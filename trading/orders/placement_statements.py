@@ -20,6 +20,7 @@ from models.identifiers import new_id
 from models.rows import OrderRow
 from runtime.timing import stopwatch
 from trading.orders.placement_types import PlacementContext, PlacementState
+from trading.orders.unsettled import unsettled_promised
 from trading.rules.decision import Decision
 from trading.rules.errors import NotFound
 from trading.rules.money import rounded_if_any
@@ -96,16 +97,16 @@ def read_state(context: PlacementContext) -> PlacementState:
     assert state is not None
     if state["status"] is None and state["answer"] is None:
         raise NotFound
-    return PlacementState(**state)
+    return unsettled_promised(context.account_id, context.request, PlacementState(**state))
 
 
 def look_at_state(context: PlacementContext) -> PlacementState:
     """Return the facts of a decision at this moment, and lock and write nothing; raises NotFound."""
     with session():
         state = fetch_one(LOOK, _asked(context))
-    if state is None:
-        raise NotFound
-    return PlacementState(**state)
+        if state is None:
+            raise NotFound
+        return unsettled_promised(context.account_id, context.request, PlacementState(**state))
 
 
 @transactional

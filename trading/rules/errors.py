@@ -150,6 +150,15 @@ class NothingToClose(Refused):
     code = "nothing_to_close"
 
 
+class NotConvertible(Refused):
+    """Fewer shares may be converted: no shorts, none that orders will sell, of DELIVERY only those bought today."""
+
+    code = "not_convertible"
+
+    def __init__(self, *, convertible: int) -> None:
+        super().__init__(convertible=convertible)
+
+
 class OrderNotOpen(Refused):
     """The order is already final."""
 

@@ -25,6 +25,8 @@ EFFECTS = {
     LedgerKind.LOSS: (-1, 0),
     LedgerKind.MARGIN_BLOCK: (0, 1),
     LedgerKind.MARGIN_RELEASE: (0, -1),
+    LedgerKind.ADJUST_CREDIT: (1, 0),
+    LedgerKind.ADJUST_DEBIT: (-1, 0),
 }
 REALIZED = {LedgerKind.PROFIT: 1, LedgerKind.LOSS: -1}
 

@@ -137,6 +137,8 @@ class LedgerKind(StrEnum):
     LOSS = "LOSS"
     MARGIN_BLOCK = "MARGIN_BLOCK"
     MARGIN_RELEASE = "MARGIN_RELEASE"
+    ADJUST_CREDIT = "ADJUST_CREDIT"
+    ADJUST_DEBIT = "ADJUST_DEBIT"
 
 
 class SessionClass(StrEnum):
@@ -158,3 +160,10 @@ class HolidayKind(StrEnum):
 
     TRADING = "TRADING"
     SETTLEMENT = "SETTLEMENT"
+
+
+class PositionChangeKind(StrEnum):
+    """The kind of a change of a position that no order made."""
+
+    CONVERSION = "CONVERSION"
+    RESET = "RESET"

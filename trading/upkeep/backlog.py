@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple, TypedDict
 
 from models.database import fetch_one, session, snapshot
+from trading.day import daily
 from trading.upkeep.ledger_checks import last_check
 from trading.upkeep.resting_orders import RestingOrders, count_resting
 
@@ -26,19 +27,24 @@ class PendingOrders(TypedDict):
 
 
 class Backlog(NamedTuple):
-    """The due orders (counted to 100,000), the oldest one's age, the last check of the ledger, and resting orders."""
+    """The due orders (counted to 100,000), the oldest one's age, the last check of the ledger, and resting orders.
+
+    daily_work_behind_s has the seconds since the time of daily work that is due and not done, by name.
+    """
 
     pending: int
     oldest_age_s: float
     violations: int | None
     check_age_s: float | None
     resting: RestingOrders
+    daily_work_behind_s: dict[str, float]
 
 
 def read_backlog() -> Backlog:
     """Return the backlog, the last check of the ledger and the resting orders. Raises DatabaseUnavailable."""
     with snapshot():
         pending, check, resting = read_pending(MAX_COUNTED), last_check(), count_resting(MAX_COUNTED)
+        behind_s = daily.behind_s()
     now, oldest = pending["at"], pending["oldest_due_at"]
     return Backlog(
         pending["count"],
@@ -46,6 +52,7 @@ def read_backlog() -> Backlog:
         check["violations"] if check else None,
         (now - check["at"]).total_seconds() if check else None,
         resting,
+        behind_s,
     )
 
 

@@ -29,8 +29,8 @@ class Violation(NamedTuple):
         return f"{self.rule}: account {self.account_id}: {self.detail}"
 
 
-ON_BALANCE = """CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT') THEN amount
-                     WHEN kind IN ('WITHDRAWAL', 'CHARGES', 'LOSS') THEN -amount ELSE 0 END"""
+ON_BALANCE = """CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT', 'ADJUST_CREDIT') THEN amount
+                     WHEN kind IN ('WITHDRAWAL', 'CHARGES', 'LOSS', 'ADJUST_DEBIT') THEN -amount ELSE 0 END"""
 ON_BLOCKED = "CASE kind WHEN 'MARGIN_BLOCK' THEN amount WHEN 'MARGIN_RELEASE' THEN -amount ELSE 0 END"
 
 # Each query returns account_id and detail for every violation of its rule. No rule compares rows of different accounts,
@@ -60,14 +60,27 @@ RULES = {
                    GROUP BY account_id) AS positions ON positions.account_id = account.id
         WHERE account.blocked_margin <> coalesce(orders.margin, 0) + coalesce(positions.margin, 0)""",
     "a position is the sum of its fills": """
-        SELECT account_id, format('position %s holds %s, its orders filled %s',
-                                  position_id, position.quantity, coalesce(filled.quantity, 0)) AS detail
+        SELECT account_id, format('position %s holds %s, its orders and changes make %s',
+                                  position_id, position.quantity, coalesce(made.quantity, 0)) AS detail
         FROM (SELECT account_id, id AS position_id, quantity FROM position) AS position FULL JOIN (
-            SELECT account_id, position_id,
-                   sum(CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END) AS quantity
-            FROM trading_order WHERE status = 'EXECUTED' AND position_id IS NOT NULL GROUP BY 1, 2) AS filled
+            SELECT account_id, position_id, sum(quantity) AS quantity FROM (
+                SELECT account_id, position_id,
+                       CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END AS quantity
+                FROM trading_order WHERE status = 'EXECUTED' AND position_id IS NOT NULL
+                UNION ALL SELECT account_id, from_position, -quantity FROM position_change
+                UNION ALL SELECT account_id, to_position, quantity FROM position_change WHERE to_position IS NOT NULL
+            ) AS change GROUP BY 1, 2) AS made
             USING (account_id, position_id)
-        WHERE position.quantity IS DISTINCT FROM coalesce(filled.quantity, 0)""",
+        WHERE position.quantity IS DISTINCT FROM coalesce(made.quantity, 0)""",
+    # Without a bucket_day the buckets were never kept: all is settled.
+    "the buckets of a delivery sum to its position": """
+        SELECT account_id, format('position %s holds %s, in buckets %s + %s + %s + %s', id, quantity, today_quantity,
+                                  t1_quantity, later_quantity, settled_quantity) AS detail
+        FROM position
+        WHERE least(today_quantity, t1_quantity, later_quantity, settled_quantity) < 0
+           OR (t1_quantity > 0) <> (t1_settles_on IS NOT NULL) OR (later_quantity > 0) <> (later_settles_on IS NOT NULL)
+           OR today_quantity + t1_quantity + later_quantity + settled_quantity
+              <> CASE WHEN bucket_day IS NULL THEN 0 ELSE quantity END""",
     "a flat position has no cost and no margin": """
         SELECT account_id, format('position %s', id) AS detail FROM position
         WHERE (quantity = 0) <> (cost = 0) OR (quantity = 0 AND blocked_margin <> 0)""",
@@ -151,6 +164,7 @@ SLICE = "WITH " + ", ".join(
         ("position", "account_id"),
         ("trading_order", "account_id"),
         ("fund_transaction", "account_id"),
+        ("position_change", "account_id"),
         ("event", "account_id"),
     )
 )

@@ -260,10 +260,8 @@ def test_the_fee_is_charged_once_and_kept_among_the_items(trader, clock, set_up)
 
 def test_a_position_whose_stock_never_had_a_price_waits_for_one(trader, clock):
     long(trader)
-    run(
-        "UPDATE stock SET last_price = NULL, last_price_at = NULL, is_usable = false, bid_price = NULL,"
-        " ask_price = NULL"
-    )
+    nothing = "last_price = NULL, last_price_at = NULL, bid_price = NULL, ask_price = NULL"
+    run(f"UPDATE stock SET is_usable = false, {nothing}")
     clock("2026-11-03 10:00")
     assert not square_off.run_once()
     (closing,) = closing_orders(trader)
@@ -303,6 +301,10 @@ def test_of_workers_at_once_each_position_gets_one_order(trader, clock):
     assert [len(closing_orders(each)) for each in traders] == [1] * 6
     assert [position(each) for each in traders] == [0] * 6
     assert one("SELECT count(*) FROM square_off WHERE finished_at IS NOT NULL") == 6
+
+
+def another():
+    return administration.create_account("Q", D("100000.00"), fill_model="QUOTES")["id"]
 
 
 def now():
