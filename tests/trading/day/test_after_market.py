@@ -4,13 +4,14 @@ import dataclasses
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.support.sessions import session_of
 from tests.support.trading import account_now, cancel, execute, modify, one, order_now, rows, run
 from tests.trading.execution.market import events, state
-from tests.trading.orders.quotes_account import asked
+from tests.trading.orders.quotes_account import asked, trade_on_quotes
 from trading.day import release
 from trading.execution import expiry, looks
 from trading.execution.sweeping import sweep_once
@@ -26,6 +27,12 @@ from trading.upkeep import verify
 RULES = MarketRules(max_age_s=60, calendar="NSE")
 MONDAY, TUESDAY = date(2026, 11, 2), date(2026, 11, 3)
 EVENING, BEFORE_OPEN, AT_OPEN = "2026-11-02 20:00", "2026-11-03 09:14:59", "2026-11-03 09:15"
+
+
+@pytest.fixture
+def trader(account: Any) -> UUID:
+    """Return an account that trades on quotes."""
+    return trade_on_quotes(account().id)
 
 
 @pytest.fixture(autouse=True)
