@@ -39,7 +39,7 @@ class MarketClosed(Refused):
 
     code = "market_closed"
 
-    def __init__(self, *, next_open: datetime) -> None:
+    def __init__(self, *, next_open: datetime | None) -> None:
         super().__init__(next_open=next_open)
 
 
@@ -109,6 +109,15 @@ class PriceOutsideBand(Refused):
 
     def __init__(self, *, field: str, lower_circuit: Decimal | None, upper_circuit: Decimal | None) -> None:
         super().__init__(field=field, lower_circuit=lower_circuit, upper_circuit=upper_circuit)
+
+
+class SquareOffPassed(Refused):
+    """INTRADAY positions are closed at this time of the day, so that an INTRADAY order may only reduce one."""
+
+    code = "square_off_passed"
+
+    def __init__(self, *, square_off_at: datetime) -> None:
+        super().__init__(square_off_at=square_off_at)
 
 
 class InsufficientHoldings(Refused):

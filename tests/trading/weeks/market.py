@@ -286,7 +286,8 @@ class Market:
         margin, debited = self._price_and_cover(owner, wish, closing, owner.money.available())
         money = self._money_of(wish, margin, debited, closing)
         ends = [session[2]] if wish.validity in ("DAY", "TTL") else []
-        ends += [self.now + timedelta(minutes=wish.minutes)] if wish.minutes else []
+        begin = session[0] if waits else self.now
+        ends += [begin + timedelta(minutes=wish.minutes)] if wish.minutes else []
         order = Order(wish, self._next(), money, min(ends, default=NEVER), _terms(wish), waits_for_session=waits)
         owner.orders[wish.name] = order
         owner.money.accept(money)
