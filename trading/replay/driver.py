@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.database import session
-from trading.day import daily
-from trading.day.settling import settle
+from trading.day import daily, release
 from trading.execution import expiry
 from trading.execution.sweeping import MAX_BATCH, sweep_once
 from trading.market.quotes import GivenQuote, NotStored
@@ -23,7 +22,7 @@ from trading.replay.timers import Timers
 from trading.replay.trader import Trader
 
 MAX_STRETCH = 500
-SETTLEMENT_S = 60.0
+RELEASED_AT_ONCE = 100_000
 NOT_STORED = frozenset(map(str, NotStored))
 
 
@@ -106,8 +105,8 @@ class Replay:
         self.curve.pass_time(at)
         self.clock.move(at)
         _expire()
+        release.run_once(RELEASED_AT_ONCE, calendar=self.rules.calendar)
         is_done = daily.do_daily_work()
-        settle(self.rules.calendar, limit_s=SETTLEMENT_S)
         self._work_off()
         self.timers.pass_time(at)
         self.timers.look_again()
