@@ -66,8 +66,9 @@ def random_week(seed: int) -> Week:
     quotes, wishes = [], []
     prices = dict.fromkeys(CLASSES, 100.0)
     for day in days.all():
-        quotes += [_quote(chance, moment, prices) for moment in _moments(chance, day, 70)]
-        for number, moment in enumerate(_moments(chance, day, 35)):
+        is_busy = days.has_session(day)
+        quotes += [_quote(chance, moment, prices) for moment in _moments(chance, day, 120 if is_busy else 10)]
+        for number, moment in enumerate(_moments(chance, day, 45 if is_busy else 5)):
             wishes.append(_wish(chance, moment, f"{day:%d}-{number}", [wish.name for wish in wishes]))
     return Week(days, sorted(quotes, key=lambda one: one.at), sorted(wishes, key=lambda one: one.at))
 
@@ -85,7 +86,7 @@ def _moments(chance: random.Random, day: date, count: int) -> list[datetime]:
 
 def _quote(chance: random.Random, moment: datetime, prices: dict[str, float]) -> Quote:
     symbol = chance.choice(list(CLASSES))
-    prices[symbol] = min(130.0, max(70.0, prices[symbol] + chance.randint(-20, 20) / 10))
+    prices[symbol] = min(106.0, max(94.0, prices[symbol] + chance.randint(-12, 12) / 10))
     last = Decimal(f"{prices[symbol]:.2f}")
     spread = Decimal(chance.choice(("0.05", "0.10", "-0.05", "0.50")))
     roll = chance.random()
@@ -110,13 +111,17 @@ def _wish(chance: random.Random, moment: datetime, name: str, names: list[str]) 
     if roll < 0.27:
         product = chance.choice(("INTRADAY", "DELIVERY"))
         return Wish(moment, "close", owner, name, symbol=chance.choice(list(CLASSES)), product=product)
-    kind, price, trigger = chance.choice(KINDS), _price(chance), _price(chance)
+    kind, side, price, trigger = chance.choice(KINDS), chance.choice(("BUY", "SELL")), _price(chance), _price(chance)
+    if "STOP" in kind and chance.random() < 0.9:  # beyond most last prices, with room for the limit
+        sign = 1 if side == "BUY" else -1
+        trigger = 100 + sign * Decimal(chance.randint(0, 60)) / 10
+        price = trigger + sign * Decimal(chance.randint(0, 20)) / 10
     validity = "DAY" if kind == "MARKET" else chance.choice(("DAY", "DAY", "TTL", "GTC", "IOC"))
     if validity == "IOC" and kind != "LIMIT":
         validity = "DAY"
     is_early = moment.astimezone(INDIA).time() < at(moment.date(), 9, 15).timetz().replace(tzinfo=None)
     return Wish(
-        moment, "place", owner, name, chance.choice(list(CLASSES)), chance.choice(("BUY", "SELL")),
+        moment, "place", owner, name, chance.choice(list(CLASSES)), side,
         chance.choice(("INTRADAY", "INTRADAY", "DELIVERY")), kind, chance.randint(1, 60),
         price if "LIMIT" in kind else None, trigger if "STOP" in kind else None, validity,
         chance.randint(1, 30) if validity == "TTL" else None,
@@ -125,4 +130,4 @@ def _wish(chance: random.Random, moment: datetime, name: str, names: list[str]) 
 
 
 def _price(chance: random.Random) -> Decimal:
-    return Decimal(100 + chance.randint(-8, 8)) + Decimal(chance.randint(0, 9)) / 10
+    return Decimal(100 + chance.randint(-6, 6)) + Decimal(chance.randint(0, 9)) / 10

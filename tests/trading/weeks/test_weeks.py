@@ -29,7 +29,7 @@ from trading.replay.trader import Terms, Trader
 from trading.rules.decision import OrderRequest
 from trading.upkeep.verify import verify
 
-BALANCE = Decimal("6000.00")  # so that some orders are refused, and some are rejected when they would fill
+BALANCE = Decimal("4000.00")  # so that some orders are refused, and some are rejected when they would fill
 ONE_DAY = timedelta(days=1)
 
 
