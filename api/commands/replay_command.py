@@ -101,7 +101,8 @@ def replay_command(
 
 def _tell(replay: Replay, actions: int) -> None:
     """Print the counts, the refused actions, and the violations of the ledger, of which there should be none."""
-    click.echo(f"{replay.quotes_taken} quotes, {actions} actions, {len(replay.trader.accounts)} accounts")
+    accounts = len(replay.trader.accounts)
+    click.echo(f"{replay.quotes_taken} quotes in {replay.quotes_s:.1f} s, {actions} actions, {accounts} accounts")
     for outcome, count in sorted(replay.quotes_refused.items()):
         click.echo(f"{count} quotes match nothing: {outcome}")
     refusals = replay.trader.refusals

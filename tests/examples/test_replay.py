@@ -19,10 +19,14 @@ def run(tmp_path):
     """Return a function that runs the page's command without DATABASE_URL, and returns the files that it writes."""
 
     def make(name):
-        environment = command_environment({"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "REDIS_URL": ""})
+        scratch = tmp_path / "scratch"
+        scratch.mkdir(mode=0o755, exist_ok=True)
+        own = {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "REDIS_URL": "", "TMPDIR": str(scratch)}
+        environment = command_environment(own)
         command = COMMAND.replace("\\\n", " ").replace("/tmp/week", str(tmp_path / name))
         done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        assert list(scratch.iterdir()) == [], "the server is deleted"
         return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
 
     return make

@@ -4,6 +4,7 @@ At the same time quotes come first, then the periodic work, then the actions of 
 reach an order nothing can fill, so that the quotes between them are stored together (trading.matching.stretches).
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -38,6 +39,7 @@ class Replay:
         self.curve = Curve()
         self.quotes_refused: dict[str, int] = {}
         self.quotes_taken = 0
+        self.quotes_s = 0.0
 
     def run(self, quotes: Iterable[QuoteInput], actions: Iterable[Action]) -> None:
         """Run all quotes and actions, and the periodic work up to the end of the last day."""
@@ -46,9 +48,11 @@ class Replay:
             while True:
                 timer_at, action_at = self.timers.next_at, waiting_actions.next_at
                 limit = min((at for at in (timer_at, action_at) if at is not None), default=None)
+                began = time.perf_counter()
                 stretch = waiting_quotes.take_until(limit, MAX_STRETCH)
                 if stretch:
                     self._receive(stretch)
+                    self.quotes_s += time.perf_counter() - began
                 elif timer_at is not None and timer_at == limit:
                     self._tick(timer_at)
                 elif action_at is not None:
