@@ -9,6 +9,7 @@ from models import database
 from models.scratch import scratch_database
 from runtime import redis_link
 from trading.market import calendars
+from trading.market.stocks import forget_stocks
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def own_database(servers, settings, migrated, monkeypatch):
         monkeypatch.setenv("MARKET_CALENDAR", "NSE")
         stack.callback(config.settings.cache_clear)
         stack.callback(calendars._remembered.clear)
+        stack.callback(forget_stocks)
         config.settings.cache_clear()
         calendars._remembered.clear()
         database.initialise(url, pool_size=4)
