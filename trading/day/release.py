@@ -25,7 +25,11 @@ SELECT trading_order.id, account_id, placed_at FROM trading_order JOIN stock ON 
 WHERE {WAITS} AND session_class = ANY(%(classes)s::text[])
   AND (expires_at IS NULL OR expires_at > (SELECT market_now()))
 """
-LOCK = f"{FOUND} ORDER BY placed_at, trading_order.id LIMIT %(limit)s FOR NO KEY UPDATE OF trading_order SKIP LOCKED"
+# With statistics from an evening on which many orders wait, the planner would otherwise read the whole table.
+LOCK = f"""
+SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
+{FOUND} ORDER BY placed_at, trading_order.id LIMIT %(limit)s FOR NO KEY UPDATE OF trading_order SKIP LOCKED
+"""
 BUSY = f"""
 SELECT DISTINCT ON (account_id) waiting.* FROM ({FOUND}) AS waiting
 WHERE account_id = ANY(%(accounts)s::uuid[]) AND id <> ALL(%(locked)s::uuid[])
