@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 
 from models.database import DatabaseUnavailable
 from runtime.logs import get_logger
-from trading.day import square_off
+from trading.day import settling, square_off
 
 logger = get_logger(__name__)
 
 # Each does what is missing and is due, for some seconds, and returns True if nothing is missing.
-WORKS: Mapping[str, Callable[[], bool]] = {"square-off": square_off.run_once}
+WORKS: Mapping[str, Callable[[], bool]] = {
+    "square-off": square_off.run_once,
+    "settlement": settling.run_once,
+}
 
 
 def do_daily_work() -> bool:
@@ -33,4 +36,4 @@ def _do(name: str, work: Callable[[], bool]) -> bool:
 
 def behind_s() -> dict[str, float]:
     """Return, by name, the seconds since the time of the oldest work that is due and not done, 0 if it is done."""
-    return {"square-off": square_off.behind_s()}
+    return {"square-off": square_off.behind_s(), "settlement": settling.behind_s()}
