@@ -26,13 +26,14 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support.processes import ROOT, ProcessStarter, command_environment
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 from tests.support.servers import REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
 
 pytest_plugins = ["tests.support.scheduling"]
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
+ALLOWED_ORIGIN = "https://desk.example.com"
 
 
 @dataclass(frozen=True)
@@ -338,6 +339,23 @@ def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Proce
     starter = ProcessStarter(process_environment, tmp_path)
     yield starter
     starter.stop()
+
+
+@pytest.fixture(scope="session")
+def usual_web(
+    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start the Procfile's web process once, for all tests that neither stop it nor need settings of their own."""
+    environment = command_environment(setting_values | {"ALLOWED_ORIGINS": ALLOWED_ORIGIN})
+    starter = ProcessStarter(environment, tmp_path_factory.mktemp("web"))
+    yield starter.web()
+    starter.stop()
+
+
+@pytest.fixture
+def web(usual_web: Running, clean: None) -> Running:
+    """Return that web process on an empty database."""
+    return usual_web
 
 
 @pytest.fixture
