@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import json
 import os
 import shutil
@@ -27,7 +28,7 @@ import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
-from tests.support.servers import REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
+from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
 
 pytest_plugins = ["tests.support.scheduling"]
 
@@ -77,6 +78,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = Path(config.option.basetemp)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[Any]:
+    """Collect tests without collecting garbage, and leave all that is loaded then out of later collections."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remove the folder of a run that succeeded; that of a failed one stays, with its logs."""
     if exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(FOLDER, None)):
@@ -96,7 +108,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """
     folder = tmp_path_factory.mktemp("servers")
     database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-    postgres = None if database_url else Postgres(folder / "postgres", durable=False)
+    postgres = None if database_url else Postgres(folder / "postgres", durable=False, settings=FORGETFUL)
     valkey = None if redis_url else Valkey(folder / "valkey", durable=False)
     with contextlib.ExitStack() as stack:
         if postgres is not None:
@@ -361,7 +373,8 @@ def web(usual_web: Running, clean: None) -> Running:
 @pytest.fixture
 def own_servers(tmp_path: Path) -> Iterator[Servers]:
     """Start servers that belong to this test alone, to be stopped, killed and started at will."""
-    postgres, valkey = Postgres(tmp_path / "postgres", durable=False), Valkey(tmp_path / "valkey", durable=False)
+    postgres = Postgres(tmp_path / "postgres", durable=False, settings=FORGETFUL)
+    valkey = Valkey(tmp_path / "valkey", durable=False)
     try:
         postgres.start()
         valkey.start()
