@@ -19,6 +19,7 @@ from embedded.postgres import SOCKET_PORT
 from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.support.servers import TABLES
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"
@@ -52,6 +53,7 @@ class System:
         self.web_port = free_port()
         self.webs: list[Running] = []
         self.workers: list[Running] = []
+        self.is_whole = False  # set by a check that found nothing wrong: another test may go on with these processes
         self._keeping = threading.Event()
         self._start_lock = threading.Lock()
         self._create_database()
@@ -190,6 +192,17 @@ class System:
         self.database_proxy.heal()
         self.broker_proxy.heal()
         self.revive()
+
+    def begin_anew(self) -> None:
+        """Empty the database, and leave one web and one worker command, for another test."""
+        self.is_whole = False
+        for commands in (self.webs, self.workers):
+            for running in commands[1:]:
+                running.kill()
+            del commands[1:]
+        deletes = "".join(f"DELETE FROM {table};" for table in TABLES if table != "api_token")
+        ours = "DELETE FROM api_token WHERE account_id IS NOT NULL;"
+        self.sql(f"SET session_replication_role = replica; {deletes} {ours}")
 
     def close(self) -> None:
         """End the processes and drop the database."""
