@@ -56,25 +56,34 @@ class System:
         self.is_whole = False  # set by a check that found nothing wrong: another test may go on with these processes
         self._keeping = threading.Event()
         self._start_lock = threading.Lock()
+        self._kept = threading.local()
         self._create_database()
 
     # --- servers
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a statement past the proxy on a connection of its own, and return its rows, if any."""
-        connection = self.connect()
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query, parameters or None)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        """Run a statement past the proxy, and return its rows, if any."""
+        with self._session().cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
     def connect(self) -> Any:
         """Return a connection past the proxy, in autocommit."""
         connection = psycopg2.connect(self.postgres.url(self.name), application_name="harness", connect_timeout=10)
         connection.autocommit = True
         return connection
+
+    def _session(self) -> Any:
+        """Return this thread's connection past the proxy, kept as long as it answers: a test asks again and again."""
+        url = self.postgres.url(self.name)
+        if getattr(self._kept, "url", None) == url:
+            with contextlib.suppress(psycopg2.Error), self._kept.connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                return self._kept.connection
+            self._kept.connection.close()
+        self._kept.url, self._kept.connection = None, self.connect()
+        self._kept.url = url
+        return self._kept.connection
 
     def stop_clockwork(self) -> None:
         """Suspend every process of PostgreSQL with SIGSTOP."""
@@ -202,7 +211,7 @@ class System:
             del commands[1:]
         deletes = "".join(f"DELETE FROM {table};" for table in TABLES if table != "api_token")
         ours = "DELETE FROM api_token WHERE account_id IS NOT NULL;"
-        self.sql(f"SET session_replication_role = replica; {deletes} {ours}")
+        self.sql(f"SET session_replication_role = replica; {deletes} {ours} RESET session_replication_role")
 
     def close(self) -> None:
         """End the processes and drop the database."""
