@@ -3,11 +3,11 @@
 import contextlib
 import functools
 import gc
-import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,6 +62,17 @@ class OwnCommands:
     account: TestAccount
 
 
+# The commands of `flask` would load the whole application, twice.
+MIGRATION_WITH_ACCOUNT = """
+import sys
+from decimal import Decimal
+from models import database, migrate
+from trading.accounts import administration, tokens
+database.initialise(sys.argv[1], pool_size=1)
+migrate.upgrade()
+account_id = administration.create_account("A", Decimal("1000000.00"))["id"]
+print(account_id, tokens.create_token(["trade", "read"], account_id=account_id)[1])
+"""
 FOLDER = pytest.StashKey[Path]()
 
 
@@ -409,9 +420,9 @@ def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCom
         command = ["flask", "--app", "api", *arguments]
         return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
-    flask("db", "upgrade")
-    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
-    return OwnCommands(environment, flask, TestAccount(made["accountId"], made["token"], {}))
+    command = [sys.executable, "-c", MIGRATION_WITH_ACCOUNT, own_servers.database_url]
+    made = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.split()
+    return OwnCommands(environment, flask, TestAccount(UUID(made[0]), made[1], {}))
 
 
 def _drop(*_: object) -> Any:
