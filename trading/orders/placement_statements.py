@@ -1,7 +1,6 @@
 """The statements of a placement: read the facts that it is decided on, and write the decision."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -196,7 +195,7 @@ def _new_order(context: PlacementContext, decision: Decision) -> dict[str, Any]:
         "closing_quantity": decision.closing_quantity,
         "blocked_margin": decision.margin,
         "charges": decision.charges.total,
-        "charge_items": asdict(decision.charges),
+        "charge_items": decision.charges.as_dict(),
     }
 
 
