@@ -39,7 +39,7 @@ class MarketClosed(Refused):
 
     code = "market_closed"
 
-    def __init__(self, *, next_open: datetime) -> None:
+    def __init__(self, *, next_open: datetime | None) -> None:
         super().__init__(next_open=next_open)
 
 
