@@ -4,8 +4,7 @@ import pytest
 
 from models.database import DatabaseUnavailable
 from tests.support.trading import one, rows
-from trading.day import daily, jobs
-from trading.day.jobs import Progress
+from trading.day import daily
 
 
 def fail():
@@ -42,13 +41,3 @@ def test_settlement_is_done_once_a_day(clock, set_up):
     assert 0 <= daily.behind_s()["settlement"] < 60
     assert daily.do_daily_work()
     assert one("SELECT count(*) FROM job_run WHERE name = 'settlement'") == 2
-
-
-def test_settlement_that_meets_busy_accounts_goes_on_later(clock, monkeypatch):
-    clock("2026-11-02 09:00")
-    left = [3, 0]
-    monkeypatch.setattr(daily, "settle", lambda *_, **__: daily.Settlement(1, left.pop(0)))
-    assert daily._settle() is Progress.MORE
-    assert daily.settle_today()
-    assert left == []
-    assert jobs.is_done("settlement", daily.indian_day(daily.market_time()))
