@@ -20,7 +20,7 @@ from trading.accounts.position_rows import bucket_values, update_buckets
 from trading.day import jobs
 from trading.day.jobs import Progress
 from trading.market.trading_days import trading_days
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import INDIAN_TIME, at_indian_time
 from trading.rules.settlement import Buckets, SettlementDays, rolled
 
 logger = get_logger(__name__)
@@ -73,7 +73,7 @@ def behind_s() -> float:
     now = _now()
     if jobs.is_done(NAME, now.date()):
         return 0.0
-    return (now - datetime.combine(now.date(), time_of_day(), INDIAN_TIME)).total_seconds()
+    return (now - at_indian_time(now.date(), time_of_day())).total_seconds()
 
 
 def _work() -> Progress:
