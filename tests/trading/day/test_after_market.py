@@ -20,6 +20,7 @@ from trading.market.quotes import GivenQuote
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.orders.placement import place_order
 from trading.orders.placement_types import FillSettings
+from trading.orders.preview import preview_order
 from trading.rules import errors
 from trading.rules.sessions import INDIAN_TIME, indian_day
 from trading.upkeep import verify
@@ -248,6 +249,20 @@ def test_the_circuits_of_a_day_do_not_bind_the_orders_for_the_next(trader: Any, 
     for price in refused_prices:
         with pytest.raises(errors.PriceOutsideBand):
             place(trader, price=price)
+
+
+def test_a_preview_looks_at_no_quote_of_another_session(trader: Any, clock: Any) -> None:
+    fills, order = FillSettings(max_quote_age_s=0), asked("BUY", 10, price="105.00")
+
+    def look() -> tuple[bool, str | None, str | None]:
+        found = preview_order(trader, order, calendar="NSE", fills=fills)
+        return found.look.fills, found.look.waiting_for, found.refusal and found.refusal.code
+
+    assert look() == (False, "quote", "market_closed")
+    clock("2026-11-03 09:15")
+    assert look() == (False, "quote", None)
+    quote("99.95", "100.00", "99.98")
+    assert look() == (True, None, None)
 
 
 @pytest.mark.parametrize("product", ["INTRADAY", "DELIVERY"])
