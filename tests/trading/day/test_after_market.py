@@ -18,6 +18,7 @@ from trading.execution.sweeping import sweep_once
 from trading.market.calendars import import_sessions, make_sessions
 from trading.market.quotes import GivenQuote
 from trading.matching.feed import MarketRules, receive_quotes
+from trading.orders.closing import close_position
 from trading.orders.placement import place_order
 from trading.orders.placement_types import FillSettings
 from trading.orders.preview import preview_order
@@ -282,6 +283,20 @@ def test_after_the_square_off_only_intraday_orders_that_open_are_refused(trader:
         assert place(trader, product=product)["status"] == "PENDING"
     clock(EVENING)
     assert place(trader, product=product)["waiting_for"] == "session"
+
+
+def test_a_position_is_closed_until_the_close_and_not_after_it(trader: Any, clock: Any) -> None:
+    clock("2026-11-02 15:24")
+    run("UPDATE stock SET quoted_at = market_now()")
+    order = place(trader)
+    assert execute(order).executed == 1
+    position_id = order_now(order)["position_id"]
+    clock("2026-11-02 15:30")
+    with pytest.raises(errors.MarketClosed):
+        close_position(trader, position_id, calendar="NSE")
+    clock("2026-11-02 15:29:59")
+    closing = close_position(trader, position_id, calendar="NSE").order
+    assert (closing["quantity"], closing["expires_at"]) == (10, india(MONDAY, "15:30"))
 
 
 def test_without_a_calendar_the_square_off_has_the_time_of_the_setting(trader: Any, account: Any, clock: Any) -> None:
