@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.sessions import session_of
-from tests.support.trading import account_now, cancel, execute, modify, one, order_now, rows, run
+from tests.support.trading import account_now, at_once, cancel, execute, modify, one, order_now, rows, run
 from tests.trading.execution.market import events, state
 from tests.trading.orders.quotes_account import asked, trade_on_quotes
 from trading.day import release
@@ -233,6 +233,31 @@ def test_an_order_that_is_busy_keeps_the_later_ones_of_its_account(
         connection.rollback()
     assert released() == 2
     assert len(rows("SELECT FROM trading_order WHERE waiting_for IS NULL")) == 4
+
+
+def test_workers_at_once_release_each_order_once_and_in_turn(trader: Any, clock: Any) -> None:
+    orders = [place(trader, quantity=1) for _ in range(20)]
+    clock(AT_OPEN)
+    first = at_once([released] * 4)
+    assert sum(first) + released() == len(orders)
+    rows_now = [order_now(order) for order in orders]
+    assert all(row["waiting_for"] is None for row in rows_now)
+    due = [row["due_at"] for row in rows_now]
+    assert due == sorted(due)
+    assert sweep_once(limit=50).opened == len(orders)
+
+
+def test_a_cancellation_and_a_release_at_once_leave_one_of_both(trader: Any, clock: Any) -> None:
+    before = account_now(trader)["balance"]
+    clock(AT_OPEN)
+    for _ in range(10):
+        clock(EVENING)
+        order = place(trader)
+        clock(AT_OPEN)
+        cancelled, _ = at_once([lambda order=order: cancel(order), released])
+        assert cancelled["status"] == order_now(order)["status"] == "CANCELLED"
+    assert sweep_once(limit=50).claimed == 0
+    assert [account_now(trader)[name] for name in ("balance", "blocked_margin")] == [before, 0]
 
 
 def test_the_circuits_of_a_day_do_not_bind_the_orders_for_the_next(trader: Any, clock: Any) -> None:
