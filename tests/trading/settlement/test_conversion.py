@@ -142,7 +142,7 @@ def test_a_negative_margin_does_not_stop_a_conversion_that_releases_margin(accou
     execute(other)
     execute(sell(trader, 1, "1.00"))
     assert account_now(trader)["available_margin"] < 0
-    convert(trader, source["id"])
+    convert(trader, source["id"], 1)
     assert verify() == []
 
 
