@@ -47,11 +47,32 @@ deadline_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadl
 Place = dict[str, str]
 
 
+class Cursor(psycopg2.extensions.cursor):
+    """A cursor that sends the statements which wait on its connection together with the next one."""
+
+    connection: "Connection"
+
+    def execute(self, query: Any, parameters: Any = None) -> None:
+        """Run a statement after those that wait, in one round trip; its own result counts."""
+        waiting = self.connection.waiting
+        if waiting:
+            self.connection.waiting = []
+            query, parameters = b";\n".join([*waiting, self.mogrify(query, parameters)]), None
+        super().execute(query, parameters)
+
+
 class Connection(psycopg2.extensions.connection):
-    """A connection of a pool, with the time of its last use and the pool's generation at its creation."""
+    """A connection of a pool, with the time of its last use and the pool's generation at its creation.
+
+    waiting has the statements that were not sent yet: see models.database.later.
+    """
 
     generation = 0
     used_at = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting: list[bytes] = []
 
     @property
     def has_ended(self) -> bool:
@@ -104,7 +125,9 @@ class Server:
     def _connect(self, place: Place, timeout_s: float) -> Connection:
         reset = deadline_s.set(timeout_s)
         try:
-            connection: Connection = psycopg2.connect(**{**self._parameters, **place}, connection_factory=Connection)
+            connection: Connection = psycopg2.connect(
+                **{**self._parameters, **place}, connection_factory=Connection, cursor_factory=Cursor
+            )
         finally:
             deadline_s.reset(reset)
         connection.autocommit = True

@@ -26,6 +26,7 @@ MAX_ATTEMPTS = 3
 READ_ONLY_STATE = "25006"  # the server was demoted, or its operator has closed it for writing
 # Serialisation failure and deadlock; and a read-only server, which is retried on new connections.
 RETRIED_STATES = frozenset({"40001", "40P01", READ_ONLY_STATE})
+BEGIN = b"BEGIN"
 UNAVAILABLE_STATES = frozenset({READ_ONLY_STATE, "25P03"})  # 25P03: idle in a transaction for too long
 
 
@@ -55,6 +56,32 @@ class Database(PostgresqlDatabase):
 
     def _close(self, conn: Connection) -> None:
         self.pool.give_back(conn)
+
+    @property
+    def held(self) -> Connection:
+        """Return this thread's connection."""
+        connection: Connection = self._state.conn
+        return connection
+
+    def begin(self, isolation_level: str | None = None) -> None:
+        """Begin a transaction: its BEGIN is sent with its first statement, which saves a round trip."""
+        if isolation_level is None:
+            self.held.waiting = [BEGIN]
+        else:
+            super().begin(isolation_level)
+
+    def commit(self) -> None:
+        """Commit the transaction after the statements that wait; one without any statement ends here."""
+        if self.held.waiting == [BEGIN]:
+            self.held.waiting = []
+        else:
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll the transaction back; the statements that wait are forgotten."""
+        waiting, self.held.waiting = self.held.waiting, []
+        if BEGIN not in waiting:
+            super().rollback()
 
     def dispose(self) -> None:
         """Forget this thread's connection, and close the idle connections."""
@@ -223,3 +250,23 @@ def array_of(values: Iterable[Any]) -> str:
 def execute(sql: str, parameters: SqlParameters = ()) -> int:
     """Run a statement and return the number of rows that it changed; needs an open session."""
     return int(db.execute_sql(sql, parameters).rowcount)
+
+
+def later(sql: str, parameters: SqlParameters = ()) -> None:
+    """Let a statement of a transaction wait, to be sent in one round trip with the next one or with the commit.
+
+    Nothing of its result is told; its error is raised by the statement, or by the commit, that it is sent with.
+    """
+    if not db.in_transaction():
+        raise RuntimeError("only a statement of a transaction may wait")
+    with db.cursor() as cursor:
+        db.held.waiting.append(cursor.mogrify(sql, parameters or None))
+
+
+def send_waiting() -> None:
+    """Send the statements that wait."""
+    waiting = db.held.waiting
+    if waiting and waiting != [BEGIN]:
+        last = waiting.pop()
+        with db.cursor() as cursor:
+            cursor.execute(last)

@@ -17,6 +17,7 @@ MATCH, FILL = (
     "tradepost_fill_seconds_bucket" + '{outcome="executed", process="worker", le="%s"}',
 )
 BEHIND, DUE = "tradepost_expiry_behind_seconds", "tradepost_oldest_pending_seconds"
+SQUARE_OFF = 'tradepost_daily_work_behind_seconds{work="square-off"}'
 
 # An alert, the values of its series from minute to minute, and whether it fires after ten of them.
 CASES: tuple[tuple[str, dict[str, str], bool], ...] = (
@@ -25,6 +26,9 @@ CASES: tuple[tuple[str, dict[str, str], bool], ...] = (
     ("ExpiryBehind", {BEHIND: "0x10"}, False),
     ("ExpiryBehind", {BEHIND: "25x10"}, False),
     ("ExpiryBehind", {BEHIND: "0x5 31x5"}, True),
+    ("SquareOffBehind", {SQUARE_OFF: "0x10"}, False),
+    ("SquareOffBehind", {SQUARE_OFF: "0+60x5 0x5"}, False),
+    ("SquareOffBehind", {SQUARE_OFF: "0+60x10"}, True),
     ("MatchesSlow", {MATCH % "0.5": "0+60x10", MATCH % "1.0": "0+60x10", MATCH % "+Inf": "0+60x10"}, False),
     ("MatchesSlow", {MATCH % "0.5": "0+50x10", MATCH % "1.0": "0+60x10", MATCH % "+Inf": "0+60x10"}, True),
     ("FillsSlow", {FILL % "1.0": "0+60x10", FILL % "2.5": "0+60x10", FILL % "+Inf": "0+60x10"}, False),

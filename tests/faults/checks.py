@@ -113,7 +113,7 @@ def _lost_or_invented(system: System, workload: Workload) -> list[str]:
     """Return violations of I2 and I4: each 202 and 200 is one order, each order was requested, a refusal left none."""
     kept = system.sql("SELECT key, answer ->> 'id' FROM idempotency_key WHERE scope NOT LIKE '%%/funds'")
     by_key = dict(kept)
-    orders = {row[0] for row in system.sql("SELECT id::text FROM trading_order")}
+    orders = {row[0] for row in system.sql("SELECT id::text FROM trading_order WHERE origin = 'CLIENT'")}
     problems = [] if len(by_key) == len(kept) else ["a key stands for two orders"]
     asked = {request.key: request for request in workload.requests if request.key and request.kind != "funds"}
     for key, request in asked.items():

@@ -51,6 +51,11 @@ def recorded(url: str) -> Iterator[list[Transaction]]:
     usual = database.db.execute_sql
 
     def execute_sql(sql: str, parameters: Any = None) -> Any:
+        waiting = [text for text in database.db.held.waiting if text != database.BEGIN]
+        database.db.held.waiting = [text for text in database.db.held.waiting if text == database.BEGIN]
+        for text in waiting:  # one by one, so that each one's locks are seen
+            usual(text)
+            _look(link, transactions, text.decode())
         cursor = usual(sql, parameters)
         if database.db.in_transaction():
             _look(link, transactions, sql)

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-import psycopg2.extras
-
-from models.database import db, fetch_all, fetch_one
+from models.database import fetch_all, fetch_one, later
 from models.rows import LedgerRow
 from trading.rules.ledger import AccountLedger
 
@@ -52,7 +50,11 @@ def newest_entry(account_id: UUID) -> LedgerRow | None:
 
 
 def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:
-    """Run a statement with a list of rows in place of its `VALUES %s`; run nothing if the list is empty."""
+    """Run a statement with a list of rows in place of its `VALUES %s`; run nothing if the list is empty.
+
+    The statement waits for the transaction's next one, or for its commit: see models.database.later.
+    """
     if rows:
-        with db.cursor() as cursor:
-            psycopg2.extras.execute_values(cursor, sql, rows, template=template, page_size=len(rows))
+        template = template or f"({', '.join(['%s'] * len(rows[0]))})"
+        values = ", ".join([template] * len(rows))
+        later(sql.replace("VALUES %s", f"VALUES {values}"), [value for row in rows for value in row])

@@ -24,8 +24,9 @@ from trading.day.jobs import Progress
 from trading.day.square_off_rows import LiveOrder, Pair
 from trading.execution.patience import execute_patiently
 from trading.execution.second_look import OrderAndStock
-from trading.rules.square_off import SquareOff, last_square_off_without_calendar
-from trading.rules.terms import EndReason
+from trading.market import calendars
+from trading.rules.square_off import SquareOff, last_square_off, last_square_off_without_calendar
+from trading.rules.terms import EndReason, SessionClass
 
 # Quotes of the stocks and requests of the accounts wait for a batch.
 PAIRS = 100
@@ -33,8 +34,6 @@ PASS_S = 3.0
 # A placement reads the time under its account's lock, and may commit some seconds later.
 SETTLES_AFTER = timedelta(seconds=30)
 FIND_EVERY = timedelta(seconds=10)
-
-SESSION_CLASSES = ("NORMAL", "AUCTION")
 
 logger = get_logger(__name__)
 _found_at: dict[tuple[date, str], datetime] = {}
@@ -71,15 +70,15 @@ def _due() -> list[SquareOff]:
     if settings().market_calendar is None and settings().square_off_time is None:
         return []
     now = square_off_rows.market_time()
-    return [of for session_class in SESSION_CLASSES if (of := last_due(now, session_class)) is not None]
+    return [of for session_class in SessionClass if (of := last_due(now, session_class)) is not None]
 
 
 def last_due(now: datetime, session_class: str) -> SquareOff | None:
     """Return the square-off of a session class that became due last, None if there is none."""
-    at = settings().square_off_time
-    if settings().market_calendar is not None or at is None:
-        return None
-    return last_square_off_without_calendar(now, session_class, at)
+    days, at = calendars.days(settings().market_calendar), settings().square_off_time
+    if days is not None:
+        return last_square_off(days, now, session_class)
+    return None if at is None else last_square_off_without_calendar(now, session_class, at)
 
 
 def name_of(of: SquareOff) -> str:

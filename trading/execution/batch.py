@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import execute
+from models.database import later, send_waiting
 from models.rows import OrderRow
 from trading.accounts.ledgers import save_ledgers, write_rows
 from trading.accounts.position_rows import LockedPosition, insert_positions, update_positions
@@ -89,17 +89,18 @@ class Batch:
 
 
 def write_batch(batch: Batch) -> None:
-    """Write the results of a batch; positions come first because ledger entries and orders refer to them."""
+    """Write the results of a batch in one round trip; positions come first: ledger entries and orders refer to them."""
     tell([order["id"] for order in batch.told])
     write_marks(batch.handled, batch.looks, {done.order["id"] for done in batch.executions})
     _write_positions(batch)
     save_ledgers(batch.ledgers.values())
     write_rows(EXECUTE_ORDERS, [done.row for done in batch.executions], EXECUTED_ROW)
     if batch.executions:
-        execute(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
+        later(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
     end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
     open_orders(batch.openings)
     write_ends(batch.ends)
+    send_waiting()
 
 
 def _write_positions(batch: Batch) -> None:

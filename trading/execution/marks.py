@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import execute
+from models.database import later
 from models.rows import OrderRow
 from trading.accounts.ledgers import write_rows
 from trading.execution.looks import Judged
@@ -69,7 +69,7 @@ def write_marks(orders: Iterable[OrderRow], looks: dict[UUID, Judged], filled: s
 def tell(order_ids: list[UUID]) -> None:
     """Tell the triggers of orders that rest on."""
     if order_ids:
-        execute(TELL, (order_ids,))
+        later(TELL, (order_ids,))
 
 
 def open_orders(openings: Iterable[Opening]) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import array_of, execute, fetch_all
+from models.database import array_of, fetch_all, later
 from models.rows import StockRow
 from trading.rules.quotes import Quote, QuoteOutcome, brings_new_trade, outcome_of
 from trading.rules.sessions import TradingDays, indian_day
@@ -124,7 +124,7 @@ def store(taken: Iterable[Taken]) -> None:
     """Write quotes into their stocks, of which each comes once."""
     columns = [one.columns for one in taken]
     if columns:
-        execute(STORE, (json.dumps(columns, default=str), array_of(row["id"] for row in columns)))
+        later(STORE, (json.dumps(columns, default=str), array_of(row["id"] for row in columns)))
 
 
 def take(stock: StockRow, given: GivenQuote, at: Moment) -> Taken | NotStored:

@@ -10,6 +10,8 @@ from models.rows import StockRow
 from trading.accounts.ledgers import write_rows
 
 Pair = tuple[str, str]  # exchange, symbol
+MAX_REMEMBERED = 50_000
+_remembered: dict[Pair, UUID] = {}
 
 # The start of a list of stocks; the caller adds its conditions.
 STOCKS = "SELECT * FROM stock"
@@ -48,6 +50,30 @@ def ensure_stocks(pairs: set[Pair]) -> dict[Pair, UUID]:
         import_stocks(pairs - active)
         known = _known(pairs)
     return {pair: stock_id for pair, (stock_id, _) in known.items()}
+
+
+def remembered_stocks(pairs: set[Pair]) -> dict[Pair, UUID]:
+    """Return the ids of stocks as ensure_stocks does, without a question to the database if all are remembered.
+
+    Whoever then finds a row missing or inactive under its lock calls forget_stocks, and begins again.
+    """
+    if not pairs <= _remembered.keys():
+        if len(_remembered) + len(pairs) > MAX_REMEMBERED:
+            _remembered.clear()
+        _remembered.update(ensure_stocks(pairs))
+    return {pair: _remembered[pair] for pair in pairs}
+
+
+def forget_stocks() -> None:
+    """Forget the remembered ids: a stock was deactivated, or the database is another one."""
+    _remembered.clear()
+
+
+def session_classes() -> dict[Pair, str]:
+    """Return the session class of every stock."""
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, session_class FROM stock")
+    return {(row["exchange"], row["symbol"]): row["session_class"] for row in rows}
 
 
 def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:

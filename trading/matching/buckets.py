@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from models.database import execute, fetch_all
+from models.database import fetch_all, later
 
 BUCKETS = 256
 # Locks of two numbers are apart from those of one number, which is what all other advisory locks of the product are.
@@ -37,14 +37,15 @@ def bucket_of(stock_id: UUID) -> int:
 def lock_exclusive(stock_ids: Iterable[UUID]) -> None:
     """Lock the buckets of stocks against other quotes and against orders that open; wait at most 1 s for each lock.
 
-    The transaction's later locks wait at most 1 s too.
+    It is sent with the transaction's next statement, which sees all that was committed before the locks. The
+    transaction's later locks wait at most 1 s too.
     """
-    execute(LOCK_EXCLUSIVE, lock_parameters(stock_ids))
+    later(LOCK_EXCLUSIVE, lock_parameters(stock_ids))
 
 
 def lock_shared(stock_ids: Iterable[UUID]) -> None:
-    """Lock the buckets of stocks against quotes."""
-    execute(LOCK_SHARED, lock_parameters(stock_ids))
+    """Lock the buckets of stocks against quotes, as lock_exclusive does it."""
+    later(LOCK_SHARED, lock_parameters(stock_ids))
 
 
 def lock_parameters(stock_ids: Iterable[UUID]) -> dict[str, Any]:

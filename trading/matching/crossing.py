@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import array_of, execute, fetch_all
+from models.database import array_of, fetch_all, later
 from models.rows import OrderRow
 from trading.matching.buckets import next_match_numbers
 from trading.rules.quotes import Quote
@@ -135,4 +135,4 @@ def _matched(filled: list[tuple[OrderRow, Verdict]], quotes: Mapping[UUID, Quote
 def _write(statement: str, rows: list[dict[str, Any]], now: datetime) -> None:
     if rows:
         ids = array_of(row["id"] for row in rows)
-        execute(statement, {"rows": json.dumps(rows, default=str), "ids": ids, "now": now})
+        later(statement, {"rows": json.dumps(rows, default=str), "ids": ids, "now": now})

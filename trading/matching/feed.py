@@ -13,7 +13,7 @@ from runtime import metrics
 from runtime.logs import get_logger
 from trading.market.calendars import days as days_of
 from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
-from trading.market.stocks import ensure_stocks
+from trading.market.stocks import forget_stocks, remembered_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
 from trading.matching.crossing import Match, match
 from trading.matching.last_prices import store_last_prices
@@ -39,6 +39,10 @@ class MarketRules(NamedTuple):
     def of(cls, settings: Settings) -> "MarketRules":
         """Return the conditions that the settings name."""
         return cls(settings.max_quote_age_s, settings.market_calendar)
+
+
+class StocksChanged(Exception):
+    """A remembered stock is inactive, or is gone with its database."""
 
 
 class Refusal(NamedTuple):
@@ -96,7 +100,7 @@ def _portions(quotes: Sequence[GivenQuote]) -> Iterator[Portion]:
     """
     if not quotes:
         return
-    stock_ids = ensure_stocks({(quote.exchange, quote.symbol) for quote in quotes})
+    stock_ids = remembered_stocks({(quote.exchange, quote.symbol) for quote in quotes})
     rounds: list[Portion] = []
     counts: Counter[UUID] = Counter()
     for place in reversed(range(len(quotes))):  # so that the last ones count
@@ -119,9 +123,18 @@ def _receive_patiently(
 ) -> tuple[int, dict[int, str], list[Match]]:
     try:
         return _receive(portion, rules, days)
+    except StocksChanged:
+        portion = _renewed(portion)
     except DatabaseUnavailable as error:
         logger.warning("quotes_tried_again", quotes=len(portion), reason=str(error).split("\n")[0])
-        return _receive(portion, rules, days)
+    return _receive(portion, rules, days)
+
+
+def _renewed(portion: Portion) -> Portion:
+    """Return a portion with the ids that its stocks have now, all of them active."""
+    forget_stocks()
+    stock_ids = remembered_stocks({(quote.exchange, quote.symbol) for *_, quote in portion})
+    return [(place, stock_ids[quote.exchange, quote.symbol], quote) for place, _, quote in portion]
 
 
 def _receive(portion: Portion, rules: MarketRules, days: TradingDays | None) -> tuple[int, dict[int, str], list[Match]]:
@@ -131,19 +144,24 @@ def _receive(portion: Portion, rules: MarketRules, days: TradingDays | None) -> 
         prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
         done = store_last_prices(stock_ids, prices, rules.calendar)
         if done is not None:
-            stored, reasons = done
-            return stored, {place: reasons[stock_id] for place, stock_id, _ in portion if stock_id in reasons}, []
-    return _store_and_match(portion, stock_ids, rules, days)
+            outcomes = {place: done.outcomes[stock_id] for place, stock_id, _ in portion if stock_id in done.outcomes}
+            missed = [one for one in portion if one[1] in done.missed]
+            if not missed:
+                return done.quotes, outcomes, []
+            stored, more, matches = _store_and_match(_renewed(missed), rules, days)
+            return done.quotes + stored, outcomes | more, matches
+    return _store_and_match(portion, rules, days)
 
 
 @transactional
 def _store_and_match(
-    portion: Portion, stock_ids: list[UUID], rules: MarketRules, days: TradingDays | None
+    portion: Portion, rules: MarketRules, days: TradingDays | None
 ) -> tuple[int, dict[int, str], list[Match]]:
+    stock_ids = [stock_id for _, stock_id, _ in portion]
     lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
-    if now is None:
-        return 0, {}, []
+    if now is None or not all(stock_id in stocks and stocks[stock_id]["is_active"] for stock_id in stock_ids):
+        raise StocksChanged
     at = {name: Moment.of(now, days, name, rules.max_age_s) for name in SessionClass}
     taken: dict[UUID, Taken] = {}
     outcomes: dict[int, str] = {}

@@ -7,11 +7,10 @@ be known of new trades.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, db, fetch_one, session
-from trading.market.quotes import NotStored
 from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
 from trading.rules.quotes import QuoteOutcome
@@ -32,12 +31,13 @@ stored AS (
         bid_price = NULL, ask_price = NULL, bid_quantity = NULL, ask_quantity = NULL
     FROM given, moment
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
+        AND is_active
         AND NOT reaches
     RETURNING stock.id, {is_open} AS is_open, stock.is_halted)
 SELECT reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE NOT is_open) AS closed,
     ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
-    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS stale
+    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed
 FROM moment
 """
 # The classes of stocks whose session is open.
@@ -53,14 +53,22 @@ IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
 STORE_WITH_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED)}"
 
 
-def store_last_prices(
-    stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None
-) -> tuple[int, dict[UUID, str]] | None:
+class Stored(NamedTuple):
+    """The number of stored quotes, the outcomes of those that match nothing, and the stocks that took none.
+
+    A stock takes no quote if it has a later one, is inactive, or does not exist.
+    """
+
+    quotes: int
+    outcomes: dict[UUID, str]
+    missed: set[UUID]
+
+
+def store_last_prices(stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None) -> Stored | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
-    Return the number of stored quotes, and the outcomes of those that match nothing; None if the prices reach any
-    order: then nothing is stored. Without a calendar the market is always open. The database's own time and sessions
-    decide, so that no remembered session is used.
+    Return None if the prices reach any order: then nothing is stored. Without a calendar the market is always open. The
+    database's own time and sessions decide, so that no remembered session is used.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
@@ -71,5 +79,6 @@ def store_last_prices(
     assert row is not None
     if row["reaches"]:
         return None
-    reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED, "stale": NotStored.STALE}
-    return row["stored"], {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
+    reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
+    outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
+    return Stored(row["stored"], outcomes, set(row["missed"]))

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import INDIAN_TIME, TradingDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,17 @@ def last_square_off_without_calendar(now: datetime, session_class: str, at: time
     local = now.astimezone(INDIAN_TIME)
     day = local.date() if local.time() >= at else local.date() - timedelta(days=1)
     return square_off_of_day(day, session_class, at)
+
+
+def last_square_off(days: TradingDays, now: datetime, session_class: str) -> SquareOff | None:
+    """Return the square-off that became due last, None if none is known; some sessions have none."""
+    session = days.at(now, session_class) or days.previous_session(now, session_class)
+    while session is not None and (session.square_off_at is None or session.square_off_at > now):
+        session = days.previous_session(session.opens_at, session_class)
+    if session is None or session.square_off_at is None:
+        return None
+    reopens_at = days.next_open(session.opens_at, session_class)
+    return SquareOff(session.day, session_class, session.square_off_at, session.closes_at, reopens_at)
 
 
 def price_at_close(stock: Mapping[str, Any], of: SquareOff) -> Decimal | None:

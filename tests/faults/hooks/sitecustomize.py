@@ -66,6 +66,11 @@ POINTS = {
     "worker_dies_while_opening": ("trading.execution.marks", "open_orders", "after", die, None),
     "worker_dies_in_expiry": ("trading.execution.expiry", "save_ledgers", "after", die, None),
     "worker_dies_in_settlement": ("trading.day.settling", "update_buckets", "after", die, None),
+    "worker_dies_ending_for_square_off": ("trading.day.ending", "write_ends", "after", die, None),
+    "worker_dies_placing_closing_orders": ("trading.day.closing_orders", "save_ledgers", "after", die, None),
+    "worker_dies_after_closing_orders": ("trading.day.closing_orders", "place_closing_orders", "after", die, None),
+    "worker_dies_before_square_off_ends": ("trading.day.square_off_rows", "finish", "before", die, None),
+    "worker_dies_matching_at_close": ("trading.day.close_prices", "execute", "after", die, None),
     "poison_kills": ("trading.execution.filling", "fill_one", "before", die, is_poison),
 }
 

@@ -9,8 +9,9 @@ from tests.support.trading import account_now, at_once, cancel, execute, ledger_
 from tests.trading.execution.market import events, quote, rest, state
 from tests.trading.orders.quotes_account import place
 from trading.accounts import administration
-from trading.day import jobs, square_off
+from trading.day import jobs, square_off, square_off_rows
 from trading.execution.sweeping import sweep_once
+from trading.market import calendars
 from trading.rules.terms import EndReason
 from trading.upkeep import verify
 
@@ -25,6 +26,12 @@ BEFORE, DUE, AFTER = "2026-11-02 15:00", "2026-11-02 15:12", "2026-11-02 15:12:4
 def ledgers_are_right(clock):
     yield
     assert [violation for violation in verify.verify() if "outlives" not in violation.rule] == []
+
+
+@pytest.fixture
+def trader(clean):
+    """Return an account with 100,000.00 that trades on quotes."""
+    return another()
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +184,19 @@ def test_a_missed_day_is_made_up_for_at_the_price_of_its_close(trader, clock):
     assert one("SELECT day FROM square_off") == DAY
 
 
+def test_of_a_missed_day_only_that_is_closed_which_was_carried_from_it(trader, clock):
+    long(trader)
+    clock("2026-11-03 09:20")
+    quote(*AT_100)
+    execute(place(trader, "BUY", 30, price="100.00"))
+    resting = place(trader, "BUY", 5, price="90.00")
+    execute(resting)
+    square_off.run_once()
+    assert [order["quantity"] for order in closing_orders(trader)] == [100]
+    assert position(trader) == 30
+    assert state(resting)[0] == "OPEN"
+
+
 def test_what_fills_later_gets_a_second_order(trader, clock):
     long(trader)
     clock(DUE)
@@ -232,6 +252,26 @@ def test_an_order_that_is_held_keeps_its_position_from_being_closed(trader, cloc
     holder.rollback()
     square_off.run_once()
     assert position(trader) == 0
+
+
+def test_a_row_is_finished_only_when_its_position_is_flat_and_none_of_its_orders_is_live(trader, clock):
+    long(trader)
+    resting = place(trader, "BUY", 50, price="95.00")
+    execute(resting)
+    clock(DUE)
+    quote(*AT_101)
+    of = square_off.last_due(now(), "NORMAL")
+    square_off_rows.find(of)
+    pairs = square_off_rows.unfinished(of, 10)
+    cancel(resting)
+    assert square_off_rows.finish(of, pairs) == 0  # the position is open
+    late = rest(trader, "SELL", 100, "MARKET", closing=100)
+    execute(late)
+    assert position(trader) == 0
+    resting = rest(trader, "BUY", 1, price="95.00")
+    assert square_off_rows.finish(of, pairs) == 0  # an order is live
+    cancel(resting)
+    assert square_off_rows.finish(of, pairs) == 1
 
 
 def test_more_than_the_largest_order_is_closed_by_two(trader, clock):
@@ -321,3 +361,53 @@ def test_a_square_off_that_is_skipped_closes_nothing_and_a_repeated_one_does(tra
     assert jobs.repeat("square-off NORMAL", DAY)
     square_off.run_once()
     assert position(trader) == 0
+
+
+@pytest.fixture
+def nse(set_up):
+    """Trade in the sessions of NSE from 2026-11-02 to 2026-11-06."""
+    calendars.make_sessions("NSE", DAY, date(2026, 11, 6))
+    set_up(market_calendar="NSE", square_off_time=None)
+
+
+def test_each_class_of_stocks_has_its_own_time(trader, clock, nse):
+    run("UPDATE stock SET session_class = 'AUCTION'")
+    quote(*AT_100, symbol="OTHER")
+    long(trader)
+    execute(place(trader, "BUY", 20, price="100.00", symbol="OTHER"))
+    clock(DUE)
+    quote(*AT_101)
+    square_off.run_once()
+    assert [order["symbol"] for order in closing_orders(trader)] == ["RELIANCE"]
+    clock("2026-11-02 15:24:58")
+    square_off.run_once()
+    assert len(closing_orders(trader)) == 1
+    clock("2026-11-02 15:25")
+    quote(*AT_101, symbol="OTHER")
+    square_off.run_once()
+    assert [(order["symbol"], order["status"]) for order in closing_orders(trader)] == [
+        ("RELIANCE", "EXECUTED"),
+        ("OTHER", "EXECUTED"),
+    ]
+
+
+def test_a_closing_order_fills_right_after_the_close_of_its_session(trader, clock, nse):
+    long(trader)
+    clock("2026-11-02 15:25")
+    square_off.run_once()
+    clock("2026-11-02 15:29:58")
+    square_off.run_once()
+    assert position(trader) == 100
+    clock("2026-11-02 15:30")
+    square_off.run_once()
+    (closing,) = closing_orders(trader)
+    assert (closing["status"], closing["fill"]["rule"]) == ("EXECUTED", "close_price")
+
+
+def test_a_whole_missed_day_is_made_up_for_by_the_square_off_of_the_last_one(trader, clock, nse):
+    long(trader)
+    clock("2026-11-04 09:00")
+    square_off.run_once()
+    (closing,) = closing_orders(trader)
+    assert closing["client_order_id"].startswith("squareoff-2026-11-03-")
+    assert closing["average_price"] == D("99.98")

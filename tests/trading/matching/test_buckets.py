@@ -41,6 +41,7 @@ def may_lock(connect):
 def test_a_quote_locks_out_orders_and_quotes_of_its_bucket_and_no_others(database, may_lock):
     with database.db.atomic():
         lock_exclusive([ONE])
+        database.send_waiting()
         assert not may_lock(SHARED, ONE)
         assert not may_lock(EXCLUSIVE, SAME_AS_ONE)
         assert may_lock(EXCLUSIVE, TWO)
@@ -50,6 +51,7 @@ def test_a_quote_locks_out_orders_and_quotes_of_its_bucket_and_no_others(databas
 def test_orders_of_one_bucket_open_side_by_side_and_lock_out_its_quotes(database, may_lock):
     with database.db.atomic():
         lock_shared([ONE])
+        database.send_waiting()
         assert may_lock(SHARED, ONE)
         assert not may_lock(EXCLUSIVE, ONE)
 

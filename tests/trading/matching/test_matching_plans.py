@@ -46,7 +46,7 @@ def plans(monkeypatch):
     """Return the plans of the statements that a quote runs, as they are run."""
     found = []
     for module in (quotes, crossing, last_prices, level_sweep):
-        for name in ("fetch_all", "fetch_one", "execute"):
+        for name in ("fetch_all", "fetch_one", "execute", "later"):
             usual = getattr(module, name, None)
             if usual is not None:
                 monkeypatch.setattr(module, name, explaining(usual, found))
