@@ -1,4 +1,4 @@
-"""F41: a process that dies while it settles deliveries."""
+"""F42: a process that dies while it settles deliveries."""
 
 import pytest
 
@@ -18,7 +18,7 @@ BUCKETS = "SELECT today_quantity, t1_quantity, settled_quantity FROM position WH
 TAKEN_OVER_S = 40.0
 
 
-def test_f41_killed_in_mid_settlement_every_share_is_in_one_bucket(system: System) -> None:
+def test_f42_killed_in_mid_settlement_every_share_is_in_one_bucket(system: System) -> None:
     system.start()
     market = Market(system)
     for symbol in ("AAA", "BBB", "CCC"):
