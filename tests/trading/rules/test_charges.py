@@ -21,7 +21,7 @@ def on(turnover, *, exchange="NSE", product="INTRADAY", side="BUY", day=DAY):
 
 
 def parts(result):
-    return [str(amount) for amount in asdict(result).values()]
+    return [str(amount) for amount in result.as_dict().values()]
 
 
 def round_trip(**rest):
@@ -96,7 +96,7 @@ def test_the_total_is_the_sum_of_the_items_with_two_places(turnover, side, produ
 
 def test_the_items_are_exact_numbers_in_json():
     result = on("440000.00", side="SELL")
-    assert json.loads(result.as_json(), parse_float=Decimal) == asdict(result)
+    assert json.loads(result.as_json(), parse_float=Decimal) == result.as_dict()
 
 
 def test_the_schedule_in_force_on_the_day_is_used(monkeypatch):
