@@ -16,7 +16,7 @@ from config import settings
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
-from trading.day import daily
+from trading.day import daily, release
 from trading.events import retention
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
@@ -28,6 +28,8 @@ from trading.upkeep.verify import check_and_note
 DRAIN_S = 5.0
 # At a close there are as many orders as there were in the day.
 EXPIRY_S = 30.0
+# The next run goes on.
+RELEASE_LIMIT = 10_000
 # A few times in the minute after which a database is forgotten.
 DATABASE_PERIOD_S = 15.0
 # Half of the check's period. A check of 5 million orders took 117 s.
@@ -91,6 +93,18 @@ def expire(limit_s: float) -> None:
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+def release_orders() -> None:
+    """Release the after-market orders whose session has opened, and execute what is due then."""
+    try:
+        if release.run_once(RELEASE_LIMIT, calendar=settings().market_calendar):
+            drain()
+    except Interrupt:
+        logger.warning("release_cut_short")
+    except DatabaseUnavailable as error:
+        logger.warning("release_failed", error=str(error))
+
+
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
 def do_daily_work() -> None:
     """Do what is missing of the work that is done once a day; one process does each of it at a time."""
     if not _doing_daily_work.acquire(blocking=False):
@@ -147,6 +161,7 @@ def _check() -> None:
 # The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
 PERIODIC = (
     (expire_orders, 1_000),
+    (release_orders, 1_000),
     (do_daily_work, 1_000),
     (sweep_levels, 5_000),
     (delete_what_is_old, 600_000),
@@ -155,6 +170,7 @@ PERIODIC = (
 # The work of those that every process does by itself while Redis cannot be reached; its sweeps wait meanwhile.
 WITHOUT_REDIS: dict[str, Callable[[], None]] = {
     expire_orders.actor_name: functools.partial(expire, DRAIN_S),
+    release_orders.actor_name: release_orders.fn,
     do_daily_work.actor_name: do_daily_work.fn,
     sweep_levels.actor_name: sweep_levels.fn,
 }

@@ -18,7 +18,7 @@ from runtime import database_url, telemetry
 from schemas.fields import Money
 from schemas.problems import ProblemSchema
 
-from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime
+from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime, trades
 from .commands import cli
 from .http import converters, description, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
@@ -36,7 +36,7 @@ EXPOSED_HEADERS = [
     "Server-Timing",
     "X-Request-Id",
 ]
-RESOURCES = (orders, positions, account, market, admin, operations, cron, realtime, health, metrics)
+RESOURCES = (orders, trades, positions, account, market, admin, operations, cron, realtime, health, metrics)
 
 
 class DocumentedApi(Api):

@@ -18,7 +18,7 @@ from trading.orders.placement_types import Placement
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
-from .dispatching import execute_placed, is_final, market
+from .dispatching import execute_placed, is_final, market, waits_for_session
 from .http.errors import HttpRefusal, invalid, problem_document
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import log_placement
@@ -115,8 +115,10 @@ def _refused(error: Exception) -> Result:
 
 def _respond(account_id: UUID, results: Sequence[Result]) -> Response:
     accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
-    placed = [order_id for order_id, result in accepted.items() if not result["is_replay"]]
-    for order_id, order in execute_placed(account_id, accepted, placed).items():
+    placed = {order_id for order_id, result in accepted.items() if not result["is_replay"]}
+    for_now = [order_id for order_id, result in accepted.items() if not waits_for_session(result["order"])]
+    to_execute = [order_id for order_id in for_now if order_id in placed]
+    for order_id, order in execute_placed(account_id, for_now, to_execute).items():
         accepted[order_id] |= {"order": order}
         if is_final(order):
             accepted[order_id] |= {"status": 200, "execution_scheduled": False}

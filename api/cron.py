@@ -9,6 +9,7 @@ from flask import Response, current_app
 
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
+from trading.day import release
 from trading.day.daily import do_daily_work
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
@@ -47,10 +48,11 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 def sweep_orders(query: dict[str, Any]) -> Response:
     """Do the daily work, execute due orders, the longest due first, and expire others.
 
-    The bearer token is the value of CRON_SECRET.
+    After-market orders whose session has opened are released before. The bearer token is the value of CRON_SECRET.
     """
     started = time.monotonic()
     is_done = do_daily_work()
+    release.run_once(query["limit"], calendar=current_app.config["SETTINGS"].market_calendar)
     counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
     metrics.count_sweep("cron", counts)
     ended = expiry.run_once(query["limit"])

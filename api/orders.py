@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, request
+from flask import Response, request
 
 from models.database import session
 from runtime.timing import stopwatch
@@ -189,7 +189,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
         requested_account_id(body.pop("account_id")),
         order_id,
         OrderChange(**body),
-        calendar=current_app.config["SETTINGS"].market_calendar,
+        **market(),
         expected_versions=expected_versions(),
     )
     execute_changed(order)

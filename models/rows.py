@@ -95,6 +95,7 @@ class OrderRow(TypedDict):
     matched_at: datetime | None
     fill: dict[str, Any] | None
     due_at: datetime | None
+    origin: str
     claimed_at: NotRequired[datetime]
     transactions: NotRequired[list[LedgerRow]]
 

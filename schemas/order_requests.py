@@ -89,7 +89,8 @@ class OrderTermsSchema(StrictSchema):
         },
     )
     after_market = Flag(
-        data_key="afterMarket", metadata={"description": "The order may be placed outside the session."}
+        data_key="afterMarket",
+        metadata={"description": "Outside the session the order is accepted too, and waits until the next one opens."},
     )
     tag = Text(maximum=20, pattern=PRINTABLE, allow_none=True, metadata={"example": "scalper-1"})
 

@@ -19,6 +19,7 @@ VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
 STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
 WAITS = ("price", "trigger", "quote", "session")
 END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
+ORIGINS = ("CLIENT", "SQUARE_OFF")
 FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
 PRINTABLE = r"[\x20-\x7e]+"
 # A price that is kept as text.
@@ -78,14 +79,20 @@ class OrderSchema(StrictSchema):
     after_market = fields.Boolean(data_key="afterMarket", metadata={"example": False})
     tag = fields.String(allow_none=True)
     fill_model = fields.String(data_key="fillModel", metadata={"enum": list(FILL_MODELS)})
+    origin = fields.String(
+        metadata={
+            "enum": list(ORIGINS),
+            "description": "`SQUARE_OFF` for the order that closes an INTRADAY position at the end of the day.",
+        }
+    )
     status = fields.String(metadata={"enum": list(STATUSES)})
     waiting_for = fields.String(
         data_key="waitingFor",
         allow_none=True,
         metadata={
             "enum": [*WAITS, None],
-            "description": "The thing that an OPEN order waits for: its `price`, its `trigger`, a usable `quote`, or "
-            "the next `session`.",
+            "description": "The thing that an OPEN order waits for: its `price`, its `trigger` or a usable `quote`; "
+            "`session` for a PENDING after-market order.",
         },
     )
     filled_quantity = Whole(data_key="filledQuantity")

@@ -11,9 +11,8 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from api.http.errors import HttpRefusal, invalid
-from schemas.calendars import HolidaySchema
 from schemas.market import StockImportSchema
-from trading.market.calendars import Holiday, import_holidays
+from trading.market.calendars import import_holidays
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import Pair, import_stocks, session_classes
 from trading.matching.feed import MarketRules, receive_quotes
@@ -23,6 +22,7 @@ from trading.rules.terms import SessionClass
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
 from .failures import fail, reasons, with_database
+from .holiday_files import read_holidays
 from .session_commands import tell_of_missing_sessions
 from .stock_files import FORMATS, OWN, Format, recognise
 
@@ -30,7 +30,7 @@ stocks = AppGroup("stocks", help="Import stocks.")
 holidays = AppGroup("holidays", help="Import market holidays.")
 
 NORMAL, AUCTION = SessionClass
-STOCK, HOLIDAY = StockImportSchema(), HolidaySchema()
+STOCK = StockImportSchema()
 # After an import that broke off, the next one finds its stocks known.
 STOCKS_PER_TRANSACTION = 1_000
 LINES_PER_STEP = 500  # of the progress bar
@@ -122,16 +122,21 @@ def holidays_import(path: str) -> None:
     becomes a holiday without trading loses its regular sessions at once. The missing sessions of MARKET_CALENDAR are
     made, to the end of the last year with holidays.
     """
-    rows = []
-    with open_csv(path) as file:
-        for number, line in file.lines:
-            try:
-                rows.append(load_row(HOLIDAY, file.row(line)))
-            except HttpRefusal as refusal:
-                raise at_line(number, refusal) from None
-    import_holidays([Holiday(**row) for row in rows])
-    click.echo(f"{len(rows)} holidays read")
+    found = read_holidays(path)
+    import_holidays(found)
+    click.echo(f"{len(found)} holidays read")
     tell_of_missing_sessions()
+
+
+def import_facts(path: str) -> None:
+    """Create the stocks of a file with their facts, and leave out its prices; one bad line refuses the file."""
+    with open_csv(path) as file:
+        kind = recognise(file.header)
+        if kind is None:
+            raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
+        lines = list(_stocks(file, kind, Import(), _raise))
+    import_stocks((line["exchange"], line["symbol"]) for line in lines)
+    set_facts([_facts(line) for line in lines])
 
 
 def _save(lines: Iterable[Line], done: Import) -> None:

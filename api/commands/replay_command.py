@@ -32,6 +32,7 @@ from trading.upkeep.verify import verify
 from .command_input import load
 from .failures import fail, telling_failures
 from .holiday_files import read_holidays
+from .import_commands import import_facts
 from .replay_files import find_days, read_actions, read_quotes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ csv_path = click.Path(exists=True, dir_okay=False)
 @click.option("--out", "folder", required=True, type=click.Path(file_okay=False), help="The folder of the results.")
 @click.option("--calendar", help="NSE. Default: MARKET_CALENDAR; without both the market is always open.")
 @click.option("--holidays", "holidays_path", type=csv_path, help="The holidays of the calendar.")
+@click.option("--stocks", "stocks_path", type=csv_path, help="Ticks, lots and session classes, as for stocks import.")
 @click.option("--balance", default="1000000.00", show_default=True, help="Each account's opening balance in rupees.")
 @click.option("--fill-model", default="QUOTES", show_default=True, help="IMMEDIATE or QUOTES.")
 @with_appcontext
@@ -57,6 +59,7 @@ def replay_command(
     folder: str,
     calendar: str | None,
     holidays_path: str | None,
+    stocks_path: str | None,
     balance: str,
     fill_model: str,
 ) -> None:
@@ -83,6 +86,8 @@ def replay_command(
         clock = VirtualClock()
         with prepared(clock):
             make_days(terms.calendar, first, last, holidays)
+            if stocks_path:
+                import_facts(stocks_path)
             times = fixed_times(calendars.days(terms.calendar), first, last)
             timers = Timers(times, ends_at=midnight(last + ONE_DAY))
             replay = Replay(clock, timers, Trader(terms), MarketRules.of(settings))
@@ -96,7 +101,8 @@ def replay_command(
 
 def _tell(replay: Replay, actions: int) -> None:
     """Print the counts, the refused actions, and the violations of the ledger, of which there should be none."""
-    click.echo(f"{replay.quotes_taken} quotes, {actions} actions, {len(replay.trader.accounts)} accounts")
+    accounts = len(replay.trader.accounts)
+    click.echo(f"{replay.quotes_taken} quotes in {replay.quotes_s:.1f} s, {actions} actions, {accounts} accounts")
     for outcome, count in sorted(replay.quotes_refused.items()):
         click.echo(f"{count} quotes match nothing: {outcome}")
     refusals = replay.trader.refusals

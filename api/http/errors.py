@@ -55,6 +55,7 @@ STATUS_BY_CODE = {
     "trigger_beyond_price": 422,
     "trigger_on_wrong_side": 422,
     "price_outside_band": 422,
+    "square_off_passed": 422,
     "precondition_required": 428,
     "rate_limited": 429,
     "internal_error": 500,

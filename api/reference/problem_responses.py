@@ -64,6 +64,7 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.TriggerBeyondPrice(trigger_price=Decimal("2510.00"), price=Decimal("2505.00")),
     errors.TriggerOnWrongSide(trigger_price=Decimal("2490.00"), last_price=Decimal("2500.00")),
     errors.PriceOutsideBand(field="price", lower_circuit=Decimal("2250.00"), upper_circuit=Decimal("2750.00")),
+    errors.SquareOffPassed(square_off_at=datetime.fromisoformat(MOMENT)),
     errors.AccountSuspended(),
     errors.IdempotencyConflict(),
     errors.IdempotencyInProgress(),

@@ -14,7 +14,7 @@ CREATE TYPE order_facts AS (
     fingerprint bytea, answer jsonb, status text, available_margin numeric, fill_model text, duplicate_of uuid,
     stock_id uuid, last_price numeric, tick_size numeric, lot_size integer, allows_intraday boolean,
     quote_number bigint, usable_number bigint, is_usable boolean, bid_price numeric, ask_price numeric,
-    quoted_at timestamptz, lower_circuit numeric, upper_circuit numeric,
+    quoted_at timestamptz, lower_circuit numeric, upper_circuit numeric, session_class text,
     held bigint, held_margin numeric, promised bigint, read_at timestamptz);
 
 -- The facts on which a placement is decided, read under the account's lock. Without a stock its columns are NULL: the
@@ -48,6 +48,7 @@ BEGIN
     END IF;
     facts.stock_id := the_stock.id;
     facts.last_price := the_stock.last_price;
+    facts.session_class := coalesce(the_stock.session_class, 'NORMAL');
     facts.allows_intraday := true;
     facts.quote_number := 0;
     facts.usable_number := 0;
@@ -96,6 +97,8 @@ $$;
 """
 
 WRITE = """
+-- An order that waits for its session is due when the session opens. Its minutes, if it has any, count from then on and
+-- are part of ends_at.
 -- The values of a new order that the caller does not know, and the lengths of the steps.
 CREATE TYPE placed_order AS (
     stock_id uuid, fill_model text, placed_at timestamptz, expires_at timestamptz, updated_at timestamptz,
@@ -107,7 +110,8 @@ CREATE FUNCTION order_write(
     the_price numeric, the_trigger_price numeric, the_validity text, the_validity_minutes integer,
     the_market_protection numeric, the_after_market boolean, the_tag text, the_fill_model text, the_limit_fills text,
     ends_at timestamptz, the_closing_quantity integer, the_margin numeric, the_charges numeric, the_items jsonb,
-    the_scope text, the_key text, the_fingerprint bytea
+    the_scope text, the_key text, the_fingerprint bytea,
+    waits_for_session boolean DEFAULT false
 ) RETURNS placed_order LANGUAGE plpgsql AS $$
 DECLARE
     done placed_order;
@@ -131,13 +135,16 @@ BEGIN
     INSERT INTO trading_order (
         id, account_id, stock_id, exchange, symbol, client_order_id, side, product, order_type, quantity, price,
         trigger_price, validity, validity_minutes, market_protection, after_market, tag, fill_model, limit_fills,
-        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at)
+        expires_at, closing_quantity, blocked_margin, charges, charge_items, placed_at, due_at, waiting_for)
     VALUES (
         new_id, the_account, the_stock, the_exchange, the_symbol, the_client_order_id, the_side, the_product,
         the_order_type, the_quantity, the_price, the_trigger_price, the_validity, the_validity_minutes,
         the_market_protection, the_after_market, the_tag, the_fill_model, the_limit_fills,
-        least(ends_at, placed_now + make_interval(mins => the_validity_minutes)),
-        the_closing_quantity, the_margin, the_charges, the_items, placed_now, placed_now)
+        CASE WHEN waits_for_session THEN ends_at
+             ELSE least(ends_at, placed_now + make_interval(mins => the_validity_minutes)) END,
+        the_closing_quantity, the_margin, the_charges, the_items, placed_now,
+        CASE WHEN waits_for_session THEN NULL ELSE placed_now END,
+        CASE WHEN waits_for_session THEN 'session' END)
     RETURNING * INTO placed;
     inserted := clock_timestamp();
 

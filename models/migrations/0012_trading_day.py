@@ -50,6 +50,15 @@ ALTER DOMAIN session_class ADD CHECK (VALUE IN ('NORMAL', 'AUCTION')) NOT VALID;
 ALTER DOMAIN order_origin ADD CHECK (VALUE IN ('CLIENT', 'SQUARE_OFF')) NOT VALID;
 """
 
+# The orders that wait for a session, in the order of their release, and the trades of an account, the newest last.
+ORDERS = """
+CREATE INDEX order_waiting_for_session ON trading_order (placed_at, id)
+    WHERE status = 'PENDING' AND waiting_for = 'session';
+CREATE TRIGGER order_keeps_its_origin BEFORE UPDATE OF origin ON trading_order
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('an order keeps its origin');
+CREATE INDEX order_trades ON trading_order (account_id, executed_at, id) WHERE status = 'EXECUTED';
+"""
+
 DAYS = """
 -- Work that is done once a day. A process has claimed it until a time, and another one may do it after that time.
 CREATE TABLE job_run (
@@ -151,5 +160,5 @@ ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    for statements in (TIMES, SESSIONS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
+    for statements in (TIMES, SESSIONS, ORDERS, DAYS, POSITIONS, POSITION_EVENTS, LEDGER):
         execute(statements)

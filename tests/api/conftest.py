@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from actors import broker
 from api import create_app
 from config import RateLimit, Settings
-from trading.market.calendars import import_holidays
+from tests.support.sessions import close_market
 
 
 @pytest.fixture
@@ -18,8 +17,7 @@ def market_closed(app: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     """Return a function that closes the market for the next days."""
 
     def close() -> None:
-        today = datetime.now(UTC).date()
-        import_holidays([("NSE", today + timedelta(days=number), "Closed") for number in range(-1, 5)])
+        close_market()
         monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
 
     return close

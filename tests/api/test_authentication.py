@@ -12,6 +12,7 @@ import requests
 from api.http import token_cache
 from tests.support.identifiers import NOT_THERE
 from tests.support.processes import wait_until
+from tests.support.sessions import close_market
 from tests.support.trading import run
 from trading.accounts import administration, tokens
 
@@ -160,6 +161,8 @@ ROUTES = [
     ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}", {"read", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}/history", {"read", "admin"}),
+    ("GET", f"/api/trading/orders/{NOT_THERE}/trades", {"read", "admin"}),
+    ("GET", "/api/trading/trades", {"read", "admin"}),
     ("PATCH", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("DELETE", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
@@ -285,8 +288,7 @@ def test_refusals_of_a_placement_come_in_the_agreed_order(client, account, app, 
     def code(**changes):
         return client.post("/api/trading/orders", json=sell | changes, headers=trader.headers).get_json()["code"]
 
-    # A calendar on which every day is a holiday.
-    monkeypatch.setattr("trading.market.calendars.holidays", lambda _: EveryDay())
+    close_market()
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
     administration.set_status(trader.id, "SUSPENDED")
     assert code() == "account_suspended"
@@ -297,10 +299,3 @@ def test_refusals_of_a_placement_come_in_the_agreed_order(client, account, app, 
     quote("UNPRICED", "5000.00")
     assert code() == "insufficient_holdings"
     assert code(side="BUY") == "insufficient_margin"
-
-
-class EveryDay(frozenset):
-    """A calendar that is closed for the next hundred days."""
-
-    def __contains__(self, day):
-        return day < datetime.now(UTC).date() + timedelta(days=100)

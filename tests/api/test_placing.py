@@ -2,13 +2,14 @@
 
 import dataclasses
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from models.database import db, fetch_one, session
+from tests.support.sessions import close_market
 from trading.accounts import administration
 
 STEPS = {"parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit"}
@@ -56,6 +57,7 @@ def test_the_response_to_a_placement_holds_the_whole_order(account, place):
         "afterMarket": False,
         "tag": None,
         "fillModel": "IMMEDIATE",
+        "origin": "CLIENT",
         "status": "PENDING",
         "waitingFor": None,
         "filledQuantity": 0,
@@ -155,14 +157,11 @@ def test_a_suspended_account_may_not_place_but_may_cancel(client, account, place
 
 
 def test_a_placement_in_a_closed_market_is_refused_with_the_next_open(app, account, place, settings, monkeypatch):
-    today = datetime.now(UTC).date()
-    closed = frozenset(today + timedelta(days=number) for number in range(-1, 20))
-    monkeypatch.setattr("trading.market.calendars.holidays", lambda _: closed)
+    opens_at = close_market()
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
     document = place(account()).get_json()
     assert document["code"] == "market_closed"
-    next_open = datetime.fromisoformat(document["nextOpen"])
-    assert next_open.date() > max(closed)
+    assert datetime.fromisoformat(document["nextOpen"]) == opens_at
     assert document["nextOpen"].endswith("03:45:00.000000Z")
 
 

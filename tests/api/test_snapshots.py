@@ -19,6 +19,8 @@ READS = {
     "orders.list_orders": "/api/trading/orders",
     "orders.read": "/api/trading/orders/{order}",
     "orders.history": "/api/trading/orders/{order}/history",
+    "trades.list_trades": "/api/trading/trades",
+    "trades.list_trades_of_order": "/api/trading/orders/{order}/trades",
     "positions.list_positions": "/api/trading/positions",
     "positions.list_holdings": "/api/trading/holdings",
     "account.read": "/api/trading/account",

@@ -12,7 +12,7 @@ from models.database import execute
 from tests.matching_stress.locks import Transaction, recorded
 from tests.support.trading import rows
 from trading.accounts import administration
-from trading.day import square_off_rows
+from trading.day import release, square_off_rows
 from trading.day.close_prices import match_at_close
 from trading.day.closing_orders import place_closing_orders
 from trading.day.ending import end_orders_for
@@ -94,6 +94,9 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
     record_square_off(record, trader)
     record("import of facts", lambda: set_facts([ImportedFacts("NSE", "RELIANCE", Decimal("0.05"))]))
+    held = order(trader, "BUY", "90.00")
+    execute("UPDATE trading_order SET due_at = NULL, waiting_for = 'session' WHERE id = %s", (held,))
+    assert record("release", lambda: release.run_once(10, calendar=None)) == 1
     record("deactivation", lambda: deactivate_stocks([row["stock_id"] for row in rows_of(trader)][:1]))
     return found
 
@@ -138,6 +141,7 @@ TABLE = {
     "modify": ["order, account skip"],
     "cancel": ["order, account skip"],
     "expiry": ["bucket, order skip, account skip"],
+    "release": ["order skip"],
     "quotes": [MATCHING],
     "level sweep": [MATCHING],
     "new stock": ["bucket, stock"],

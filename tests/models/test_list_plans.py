@@ -12,6 +12,7 @@ from trading.events import reading
 
 LISTS = {
     "orders": "/api/trading/orders?limit=2",
+    "trades": "/api/trading/trades?limit=2",
     "transactions": "/api/trading/transactions?limit=2",
     "positions": "/api/trading/positions?limit=2",
     "holdings": "/api/trading/holdings?limit=2",

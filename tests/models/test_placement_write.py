@@ -23,6 +23,7 @@ def call(function, account_id, stock_id, *, quantity=10, closing=0, margin=200, 
         "the_order_type": "LIMIT", "the_quantity": quantity, "the_price": 100, "the_closing_quantity": closing,
         "the_margin": margin, "the_charges": charges, "the_items": "{}", "the_validity": "DAY",
         "the_after_market": False, "the_fill_model": "IMMEDIATE", "the_limit_fills": "book",
+        "waits_for_session": False,
     }  # fmt: skip
     names = one("SELECT proargnames[1:pronargs] FROM pg_proc WHERE proname = %s", function)
     types = one("SELECT proargtypes::regtype[]::text[] FROM pg_proc WHERE proname = %s", function)

@@ -144,7 +144,7 @@ def _log(batch: Batch, watch: Stopwatch) -> None:
         logger.info("order_executed", **_names(end.order), price=str(end.price), **facts)
     for order, reason in batch.rejections:
         logger.info("order_rejected", **_names(order), reason=reason, **facts)
-    for order, verdict in batch.openings:
+    for order, verdict, _ in batch.openings:
         logger.info("order_opened", **_names(order), waiting_for=verdict.waiting_for, **facts)
     for order, status, end_reason in batch.ends:
         logger.info("order_ended", **_names(order), status=status, reason=end_reason, **facts)

@@ -9,6 +9,7 @@ from config import settings
 from models.database import fetch_all
 from models.rows import OrderRow, StockRow
 from trading.market.calendars import days
+from trading.rules.expiry import session_end
 from trading.rules.matching import first_look
 from trading.rules.quotes import Quote, is_usable_now, quote_of_stock
 from trading.rules.resting import RestingOrder, Verdict
@@ -29,12 +30,16 @@ class QuotedStock(StockRow):
 
 
 class Judged(NamedTuple):
-    """An order's verdict on a quote. An order of a stock that is not active or past its end does not fill."""
+    """An order's verdict on a quote. An order of a stock that is not active or past its end does not fill.
+
+    ends_at is the end of the session if the order ends with it from now on.
+    """
 
     verdict: Verdict
     quote: Quote
     is_expired: bool
     is_active: bool
+    ends_at: datetime | None = None
 
 
 def judge(orders: Iterable[OrderRow]) -> dict[UUID, Judged]:
@@ -63,4 +68,12 @@ def _judge(order: OrderRow, stock: QuotedStock, quote: Quote) -> Judged:
     is_expired = order["expires_at"] is not None and order["expires_at"] <= stock["read_at"]
     if is_expired or not stock["is_active"]:
         return Judged(Verdict(), quote, is_expired, stock["is_active"])
-    return Judged(first_look(RestingOrder.of_row(order), quote), quote, is_expired, stock["is_active"])
+    resting = RestingOrder.of_row(order)
+    verdict = first_look(resting, quote)
+    ends_at = _session_end(stock) if verdict.ends_with_session(resting) else None
+    return Judged(verdict, quote, is_expired, stock["is_active"], ends_at)
+
+
+def _session_end(stock: QuotedStock) -> datetime | None:
+    known = days(settings().market_calendar)
+    return session_end(stock["read_at"], days=known, session_class=stock["session_class"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
@@ -30,17 +31,22 @@ OPEN = """
 UPDATE trading_order
 SET status = 'OPEN', watch_price = opened.watch_price, watch_trigger = opened.watch_trigger,
     waiting_for = opened.waiting_for, opened_number = opened.number, protection_price = opened.protection_price,
+    expires_at = least(trading_order.expires_at, opened.ends_at),
     due_at = NULL, retry_at = NULL, attempts = 0, updated_at = market_now()
-FROM (VALUES %s) AS opened (id, watch_price, watch_trigger, waiting_for, number, protection_price)
+FROM (VALUES %s) AS opened (id, watch_price, watch_trigger, waiting_for, number, protection_price, ends_at)
 WHERE trading_order.id = opened.id
 """
 
 
 class Opening(NamedTuple):
-    """An order that rests from now on, with the verdict that names the awaited price, trigger or quote."""
+    """An order that rests from now on, with the verdict that names the awaited price, trigger or quote.
+
+    It expires at ends_at, None if its end stays as it is.
+    """
 
     order: OrderRow
     verdict: Verdict
+    ends_at: datetime | None
 
 
 class End(NamedTuple):
@@ -76,10 +82,11 @@ def open_orders(openings: Iterable[Opening]) -> None:
     """Let orders rest, watched as their verdicts say."""
     rows = [
         (order["id"], verdict.watch_price, verdict.watch_trigger, verdict.waiting_for, verdict.opened_number,
-         verdict.protection_price)
-        for order, verdict in openings
+         verdict.protection_price, ends_at)
+        for order, verdict, ends_at in openings
     ]  # fmt: skip
-    write_rows(OPEN, rows, template="(%s, %s::numeric, %s::numeric, %s::text, %s::bigint, %s::numeric)")
+    template = "(%s, %s::numeric, %s::numeric, %s::text, %s::bigint, %s::numeric, %s::timestamptz)"
+    write_rows(OPEN, rows, template=template)
 
 
 def write_ends(ends: Iterable[End]) -> None:

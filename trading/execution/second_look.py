@@ -60,7 +60,7 @@ def _decide(batch: Batch, order: OrderRow) -> None:
     elif judged.verdict.fills:
         fill_one(batch, order)
     else:
-        batch.openings.append(Opening(order, judged.verdict))
+        batch.openings.append(Opening(order, judged.verdict, judged.ends_at))
 
 
 def _end(batch: Batch, order: OrderRow, status: OrderStatus, end_reason: EndReason | None) -> None:

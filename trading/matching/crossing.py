@@ -19,6 +19,7 @@ from trading.rules.resting import RestingOrder, Verdict
 
 Prices = Sequence[Decimal | None]
 Judge = Callable[[RestingOrder, Quote], Verdict]
+EndOf = Callable[[UUID], datetime | None]
 
 
 class Match(NamedTuple):
@@ -67,17 +68,21 @@ WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
 REST = """
 UPDATE trading_order SET watch_price = new.watch_price, watch_trigger = new.watch_trigger,
     waiting_for = new.waiting_for, protection_price = new.protection_price,
+    expires_at = least(trading_order.expires_at, new.ends_at),
     due_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.due_at END,
     triggered_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.triggered_at END
 FROM json_to_recordset(%(rows)s) AS new (id uuid, watch_price numeric, watch_trigger numeric, waiting_for text,
-    protection_price numeric, triggers boolean)
+    protection_price numeric, ends_at timestamptz, triggers boolean)
 WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
 """
 RESTING = ("watch_price", "watch_trigger", "waiting_for", "protection_price")
 
 
-def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Match]:
-    """Mark the orders that usable quotes, given by stock, cross, and return those that are matched now."""
+def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime, session_end_of: EndOf) -> list[Match]:
+    """Mark the orders that usable quotes, given by stock, cross, and return those that are matched now.
+
+    session_end_of gives the end of a stock's session, for orders that end with it from now on.
+    """
     if not quotes:
         return []
     reaches = [reach(quote) for quote in quotes.values()]
@@ -91,7 +96,7 @@ def match(quotes: Mapping[UUID, Quote], judge: Judge, now: datetime) -> list[Mat
         verdict = judge(resting, quotes[order["stock_id"]])
         if verdict.is_news_for(resting):
             news.append((order, verdict))
-    _write(REST, [_resting(order, verdict) for order, verdict in news if not verdict.fills], now)
+    _write(REST, [_resting(order, verdict, session_end_of) for order, verdict in news if not verdict.fills], now)
     filled = [(order, verdict) for order, verdict in news if verdict.fills]
     _write(MATCH, _matched(filled, quotes), now)
     return [Match(order["account_id"], order["id"], str(verdict.rule)) for order, verdict in filled]
@@ -110,9 +115,10 @@ def _find(stock_ids: Sequence[UUID], buys: Prices, sells: Prices, lasts: Prices)
     return list({row["id"] for row in rows})
 
 
-def _resting(order: OrderRow, verdict: Verdict) -> dict[str, Any]:
+def _resting(order: OrderRow, verdict: Verdict, session_end_of: EndOf) -> dict[str, Any]:
     values = {name: getattr(verdict, name) for name in RESTING}
-    return {"id": order["id"], "triggers": verdict.triggers, **values}
+    ends_at = session_end_of(order["stock_id"]) if verdict.ends_with_session(RestingOrder.of_row(order)) else None
+    return {"id": order["id"], "triggers": verdict.triggers, "ends_at": ends_at, **values}
 
 
 def _matched(filled: list[tuple[OrderRow, Verdict]], quotes: Mapping[UUID, Quote]) -> list[dict[str, Any]]:

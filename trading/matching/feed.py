@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -17,6 +18,7 @@ from trading.market.stocks import forget_stocks, remembered_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
 from trading.matching.crossing import Match, match
 from trading.matching.last_prices import store_last_prices
+from trading.rules.expiry import session_end
 from trading.rules.matching import on_quote
 from trading.rules.sessions import TradingDays
 from trading.rules.terms import SessionClass
@@ -175,4 +177,8 @@ def _store_and_match(
             taken[stock_id] = result
     store(taken.values())
     usable = {stock_id: one.quote for stock_id, one in taken.items() if one.quote.is_usable}
-    return len(taken), outcomes, match(usable, on_quote, now)
+
+    def session_end_of(stock_id: UUID) -> datetime | None:
+        return session_end(now, days=days, session_class=stocks[stock_id]["session_class"])
+
+    return len(taken), outcomes, match(usable, on_quote, now, session_end_of)

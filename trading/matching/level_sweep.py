@@ -5,6 +5,7 @@ per cent of what could be lost, so that its counter is no proof; but it must sta
 """
 
 import time
+from datetime import datetime
 from uuid import UUID
 
 from models.database import fetch_all, transactional
@@ -15,6 +16,7 @@ from trading.market.quotes import lock_stocks
 from trading.matching.buckets import PREPARE, lock_exclusive
 from trading.matching.crossing import CROSSED, Match, match
 from trading.matching.feed import STOCKS_PER_TRANSACTION, MarketRules
+from trading.rules.expiry import session_end
 from trading.rules.matching import crosses_now
 from trading.rules.quotes import is_usable_now, quote_of_stock
 from trading.rules.sessions import indian_day
@@ -70,4 +72,8 @@ def _match(stock_ids: list[UUID], rules: MarketRules) -> list[Match]:
         for stock_id, stock in stocks.items()
         if is_usable_now(stock, now=now, max_age_s=rules.max_age_s, days=days)
     }
-    return match(quotes, crosses_now, now)
+
+    def session_end_of(stock_id: UUID) -> datetime | None:
+        return session_end(now, days=days, session_class=stocks[stock_id]["session_class"])
+
+    return match(quotes, crosses_now, now, session_end_of)

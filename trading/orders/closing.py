@@ -54,7 +54,7 @@ def _close(context: PlacementContext, cancel_open_orders: bool) -> Placement:
     watch.lap("stock")
     if state.answer is not None:
         return replayed(context, state)
-    refuse_early(context, state)
+    session = refuse_early(context, state)
     if cancel_open_orders and cancel_promises(context.account_id, state.stock_id, context.request):
         state = read_state(context)
     closable = closing_quantity(
@@ -62,7 +62,7 @@ def _close(context: PlacementContext, cancel_open_orders: bool) -> Placement:
     )
     if closable == 0:
         raise NothingToClose
-    return accept(replace(context, request=replace(context.request, quantity=closable)), state)
+    return accept(replace(context, request=replace(context.request, quantity=closable)), state, session)
 
 
 def _largest_closing_order(account_id: UUID, position_id: UUID) -> OrderRequest:

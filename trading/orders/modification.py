@@ -15,25 +15,26 @@ from trading.orders.open_orders import Attempt, lock_open_order, when_free
 from trading.orders.order_statements import find_order_with_entries
 from trading.orders.placement_in_steps import decide_on, refuse_by_stock, refuse_early
 from trading.orders.placement_statements import look_at_state, read_state
-from trading.orders.placement_types import PlacementContext, PlacementState
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, PlacementContext, PlacementState
 from trading.rules.changes import changed_request
 from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
-from trading.rules.terms import LedgerKind
+from trading.rules.terms import LedgerKind, WaitingFor
 
 # The terms that a change may set.
 TERMS = ("order_type", "quantity", "price", "trigger_price")
 # The columns of an order that are terms of its request.
 KEPT = (*TERMS, "exchange", "symbol", "side", "product", "validity", "validity_minutes", "market_protection")
 # A changed order is judged anew: it watches no price until its second look, for which a worker is due now. The quotes
-# that come in between do not count for it. A PENDING order's first look comes as before.
+# that come in between do not count for it. A PENDING order's first look comes as before, after its session's opening.
 UPDATE = """
 UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, price = %(price)s,
     trigger_price = %(trigger_price)s, market_protection = %(market_protection)s, protection_price = NULL,
     closing_quantity = %(closing_quantity)s, blocked_margin = %(margin)s, charges = %(charges)s,
     charge_items = %(charge_items)s, watch_price = NULL, watch_trigger = NULL, opened_number = NULL,
-    waiting_for = NULL, due_at = CASE status WHEN 'OPEN' THEN market_now() ELSE due_at END,
+    waiting_for = CASE status WHEN 'PENDING' THEN waiting_for END,
+    due_at = CASE status WHEN 'OPEN' THEN market_now() ELSE due_at END,
     updated_at = market_now()
 WHERE id = %(id)s
 """
@@ -47,6 +48,17 @@ class OrderChange:
     price: Decimal | None = None
     trigger_price: Decimal | None = None
     order_type: str | None = None
+
+
+class Asked(NamedTuple):
+    """A modification that is asked for, as modify_order takes it."""
+
+    account_id: UUID
+    order_id: UUID
+    change: OrderChange
+    calendar: str | None
+    fills: FillSettings
+    expected_versions: Collection[int] | None
 
 
 class Modification(NamedTuple):
@@ -63,6 +75,7 @@ def modify_order(
     change: OrderChange,
     *,
     calendar: str | None,
+    fills: FillSettings = DEFAULT_FILLS,
     expected_versions: Collection[int] | None = None,
 ) -> OrderRow:
     """Change a live order of an account and return its row with its `transactions`.
@@ -74,25 +87,18 @@ def modify_order(
     Raises NotFound, OrderNotOpen, PreconditionFailed, an error of rules.changes.changed_request, or an error of
     place_order; then nothing has changed.
     """
-    order, is_changed = when_free(
-        lambda attempt: _modify(account_id, order_id, change, calendar, attempt, expected_versions)
-    )
+    given = Asked(account_id, order_id, change, calendar, fills, expected_versions)
+    order, is_changed = when_free(lambda attempt: _modify(given, attempt))
     if is_changed:
         publishing.nudge([account_id])
     return order
 
 
 @transactional
-def _modify(
-    account_id: UUID,
-    order_id: UUID,
-    change: OrderChange,
-    calendar: str | None,
-    attempt: Attempt,
-    expected_versions: Collection[int] | None,
-) -> Modification:
-    order, ledger = lock_open_order(account_id, order_id, attempt, expected_versions)
-    context = PlacementContext(account_id, _changed(order, change), calendar)
+def _modify(given: Asked, attempt: Attempt) -> Modification:
+    account_id, order_id = given.account_id, given.order_id
+    order, ledger = lock_open_order(account_id, order_id, attempt, given.expected_versions)
+    context = PlacementContext(account_id, _changed(order, given.change), given.calendar, fills=given.fills)
     is_changed = _terms(context.request) != tuple(order[name] for name in TERMS)  # type: ignore[literal-required]
     if is_changed:
         _write(ledger, order, context.request, _decide(order, context))
@@ -104,8 +110,9 @@ def _modify(
 
 
 def _changed(order: OrderRow, change: OrderChange) -> OrderRequest:
-    """Return the OrderRequest that describes the order after the change."""
-    request = OrderRequest(**{name: order[name] for name in KEPT})  # type: ignore[literal-required]
+    """Return the OrderRequest that describes the order after the change; once released it waits no more."""
+    kept = {name: order[name] for name in KEPT}  # type: ignore[literal-required]
+    request = OrderRequest(**kept, after_market=order["waiting_for"] == WaitingFor.SESSION)
     return changed_request(request, is_triggered=order["triggered_at"] is not None, **asdict(change))
 
 
@@ -121,11 +128,11 @@ def _as_placed(order: OrderRow, state: PlacementState) -> PlacementState:
 def _decide(order: OrderRow, context: PlacementContext) -> Decision:
     """Decide as a placement does, without the promise and the money of the order as it is now."""
     state = _as_placed(order, read_state(context))
-    refuse_early(context, state)
+    session = refuse_early(context, state)
     # promised is 0 when nothing could be closed, too: then the order's own promise is not part of it.
     others_promised = max(0, state.promised - order["closing_quantity"])
     state = replace(state, promised=others_promised)
-    refuse_by_stock(context.request, state, is_triggered=order["triggered_at"] is not None)
+    refuse_by_stock(context.request, state, session, is_triggered=order["triggered_at"] is not None)
     decision = decide_on(context.request, state)
     # The order keeps its own money even when a loss has taken more than the account had left, so that
     # an order can always be made smaller.

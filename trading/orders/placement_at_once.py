@@ -6,8 +6,9 @@ from trading.orders.placement_statements import write_order_at_once
 from trading.orders.placement_types import Placement, PlacementContext
 from trading.rules.decision import decide
 from trading.rules.expiry import expires_with
+from trading.rules.order_sessions import session_for
 from trading.rules.sessions import INDIAN_TIME
-from trading.rules.terms import FillModel, OrderType
+from trading.rules.terms import FillModel, OrderType, Product, SessionClass
 
 
 def place_at_once(context: PlacementContext) -> Placement | None:
@@ -18,11 +19,19 @@ def place_at_once(context: PlacementContext) -> Placement | None:
     knows the account's fill model, and keeps the time of expiry only for QUOTES.
     """
     request = context.request
-    if request.order_type != OrderType.LIMIT or request.trigger_price is not None or context.calendar is not None:
+    if request.order_type != OrderType.LIMIT or request.trigger_price is not None or not _is_for_now(context):
         return None
     with stopwatch().step("margin"):
         now = market_clock.now().astimezone(INDIAN_TIME)
         decision = decide(request, on=now.date())
-        ends_at = expires_with(request, fill_model=FillModel.QUOTES, now=now, has_sessions=False)
+        session = session_for(None, SessionClass.NORMAL, now)
+        ends_at = expires_with(request, session, fill_model=FillModel.QUOTES)
     order = write_order_at_once(context, decision, now.date(), ends_at)
     return None if order is None else Placement(order, is_replay=False)
+
+
+def _is_for_now(context: PlacementContext) -> bool:
+    """Return True if nothing about a session has to be judged: neither its hours nor its square-off."""
+    if context.calendar is not None or context.request.after_market:
+        return False
+    return context.fills.square_off_time is None or context.request.product != Product.INTRADAY

@@ -1,7 +1,6 @@
 """Place any order in steps: read the facts under the account's lock, decide in Python, write the decision."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from models.database import transactional
 from runtime.timing import stopwatch
@@ -9,12 +8,13 @@ from trading.market import calendars
 from trading.orders.placement_statements import create_stock, read_state, write_order
 from trading.orders.placement_types import Placement, PlacementContext, PlacementState
 from trading.rules.decision import Decision, OrderRequest, check_cover, decide
-from trading.rules.errors import AccountSuspended, DuplicateClientOrderId, MarketClosed
+from trading.rules.errors import AccountSuspended, DuplicateClientOrderId
 from trading.rules.expiry import expires_with
 from trading.rules.margin import closing_quantity
 from trading.rules.order_checks import check_fill_model, check_order
+from trading.rules.order_sessions import OrderSession, check_square_off, session_for
 from trading.rules.reservation import assumed_price
-from trading.rules.sessions import INDIAN_TIME, session_at
+from trading.rules.sessions import INDIAN_TIME
 from trading.rules.terms import AccountStatus, FillModel
 
 
@@ -42,8 +42,7 @@ def _place(context: PlacementContext) -> Placement:
     watch.lap("stock")
     if state.answer is not None:
         return replayed(context, state)
-    refuse_early(context, state)
-    return accept(context, state)
+    return accept(context, state, refuse_early(context, state))
 
 
 def replayed(context: PlacementContext, state: PlacementState) -> Placement:
@@ -55,8 +54,8 @@ def replayed(context: PlacementContext, state: PlacementState) -> Placement:
     return Placement(state.answer, is_replay=True)
 
 
-def refuse_early(context: PlacementContext, state: PlacementState) -> None:
-    """Refuse for reasons other than the stock and money.
+def refuse_early(context: PlacementContext, state: PlacementState) -> OrderSession:
+    """Refuse for reasons other than the stock and money, or return the session that the order is for.
 
     Raises DuplicateClientOrderId, AccountSuspended, NotSimulated or MarketClosed.
     """
@@ -66,25 +65,27 @@ def refuse_early(context: PlacementContext, state: PlacementState) -> None:
         raise AccountSuspended
     check_fill_model(context.request, state.fill_model)
     with stopwatch().step("session"):
-        _check_session(context.calendar, state.read_at)
+        return session_for(
+            calendars.days(context.calendar),
+            state.session_class,
+            state.read_at,
+            after_market=context.request.after_market,
+            square_off_time=context.fills.square_off_time,
+        )
 
 
-def _check_session(calendar: str | None, now: datetime) -> None:
-    # An afterMarket order will pass here, once something releases orders at the open; check_fill_model refuses it.
-    if calendar is None:
-        return
-    session = session_at(now, calendars.holidays(calendar))
-    if session.next_open is not None:
-        raise MarketClosed(next_open=session.next_open)
+def refuse_by_stock(
+    request: OrderRequest, state: PlacementState, session: OrderSession, *, is_triggered: bool = False
+) -> None:
+    """Refuse an order that its stock or its session does not allow.
 
-
-def refuse_by_stock(request: OrderRequest, state: PlacementState, *, is_triggered: bool = False) -> None:
-    """Refuse an order that its stock does not allow; is_triggered is True for a stop whose trigger has fired.
-
-    Raises an error of order_checks.check_order.
+    is_triggered is True for a stop whose trigger has fired. Raises an error of order_checks.check_order, or
+    SquareOffPassed.
     """
-    only_closes = not _opens(request, state)
-    check_order(request, state.stock, fill_model=state.fill_model, is_triggered=is_triggered, only_closes=only_closes)
+    opens = _opens(request, state)
+    stock = state.stock_in(session)
+    check_order(request, stock, fill_model=state.fill_model, is_triggered=is_triggered, only_closes=not opens)
+    check_square_off(session, state.read_at, fill_model=state.fill_model, product=request.product, opens=opens)
 
 
 def decide_on(request: OrderRequest, state: PlacementState) -> Decision:
@@ -106,28 +107,20 @@ def _opens(request: OrderRequest, state: PlacementState) -> bool:
     return closing < request.quantity
 
 
-def accept(context: PlacementContext, state: PlacementState) -> Placement:
+def accept(context: PlacementContext, state: PlacementState, session: OrderSession) -> Placement:
     """Decide, reserve margin, debit charges and write the order.
 
     Raises an error of refuse_by_stock, NoPrice, InsufficientHoldings, InsufficientMargin or StockUnknown.
     """
     watch = stopwatch()
     watch.mark()
-    refuse_by_stock(context.request, state)
+    refuse_by_stock(context.request, state, session)
     decision = decide_on(context.request, state)
     check_cover(context.request, decision, state.available_margin)
     watch.lap("margin")
     if state.stock_id is None:
         raise StockUnknown
-    order = write_order(context, state, decision, _ends_at(context, state))
+    ends_at = expires_with(context.request, session, fill_model=state.fill_model)
+    order = write_order(context, state, decision, ends_at, waits=session.waits)
     watch.mark()
     return Placement(order, is_replay=False)
-
-
-def _ends_at(context: PlacementContext, state: PlacementState) -> datetime | None:
-    return expires_with(
-        context.request,
-        fill_model=state.fill_model,
-        now=state.read_at,
-        has_sessions=context.calendar is not None,
-    )

@@ -24,7 +24,7 @@ from trading.orders.unsettled import unsettled_promised
 from trading.rules.decision import Decision
 from trading.rules.errors import NotFound
 from trading.rules.money import rounded_if_any
-from trading.rules.terms import OrderStatus
+from trading.rules.terms import OrderOrigin, OrderStatus, WaitingFor
 
 READ = """
 SELECT * FROM order_facts(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s, %(client_order_id)s,
@@ -36,7 +36,7 @@ SELECT account.status, account.available_margin, account.fill_model, moment AS r
     stock.last_price, stock.tick_size, stock.lot_size, coalesce(stock.allows_intraday, true) AS allows_intraday,
     coalesce(stock.quote_number, 0) AS quote_number, coalesce(stock.usable_number, 0) AS usable_number,
     quote_is_usable(stock, moment, %(max_quote_age_s)s) AS is_usable,
-    stock.bid_price, stock.ask_price, stock.quoted_at,
+    stock.bid_price, stock.ask_price, stock.quoted_at, coalesce(stock.session_class, 'NORMAL') AS session_class,
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.lower_circuit END
         AS lower_circuit,
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.upper_circuit END
@@ -61,7 +61,8 @@ SELECT * FROM order_write(
     %(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,
     %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s,
     %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s, %(limit_fills)s, %(ends_at)s,
-    %(closing_quantity)s, %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s)
+    %(closing_quantity)s, %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s,
+    %(waits)s)
 """
 WRITE_AT_ONCE = """
 SELECT * FROM order_at_once(
@@ -76,6 +77,7 @@ UNTOUCHED: dict[str, Any] = {
     "filled_quantity": 0,
     "trigger_is_told": False,
     "attempts": 0,
+    "origin": OrderOrigin.CLIENT.value,
 } | dict.fromkeys(
     ("average_price", "position_id", "rejection_reason", "retry_at", "executed_at", "protection_price", "end_reason",
      "waiting_for", "opened_number", "watch_price", "watch_trigger", "triggered_at", "match_sequence", "match_class",
@@ -114,18 +116,21 @@ def create_stock(exchange: str, symbol: str) -> None:
 
 
 def write_order(
-    context: PlacementContext, state: PlacementState, decision: Decision, ends_at: datetime | None
+    context: PlacementContext, state: PlacementState, decision: Decision, ends_at: datetime | None, *, waits: bool
 ) -> OrderRow:
     """Reserve margin, debit charges, insert the order and its ledger entries, and return the order's row.
 
-    The order expires at ends_at, or when its minutes are over.
+    The order expires at ends_at, or when its minutes are over. An order that waits for its session has no worker that
+    is due, and expires at ends_at.
     """
     order = _new_order(context, decision) | {"stock_id": state.stock_id, "fill_model": state.fill_model}
-    written = fetch_one(
-        WRITE, {**_asked(context), **order, "charge_items": decision.charges.as_json(), "ends_at": ends_at}
-    )
+    given = {"charge_items": decision.charges.as_json(), "ends_at": ends_at, "waits": waits}
+    written = fetch_one(WRITE, {**_asked(context), **order, **given})
     assert written is not None
-    return _placed(order, written, STEPS[1:])
+    placed = _placed(order, written, STEPS[1:])
+    if waits:
+        placed["waiting_for"], placed["due_at"] = WaitingFor.SESSION.value, None
+    return placed
 
 
 def write_order_at_once(

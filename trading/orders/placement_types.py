@@ -1,7 +1,7 @@
 """The types that the modules of placement share."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -11,15 +11,21 @@ from trading.accounts.idempotency import IdempotencyKey
 from trading.rules.decision import OrderRequest
 from trading.rules.money import ZERO
 from trading.rules.order_checks import StockFacts
+from trading.rules.order_sessions import OrderSession
 from trading.rules.quotes import Quote
-from trading.rules.terms import FillModel, LimitFills
+from trading.rules.sessions import indian_day
+from trading.rules.terms import FillModel, LimitFills, SessionClass
 
 
 class FillSettings(NamedTuple):
-    """The settings by which orders fill against quotes: LIMIT_FILLS and MAX_QUOTE_AGE_S (0: any age)."""
+    """The settings by which orders fill against quotes: LIMIT_FILLS and MAX_QUOTE_AGE_S (0: any age).
+
+    square_off_time is the Indian time of the square-off in a market without a calendar, None if there is none.
+    """
 
     limit_fills: str = LimitFills.BOOK
     max_quote_age_s: int = 60
+    square_off_time: time | None = None
 
 
 DEFAULT_FILLS = FillSettings()
@@ -68,20 +74,24 @@ class PlacementState:
     quoted_at: datetime | None = None
     lower_circuit: Decimal | None = None
     upper_circuit: Decimal | None = None
+    session_class: str = SessionClass.NORMAL
     stock_id: UUID | None = None
     fingerprint: bytes | None = None
     answer: OrderRow | None = None
 
-    @property
-    def stock(self) -> StockFacts:
-        """Return the facts of the stock that an order is checked against."""
+    def stock_in(self, session: OrderSession) -> StockFacts:
+        """Return the facts of the stock that an order for a session is checked against.
+
+        Today's circuits do not hold in the session of a later day.
+        """
+        holds = session.opens_at is None or indian_day(session.opens_at) == indian_day(self.read_at)
         return StockFacts(
             last_price=self.last_price,
             tick_size=self.tick_size,
             lot_size=self.lot_size,
             allows_intraday=self.allows_intraday,
-            lower_circuit=self.lower_circuit,
-            upper_circuit=self.upper_circuit,
+            lower_circuit=self.lower_circuit if holds else None,
+            upper_circuit=self.upper_circuit if holds else None,
         )
 
     @property

@@ -11,8 +11,12 @@ from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, Placemen
 from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.errors import NoPrice, Refused
 from trading.rules.matching import first_look
+from trading.rules.order_sessions import OrderSession
 from trading.rules.resting import RestingOrder, Verdict
-from trading.rules.terms import FillModel
+from trading.rules.terms import FillModel, WaitingFor
+
+# Of an order that waits for its session.
+WAITING = Verdict(waiting_for=WaitingFor.SESSION)
 
 
 class Preview(NamedTuple):
@@ -36,13 +40,23 @@ def preview_order(
     """
     context = PlacementContext(account_id, request, calendar, fills=fills)
     state = look_at_state(context)
-    early = _refusal(refuse_early, context, state) or _refusal(refuse_by_stock, request, state)
+    session, early = _session(context, state)
     try:
         decision = decide_on(request, state)
     except NoPrice as no_price:
         raise early or no_price from None
     refusal = early or _refusal(check_cover, request, decision, state.available_margin)
-    return Preview(decision, state.available_margin, _look(context, state, decision), refusal)
+    look = WAITING if session is not None and session.waits else _look(context, state, decision)
+    return Preview(decision, state.available_margin, look, refusal)
+
+
+def _session(context: PlacementContext, state: PlacementState) -> tuple[OrderSession | None, Refused | None]:
+    """Return the session that the order is for, and the refusal before money is judged; each may be None."""
+    try:
+        session = refuse_early(context, state)
+    except Refused as refusal:
+        return None, refusal
+    return session, _refusal(refuse_by_stock, context.request, state, session)
 
 
 def _look(context: PlacementContext, state: PlacementState, decision: Decision) -> Verdict:

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from models.database import fetch_all
+from trading.accounts import portfolio
+from trading.market.trading_days import trading_days
 from trading.replay.trader import Refusal
-from trading.rules.money import average_price
-from trading.rules.valuation import unrealized_pnl
+from trading.rules.terms import Product
 
 Line = dict[str, Any]
 
@@ -30,11 +31,7 @@ SELECT fund_transaction.*, account.name AS account, trading_order.client_order_i
 FROM fund_transaction JOIN account ON account.id = fund_transaction.account_id
 LEFT JOIN trading_order ON trading_order.id = order_id ORDER BY fund_transaction.id
 """
-POSITIONS = """
-SELECT position.*, account.name AS account, stock.last_price
-FROM position JOIN account ON account.id = account_id JOIN stock ON stock.id = stock_id
-ORDER BY account.id, position.exchange, position.symbol, product
-"""
+BY_ACCOUNT = "ORDER BY position.account_id, position.exchange, position.symbol, position.product"
 ACCOUNTS = "SELECT name, balance, blocked_margin, realized_pnl FROM account ORDER BY id"
 
 
@@ -121,23 +118,32 @@ def ledger() -> list[Line]:
     ]
 
 
-def positions() -> list[Line]:
-    """Return all positions, flat ones too."""
-    return [
-        {
-            "account": row["account"],
-            "exchange": row["exchange"],
-            "symbol": row["symbol"],
-            "product": row["product"],
-            "quantity": row["quantity"],
-            "averagePrice": average_price(row["cost"], row["quantity"]),
-            "lastPrice": row["last_price"],
-            "realizedPnl": row["realized_pnl"],
-            "unrealizedPnl": unrealized_pnl(row["quantity"], row["cost"], row["last_price"]),
-            "blockedMargin": row["blocked_margin"],
-        }
-        for row in fetch_all(POSITIONS)
-    ]
+def positions(names: dict[UUID, str], calendar: str | None) -> list[Line]:
+    """Return all positions, flat ones too, with the figures of the last day; names are those of the accounts."""
+    days, lines = trading_days(calendar), []
+    for row in fetch_all(f"{portfolio.POSITIONS} {BY_ACCOUNT}"):
+        portfolio.value_position(row, days)
+        lines.append(_valued(row, names))
+    return lines
+
+
+def holdings(names: dict[UUID, str], calendar: str | None) -> list[Line]:
+    """Return the DELIVERY shares that were bought before the last day; names are those of the accounts."""
+    days, lines = trading_days(calendar), []
+    statement = f"{portfolio.HOLDINGS} WHERE {portfolio.IS_HOLDING} {BY_ACCOUNT}"
+    for row in fetch_all(statement, (calendar, Product.DELIVERY)):
+        portfolio.value_holding(row, days)
+        lines.append(_valued(row, names))
+    return lines
+
+
+def _valued(row: dict[str, Any], names: dict[UUID, str]) -> Line:
+    return {"account": names[row["account_id"]], **{_camel_case(name): value for name, value in row.items()}}
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def accounts() -> list[Line]:

@@ -13,15 +13,15 @@ from runtime import market_clock
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND, MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1)
 # A sequence, because no transaction takes back what it has counted: the clock never goes back.
-INSTALL = """
-CREATE SEQUENCE replay_clock;
+RUN = """
 CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
     $$SELECT timestamptz 'epoch' + nextval('replay_clock') * interval '1 microsecond'$$;
 """
+INSTALL = f"CREATE SEQUENCE replay_clock; {RUN}"
 # In a transaction that only reads, as the check of the ledger is, no sequence moves.
 STOP = """
 CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS
-    $$SELECT timestamptz 'epoch' + last_value * interval '1 microsecond' FROM replay_clock$$;
+    $$SELECT timestamptz 'epoch' + {microseconds} * interval '1 microsecond'$$;
 """
 MOVE = """
 SELECT setval('replay_clock', greatest(%s, CASE WHEN is_called THEN last_value + 1 ELSE last_value END), false) AS now
@@ -57,14 +57,19 @@ class VirtualClock:
         assert row is not None
         self.now = EPOCH + row["now"] * MICROSECOND
 
-    def stop(self) -> None:
-        """Let the clock stand where it is, for those who read the results; needs an open session."""
-        execute(STOP)
+    def stop(self, at: datetime) -> None:
+        """Let the clock stand at a time, for those who read the results; needs an open session."""
+        self.now = at
+        execute(STOP.format(microseconds=(at - EPOCH) // MICROSECOND))
 
-    def restart(self) -> None:
-        """Set the clock back to its beginning, for another replay on emptied tables; needs an open session."""
-        execute("SELECT setval('replay_clock', 1, false)")
-        self.__init__()  # type: ignore[misc]
+    @contextlib.contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand for a block that only reads; needs an open session."""
+        self.stop(self.now)
+        try:
+            yield
+        finally:
+            execute(RUN)
 
     def _new_id(self) -> uuid.UUID:
         """Return the next identifier; the identifiers sort by time, those of one millisecond by their creation."""

@@ -4,23 +4,26 @@ At the same time quotes come first, then the periodic work, then the actions of 
 reach an order nothing can fill, so that the quotes between them are stored together (trading.matching.stretches).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.database import session
+from trading.day import daily, release
 from trading.execution import expiry
 from trading.execution.sweeping import MAX_BATCH, sweep_once
 from trading.market.quotes import GivenQuote, NotStored
 from trading.market.stocks import ensure_stocks
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.matching.stretches import TimedQuote, store_stretch
-from trading.replay.clock import VirtualClock
+from trading.replay.clock import MICROSECOND, VirtualClock
 from trading.replay.curve import Curve
 from trading.replay.inputs import Action, QuoteInput, Waiting
 from trading.replay.timers import Timers
 from trading.replay.trader import Trader
 
 MAX_STRETCH = 500
+RELEASED_AT_ONCE = 100_000
 NOT_STORED = frozenset(map(str, NotStored))
 
 
@@ -36,7 +39,7 @@ class Replay:
         self.curve = Curve()
         self.quotes_refused: dict[str, int] = {}
         self.quotes_taken = 0
-        self._works: tuple[Callable[[], object], ...] = (_expire,)
+        self.quotes_s = 0.0
 
     def run(self, quotes: Iterable[QuoteInput], actions: Iterable[Action]) -> None:
         """Run all quotes and actions, and the periodic work up to the end of the last day."""
@@ -45,9 +48,11 @@ class Replay:
             while True:
                 timer_at, action_at = self.timers.next_at, waiting_actions.next_at
                 limit = min((at for at in (timer_at, action_at) if at is not None), default=None)
+                began = time.perf_counter()
                 stretch = waiting_quotes.take_until(limit, MAX_STRETCH)
                 if stretch:
                     self._receive(stretch)
+                    self.quotes_s += time.perf_counter() - began
                 elif timer_at is not None and timer_at == limit:
                     self._tick(timer_at)
                 elif action_at is not None:
@@ -63,14 +68,13 @@ class Replay:
         _expire()
         self._work_off()
         self.curve.add_points(self.clock.now)
-        self.clock.stop()
+        self.clock.stop(self.timers.ends_at - MICROSECOND)
 
     def _receive(self, quotes: Sequence[QuoteInput]) -> None:
-        """Take quotes up to the end of the stretch; each one that reaches an order is taken by itself."""
+        """Take quotes, each one that reaches an order by itself and with the clock at its time."""
         stock_ids = ensure_stocks({(one.quote.exchange, one.quote.symbol) for one in quotes})
         timed = [TimedQuote(at, stock_ids[quote.exchange, quote.symbol], quote) for at, quote in quotes]
         while timed:
-            self.clock.move(timed[0].at)
             stretch = store_stretch(timed, self.rules)
             for place, one in enumerate(timed[: stretch.taken]):
                 self._note(one.at, one.quote, stretch.outcomes.get(place))
@@ -104,11 +108,14 @@ class Replay:
         """Do the periodic work that is due."""
         self.curve.pass_time(at)
         self.clock.move(at)
-        for work in self._works:
-            work()
+        _expire()
+        release.run_once(RELEASED_AT_ONCE, calendar=self.rules.calendar)
+        is_done = daily.do_daily_work()
         self._work_off()
         self.timers.pass_time(at)
         self.timers.look_again()
+        if not is_done:
+            self.timers.add_try(at)
 
     def _work_off(self) -> None:
         """Execute the orders for which a worker is due, as workers do."""

@@ -24,7 +24,12 @@ COLUMNS = {
     ),
     "positions": (
         *("account", "exchange", "symbol", "product", "quantity", "averagePrice", "lastPrice", "realizedPnl"),
-        *("unrealizedPnl", "blockedMargin"),
+        *("unrealizedPnl", "blockedMargin", "overnightQuantity", "dayBuyQuantity", "dayBuyValue", "daySellQuantity"),
+        *("daySellValue", "dayPnl"),
+    ),
+    "holdings": (
+        *("account", "exchange", "symbol", "quantity", "settledQuantity", "t1Quantity", "soldToday", "averagePrice"),
+        *("lastPrice", "previousClose", "dayChange", "unrealizedPnl"),
     ),
     "accounts": ("account", "balance", "blockedMargin", "availableMargin", "realizedPnl"),
     "equity": ("at", "account", "equity"),
@@ -34,13 +39,15 @@ COLUMNS = {
 def write(replay: Replay, folder: Path) -> None:
     """Write the results of a replay into a folder, which is made unless it is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    trader = replay.trader
+    trader, calendar = replay.trader, replay.rules.calendar
+    names = {account_id: name for name, account_id in trader.accounts.items()}
     with session():
         results = {
             "orders": books.orders(trader.refusals, trader.names),
             "trades": books.trades(trader.names),
             "ledger": books.ledger(),
-            "positions": books.positions(),
+            "positions": books.positions(names, calendar),
+            "holdings": books.holdings(names, calendar),
             "accounts": books.accounts(),
             "equity": [point._asdict() for point in replay.curve.points],
         }

@@ -8,6 +8,7 @@ from models import migrate
 from models.database import session
 from models.scratch import keep_plans
 from trading.market import calendars
+from trading.market.stocks import forget_stocks
 from trading.replay.clock import VirtualClock
 from trading.replay.timers import days_between, midnight
 from trading.rules.sessions import TradingDays, indian_day
@@ -20,6 +21,7 @@ DAYS_BEFORE, DAYS_AFTER = timedelta(days=15), timedelta(days=30)
 @contextlib.contextmanager
 def prepared(clock: VirtualClock) -> Iterator[None]:
     """Make the tables of an empty database, and let the clock give its time."""
+    forget_stocks()  # those of another database
     migrate.upgrade()
     with session():
         keep_plans()

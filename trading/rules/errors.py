@@ -111,6 +111,15 @@ class PriceOutsideBand(Refused):
         super().__init__(field=field, lower_circuit=lower_circuit, upper_circuit=upper_circuit)
 
 
+class SquareOffPassed(Refused):
+    """INTRADAY positions are closed at this time of the day, so that an INTRADAY order may only reduce one."""
+
+    code = "square_off_passed"
+
+    def __init__(self, *, square_off_at: datetime) -> None:
+        super().__init__(square_off_at=square_off_at)
+
+
 class InsufficientHoldings(Refused):
     """A DELIVERY sell exceeds the held quantity that is not promised to other orders."""
 

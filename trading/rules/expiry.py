@@ -1,33 +1,29 @@
 """The time at which an order expires."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 from trading.rules.decision import OrderRequest
-from trading.rules.sessions import CLOSES, INDIAN_TIME, ONE_DAY, TradingDays, indian_day
-from trading.rules.terms import FillModel, SessionClass, Validity
+from trading.rules.order_sessions import OrderSession
+from trading.rules.sessions import INDIAN_TIME, ONE_DAY, TradingDays, indian_day
+from trading.rules.terms import FillModel, Validity
 
 
-def expires_with(
-    request: OrderRequest,
-    *,
-    fill_model: str,
-    now: datetime,
-    has_sessions: bool = False,
-    days: TradingDays | None = None,
-    session_class: str = SessionClass.NORMAL,
-) -> datetime | None:
+def expires_with(request: OrderRequest, session: OrderSession, *, fill_model: str) -> datetime | None:
     """Return the end of the session with which an order expires, None if it does not end with a session.
 
-    A TTL order ends earlier if its minutes are over: the database adds them to its own time of placement. An IOC order
-    ends at its first look. Without sessions (days is None) there is no close that a TTL order ends at.
+    A TTL order ends earlier if its minutes are over: the database adds them to its own time of placement. Those of an
+    order that waits for its session count from the opening and are added here. An IOC order ends at its first look. In
+    a market that is always open there is no close that a TTL order ends at.
     """
     if fill_model != FillModel.QUOTES:
         return None
-    if has_sessions and request.validity in (Validity.DAY, Validity.TTL):
-        return datetime.combine(indian_day(now), CLOSES, INDIAN_TIME)
-    if request.validity == Validity.DAY or (request.validity == Validity.TTL and days is not None):
-        return session_end(now, days=days, session_class=session_class)
-    return None
+    if request.validity == Validity.DAY:
+        return session.closes_at
+    if request.validity != Validity.TTL or session.opens_at is None:
+        return None
+    if session.waits and request.validity_minutes is not None:
+        return min(session.closes_at, session.opens_at + timedelta(minutes=request.validity_minutes))
+    return session.closes_at
 
 
 def session_end(now: datetime, *, days: TradingDays | None, session_class: str) -> datetime | None:

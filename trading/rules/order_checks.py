@@ -48,14 +48,15 @@ class StockFacts:
 
 def check_fill_model(request: OrderRequest, fill_model: str) -> None:
     """Refuse terms that a fill model does not simulate; raises NotSimulated."""
-    asked = {"afterMarket": request.after_market}  # no fill model holds orders until the session opens yet
-    if fill_model == FillModel.IMMEDIATE:
-        asked |= {
-            "orderType": request.order_type in STOPS,
-            "triggerPrice": request.trigger_price is not None,
-            "validity": request.validity != Validity.DAY,
-            "marketProtection": request.market_protection is not None,
-        }
+    if fill_model != FillModel.IMMEDIATE:
+        return
+    asked = {
+        "afterMarket": request.after_market,
+        "orderType": request.order_type in STOPS,
+        "triggerPrice": request.trigger_price is not None,
+        "validity": request.validity != Validity.DAY,
+        "marketProtection": request.market_protection is not None,
+    }
     fields = [name for name, is_asked in asked.items() if is_asked]
     if fields:
         raise NotSimulated(fields=fields)

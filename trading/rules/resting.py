@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trading.rules.terms import LIMITS, STOPS, EndReason, FillRule, LimitFills, Side, Validity, WaitingFor
+from trading.rules.terms import LIMITS, STOPS, EndReason, FillRule, LimitFills, OrderType, Side, Validity, WaitingFor
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,14 @@ class Verdict:
     def fills(self) -> bool:
         """Return True if the order fills."""
         return self.fill_price is not None
+
+    def ends_with_session(self, order: RestingOrder) -> bool:
+        """Return True for a stop that takes the next quote's price: whatever its validity, it ends with the session.
+
+        A MARKET order has its end since its placement.
+        """
+        takes_any_price = self.waiting_for == WaitingFor.QUOTE and self.watch_price is not None
+        return takes_any_price and order.order_type == OrderType.STOP_MARKET
 
     def is_news_for(self, order: RestingOrder) -> bool:
         """Return True if a quote changes the order: it fills, triggers, or rests at its protection price from now on.

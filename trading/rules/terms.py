@@ -100,6 +100,13 @@ class EndReason(StrEnum):
     STOCK_INACTIVE = "stock_inactive"
 
 
+class OrderOrigin(StrEnum):
+    """The one who placed an order: a client, or the square-off at the end of the day."""
+
+    CLIENT = "CLIENT"
+    SQUARE_OFF = "SQUARE_OFF"
+
+
 class FillRule(StrEnum):
     """The rule that filled an order (docs/market.md)."""
 

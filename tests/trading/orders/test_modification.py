@@ -1,13 +1,13 @@
 """Changing a PENDING order."""
 
 import functools
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from peewee import IntegrityError
 
+from tests.support.sessions import close_market
 from tests.support.trading import (
     account_now,
     at_once,
@@ -232,11 +232,9 @@ def test_a_suspended_account_may_not_change_an_order(trader):
     assert order_now(order)["quantity"] == 10
 
 
-def test_an_order_is_not_changed_while_the_market_is_closed(trader, monkeypatch):
+def test_an_order_is_not_changed_while_the_market_is_closed(trader):
     order = buy(trader, 10, "100.00")
-    today = datetime.now(UTC).date()
-    closed = frozenset(today + timedelta(days=number) for number in range(-1, 3))
-    monkeypatch.setattr("trading.market.calendars.holidays", lambda _: closed)
+    close_market()
     with pytest.raises(MarketClosed):
         modify(order, quantity=1, calendar="NSE")
     assert order_now(order)["quantity"] == 10

@@ -48,7 +48,7 @@ def place_in_a_process_of(monkeypatch, trader, days_off):
     """Place an order in a process whose clock is some days off; return its row and its timed steps."""
     stocks.import_stocks([("NSE", "TCS")])  # an order for a stock that does not exist is placed in steps
     moment = datetime.now(INDIAN_TIME) + timedelta(days=days_off)
-    monkeypatch.setattr(placement_at_once, "datetime", SimpleNamespace(now=lambda _: moment))
+    monkeypatch.setattr(placement_at_once, "market_clock", SimpleNamespace(now=lambda: moment))
     request = OrderRequest("NSE", "TCS", "BUY", 100, order_type="LIMIT", price=AMOUNT / 100)
     with timed() as watch:
         order = placement.place_order(trader, request, calendar=None).order

@@ -1,16 +1,17 @@
 """The refusals of placements, which write nothing."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from uuid import uuid4
 
 import pytest
 
 from tests.support.processes import wait_until
+from tests.support.sessions import close_market, market_clock_at
 from tests.support.trading import account_now, buy, close, counts, hold, one, order_now, run, sell
 from trading.accounts import administration
 from trading.market import calendars
 from trading.rules import errors
-from trading.rules.sessions import INDIAN_TIME, session_at
+from trading.rules.sessions import INDIAN_TIME
 
 
 def refused(kind, action):
@@ -94,7 +95,7 @@ def test_refusals_come_in_the_order_of_the_contract(trader, suspended, holidays,
     if suspended:
         administration.set_status(trader, "SUSPENDED")
     if holidays:
-        close_the_market()
+        close_market()
     refused(kind, lambda: sell(trader, 1_000_000, product="DELIVERY", calendar="NSE" if holidays else None))
 
 
@@ -103,35 +104,32 @@ def test_holdings_are_checked_before_margin(account):
     refused(errors.InsufficientHoldings, lambda: sell(trader, 1, "10.00", product="DELIVERY"))
 
 
-def close_the_market():
-    """Make today and the days around it holidays."""
-    today = one("SELECT clock_timestamp()").astimezone(INDIAN_TIME).date()
-    days = [today + timedelta(days=ahead) for ahead in range(-1, 4)]
-    calendars.import_holidays([("NSE", day, "Test") for day in days])
-    return days
-
-
 def test_a_closed_market_refuses_and_names_its_next_opening(trader):
-    days = close_the_market()
+    opens_at = close_market()
     refusal = refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", calendar="NSE"))
-    assert refusal.details["next_open"].date() > days[-1]
-    assert session_at(refusal.details["next_open"], days).is_open
+    assert refusal.details == {"next_open": opens_at}
+
+
+def test_a_market_whose_sessions_nobody_has_made_is_closed(trader):
+    refusal = refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", calendar="NSE"))
+    assert refusal.details == {"next_open": None}
 
 
 def test_without_a_calendar_the_market_is_always_open(trader):
-    close_the_market()
+    close_market()
     assert buy(trader, 1, "10.00", calendar=None)["status"] == "PENDING"
 
 
-def test_the_calendar_agrees_with_the_database_clock(trader):
-    before = session_at(one("SELECT clock_timestamp()"), ())
-    try:
-        opened = buy(trader, 1, "10.00", calendar="NSE")["status"] == "PENDING"
-    except errors.MarketClosed as refusal:
-        opened, before_or_after = False, refusal.details["next_open"]
-        assert before_or_after in (before.next_open, session_at(datetime.now(UTC), ()).next_open)
-    after = session_at(one("SELECT clock_timestamp()"), ())
-    assert opened in (before.is_open, after.is_open)
+def test_the_session_is_that_of_the_stocks_class_by_the_database_clock(trader):
+    day = date(2026, 11, 27)
+    calendars.make_sessions("NSE", day, day)
+    buy(trader, 1, "10.00")
+    run("UPDATE stock SET session_class = 'AUCTION'")
+    with market_clock_at(datetime(2026, 11, 27, 15, 14, 59, tzinfo=INDIAN_TIME)):
+        assert buy(trader, 1, "10.00", calendar="NSE")["status"] == "PENDING"
+    with market_clock_at(datetime(2026, 11, 27, 15, 15, tzinfo=INDIAN_TIME)):
+        refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", calendar="NSE"))
+        assert buy(trader, 1, "10.00", calendar="NSE", symbol="OTHER")["status"] == "PENDING"
 
 
 def test_holidays_are_imported_once_and_renamed(clean):

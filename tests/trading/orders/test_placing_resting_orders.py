@@ -5,18 +5,18 @@ from decimal import Decimal
 
 import pytest
 
+from tests.support.sessions import close_market, market_clock_at
 from tests.support.trading import account_now, counts, hold, ledger_of, money, one, order_now, rows, run
 from tests.trading.execution.market import let_quote_age, quote
 from tests.trading.orders.quotes_account import asked, know, place, trade_on_quotes
 from trading.accounts.administration import change_account, set_status
-from trading.market.calendars import import_holidays
+from trading.market.calendars import make_sessions
 from trading.orders.placement import place_order
 from trading.orders.placement_types import FillSettings
 from trading.rules import errors
 from trading.rules.sessions import INDIAN_TIME
 from trading.upkeep import verify
 
-CLOCK = "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS"
 STOP_BUY = {"order_type": "STOP_LIMIT", "trigger_price": "105.00", "price": "106.00"}
 
 
@@ -70,11 +70,9 @@ def test_an_immediate_order_does_not_expire(account):
 def test_with_a_calendar_a_day_order_expires_at_the_close(trader):
     noon = datetime.now(INDIAN_TIME).replace(hour=12, minute=0, second=0, microsecond=0)
     noon += timedelta(days=(7 - noon.weekday()) % 7)  # a Monday
-    try:
-        run(f"{CLOCK} $$ SELECT timestamptz '{noon}' $$")
+    make_sessions("NSE", noon.date(), noon.date())
+    with market_clock_at(noon):
         order = place_order(trader, asked("BUY", 10, price="90.00"), calendar="NSE").order
-    finally:
-        run(f"{CLOCK} 'SELECT clock_timestamp()'")
     assert order["expires_at"] == noon.replace(hour=15, minute=30)
 
 
@@ -199,18 +197,12 @@ def test_an_immediate_account_simulates_no_resting_orders(account, trader, order
     assert refusal.value.details == {"fields": fields}
 
 
-def test_no_account_holds_orders_until_the_session_opens_yet(trader):
-    with pytest.raises(errors.NotSimulated) as refusal:
-        place(trader, "BUY", 10, price="90.00", after_market=True)
-    assert refusal.value.details == {"fields": ["afterMarket"]}
-
-
 def test_refusals_come_in_their_order(account, trader):
     """Each order of this case is refused for all reasons that are left; the first of them is answered."""
     know(allows_intraday=False, lot_size=25, tick_size="0.05", upper_circuit="110.00", lower_circuit="90.00")
     bad = asked("BUY", 1_000_010, "STOP_LIMIT", trigger_price="99.02", price="98.02", client_order_id="taken")
     place(trader, "BUY", 25, price="100.00", client_order_id="taken", product="DELIVERY")
-    import_holidays([("NSE", datetime.now(INDIAN_TIME).date() + timedelta(days=day), "Closed") for day in range(-1, 2)])
+    close_market()
     set_status(trader, "SUSPENDED")
     immediate = account().id
     with pytest.raises(errors.NotSimulated):

@@ -8,6 +8,7 @@ import pytest
 from models import database
 from runtime import logs, redis_link
 from trading.market import calendars
+from trading.market.stocks import forget_stocks
 
 QUOTES = "at,exchange,symbol,lastPrice,bidPrice,askPrice"
 ORDERS = (
@@ -31,6 +32,7 @@ def replay(app, settings, tmp_path, capsys):
 
     yield run
     calendars._remembered.clear()
+    forget_stocks()
     database.initialise(settings.database_url, pool_size=40)
     redis_link.configure(settings.redis_url, settings.redis_namespace)
     logs.configure(settings.log_level, settings.log_format)

@@ -25,6 +25,7 @@ DETAILS = {
     },
     errors.TriggerBeyondPrice: {"trigger_price": Decimal("106.00"), "price": Decimal("105.00")},
     errors.TriggerOnWrongSide: {"trigger_price": Decimal("99.00"), "last_price": Decimal("100.00")},
+    errors.SquareOffPassed: {"square_off_at": datetime(2026, 11, 23, tzinfo=UTC)},
     errors.PriceOutsideBand: {
         "field": "price",
         "lower_circuit": Decimal("90.00"),
@@ -53,6 +54,7 @@ def test_trading_has_every_refusal_code_of_the_contract():
         "trigger_beyond_price",
         "trigger_on_wrong_side",
         "price_outside_band",
+        "square_off_passed",
     }
 
 

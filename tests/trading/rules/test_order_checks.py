@@ -61,6 +61,7 @@ def test_an_order_that_fits_its_stock_passes(asked):
         ({"order_type": "STOP_MARKET", "trigger_price": "99.00"}, ["orderType", "triggerPrice"]),
         ({"order_type": "STOP_LIMIT", "price": "99.00", "trigger_price": "99.00"}, ["orderType", "triggerPrice"]),
         ({"validity": "IOC", "price": "99.00"}, ["validity"]),
+        ({"after_market": True, "price": "99.00"}, ["afterMarket"]),
         ({"order_type": "MARKET", "market_protection": D(1)}, ["marketProtection"]),
     ],
 )
@@ -73,13 +74,6 @@ def test_immediate_orders_neither_rest_nor_trigger(terms, fields):
             check()
         assert refused.value.details == {"fields": fields}
     check_fill_model(request(**terms), "QUOTES")
-
-
-@pytest.mark.parametrize("fill_model", ["IMMEDIATE", "QUOTES"])
-def test_no_order_is_held_until_the_session_opens(fill_model):
-    with pytest.raises(errors.NotSimulated) as refused:
-        check_fill_model(request(after_market=True, price="99.00"), fill_model)
-    assert refused.value.details == {"fields": ["afterMarket"]}
 
 
 def test_the_facts_of_the_stock_do_not_bind_immediate_orders():

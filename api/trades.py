@@ -1,0 +1,53 @@
+"""Trades: list those of an account and of an order."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from models.database import session
+from schemas.pages import AccountChoiceSchema
+from schemas.trades import OrderTradesSchema, TradeListSchema, TradePageSchema
+from trading.orders.trades import TRADES, trades_of_order
+
+from .http.authentication import existing_account_session, requested_account_id, requires
+from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
+from .http.parsing import Blueprint
+from .http.responses import respond
+
+blueprint = Blueprint("trades", __name__, url_prefix="/api/trading", description="Trades")
+
+TRADE_PAGE, ORDER_TRADES = TradePageSchema(), OrderTradesSchema()
+NEWEST_FIRST = Keyset({"executed_at": read_timestamp, "id": read_uuid})
+
+
+@blueprint.get("/trades")
+@requires("read", "admin")
+@blueprint.arguments(TradeListSchema(), location="query")
+@blueprint.response(200, TRADE_PAGE)
+def list_trades(query: dict[str, Any]) -> Response:
+    """List trades, newest first; an order fills whole, so that it has one trade once it is EXECUTED."""
+    with existing_account_session(query["account_id"]) as account_id:
+        where = {
+            "status = %s": "EXECUTED",
+            "account_id = %s": account_id,
+            "symbol = %s": query["symbol"],
+            "side = %s": query["side"],
+            "product = %s": query["product"],
+            "tag = %s": query["tag"],
+            "executed_at >= %s": query["traded_from"],
+            "executed_at < %s": query["traded_before"],
+        }
+        page = fetch_page(TRADES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
+    return respond(TRADE_PAGE, page)
+
+
+@blueprint.get("/orders/<opaque_uuid:order_id>/trades")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, ORDER_TRADES)
+def list_trades_of_order(query: dict[str, Any], order_id: UUID) -> Response:
+    """List the trades of an order; the list is empty until the order is EXECUTED."""
+    with session():
+        trades = trades_of_order(requested_account_id(query["account_id"]), order_id)
+    return respond(ORDER_TRADES, {"data": trades})
