@@ -42,6 +42,7 @@ BAD = [
     ("LIMIT_FILLS", "half"),
     ("MAX_QUOTE_AGE_S", "-1"),
     ("MAX_QUOTE_AGE_S", "86401"),
+    ("ALLOW_T1_SALES", "maybe"),
     ("SQUARE_OFF_TIME", "24:00"),
     ("SQUARE_OFF_TIME", "00:00"),
     ("SQUARE_OFF_TIME", "3:12 pm"),

@@ -14,9 +14,10 @@ from api.http.errors import HttpRefusal, invalid
 from schemas.market import StockImportSchema
 from trading.market.calendars import import_holidays
 from trading.market.quotes import GivenQuote
-from trading.market.stocks import import_stocks
+from trading.market.stocks import Pair, import_stocks, session_classes
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.matching.stock_changes import ImportedFacts, set_facts
+from trading.rules.terms import SessionClass
 
 from .command_input import at_line, load_row
 from .csv_input import CsvFile, open_csv
@@ -28,6 +29,7 @@ from .stock_files import FORMATS, OWN, Format, recognise
 stocks = AppGroup("stocks", help="Import stocks.")
 holidays = AppGroup("holidays", help="Import market holidays.")
 
+NORMAL, AUCTION = SessionClass
 STOCK = StockImportSchema()
 # After an import that broke off, the next one finds its stocks known.
 STOCKS_PER_TRANSACTION = 1_000
@@ -49,10 +51,13 @@ class Import:
     created: int = 0
     priced: int = 0
     refused: list[str] = field(default_factory=list)
+    pairs: set[Pair] = field(default_factory=set)
+    underlyings: set[str] = field(default_factory=set)
 
     def save(self, lines: list[Line]) -> None:
         """Create the unknown stocks, and set the facts and the prices that the lines give."""
         self.taken += len(lines)
+        self.pairs |= {(line["exchange"], line["symbol"]) for line in lines}
         self.created += import_stocks((line["exchange"], line["symbol"]) for line in lines)
         set_facts([_facts(line) for line in lines])
         quotes = [
@@ -62,6 +67,14 @@ class Import:
         ]
         receive_quotes(quotes, MarketRules.of(current_app.config["SETTINGS"]))
         self.priced += len(quotes)
+
+    def classify(self) -> None:
+        """Give the stocks of a file with futures their session classes: shares with futures have a closing auction."""
+        if self.underlyings:
+            classes = {pair: AUCTION if pair[1] in self.underlyings else NORMAL for pair in self.pairs}
+            known = session_classes()
+            changed = {pair: name for pair, name in classes.items() if known.get(pair) != name}
+            set_facts([ImportedFacts(*pair, session_class=name) for pair, name in changed.items()])
 
     def refuse(self, refusal: HttpRefusal) -> None:
         """Record the refusal of a line."""
@@ -80,7 +93,7 @@ def stocks_import(path: str, report: TextIO | None) -> None:
     The file has the columns exchange,symbol and optionally lastPrice,tickSize,lotSize,intradayAllowed,sessionClass; one
     line that is not valid refuses the whole file. Or it is Kite's dump of instruments or NSE's list of equities; their
     lines that are not valid are skipped and reported, and the others imported. Each may be gzipped. No order fills on
-    the prices of Kite's dump, which are not those of now.
+    the prices of Kite's dump, which are not those of now. Its futures tell which shares have a closing auction.
     """
     done = Import()
     with open_csv(path) as file:
@@ -92,6 +105,7 @@ def stocks_import(path: str, report: TextIO | None) -> None:
             _save(list(_stocks(file, kind, done, _raise)), done)
         else:
             _save(_stocks(file, kind, done, done.refuse), done)
+    done.classify()
     if kind is OWN:
         click.echo(f"{done.read} read, {done.created} new, {done.priced} priced")
     else:
@@ -140,12 +154,15 @@ def _stocks(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRef
             if done.read % LINES_PER_STEP == 0:
                 bar.update(file.position - bar.pos)
             try:
-                stock = _stock(kind, file.row(line))
+                row = file.row(line)
+                stock = _stock(kind, row)
             except HttpRefusal as refusal:
                 refuse(at_line(number, refusal))
             else:
                 if stock is not None:
                     yield stock
+                elif underlying := kind.underlying_of(row):
+                    done.underlyings.add(underlying)
         bar.update(file.size - bar.pos)
 
 

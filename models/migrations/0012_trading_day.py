@@ -153,8 +153,7 @@ ALTER DOMAIN ledger_kind ADD CONSTRAINT fund_transaction_kind_check
 ALTER TABLE fund_transaction
     DROP CONSTRAINT transaction_belongs_to_an_order,
     ADD CONSTRAINT transaction_belongs_to_an_order CHECK (
-        order_id IS NOT NULL AND kind !~ '^(DEP|WIT|ADJ)' OR order_id IS NULL AND (
-            kind ~ '^(DEP|WIT|ADJ)' OR kind ~ '^MARGIN' AND position_id IS NOT NULL)) NOT VALID;
+        (order_id IS NULL) = (kind ~ '^(DEP|WIT|ADJ)') OR position_id IS NOT NULL) NOT VALID;
 ALTER TABLE fund_transaction VALIDATE CONSTRAINT transaction_belongs_to_an_order;
 """
 

@@ -327,3 +327,13 @@ def test_the_work_of_a_day_is_skipped_repeated_and_listed(run_well, run_badly):
 def test_a_usage_error_exits_with_2(run):
     assert run(args=["accounts", "create"]).exit_code == 2
     assert run(args=["accounts", "nothing"]).exit_code == 2
+
+
+def test_an_account_is_reset(run_well, run_badly, account):
+    owner = str(account("5.00").id)
+    reset = json.loads(run_well("accounts", "reset", owner, "--balance", "12.50", "--json"))
+    assert (reset["tradingAccountId"], reset["balance"], reset["blockedMargin"]) == (owner, "12.50", "0.00")
+    (action,) = rows("SELECT action, detail FROM admin_action")
+    assert (action["action"], action["detail"]) == ("account.reset", {"account_id": owner, "balance": "12.50"})
+    assert "balance" in run_badly("accounts", "reset", owner, "--balance", "-1")
+    assert "does not exist" in run_badly("accounts", "reset", str(uuid4()), "--balance", "1")

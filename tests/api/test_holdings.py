@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.identifiers import NOT_THERE
 from tests.support.trading import hold, run, sell
-from tests.trading.day.days import let_days_pass
+from tests.trading.settlement.days import let_days_pass
 from trading.execution.executing import execute_orders
 
 DELIVERY = {"product": "DELIVERY"}

@@ -104,6 +104,23 @@ def test_the_session_class_is_imported_and_stays_where_a_later_file_has_none(run
     assert session_class() == "AUCTION"
 
 
+def test_shares_with_futures_have_the_sessions_of_a_closing_auction(run):
+    def classes():
+        with session():
+            rows = fetch_all("SELECT exchange, symbol, session_class FROM stock ORDER BY exchange, symbol")
+        return [tuple(row.values()) for row in rows]
+
+    tcs = "2953217,11536,TCS,TATA CONSULTANCY,0.0,,0.0,0.05,1,EQ,NSE,NSE\n"
+    run(KITE + tcs)
+    both = [("BSE", "INFY", "AUCTION"), ("NSE", "INFY", "AUCTION")]
+    assert classes() == [*both, ("NSE", "TCS", "NORMAL")]
+    run(KITE_HEADER + tcs)  # a part of the dump without futures tells nothing
+    assert classes()[:2] == both
+    future = "1,1,TCS26NOVFUT,TCS,0,2026-11-24,0,0.05,175,FUT,NFO-FUT,NFO\n"
+    run(KITE.replace("INFY,0,2026-11-24", "WIPRO,0,2026-11-24") + future + tcs)
+    assert classes() == [("BSE", "INFY", "NORMAL"), ("NSE", "INFY", "NORMAL"), ("NSE", "TCS", "AUCTION")]
+
+
 def test_no_order_fills_on_a_price_of_kites_dump(run):
     run(KITE)
     with session():

@@ -7,6 +7,7 @@ import pytest
 
 from api.http import pagination
 from tests.support.trading import buy, execute
+from tests.trading.settlement.days import let_days_pass
 from trading.events import reading
 
 LISTS = {
@@ -14,6 +15,7 @@ LISTS = {
     "trades": "/api/trading/trades?limit=2",
     "transactions": "/api/trading/transactions?limit=2",
     "positions": "/api/trading/positions?limit=2",
+    "holdings": "/api/trading/holdings?limit=2",
     "stocks-of-an-exchange": "/api/market/stocks?limit=2&exchange=NSE",
     "stocks": "/api/market/stocks?limit=2",
     "stocks-by-prefix": "/api/market/stocks?limit=2&prefix=S",
@@ -42,6 +44,8 @@ def trader(account: Any, place: Any) -> Any:
     """Return an account with more rows in every list than a page holds."""
     trader = account()
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}") for number in range(5)])
+    execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}", product="DELIVERY") for number in range(5)])
+    let_days_pass()
     return trader
 
 

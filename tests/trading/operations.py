@@ -42,4 +42,9 @@ OPERATIONS = st.one_of(
         st.just("funds"), WHO, st.sampled_from(["DEPOSIT", "WITHDRAWAL"]), st.decimals("0.01", "9000.00", places=2)
     ),
     st.tuples(st.just("quote"), st.sampled_from(SYMBOLS), QUOTES),
+    st.tuples(st.just("convert"), WHICH, st.one_of(st.none(), st.integers(1, 60))),
+    st.tuples(st.just("buy_and_convert"), WHO, st.integers(1, 60), PRICES, st.sampled_from(SYMBOLS)),
+    st.tuples(st.just("pass_days"), st.sampled_from([0, 0, 1, 2]), st.booleans()),
+    # A reset ends what the other operations have begun, so it is drawn rarely.
+    st.tuples(st.just("reset"), WHO, st.decimals("0.00", "30000.00", places=2), st.sampled_from([False] * 4 + [True])),
 )

@@ -17,6 +17,7 @@ TAX = {
     ("INTRADAY", "BUY"): Fraction(0),
     ("INTRADAY", "SELL"): Fraction(1, 4000),
 }
+OTHER = {"INTRADAY": "DELIVERY", "DELIVERY": "INTRADAY"}
 STAMP_ON_BUY = {"DELIVERY": Fraction(15, 100_000), "INTRADAY": Fraction(3, 100_000)}
 EXCHANGE_FEE, REGULATORS_FEE, GST = Fraction(307, 10_000_000), Fraction(1, 1_000_000), Fraction(18, 100)
 
@@ -36,13 +37,20 @@ def charges(order: dict, price: Fraction) -> Fraction:
     return Fraction(sum(paise(part) for part in parts))
 
 
+def earlier_shares(row: Mapping[str, Any]) -> int:
+    """Return the shares of a DELIVERY position that were bought on earlier days, by its buckets of its last change."""
+    bought_today = row["today_quantity"] if row["bucket_day"] == row["present_day"] else 0
+    return int(row["quantity"] - bought_today)
+
+
 @dataclass
 class Lot:
-    """The holding of one stock and product."""
+    """The holding of one stock and product, and the part of it that was bought on the present day."""
 
     quantity: int = 0
     cost: Fraction = Fraction(0)
     margin: Fraction = Fraction(0)
+    today: int = 0
 
 
 @dataclass
@@ -130,6 +138,8 @@ class Reckoning:
         for key, lot in self.lots.items():
             row = held.pop(key, {"quantity": 0, "cost": 0, "blocked_margin": 0})
             assert (row["quantity"], row["cost"], row["blocked_margin"]) == (lot.quantity, lot.cost, lot.margin)
+            if key[1] == "DELIVERY" and row["quantity"]:
+                assert {"of earlier days": lot.quantity - lot.today} == {"of earlier days": earlier_shares(row)}
         assert held == {}
 
     def filled(self, lot: Lot, order: dict, price: Fraction) -> tuple[Lot, Fraction]:
@@ -141,6 +151,38 @@ class Reckoning:
         cost_out, margin_out = paise(lot.cost * share), paise(lot.margin * share)
         profit = closed * price - cost_out if lot.quantity > 0 else cost_out - closed * price
         margin_in = paise(RATE[order["product"]] * price * opened)
-        return Lot(
-            lot.quantity + quantity, lot.cost - cost_out + price * opened, lot.margin - margin_out + margin_in
-        ), (profit)
+        # A sale takes the shares of earlier days first.
+        today = lot.today + quantity if quantity > 0 else min(lot.today, max(0, lot.quantity + quantity))
+        cost, margin = lot.cost - cost_out + price * opened, lot.margin - margin_out + margin_in
+        return Lot(lot.quantity + quantity, cost, margin, today), profit
+
+    def convertible(self, symbol: str, product: str) -> int:
+        """Return the quantity that may be converted to the other product."""
+        lot, other = self.lots[symbol, product], self.lots.get((symbol, OTHER[product]), Lot())
+        if lot.quantity <= 0 or other.quantity < 0:
+            return 0
+        free = self.closes(symbol, product, "SELL", lot.quantity)
+        return min(free, lot.today) if product == "DELIVERY" else free
+
+    def convert(self, symbol: str, product: str, quantity: int) -> Fraction:
+        """Move a quantity to the other product, and return the margin that it needs more."""
+        lot, other = self.lots[symbol, product], self.lots.get((symbol, OTHER[product]), Lot())
+        share = Fraction(quantity, lot.quantity)
+        cost, released = paise(lot.cost * share), paise(lot.margin * share)
+        needed = paise(RATE[OTHER[product]] * cost)
+        # The shares of an INTRADAY position are those of the day to a DELIVERY.
+        today = lot.today - min(quantity, lot.today)
+        left = Lot(lot.quantity - quantity, lot.cost - cost, lot.margin - released, today)
+        grown = Lot(other.quantity + quantity, other.cost + cost, other.margin + needed, other.today + quantity)
+        self.lots[symbol, product], self.lots[symbol, OTHER[product]] = left, grown
+        return needed - released
+
+    def reset(self, balance: Decimal) -> None:
+        """Begin anew with a balance."""
+        self.balance, self.pending = Fraction(balance), {}
+        self.lots = {key: Lot() for key in self.lots}
+
+    def end_day(self) -> None:
+        """Let the next day begin."""
+        for lot in self.lots.values():
+            lot.today = 0

@@ -22,7 +22,8 @@ FROM position JOIN stock ON stock.id = position.stock_id
 # parameter: what was held before the present trading day's trades. That day is the last one with a session.
 HOLDINGS = """
 SELECT position.*, last_price, previous_close, today AS read_on
-FROM (SELECT today, coalesce((SELECT max(day) FROM session WHERE calendar = %s AND day <= today), today) AS trading_day
+FROM (SELECT today, coalesce((SELECT max(day) FROM trading_session WHERE calendar = %s AND day <= today
+                              AND day > today - 30), today) AS trading_day
       FROM (SELECT (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS today) AS clock) AS market
 CROSS JOIN position JOIN stock ON stock.id = position.stock_id
 """

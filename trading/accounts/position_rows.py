@@ -19,7 +19,29 @@ NUMBERS = (
     " figures_day, day_buy_quantity, day_buy_value, day_sell_quantity, day_sell_value"
 )
 BUCKETS = "bucket_day, today_quantity, t1_quantity, t1_settles_on, settled_quantity, later_quantity, later_settles_on"
-BUCKET_VALUES = "%s, %s, %s, %s::date, %s, %s, %s::date"
+BUCKET_VALUES = "%s, %s, %s, %s::date, %s, %s, %s::date"  # a column of NULLs would be one of texts
+Templates = dict[str, str | None]  # by product; None is the usual template of a row
+COLUMNS: dict[str, str] = {Product.INTRADAY: NUMBERS, Product.DELIVERY: f"{NUMBERS}, {BUCKETS}"}
+
+
+def _update(columns: str, more: str = "") -> str:
+    changes = ", ".join(f"{column} = changed.{column}" for column in columns.split(", "))
+    return (
+        f"UPDATE position SET {changes}{more}"
+        f" FROM (VALUES %s) AS changed (id, {columns}) WHERE position.id = changed.id"
+    )
+
+
+def _template(values: str) -> str:
+    """Return the template of a row of a DELIVERY, whose first values are those of these columns."""
+    return f"({', '.join(['%s'] * len(values.split(', ')))}, {BUCKET_VALUES})"
+
+
+INSERTS = {product: f"INSERT INTO position ({IDENTITY}, {columns}) VALUES %s" for product, columns in COLUMNS.items()}
+INSERT_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"{IDENTITY}, {NUMBERS}")}
+UPDATES = {product: _update(columns, ", updated_at = market_now()") for product, columns in COLUMNS.items()}
+UPDATE_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, {NUMBERS}")}
+UPDATE_BUCKETS = _update(BUCKETS)
 
 
 @dataclass
@@ -51,11 +73,7 @@ class LockedPosition:
             holding.cost,
             holding.blocked_margin,
             holding.realized_pnl,
-            figures.day,
-            figures.buy_quantity,
-            figures.buy_value,
-            figures.sell_quantity,
-            figures.sell_value,
+            *figures,
             *(() if self.buckets is None else bucket_values(self.buckets)),
         )
 
@@ -75,32 +93,15 @@ def bucket_values(buckets: Buckets) -> tuple[Any, ...]:
 
 def insert_positions(rows: Sequence[tuple[Any, ...]], product: str) -> None:
     """Insert positions of a product, given as the values of IDENTITY and those of a LockedPosition."""
-    columns, template = f"{IDENTITY}, {NUMBERS}", None
-    if product == Product.DELIVERY:
-        columns, template = f"{columns}, {BUCKETS}", f"({_places(15)}, {BUCKET_VALUES})"
-    write_rows(f"INSERT INTO position ({columns}) VALUES %s", rows, template)
+    write_rows(INSERTS[product], rows, INSERT_TEMPLATES[product])
 
 
 def update_positions(positions: Sequence[LockedPosition], product: str) -> None:
     """Write changed positions of a product."""
-    columns, template = NUMBERS, None
-    if product == Product.DELIVERY:
-        columns, template = f"{NUMBERS}, {BUCKETS}", f"({_places(10)}, {BUCKET_VALUES})"
-    write_rows(_update(columns, ", updated_at = market_now()"), [(p.id, *p.values) for p in positions], template)
+    rows = [(position.id, *position.values) for position in positions]
+    write_rows(UPDATES[product], rows, UPDATE_TEMPLATES[product])
 
 
 def update_buckets(rows: Sequence[tuple[Any, ...]]) -> None:
     """Write the buckets of positions, given as their ids and the values of BUCKETS; it makes no event."""
-    write_rows(_update(BUCKETS, ""), rows, f"(%s, {BUCKET_VALUES})")
-
-
-def _update(columns: str, more: str) -> str:
-    changes = ", ".join(f"{column} = changed.{column}" for column in columns.split(", "))
-    return (
-        f"UPDATE position SET {changes}{more}"
-        f" FROM (VALUES %s) AS changed (id, {columns}) WHERE position.id = changed.id"
-    )
-
-
-def _places(count: int) -> str:
-    return ", ".join(["%s"] * count)
+    write_rows(UPDATE_BUCKETS, rows, f"(%s, {BUCKET_VALUES})")

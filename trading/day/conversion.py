@@ -14,7 +14,7 @@ from trading.accounts.position_rows import LockedPosition, insert_positions, upd
 from trading.accounts.shares import within_share
 from trading.day.changes import note_conversion
 from trading.events import publishing
-from trading.execution.position_days import buckets_on, figures_on, indian_day
+from trading.execution.position_days import buckets_on, figures_on
 from trading.market import calendars
 from trading.rules import day_figures, settlement
 from trading.rules.conversion import Conversion, convert, convertible, other_product
@@ -29,12 +29,12 @@ from trading.rules.errors import (
 from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
-from trading.rules.sessions import session_at
+from trading.rules.sessions import indian_day
 from trading.rules.terms import AccountStatus, LedgerKind, Product
 
 # Both positions of the stock, if there is the named one.
 POSITIONS = """
-SELECT position.*, stock.allows_intraday, market_now() AS read_at
+SELECT position.*, stock.allows_intraday, stock.session_class, market_now() AS read_at
 FROM position JOIN stock ON stock.id = position.stock_id
 WHERE account_id = %(account)s AND stock_id = (
     SELECT stock_id FROM position WHERE id = %(position)s AND account_id = %(account)s)
@@ -47,9 +47,10 @@ WHERE account_id = %s AND stock_id = %s AND product = %s AND side = 'SELL' AND s
 
 
 class StockPosition(PositionRow):
-    """A position's row with a fact of its stock, and the time at which it was read."""
+    """A position's row with facts of its stock, and the time at which it was read."""
 
     allows_intraday: bool
+    session_class: str
     read_at: datetime
 
 
@@ -118,10 +119,9 @@ def _lock_pair(account_id: UUID, position_id: UUID) -> Pair:
 def _check(ledger: AccountLedger, pair: Pair, calendar: str | None) -> None:
     if ledger.status != AccountStatus.ACTIVE:
         raise AccountSuspended
-    if calendar is not None:
-        session = session_at(pair.row["read_at"], calendars.holidays(calendar))
-        if session.next_open is not None:
-            raise MarketClosed(next_open=session.next_open)
+    days, now, session_class = calendars.days(calendar), pair.row["read_at"], pair.row["session_class"]
+    if days is not None and days.at(now, session_class) is None:
+        raise MarketClosed(next_open=days.next_open(now, session_class))
     if pair.to_product == Product.INTRADAY and not pair.row["allows_intraday"]:
         raise IntradayNotAllowed
 

@@ -16,13 +16,13 @@ from trading.accounts.shares import within_share
 from trading.day.changes import note_write_offs
 from trading.events import publishing
 from trading.execution.executing import execute_orders
-from trading.execution.position_days import indian_day
 from trading.orders.cancellation import give_back
 from trading.orders.order_statements import end_orders
 from trading.rules.day_figures import DayFigures
 from trading.rules.errors import NotFound
 from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
+from trading.rules.sessions import indian_day
 from trading.rules.settlement import Buckets
 from trading.rules.terms import EndReason, LedgerKind, OrderStatus, Product
 

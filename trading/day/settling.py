@@ -6,20 +6,30 @@ for this job: it writes down what everybody sees, and keeps the buckets few days
 
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import NamedTuple
 from uuid import UUID
 
+from config import settings
 from models.database import array_of, fetch_all, session, transactional
 from models.rows import PositionRow
+from runtime.logs import get_logger
 from trading.accounts.ledgers import lock_free_ledgers
 from trading.accounts.position_rows import bucket_values, update_buckets
+from trading.day import jobs
+from trading.day.jobs import Progress
 from trading.market.trading_days import trading_days
+from trading.rules.sessions import INDIAN_TIME
 from trading.rules.settlement import Buckets, SettlementDays, rolled
+
+logger = get_logger(__name__)
 
 MAX_POSITIONS = 500  # of one transaction
 MAX_OF_ACCOUNT = 50  # of them, so that nobody waits for an account for long
 PAUSE_S = 0.05
+PASS_S = 3.0
+NAME = "settlement"
 
 # One walk through all accounts. The last condition finds what the release before this one has bought or sold.
 DUE = """
@@ -33,7 +43,6 @@ ORDER BY account_id, id LIMIT %(limit)s
 LOCK = """
 SELECT * FROM position WHERE id = ANY(%s::uuid[]) AND account_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
-TODAY = "SELECT (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS day"
 FIRST = UUID(int=0)
 
 
@@ -45,10 +54,36 @@ class Place(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """The numbers of positions that were moved on, and of those that were left because their accounts were busy."""
+    """The numbers of positions that were moved on, and of those that are left: busy accounts, or no more time."""
 
     settled: int
-    busy: int
+    left: int
+
+
+def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
+    """Do what is missing of the settlement of the present day; return True if nothing is.
+
+    A missed day needs nothing of its own. Raises DatabaseUnavailable.
+    """
+    return jobs.run_daily(NAME, _now().date(), _work, patience_s=patience_s)
+
+
+def behind_s() -> float:
+    """Return the seconds since the beginning of a day that is not settled, 0 if it is; raises DatabaseUnavailable."""
+    now = _now()
+    if jobs.is_done(NAME, now.date()):
+        return 0.0
+    return (now - datetime.combine(now.date(), time_of_day(), INDIAN_TIME)).total_seconds()
+
+
+def _work() -> Progress:
+    """Settle for some seconds."""
+    settled, left = settle(settings().market_calendar, limit_s=PASS_S)
+    if settled:
+        logger.info("settled", positions=settled, left=left)
+    if not left:
+        return Progress.DONE
+    return Progress.MORE if settled else Progress.LATER
 
 
 def settle(calendar: str | None, *, limit_s: float) -> Settlement:
@@ -56,9 +91,7 @@ def settle(calendar: str | None, *, limit_s: float) -> Settlement:
 
     It may end anywhere and be run again: what is done is not due any more.
     """
-    with session():
-        (row,) = fetch_all(TODAY)
-    day, days, end = row["day"], trading_days(calendar), time.monotonic() + limit_s
+    day, days, end = _now().date(), trading_days(calendar), time.monotonic() + limit_s
     total, busy = _walk(day, days, end)
     while busy and time.monotonic() + PAUSE_S < end:
         time.sleep(PAUSE_S)
@@ -102,6 +135,14 @@ def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
     rows = fetch_all(LOCK, (ids, array_of(accounts)), PositionRow)
     update_buckets([(row["id"], *bucket_values(rolled(Buckets.of_row(row, day), day, days))) for row in rows])
     return len(rows)
+
+
+def _now() -> datetime:
+    """Return the time of the market in India."""
+    with session():
+        (row,) = fetch_all("SELECT market_now() AS now")
+    now: datetime = row["now"].astimezone(INDIAN_TIME)
+    return now
 
 
 def last_trading_day(day: date, days: SettlementDays) -> date:

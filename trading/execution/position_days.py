@@ -1,6 +1,6 @@
 """A fill's part in the day of its position: the figures of the day, and the buckets of a DELIVERY."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from config import settings
@@ -9,7 +9,7 @@ from trading.accounts.position_rows import LockedPosition
 from trading.market.trading_days import trading_days
 from trading.rules import day_figures, settlement
 from trading.rules.day_figures import DayFigures
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.settlement import Buckets
 from trading.rules.terms import Product, Side
 
@@ -50,8 +50,3 @@ def buckets_on(position: LockedPosition, day: date) -> Buckets:
     if buckets is None:
         buckets = Buckets(day) if position.row is None else Buckets.of_row(position.row, day)
     return buckets if buckets.day >= day else settlement.rolled(buckets, day, trading_days(settings().market_calendar))
-
-
-def indian_day(moment: datetime) -> date:
-    """Return the day of an aware time in India."""
-    return moment.astimezone(INDIAN_TIME).date()

@@ -69,6 +69,13 @@ def forget_stocks() -> None:
     _remembered.clear()
 
 
+def session_classes() -> dict[Pair, str]:
+    """Return the session class of every stock."""
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, session_class FROM stock")
+    return {(row["exchange"], row["symbol"]): row["session_class"] for row in rows}
+
+
 def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
     with session():
         rows = fetch_all(KNOWN, _columns(pairs))

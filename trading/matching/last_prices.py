@@ -7,7 +7,7 @@ be known of new trades.
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, db, fetch_one, session

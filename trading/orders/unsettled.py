@@ -9,7 +9,7 @@ from models.rows import PositionRow
 from trading.market.trading_days import trading_days
 from trading.orders.placement_types import PlacementState
 from trading.rules.decision import OrderRequest
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.settlement import Buckets, rolled
 from trading.rules.terms import Product, Side
 
@@ -23,6 +23,6 @@ def unsettled_promised(account_id: UUID, request: OrderRequest, state: Placement
         return state
     row = fetch_one(POSITION, (account_id, state.stock_id, request.product), PositionRow)
     assert row is not None
-    today = state.read_at.astimezone(INDIAN_TIME).date()
+    today = indian_day(state.read_at)
     buckets = rolled(Buckets.of_row(row, today), today, trading_days(settings().market_calendar))
     return replace(state, promised=state.promised + buckets.unsettled)

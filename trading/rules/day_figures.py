@@ -1,18 +1,16 @@
 """The figures of a position's day: the quantity that was carried into it, and what was bought and sold since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from trading.rules.money import ZERO, proportion
 from trading.rules.settlement import EVERY_DAY, SettlementDays
 from trading.rules.terms import Side
 
 
-@dataclass(frozen=True, slots=True)
-class DayFigures:
+class DayFigures(NamedTuple):  # made for each fill, in half the time of a dataclass
     """The quantities of a position's purchases and sales of a day, and their values in rupees."""
 
     day: date
@@ -48,10 +46,11 @@ def rolled(figures: DayFigures, to_day: date, days: SettlementDays = EVERY_DAY) 
 
 def filled(figures: DayFigures, side: str, quantity: int, price: Decimal) -> DayFigures:
     """Return the figures after a fill on their day."""
+    day, bought, buy_value, sold, sell_value = figures
     value = quantity * price
     if side == Side.BUY:
-        return replace(figures, buy_quantity=figures.buy_quantity + quantity, buy_value=figures.buy_value + value)
-    return replace(figures, sell_quantity=figures.sell_quantity + quantity, sell_value=figures.sell_value + value)
+        return DayFigures(day, bought + quantity, buy_value + value, sold, sell_value)
+    return DayFigures(day, bought, buy_value, sold + quantity, sell_value + value)
 
 
 def moved(source: DayFigures, target: DayFigures, quantity: int) -> tuple[DayFigures, DayFigures]:
@@ -62,8 +61,8 @@ def moved(source: DayFigures, target: DayFigures, quantity: int) -> tuple[DayFig
     bought = min(quantity, source.buy_quantity)
     value = proportion(source.buy_value, bought, source.buy_quantity) if bought else ZERO
     return (
-        replace(source, buy_quantity=source.buy_quantity - bought, buy_value=source.buy_value - value),
-        replace(target, buy_quantity=target.buy_quantity + bought, buy_value=target.buy_value + value),
+        source._replace(buy_quantity=source.buy_quantity - bought, buy_value=source.buy_value - value),
+        target._replace(buy_quantity=target.buy_quantity + bought, buy_value=target.buy_value + value),
     )
 
 

@@ -141,6 +141,16 @@ def indian_day(now: datetime) -> date:
     return now.astimezone(INDIAN_TIME).date()
 
 
+def at_indian_time(day: date, clock: time) -> datetime:
+    """Return the moment of a time of day in India."""
+    return datetime.combine(day, clock, INDIAN_TIME)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the midnight in India with which a day ends."""
+    return at_indian_time(day + ONE_DAY, time())
+
+
 def default_sessions(first: date, last: date, holidays: Collection[date]) -> list[Session]:
     """Return the sessions of all classes from a first to a last day, by the dated defaults.
 
@@ -157,10 +167,10 @@ def default_sessions(first: date, last: date, holidays: Collection[date]) -> lis
 
 def _default_session(day: date, name: SessionClass) -> Session:
     hours = [one for one in DEFAULT_HOURS[name] if one.first_day <= day][-1]
-    opens, closes, square_off = (
-        datetime.combine(day, time_of_day, INDIAN_TIME) for time_of_day in (hours.opens, hours.closes, hours.square_off)
+    opens_at, closes_at, square_off_at = (
+        at_indian_time(day, clock) for clock in (hours.opens, hours.closes, hours.square_off)
     )
-    return Session(day, name, opens, closes, square_off)
+    return Session(day, name, opens_at, closes_at, square_off_at)
 
 
 def _first_after(day: date, holidays: Collection[date]) -> date:

@@ -1,6 +1,8 @@
 """Portions of quotes: they commit singly, are tried again, and tell of their matches after their commit."""
 
+import dataclasses
 import threading
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +13,7 @@ from tests.support.sessions import open_market
 from tests.support.trading import at_once, one, rows, run
 from tests.trading.matching.market import given, match_of, order_of, put, q, rest, stock_now
 from trading.market import calendars
+from trading.market.calendars import import_sessions
 from trading.matching import feed
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.rules.terms import SessionClass
@@ -158,3 +161,17 @@ def test_a_quote_matches_in_the_session_of_its_stocks_class_only(trader, stock_i
     is_matched = session_class == "AUCTION"
     assert put(q("98.00", "99.00", "99.00"), calendar="NSE").matched == is_matched
     assert (order_of(order)["matched_at"] is not None) is is_matched
+
+
+def test_a_quote_from_before_the_opening_is_of_a_closed_session(trader, stock_id):
+    order = rest(trader, stock_id, "BUY", "100.00")
+    at = one("SELECT market_now()")
+    (session,) = [found for found in open_market(days=1) if found.session_class == "NORMAL"]
+    if at - session.opens_at < timedelta(seconds=30):
+        pytest.skip("the Indian day begins now")
+    run("UPDATE stock SET quoted_at = NULL")
+    import_sessions("NSE", [dataclasses.replace(session, opens_at=at - timedelta(seconds=10))])
+    reception = put(q("98.00", "99.00", "99.00", quoted_at=at - timedelta(seconds=20)), calendar="NSE")
+    assert [refusal.outcome for refusal in reception.not_matched] == ["session_closed"]
+    assert put(q("98.00", "99.00", "99.00", quoted_at=at - timedelta(seconds=10)), calendar="NSE").matched == 1
+    assert order_of(order)["matched_at"] is not None

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.market.trading_days import Weekdays
 from trading.rules.day_figures import DayFigures, day_pnl, filled, moved, rolled
+from trading.rules.sessions import TradingDays, default_sessions
 
 FRIDAY = date(2026, 11, 6)
 MONDAY = FRIDAY + timedelta(days=3)
@@ -49,9 +49,11 @@ def test_a_position_that_was_carried_and_sold_needs_the_previous_close_only() ->
 
 def test_the_next_trading_day_begins_with_empty_figures() -> None:
     figures = filled(DayFigures(FRIDAY), "BUY", 5, Decimal("1.00"))
-    assert rolled(figures, FRIDAY + timedelta(days=1), Weekdays(frozenset())) == figures
-    assert rolled(figures, MONDAY, Weekdays(frozenset())) == DayFigures(MONDAY)
-    assert rolled(figures, MONDAY, Weekdays(frozenset({MONDAY}))) == figures
+    weekdays = TradingDays(default_sessions(FRIDAY, MONDAY, ()))
+    assert rolled(figures, FRIDAY + timedelta(days=1), weekdays) == figures
+    assert rolled(figures, MONDAY, weekdays) == DayFigures(MONDAY)
+    closed = TradingDays(default_sessions(FRIDAY, MONDAY, {MONDAY}), {MONDAY})
+    assert rolled(figures, MONDAY, closed) == figures
     assert rolled(figures, FRIDAY + timedelta(days=1)) == DayFigures(FRIDAY + timedelta(days=1))
 
 

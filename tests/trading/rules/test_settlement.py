@@ -1,5 +1,6 @@
 """The buckets through which a delivery settles."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -8,28 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.market.trading_days import Weekdays
+from tests.support.sessions import session_of
 from trading.rules.errors import InsufficientHoldings
+from trading.rules.sessions import TradingDays, default_sessions
 from trading.rules.settlement import Buckets, bought, rolled, sellable, sold, taken_back
 
 THURSDAY, FRIDAY, SATURDAY, SUNDAY, MONDAY = (date(2026, 11, day) for day in (5, 6, 7, 8, 9))
 TUESDAY, WEDNESDAY = (MONDAY + timedelta(days=days) for days in (1, 2))
 
 
-class Days:
-    """Weekdays without holidays, and sessions at the weekend; trades of a weekend settle like those of Monday."""
-
-    def __init__(self, holidays: tuple[date, ...] = (), weekend_sessions: tuple[date, ...] = ()) -> None:
-        self.weekdays = Weekdays(frozenset(holidays))
-        self.weekend_sessions = weekend_sessions
-
-    def next_trading_day(self, day: date) -> date:
-        """Return the next weekday or the next session of a weekend."""
-        return min((self.weekdays.next_trading_day(day), *(other for other in self.weekend_sessions if other > day)))
-
-    def settles_on(self, day: date) -> date:
-        """Return the day on which the trades of a day settle."""
-        return self.weekdays.settles_on(day)
+def days_of(
+    *, holidays: Iterable[date] = (), settlement_holidays: Iterable[date] = (), open_days: Iterable[date] = ()
+) -> TradingDays:
+    """Return the days of two months: weekdays without holidays, and sessions on other days."""
+    first, closed = THURSDAY - timedelta(days=7), frozenset(holidays)
+    regular = default_sessions(first, first + timedelta(days=60), closed)
+    special = [session_of(day) for day in open_days]
+    return TradingDays([*regular, *special], closed, frozenset(settlement_holidays))
 
 
 def quantities(buckets: Buckets) -> dict[str, int]:
@@ -39,7 +35,7 @@ def quantities(buckets: Buckets) -> dict[str, int]:
 
 
 def test_the_example_of_a_week_with_a_holiday() -> None:
-    days = Days(holidays=(TUESDAY,))
+    days = days_of(holidays=[TUESDAY])
     buckets = bought(Buckets(FRIDAY), 10)
     buckets = bought(rolled(buckets, MONDAY, days), 10)
     assert quantities(buckets) == {"today": 10, "t1": 10}
@@ -53,21 +49,21 @@ def test_the_example_of_a_week_with_a_holiday() -> None:
 
 
 def test_a_day_without_trading_lets_the_days_purchases_stay_but_settles_what_is_due() -> None:
-    days = Days(holidays=(TUESDAY,))
+    days = days_of(holidays=[TUESDAY])
     buckets = rolled(Buckets(MONDAY, today=10, t1=7, t1_settles_on=MONDAY), TUESDAY, days)
     assert quantities(buckets) == {"today": 10, "settled": 7}
 
 
-def test_two_days_of_trades_that_settle_on_one_day_are_one_quantity() -> None:
-    days = Days(holidays=(MONDAY,))
-    buckets = Buckets(THURSDAY, today=3)
-    buckets = bought(rolled(buckets, FRIDAY, days), 4)
-    assert quantities(buckets) == {"today": 4, "t1": 3}
-    assert quantities(rolled(buckets, TUESDAY, days)) == {"t1": 4, "settled": 3}
+def test_trades_before_and_on_a_settlement_holiday_settle_together() -> None:
+    days = days_of(settlement_holidays=[MONDAY])
+    buckets = bought(rolled(Buckets(FRIDAY, today=3), MONDAY, days), 4)
+    assert (quantities(buckets), buckets.t1_settles_on) == ({"today": 4, "t1": 3}, TUESDAY)
+    assert quantities(rolled(buckets, TUESDAY, days)) == {"t1": 7}
+    assert quantities(rolled(buckets, WEDNESDAY, days)) == {"settled": 7}
 
 
 def test_trades_of_a_weekend_settle_after_those_of_friday() -> None:
-    days = Days(weekend_sessions=(SUNDAY,))
+    days = days_of(open_days=[SUNDAY])
     buckets = bought(rolled(bought(Buckets(FRIDAY), 10), SUNDAY, days), 5)
     assert quantities(buckets) == {"today": 5, "t1": 10}
     monday = rolled(buckets, MONDAY, days)
@@ -149,16 +145,20 @@ def test_what_the_buckets_do_not_explain_was_held_for_long_or_is_sold(
 STEPS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["buy", "sell"]), st.integers(1, 20)), max_size=12)
 
 
-@given(STEPS, st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.booleans())
+SOME_DAYS = st.sets(st.integers(0, 40).map(lambda number: THURSDAY + timedelta(days=number)))
+
+
+@given(STEPS, SOME_DAYS, SOME_DAYS, SOME_DAYS, st.booleans())
 def test_buckets_are_those_of_a_list_of_lots(
-    steps: list[tuple[int, str, int]], closed: set[int], open_at_weekends: set[int], allow_t1_sales: bool
+    steps: list[tuple[int, str, int]],
+    closed: set[date],
+    without_settlement: set[date],
+    open_days: set[date],
+    allow_t1_sales: bool,
 ) -> None:
     """Each purchase is a lot with its own day of settlement; the buckets must sum them up on every day."""
-    all_days = {number: THURSDAY + timedelta(days=number) for number in range(41)}
-    days = Days(
-        tuple(all_days[number] for number in closed),
-        tuple(all_days[number] for number in open_at_weekends if all_days[number].weekday() >= 5),
-    )
+    weekends = [day for day in open_days if day.weekday() >= 5]
+    days = days_of(holidays=closed, settlement_holidays=without_settlement, open_days=weekends)
     day, buckets = THURSDAY, Buckets(THURSDAY)
     lots: list[list[Any]] = []  # [day of the trade, day of the settlement, quantity]
     for wait, side, quantity in steps:

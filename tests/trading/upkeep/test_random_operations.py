@@ -1,6 +1,7 @@
 """Any sequence of operations keeps the ledgers right, and an independent reckoning agrees with them."""
 
 import itertools
+from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,19 +11,28 @@ from hypothesis import strategies as st
 from tests.support import trading
 from tests.trading.operations import OPENING, OPERATIONS, SYMBOLS
 from tests.trading.reckoning import Reckoning, charges
+from tests.trading.settlement.days import let_days_pass
 from trading.accounts import administration
+from trading.day.conversion import convert_position
+from trading.day.reset import reset_account
+from trading.day.settling import settle
 from trading.matching import feed
 from trading.orders.cancellation import reject_order
 from trading.rules.errors import (
     InsufficientHoldings,
     InsufficientMargin,
     NoPrice,
+    NotConvertible,
     NothingToClose,
     OrderNotOpen,
     PriceNotTaken,
 )
 from trading.upkeep import verify
 
+POSITIONS = """
+SELECT *, (market_now() AT TIME ZONE 'Asia/Kolkata')::date AS present_day FROM position WHERE account_id = %s
+"""
+HELD = "SELECT * FROM position WHERE product = 'DELIVERY' AND quantity > 0"
 runs = itertools.count()
 
 
@@ -209,6 +219,54 @@ class Trading:
             reckoning.balance += Fraction(amount) * (1 if kind == "DEPOSIT" else -1)
             assert kind == "DEPOSIT" or reckoning.available() >= 0
 
+    def convert(self, which, quantity):
+        positions = trading.rows("SELECT * FROM position WHERE account_id = ANY(%s::uuid[]) ORDER BY id", self.ids)
+        if positions:
+            self.convert_position(positions[which % len(positions)], quantity)
+
+    def buy_and_convert(self, who, quantity, price, symbol):
+        self.trade(who, "BUY", quantity, price, symbol, "DELIVERY")
+        wanted = (self.ids[who], self.prefix + symbol)
+        for position in trading.rows(f"{HELD} AND account_id = %s AND symbol = %s", *wanted):
+            self.convert_position(position, quantity)
+
+    def convert_position(self, position, quantity):
+        reckoning = self.reckonings[position["account_id"]]
+        key = position["symbol"], position["product"]
+        possible, available = reckoning.convertible(*key), reckoning.available()
+        try:
+            change, _ = convert_position(position["account_id"], position["id"], quantity, calendar=None)
+        except NotConvertible as refusal:
+            event("nothing to convert")
+            self.not_converted(refusal, {"convertible": possible}, possible < (quantity or 1))
+        except InsufficientMargin as refusal:
+            event("conversion beyond the margin")
+            needed = deepcopy(reckoning).convert(*key, quantity or possible)
+            self.not_converted(refusal, {"required": needed, "available": available}, needed > max(0, available))
+        else:
+            event(f"conversion of {position['product']}")
+            assert change["quantity"] == (quantity or possible) <= possible
+            assert reckoning.convert(*key, change["quantity"]) <= max(0, available)
+
+    def not_converted(self, refusal, details, is_right):
+        assert refusal.details == details
+        assert is_right
+
+    def pass_days(self, count, is_settled):
+        if count:
+            let_days_pass(count)
+            for reckoning in self.reckonings.values():
+                reckoning.end_day()
+        if is_settled:
+            settle(None, limit_s=5)
+
+    def reset(self, who, balance, is_wanted):
+        if not is_wanted:
+            return
+        event("reset")
+        reset_account(self.ids[who], balance)
+        self.reckonings[self.ids[who]].reset(balance)
+
     def quote(self, symbol, price):
         feed.set_quotes([("NSE", self.prefix + symbol, price)])
         self.prices[self.prefix + symbol] = price
@@ -216,7 +274,7 @@ class Trading:
     def check(self):
         """Compare both accounts with their reckonings."""
         for account_id, reckoning in self.reckonings.items():
-            positions = trading.rows("SELECT * FROM position WHERE account_id = %s", account_id)
+            positions = trading.rows(POSITIONS, account_id)
             reckoning.assert_agrees(trading.account_now(account_id), positions)
 
 

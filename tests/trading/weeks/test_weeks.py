@@ -31,6 +31,7 @@ from trading.upkeep.verify import verify
 
 BALANCE = Decimal("4000.00")  # so that some orders are refused, and some are rejected when they would fill
 ONE_DAY = timedelta(days=1)
+POSITIONS = "SELECT *, %s::date AS present_day FROM position WHERE account_id = %s"
 
 
 class Killed(BaseException):
@@ -59,10 +60,12 @@ class Played(Replay):
     def compare(self, at):
         assert next(self.ends) == at
         assert list(map(str, verify())) == []
+        day = (at - ONE_DAY).date()
         for name, owner in self.market.owners.items():
             (account,) = fetch_all("SELECT * FROM account WHERE name = %s", (name,))
-            positions = fetch_all("SELECT * FROM position WHERE account_id = %s", (account["id"],))
+            positions = fetch_all(POSITIONS, (day, account["id"]))
             owner.money.assert_agrees(account, positions)
+            owner.money.end_day()
 
     def _work_off(self):
         self.survive(super()._work_off)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.trading import buy, execute, hold, one, rows, run
-from tests.trading.day.days import buckets_of, let_days_pass, position_of
+from tests.trading.settlement.days import buckets_of, let_days_pass, position_of
 from trading.day import settling
 from trading.day.settling import Settlement, settle
 from trading.upkeep.verify import verify

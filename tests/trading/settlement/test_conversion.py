@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.identifiers import NOT_THERE
 from tests.support.trading import account_now, at_once, buy, execute, hold, money, row_of, rows, run, sell
-from tests.trading.day.days import buckets_of, let_days_pass, position_of
+from tests.trading.settlement.days import buckets_of, let_days_pass, position_of
 from trading.accounts.administration import set_status
 from trading.day.conversion import convert_position
 from trading.rules.errors import (

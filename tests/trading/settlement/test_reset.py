@@ -10,8 +10,8 @@ import pytest
 from models.database import DatabaseUnavailable
 from tests.support.identifiers import NOT_THERE
 from tests.support.trading import account_now, buy, execute, hold, money, order_now, row_of, rows, run, sell
-from tests.trading.day.days import position_of
 from tests.trading.execution.market import quote, rest
+from tests.trading.settlement.days import position_of
 from trading.day.reset import reset_account
 from trading.rules.errors import NotFound
 from trading.upkeep.verify import verify

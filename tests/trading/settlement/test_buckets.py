@@ -8,7 +8,7 @@ import pytest
 
 import config
 from tests.support.trading import buy, execute, hold, ledger_of, money, order_now, rows, run, sell
-from tests.trading.day.days import buckets_of, let_days_pass, position_of, today
+from tests.trading.settlement.days import buckets_of, let_days_pass, position_of, today
 from trading.rules.errors import InsufficientHoldings
 from trading.upkeep.verify import verify
 
