@@ -16,6 +16,7 @@ ACTORS = (
     orders.execute_order,
     maintenance.sweep_orders,
     maintenance.expire_orders,
+    maintenance.release_orders,
     maintenance.do_daily_work,
     maintenance.sweep_levels,
     maintenance.delete_what_is_old,

@@ -204,6 +204,24 @@ def test_orders_expire_by_a_message_and_without_redis(
     assert market.state(late)[0] == "EXPIRED"
 
 
+def test_after_market_orders_are_released_by_a_message_and_without_redis_and_then_executed(
+    worker: dramatiq.Worker, account: Any, settings: Any, clean: None
+) -> None:
+    market.quote("99.95", "101.00", "100.50")
+    holder = account(fill_model="QUOTES").id
+    held = [market.hold(holder) for _ in range(2)]
+    maintenance.release_orders.send()
+    wait_until(lambda: all(market.state(order)[0] == "OPEN" for order in held))
+    worker.broker.join("maintenance", timeout=5_000)
+    late = market.hold(holder)
+    try:
+        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+        maintenance._announce_periodic(nothing_was_done_yet())
+    finally:
+        redis_link.configure(settings.redis_url)
+    assert market.state(late)[0] == "OPEN"
+
+
 def test_the_daily_work_is_done_by_a_message_and_without_redis(
     worker: dramatiq.Worker, account: Any, settings: Any, clock: Any, set_up: Any
 ) -> None:

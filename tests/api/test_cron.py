@@ -45,6 +45,13 @@ def test_the_recovery_endpoint_executes_pending_orders_oldest_first(client, swee
     assert sweep().get_json()["claimed"] == 0
 
 
+def test_the_recovery_endpoint_releases_after_market_orders_and_executes_them(sweep, account):
+    market.quote("99.95", "101.00", "100.50")
+    market.hold(account(fill_model="QUOTES").id)
+    report = sweep().get_json()
+    assert (report["claimed"], report["opened"], report["remaining"]) == (1, 1, 0)
+
+
 def test_the_recovery_endpoint_opens_cancels_and_expires_orders_and_does_not_count_what_rests(sweep, account):
     market.quote("99.95", "101.00", "100.50")
     trader = account().id

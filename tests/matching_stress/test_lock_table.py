@@ -12,10 +12,14 @@ from models.database import execute
 from tests.matching_stress.locks import Transaction, recorded
 from tests.support.trading import rows
 from trading.accounts import administration
-from trading.day import release
+from trading.day import release, square_off_rows
+from trading.day.close_prices import match_at_close
+from trading.day.closing_orders import place_closing_orders
+from trading.day.ending import end_orders_for
 from trading.execution import expiry
 from trading.execution.awaiting import Await
 from trading.execution.executing import execute_orders
+from trading.execution.second_look import OrderAndStock
 from trading.execution.sweeping import sweep_once
 from trading.market.quotes import GivenQuote
 from trading.matching import level_sweep
@@ -24,6 +28,8 @@ from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set
 from trading.orders import cancellation, closing, modification, placement
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
+from trading.rules.sessions import INDIAN_TIME
+from trading.rules.square_off import last_square_off_without_calendar
 
 RULES = MarketRules(max_age_s=60)
 Kinds = dict[str, list[Transaction]]
@@ -86,12 +92,30 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
     given_up = order(trader, "BUY", "90.00")
     record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
+    record_square_off(record, trader)
     record("import of facts", lambda: set_facts([ImportedFacts("NSE", "RELIANCE", Decimal("0.05"))]))
     held = order(trader, "BUY", "90.00")
     execute("UPDATE trading_order SET due_at = NULL, waiting_for = 'session' WHERE id = %s", (held,))
     assert record("release", lambda: release.run_once(10, calendar=None)) == 1
     record("deactivation", lambda: deactivate_stocks([row["stock_id"] for row in rows_of(trader)][:1]))
     return found
+
+
+def record_square_off(record: Callable[[str, Callable[[], Any]], Any], trader: UUID) -> None:
+    """Record the transactions of a square-off that is due now."""
+    order(trader, "BUY", None)
+    order(trader, "BUY", "80.00")
+    now = square_off_rows.market_time()
+    of = last_square_off_without_calendar(now, "NORMAL", now.astimezone(INDIAN_TIME).time())
+    sweep_once(limit=50)
+    square_off_rows.find(of)
+    pairs = square_off_rows.unfinished(of, 10)
+    live = [OrderAndStock(order["id"], order["stock_id"]) for order in square_off_rows.live_orders(of, pairs)]
+    assert record("orders that a square-off ends", lambda: end_orders_for("square_off", live)) == len(live) > 0
+    closing_orders = record("closing orders", lambda: place_closing_orders(of, pairs, Decimal(0)))
+    assert len(record("match at the close", lambda: match_at_close(of, closing_orders))) == 1
+    execute_orders([order.order_id for order in closing_orders])
+    assert record("end of a square-off", lambda: square_off_rows.finish(of, pairs)) == 1
 
 
 def rows_of(account_id: UUID) -> list[Any]:
@@ -124,6 +148,10 @@ TABLE = {
     "import of facts": ["bucket, stock"],
     "deactivation": ["bucket, stock"],
     "giving up a poison": ["account skip, order skip"],
+    "orders that a square-off ends": ["bucket, order skip, account skip"],
+    "closing orders": ["account skip"],
+    "match at the close": ["bucket, order skip, account skip, sequence"],
+    "end of a square-off": [],
 }
 
 

@@ -49,6 +49,7 @@ CHECKED = {
     ("session", "class"): SessionClass,
     ("session", "kind"): SessionKind,
     ("position_change", "kind"): PositionChangeKind,
+    ("square_off", "session_class"): SessionClass,
     ("stock", "exchange"): Exchange,
     ("stock", "session_class"): SessionClass,
     ("trading_order", "end_reason"): EndReason,

@@ -11,11 +11,12 @@ from trading.rules.square_off import SquareOff
 # The table of positions is read as a whole: an index of the open ones would slow down every fill.
 FIND_S = 60
 
-# After the next opening only that counts which is carried from the session: trades of later days reduce it first. What
-# the day's purchases do not explain of a long position was carried; of a short, what its sales do not explain.
-CARRIED = """
+# After the next opening only that counts which is carried from the session: trades of later days reduce it first.
+OVERNIGHT = "position.quantity - day_buy_quantity + day_sell_quantity"
+CARRIED = f"""
 CASE WHEN position.figures_day IS NULL OR position.figures_day <= %(day)s THEN position.quantity
-     ELSE greatest(0, position.quantity - day_buy_quantity) + least(0, position.quantity + day_sell_quantity) END
+     WHEN {OVERNIGHT} > 0 THEN greatest(0, position.quantity - day_buy_quantity)
+     WHEN {OVERNIGHT} < 0 THEN least(0, position.quantity + day_sell_quantity) ELSE 0 END
 """
 LIVE = "product = 'INTRADAY' AND status IN ('PENDING', 'OPEN')"
 # The clients' orders of the session. An afterMarket order that was placed after its square-off is for a later one.

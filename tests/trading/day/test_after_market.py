@@ -1,7 +1,7 @@
 """After-market orders: accepted outside the session, and released when it opens."""
 
 import dataclasses
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from trading.matching.feed import MarketRules, receive_quotes
 from trading.orders.placement import place_order
 from trading.orders.placement_types import FillSettings
 from trading.rules import errors
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import INDIAN_TIME, indian_day
 from trading.upkeep import verify
 
 RULES = MarketRules(max_age_s=60, calendar="NSE")
@@ -235,15 +235,19 @@ def test_an_order_that_is_busy_keeps_the_later_ones_of_its_account(
 
 def test_the_circuits_of_a_day_do_not_bind_the_orders_for_the_next(trader: Any, clock: Any) -> None:
     clock("2026-11-02 15:29:30")
-    quote("99.95", "100.00", "99.98", upper_circuit=Decimal("110.00"))
-    with pytest.raises(errors.PriceOutsideBand):
-        place(trader, price="120.00")
+    circuits = {"lower_circuit": Decimal("90.00"), "upper_circuit": Decimal("110.00")}
+    quote("99.95", "100.00", "99.98", **circuits)
+    refused_prices = ("120.00", "80.00")
+    for price in refused_prices:
+        with pytest.raises(errors.PriceOutsideBand):
+            place(trader, price=price)
     clock(EVENING)
-    assert place(trader, price="120.00")["waiting_for"] == "session"
+    assert [place(trader, price=price)["waiting_for"] for price in refused_prices] == ["session"] * 2
     clock("2026-11-03 09:10")
-    quote("99.95", "100.00", "99.98", upper_circuit=Decimal("110.00"))
-    with pytest.raises(errors.PriceOutsideBand):
-        place(trader, price="120.00")
+    quote("99.95", "100.00", "99.98", **circuits)
+    for price in refused_prices:
+        with pytest.raises(errors.PriceOutsideBand):
+            place(trader, price=price)
 
 
 @pytest.mark.parametrize("product", ["INTRADAY", "DELIVERY"])
@@ -268,13 +272,14 @@ def test_after_the_square_off_only_intraday_orders_that_open_are_refused(trader:
 def test_without_a_calendar_the_square_off_has_the_time_of_the_setting(trader: Any, account: Any, clock: Any) -> None:
     fills = FillSettings(square_off_time=time(15, 12))
     request = asked("BUY", 10, price="100.00")
-    clock("2026-11-02 15:11:59")
+    today = indian_day(datetime.now(UTC))  # the one statement places orders of the process's own day
+    clock(f"{today} 15:11:59")
     assert place_order(trader, request, calendar=None, fills=fills).order["status"] == "PENDING"
-    clock("2026-11-02 15:12")
+    clock(f"{today} 15:12")
     with pytest.raises(errors.SquareOffPassed):
         place_order(trader, request, calendar=None, fills=fills)
     assert place_order(account().id, request, calendar=None, fills=fills).order["fill_model"] == "IMMEDIATE"
-    clock("2026-11-03 00:00")
+    clock(f"{today + timedelta(days=1)} 00:00")
     assert place_order(trader, request, calendar=None, fills=fills).order["status"] == "PENDING"
 
 

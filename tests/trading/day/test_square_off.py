@@ -9,7 +9,7 @@ from tests.support.trading import account_now, at_once, cancel, execute, ledger_
 from tests.trading.execution.market import events, quote, rest, state
 from tests.trading.orders.quotes_account import place
 from trading.accounts import administration
-from trading.day import jobs, square_off
+from trading.day import jobs, square_off, square_off_rows
 from trading.execution.sweeping import sweep_once
 from trading.market import calendars
 from trading.rules.terms import EndReason
@@ -252,6 +252,26 @@ def test_an_order_that_is_held_keeps_its_position_from_being_closed(trader, cloc
     holder.rollback()
     square_off.run_once()
     assert position(trader) == 0
+
+
+def test_a_row_is_finished_only_when_its_position_is_flat_and_none_of_its_orders_is_live(trader, clock):
+    long(trader)
+    resting = place(trader, "BUY", 50, price="95.00")
+    execute(resting)
+    clock(DUE)
+    quote(*AT_101)
+    of = square_off.last_due(now(), "NORMAL")
+    square_off_rows.find(of)
+    pairs = square_off_rows.unfinished(of, 10)
+    cancel(resting)
+    assert square_off_rows.finish(of, pairs) == 0  # the position is open
+    late = rest(trader, "SELL", 100, "MARKET", closing=100)
+    execute(late)
+    assert position(trader) == 0
+    resting = rest(trader, "BUY", 1, price="95.00")
+    assert square_off_rows.finish(of, pairs) == 0  # an order is live
+    cancel(resting)
+    assert square_off_rows.finish(of, pairs) == 1
 
 
 def test_more_than_the_largest_order_is_closed_by_two(trader, clock):

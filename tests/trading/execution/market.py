@@ -50,6 +50,13 @@ def rest(account_id: UUID, side: str, quantity: int, order_type: str = "LIMIT", 
     return _written(given | money | {"id": new_id(), "stock": stock})
 
 
+def hold(account_id: UUID) -> Row:
+    """Place an order that waits for its session, and return its row."""
+    order = rest(account_id, "BUY", 1, price="10.00")
+    run("UPDATE trading_order SET due_at = NULL, waiting_for = 'session' WHERE id = %s", order["id"])
+    return order_now(order)
+
+
 def _written(parameters: dict[str, Any]) -> Row:
     from models import database
 

@@ -8,6 +8,7 @@ from models import database
 from tests.support.trading import buy, one, run
 from tests.trading.execution.market import now, quote, rest
 from tests.trading.orders.test_placement_plans import copy, rows_read
+from trading.day import release
 from trading.execution import expiry
 from trading.execution.claiming import claim
 from trading.execution.sweeping import sweep_once
@@ -77,6 +78,15 @@ SELECT gen_random_uuid(), 'OPEN', account_id, stock_id, exchange, symbol, side, 
 FROM trading_order, generate_series(1, %s) WHERE id = %s
 """
 
+WAITING = """
+INSERT INTO trading_order (
+    id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+    closing_quantity, blocked_margin, charges, charge_items, fill_model, after_market, waiting_for, due_at)
+SELECT gen_random_uuid(), account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+    0, 0, 0, charge_items, 'QUOTES', true, 'session', NULL
+FROM trading_order, generate_series(1, %s) WHERE id = %s
+"""
+
 
 @pytest.fixture
 def resting(trader, account):
@@ -105,6 +115,23 @@ def test_a_claim_reads_no_resting_order_of_its_account(resting):
             transaction.rollback()
 
     assert read_by(look) < 20
+
+
+def test_a_release_reads_the_orders_that_wait_and_no_others(trader):
+    """The planner has the statistics of an evening on which every order waits for its session."""
+    quote("9.00", "20.00", "15.00")
+    first = rest(trader, "BUY", 1, price="10.00")
+    run("UPDATE trading_order SET waiting_for = 'session', due_at = NULL")
+    for _ in range(MANY // PORTION):
+        run(WAITING, PORTION, first["id"])
+    with database.session():
+        database.execute("VACUUM ANALYZE trading_order")
+    run("UPDATE trading_order SET status = 'CANCELLED' WHERE id <> %s", first["id"])
+    with database.session():
+        database.execute("VACUUM (ANALYZE false) trading_order")
+    assert read_by(lambda: release.run_once(LIMIT, calendar="NSE")) < 5  # the market is closed
+    assert read_by(lambda: release.run_once(LIMIT, calendar=None)) < 5
+    assert one("SELECT count(*) FROM trading_order WHERE status = 'PENDING' AND waiting_for IS NULL") == 1
 
 
 def test_an_expiry_reads_the_orders_whose_time_is_over_and_no_others(resting):
