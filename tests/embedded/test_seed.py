@@ -30,4 +30,4 @@ def test_the_demo_account_fills_against_quotes_and_an_existing_one_stays(
     assert one("SELECT bool_and(is_usable) FROM stock")
     change_account(json.loads((tmp_path / "demo.json").read_text())["account_id"], {"fill_model": "IMMEDIATE"})
     assert seed(environment) == account_id
-    assert one("SELECT array_agg(fill_model) FROM account") == ["IMMEDIATE"]
+    assert one("SELECT array_agg(fill_model::text) FROM account") == ["IMMEDIATE"]

@@ -30,7 +30,7 @@ LATE = ("execution_left_to_sweeping", "sweep_failed")
 @pytest.mark.parametrize(
     ("order", "answer"),
     [
-        pytest.param({}, rb"PENDING", id="in-one-statement"),
+        pytest.param({}, rb"ledger_ms", id="in-one-statement"),
         pytest.param({"orderType": "MARKET", "price": None}, COMMITTED, id="in-steps"),
     ],
 )
