@@ -50,7 +50,7 @@ test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API,
 	@$(BIN)/python -m pytest -n auto $(ARGS) tests/trading/rules tests/models tests/api
 
 faults: $(INSTALLED) ## run all fault tests, the long ones too, then soak for MINUTES=25 from SEED (a random one, which is printed)
-	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/matching_stress tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
+	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/matching_stress tests/trading/weeks tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## measure every figure beside its reference, about 15 minutes (ARGS="--parts load --seconds 1")

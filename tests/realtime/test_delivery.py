@@ -77,7 +77,7 @@ def test_an_order_is_seen_from_acceptance_to_execution(
     detail.pop("transactions")
     assert seen[-1]["data"] == detail
     positions = requests.get(f"{web.base_url}/api/trading/positions", headers=trader.headers, timeout=10).json()["data"]
-    moves = {"lastPrice", "unrealizedPnl"}
+    moves = {"lastPrice", "unrealizedPnl", "dayPnl"}
     updated = [event["data"] for event in seen if event["type"] == "position.updated"]
     assert updated[-1] == {key: value for key, value in positions[0].items() if key not in moves}
     assert all(event["data"]["tradingAccountId"] == str(trader.id) for event in seen)

@@ -53,7 +53,7 @@ def test_orders_meet_the_quotes_of_their_time(replay):
 def test_an_order_of_the_day_expires_after_the_last_row(replay):
     results = replay(
         [quote("09:15:00", "100.90", "101.00", "101.00")],
-        [place("09:15:30", "alice", "day", "BUY", 1, price="90.00")],
+        [place("09:15:30", "alice", "day", "BUY", 1, price="90.00", product="DELIVERY")],
         "--calendar", "NSE",
     )  # fmt: skip
     (order,) = results["orders"]
