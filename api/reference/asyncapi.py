@@ -229,4 +229,5 @@ def _with_all_required(schema: Document) -> Document:
     if schema.get("type") != "object" or "properties" not in schema:
         return schema
     properties = {name: _with_all_required(member) for name, member in schema["properties"].items()}
-    return schema | {"properties": properties, "required": [*properties]}
+    required = [name for name, member in properties.items() if "x-optional" not in member]
+    return schema | {"properties": properties, "required": required}

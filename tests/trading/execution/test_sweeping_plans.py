@@ -15,6 +15,7 @@ from trading.execution.sweeping import sweep_once
 from trading.upkeep.backlog import count_pending
 
 FEW, MANY, LIMIT = 150, 5_000, 5
+PORTION = 500  # of one statement: the event triggers are quadratic in its orders
 
 
 @pytest.fixture
