@@ -130,6 +130,8 @@ def _orders(backlog: Backlog) -> Iterator[Metric]:
     watched.add_metric(["price"], backlog.resting["for_price"])
     watched.add_metric(["trigger"], backlog.resting["for_trigger"])
     yield watched
+    waiting = backlog.resting["for_session"]
+    yield GaugeMetricFamily("tradepost_after_market_orders", "PENDING orders that wait for their session.", waiting)
     yield GaugeMetricFamily(
         "tradepost_expiry_behind_seconds",
         "Time since the end of the oldest live order.",

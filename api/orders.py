@@ -60,7 +60,11 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
     responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
 )
 def place(body: dict[str, Any]) -> Response:
-    """Place an order."""
+    """Place an order.
+
+    Outside the session of its stock's class it is refused with `market_closed`, unless it has `afterMarket`: then it
+    waits for the next session (`waitingFor` is `session`), and can be changed and cancelled until it opens.
+    """
     named = body.pop("account_id")
     key, account_id = idempotency_key(body), requested_account_id(named)
     with stopwatch().step("place"):

@@ -2,11 +2,12 @@
 
 import contextlib
 import functools
-import json
+import gc
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,13 +27,14 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support.processes import ROOT, ProcessStarter, command_environment
-from tests.support.servers import REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
+from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
+from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
 
 pytest_plugins = ["tests.support.scheduling"]
 
 CRON_SECRET = "a-cron-key-of-the-tests-4f1c"
 METRICS_TOKEN = "a-metrics-key-of-the-tests-8b2e"
+ALLOWED_ORIGIN = "https://desk.example.com"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ class OwnCommands:
     account: TestAccount
 
 
+# The commands of `flask` would load the whole application, twice.
+MIGRATION_WITH_ACCOUNT = """
+import sys
+from decimal import Decimal
+from models import database, migrate
+from trading.accounts import administration, tokens
+database.initialise(sys.argv[1], pool_size=1)
+migrate.upgrade()
+account_id = administration.create_account("A", Decimal("1000000.00"))["id"]
+print(account_id, tokens.create_token(["trade", "read"], account_id=account_id)[1])
+"""
 FOLDER = pytest.StashKey[Path]()
 
 
@@ -74,6 +87,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="tradepost-tests-")
         config.stash[FOLDER] = Path(config.option.basetemp)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[Any]:
+    """Collect tests without collecting garbage, and leave all that is loaded then out of later collections."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -95,7 +119,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """
     folder = tmp_path_factory.mktemp("servers")
     database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-    postgres = None if database_url else Postgres(folder / "postgres", durable=False)
+    postgres = None if database_url else Postgres(folder / "postgres", durable=False, settings=FORGETFUL)
     valkey = None if redis_url else Valkey(folder / "valkey", durable=False)
     with contextlib.ExitStack() as stack:
         if postgres is not None:
@@ -340,10 +364,28 @@ def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Proce
     starter.stop()
 
 
+@pytest.fixture(scope="session")
+def usual_web(
+    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Start the Procfile's web process once, for all tests that neither stop it nor need settings of their own."""
+    environment = command_environment(setting_values | {"ALLOWED_ORIGINS": ALLOWED_ORIGIN})
+    starter = ProcessStarter(environment, tmp_path_factory.mktemp("web"))
+    yield starter.web()
+    starter.stop()
+
+
+@pytest.fixture
+def web(usual_web: Running, clean: None) -> Running:
+    """Return that web process on an empty database."""
+    return usual_web
+
+
 @pytest.fixture
 def own_servers(tmp_path: Path) -> Iterator[Servers]:
     """Start servers that belong to this test alone, to be stopped, killed and started at will."""
-    postgres, valkey = Postgres(tmp_path / "postgres", durable=False), Valkey(tmp_path / "valkey", durable=False)
+    postgres = Postgres(tmp_path / "postgres", durable=False, settings=FORGETFUL)
+    valkey = Valkey(tmp_path / "valkey", durable=False)
     try:
         postgres.start()
         valkey.start()
@@ -378,9 +420,9 @@ def own_commands(own_servers: Servers, setting_values: dict[str, str]) -> OwnCom
         command = ["flask", "--app", "api", *arguments]
         return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
-    flask("db", "upgrade")
-    made = json.loads(flask("accounts", "create", "--name", "A", "--balance", "1000000.00", "--json"))
-    return OwnCommands(environment, flask, TestAccount(made["accountId"], made["token"], {}))
+    command = [sys.executable, "-c", MIGRATION_WITH_ACCOUNT, own_servers.database_url]
+    made = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.split()
+    return OwnCommands(environment, flask, TestAccount(UUID(made[0]), made[1], {}))
 
 
 def _drop(*_: object) -> Any:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.processes import NOT_DEPLOYED, ROOT, as_deployed
+
 PACKAGES = ["actors", "api", "config", "models", "runtime", "schemas", "serving", "trading"]
 
 
@@ -57,3 +58,14 @@ def test_importing_does_nothing(package: str) -> None:
         [sys.executable, "-c", code, *names], cwd=ROOT, env={"PORT": "bad"}, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_hidden_from_the_processes_under_test_is_not_deployed() -> None:
+    hidden = tuple(path.stem for path in NOT_DEPLOYED.glob("*.py"))
+    deployed = (ROOT / "requirements.txt").read_text().splitlines()
+    assert [line for line in deployed if line.startswith(hidden)] == []
+    code = "import sys, structlog, redis; print([name for name in sys.argv[1:] if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code, *hidden], env=as_deployed({}), capture_output=True, text=True)
+    assert found.stdout == "[]\n"
+    everything = as_deployed({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "PYTHONPATH": str(NOT_DEPLOYED)})
+    assert everything["PYTHONPATH"] == ""

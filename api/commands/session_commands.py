@@ -18,7 +18,7 @@ from trading.market.calendars import (
     make_sessions,
     today,
 )
-from trading.rules.sessions import INDIAN_TIME, Session
+from trading.rules.sessions import INDIAN_TIME, Session, at_indian_time
 from trading.rules.terms import SessionClass
 
 from .command_input import at_line, load_row
@@ -101,7 +101,7 @@ def _calendar(name: str | None) -> str:
 
 def _sessions_of(row: Mapping[str, Any]) -> list[Session]:
     opens_at, closes_at, square_off_at = (
-        None if row[name] is None else datetime.combine(row["day"], row[name], INDIAN_TIME)
+        None if row[name] is None else at_indian_time(row["day"], row[name])
         for name in ("opens_at", "closes_at", "square_off_at")
     )
     assert opens_at is not None

@@ -93,7 +93,7 @@ PREFER = {
     "in": "header",
     "name": "Prefer",
     "description": "`wait=N`: the response is 200 if the order becomes final within N seconds, at most 10 (RFC 7240). "
-    "An order that rests ends the wait with the 202.",
+    "An order that rests ends the wait with the 202, and one that waits for its session does so at once.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
 # Examples of path parameters.

@@ -77,7 +77,7 @@ CREATE TABLE square_off (
     day           date NOT NULL,
     session_class session_class NOT NULL,
     due_at        timestamptz NOT NULL,
-    orders        smallint NOT NULL DEFAULT 0,  -- closing orders that were placed
+    orders        integer NOT NULL DEFAULT 0,   -- closing orders that were placed
     finished_at   timestamptz,
     PRIMARY KEY (account_id, stock_id, day)
 );

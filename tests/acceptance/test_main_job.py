@@ -5,14 +5,14 @@ from typing import Any
 
 import requests
 
-from tests.support.processes import ProcessStarter, wait_until
+from tests.support.processes import ProcessStarter, Running, wait_until
 from trading.upkeep.verify import verify
 
 
 def test_an_order_placed_over_http_is_executed_with_its_position_ledger_and_events(
-    start: ProcessStarter, trader_of: Any
+    start: ProcessStarter, web: Running, trader_of: Any
 ) -> None:
-    trader = trader_of(start.web())
+    trader = trader_of(web)
     start.worker()
     answer = trader.place()
     assert answer.status_code == 202
@@ -36,8 +36,8 @@ def test_an_order_placed_over_http_is_executed_with_its_position_ledger_and_even
     assert verify() == []
 
 
-def test_closing_the_position_books_the_profit(start: ProcessStarter, trader_of: Any, quote: Any) -> None:
-    trader = trader_of(start.web())
+def test_closing_the_position_books_the_profit(start: ProcessStarter, web: Running, trader_of: Any, quote: Any) -> None:
+    trader = trader_of(web)
     start.worker()
     trader.wait_for(trader.place().json()["orderId"])
     quote("RELIANCE", "2600.00")
@@ -51,8 +51,10 @@ def test_closing_the_position_books_the_profit(start: ProcessStarter, trader_of:
     assert verify() == []
 
 
-def test_the_request_id_leads_from_the_request_to_the_execution(start: ProcessStarter, trader_of: Any) -> None:
-    web, worker = start.web(), start.worker(ORDER_WORKER_INTERVAL_MS="60000")  # no sweep is faster than the message
+def test_the_request_id_leads_from_the_request_to_the_execution(
+    start: ProcessStarter, web: Running, trader_of: Any
+) -> None:
+    worker = start.worker(ORDER_WORKER_INTERVAL_MS="60000")  # no sweep is faster than the message
     trader = trader_of(web)
     trader.http.headers["X-Request-Id"] = "find-me-1"
     order_id = trader.place().json()["orderId"]
@@ -66,8 +68,8 @@ def test_the_request_id_leads_from_the_request_to_the_execution(start: ProcessSt
         assert "commit" in lines[0]  # the steps' timings stand in the same line
 
 
-def test_orders_placed_without_a_worker_wait_for_one(start: ProcessStarter, trader_of: Any) -> None:
-    trader = trader_of(start.web())
+def test_orders_placed_without_a_worker_wait_for_one(start: ProcessStarter, web: Running, trader_of: Any) -> None:
+    trader = trader_of(web)
     order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(20)]
     assert trader.read(f"orders/{order_ids[0]}")["status"] == "PENDING"
     start.worker()
@@ -77,9 +79,8 @@ def test_orders_placed_without_a_worker_wait_for_one(start: ProcessStarter, trad
 
 
 def test_the_cron_endpoint_executes_orders_without_a_worker(
-    start: ProcessStarter, trader_of: Any, setting_values: dict[str, str]
+    web: Running, trader_of: Any, setting_values: dict[str, str]
 ) -> None:
-    web = start.web()
     trader = trader_of(web)
     order_ids = [trader.place(quantity=1).json()["orderId"] for _ in range(30)]
     headers = {"Authorization": f"Bearer {setting_values['CRON_SECRET']}"}

@@ -110,7 +110,7 @@ def test_the_data_of_an_event_equals_the_get(get, trader, place, quote):
     del order["transactions"]
     assert latest["order", order_id] == order
     position = get("positions")["data"][0]
-    del position["lastPrice"], position["unrealizedPnl"]
+    del position["lastPrice"], position["unrealizedPnl"], position["dayPnl"]
     assert latest["position", None] == position
     account = get("account")
     del account["unrealizedPnl"]

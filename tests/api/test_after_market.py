@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from api import dispatching
+from tests.conftest import CRON_SECRET
+from tests.support.sessions import open_market
 from tests.support.trading import one, run
 from tests.trading.orders.quotes_account import quote, trade_on_quotes
 from trading.market import calendars
@@ -84,6 +86,18 @@ def test_an_order_that_is_held_is_changed_and_cancelled(send: Any, sent: list[An
     assert changed.get_json()["quantity"] == 20
     assert send("DELETE", f"{ORDERS}/{order_id}").get_json()["status"] == "CANCELLED"
     assert sent == []
+
+
+def test_once_the_session_is_open_the_recovery_endpoint_releases_and_executes_the_order(send: Any, client: Any) -> None:
+    order_id = send("POST", ORDERS, HELD | {"price": "105.00"}).get_json()["orderId"]
+    work = {"path": "/api/cron/order-worker", "headers": {"Authorization": f"Bearer {CRON_SECRET}"}}
+    assert client.get(**work).get_json()["claimed"] == 0
+    open_market()
+    assert client.get(**work).get_json()["executed"] == 1
+    order = send("GET", f"{ORDERS}/{order_id}").get_json()
+    assert (order["status"], order["averagePrice"], order["waitingFor"]) == ("EXECUTED", "100.00", None)
+    (trade,) = send("GET", f"{ORDERS}/{order_id}/trades").get_json()["data"]
+    assert (trade["rule"], trade["price"]) == ("first_look", "100.00")
 
 
 def test_a_preview_says_that_the_order_would_wait_for_its_session(send: Any) -> None:

@@ -115,8 +115,8 @@ def test_one_query_checks_all_tokens_in_use(account, monkeypatch):
 
 
 @pytest.mark.acceptance
-def test_a_token_revoked_through_one_process_is_refused_by_another_too(start, account, headers_for):
-    one, other = start.web(), start.web()
+def test_a_token_revoked_through_one_process_is_refused_by_another_too(start, web, account, headers_for):
+    one, other = web, start.web()
     admin = headers_for("admin")
     path = f"{one.base_url}/api/admin/accounts/{account().id}/tokens"
     made = requests.post(path, json={"scopes": ["read"]}, headers=admin, timeout=10).json()

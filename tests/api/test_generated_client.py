@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.security.operations import operations_of
-from tests.support.processes import ProcessStarter
+from tests.support.processes import Running
 
 PROGRAM = """
 import json, os
@@ -54,9 +54,9 @@ print(json.dumps({
 
 @pytest.mark.acceptance
 def test_a_generated_client_places_an_order_and_reads_it_back(
-    start: ProcessStarter, account: Any, client: Any, tmp_path: Path
+    web: Running, account: Any, client: Any, tmp_path: Path
 ) -> None:
-    web, trader = start.web(), account()
+    trader = account()
     folder = tmp_path / "tradepost_client"
     (tmp_path / "options.yml").write_text("post_hooks: []\n")
     command = [str(Path(sys.executable).with_name("openapi-python-client")), "generate", "--fail-on-warning"]

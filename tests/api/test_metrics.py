@@ -12,6 +12,7 @@ from runtime import metrics
 from tests.conftest import METRICS_TOKEN
 from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
 from tests.support.metrics import Metrics
+from tests.trading.execution import market
 from trading.day import square_off
 from trading.upkeep import verify
 
@@ -110,6 +111,14 @@ def test_resting_orders_are_no_backlog_and_late_expiry_is_told(read, account, pl
     assert metrics("tradepost_resting_orders", waiting_for="trigger") == 0
     assert metrics("tradepost_pending_orders") == 0
     assert 5 <= metrics("tradepost_expiry_behind_seconds") < 60
+
+
+def test_orders_that_wait_for_their_session_are_counted_and_are_no_backlog(read, account):
+    assert read()("tradepost_after_market_orders") == 0
+    market.quote("99.95", "101.00", "100.50")
+    market.hold(account(fill_model="QUOTES").id)
+    metrics = read()
+    assert (metrics("tradepost_after_market_orders"), metrics("tradepost_pending_orders")) == (1, 0)
 
 
 def test_a_square_off_that_is_not_done_is_told_with_its_delay(read, clock, set_up):  # noqa: F811

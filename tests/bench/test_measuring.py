@@ -12,15 +12,14 @@ from bench.parts.backlog import fill, sweep_rate
 from bench.parts.resting import ABOVE, LIMIT, Feeder, count_matched, count_resting, end_all_now, fill_resting
 from bench.seeding import ACCOUNTS, seed
 from bench.services import Services
-from tests.support.processes import ROOT, ProcessStarter
+from tests.support.processes import ROOT, ProcessStarter, Running
 from trading.execution.sweeping import MAX_BATCH
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
 
-def test_orders_are_sent_at_the_given_pace(start: ProcessStarter) -> None:
+def test_orders_are_sent_at_the_given_pace(web: Running) -> None:
     seed()
-    web = start.web()
     assert web.port is not None
     load = place_at_pace(web.port, build_requests(ACCOUNTS, port=web.port), connections=4, seconds=1.0, rate=40)
     assert (load.placed, load.errors) == (40, {})
@@ -44,12 +43,13 @@ def test_the_backlog_of_the_benchmark_keeps_the_ledgers_right(clean: None) -> No
     assert verify() == []
 
 
-def test_the_resting_orders_of_the_benchmark_keep_the_ledgers_right_and_are_matched(start: ProcessStarter) -> None:
+def test_the_resting_orders_of_the_benchmark_keep_the_ledgers_right_and_are_matched(
+    start: ProcessStarter, web: Running
+) -> None:
     seed()
     assert fill_resting(2 * ACCOUNTS, stocks=20) == 2 * ACCOUNTS == count_resting()
     assert (count_pending(), count_matched()) == (0, 0)
     assert verify() == []
-    web = start.web()
     feeder = Feeder(Services("", redis.Redis(), start, web), connects=False)
     assert feeder.rate([feeder.request(range(1, 21), ABOVE)], quotes=20, seconds=0.2) > 0
     _, matched = feeder.send(feeder.request([7], LIMIT), accepted=1)

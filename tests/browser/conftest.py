@@ -3,14 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.desk import Desk
-from tests.support.processes import ProcessStarter, Running, command_environment
+from tests.support.processes import Running
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = (
@@ -44,16 +43,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="package")
-def web(
-    browser: Browser, migrated: None, setting_values: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """Start one web process for all tests of this folder that do not kill it."""
-    starter = ProcessStarter(command_environment(setting_values), Path(tmp_path_factory.mktemp("web")))
-    yield starter.web()
-    starter.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The desk in a browser, used as a person does."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocket, expect
@@ -31,6 +32,14 @@ class Desk:
         """Load the page."""
         self.page.goto(self.base_url)
         return self
+
+    def looks(self) -> Iterator[None]:
+        """Show the page in light and dark colours, wide and narrow, one look after the other."""
+        for scheme in ("light", "dark"):
+            for width in (1280, 390):
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.set_viewport_size({"width": width, "height": 900})
+                yield
 
     def log_in(self, token: str) -> "Desk":
         """Load the page, enter the token, and wait until the stream is live."""

@@ -55,15 +55,15 @@ def test_axe_finds_no_grave_violation_on_the_operators_page(
     trader = account()
     place(web, trader.headers)
     bury_next()
-    for scheme in ("light", "dark"):
-        for width in (1280, 390):
-            desk = desk_of(web, width=width, scheme=scheme)
-            desk.page.goto(f"{web.base_url}/ops")
-            assert grave_violations(desk) == []
-            log_in(desk, headers_for("admin"))
-            expect(desk.page.locator("#dead-letters tr")).to_have_count(1)
-            assert grave_violations(desk) == []
-            assert desk.overflow() <= 0
+    desk = desk_of(web)
+    desk.page.goto(f"{web.base_url}/ops")
+    for _ in desk.looks():
+        assert grave_violations(desk) == []
+    log_in(desk, headers_for("admin"))
+    expect(desk.page.locator("#dead-letters tr")).to_have_count(1)
+    for _ in desk.looks():
+        assert grave_violations(desk) == []
+        assert desk.overflow() <= 0
 
 
 def test_a_token_without_admin_is_refused_and_a_revoked_token_ends_the_session(

@@ -75,16 +75,16 @@ def nginx(start: ProcessStarter, tmp_path: Path) -> StartNginx:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_page_behind_nginx_opens_its_own_stream_and_no_other_does(
-    start: ProcessStarter, nginx: StartNginx, account: MakeAccount, way: str
+    web: Running, nginx: StartNginx, account: MakeAccount, way: str
 ) -> None:
-    web, trader = start.web(), account()
+    trader, earlier = account(), len(web.log)
     proxy = nginx(web, WAYS[way])
     with Stream(proxy.port, trader.token, headers={"Origin": proxy.base_url}) as stream:
         assert stream.ready() == 2
     for origin in ("http://127.0.0.1:1", "http://evil.example", f"http://evil.example:{proxy.port}"):
         status, problem = refusal(proxy.port, trader.token, headers={"Origin": origin})
         assert (status, problem["code"]) == (403, "forbidden")
-    assert "origin_refused" in web.log
+    assert "origin_refused" in web.log[earlier:]
     policy = requests.get(proxy.base_url, timeout=10).headers["Content-Security-Policy"]
     assert f"ws://127.0.0.1:{proxy.port} " in policy
 
@@ -97,10 +97,8 @@ def test_headers_of_an_untrusted_proxy_mean_nothing(
     assert refusal(proxy.port, trader.token, headers={"Origin": proxy.base_url})[0] == 403
 
 
-def test_an_order_and_its_events_pass_through_nginx(
-    start: ProcessStarter, nginx: StartNginx, account: MakeAccount
-) -> None:
-    web, trader = start.web(), account()
+def test_an_order_and_its_events_pass_through_nginx(web: Running, nginx: StartNginx, account: MakeAccount) -> None:
+    trader = account()
     proxy = nginx(web, HOST_HEADERS)
     with Stream(proxy.port, trader.token) as stream:
         stream.ready()

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from embedded import processes
-from tests.support.processes import Running, free_port
+from tests.support.processes import Running, as_deployed, free_port
 
 UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR")
 
@@ -29,7 +29,7 @@ class Runs:
         environment = inherited | {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WEB_CONCURRENCY": "1"}
         command = f"{shlex.quote(sys.executable)} -m embedded.run"
         log_path = self.folder / f"run-{len(self.started)}.log"
-        running = Running(command, environment | settings, log_path, self.port)
+        running = Running(command, as_deployed(environment | settings), log_path, self.port)
         self.started.append(running)
         return running
 

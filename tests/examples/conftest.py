@@ -9,17 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
+from tests.support.processes import ROOT, ProcessStarter, Running
 
 PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable}
-
-
-@pytest.fixture(scope="package")
-def web(migrated: None, setting_values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Start one web process for the tests of this folder that do not kill it."""
-    starter = ProcessStarter(command_environment(setting_values), tmp_path_factory.mktemp("web"))
-    yield starter.web()
-    starter.stop()
 
 
 @pytest.fixture

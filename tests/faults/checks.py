@@ -41,6 +41,7 @@ def heal_drain_check(
     drain(system, drain_s)
     problems = workload.failures + find_problems(system, workload) + find_leftovers(system, poisons)
     assert not problems, "\n".join(problems[:40])
+    system.is_whole = True
     return times(system)
 
 

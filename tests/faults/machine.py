@@ -12,6 +12,7 @@ import redis
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from tests.support.processes import ROOT, command_environment
+from tests.support.servers import FORGETFUL
 
 TEMPLATE = "faults_template"
 MIGRATE_S = 120.0  # other work may keep this machine busy
@@ -21,7 +22,7 @@ class Machine:
     """A PostgreSQL and a Valkey, which stay while systems come and go."""
 
     def __init__(self, folder: Path) -> None:
-        self.postgres = Postgres(folder / "postgres", durable=False)
+        self.postgres = Postgres(folder / "postgres", durable=False, settings=FORGETFUL)
         self.valkey = Valkey(folder / "valkey", durable=False)
 
     def start(self) -> None:

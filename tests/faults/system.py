@@ -19,6 +19,7 @@ from embedded.postgres import SOCKET_PORT
 from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
+from tests.support.servers import TABLES
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"
@@ -52,27 +53,37 @@ class System:
         self.web_port = free_port()
         self.webs: list[Running] = []
         self.workers: list[Running] = []
+        self.is_whole = False  # set by a check that found nothing wrong: another test may go on with these processes
         self._keeping = threading.Event()
         self._start_lock = threading.Lock()
+        self._kept = threading.local()
         self._create_database()
 
     # --- servers
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a statement past the proxy on a connection of its own, and return its rows, if any."""
-        connection = self.connect()
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query, parameters or None)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        """Run a statement past the proxy, and return its rows, if any."""
+        with self._session().cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
     def connect(self) -> Any:
         """Return a connection past the proxy, in autocommit."""
         connection = psycopg2.connect(self.postgres.url(self.name), application_name="harness", connect_timeout=10)
         connection.autocommit = True
         return connection
+
+    def _session(self) -> Any:
+        """Return this thread's connection past the proxy, kept as long as it answers: a test asks again and again."""
+        url = self.postgres.url(self.name)
+        if getattr(self._kept, "url", None) == url:
+            with contextlib.suppress(psycopg2.Error), self._kept.connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                return self._kept.connection
+            self._kept.connection.close()
+        self._kept.url, self._kept.connection = None, self.connect()
+        self._kept.url = url
+        return self._kept.connection
 
     def stop_clockwork(self) -> None:
         """Suspend every process of PostgreSQL with SIGSTOP."""
@@ -190,6 +201,17 @@ class System:
         self.database_proxy.heal()
         self.broker_proxy.heal()
         self.revive()
+
+    def begin_anew(self) -> None:
+        """Empty the database, and leave one web and one worker command, for another test."""
+        self.is_whole = False
+        for commands in (self.webs, self.workers):
+            for running in commands[1:]:
+                running.kill()
+            del commands[1:]
+        deletes = "".join(f"DELETE FROM {table};" for table in TABLES if table != "api_token")
+        ours = "DELETE FROM api_token WHERE account_id IS NOT NULL;"
+        self.sql(f"SET session_replication_role = replica; {deletes} {ours} RESET session_replication_role")
 
     def close(self) -> None:
         """End the processes and drop the database."""

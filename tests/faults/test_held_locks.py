@@ -47,7 +47,7 @@ def trade(workload: Workload, seconds: float) -> None:
         time.sleep(seconds)
 
 
-@pytest.mark.parametrize("seconds", [8.0, pytest.param(40.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [5.0, pytest.param(40.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize("row", ROWS)
 def test_g3_an_account_whose_row_is_held_waits_alone(system: System, row: str, seconds: float) -> None:
     system.start_web()

@@ -32,7 +32,7 @@ from trading.matching.feed import MarketRules, receive_quotes
 from trading.orders import cancellation, modification, placement
 from trading.orders.modification import OrderChange
 from trading.orders.open_orders import Attempt
-from trading.orders.placement_types import FillSettings
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import Refused
 from trading.upkeep import verify
@@ -213,7 +213,8 @@ class ProductRun(Run):
         """Change an order in a transaction whose process then gives up, while it holds the order's row."""
         modify = cast(Any, modification._modify).__wrapped__
         with session(), db.atomic():
-            modify(order["account_id"], order["id"], change, None, Attempt(account_first=False, wait_ms=3_000), None)
+            asked = modification.Asked(order["account_id"], order["id"], change, None, DEFAULT_FILLS, None)
+            modify(asked, Attempt(account_first=False, wait_ms=3_000))
             time.sleep(chance.random() * 0.02)
             raise RolledBack
 

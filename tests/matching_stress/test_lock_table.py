@@ -15,7 +15,10 @@ from trading.accounts import administration
 from trading.day import release, square_off_rows
 from trading.day.close_prices import match_at_close
 from trading.day.closing_orders import place_closing_orders
+from trading.day.conversion import convert_position
 from trading.day.ending import end_orders_for
+from trading.day.reset import reset_account
+from trading.day.settling import Settlement, settle
 from trading.execution import expiry
 from trading.execution.awaiting import Await
 from trading.execution.executing import execute_orders
@@ -92,6 +95,7 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
     given_up = order(trader, "BUY", "90.00")
     record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
+    record_changes_of_positions(record)
     record_square_off(record, trader)
     record("import of facts", lambda: set_facts([ImportedFacts("NSE", "RELIANCE", Decimal("0.05"))]))
     held = order(trader, "BUY", "90.00")
@@ -116,6 +120,18 @@ def record_square_off(record: Callable[[str, Callable[[], Any]], Any], trader: U
     assert len(record("match at the close", lambda: match_at_close(of, closing_orders))) == 1
     execute_orders([order.order_id for order in closing_orders])
     assert record("end of a square-off", lambda: square_off_rows.finish(of, pairs)) == 1
+
+
+def record_changes_of_positions(record: Callable[[str, Callable[[], Any]], Any]) -> None:
+    """Record the transactions of a conversion, of a settlement and of a reset of another account."""
+    holder = administration.create_account("Holder", Decimal("1000000.00"))["id"]
+    execute_orders([order(holder, "BUY", "100.00")])
+    (position,) = rows("SELECT id FROM position WHERE account_id = %s", holder)
+    record("conversion", lambda: convert_position(holder, position["id"], None, calendar=None))
+    execute("UPDATE position SET bucket_day = bucket_day - 1")
+    assert record("settlement", lambda: settle(None, limit_s=5)) == Settlement(1, 0)
+    order(holder, "BUY", "90.00")
+    record("reset", lambda: reset_account(holder, Decimal("1.00")))
 
 
 def rows_of(account_id: UUID) -> list[Any]:
@@ -147,6 +163,9 @@ TABLE = {
     "new stock": ["bucket, stock"],
     "import of facts": ["bucket, stock"],
     "deactivation": ["bucket, stock"],
+    "conversion": ["account, position"],
+    "settlement": ["account skip, position"],
+    "reset": ["account, order skip, position"],
     "giving up a poison": ["account skip, order skip"],
     "orders that a square-off ends": ["bucket, order skip, account skip"],
     "closing orders": ["account skip"],

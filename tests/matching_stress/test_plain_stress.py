@@ -11,7 +11,7 @@ from tests.matching_stress.settings import Mutation, Settings
 from tests.support.servers import Servers, administer
 
 pytestmark = pytest.mark.slow
-SECONDS = 8.0
+SECONDS = 5.0
 DEFECTS = [mutation for mutation in Mutation if mutation is not Mutation.NONE]
 
 
@@ -33,7 +33,7 @@ def stress(servers: Servers) -> Callable[..., Report]:
 def test_no_quote_that_crosses_a_resting_order_passes_it(stress: Callable[..., Report]) -> None:
     report = stress(seconds=SECONDS, seed=1)
     assert report.losses == []
-    assert report.judgement.matches > 100
+    assert report.judgement.matches > 60
 
 
 @pytest.mark.long

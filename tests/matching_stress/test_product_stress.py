@@ -39,9 +39,9 @@ def stress(url: str, **settings: object) -> Report:
 
 
 def test_no_quote_that_crosses_a_resting_order_passes_it(url: str) -> None:
-    report = stress(url, seconds=12.0, seed=int(os.environ.get("SEED", "1")))
+    report = stress(url, seconds=6.0, seed=int(os.environ.get("SEED", "1")))
     assert report.losses == []
-    assert report.judgement.matches > 50
+    assert report.judgement.matches > 25
 
 
 @pytest.mark.long

@@ -87,17 +87,6 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def web_process(
-    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """Start the Procfile's web process once, for all tests that do not change it."""
-    environment = command_environment(setting_values | {"ALLOWED_ORIGINS": "https://desk.example.com"})
-    starter = ProcessStarter(environment, tmp_path_factory.mktemp("web"))
-    yield starter.web()
-    starter.stop()
-
-
-@pytest.fixture(scope="session")
 def threads_process(
     setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
@@ -108,12 +97,6 @@ def threads_process(
     running = Running(command, environment, tmp_path_factory.mktemp("threads") / "log", port)
     yield running.wait_until_ready()
     running.kill()
-
-
-@pytest.fixture
-def web(web_process: Running, clean: None) -> Running:
-    """Return that web process on an empty database."""
-    return web_process
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +113,7 @@ def server_here(shared_app: Any) -> Iterator[Any]:
 @pytest.fixture(params=["threads", "gevent"])
 def served(request: pytest.FixtureRequest, clean: None) -> Served:
     """Return both kinds of servers, one after the other, with a way to count their listeners."""
-    running = request.getfixturevalue("web_process" if request.param == "gevent" else "threads_process")
+    running = request.getfixturevalue("usual_web" if request.param == "gevent" else "threads_process")
     # The server notices only after 20 s that a reader of server-sent events of an earlier test has left.
     before = open_connections(running)
     return Served(running.port, lambda: len(open_connections(running) - before))

@@ -1,6 +1,6 @@
 """Fixtures and headers of the security tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 
 from tests.conftest import CRON_SECRET, TestAccount
 from tests.security.operations import Operation, operations_of
-from tests.support.processes import ProcessStarter, Running, command_environment
 from trading.accounts import tokens
 
 WEBSOCKET = {
@@ -60,19 +59,3 @@ def belongings(client: Any, account: Callable[..., TestAccount], place: Any, quo
         "token_id": str(token_id),
     }
     return Belongings(owner, things)
-
-
-@pytest.fixture(scope="session")
-def web_process(
-    setting_values: dict[str, str], configured: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    """Start the Procfile's web process once for all tests that leave it as it was."""
-    starter = ProcessStarter(command_environment(setting_values), tmp_path_factory.mktemp("web"))
-    yield starter.web()
-    starter.stop()
-
-
-@pytest.fixture
-def web(web_process: Running, clean: None) -> Running:
-    """Return that web process on an empty database."""
-    return web_process

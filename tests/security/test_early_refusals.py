@@ -3,18 +3,11 @@
 import http.client
 import json
 
-import pytest
-
 EARLY = {
     "a line that is too long": ("GET", "/" + "a" * 9_000, {}, 414),
     "a header that is too long": ("GET", "/health/live", {"X-Long": "a" * 9_000}, 431),
     "a header with an illegal name": ("GET", "/health/live", {"X(Odd)": "a"}, 400),
 }
-
-
-@pytest.fixture
-def web(start):
-    return start.web()
 
 
 def test_a_refusal_before_the_application_is_a_problem_too(web):

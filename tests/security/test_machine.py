@@ -388,9 +388,10 @@ def test_the_reckoning_agrees_on_every_way_an_order_goes(world):
 
 
 @pytest.mark.timeout(400)
-def test_any_sequence_of_requests_keeps_the_books(world):
+@pytest.mark.parametrize("examples", [20, pytest.param(80, marks=pytest.mark.long)])
+def test_any_sequence_of_requests_keeps_the_books(world, examples):
     walks = settings(
-        max_examples=40,
+        max_examples=examples,
         stateful_step_count=45,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],  # shrinking would take minutes: each example is a small life

@@ -48,7 +48,7 @@ def explore(start, account, quote, tmp_path):
 
 @pytest.mark.timeout(240)
 def test_the_service_does_what_its_document_says(explore):
-    report = explore(1, 8)
+    report = explore(1, 4)
     assert "No issues found" in report
 
 

@@ -14,14 +14,22 @@ MAX_WORKERS = 8
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
 FAULTS = "tests/faults/"
 FAULT_GROUPS = (
-    ("descriptors", "failover_reads", "held_locks", "hostile_bodies", "lost_log", "redis_elsewhere", "repetition"),
+    (
+        "descriptors",
+        "failover_reads",
+        "full_shared_memory",
+        "held_locks",
+        "hostile_bodies",
+        "lost_log",
+        "names",
+        "redis_elsewhere",
+        "repetition",
+    ),
     (
         "cut_pub_sub",
         "dying_processes",
-        "full_shared_memory",
         "market_faults",
         "matching_processes",
-        "names",
         "redis_faults",
         "taken_back",
     ),
@@ -33,19 +41,23 @@ BROWSER = "tests/browser/"
 SLOW = (
     FAULTS,
     BROWSER,
-    "tests/security/test_schemathesis.py",
     "tests/embedded/test_run.py",
+    "tests/security/test_schemathesis.py",
     "tests/realtime/test_what_fails.py",
-    "tests/embedded/test_run_that_fails.py",
     "tests/acceptance/test_what_dies.py",
-    "tests/security/",
     "tests/realtime/",
+    "tests/security/",
     "tests/embedded/",
-    "tests/acceptance/",
     "tests/matching_stress/",
-    "tests/deploy/",
     "tests/actors/",
     "tests/trading/upkeep/",
+    "tests/acceptance/",
+    "tests/deploy/",
+    "tests/examples/",
+    "tests/trading/execution/test_sweeping_plans.py",
+    "tests/trading/matching/test_matching_plans.py",
+    "tests/api/test_authentication.py",
+    "tests/bench/",
 )
 
 

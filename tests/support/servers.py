@@ -11,6 +11,8 @@ from embedded.valkey import Valkey
 
 # On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
 REDIS_PATIENCE_S = 5
+# Nothing of a test is to outlive a power failure; killed servers lose nothing by these settings.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 # All are emptied between tests. Triggers refuse that, so they are switched off for it.
 TABLES = (
     "position_change",

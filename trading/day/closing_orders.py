@@ -21,7 +21,7 @@ from trading.rules.margin import closing_quantity
 from trading.rules.money import average_price
 from trading.rules.quotes import quote_of_stock
 from trading.rules.reservation import assumed_price
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.square_off import SquareOff
 from trading.rules.terms import LedgerKind, Product, Side
 
@@ -126,7 +126,7 @@ def _quantity(position: Closable) -> int:
 
 
 def _charges(position: Closable, stock: Mapping[str, Any], fee: Decimal) -> Charges:
-    quantity, side, today = _quantity(position), _side(position), position["read_at"].astimezone(INDIAN_TIME).date()
+    quantity, side, today = _quantity(position), _side(position), indian_day(position["read_at"])
     request = OrderRequest(position["exchange"], position["symbol"], side, quantity)
     try:
         price = assumed_price(request, quote_of_stock(stock, is_usable=False, day=today), opens=False)

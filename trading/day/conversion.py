@@ -22,20 +22,20 @@ from trading.rules.errors import (
     AccountSuspended,
     InsufficientMargin,
     IntradayNotAllowed,
-    MarketClosed,
     NotConvertible,
     NotFound,
 )
 from trading.rules.fills import Holding
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
+from trading.rules.order_sessions import check_square_off, session_for
 from trading.rules.sessions import indian_day
 from trading.rules.terms import AccountStatus, LedgerKind, Product
 
 # Both positions of the stock, if there is the named one.
 POSITIONS = """
-SELECT position.*, stock.allows_intraday, stock.session_class, market_now() AS read_at
-FROM position JOIN stock ON stock.id = position.stock_id
+SELECT position.*, fill_model, allows_intraday, session_class, market_now() AS read_at
+FROM position JOIN stock ON stock.id = position.stock_id JOIN account ON account.id = position.account_id
 WHERE account_id = %(account)s AND stock_id = (
     SELECT stock_id FROM position WHERE id = %(position)s AND account_id = %(account)s)
 ORDER BY position.id FOR NO KEY UPDATE OF position
@@ -47,8 +47,9 @@ WHERE account_id = %s AND stock_id = %s AND product = %s AND side = 'SELL' AND s
 
 
 class StockPosition(PositionRow):
-    """A position's row with facts of its stock, and the time at which it was read."""
+    """A position's row with facts of its account and its stock, and the time at which it was read."""
 
+    fill_model: str
     allows_intraday: bool
     session_class: str
     read_at: datetime
@@ -74,8 +75,10 @@ def convert_position(
 ) -> tuple[PositionChangeRow, bool]:
     """Convert a quantity of a position, by default all that may be converted.
 
-    Return the change's row, and True if it is the answer to an earlier request with the same key. Raises NotFound,
-    AccountSuspended, MarketClosed, IntradayNotAllowed, NotConvertible, InsufficientMargin or an error of the key.
+    Return the change's row, and True if it is the answer to an earlier request with the same key.
+
+    Raises NotFound, AccountSuspended, MarketClosed, SquareOffPassed, IntradayNotAllowed, NotConvertible,
+    InsufficientMargin, or an error of the key.
     """
     change, is_replay = _convert(account_id, position_id, quantity, calendar, idempotency_key)
     if not is_replay:
@@ -119,9 +122,11 @@ def _lock_pair(account_id: UUID, position_id: UUID) -> Pair:
 def _check(ledger: AccountLedger, pair: Pair, calendar: str | None) -> None:
     if ledger.status != AccountStatus.ACTIVE:
         raise AccountSuspended
-    days, now, session_class = calendars.days(calendar), pair.row["read_at"], pair.row["session_class"]
-    if days is not None and days.at(now, session_class) is None:
-        raise MarketClosed(next_open=days.next_open(now, session_class))
+    now, row = pair.row["read_at"], pair.row
+    at = settings().square_off_time
+    session = session_for(calendars.days(calendar), row["session_class"], now, square_off_time=at)
+    # To the square-off a conversion to INTRADAY is an order that opens.
+    check_square_off(session, now, fill_model=row["fill_model"], product=pair.to_product, opens=True)
     if pair.to_product == Product.INTRADAY and not pair.row["allows_intraday"]:
         raise IntradayNotAllowed
 

@@ -20,7 +20,7 @@ from trading.accounts.position_rows import bucket_values, update_buckets
 from trading.day import jobs
 from trading.day.jobs import Progress
 from trading.market.trading_days import trading_days
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import at_indian_time, indian_day
 from trading.rules.settlement import Buckets, SettlementDays, rolled
 
 logger = get_logger(__name__)
@@ -65,15 +65,15 @@ def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
 
     A missed day needs nothing of its own. Raises DatabaseUnavailable.
     """
-    return jobs.run_daily(NAME, _now().date(), _work, patience_s=patience_s)
+    return jobs.run_daily(NAME, indian_day(_now()), _work, patience_s=patience_s)
 
 
 def behind_s() -> float:
     """Return the seconds since the beginning of a day that is not settled, 0 if it is; raises DatabaseUnavailable."""
     now = _now()
-    if jobs.is_done(NAME, now.date()):
+    if jobs.is_done(NAME, indian_day(now)):
         return 0.0
-    return (now - datetime.combine(now.date(), time_of_day(), INDIAN_TIME)).total_seconds()
+    return (now - at_indian_time(indian_day(now), time_of_day())).total_seconds()
 
 
 def _work() -> Progress:
@@ -91,7 +91,7 @@ def settle(calendar: str | None, *, limit_s: float) -> Settlement:
 
     It may end anywhere and be run again: what is done is not due any more.
     """
-    day, days, end = _now().date(), trading_days(calendar), time.monotonic() + limit_s
+    day, days, end = indian_day(_now()), trading_days(calendar), time.monotonic() + limit_s
     total, busy = _walk(day, days, end)
     while busy and time.monotonic() + PAUSE_S < end:
         time.sleep(PAUSE_S)
@@ -138,10 +138,10 @@ def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
 
 
 def _now() -> datetime:
-    """Return the time of the market in India."""
+    """Return the time of the market."""
     with session():
         (row,) = fetch_all("SELECT market_now() AS now")
-    now: datetime = row["now"].astimezone(INDIAN_TIME)
+    now: datetime = row["now"]
     return now
 
 

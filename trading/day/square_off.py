@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from config import settings
-from models.database import DatabaseUnavailable
+from models.database import DatabaseUnavailable, sqlstate
 from runtime import metrics
 from runtime.logs import get_logger
 from trading.day import jobs, square_off_rows
@@ -22,7 +22,7 @@ from trading.day.closing_orders import place_closing_orders
 from trading.day.ending import end_orders_for
 from trading.day.jobs import Progress
 from trading.day.square_off_rows import LiveOrder, Pair
-from trading.execution.patience import execute_patiently
+from trading.execution.patience import LOCK_NOT_AVAILABLE, execute_patiently
 from trading.execution.second_look import OrderAndStock
 from trading.market import calendars
 from trading.rules.square_off import SquareOff, last_square_off, last_square_off_without_calendar
@@ -113,13 +113,30 @@ def _pass(of: SquareOff, now: datetime) -> Pass:
     """Work on the unfinished rows, batch after batch, for some seconds."""
     end, total, last = time.monotonic() + PASS_S, Pass(), None
     while time.monotonic() < end and (pairs := square_off_rows.unfinished(of, PAIRS, last)):
-        total = Pass(*map(sum, zip(total, _work_on_batch(of, pairs, now), strict=True)))
+        total = _sum([total, _work_apart(of, pairs, now)])
         last = pairs[-1]
     for outcome, number in total._asdict().items():
         metrics.count_square_off(outcome, number)
     if any(total):
         logger.info("squared_off", day=str(of.day), session_class=str(of.session_class), **total._asdict())
     return total
+
+
+def _sum(passes: Sequence[Pass]) -> Pass:
+    return Pass(*(sum(column) for column in zip(Pass(), *passes, strict=True)))
+
+
+def _work_apart(of: SquareOff, pairs: Sequence[Pair], now: datetime) -> Pass:
+    """Work on a batch, or on each of its rows by itself if that raises or meets a lock that is not given up."""
+    try:
+        return _work_on_batch(of, pairs, now)
+    except Exception as error:
+        if isinstance(error, DatabaseUnavailable) and sqlstate(error) != LOCK_NOT_AVAILABLE:
+            raise
+        if len(pairs) == 1:
+            logger.exception("square_off_failed", account_id=str(pairs[0].account_id), stock_id=str(pairs[0].stock_id))
+            return Pass()
+    return _sum([_work_apart(of, [pair], now) for pair in pairs])
 
 
 def _work_on_batch(of: SquareOff, pairs: Sequence[Pair], now: datetime) -> Pass:

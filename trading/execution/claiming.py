@@ -21,7 +21,7 @@ from trading.rules.ledger import AccountLedger
 
 Key = tuple[UUID, UUID, str]  # account, stock, product
 
-MAX_MATCHED = 500  # the cost of the event triggers is quadratic in one account's orders of one statement
+MAX_MATCHED = 200  # the cost of the event triggers is quadratic in one account's orders of one statement
 
 IS_PENDING = "(status = 'PENDING' AND due_at IS NOT NULL)"
 IS_MATCHED = "(status = 'OPEN' AND matched_at IS NOT NULL)"

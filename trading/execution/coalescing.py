@@ -5,7 +5,7 @@ and the next turn takes all of them; their own messages then find them final. A 
 so that an order that fails is isolated in the same way.
 
 If orders arrive back to back, a turn first waits COALESCE_S for more of them: each batch costs a commit, and
-every commit makes concurrent placements wait for the disk.
+every commit makes concurrent placements wait for the disk. After a full batch there is nothing to wait for.
 """
 
 import threading
@@ -37,14 +37,15 @@ class Pace:
     def __init__(self) -> None:
         self._ended_at = 0.0
         self._took_s = 0.0
+        self.was_full = False
 
     def is_busy(self, now: float) -> bool:
         """Return True if orders arrive back to back: this one cannot be a client's reaction to the last fill."""
         return now - self._ended_at < self._took_s / 2
 
-    def record(self, began_at: float, ended_at: float) -> None:
-        """Store the last turn."""
-        self._ended_at, self._took_s = ended_at, ended_at - began_at
+    def record(self, began_at: float, ended_at: float, *, was_full: bool = False) -> None:
+        """Store the last turn, and whether its batch was full, so that more orders are due already."""
+        self._ended_at, self._took_s, self.was_full = ended_at, ended_at - began_at, was_full
 
 
 class Coalescer:
@@ -83,14 +84,14 @@ class Coalescer:
         if has_company is None:  # another process was faster; a queue of such messages must not wait one by one
             return
         is_busy = self._pace.is_busy(time.monotonic())
-        if is_busy:
+        if is_busy and not self._pace.was_full:
             self._sleep(COALESCE_S)
-        began_at = time.monotonic()
+        began_at, was_full = time.monotonic(), False
         if is_busy or has_company:
-            sweep_once(limit=self._max_batch, but=held_accounts)
+            was_full = sweep_once(limit=self._max_batch, but=held_accounts).claimed >= self._max_batch
         if not is_known_final(order_id):
             execute_patiently([order_id], unsuspected_only=True)
-        self._pace.record(began_at, time.monotonic())
+        self._pace.record(began_at, time.monotonic(), was_full=was_full)
 
 
 def _has_company(order_id: UUID, held_accounts: Collection[UUID]) -> bool | None:

@@ -5,17 +5,17 @@ from decimal import Decimal
 
 from models.rows import OrderRow
 from trading.rules.charges import Charges, charges_for, have_same_rates
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.terms import FillModel
 
 
 def final_charges(order: OrderRow, price: Decimal) -> Charges | None:
     """Return the charges of an order that executes at a price, None if they are those that were debited."""
-    executed_on = order["claimed_at"].astimezone(INDIAN_TIME).date()
+    executed_on = indian_day(order["claimed_at"])
     # The plain order: its placement and its modifications assumed this price. On quotes a placement may have assumed
     # another price than the limit, and a MARKET order does not tell the price that was assumed for it.
     if order["fill_model"] == FillModel.IMMEDIATE and order["price"] == price:
-        placed_on = order["placed_at"].astimezone(INDIAN_TIME).date()
+        placed_on = indian_day(order["placed_at"])
         if have_same_rates(placed_on, executed_on):
             return None
     charges = charges_for(

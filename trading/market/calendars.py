@@ -65,13 +65,6 @@ def is_open(calendar: str | None, now: datetime, session_class: str) -> bool:
     return known is None or known.at(now, session_class) is not None
 
 
-def holidays(calendar: str) -> frozenset[date]:
-    """Return the days of a calendar without trading, as they were at most a minute ago."""
-    known = days(calendar)
-    assert known is not None
-    return known.trading_holidays
-
-
 def find_sessions(calendar: str, first: date, last: date) -> list[Session]:
     """Return the sessions that take place from a first to a last day, as they are now, in their order."""
     with session():

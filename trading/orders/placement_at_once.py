@@ -7,7 +7,7 @@ from trading.orders.placement_types import Placement, PlacementContext
 from trading.rules.decision import decide
 from trading.rules.expiry import expires_with
 from trading.rules.order_sessions import session_for
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.terms import FillModel, OrderType, Product, SessionClass
 
 
@@ -22,11 +22,12 @@ def place_at_once(context: PlacementContext) -> Placement | None:
     if request.order_type != OrderType.LIMIT or request.trigger_price is not None or not _is_for_now(context):
         return None
     with stopwatch().step("margin"):
-        now = market_clock.now().astimezone(INDIAN_TIME)
-        decision = decide(request, on=now.date())
+        now = market_clock.now()
+        today = indian_day(now)
+        decision = decide(request, on=today)
         session = session_for(None, SessionClass.NORMAL, now)
         ends_at = expires_with(request, session, fill_model=FillModel.QUOTES)
-    order = write_order_at_once(context, decision, now.date(), ends_at)
+    order = write_order_at_once(context, decision, today, ends_at)
     return None if order is None else Placement(order, is_replay=False)
 
 

@@ -14,7 +14,7 @@ from trading.rules.margin import closing_quantity
 from trading.rules.order_checks import check_fill_model, check_order
 from trading.rules.order_sessions import OrderSession, check_square_off, session_for
 from trading.rules.reservation import assumed_price
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 from trading.rules.terms import AccountStatus, FillModel
 
 
@@ -98,7 +98,7 @@ def decide_on(request: OrderRequest, state: PlacementState) -> Decision:
         held=state.held,
         held_margin=state.held_margin,
         promised=state.promised,
-        on=state.read_at.astimezone(INDIAN_TIME).date(),
+        on=indian_day(state.read_at),
     )
 
 

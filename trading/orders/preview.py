@@ -1,10 +1,12 @@
 """Preview an order: decide on it with the code that places it, and place nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from trading.market import calendars
 from trading.orders.placement_in_steps import decide_on, refuse_by_stock, refuse_early
 from trading.orders.placement_statements import look_at_state
 from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, PlacementContext, PlacementState
@@ -12,6 +14,7 @@ from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.errors import NoPrice, Refused
 from trading.rules.matching import first_look
 from trading.rules.order_sessions import OrderSession
+from trading.rules.quotes import is_of_open_session
 from trading.rules.resting import RestingOrder, Verdict
 from trading.rules.terms import FillModel, WaitingFor
 
@@ -73,7 +76,15 @@ def _look(context: PlacementContext, state: PlacementState, decision: Decision) 
         limit_fills=context.fills.limit_fills,
         validity=request.validity,
     )
-    return first_look(order, state.quote)
+    return first_look(order, replace(state.quote, is_usable=_is_usable(context, state)))
+
+
+def _is_usable(context: PlacementContext, state: PlacementState) -> bool:
+    """Return True if the present quote may fill orders now, and is of a session that is open."""
+    days = calendars.days(context.calendar)
+    if days is None or not state.is_usable or state.quoted_at is None:
+        return state.is_usable
+    return is_of_open_session(state.quoted_at, state.read_at, days, state.session_class)
 
 
 def _refusal(check: Callable[..., None], *given: Any) -> Refused | None:

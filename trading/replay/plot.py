@@ -6,7 +6,7 @@ from decimal import Decimal
 from html import escape
 
 from trading.replay.curve import Point
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import indian_day
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 420, 110, 170, 30, 50
 MAX_POINTS, GRID_LINES, MAX_LABELS, MAX_NAMES = 1_000, 5, 8, 16
@@ -69,7 +69,7 @@ def _days(frame: _Frame, moments: list[datetime]) -> list[str]:
     """Return a label at the first point of each day, or of every few days."""
     firsts: dict[date, int] = {}
     for place, at in enumerate(moments):
-        firsts.setdefault(at.astimezone(INDIAN_TIME).date(), place)
+        firsts.setdefault(indian_day(at), place)
     step = -(-len(firsts) // MAX_LABELS) or 1
     parts = []
     for day, place in list(firsts.items())[::step]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 from models.database import fetch_one
-from trading.rules.sessions import INDIAN_TIME
+from trading.rules.sessions import at_indian_time
 
 # Work that waits for a quote is tried again: often while a session lasts or has just ended, then seldom.
 TRY_EVERY, TRY_SELDOM, TRIED_OFTEN_FOR = timedelta(seconds=10), timedelta(minutes=5), timedelta(minutes=20)
@@ -16,7 +16,7 @@ WHERE status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND expires_at IS NOT
 
 def midnight(day: date) -> datetime:
     """Return the beginning of a day in India."""
-    return datetime.combine(day, time(), INDIAN_TIME)
+    return at_indian_time(day, time())
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

@@ -1,10 +1,10 @@
 """The time at which an order expires."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from trading.rules.decision import OrderRequest
 from trading.rules.order_sessions import OrderSession
-from trading.rules.sessions import INDIAN_TIME, ONE_DAY, TradingDays, indian_day
+from trading.rules.sessions import TradingDays, end_of_day, indian_day
 from trading.rules.terms import FillModel, Validity
 
 
@@ -32,6 +32,6 @@ def session_end(now: datetime, *, days: TradingDays | None, session_class: str) 
     Without a calendar it is the next midnight in India. None if no session is known.
     """
     if days is None:
-        return datetime.combine(indian_day(now) + ONE_DAY, time(), INDIAN_TIME)
+        return end_of_day(indian_day(now))
     session = days.at(now, session_class) or days.next_session(now, session_class)
     return None if session is None else session.closes_at

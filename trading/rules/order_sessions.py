@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 
 from trading.rules.errors import MarketClosed, SquareOffPassed
-from trading.rules.sessions import INDIAN_TIME, ONE_DAY, TradingDays, indian_day
+from trading.rules.sessions import TradingDays, at_indian_time, end_of_day, indian_day
 from trading.rules.terms import FillModel, Product
 
 
@@ -60,5 +60,5 @@ def check_square_off(session: OrderSession, now: datetime, *, fill_model: str, p
 
 def _always_open(now: datetime, square_off_time: time | None) -> OrderSession:
     today = indian_day(now)
-    square_off_at = None if square_off_time is None else datetime.combine(today, square_off_time, INDIAN_TIME)
-    return OrderSession(datetime.combine(today + ONE_DAY, time(), INDIAN_TIME), square_off_at=square_off_at)
+    square_off_at = None if square_off_time is None else at_indian_time(today, square_off_time)
+    return OrderSession(end_of_day(today), square_off_at=square_off_at)

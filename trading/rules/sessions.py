@@ -183,24 +183,3 @@ def _first_after(day: date, holidays: Collection[date]) -> date:
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= SATURDAY
-
-
-# What placements still ask for, until they ask for the session of their stock's class.
-OPENS = time(9, 15)
-CLOSES = time(15, 30)
-
-
-@dataclass(frozen=True, slots=True)
-class MarketState:
-    """The state of the market at a moment; next_open is None while it is open."""
-
-    is_open: bool
-    next_open: datetime | None
-
-
-def session_at(now: datetime, holidays: Collection[date]) -> MarketState:
-    """Return the state of the market of NORMAL stocks at an aware time."""
-    first = indian_day(now)
-    days = TradingDays(default_sessions(first, first + timedelta(days=120), holidays))
-    is_open = days.at(now, SessionClass.NORMAL) is not None
-    return MarketState(is_open, None if is_open else days.next_open(now, SessionClass.NORMAL))

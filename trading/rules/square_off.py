@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from trading.rules.sessions import INDIAN_TIME, TradingDays
+from trading.rules.sessions import ONE_DAY, TradingDays, at_indian_time, end_of_day, indian_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class SquareOff:
 
 def square_off_of_day(day: date, session_class: str, at: time) -> SquareOff:
     """Return the square-off of a day in a market without a calendar, whose days end at midnight in India."""
-    ends_at = datetime.combine(day + timedelta(days=1), time(), INDIAN_TIME)
-    return SquareOff(day, session_class, datetime.combine(day, at, INDIAN_TIME), ends_at, ends_at)
+    ends_at = end_of_day(day)
+    return SquareOff(day, session_class, at_indian_time(day, at), ends_at, ends_at)
 
 
 def last_square_off_without_calendar(now: datetime, session_class: str, at: time) -> SquareOff:
     """Return the square-off that became due last in a market without a calendar."""
-    local = now.astimezone(INDIAN_TIME)
-    day = local.date() if local.time() >= at else local.date() - timedelta(days=1)
-    return square_off_of_day(day, session_class, at)
+    today = indian_day(now)
+    is_due = at_indian_time(today, at) <= now
+    return square_off_of_day(today if is_due else today - ONE_DAY, session_class, at)
 
 
 def last_square_off(days: TradingDays, now: datetime, session_class: str) -> SquareOff | None:

@@ -4,8 +4,8 @@ from typing import TypedDict
 
 from models.database import fetch_one, session
 
-# Each count walks an index of the OPEN orders that are watched, and stops at the limit. An ORDER BY of that index keeps
-# the planner from scanning the table, whatever it believes about the number of OPEN orders.
+# Each count walks an index of the OPEN orders that are watched, or of those that wait for their session, and stops at
+# the limit. An ORDER BY of that index keeps the planner from scanning the table, whatever it believes of their number.
 RESTING = """
 SELECT
     (SELECT count(*) FROM (
@@ -14,6 +14,9 @@ SELECT
     (SELECT count(*) FROM (
         SELECT FROM trading_order WHERE status = 'OPEN' AND matched_at IS NULL AND watch_trigger IS NOT NULL
         ORDER BY stock_id, side, watch_trigger LIMIT %(limit)s) AS watched) AS for_trigger,
+    (SELECT count(*) FROM (
+        SELECT FROM trading_order WHERE status = 'PENDING' AND waiting_for = 'session'
+        ORDER BY placed_at, id LIMIT %(limit)s) AS waiting) AS for_session,
     coalesce(greatest(0, extract(epoch FROM market_now() - (
         SELECT expires_at FROM trading_order
         WHERE status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND expires_at IS NOT NULL
@@ -22,10 +25,11 @@ SELECT
 
 
 class RestingOrders(TypedDict):
-    """The orders that wait for a price or for a trigger, and the seconds since the end of the oldest expired one."""
+    """The orders that wait for a price, a trigger or a session, and the seconds since the oldest missed end."""
 
     for_price: int
     for_trigger: int
+    for_session: int
     expiry_behind_s: float
 
 

@@ -10,7 +10,10 @@ import { nameOf } from "./words.js";
 
 const PAGE = 8;
 // The sign of an entry's effect on the balance; entries of margin leave the balance as it is.
-const SIGNS = { DEPOSIT: "+", PROFIT: "+", CHARGES_REFUND: "+", WITHDRAWAL: MINUS, CHARGES: MINUS, LOSS: MINUS };
+const SIGNS = {
+  ...{ DEPOSIT: "+", PROFIT: "+", CHARGES_REFUND: "+", ADJUST_CREDIT: "+" },
+  ...{ WITHDRAWAL: MINUS, CHARGES: MINUS, LOSS: MINUS, ADJUST_DEBIT: MINUS },
+};
 
 const COLUMNS = [
   { name: "time", label: "Time", value: (row) => dayAndClock(row.createdAt) },

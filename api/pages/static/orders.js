@@ -55,7 +55,12 @@ const COLUMNS = [
   { name: "action", value: (order) => (isLive(order) ? "cancel" : ""), paint: paintAction },
 ];
 
-const WAITS = { price: "Waits for its price", trigger: "Waits for its trigger", quote: "Waits for a quote" };
+const WAITS = {
+  price: "Waits for its price",
+  trigger: "Waits for its trigger",
+  quote: "Waits for a quote",
+  session: "Waits for the market to open",
+};
 
 /** Return an order's price, and for a stop also its trigger. */
 function priceText(order) {

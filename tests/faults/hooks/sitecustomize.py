@@ -65,6 +65,7 @@ POINTS = {
     "worker_dies_between_looks": ("trading.execution.second_look", "look_again", "before", die, None),
     "worker_dies_while_opening": ("trading.execution.marks", "open_orders", "after", die, None),
     "worker_dies_in_expiry": ("trading.execution.expiry", "save_ledgers", "after", die, None),
+    "worker_dies_in_settlement": ("trading.day.settling", "update_buckets", "after", die, None),
     "worker_dies_ending_for_square_off": ("trading.day.ending", "write_ends", "after", die, None),
     "worker_dies_placing_closing_orders": ("trading.day.closing_orders", "save_ledgers", "after", die, None),
     "worker_dies_after_closing_orders": ("trading.day.closing_orders", "place_closing_orders", "after", die, None),

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.sessions import session_of
-from tests.support.trading import account_now, cancel, execute, modify, one, order_now, rows, run
+from tests.support.trading import account_now, at_once, cancel, execute, modify, one, order_now, rows, run
 from tests.trading.execution.market import events, state
 from tests.trading.orders.quotes_account import asked, trade_on_quotes
 from trading.day import release
@@ -18,8 +18,10 @@ from trading.execution.sweeping import sweep_once
 from trading.market.calendars import import_sessions, make_sessions
 from trading.market.quotes import GivenQuote
 from trading.matching.feed import MarketRules, receive_quotes
+from trading.orders.closing import close_position
 from trading.orders.placement import place_order
 from trading.orders.placement_types import FillSettings
+from trading.orders.preview import preview_order
 from trading.rules import errors
 from trading.rules.sessions import INDIAN_TIME, indian_day
 from trading.upkeep import verify
@@ -233,6 +235,31 @@ def test_an_order_that_is_busy_keeps_the_later_ones_of_its_account(
     assert len(rows("SELECT FROM trading_order WHERE waiting_for IS NULL")) == 4
 
 
+def test_workers_at_once_release_each_order_once_and_in_turn(trader: Any, clock: Any) -> None:
+    orders = [place(trader, quantity=1) for _ in range(20)]
+    clock(AT_OPEN)
+    first = at_once([released] * 4)
+    assert sum(first) + released() == len(orders)
+    rows_now = [order_now(order) for order in orders]
+    assert all(row["waiting_for"] is None for row in rows_now)
+    due = [row["due_at"] for row in rows_now]
+    assert due == sorted(due)
+    assert sweep_once(limit=50).opened == len(orders)
+
+
+def test_a_cancellation_and_a_release_at_once_leave_one_of_both(trader: Any, clock: Any) -> None:
+    before = account_now(trader)["balance"]
+    clock(AT_OPEN)
+    for _ in range(10):
+        clock(EVENING)
+        order = place(trader)
+        clock(AT_OPEN)
+        cancelled, _ = at_once([lambda order=order: cancel(order), released])
+        assert cancelled["status"] == order_now(order)["status"] == "CANCELLED"
+    assert sweep_once(limit=50).claimed == 0
+    assert [account_now(trader)[name] for name in ("balance", "blocked_margin")] == [before, 0]
+
+
 def test_the_circuits_of_a_day_do_not_bind_the_orders_for_the_next(trader: Any, clock: Any) -> None:
     clock("2026-11-02 15:29:30")
     circuits = {"lower_circuit": Decimal("90.00"), "upper_circuit": Decimal("110.00")}
@@ -248,6 +275,20 @@ def test_the_circuits_of_a_day_do_not_bind_the_orders_for_the_next(trader: Any, 
     for price in refused_prices:
         with pytest.raises(errors.PriceOutsideBand):
             place(trader, price=price)
+
+
+def test_a_preview_looks_at_no_quote_of_another_session(trader: Any, clock: Any) -> None:
+    fills, order = FillSettings(max_quote_age_s=0), asked("BUY", 10, price="105.00")
+
+    def look() -> tuple[bool, str | None, str | None]:
+        found = preview_order(trader, order, calendar="NSE", fills=fills)
+        return found.look.fills, found.look.waiting_for, found.refusal and found.refusal.code
+
+    assert look() == (False, "quote", "market_closed")
+    clock("2026-11-03 09:15")
+    assert look() == (False, "quote", None)
+    quote("99.95", "100.00", "99.98")
+    assert look() == (True, None, None)
 
 
 @pytest.mark.parametrize("product", ["INTRADAY", "DELIVERY"])
@@ -267,6 +308,20 @@ def test_after_the_square_off_only_intraday_orders_that_open_are_refused(trader:
         assert place(trader, product=product)["status"] == "PENDING"
     clock(EVENING)
     assert place(trader, product=product)["waiting_for"] == "session"
+
+
+def test_a_position_is_closed_until_the_close_and_not_after_it(trader: Any, clock: Any) -> None:
+    clock("2026-11-02 15:24")
+    run("UPDATE stock SET quoted_at = market_now()")
+    order = place(trader)
+    assert execute(order).executed == 1
+    position_id = order_now(order)["position_id"]
+    clock("2026-11-02 15:30")
+    with pytest.raises(errors.MarketClosed):
+        close_position(trader, position_id, calendar="NSE")
+    clock("2026-11-02 15:29:59")
+    closing = close_position(trader, position_id, calendar="NSE").order
+    assert (closing["quantity"], closing["expires_at"]) == (10, india(MONDAY, "15:30"))
 
 
 def test_without_a_calendar_the_square_off_has_the_time_of_the_setting(trader: Any, account: Any, clock: Any) -> None:

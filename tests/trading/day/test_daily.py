@@ -1,11 +1,14 @@
 """The daily work as a whole: what fails keeps nothing else from being done."""
 
+from datetime import date
+
 import pytest
 
 from models.database import DatabaseUnavailable
 from tests.support.trading import one, rows
-from trading.day import daily, jobs
+from trading.day import daily, jobs, settling
 from trading.day.jobs import Progress
+from trading.day.settling import Settlement
 
 
 def fail():
@@ -46,9 +49,9 @@ def test_settlement_is_done_once_a_day(clock, set_up):
 
 def test_settlement_that_meets_busy_accounts_goes_on_later(clock, monkeypatch):
     clock("2026-11-02 09:00")
-    left = [3, 0]
-    monkeypatch.setattr(daily, "settle", lambda *_, **__: daily.Settlement(1, left.pop(0)))
-    assert daily._settle() is Progress.MORE
-    assert daily.settle_today()
+    left = [3, 3, 0]
+    monkeypatch.setattr(settling, "settle", lambda *_, **__: Settlement(len(left) - 1, left.pop(0)))
+    assert settling._work() is Progress.MORE
+    assert settling.run_once()
     assert left == []
-    assert jobs.is_done("settlement", daily.indian_day(daily.market_time()))
+    assert jobs.is_done("settlement", date(2026, 11, 2))

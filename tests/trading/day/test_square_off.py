@@ -12,6 +12,7 @@ from trading.accounts import administration
 from trading.day import jobs, square_off, square_off_rows
 from trading.execution.sweeping import sweep_once
 from trading.market import calendars
+from trading.matching.buckets import BUCKET_LOCKS, bucket_of
 from trading.rules.terms import EndReason
 from trading.upkeep import verify
 
@@ -272,6 +273,54 @@ def test_a_row_is_finished_only_when_its_position_is_flat_and_none_of_its_orders
     assert square_off_rows.finish(of, pairs) == 0  # an order is live
     cancel(resting)
     assert square_off_rows.finish(of, pairs) == 1
+
+
+@pytest.fixture
+def trap(clean):
+    """Yield a function that makes the closing orders of an account fail."""
+
+    def make(account_id):
+        run(
+            "CREATE FUNCTION test_trap() RETURNS trigger LANGUAGE plpgsql AS $$"
+            f" BEGIN IF NEW.account_id = '{account_id}' AND NEW.origin = 'SQUARE_OFF' THEN RAISE EXCEPTION 'trapped';"
+            " END IF; RETURN NEW; END $$"
+        )
+        run("CREATE TRIGGER test_trap BEFORE INSERT ON trading_order FOR EACH ROW EXECUTE FUNCTION test_trap()")
+
+    yield make
+    run("DROP FUNCTION IF EXISTS test_trap() CASCADE")
+
+
+def test_a_position_that_cannot_be_closed_keeps_no_other_one_open(trader, clock, trap):
+    others = [another() for _ in range(3)]
+    for each in (trader, *others):
+        long(each, 10)
+    trap(trader)
+    clock(DUE)
+    quote(*AT_101)
+    assert not square_off.run_once()
+    assert [position(each) for each in (trader, *others)] == [10, 0, 0, 0]
+
+
+def test_a_stock_whose_bucket_is_held_keeps_no_other_position_open(trader, clock, connect):
+    quote(*AT_100, symbol="OTHER")
+    long(trader)
+    other = another()
+    execute(place(other, "BUY", 20, price="100.00", symbol="OTHER"))
+    execute(place(trader, "BUY", 5, price="90.00"))
+    execute(place(other, "BUY", 5, price="90.00", symbol="OTHER"))
+    clock(DUE)
+    quote(*AT_101)
+    quote(*AT_101, symbol="OTHER")
+    holder, stock = connect(), one("SELECT id FROM stock WHERE symbol = 'RELIANCE'")
+    if bucket_of(stock) == bucket_of(one("SELECT id FROM stock WHERE symbol = 'OTHER'")):
+        pytest.skip("both stocks are in one bucket")
+    holder.cursor().execute("SELECT pg_advisory_xact_lock(%s, %s)", (BUCKET_LOCKS, bucket_of(stock)))
+    square_off.run_once(patience_s=0.0)
+    assert (position(trader), position(other)) == (100, 0)
+    holder.rollback()
+    square_off.run_once()
+    assert position(trader) == 0
 
 
 def test_more_than_the_largest_order_is_closed_by_two(trader, clock):

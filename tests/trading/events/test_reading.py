@@ -49,7 +49,8 @@ def test_a_position_event_has_the_values_of_the_row(trader):
     told = next(event for event in events_since(trader, 0, 100) if event["type"] == "position.updated")
     position = row_of("position", told["data"]["id"])
     assert told["data"]["cost"] == position["cost"]
-    assert set(told["data"]) == set(position)
+    buckets = ("bucket", "today", "t1", "later", "settled", "figures_day")  # are kept without an event
+    assert set(told["data"]) == {name for name in position if not name.startswith(buckets)}
 
 
 def test_events_are_read_after_a_number_and_up_to_a_limit(trader):

@@ -1,6 +1,6 @@
 """An executed order is charged for its own turnover by the rates of the day on which it executes."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ def test_a_fill_at_another_price_posts_the_difference_of_its_charges(trader, pla
     difference = final.total - order["charges"]
     posted = [entry for entry in ledger_of(order)[2:] if entry[0].startswith("CHARGES")]
     assert posted == ([(kind, abs(difference))] if kind else [])
-    assert (done["charges"], done["charge_items"]) == (final.total, asdict(final))
+    assert (done["charges"], done["charge_items"]) == (final.total, final.as_dict())
     assert order["charges"] == charges_at(order, "100.00").total
 
 
@@ -122,7 +122,7 @@ def test_an_order_of_yesterday_is_charged_by_the_rates_of_today(trader, rates_ch
     final = charges_at(order, "100.00", today)
     assert final.exchange_charge == D("100.00")
     assert ledger_of(order)[2:] == [("CHARGES", final.total - order["charges"])]
-    assert order_now(order)["charge_items"] == asdict(final)
+    assert order_now(order)["charge_items"] == final.as_dict()
 
 
 def test_the_day_of_an_execution_is_that_of_the_databases_clock(trader, rates_change):

@@ -15,24 +15,18 @@ from trading.execution.sweeping import sweep_once
 from trading.upkeep.backlog import count_pending
 
 FEW, MANY, LIMIT = 150, 5_000, 5
-PORTION = 500  # the event triggers are quadratic in the orders of one statement
-
-
-def copy_many(order, status):
-    for _ in range(MANY // PORTION):
-        copy(order, status, PORTION)
 
 
 @pytest.fixture
 def backlog(trader, account):
     """Create many PENDING orders of an account, unknown to the planner; return the oldest one, of another account."""
     first, other = buy(account().id, 1, "10.00"), buy(trader, 1, "10.00")
-    copy_many(other, "CANCELLED")
+    copy(other, "CANCELLED", MANY)
     copy(other, "PENDING", FEW)
     run("UPDATE trading_order SET status = 'CANCELLED' WHERE status = 'PENDING' AND id <> %s", first["id"])
     with database.session():
         database.execute("VACUUM ANALYZE trading_order")
-    copy_many(other, "PENDING")
+    copy(other, "PENDING", MANY)
     return first
 
 
@@ -91,14 +85,15 @@ FROM trading_order, generate_series(1, %s) WHERE id = %s
 @pytest.fixture
 def resting(trader, account):
     """Create many resting orders of an account, unknown to the planner, and return one PENDING order of it."""
-    copy_many(buy(account().id, 1, "10.00"), "CANCELLED")
+    copy(buy(account().id, 1, "10.00"), "CANCELLED", MANY)
     run("UPDATE trading_order SET status = 'CANCELLED' WHERE status = 'PENDING'")
     quote("9.00", "20.00", "15.00")
     order = rest(trader, "BUY", 1, price="10.00", ends_at=now() + timedelta(days=1))
     with database.session():
         database.execute("VACUUM ANALYZE trading_order")
-    for _ in range(MANY // PORTION):
-        run(RESTING, PORTION, order["id"])
+    with database.session(), database.db.atomic():
+        database.execute("SET LOCAL session_replication_role = replica")  # as in copy()
+        database.execute(RESTING, (MANY, order["id"]))
     return order
 
 

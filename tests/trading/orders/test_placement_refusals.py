@@ -135,22 +135,22 @@ def test_the_session_is_that_of_the_stocks_class_by_the_database_clock(trader):
 def test_holidays_are_imported_once_and_renamed(clean):
     day = date(2026, 12, 25)
     assert calendars.import_holidays([("NSE", day, "Xmas"), ("NSE", date(2027, 1, 26), "Republic Day")]) == 2
-    assert calendars.holidays("NSE") == {day, date(2027, 1, 26)}
+    assert calendars.days("NSE").trading_holidays == {day, date(2027, 1, 26)}
     calendars.import_holidays([("NSE", day, "Christmas")])
     assert one("SELECT name FROM market_holiday WHERE day = %s", day) == "Christmas"
 
 
 def test_holidays_are_cached_and_an_import_is_seen_at_once(clean):
-    assert calendars.holidays("NSE") == frozenset()
+    assert calendars.days("NSE").trading_holidays == frozenset()
     calendars.import_holidays([("NSE", date(2026, 12, 25), "Christmas")])
-    assert calendars.holidays("NSE") == {date(2026, 12, 25)}
+    assert calendars.days("NSE").trading_holidays == {date(2026, 12, 25)}
 
 
 def test_holidays_changed_by_another_process_are_seen_within_a_minute(clean, monkeypatch):
     assert calendars.REMEMBERED_S <= 60
     monkeypatch.setattr(calendars, "REMEMBERED_S", 0.2)
-    assert calendars.holidays("NSE") == frozenset()
+    assert calendars.days("NSE").trading_holidays == frozenset()
     run("INSERT INTO market_holiday (calendar, day, name) VALUES ('NSE', '2026-12-25', 'Christmas')")
-    wait_until(lambda: calendars.holidays("NSE") == {date(2026, 12, 25)})
+    wait_until(lambda: calendars.days("NSE").trading_holidays == {date(2026, 12, 25)})
     run("DELETE FROM market_holiday")
-    wait_until(lambda: calendars.holidays("NSE") == frozenset())
+    wait_until(lambda: calendars.days("NSE").trading_holidays == frozenset())

@@ -1,6 +1,6 @@
 """Placing orders of an account that trades on quotes: the terms, the time of expiry, the money and the refusals."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,11 +12,12 @@ from tests.trading.orders.quotes_account import asked, know, place, trade_on_quo
 from trading.accounts.administration import change_account, set_status
 from trading.market.calendars import make_sessions
 from trading.orders.placement import place_order
-from trading.orders.placement_types import FillSettings
+from trading.orders.placement_types import DEFAULT_FILLS, FillSettings
 from trading.rules import errors
 from trading.rules.sessions import INDIAN_TIME
 from trading.upkeep import verify
 
+AFTER_SQUARE_OFF = FillSettings(square_off_time=time())  # at midnight: it has passed all day
 STOP_BUY = {"order_type": "STOP_LIMIT", "trigger_price": "105.00", "price": "106.00"}
 
 
@@ -208,13 +209,13 @@ def test_refusals_come_in_their_order(account, trader):
     with pytest.raises(errors.NotSimulated):
         place_order(immediate, bad, calendar="NSE")
 
-    def refusal(calendar=None, **changes):
+    def refusal(calendar=None, fills=DEFAULT_FILLS, **changes):
         request = asked(
             **({"side": "BUY", "quantity": 999_990, "order_type": "STOP_LIMIT", "trigger_price": "99.02"}
                | {"price": "98.02", "client_order_id": "taken"} | changes)
         )  # fmt: skip
         with pytest.raises(errors.Refused) as caught:
-            place_order(trader, request, calendar=calendar)
+            place_order(trader, request, calendar=calendar, fills=fills)
         return type(caught.value)
 
     assert refusal("NSE") == errors.DuplicateClientOrderId
@@ -235,4 +236,9 @@ def test_refusals_come_in_their_order(account, trader):
     assert refusal(**repaired) == errors.PriceOutsideBand
     repaired["price"] = "106.00"
     assert refusal(**repaired) == errors.InsufficientMargin
+    know(allows_intraday=True)
+    intraday = repaired | {"product": "INTRADAY"}
+    assert refusal(fills=AFTER_SQUARE_OFF, **intraday | {"price": "111.00"}) == errors.PriceOutsideBand
+    assert refusal(fills=AFTER_SQUARE_OFF, **intraday) == errors.SquareOffPassed
+    assert refusal(fills=AFTER_SQUARE_OFF, **repaired) == errors.InsufficientMargin
     assert len(rows("SELECT 1 FROM trading_order")) == 1

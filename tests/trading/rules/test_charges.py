@@ -1,7 +1,7 @@
 """The charges of an order."""
 
 import json
-from dataclasses import FrozenInstanceError, asdict, replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import date
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ def on(turnover, *, exchange="NSE", product="INTRADAY", side="BUY", day=DAY):
 
 
 def parts(result):
-    return [str(amount) for amount in asdict(result).values()]
+    return [str(amount) for amount in result.as_dict().values()]
 
 
 def round_trip(**rest):
@@ -90,13 +90,13 @@ def test_a_tiny_order_can_have_no_charges():
 )
 def test_the_total_is_the_sum_of_the_items_with_two_places(turnover, side, product):
     result = on(turnover, side=side, product=product)
-    assert result.total == sum(asdict(result).values())
-    assert all(amount >= 0 and amount.as_tuple().exponent == -2 for amount in asdict(result).values())
+    assert result.total == sum(result.as_dict().values())
+    assert all(amount >= 0 and amount.as_tuple().exponent == -2 for amount in result.as_dict().values())
 
 
 def test_the_items_are_exact_numbers_in_json():
     result = on("440000.00", side="SELL")
-    assert json.loads(result.as_json(), parse_float=Decimal) == asdict(result)
+    assert json.loads(result.as_json(), parse_float=Decimal) == result.as_dict()
 
 
 def test_the_schedule_in_force_on_the_day_is_used(monkeypatch):

@@ -36,8 +36,8 @@ def test_each_kind_has_its_effect(book, kind, balance, blocked, pnl):
     assert book.entries == [(book.account_id, kind, HUNDRED, balance, blocked, order_id, position_id)]
 
 
-def test_the_kinds_are_eight():
-    assert len(EFFECTS) == 8
+def test_the_kinds_are_ten():
+    assert len(EFFECTS) == 10
 
 
 @pytest.mark.parametrize("kind", EFFECTS)

@@ -7,20 +7,27 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.trading.rules.market_values import order, quote
+from trading.rules import day_figures, fills, settlement
 from trading.rules.charges import charges_for
+from trading.rules.day_figures import DayFigures
+from trading.rules.fills import Holding
 from trading.rules.margin import margin_for
 from trading.rules.matching import first_look, on_quote
+from trading.rules.money import average_price
 from trading.rules.quotes import outcome_of
 from trading.rules.reservation import assumed_price
+from trading.rules.sessions import TradingDays, default_sessions
+from trading.rules.settlement import Buckets
+from trading.rules.valuation import unrealized_pnl
 
 D = Decimal
 PAGE = Path(__file__).parents[3] / "docs" / "market.md"
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
-def charges(side, quantity, price):
+def charges(side, quantity, price, product="INTRADAY"):
     turnover = D(price) * quantity
-    return charges_for(exchange="NSE", product="INTRADAY", side=side, turnover=turnover, on=date(2026, 11, 23)).total
+    return charges_for(exchange="NSE", product=product, side=side, turnover=turnover, on=date(2026, 11, 23)).total
 
 
 def margin(quantity, price):
@@ -128,6 +135,43 @@ def test_11_a_sell_limit_that_opens_a_short_reserves_at_the_bid():
     filled = first_look(kind, quote("111.00/111.10/111.05"))
     assert fill(filled) == ("111.00", "first_look")
     assert margin(100, filled.fill_price) == D("2220.00")
+
+
+def test_12_deliveries_settle_over_a_weekend_and_a_holiday():
+    friday, monday, tuesday = (date(2026, 11, day) for day in (6, 9, 10))
+    wednesday, thursday = date(2026, 11, 11), date(2026, 11, 12)
+    days = TradingDays(default_sessions(friday, thursday, {tuesday}), {tuesday})
+    terms = {"product": "DELIVERY", "reserved_margin": D(0)}
+    buckets = settlement.bought(Buckets(friday), 10)
+    held = fills.fill(Holding(), side="BUY", quantity=10, price=D("1000.00"), **terms).holding
+    buckets = settlement.bought(settlement.rolled(buckets, monday, days), 10)
+    held = fills.fill(held, side="BUY", quantity=10, price=D("1010.00"), **terms).holding
+    assert (buckets.today, buckets.t1, average_price(held.cost, held.quantity)) == (10, 10, D("1005.00"))
+    buckets = settlement.rolled(buckets, wednesday, days)
+    assert (buckets.settled, buckets.t1) == (10, 10)
+    sale = fills.fill(held, side="SELL", quantity=15, price=D("1050.00"), **terms)
+    assert (sale.profit, sale.margin_change) == (D("675.00"), D("-15075.00"))
+    buckets = settlement.sold(buckets, 15)
+    assert (buckets.settled, buckets.t1) == (0, 5)
+    assert settlement.rolled(buckets, thursday, days).settled == 5
+    paid = [charges("BUY", 10, "1000.00", "DELIVERY"), charges("BUY", 10, "1010.00", "DELIVERY")]
+    assert [*paid, charges("SELL", 15, "1050.00", "DELIVERY")] == [D("11.88"), D("12.00"), D("16.34")]
+
+
+def test_13_a_position_that_was_closed_begins_with_a_new_average():
+    held = Holding()
+    for side, quantity, price in (("BUY", 50, "280.00"), ("SELL", 50, "287.00"), ("BUY", 70, "283.00")):
+        terms = {"product": "INTRADAY", "reserved_margin": D(0)}
+        held = fills.fill(held, side=side, quantity=quantity, price=D(price), **terms).holding
+    assert (held.realized_pnl, average_price(held.cost, held.quantity)) == (D("350.00"), D("283.00"))
+    assert unrealized_pnl(held.quantity, held.cost, D("280.00")) == D("-210.00")
+
+
+def test_14_the_profit_of_a_day_is_that_of_its_trades_and_of_what_was_carried():
+    figures = day_figures.filled(DayFigures(date(2026, 11, 9)), "BUY", 5, D("1020.00"))
+    figures = day_figures.filled(figures, "SELL", 8, D("1030.00"))
+    pnl = day_figures.day_pnl(figures, 7, last_price=D("1025.00"), previous_close=D("1010.00"))
+    assert (figures.overnight(7), pnl) == (10, D("215.00"))
 
 
 def test_each_example_of_the_page_is_a_test():

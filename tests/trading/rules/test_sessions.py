@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
@@ -242,6 +243,19 @@ def test_every_minute_of_two_weeks_has_the_same_session_in_every_time_zone():
     for zone, answers in results.items():
         assert [answer[0] for answer in answers] == expected, zone
     assert results["UTC"] == results["Asia/Kolkata"] == results["America/New_York"]
+
+
+# Another module would have to know India's offset, the weekends, or the zone of its process.
+RECKONING = re.compile(
+    r"\b(?:INDIAN_TIME|ZoneInfo|timezone\(|weekday\(|datetime\.combine|datetime\.now\(|astimezone\(\))"
+)
+
+
+def test_no_other_module_reckons_with_days_and_time_zones():
+    modules = [path for path in (ROOT / "trading").rglob("*.py") if path != ROOT / "trading/rules/sessions.py"]
+    assert len(modules) > 50
+    found = {str(path): RECKONING.findall(path.read_text()) for path in modules}
+    assert {path: words for path, words in found.items() if words} == {}
 
 
 def test_a_session_cannot_be_changed():

@@ -1,5 +1,6 @@
 """Fills enter the buckets and the figures of the day of their positions."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -7,9 +8,11 @@ from uuid import UUID
 import pytest
 
 import config
-from tests.support.trading import buy, execute, hold, ledger_of, money, order_now, rows, run, sell
+from tests.support.trading import buy, close, execute, hold, ledger_of, money, order_now, rows, run, sell
 from tests.trading.settlement.days import buckets_of, let_days_pass, position_of, today
-from trading.rules.errors import InsufficientHoldings
+from trading.orders.preview import preview_order
+from trading.rules.decision import OrderRequest
+from trading.rules.errors import InsufficientHoldings, NothingToClose
 from trading.upkeep.verify import verify
 
 DELIVERY = {"product": "DELIVERY"}
@@ -18,8 +21,6 @@ DELIVERY = {"product": "DELIVERY"}
 @pytest.fixture
 def without_t1_sales(monkeypatch: pytest.MonkeyPatch, settings: config.Settings) -> None:
     """Set ALLOW_T1_SALES=off."""
-    from dataclasses import replace
-
     chosen = replace(settings, allow_t1_sales=False)
     for module in ("trading.execution.position_days", "trading.orders.unsettled", "trading.day.conversion"):
         monkeypatch.setattr(f"{module}.settings", lambda: chosen)
@@ -142,3 +143,18 @@ def test_the_check_finds_buckets_that_do_not_sum_to_the_position(trader: UUID, c
     assert verify() == []
     run(f"UPDATE position SET {change}")
     assert [violation.rule for violation in verify()] == ["the buckets of a delivery sum to its position"]
+
+
+def test_without_t1_sales_a_close_and_a_preview_leave_what_is_unsettled(
+    trader: UUID, without_t1_sales: None, quote: Any
+) -> None:
+    quote()
+    hold(trader, "BUY", 10, "100.00", **DELIVERY)
+    let_days_pass()
+    position = hold(trader, "BUY", 2, "100.00", **DELIVERY)
+    request = OrderRequest("NSE", "RELIANCE", "SELL", 3, product="DELIVERY")
+    assert isinstance(preview_order(trader, request, calendar=None).refusal, InsufficientHoldings)
+    assert preview_order(trader, replace(request, quantity=2), calendar=None).refusal is None
+    assert close(trader, position["id"])["quantity"] == 2
+    with pytest.raises(NothingToClose):
+        close(trader, position["id"])

@@ -1,17 +1,20 @@
 """Conversions of positions between INTRADAY and DELIVERY."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from tests.support.identifiers import NOT_THERE
+from tests.support.market_clock import clock
 from tests.support.trading import account_now, at_once, buy, execute, hold, money, row_of, rows, run, sell
 from tests.trading.settlement.days import buckets_of, let_days_pass, position_of
-from trading.accounts.administration import set_status
+from trading.accounts.administration import change_account, set_status
 from trading.day.conversion import convert_position
+from trading.market.calendars import make_sessions
 from trading.rules.errors import (
     AccountSuspended,
     InsufficientMargin,
@@ -20,9 +23,13 @@ from trading.rules.errors import (
     NotConvertible,
     NotFound,
     Refused,
+    SquareOffPassed,
 )
+from trading.rules.sessions import INDIAN_TIME
 from trading.rules.terms import AccountStatus
 from trading.upkeep.verify import verify
+
+__all__ = ["clock"]
 
 
 def convert(account_id: UUID, position_id: UUID, quantity: int | None = None, **options: Any) -> Any:
@@ -142,7 +149,7 @@ def test_a_negative_margin_does_not_stop_a_conversion_that_releases_margin(accou
     execute(other)
     execute(sell(trader, 1, "1.00"))
     assert account_now(trader)["available_margin"] < 0
-    convert(trader, source["id"])
+    convert(trader, source["id"], 1)
     assert verify() == []
 
 
@@ -186,10 +193,57 @@ def test_the_check_finds_a_change_that_no_position_shows(trader: UUID) -> None:
     assert [violation.rule for violation in verify()] == ["a position is the sum of its fills"] * 2
 
 
-def test_a_conversion_needs_an_open_market(trader: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = hold(trader, "BUY", 10, "100.00")
-    run("INSERT INTO market_holiday (calendar, day, name) SELECT 'NSE', current_date + n, 'x' FROM"
-        " generate_series(-2, 2) AS n")  # fmt: skip
-    with pytest.raises(MarketClosed):
-        convert(trader, source["id"], calendar="NSE")
-    assert Decimal(position_of(trader, "INTRADAY")["quantity"]) == 10
+@pytest.fixture
+def delivery(trader: UUID, clock: Callable[[str], None]) -> Any:
+    """Return a DELIVERY position that was bought on a Friday with sessions."""
+    make_sessions("NSE", date(2026, 11, 1), date(2026, 11, 30))
+    clock("2026-11-06 10:00")
+    return hold(trader, "BUY", 10, "100.00", product="DELIVERY")
+
+
+@pytest.mark.parametrize("moment", ["2026-11-06 09:14:00", "2026-11-06 15:30:00"])
+def test_a_conversion_needs_an_open_market(
+    trader: UUID, delivery: Any, clock: Callable[[str], None], moment: str
+) -> None:
+    clock(moment)
+    with pytest.raises(MarketClosed) as refusal:
+        convert(trader, delivery["id"], calendar="NSE")
+    assert refusal.value.details["next_open"] in [indian(6, 9, 15), indian(9, 9, 15)]
+
+
+def test_nothing_becomes_intraday_after_the_square_off_of_its_class(
+    trader: UUID, delivery: Any, clock: Callable[[str], None]
+) -> None:
+    change_account(trader, {"fill_model": "QUOTES"})
+    clock("2026-11-06 15:25:00")
+    with pytest.raises(SquareOffPassed):
+        convert(trader, delivery["id"], calendar="NSE")
+    change_account(trader, {"fill_model": "IMMEDIATE"})  # whose positions are not squared off
+    intraday = convert(trader, delivery["id"], 4, calendar="NSE")["to_position"]
+    change_account(trader, {"fill_model": "QUOTES"})
+    assert convert(trader, intraday, calendar="NSE")["quantity"] == 4
+    run("UPDATE stock SET session_class = 'AUCTION'")
+    clock("2026-11-06 15:12:00")
+    with pytest.raises(SquareOffPassed):
+        convert(trader, delivery["id"], calendar="NSE")
+    clock("2026-11-06 15:11:00")
+    assert convert(trader, delivery["id"], calendar="NSE")["quantity"] == 10
+    assert verify() == []
+
+
+def test_without_a_calendar_the_square_off_has_its_own_time(
+    trader: UUID, delivery: Any, clock: Callable[[str], None], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = replace(settings, square_off_time=time(15, 12))
+    monkeypatch.setattr("trading.day.conversion.settings", lambda: chosen)
+    change_account(trader, {"fill_model": "QUOTES"})
+    clock("2026-11-06 15:12:00")
+    with pytest.raises(SquareOffPassed):
+        convert(trader, delivery["id"])
+    clock("2026-11-06 15:11:00")
+    assert convert(trader, delivery["id"])["quantity"] == 10
+
+
+def indian(day: int, hour: int, minute: int) -> datetime:
+    """Return a time of November 2026."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=INDIAN_TIME)

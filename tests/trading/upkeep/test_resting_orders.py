@@ -31,7 +31,7 @@ def rest(trader: UUID, cleaner: Any) -> Callable[[str], UUID]:
 
 def test_without_resting_orders_every_figure_is_zero(trader: UUID) -> None:
     buy(trader, 1, "10.00")
-    assert count_resting(10) == {"for_price": 0, "for_trigger": 0, "expiry_behind_s": 0.0}
+    assert count_resting(10) == {"for_price": 0, "for_trigger": 0, "for_session": 0, "expiry_behind_s": 0.0}
 
 
 def test_orders_are_counted_by_what_is_watched_up_to_the_limit(rest: Callable[[str], UUID]) -> None:
