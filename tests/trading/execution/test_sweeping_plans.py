@@ -117,8 +117,7 @@ def test_a_release_reads_the_orders_that_wait_and_no_others(trader):
     quote("9.00", "20.00", "15.00")
     first = rest(trader, "BUY", 1, price="10.00")
     run("UPDATE trading_order SET waiting_for = 'session', due_at = NULL")
-    for _ in range(MANY // PORTION):
-        run(WAITING, PORTION, first["id"])
+    run(WAITING, MANY, first["id"])
     with database.session():
         database.execute("VACUUM ANALYZE trading_order")
     run("UPDATE trading_order SET status = 'CANCELLED' WHERE id <> %s", first["id"])
