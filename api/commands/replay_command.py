@@ -88,7 +88,7 @@ def replay_command(
             make_days(terms.calendar, first, last, holidays)
             if stocks_path:
                 import_facts(stocks_path)
-            times = fixed_times(calendars.days(terms.calendar), first, last)
+            times = fixed_times(calendars.days(terms.calendar), first, last, settings.square_off_time)
             timers = Timers(times, ends_at=midnight(last + ONE_DAY))
             replay = Replay(clock, timers, Trader(terms), MarketRules.of(settings))
             try:

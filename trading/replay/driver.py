@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.database import session
-from trading.day import daily, release
+from trading.day import release, settling, square_off
 from trading.execution import expiry
 from trading.execution.sweeping import MAX_BATCH, sweep_once
 from trading.market.quotes import GivenQuote, NotStored
@@ -24,6 +24,9 @@ from trading.replay.trader import Trader
 
 MAX_STRETCH = 500
 RELEASED_AT_ONCE = 100_000
+# Those of trading.day.daily, with time enough: what is done at a virtual time may not depend on the machine's speed.
+DAILY_WORKS = (square_off.run_once, settling.run_once)
+PATIENCE_S = 3_600.0
 NOT_STORED = frozenset(map(str, NotStored))
 
 
@@ -62,10 +65,11 @@ class Replay:
             self._end()
 
     def _end(self) -> None:
-        """End the last day: its orders expire, and no work of the next day begins."""
+        """End the last day: its orders expire, its positions are closed, and no work of the next day begins."""
         self.curve.pass_time(self.timers.ends_at)
         self.clock.move(self.timers.ends_at)
         _expire()
+        square_off.run_once(patience_s=PATIENCE_S)
         self._work_off()
         self.curve.add_points(self.clock.now)
         self.clock.stop(self.timers.ends_at - MICROSECOND)
@@ -110,11 +114,11 @@ class Replay:
         self.clock.move(at)
         _expire()
         release.run_once(RELEASED_AT_ONCE, calendar=self.rules.calendar)
-        is_done = daily.do_daily_work()
+        are_done = [work(patience_s=PATIENCE_S) for work in DAILY_WORKS]
         self._work_off()
         self.timers.pass_time(at)
         self.timers.look_again()
-        if not is_done:
+        if not all(are_done):
             self.timers.add_try(at)
 
     def _work_off(self) -> None:

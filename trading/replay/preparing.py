@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from models import migrate
 from models.database import session
@@ -11,7 +11,7 @@ from trading.market import calendars
 from trading.market.stocks import forget_stocks
 from trading.replay.clock import VirtualClock
 from trading.replay.timers import days_between, midnight
-from trading.rules.sessions import TradingDays, indian_day
+from trading.rules.sessions import INDIAN_TIME, TradingDays, indian_day
 from trading.rules.terms import SessionClass
 
 # Sessions are made for these days before and after the rows too: the last close before them, and the settlement after.
@@ -36,13 +36,20 @@ def make_days(calendar: str | None, first: date, last: date, holidays: Iterable[
         calendars.make_sessions(calendar, first - DAYS_BEFORE, last + DAYS_AFTER)
 
 
-def fixed_times(days: TradingDays | None, first: date, last: date) -> list[datetime]:
-    """Return the times from the first to the last day at which work is due: those of the sessions, and midnights."""
-    times = [midnight(day) for day in days_between(first, last)]
-    if days is not None:
-        for day in days_between(first, last):
-            for name in SessionClass:
-                times += _times_of(days, day, name)
+def fixed_times(
+    days: TradingDays | None, first: date, last: date, square_off_time: time | None = None
+) -> list[datetime]:
+    """Return the times from the first to the last day at which work is due: those of the sessions, and midnights.
+
+    Without days the market is always open, and square_off_time is the time of its square-off.
+    """
+    times = []
+    for day in days_between(first, last):
+        times.append(midnight(day))
+        if days is not None:
+            times += [at for name in SessionClass for at in _times_of(days, day, name)]
+        elif square_off_time is not None:
+            times.append(datetime.combine(day, square_off_time, INDIAN_TIME))
     return times
 
 

@@ -1,6 +1,8 @@
 """Whole days by the virtual clock: the examples 10 and 11 of the market's specification, and after-market orders."""
 
 from tests.support.processes import ROOT
+from trading.day import daily
+from trading.replay.driver import DAILY_WORKS
 
 HOLIDAYS = ("--holidays", str(ROOT / "data" / "nse-holidays-2026.csv"))
 
@@ -94,3 +96,20 @@ def test_after_market_orders_are_released_in_their_order_at_the_open(replay):
     ]
     assert [row["clientOrderId"] for row in results["trades"]][:2] == ["first", "second"]
     assert results["trades"][0]["at"].startswith("2026-11-09T03:45:03.0000")
+
+
+def test_a_market_without_a_calendar_is_squared_off_at_the_time_of_the_settings(replay, monkeypatch):
+    monkeypatch.setenv("SQUARE_OFF_TIME", "20:00")
+    monkeypatch.setenv("SQUARE_OFF_FEE", "50.00")
+    results = replay(
+        [quote("2026-11-06T19:00:00", "100.00", "100.00", "100.00")],
+        [place("2026-11-06T19:00:10", "long", "BUY", "INTRADAY", "MARKET", 10)],
+    )
+    _, closing = results["orders"]
+    assert (closing["status"], closing["averagePrice"], closing["fillRule"]) == ("EXECUTED", "100.00", "close_price")
+    assert closing["placedAt"].startswith("2026-11-06T14:30:00.0000")
+    assert float(closing["charges"]) > 50
+
+
+def test_a_replay_does_all_of_the_daily_work():
+    assert set(DAILY_WORKS) == set(daily.WORKS.values())
