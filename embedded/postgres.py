@@ -81,8 +81,9 @@ class Postgres:
         )  # no character at which libpq or a list would split it
         if plain and len(str(self.folder)) <= MAX_SOCKET_DIRECTORY_LENGTH:
             return self.folder
-        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()).resolve() / f"tradepost-{digest}"
+        name = f"tradepost-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
+        own = Path(tempfile.gettempdir()).resolve() / name  # TMPDIR may be long, too
+        return own if len(str(own)) <= MAX_SOCKET_DIRECTORY_LENGTH else Path("/tmp").resolve() / name  # noqa: S108
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of the server's databases, in libpq's form."""

@@ -22,6 +22,8 @@ from tests.deploy.test_dynos import PROCFILE
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
 from tests.support.servers import Servers
 
+# The code before it is the previous release. Raise it at each release.
+FIRST_UNRELEASED = "0010"
 MIGRATION = '''
 from models.database import execute
 
@@ -133,9 +135,9 @@ def git(*arguments: str) -> bytes:
 
 @pytest.fixture(scope="session")
 def previous_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Lay out the last code that did not know the newest migration."""
-    newest = max(migrate.DIRECTORY.glob("[0-9]*.py")).relative_to(ROOT)
-    added = git("log", "--diff-filter=A", "--format=%H", "-1", "--", str(newest)).decode().strip()
+    """Lay out the last code that did not know the first migration of the coming release."""
+    first = next(migrate.DIRECTORY.glob(f"{FIRST_UNRELEASED}_*.py")).relative_to(ROOT)
+    added = git("log", "--diff-filter=A", "--format=%H", "-1", "--", str(first)).decode().strip()
     commit = f"{added}^" if added else "HEAD"
     git("cat-file", "-e", f"{commit}:models/migrations")
     folder = tmp_path_factory.mktemp("previous")

@@ -11,7 +11,7 @@ from trading.market import calendars
 from trading.market.stocks import forget_stocks
 from trading.replay.clock import VirtualClock
 from trading.replay.timers import days_between, midnight
-from trading.rules.sessions import INDIAN_TIME, TradingDays, indian_day
+from trading.rules.sessions import TradingDays, at_indian_time, indian_day
 from trading.rules.terms import SessionClass
 
 # Sessions are made for these days before and after the rows too: the last close before them, and the settlement after.
@@ -49,7 +49,7 @@ def fixed_times(
         if days is not None:
             times += [at for name in SessionClass for at in _times_of(days, day, name)]
         elif square_off_time is not None:
-            times.append(datetime.combine(day, square_off_time, INDIAN_TIME))
+            times.append(at_indian_time(day, square_off_time))
     return times
 
 

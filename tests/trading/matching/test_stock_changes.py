@@ -32,7 +32,7 @@ def test_a_deactivated_stock_names_its_resting_orders_and_matches_nothing(trader
     matched = rest(trader, stock_id, "BUY", "99.00")
     put(q("98.00", "99.00", "99.00"))
     rest(trader, stock_id, "BUY", "55.00", status="PENDING")
-    assert deactivate_stocks([stock_id]) == orders
+    assert deactivate_stocks([stock_id]) == sorted(orders)
     assert (stock_now()["is_active"], stock_now()["is_usable"]) == (False, False)
     assert order_of(matched)["matched_at"] is not None
     run("UPDATE stock SET is_active = true")
