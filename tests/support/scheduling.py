@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Tests wait more than they compute, so there are more processes than cores.
 WORKERS_OF_A_CORE = 2.5
 MAX_WORKERS = 8
-# The fault tests load the machine and watch the time. One process runs all of a group, so three of them run at once and
+# The fault tests load the machine and watch the time. One process runs all of a group, so four of them run at once and
 # never more. Those that need most of the machine are in the first group, which a file joins that is named nowhere.
 FAULTS = "tests/faults/"
 FAULT_GROUPS = (
@@ -34,6 +34,8 @@ FAULT_GROUPS = (
         "taken_back",
     ),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
+    # These wait, for the claims of dead workers to end, and compute little.
+    ("settlement_faults", "square_off_faults"),
 )
 # One process runs these, with one browser and one web process for all of them.
 BROWSER = "tests/browser/"
