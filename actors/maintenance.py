@@ -106,7 +106,7 @@ def release_orders() -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
 def do_daily_work() -> None:
-    """Do what is missing of the work that is done once a day; one process does each of it at a time."""
+    """Do the daily work that is not done yet; one process does each part at a time."""
     if not _doing_daily_work.acquire(blocking=False):
         return
     try:

@@ -24,6 +24,7 @@ from trading.execution.awaiting import Await
 from trading.execution.executing import execute_orders
 from trading.execution.second_look import OrderAndStock
 from trading.execution.sweeping import sweep_once
+from trading.market.clock import market_time
 from trading.market.quotes import GivenQuote
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules, receive_quotes
@@ -109,7 +110,7 @@ def record_square_off(record: Callable[[str, Callable[[], Any]], Any], trader: U
     """Record the transactions of a square-off that is due now."""
     order(trader, "BUY", None)
     order(trader, "BUY", "80.00")
-    now = square_off_rows.market_time()
+    now = market_time()
     of = last_square_off_without_calendar(now, "NORMAL", now.astimezone(INDIAN_TIME).time())
     sweep_once(limit=50)
     square_off_rows.find(of)

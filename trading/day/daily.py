@@ -1,4 +1,4 @@
-"""The daily work: a worker's tick, the cron endpoint and a command do what is missing of it, each on its own."""
+"""The daily work: a worker's tick, the cron endpoint and a command each do the part that is not done yet."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ WORKS: Mapping[str, Callable[[], bool]] = {
 
 
 def do_daily_work() -> bool:
-    """Do what is missing of the daily work; return True if nothing is.
+    """Do the daily work that is not done yet; return True if all is done.
 
     Work that raises is logged, keeps none of the others from being done, and is due again. Raises DatabaseUnavailable.
     """

@@ -2,23 +2,13 @@
 
 from collections.abc import Sequence
 
-from models.database import array_of, fetch_all, transactional
-from models.rows import OrderRow
 from runtime.logs import get_logger
-from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
 from trading.events import publishing
-from trading.execution.marks import End, write_ends, write_marks
+from trading.execution.ends import end_free_orders
 from trading.execution.second_look import OrderAndStock
-from trading.matching import buckets
-from trading.orders.cancellation import give_back
 from trading.rules.terms import OrderStatus
 
-# "IS TRUE" leaves the planner only the primary key.
-LOCK = """
-SELECT * FROM trading_order
-WHERE id = ANY(%s::uuid[]) AND (status IN ('PENDING', 'OPEN') AND matched_at IS NULL) IS TRUE
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
+IS_LIVE = "status IN ('PENDING', 'OPEN') AND matched_at IS NULL"
 
 logger = get_logger(__name__)
 
@@ -30,23 +20,10 @@ def end_orders_for(reason: str, wanted: Sequence[OrderAndStock]) -> int:
     """
     if not wanted:
         return 0
-    ended = _end(reason, wanted)
+    order_ids, stock_ids = zip(*wanted, strict=True)
+    ended = end_free_orders(order_ids, stock_ids, IS_LIVE, OrderStatus.CANCELLED, reason)
     publishing.nudge({order["account_id"] for order in ended})
     for order in ended:
         names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
         logger.info("order_ended", **names, status=str(OrderStatus.CANCELLED), reason=reason)
     return len(ended)
-
-
-@transactional
-def _end(reason: str, wanted: Sequence[OrderAndStock]) -> list[OrderRow]:
-    buckets.lock_shared(order.stock_id for order in wanted)
-    orders = fetch_all(LOCK, (array_of(order.order_id for order in wanted),), OrderRow)
-    ledgers = lock_free_ledgers(order["account_id"] for order in orders)
-    orders = [order for order in orders if order["account_id"] in ledgers]
-    for order in orders:
-        give_back(ledgers[order["account_id"]], order)
-    write_marks(orders, {}, set())
-    save_ledgers(ledgers.values())
-    write_ends(End(order, OrderStatus.CANCELLED, reason) for order in orders)
-    return orders

@@ -6,7 +6,7 @@ for this job: it writes down what everybody sees, and keeps the buckets few days
 
 import time
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from datetime import time as time_of_day
 from typing import NamedTuple
 from uuid import UUID
@@ -19,6 +19,7 @@ from trading.accounts.ledgers import lock_free_ledgers
 from trading.accounts.position_rows import bucket_values, update_buckets
 from trading.day import jobs
 from trading.day.jobs import Progress
+from trading.market.clock import market_time
 from trading.market.trading_days import trading_days
 from trading.rules.sessions import at_indian_time, indian_day
 from trading.rules.settlement import Buckets, SettlementDays, rolled
@@ -61,16 +62,16 @@ class Settlement(NamedTuple):
 
 
 def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
-    """Do what is missing of the settlement of the present day; return True if nothing is.
+    """Settle the present day as far as it is not settled; return True if it is done.
 
     A missed day needs nothing of its own. Raises DatabaseUnavailable.
     """
-    return jobs.run_daily(NAME, indian_day(_now()), _work, patience_s=patience_s)
+    return jobs.run_daily(NAME, indian_day(market_time()), _work, patience_s=patience_s)
 
 
 def behind_s() -> float:
     """Return the seconds since the beginning of a day that is not settled, 0 if it is; raises DatabaseUnavailable."""
-    now = _now()
+    now = market_time()
     if jobs.is_done(NAME, indian_day(now)):
         return 0.0
     return (now - at_indian_time(indian_day(now), time_of_day())).total_seconds()
@@ -91,7 +92,7 @@ def settle(calendar: str | None, *, limit_s: float) -> Settlement:
 
     It may end anywhere and be run again: what is done is not due any more.
     """
-    day, days, end = indian_day(_now()), trading_days(calendar), time.monotonic() + limit_s
+    day, days, end = indian_day(market_time()), trading_days(calendar), time.monotonic() + limit_s
     total, busy = _walk(day, days, end)
     while busy and time.monotonic() + PAUSE_S < end:
         time.sleep(PAUSE_S)
@@ -135,14 +136,6 @@ def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
     rows = fetch_all(LOCK, (ids, array_of(accounts)), PositionRow)
     update_buckets([(row["id"], *bucket_values(rolled(Buckets.of_row(row, day), day, days))) for row in rows])
     return len(rows)
-
-
-def _now() -> datetime:
-    """Return the time of the market."""
-    with session():
-        (row,) = fetch_all("SELECT market_now() AS now")
-    now: datetime = row["now"]
-    return now
 
 
 def last_trading_day(day: date, days: SettlementDays) -> date:

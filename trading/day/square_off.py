@@ -25,6 +25,7 @@ from trading.day.square_off_rows import LiveOrder, Pair
 from trading.execution.patience import LOCK_NOT_AVAILABLE, execute_patiently
 from trading.execution.second_look import OrderAndStock
 from trading.market import calendars
+from trading.market.clock import market_time
 from trading.rules.square_off import SquareOff, last_square_off, last_square_off_without_calendar
 from trading.rules.terms import EndReason, SessionClass
 
@@ -40,7 +41,7 @@ _found_at: dict[tuple[date, str], datetime] = {}
 
 
 class Pass(NamedTuple):
-    """What was done in a pass over the unfinished positions."""
+    """The numbers of orders that a pass has ended, executed and placed, and of positions that it has finished."""
 
     ended: int = 0
     executed: int = 0
@@ -49,7 +50,7 @@ class Pass(NamedTuple):
 
 
 def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
-    """Do what is missing of the last square-off of each session class; return True if nothing is.
+    """Work on the last square-off of each session class; return True if all are done.
 
     Raises DatabaseUnavailable.
     """
@@ -59,7 +60,7 @@ def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
 
 def behind_s() -> float:
     """Return the seconds since the time of a square-off that is not done, 0 if all are; raises DatabaseUnavailable."""
-    now = square_off_rows.market_time()
+    now = market_time()
     return max(
         ((now - of.due_at).total_seconds() for of in _due() if not jobs.is_done(name_of(of), of.day)), default=0.0
     )
@@ -69,7 +70,7 @@ def _due() -> list[SquareOff]:
     """Return the last square-off of each session class, if there is any."""
     if settings().market_calendar is None and settings().square_off_time is None:
         return []
-    now = square_off_rows.market_time()
+    now = market_time()
     return [of for session_class in SessionClass if (of := last_due(now, session_class)) is not None]
 
 
@@ -88,7 +89,7 @@ def name_of(of: SquareOff) -> str:
 
 def work_on(of: SquareOff) -> Progress:
     """Close what is open of a session whose square-off is due, as far as that is possible now."""
-    now = square_off_rows.market_time()
+    now = market_time()
     if _is_time_to_find(of, now):
         square_off_rows.find(of)
     done = _pass(of, now)

@@ -1,11 +1,10 @@
 """The statements on `square_off`: find the positions that are to be closed, read their live orders, finish them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
-from models.database import array_of, execute, fetch_all, fetch_one, session, session_with_deadline, transactional
+from models.database import array_of, execute, fetch_all, session, session_with_deadline, transactional
 from trading.rules.square_off import SquareOff
 
 # The table of positions is read as a whole: an index of the open ones would slow down every fill.
@@ -82,15 +81,6 @@ class LiveOrder(TypedDict):
     status: str
     is_matched: bool
     is_clients: bool
-
-
-def market_time() -> datetime:
-    """Return the market's time."""
-    with session():
-        row = fetch_one("SELECT market_now() AS now")
-    assert row is not None
-    now: datetime = row["now"]
-    return now
 
 
 def find(of: SquareOff) -> int:

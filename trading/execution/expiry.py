@@ -12,11 +12,8 @@ from models.database import fetch_all, transactional
 from models.rows import OrderRow
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
 from trading.events import publishing
-from trading.execution.marks import End, write_ends, write_marks
-from trading.matching import buckets
-from trading.orders.cancellation import give_back
+from trading.execution.ends import end_free_orders
 from trading.rules.terms import OrderStatus
 
 # Quotes of the batch's stocks wait for it, so that it is short. Batches of 500 were no faster.
@@ -31,11 +28,6 @@ FIND = f"""
 SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;
 SELECT id, account_id, stock_id FROM trading_order WHERE {IS_OVER} AND account_id <> ALL(%(but)s::uuid[])
 ORDER BY expires_at LIMIT %(limit)s
-"""
-# "IS TRUE" leaves the planner only the primary key.
-LOCK = f"""
-SELECT * FROM trading_order WHERE id = ANY(%s::uuid[]) AND ({IS_OVER}) IS TRUE
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 
 logger = get_logger(__name__)
@@ -66,7 +58,8 @@ def run_once(limit: int) -> ExpiryCounts:
         found = _find(room, left_out)
         if not found:
             break
-        ended = _expire(found)
+        order_ids, stock_ids = [order["id"] for order in found], [order["stock_id"] for order in found]
+        ended = end_free_orders(order_ids, stock_ids, IS_OVER, OrderStatus.EXPIRED, None)
         _announce(ended)
         ids = {order["id"] for order in ended}
         missed = [order for order in found if order["id"] not in ids]
@@ -78,21 +71,6 @@ def run_once(limit: int) -> ExpiryCounts:
 @transactional
 def _find(limit: int, but: Collection[UUID]) -> list[FoundOrder]:
     return fetch_all(FIND, {"limit": limit, "but": list(but)}, FoundOrder)
-
-
-@transactional
-def _expire(found: list[FoundOrder]) -> list[OrderRow]:
-    """End those of the found orders that are still live and unmatched, and that are free with their accounts."""
-    buckets.lock_shared(order["stock_id"] for order in found)
-    orders = fetch_all(LOCK, ([order["id"] for order in found],), OrderRow)
-    ledgers = lock_free_ledgers(order["account_id"] for order in orders)
-    orders = [order for order in orders if order["account_id"] in ledgers]
-    for order in orders:
-        give_back(ledgers[order["account_id"]], order)
-    write_marks(orders, {}, set())
-    save_ledgers(ledgers.values())
-    write_ends(End(order, OrderStatus.EXPIRED, None) for order in orders)
-    return orders
 
 
 def _announce(orders: list[OrderRow]) -> None:

@@ -10,8 +10,8 @@ from tests.trading.execution.market import quote, rest, state
 from trading.accounts import administration
 from trading.day.close_prices import match_at_close
 from trading.day.ending import end_orders_for
-from trading.day.square_off_rows import market_time
 from trading.execution.second_look import OrderAndStock
+from trading.market.clock import market_time
 from trading.matching.buckets import BUCKET_LOCKS, bucket_of
 from trading.rules.sessions import INDIAN_TIME
 from trading.rules.square_off import last_square_off_without_calendar

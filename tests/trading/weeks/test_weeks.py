@@ -11,8 +11,8 @@ from models.database import fetch_all, session
 from tests.trading.weeks.calendar_of_weeks import INDIA
 from tests.trading.weeks.generating import CLASSES, random_week
 from tests.trading.weeks.market import Market
-from trading.day import closing_orders, ending, settling, square_off
-from trading.execution import executing, expiry, second_look, sweeping
+from trading.day import closing_orders, settling, square_off
+from trading.execution import ends, executing, second_look, sweeping
 from trading.market import calendars
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import import_stocks
@@ -90,7 +90,7 @@ class Deaths:
     """Let a process die now and then at its next write: before it, or after it, before the commit."""
 
     WRITES = (
-        (executing, "write_batch"), (second_look, "write_batch"), (expiry, "save_ledgers"), (ending, "save_ledgers"),
+        (executing, "write_batch"), (second_look, "write_batch"), (ends, "save_ledgers"),
         (closing_orders, "save_ledgers"), (settling, "update_buckets"),
     )  # fmt: skip
 
