@@ -1,7 +1,9 @@
 """The sweeper actor and the tick that starts it."""
 
+import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,6 +77,16 @@ def announced(redis_client: redis.Redis) -> dict[str, int]:
     return dict(Counter(dramatiq.Message.decode(body).actor_name for body in bodies))
 
 
+@contextlib.contextmanager
+def without_redis(settings: Any) -> Iterator[None]:
+    """Let this process reach no Redis while the block runs."""
+    try:
+        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+        yield
+    finally:
+        redis_link.configure(settings.redis_url)
+
+
 def nothing_was_done_yet() -> dict[int, float]:
     """Return the due times of periodic work in a process that starts."""
     return dict.fromkeys(range(len(maintenance.PERIODIC)), 0.0)
@@ -111,11 +123,8 @@ def test_periodic_work_is_enqueued_once_redis_is_back(
     configured: None, clean: None, redis_client: redis.Redis, settings: Any
 ) -> None:
     due = nothing_was_done_yet()
-    try:
-        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+    with without_redis(settings):
         maintenance._announce_periodic(due)
-    finally:
-        redis_link.configure(settings.redis_url)
     assert announced(redis_client) == {}
     maintenance._announce_periodic(due)
     assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
@@ -196,11 +205,8 @@ def test_orders_expire_by_a_message_and_without_redis(
     wait_until(lambda: all(market.state(order)[0] == "EXPIRED" for order in over))
     worker.broker.join("maintenance", timeout=5_000)
     late = market.rest(holder, "BUY", 1, price="10.00", ends_at=market.now())
-    try:
-        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+    with without_redis(settings):
         maintenance._announce_periodic(nothing_was_done_yet())
-    finally:
-        redis_link.configure(settings.redis_url)
     assert market.state(late)[0] == "EXPIRED"
 
 
@@ -214,11 +220,8 @@ def test_after_market_orders_are_released_by_a_message_and_without_redis_and_the
     wait_until(lambda: all(market.state(order)[0] == "OPEN" for order in held))
     worker.broker.join("maintenance", timeout=5_000)
     late = market.hold(holder)
-    try:
-        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+    with without_redis(settings):
         maintenance._announce_periodic(nothing_was_done_yet())
-    finally:
-        redis_link.configure(settings.redis_url)
     assert market.state(late)[0] == "OPEN"
 
 
@@ -236,11 +239,8 @@ def test_the_daily_work_is_done_by_a_message_and_without_redis(
             maintenance.do_daily_work.send()
             wait_until(lambda: fetch_flat() == [{"quantity": 0}])
             worker.broker.join("maintenance", timeout=5_000)
-    try:
-        redis_link.configure(f"redis://127.0.0.1:{free_port()}")
+    with without_redis(settings):
         maintenance._announce_periodic(nothing_was_done_yet())
-    finally:
-        redis_link.configure(settings.redis_url)
     assert fetch_flat() == [{"quantity": 0}]
 
 
