@@ -106,8 +106,8 @@ def test_the_page_is_served_with_a_strict_policy(client: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content_type"),
     [
-        ("main.js", "text/javascript; charset=utf-8"),
-        ("desk.css", "text/css; charset=utf-8"),
+        ("desk/main.js", "text/javascript; charset=utf-8"),
+        ("desk/desk.css", "text/css; charset=utf-8"),
         ("favicon.svg", "image/svg+xml"),
         ("vendor/uplot/uPlot.iife.min.js", "text/javascript; charset=utf-8"),
     ],

@@ -15,7 +15,7 @@ from trading.accounts import tokens
 
 # The paths that the OpenAPI document leaves out.
 UNDOCUMENTED = {"/openapi.json", "/asyncapi.json", "/docs", "/ops", "/api/trading/stream", "/", "/static/<path:name>"}
-PAGES = ("/openapi.json", "/asyncapi.json", "/docs", "/ops", "/", "/static/desk.js")
+PAGES = ("/openapi.json", "/asyncapi.json", "/docs", "/ops", "/", "/static/desk/main.js")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "PURGE")
 STREAM = "/api/trading/stream"
 UUIDS = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

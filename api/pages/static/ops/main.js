@@ -1,12 +1,12 @@
 /** @file The operator's page: ask for a token, then read the operations every 2 seconds. */
 
-import { byId, notify, setText } from "./dom.js";
-import { Problem, Silence, get, send } from "./http.js";
-import { grouped } from "./money.js";
-import { showBroker } from "./ops_broker.js";
-import { ThroughputPlot } from "./ops_plot.js";
-import { sentenceOf } from "./problems.js";
-import { dayAndClock, duration, shortClock } from "./time.js";
+import { byId, notify, setText } from "../common/dom.js";
+import { Problem, Silence, get, send } from "../common/http.js";
+import { grouped } from "../common/money.js";
+import { showBroker } from "./broker.js";
+import { ThroughputPlot } from "./plot.js";
+import { sentenceOf } from "../common/problems.js";
+import { dayAndClock, duration, shortClock } from "../common/time.js";
 
 // Another key than the desk's, because a trading token cannot read the operations.
 const TOKEN = "tradepost.operator";

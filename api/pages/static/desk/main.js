@@ -1,18 +1,18 @@
 /** @file Start the desk: ask for a token once, then connect the store, the stream and the views. */
 
-import { byId, notify } from "./dom.js";
+import { byId, notify } from "../common/dom.js";
 import { showFunds } from "./funds.js";
-import { Ledger } from "./ledger.js";
-import { showLight } from "./light.js";
-import { askForToken } from "./login.js";
-import { showOrders } from "./orders.js";
-import { showPlots } from "./plots.js";
-import { showPositions } from "./positions.js";
-import * as session from "./session.js";
+import { Ledger } from "./books/ledger.js";
+import { showLight } from "../common/light.js";
+import { askForToken } from "../common/login.js";
+import { showOrders } from "./books/orders.js";
+import { showPlots } from "./market/plots.js";
+import { showPositions } from "./books/positions.js";
+import * as session from "../common/session.js";
 import { Store } from "./store.js";
-import { Stream } from "./stream.js";
+import { Stream } from "../common/stream.js";
 import { Sync } from "./sync.js";
-import { startTicket } from "./ticket.js";
+import { startTicket } from "./ticket/ticket.js";
 
 /** Show the desk for the stored token. */
 function openDesk() {

@@ -1,12 +1,12 @@
 /** @file The fund ledger, page by page; the first page shows new entries as they come. */
 
-import { byId, debounce, notify, setText } from "./dom.js";
-import { get } from "./http.js";
-import { MINUS, difference, grouped } from "./money.js";
-import { sentenceOf } from "./problems.js";
-import { Table } from "./table.js";
-import { dayAndClock } from "./time.js";
-import { nameOf } from "./words.js";
+import { byId, debounce, notify, setText } from "../../common/dom.js";
+import { get } from "../../common/http.js";
+import { MINUS, difference, grouped } from "../../common/money.js";
+import { sentenceOf } from "../../common/problems.js";
+import { Table } from "../../common/table.js";
+import { dayAndClock } from "../../common/time.js";
+import { nameOf } from "../../common/words.js";
 
 const PAGE = 8;
 // The sign of an entry's effect on the balance; entries of margin leave the balance as it is.

@@ -1,6 +1,6 @@
 /** @file Read the state over HTTP: all of it at the start, then the values that move with the market every 2 seconds. */
 
-import { Problem, get } from "./http.js";
+import { Problem, get } from "../common/http.js";
 
 const POLL = 2000;
 const RETRY = 1000;

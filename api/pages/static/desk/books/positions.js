@@ -1,11 +1,11 @@
 /** @file The table of positions with their current profit, and a button to close each. */
 
-import { byId, make, notify, setText } from "./dom.js";
-import { send } from "./http.js";
-import { MINUS, NOTHING, grouped, signed, toneOf } from "./money.js";
-import { sentenceOf } from "./problems.js";
-import { Table } from "./table.js";
-import { instrument, productName } from "./words.js";
+import { byId, make, notify, setText } from "../../common/dom.js";
+import { send } from "../../common/http.js";
+import { MINUS, NOTHING, grouped, signed, toneOf } from "../../common/money.js";
+import { sentenceOf } from "../../common/problems.js";
+import { Table } from "../../common/table.js";
+import { instrument, productName } from "../../common/words.js";
 
 const closing = new Set();
 

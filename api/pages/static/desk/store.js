@@ -1,7 +1,7 @@
 /** @file The state that the desk shows: read once over HTTP, then updated by events. */
 
-import { difference } from "./money.js";
-import { micros } from "./time.js";
+import { difference } from "../common/money.js";
+import { micros } from "../common/time.js";
 
 const MAX_HISTORY = 2000;
 

@@ -1,13 +1,13 @@
 /** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
-import { Combobox } from "./combobox.js";
-import { byId, debounce, setText } from "./dom.js";
+import { Combobox } from "../market/combobox.js";
+import { byId, debounce, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
-import { Problem, Silence, get, send } from "./http.js";
-import { grouped } from "./money.js";
-import { sentenceOf } from "./problems.js";
-import * as session from "./session.js";
-import { nameOf } from "./words.js";
+import { Problem, Silence, get, send } from "../../common/http.js";
+import { grouped } from "../../common/money.js";
+import { sentenceOf } from "../../common/problems.js";
+import * as session from "../../common/session.js";
+import { nameOf } from "../../common/words.js";
 
 const FIELDS = ["exchange", "symbol", "side", "quantity", "orderType", "price", "product"];
 const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;

@@ -1,10 +1,10 @@
 /** @file The estimate of margin and charges, requested from the server while the ticket is being filled in. */
 
-import { byId, debounce, setText } from "./dom.js";
-import { Problem, send } from "./http.js";
-import { NOTHING, grouped } from "./money.js";
-import { chargeName, list } from "./order_detail.js";
-import { sentenceFor } from "./problems.js";
+import { byId, debounce, setText } from "../../common/dom.js";
+import { Problem, send } from "../../common/http.js";
+import { NOTHING, grouped } from "../../common/money.js";
+import { chargeName, list } from "../books/order_detail.js";
+import { sentenceFor } from "../../common/problems.js";
 
 const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
 const QUIET = 200;

@@ -1,8 +1,8 @@
 /** @file Two plots: the available margin over time, and the latency of orders from acceptance to execution. */
 
-import { byId, debounce, setText } from "./dom.js";
-import { grouped } from "./money.js";
-import { duration, millisecondsBetween } from "./time.js";
+import { byId, debounce, setText } from "../../common/dom.js";
+import { grouped } from "../../common/money.js";
+import { duration, millisecondsBetween } from "../../common/time.js";
 
 const HEIGHT = 132;
 const MAX_ORDERS = 200;

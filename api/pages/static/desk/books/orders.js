@@ -1,13 +1,13 @@
 /** @file The table of orders, each with its timeline, updated as events come. */
 
-import { byId, make, notify, setText } from "./dom.js";
-import { send } from "./http.js";
-import { grouped } from "./money.js";
+import { byId, make, notify, setText } from "../../common/dom.js";
+import { send } from "../../common/http.js";
+import { grouped } from "../../common/money.js";
 import { openDetail } from "./order_detail.js";
-import { sentenceOf } from "./problems.js";
-import { Table } from "./table.js";
-import { duration, millisecondsBetween, span } from "./time.js";
-import { exchangeOf, isLive, nameOf } from "./words.js";
+import { sentenceOf } from "../../common/problems.js";
+import { Table } from "../../common/table.js";
+import { duration, millisecondsBetween, span } from "../../common/time.js";
+import { exchangeOf, isLive, nameOf } from "../../common/words.js";
 
 const PAGE = 50;
 

@@ -1,8 +1,8 @@
 /** @file A text field that suggests stocks: the listbox pattern, for keyboard and pointer. */
 
-import { byId, debounce, make } from "./dom.js";
-import { get } from "./http.js";
-import { grouped } from "./money.js";
+import { byId, debounce, make } from "../../common/dom.js";
+import { get } from "../../common/http.js";
+import { grouped } from "../../common/money.js";
 
 const SHOWN = 7;
 const SYMBOL_START = /^[A-Z0-9&_.-]{1,32}$/;

@@ -1,7 +1,7 @@
 /** @file The account's money. */
 
-import { byId, setText } from "./dom.js";
-import { grouped, signed, toneOf } from "./money.js";
+import { byId, setText } from "../common/dom.js";
+import { grouped, signed, toneOf } from "../common/money.js";
 
 /** Show the funds, and update them when the store changes. */
 export function showFunds(store) {

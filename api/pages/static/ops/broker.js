@@ -1,8 +1,8 @@
 /** @file The state in Redis: dead letters, queues and workers. */
 
-import { byId, make, setText } from "./dom.js";
-import { Table } from "./table.js";
-import { dayAndClock, duration } from "./time.js";
+import { byId, make, setText } from "../common/dom.js";
+import { Table } from "../common/table.js";
+import { dayAndClock, duration } from "../common/time.js";
 
 // A worker reports itself with each sweep: every 750 ms by default.
 const SILENT = 10_000;

@@ -1,12 +1,12 @@
 /** @file The details of one order: its ids, the parts of its charges and its ledger entries. */
 
-import { byId, make, notify } from "./dom.js";
-import { get } from "./http.js";
+import { byId, make, notify } from "../../common/dom.js";
+import { get } from "../../common/http.js";
 import { amountOf } from "./ledger.js";
-import { NOTHING, grouped } from "./money.js";
-import { sentenceOf } from "./problems.js";
-import { clock, duration, fullClock, millisecondsBetween } from "./time.js";
-import { nameOf } from "./words.js";
+import { NOTHING, grouped } from "../../common/money.js";
+import { sentenceOf } from "../../common/problems.js";
+import { clock, duration, fullClock, millisecondsBetween } from "../../common/time.js";
+import { nameOf } from "../../common/words.js";
 
 /** Read an order and show its details in a dialog. */
 export async function openDetail(orderId) {
