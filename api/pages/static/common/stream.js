@@ -14,7 +14,7 @@ const KEYS_A_MESSAGE = 80;
 /**
  * A stream of the events after `since` (null: after the present).
  *
- * It misses no event; of ticks only the newest comes. Handlers: event(event), quote(stock), ready(), reset(),
+ * It misses no event; of ticks only the newest comes. Handlers: event(event), quote(stock), ready(id, isFirst), reset(id),
  * state({ name, replayed?, attempt? }), refused().
  */
 export class Stream {
@@ -100,6 +100,7 @@ export class Stream {
 
   begin(newestId) {
     const isResumed = this.attempt > 0;
+    const isFirst = this.last === null;
     this.replayFrom = this.last ?? newestId;
     this.replayUntil = newestId;
     this.last ??= newestId;
@@ -107,7 +108,7 @@ export class Stream {
     this.isLive = true;
     this.attempt = 0;
     this.lostAt = null;
-    this.handlers.ready(this.last);
+    this.handlers.ready(this.last, isFirst);
     this.ask("watch", this.watched);
     this.reportReplay();
   }

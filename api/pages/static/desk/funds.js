@@ -11,6 +11,7 @@ export function showFunds(store) {
     byId("account-status").hidden = store.account.status === "ACTIVE";
     setText(byId("account-status"), store.account.status === "SUSPENDED" ? "Suspended" : store.account.status);
     for (const field of fields) showField(field, store.account[field.dataset.field]);
+    byId("funds").parentElement.removeAttribute("aria-busy");
   });
 }
 

@@ -32,7 +32,7 @@ export class Store {
   accountVersion = 0;
   /** The milliseconds by which the server's clock is ahead of the browser's. */
   clockOffset = 0;
-  #announcer = new Announcer();
+  #announcer = new Announcer({ quotes: () => new Set(this.quotes.keys()) });
   #watches = new Watches();
   #changedKeys = null;
   #ages = new Map();
@@ -41,8 +41,8 @@ export class Store {
   /**
    * Call `action` soon after a topic has changed: account, orders, positions, holdings, ledger, history, quotes, selected,
    * clock, loaded or fills. For "quotes" it is called with the Set of changed keys, for "fills" with the orders that an
-   * event (and not loading) has made EXECUTED. In a hidden tab only "fills" is announced; the rest follows when it is
-   * shown again.
+   * event (and not loading) has made EXECUTED. A view that starts late is called once for what has changed before. In a
+   * hidden tab only "fills" is announced; the rest follows when it is shown again.
    */
   on(topics, action) {
     this.#announcer.on(topics, action);
