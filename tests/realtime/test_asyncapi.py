@@ -106,7 +106,14 @@ def test_messages_to_listeners_fit_the_document(
             assert complaints(served, block["event"], block["data"]) == []
             assert block.get("id", "0") == str(block["data"].get("id", 0))
     with Stream(web.port, trader.token, query="?since=999999") as listener:
-        for message in listener.events(2):
+        for action in ("watch", "unwatch"):
+            request = {"action": action, "symbols": ["NSE:RELIANCE", "NSE:RELAINCE"]}
+            seen[action] = complaints(served, action, request)
+            listener.socket.send(json.dumps(request))
+        listener.socket.send("hello")
+        listener.socket.send(json.dumps({"action": "watch", "symbols": ["NSE:RELIANCE"]}))
+        while not {"problem", "quote"} <= seen.keys():
+            message = listener.next()
             seen.setdefault(message["type"], []).extend(complaints(served, message["type"], message))
     assert seen == {name: [] for name in served["channels"]["stream"]["messages"]}
 
@@ -171,7 +178,7 @@ def test_close_codes_and_refusals_are_those_of_the_document(
     web: Running, account: Any, headers_for: Any, served: dict[str, Any]
 ) -> None:
     codes = {ending["code"] for ending in served["channels"]["stream"]["x-close-codes"]}
-    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 4401), ("x" * 5000, 1009)):
+    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 4401), ("x" * 20_000, 1009)):
         with Stream(web.port) as listener:
             listener.socket.send(first)
             assert listener.close_code() == code
