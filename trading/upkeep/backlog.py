@@ -31,8 +31,8 @@ class PendingOrders(TypedDict):
 class Backlog(NamedTuple):
     """The due orders (counted to 100,000), the oldest one's age, the last check of the ledger, and resting orders.
 
-    daily_work_behind_s has the seconds since the time of daily work that is due and not done, by name; session_days_left
-    the days until the last session of MARKET_CALENDAR, None without one.
+    daily_work_behind_s has the seconds since the time of daily work that is due and not done, by name.
+    session_days_left is None without MARKET_CALENDAR.
     """
 
     pending: int
