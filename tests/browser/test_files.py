@@ -12,7 +12,7 @@ from api.pages.assembly import needed_modules
 PACKED = {"Accept-Encoding": "gzip, deflate, br"}
 
 
-@pytest.mark.parametrize("path", ["/", "/ops", "/docs", "/static/desk/main.js", "/static/desk/desk.css"])
+@pytest.mark.parametrize("path", ["/", "/ops", "/docs", "/static/desk/store.js", "/static/desk/desk.css"])
 def test_a_page_and_its_files_are_compressed_for_browsers_that_accept_it(client: Any, path: str) -> None:
     plain, packed = client.get(path), client.get(path, headers=PACKED)
     assert (plain.status_code, packed.status_code) == (200, 200)

@@ -9,7 +9,6 @@ const SILENCE_CHECK = 10_000;
 const SILENCE_GRACE = 3000;
 const PATIENCE = 10_000;
 const BAD_TOKEN = 4401;
-const KEYS_A_MESSAGE = 80;
 
 /**
  * A stream of the events after `since` (null: after the present).
@@ -28,19 +27,17 @@ export class Stream {
   /** Ask for the ticks of these stocks too, given by their keys ("NSE:RELIANCE"); also after each reconnect. */
   watch(keys) {
     for (const key of keys) this.watched.add(key);
-    if (this.isLive) this.ask("watch", keys);
+    if (this.isLive) this.ask("watch", [...keys]);
   }
 
   /** Ask for the ticks of these stocks no more. */
   unwatch(keys) {
     for (const key of keys) this.watched.delete(key);
-    if (this.isLive) this.ask("unwatch", keys);
+    if (this.isLive) this.ask("unwatch", [...keys]);
   }
 
-  /** Send a message about watched stocks in parts, each shorter than the server's limit. */
   ask(action, keys) {
-    const symbols = [...keys];
-    while (symbols.length > 0) this.socket.send(JSON.stringify({ action, symbols: symbols.splice(0, KEYS_A_MESSAGE) }));
+    if (keys.length > 0) this.socket.send(JSON.stringify({ action, symbols: keys }));
   }
 
   /** Connect, and reconnect after each failure. */
@@ -109,7 +106,7 @@ export class Stream {
     this.attempt = 0;
     this.lostAt = null;
     this.handlers.ready(this.last, isFirst);
-    this.ask("watch", this.watched);
+    this.ask("watch", [...this.watched]);
     this.reportReplay();
   }
 
@@ -128,7 +125,7 @@ export class Stream {
     this.attempt = 0;
     this.lostAt = null;
     this.handlers.reset(newestId);
-    this.ask("watch", this.watched);
+    this.ask("watch", [...this.watched]);
     this.handlers.state({ name: "live", replayed: null });
   }
 

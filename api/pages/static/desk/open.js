@@ -17,6 +17,7 @@ export async function openDesk({ isNew }) {
   const refused = () => leave(REVOKED);
   const store = new Store();
   const sync = new Sync(store, { refused });
+  store.on(["account"], () => session.rememberMayTrade(store.account.scopes.includes("trade")));
   showFunds(store);
   sync.load();
   const live = import("./live.js");

@@ -21,6 +21,8 @@ export class Store {
   holdings = new Map();
   /** Stocks by key, as GET /api/market/stocks returns them, merged with ticks. */
   quotes = new Map();
+  /** The charges of the orders that were executed on this day in India; null until known. */
+  dayCharges = null;
   /** The answer of GET /api/market/clock, or null. */
   clock = null;
   /** The chosen stock, as { exchange, symbol }, or null. */
@@ -126,6 +128,12 @@ export class Store {
   putHistory(rows) {
     this.history = [];
     for (const row of [...rows].reverse()) this.#remember(row.createdAt, difference(row.balanceAfter, row.blockedAfter));
+  }
+
+  /** Replace the charges of the day. */
+  putDayCharges(amount) {
+    this.dayCharges = amount;
+    this.#announcer.announce("account");
   }
 
   /** Replace the clock of the market; `offset` is by how many milliseconds the server's time is ahead. */
