@@ -5,7 +5,7 @@ import { dayAndClock } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 
 const TYPES = { MARKET: "Market", LIMIT: "Limit", STOP_LIMIT: "Stop limit", STOP_MARKET: "Stop market" };
-const WAITS = { price: "Its price", trigger: "Its trigger", quote: "A usable quote", session: "The market's opening" };
+const WAITS = { price: "Its price", trigger: "Its trigger", quote: "A usable quote", session: "The opening" };
 const VALIDITIES = { DAY: "Until the close", IOC: "Immediate or cancelled", GTC: "Until cancelled" };
 const END_REASONS = {
   client: "cancelled by you",
@@ -22,7 +22,7 @@ export const typeName = (order) => TYPES[order.orderType] ?? nameOf(order.orderT
 /** Return the thing that a live order waits for, or the status of another. */
 export function waitsFor(order) {
   if (!isLive(order)) return nameOf(order.status);
-  if (order.matchedAt) return "Its fill: it has traded";
+  if (order.matchedAt) return "Its fill";
   return WAITS[order.waitingFor] ?? "A worker";
 }
 
@@ -42,11 +42,6 @@ export function waitsSentence(order) {
 
 /** Return the price of an order as text: its limit, or "Market". */
 export const limitText = (order) => (order.price === null ? "Market" : grouped(order.price));
-
-/** Return an order's price, and for a stop also its trigger. */
-export function priceText(order) {
-  return order.triggerPrice ? `${limitText(order)} (trigger ${grouped(order.triggerPrice)})` : limitText(order);
-}
 
 /** Return when a live order expires. */
 export function expiryText(order) {

@@ -9,7 +9,7 @@ import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
 import { startExport } from "./export.js";
 import { OrderFilters, passes } from "./order_filters.js";
-import { endText, priceText, typeName, waitsFor } from "./order_words.js";
+import { endText, limitText, typeName, waitsFor } from "./order_words.js";
 import { Sorting } from "./sorting.js";
 import { orderToTicket } from "./to_ticket.js";
 
@@ -79,7 +79,8 @@ const COLUMNS = [
     value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}`,
     sortBy: (order) => order.quantity,
   },
-  { name: "price", label: "Price", value: priceText, sortBy: (order) => number(order.price) },
+  { name: "price", label: "Price", value: limitText, sortBy: (order) => number(order.price) },
+  { name: "trigger", label: "Trigger", value: (order) => grouped(order.triggerPrice), sortBy: (order) => number(order.triggerPrice) },
   { name: "average", label: "Average", value: (order) => grouped(order.averagePrice), sortBy: (order) => number(order.averagePrice) },
   { name: "status", label: "Status", value: statusOf, paint: paintStatus, sortBy: (order) => order.status, flash: true },
   { name: "timeline", label: "Accepted → final", value: timelineOf, sortBy: (order) => order.placedAt },

@@ -31,6 +31,7 @@ export function showPositions(store) {
     table.show(shown(), options);
     setText(byId("positions-count"), String([...store.positions.values()].filter(isOpen).length));
     byId("positions-empty").hidden = table.size > 0;
+    byId("positions-total").hidden = store.positions.size === 0;
     total();
   };
   const refresh = (keys = null) => {
