@@ -23,7 +23,7 @@ export class DayCharges {
   constructor(store, changed) {
     Object.assign(this, { store, changed });
     store.on(["orders"], debounce(() => this.#takeOrders(), 50));
-    this.#read();
+    store.on(["loaded"], () => this.#read());
     setInterval(() => this.#day !== startOfDay() && this.#read(), 60_000);
   }
 

@@ -9,8 +9,9 @@ import { Table } from "../../common/table.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
 import { distanceText } from "./distance.js";
-import { onTicks, quoteOf, stockKey } from "./live.js";
-import { Editors } from "./modify.js";
+import { onTicks, quoteOf } from "./live.js";
+import { keyOf } from "../store.js";
+import { Editors } from "./editors.js";
 import { expiryText, inWords, limitText, typeName, waitsFor, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
 import { askTwice } from "./two_step.js";
@@ -34,7 +35,7 @@ export function showOpenOrders(store) {
     byId("open-orders-empty").hidden = table.size > 0;
   };
   store.on(["orders"], show);
-  onTicks(store, (keys) => table.update([...store.orders.values()].filter((order) => isLive(order) && keys.has(stockKey(order)))));
+  onTicks(store, (keys) => table.update([...store.orders.values()].filter((order) => isLive(order) && keys.has(keyOf(order)))));
 }
 
 function columnsFor(store, editors, table) {
@@ -42,7 +43,7 @@ function columnsFor(store, editors, table) {
   const lastOf = (order) => grouped(quoteOf(store, order)?.lastPrice ?? null);
   return [
     { name: "side", value: (order) => order.side, paint: sideTag, isSized: false },
-    { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol },
+    { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol("open order") },
     { name: "type", label: "Type", value: (order) => `${typeName(order)} · ${nameOf(order.product)}` },
     { name: "quantity", label: "Quantity", value: (order) => grouped(order.quantity) },
     { name: "price", label: "Limit", value: limitText },
@@ -60,7 +61,7 @@ const triggerText = (order) => (order.triggerPrice ? `${grouped(order.triggerPri
 
 /** Return the class of a price whose quote is old. */
 export function ageTone(store, thing) {
-  return store.ageOf?.(stockKey(thing)) ? "is-old" : "";
+  return store.ageOf(keyOf(thing)) ? "is-old" : "";
 }
 
 function paintWaits(cell, order) {

@@ -1,7 +1,5 @@
 /** @file Ways from a row of the books to the order ticket. */
 
-import * as ticket from "../ticket/ticket.js";
-
 /** Fill the ticket with an order's terms. */
 export function orderToTicket({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product }) {
   fill({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product });
@@ -22,6 +20,7 @@ export function holdingToTicket({ exchange, symbol, quantity }) {
   fill({ exchange, symbol, side: "SELL", product: "DELIVERY", ...(quantity > 0 ? { quantity } : {}) });
 }
 
-function fill(order) {
-  ticket.fillTicket?.(order);
+async function fill(order) {
+  const { fillTicket } = await import("../ticket/ticket.js");
+  fillTicket?.(order);
 }
