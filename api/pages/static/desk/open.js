@@ -21,8 +21,8 @@ export async function openDesk({ isNew }) {
   showFunds(store);
   sync.load();
   const live = import("./live.js");
-  const { startTables } = await import("./tables.js");
-  startTables(store, sync);
+  const { showBooks } = await import("./books/books.js");
+  showBooks(store, sync);
   const painted = paintOfTables(store);
   (await live).startLive(store, sync, { refused });
   await painted;
