@@ -9,7 +9,7 @@ import dramatiq
 from dramatiq.middleware import Interrupt, Middleware
 from peewee import PeeweeException
 
-from actors import presence
+from actors import ledger_checks, presence
 from actors.background import background
 from actors.broker import broker
 from config import settings
@@ -151,11 +151,14 @@ def check_ledger() -> None:
 
 
 def _check() -> None:
+    redis_link.attempt(lambda: ledger_checks.note_running(round(CHECK_S * 1000)))
     try:
         if check_and_note(time_limit_s=CHECK_S, is_over=lambda: background.is_stopping) is None:
             logger.warning("ledger_not_checked", detail="the worker is stopping, or the check took too long")
     except DatabaseUnavailable as error:
         logger.warning("ledger_not_checked", error=type(error).__name__, detail=str(error))
+    finally:
+        redis_link.attempt(ledger_checks.note_end)
 
 
 # The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
