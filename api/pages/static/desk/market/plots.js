@@ -2,6 +2,7 @@
 
 import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
+import { showMarket } from "./market.js";
 import { duration, millisecondsBetween } from "../../common/time.js";
 
 const HEIGHT = 132;
@@ -15,6 +16,7 @@ const { uPlot } = globalThis;
 
 /** Show both plots, and redraw them when the store, the window's width or the colour scheme changes. */
 export function showPlots(store) {
+  showMarket(store);
   const plots = [
     new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
     new Plot(byId("latency-plot"), { tick: milliseconds, dataOf: () => latencyData(store) }),
