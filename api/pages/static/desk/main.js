@@ -1,20 +1,17 @@
 /** @file Start the desk: sign in once, then connect the store, the stream and the views. */
 
 import { showOrders } from "./books/orders.js";
-import { Ledger } from "./books/ledger.js";
 import { showPositions } from "./books/positions.js";
 import { byId } from "../common/dom.js";
 import { showFunds } from "./funds.js";
 import { get, send } from "../common/http.js";
 import { showLight } from "../common/light.js";
 import { signIn } from "../common/login.js";
-import { showPlots } from "./market/plots.js";
 import * as session from "../common/session.js";
 import { showSession } from "./session_clock.js";
 import { Store } from "./store.js";
 import { Stream } from "../common/stream.js";
 import { Sync } from "./sync.js";
-import { startTicket } from "./ticket/ticket.js";
 
 const REVOKED = "The token was revoked or has expired. Sign in with another one.";
 const REASONS = {
@@ -35,9 +32,6 @@ function openDesk(answer) {
   showSession(store);
   showPositions(store);
   showOrders(store, sync);
-  showPlots(store);
-  new Ledger(store);
-  startTicket(store);
   store.on(["loaded"], showLoaded);
   store.connect(stream);
   byId("sign-out").addEventListener("click", () => leave(""));
@@ -45,7 +39,23 @@ function openDesk(answer) {
   setInterval(() => !document.hidden && store.announceAges(), 1000);
   stream.start();
   sync.load();
-  if (answer) byId("symbol").focus();
+  startRest(store, Boolean(answer));
+}
+
+/** Start what the first paint does not need, when the tables have been painted. */
+async function startRest(store, isNew) {
+  await paintOfTables(store);
+  // The server lists the modules that follow, so that they need not be found import by import.
+  for (const link of document.querySelectorAll("link[rel=later]")) link.rel = "modulepreload";
+  const { startLater } = await import("./later.js");
+  startLater(store);
+  byId("ticket").closest("[inert]").inert = false;
+  if (isNew) byId("symbol").focus();
+}
+
+/** Wait until the first data has been painted. */
+function paintOfTables(store) {
+  return new Promise((resolve) => store.on(["loaded"], () => requestAnimationFrame(() => setTimeout(resolve, 0))));
 }
 
 /** Return the handlers of the messages of the stream. */
