@@ -152,6 +152,15 @@ class NothingToClose(Refused):
     code = "nothing_to_close"
 
 
+class NotClosable(Refused):
+    """Fewer shares can be closed: PENDING and OPEN orders will close the others."""
+
+    code = "not_closable"
+
+    def __init__(self, *, closable: int) -> None:
+        super().__init__(closable=closable)
+
+
 class NotConvertible(Refused):
     """Fewer shares may be converted: no shorts, none that orders will sell, of DELIVERY only those bought today."""
 
