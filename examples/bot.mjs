@@ -13,7 +13,9 @@ async function call(method, path, headers, body) {
   const all = { ...identity, ...headers, "Idempotency-Key": randomUUID() };
   for (;; await pause()) { // an order without a response is sent again with the same key, so it is not placed twice
     const answer = await fetch(url + path, { method, headers: all, body: JSON.stringify(body) }).catch(() => null);
-    if (answer?.status < 500) return answer.ok ? answer : end(await answer.text());
+    if (answer?.status < 500 && !answer.ok) end(await answer.text());
+    const whole = answer?.ok && (headers.Accept ? answer : await answer.json().catch(() => null));
+    if (whole) return whole;
   }
 }
 
@@ -37,12 +39,12 @@ async function* listen(last = "") {
 }
 
 async function fill(path, body) {
-  let { order } = await (await call("POST", path, {}, body)).json();
+  let { order } = await call("POST", path, {}, body);
   while (["PENDING", "OPEN"].includes(order.status)) { // OPEN: it waits for the market
     const { type, data } = (await events.next()).value;
     if (data?.orderId === order.orderId) order = data;
     if (type === "reset") // events are missing: read the order instead
-      order = await (await call("GET", `/orders/${order.orderId}`, {})).json();
+      order = await call("GET", `/orders/${order.orderId}`, {});
   }
   console.log(`order.${order.status.toLowerCase()}`, order.side, order.symbol, "at", order.averagePrice);
   return order.positionId ?? end(order.rejectionReason ?? "it was not filled");

@@ -19,10 +19,11 @@ def call(method, path, body=None, **headers):
     request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), headers, method=method)
     while True:  # an order without a response is sent again with the same key, so it is not placed twice
         try:
-            return urllib.request.urlopen(request, timeout=60)
+            answer = urllib.request.urlopen(request, timeout=60)
+            return answer if "Accept" in headers else json.load(answer)
         except urllib.error.HTTPError as problem:
             time.sleep(1) if problem.code >= 500 else sys.exit(problem.read().decode())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             time.sleep(1)
 
 
@@ -39,11 +40,11 @@ def listen(last=""):
 
 
 def fill(path, body=None):
-    order = json.load(call("POST", path, body))["order"]
+    order = call("POST", path, body)["order"]
     while order["status"] in ("PENDING", "OPEN"):  # OPEN: it waits for the market
         event = next(events)
         if event["type"] == "reset":  # events are missing: read the order instead
-            order = json.load(call("GET", "/orders/" + order["orderId"]))
+            order = call("GET", "/orders/" + order["orderId"])
         elif event.get("data", {}).get("orderId") == order["orderId"]:
             order = event["data"]
     print("order." + order["status"].lower(), order["side"], order["symbol"], "at", order["averagePrice"])

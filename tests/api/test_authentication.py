@@ -173,6 +173,7 @@ ROUTES = [
     ("GET", "/api/trading/transactions", {"read", "admin"}),
     ("GET", "/api/trading/events", {"read", "admin"}),
     ("GET", "/api/market/stocks", {"read", "trade", "feed", "admin"}),
+    ("GET", "/api/market/clock", {"read", "trade", "feed", "admin"}),
     ("GET", "/api/market/stocks/NSE/NONE", {"read", "trade", "feed", "admin"}),
     ("PUT", "/api/market/quotes", {"feed"}),
     ("POST", "/api/admin/accounts", {"admin"}),

@@ -16,14 +16,18 @@ PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.execut
 
 @pytest.fixture
 def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Return a function that starts an example: run("bot.py", web, token, "NSE", "TCS") -> Popen with pipes."""
+    """Return a function that starts an example: run("bot.py", web, token, "NSE", "TCS") -> Popen with pipes.
+
+    In place of the web process there may be an address.
+    """
     started: list[subprocess.Popen[str]] = []
 
-    def make(name: str, web: Running, token: str, *arguments: str) -> subprocess.Popen[str]:
+    def make(name: str, web: Running | str, token: str, *arguments: str) -> subprocess.Popen[str]:
         program = shutil.which(PROGRAMS[name])
         if program is None:
             pytest.skip(f"no {PROGRAMS[name]} on PATH: apt-get install nodejs, to run examples/{name}")
-        environment = {"PATH": os.environ["PATH"], "TRADEPOST_URL": web.base_url, "TRADEPOST_TOKEN": token}
+        url = web if isinstance(web, str) else web.base_url
+        environment = {"PATH": os.environ["PATH"], "TRADEPOST_URL": url, "TRADEPOST_TOKEN": token}
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [program, str(ROOT / "examples" / name), *arguments]
         started.append(subprocess.Popen(command, env=environment, text=True, **pipes))

@@ -1,5 +1,6 @@
 """The bots of examples/ trade with the real web and worker processes."""
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable
@@ -10,13 +11,14 @@ import requests
 
 from models.database import fetch_all, fetch_one, session
 from tests.examples.conftest import PROGRAMS
+from tests.faults.proxy import HOST, Proxy, tcp_target
 from tests.support.processes import ROOT, ProcessStarter, Running, wait_until
 from trading.accounts.administration import change_account
 from trading.execution.sweeping import sweep_once
 from trading.upkeep.verify import verify
 
 BOTS = ("bot.py", "bot.mjs")
-MAX_LINES = 37  # below the imports
+MAX_LINES = 39  # below the imports
 
 
 def number_of_orders() -> int:
@@ -111,6 +113,22 @@ def test_a_bot_that_is_reset_reads_its_order_again(
     output, complaint = bot.communicate(timeout=60)
     assert (bot.returncode, complaint) == (0, "")
     assert output.splitlines() == [f"order.executed {side} RELIANCE at 2500.00" for side in ("BUY", "SELL")]
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", BOTS)
+def test_a_bot_sends_an_order_again_whose_answer_has_a_head_only(
+    name: str, run: Any, web: Running, start: ProcessStarter, account: Any, quote: Any
+) -> None:
+    quote("RELIANCE", "2500.00")
+    start.worker()
+    with contextlib.closing(Proxy(tcp_target(web.port))) as proxy:
+        beheaded = proxy.add_rule("to_client", rb"^HTTP/1.1 202", "behead")
+        bot = run(name, f"http://{HOST}:{proxy.port}", account().token, "NSE", "RELIANCE")
+        output, complaint = bot.communicate(timeout=30)
+    assert (bot.returncode, complaint, beheaded.fired) == (0, "", 1)
+    assert output.splitlines() == [f"order.executed {side} RELIANCE at 2500.00" for side in ("BUY", "SELL")]
+    assert number_of_orders() == 2  # one to buy and one to sell
 
 
 @pytest.mark.acceptance

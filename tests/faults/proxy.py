@@ -10,7 +10,8 @@ from typing import Literal
 
 HOST = "127.0.0.1"
 Direction = Literal["to_server", "to_client"]
-Action = Literal["cut", "answer", "swallow"]
+Action = Literal["cut", "answer", "swallow", "behead"]
+END_OF_HEAD = b"\r\n\r\n"
 
 
 class Rule:
@@ -18,7 +19,7 @@ class Rule:
 
     With "cut" the data that holds the pattern is dropped and the connection ends. With "answer" the data
     passes, and the connection ends when the server answers. With "swallow" it disappears like all that
-    follows it, though the connection stays open.
+    follows it, though the connection stays open. With "behead" only the head of an HTTP message passes.
     """
 
     def __init__(self, direction: Direction, pattern: bytes, action: Action, times: int) -> None:
@@ -51,6 +52,7 @@ class Link:
         self.swallowing = False
         self.is_left = False
         self.cut_answer = False
+        self.last_words = b""
 
     def start(self) -> None:
         """Pump both ways until one side ends."""
@@ -71,6 +73,7 @@ class Link:
                 if self.proxy.delay_s:
                     time.sleep(self.proxy.delay_s)
                 if not self._judge(direction, data):
+                    sink.sendall(self.last_words)
                     break
                 if not self.swallowing:
                     sink.sendall(data)
@@ -91,7 +94,9 @@ class Link:
             if rule.catches(direction, data):
                 self.cut_answer = self.cut_answer or rule.action == "answer"
                 self.swallowing = self.swallowing or rule.action == "swallow"
-                return rule.action != "cut"
+                if rule.action == "behead":
+                    self.last_words = data.partition(END_OF_HEAD)[0] + END_OF_HEAD
+                return rule.action not in ("cut", "behead")
         return True
 
 
@@ -154,9 +159,7 @@ class Proxy:
         for link in links:
             link.close()
 
-    def add_rule(
-        self, direction: Direction, pattern: bytes, action: Literal["cut", "answer", "swallow"], times: int = 1
-    ):
+    def add_rule(self, direction: Direction, pattern: bytes, action: Action, times: int = 1) -> Rule:
         """Add a rule for a pattern, a regular expression over one packet; the rule returned counts its hits."""
         rule = Rule(direction, pattern, action, times)
         self.rules = [*self.rules, rule]
