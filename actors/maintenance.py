@@ -6,11 +6,12 @@ import time
 import dramatiq
 from dramatiq.middleware import Interrupt
 
+from actors import ledger_checks
 from actors.background import background
 from actors.broker import broker
 from config import settings
 from models.database import DatabaseUnavailable
-from runtime import metrics
+from runtime import metrics, redis_link
 from runtime.logs import get_logger
 from trading.day import daily, release
 from trading.events import retention
@@ -145,8 +146,11 @@ def check_ledger() -> None:
 
 
 def _check() -> None:
+    redis_link.attempt(lambda: ledger_checks.note_running(round(CHECK_S * 1000)))
     try:
         if check_and_note(time_limit_s=CHECK_S, is_over=lambda: background.is_stopping) is None:
             logger.warning("ledger_not_checked", detail="the worker is stopping, or the check took too long")
     except DatabaseUnavailable as error:
         logger.warning("ledger_not_checked", error=type(error).__name__, detail=str(error))
+    finally:
+        redis_link.attempt(ledger_checks.note_end)

@@ -183,7 +183,7 @@ def test_an_order_is_placed_by_keyboard_alone(
     expect(stocks.nth(1)).to_have_attribute("aria-selected", "true")
     keyboard.press("Enter")
     expect(desk.page.get_by_label("Symbol")).to_have_value("RELIANCE")
-    keyboard.press("Tab")
+    expect(desk.page.get_by_label("Quantity")).to_be_focused()
     keyboard.type("7")
     expect(desk.page.locator("#submit")).to_have_text("Sell 7 RELIANCE")
     keyboard.press("Enter")
