@@ -65,7 +65,10 @@ function handlersOf(store, sync) {
       session.rememberEvent(event.id);
       sync.take(event);
     },
-    quote: (stock) => store.putQuotes([stock]),
+    quote(stock) {
+      store.tickAt = Date.now();
+      store.putQuotes([stock]);
+    },
     ready: session.rememberEvent,
     reset(id) {
       session.rememberEvent(id);

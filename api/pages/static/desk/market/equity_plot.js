@@ -3,6 +3,7 @@
 import { byId, setText } from "../../common/dom.js";
 import { get } from "../../common/http.js";
 import { grouped } from "../../common/money.js";
+import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
@@ -18,7 +19,7 @@ export class EquityPlot {
     Object.assign(this, { store, recorder });
     this.plot = new LinePlot(byId("equity-plot"), {
       tick: compact,
-      seriesOf: (uPlot) => {
+      seriesOf: () => {
         const stepped = { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, spanGaps: true };
         return [
           { ...stepped, stroke: colour("--muted"), dash: [4, 4], width: 1 },

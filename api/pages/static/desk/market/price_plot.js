@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../../common/dom.js";
 import { fromHundredths, grouped } from "../../common/money.js";
+import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
 import { keyOf } from "../store.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
@@ -15,7 +16,7 @@ export class PricePlot {
     Object.assign(this, { store, recorder, fills: [] });
     this.plot = new LinePlot(byId("price-plot"), {
       tick: (value) => grouped(fromHundredths(BigInt(Math.round(value * 100)))),
-      seriesOf: (uPlot) => [
+      seriesOf: () => [
         { stroke: colour("--plot"), fill: colour("--plot-fill"), width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
       ],
       paint: (plot) => this.#paint(plot),
