@@ -1,7 +1,6 @@
 /** @file Start the desk: sign in once, then connect the store, the stream and the views. */
 
-import { showOrders } from "./books/orders.js";
-import { showPositions } from "./books/positions.js";
+import { showBooks } from "./books/books.js";
 import { byId } from "../common/dom.js";
 import { showFunds } from "./funds.js";
 import { get, send } from "../common/http.js";
@@ -30,8 +29,7 @@ function openDesk(answer) {
   const stream = new Stream({ token: session.token(), since: session.lastEventId(), handlers: handlersOf(store, sync) });
   showFunds(store);
   showSession(store);
-  showPositions(store);
-  showOrders(store, sync);
+  showBooks(store, sync);
   store.on(["loaded"], showLoaded);
   store.connect(stream);
   byId("sign-out").addEventListener("click", () => leave(""));
