@@ -63,10 +63,7 @@ function handlersOf(store, sync) {
       session.rememberEvent(event.id);
       sync.take(event);
     },
-    quote(stock) {
-      store.tickAt = Date.now();
-      store.putQuotes([stock]);
-    },
+    quote: (stock) => store.putQuotes([stock]),
     ready: session.rememberEvent,
     reset(id) {
       session.rememberEvent(id);

@@ -29,6 +29,7 @@ export class PricePlot {
     const now = (Date.now() + (this.store.clockOffset ?? 0)) / 1000;
     const [times, prices] = this.recorder.prices.get(key)?.since(now - span) ?? [[], []];
     this.fills = key ? fillsOf(this.store, key, now - span) : [];
+    this.count = prices.length;
     if (prices.length) {
       times.push(Math.max(now, times.at(-1)));
       prices.push(prices.at(-1));
@@ -36,16 +37,19 @@ export class PricePlot {
     const first = Math.min(now - SHORTEST, ...times.slice(0, 1), ...this.fills.map((fill) => fill.at));
     this.average = averageOf(this.store, key);
     const values = [...prices, ...this.fills.map((fill) => fill.price), ...this.average];
-    this.plot.show([times, prices], { time: [Math.max(first, now - span), now], values: roomy(values) });
+    const start = Math.max(first, now - span);
+    // Room beside the first mark.
+    this.plot.show([times, prices], { time: [start - (now - start) * 0.02, now], values: roomy(values) });
     this.#describe(key);
   }
 
   #describe(key) {
     const marks = this.fills.length === 1 ? "1 fill is marked" : `${this.fills.length} fills are marked`;
-    const text = key ? `Price of ${this.store.selected.symbol}, ${marks}` : "Price of the chosen stock";
+    const recorded = this.count === 1 ? "1 price" : `${this.count} prices`;
+    const text = key ? `Price of ${this.store.selected.symbol}: ${recorded} recorded, ${marks}` : "Price of the chosen stock";
     if (byId("price-plot").getAttribute("aria-label") !== text) byId("price-plot").setAttribute("aria-label", text);
-    const average = this.average.length ? ` Dashed: the average price of your position, ${grouped(this.average[0].toFixed(2))}.` : "";
-    setText(byId("chart-note"), key ? `Recorded since this page was opened. ▲ bought, ▼ sold.${average}` : "Choose a stock to see its price.");
+    const average = this.average.length ? ` · dashed: your average, ${grouped(this.average[0].toFixed(2))}` : "";
+    setText(byId("chart-note"), key ? `Since this page was opened. ▲ bought ▼ sold${average}` : "Choose a stock to see its price.");
   }
 
   #paint(plot) {
