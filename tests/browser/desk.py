@@ -120,7 +120,11 @@ class Desk:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def _watch_socket(self, socket: WebSocket) -> None:
-        socket.on("framesent", lambda payload: self.greetings.append(json.loads(payload)))
+        socket.on("framesent", lambda payload: self._hear_frame(json.loads(payload)))
+
+    def _hear_frame(self, message: dict[str, Any]) -> None:
+        if message["action"] == "auth":
+            self.greetings.append(message)
 
     def _watch_request(self, request: Any) -> None:
         if request.method == "POST" and request.url.endswith(PLACEMENT_PATH):
