@@ -41,7 +41,7 @@ export class EquityPlot {
     const data = joined(balance, equity);
     const values = data.slice(1).flat().filter((value) => value !== null);
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
-    this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values) });
+    this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
     setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
   }
 

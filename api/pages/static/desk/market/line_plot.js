@@ -57,10 +57,10 @@ export class LinePlot {
   }
 }
 
-/** Return the range of values with room above and below. */
-export function roomy(values) {
+/** Return the range of values with room above and below, which is at least a share of the highest. */
+export function roomy(values, share = 0.0004) {
   const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
-  const margin = Math.max((high - low) * 0.12, high * 0.0004, 0.05);
+  const margin = Math.max((high - low) * 0.12, high * share, 0.05);
   return [low - margin, high + margin];
 }
 

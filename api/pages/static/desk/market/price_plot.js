@@ -8,6 +8,7 @@ import { keyOf } from "../store.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const SHORTEST = 30;
+const EARLIER = 60;
 const MARK = 6;
 
 /** The plot of the chosen stock. */
@@ -34,6 +35,7 @@ export class PricePlot {
       times.push(Math.max(now, times.at(-1)));
       prices.push(prices.at(-1));
     }
+    this.fills = this.fills.filter((fill) => fill.at >= Math.max(now - span, earliest(times[0] ?? now, now)));
     const first = Math.min(now - SHORTEST, ...times.slice(0, 1), ...this.fills.map((fill) => fill.at));
     this.average = averageOf(this.store, key);
     const values = [...prices, ...this.fills.map((fill) => fill.price), ...this.average];
@@ -61,6 +63,11 @@ export class PricePlot {
     }
     context.restore();
   }
+}
+
+/** Return the time from which fills are marked: not so long before the record that its line would shrink to a speck. */
+function earliest(recordedFrom, now) {
+  return recordedFrom - 2 * (now - recordedFrom) - EARLIER;
 }
 
 /** Return the fills of a stock from a time on, oldest first. */
