@@ -4,7 +4,7 @@ import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped, toneOf } from "../../common/money.js";
 import { keyOf } from "../store.js";
 import { changeOf, changeText } from "./figures.js";
-import { whenSeen } from "./uplot.js";
+import { whenSeen } from "./seen.js";
 
 const TABS = ["price", "equity"];
 const REDRAW = 250;

@@ -17,7 +17,7 @@ export class QuotePoll {
   async #run() {
     const keys = this.keysOf().slice(0, MOST);
     const isUnknown = keys.some((key) => !this.store.quotes.has(key));
-    const isSilent = Date.now() - (this.store.tickAt ?? 0) > SILENT_AFTER;
+    const isSilent = Date.now() - this.store.tickAt > SILENT_AFTER;
     if (!document.hidden && keys.length > 0 && (isSilent || isUnknown)) await this.#read(keys);
     setTimeout(() => this.#run(), EVERY);
   }

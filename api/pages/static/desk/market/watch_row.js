@@ -54,7 +54,7 @@ export class WatchRow {
   show(stock, store) {
     const { last, name, change, bid, ask } = this.parts;
     setText(last, grouped(stock?.lastPrice));
-    setText(name, stock?.name ?? "");
+    if (setText(name, stock?.name ?? "")) this.button.title = name.textContent;
     if (setText(change, stock ? changeText(stock) : NOTHING)) change.className = `watch-change ${toneOf(stock && changeOf(stock))}`;
     setText(bid, grouped(stock?.bidPrice));
     setText(ask, grouped(stock?.askPrice));

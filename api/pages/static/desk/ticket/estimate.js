@@ -50,7 +50,8 @@ export class Estimate {
     for (const field of FIELDS) setText(valueOf(field), NOTHING);
     byId("estimate").dataset.state = "empty";
     byId("charge-items").replaceChildren(...list([["Not known yet", NOTHING]]).children);
-    setText(byId("outlook"), "");
+    setText(byId("outlook"), text ? "" : "Complete the order for an estimate.");
+    byId("outlook").dataset.fills = "unknown";
     this.#say(text, text !== "");
   }
 

@@ -1,6 +1,6 @@
 /** @file Sentences about an order that is not placed yet: when it would fill, and the position after it. */
 
-import { grouped } from "../../common/money.js";
+import { fromHundredths, grouped, hundredths } from "../../common/money.js";
 import { bothClocks } from "../../common/time.js";
 
 /** Return a sentence that says at which price the order would fill now, or for what it would wait. */
@@ -9,8 +9,8 @@ export function outlookOf(preview, order, store) {
   const { side } = order;
   const isBuy = side === "BUY";
   const sentences = {
-    price: () => `Rests until ${isBuy ? "the ask is at or below" : "the bid is at or above"} ${grouped(order.price ?? preview.price)}`,
-    trigger: () => `Waits for a trade at or ${isBuy ? "above" : "below"} ${grouped(order.triggerPrice)}`,
+    price: () => `Rests until ${isBuy ? "the ask is at or below" : "the bid is at or above"} ${amountText(order.price ?? preview.price)}`,
+    trigger: () => `Waits for a trade at or ${isBuy ? "above" : "below"} ${amountText(order.triggerPrice)}`,
     quote: () => "Waits for the next quote: the present one is too old or missing",
     session: () => `Waits for the session${opening(order, store)}`,
   };
@@ -38,6 +38,11 @@ export function heldBy(store, { exchange, symbol, product }) {
 function positionText(quantity) {
   if (quantity === 0) return "flat";
   return `${grouped(Math.abs(quantity))} ${quantity > 0 ? "long" : "short"} in all`;
+}
+
+/** Return a typed amount with its two decimals: "2550" is "2,550.00". */
+function amountText(typed) {
+  return grouped(fromHundredths(hundredths(typed)));
 }
 
 function opening({ exchange, symbol }, store) {
