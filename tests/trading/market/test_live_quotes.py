@@ -24,7 +24,13 @@ def given(symbol: str = "RELIANCE", last: str = "100.00", **more: Any) -> GivenQ
 
 
 @pytest.fixture
-def subscription(clean: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def linked(clean: None, configured: None, servers: Any) -> None:
+    """Connect this process to the run's Redis."""
+    redis_link.configure(servers.redis_url)
+
+
+@pytest.fixture
+def subscription(linked: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Follow the channel of quotes."""
     monkeypatch.setattr(live_quotes, "_unheard_until", 0.0)
     with redis_client.pubsub() as pubsub:
@@ -104,7 +110,7 @@ def test_nothing_is_published_inside_a_transaction(subscription: Any, monkeypatc
     assert inside == [False, False]
 
 
-def test_while_nobody_listens_one_message_a_second_is_published(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_nobody_listens_one_message_a_second_is_published(linked: None, monkeypatch: pytest.MonkeyPatch) -> None:
     published = []
     publish = redis_link.client.publish
 
