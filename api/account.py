@@ -6,21 +6,21 @@ from uuid import UUID
 from flask import Response
 
 from models.database import session
-from schemas.accounts import AccountSchema
+from schemas.accounts import OwnAccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
 from trading.rules.errors import NotFound
 
-from .http.authentication import existing_account_session, requested_account_id, requires
+from .http.authentication import current_principal, existing_account_session, requested_account_id, requires
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
 from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
-ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
+ACCOUNT, TRANSACTION_PAGE = OwnAccountSchema(), TransactionPageSchema()
 NEWEST_FIRST = Keyset({"id": read_integer})
 
 
@@ -38,8 +38,9 @@ def read_account(account_id: UUID) -> ValuedAccount:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
-    """Read the account."""
-    return respond(ACCOUNT, read_account(requested_account_id(query["account_id"])))
+    """Read the account, and the scopes of the token."""
+    row = read_account(requested_account_id(query["account_id"]))
+    return respond(ACCOUNT, {**row, "scopes": sorted(current_principal().scopes)})
 
 
 @blueprint.get("/transactions")

@@ -1,4 +1,4 @@
-"""Stocks and quotes."""
+"""Stocks, quotes and the clock of the market."""
 
 from typing import Any
 
@@ -6,17 +6,14 @@ from flask import Response, current_app
 from marshmallow import ValidationError
 
 from models.database import session
-from schemas.market import (
-    QuotesSchema,
-    ReceptionSchema,
-    StockKeySchema,
-    StockListSchema,
-    StockPageSchema,
-    StockSchema,
-    goes_beyond_last_prices,
-)
+from models.rows import StockRow
+from schemas.calendars import MarketClockSchema
+from schemas.market import QuotesSchema, ReceptionSchema, StockKeySchema, StockSchema, goes_beyond_last_prices
+from schemas.stocks import StockListSchema, StockPageSchema
+from trading.market.clock import market_clock
 from trading.market.quotes import GivenQuote
-from trading.market.stocks import STOCKS, find_stock
+from trading.market.search import search_stocks
+from trading.market.stocks import STOCKS, find_stock, find_stocks
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.rules.errors import NotFound
 
@@ -26,10 +23,10 @@ from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
 
-blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks and quotes")
+blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks, quotes and sessions")
 
 STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
-RECEPTION = ReceptionSchema()
+RECEPTION, CLOCK = ReceptionSchema(), MarketClockSchema()
 # Room for 1,000 quotes of 500 bytes. Python's json.dumps writes up to 97 bytes for one that gives only its last price,
 # and up to 620 for one that gives everything.
 MAX_QUOTES_SIZE = 512 * 1024
@@ -41,7 +38,16 @@ BY_SYMBOL = Keyset({"symbol": read_word, "exchange": read_word}, descending=Fals
 @blueprint.arguments(StockListSchema(), location="query")
 @blueprint.response(200, STOCK_PAGE)
 def list_stocks(query: dict[str, Any]) -> Response:
-    """List stocks by the prefix of their symbol."""
+    """List stocks: all of them, those with a prefix, those that a search finds, or some by their keys.
+
+    The list is ordered by symbol and exchange. With `search` the best come first: the symbol itself, then symbols that
+    begin with the text, then names with a word that begins with it, then all others; `nextCursor` is null. With
+    `symbols` exactly these stocks are listed, in their order; unknown ones are left out.
+    """
+    if query["symbols"] is not None:
+        return _all_of(find_stocks(query["symbols"]))
+    if query["search"] is not None:
+        return _all_of(search_stocks(query["search"], exchange=query["exchange"], limit=query["limit"]))
     prefix = query["prefix"]
     where = {
         "is_active = %s": True,
@@ -54,12 +60,17 @@ def list_stocks(query: dict[str, Any]) -> Response:
     return respond(STOCK_PAGE, page)
 
 
+def _all_of(stocks: list[StockRow]) -> Response:
+    """Respond with the only page of a list."""
+    return respond(STOCK_PAGE, {"data": stocks, "next_cursor": None})
+
+
 @blueprint.get("/stocks/<exchange>/<symbol>")
 @requires()
 @takes_no_query
 @blueprint.response(200, STOCK)
 def read_stock(exchange: str, symbol: str) -> Response:
-    """Read one stock with its last traded price."""
+    """Read one stock with its quote."""
     try:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:
@@ -68,6 +79,19 @@ def read_stock(exchange: str, symbol: str) -> Response:
     if row is None:
         raise NotFound
     return respond(STOCK, row)
+
+
+@blueprint.get("/clock")
+@requires()
+@takes_no_query
+@blueprint.response(200, CLOCK)
+def clock() -> Response:
+    """Read the time of the market, and for each class of stocks the open session, or the next one.
+
+    Without a calendar the market is always open, and has one class, whose day ends at midnight in India.
+    """
+    settings = current_app.config["SETTINGS"]
+    return respond(CLOCK, market_clock(settings.market_calendar, settings.square_off_time))
 
 
 @blueprint.put("/quotes")

@@ -95,8 +95,9 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
 def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
 
-    With `cancelOpenOrders` those orders are cancelled first, in the same transaction. An order that the market has
-    traded already (`matchedAt`) stays, with its promise.
+    With a `quantity` only that much is closed; more than is open and not promised is refused (`not_closable`, with
+    `closable`). With `cancelOpenOrders` those orders are cancelled first, in the same transaction. An order that the
+    market has traded already (`matchedAt`) stays, with its promise.
     """
     # A request without the wish has the fingerprint of one without a body.
     key = idempotency_key({name: value for name, value in body.items() if value})

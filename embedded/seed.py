@@ -11,6 +11,7 @@ from config import Settings, require_database_url
 from models import database
 from trading.accounts import administration, tokens
 from trading.matching import feed
+from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.rules.terms import FillModel
 
 DEMO_NAME = "Demo"
@@ -53,6 +54,7 @@ def _existing(path: Path) -> Demo | None:
 
 def _create(path: Path) -> Demo:
     feed.set_quotes(read_stocks())
+    set_facts(read_names())
     account = administration.create_account(DEMO_NAME, DEMO_BALANCE, fill_model=FillModel.QUOTES)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)
@@ -75,6 +77,12 @@ def read_stocks() -> list[Quote]:
     """Return the demo's stocks with their initial prices."""
     with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
         return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
+
+
+def read_names() -> list[ImportedFacts]:
+    """Return the names of the demo's stocks."""
+    with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
+        return [ImportedFacts(row["exchange"], row["symbol"], name=row["name"]) for row in csv.DictReader(file)]
 
 
 def write_private(path: Path, text: str) -> None:

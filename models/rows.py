@@ -143,11 +143,12 @@ class PositionChangeRow(TypedDict):
 
 
 class StockRow(TypedDict):
-    """A row of `stock`."""
+    """A row of `stock`; `volume`, that of the quote's day, is there only if the stock was read for a client."""
 
     id: UUID
     exchange: str
     symbol: str
+    name: str | None
     last_price: Decimal | None
     last_price_at: datetime | None
     is_active: bool
@@ -177,6 +178,7 @@ class StockRow(TypedDict):
     lot_size: int | None
     allows_intraday: bool
     session_class: str
+    volume: NotRequired[int | None]
 
 
 class TokenRow(TypedDict):

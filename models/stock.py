@@ -11,6 +11,7 @@ class Stock(Table):
     id = UUIDField(primary_key=True)
     exchange = TextField()
     symbol = TextField()
+    name = TextField(null=True)
     last_price = MoneyField(null=True)
     last_price_at = TimestampField(null=True)
     is_active = BooleanField()

@@ -9,6 +9,10 @@ from .fields import Identifier, Money
 FILL_MODELS = ("IMMEDIATE", "QUOTES")
 
 
+ACCOUNT_SCOPES = ("trade", "read")
+SERVICE_SCOPES = ("feed", "admin")
+
+
 class AccountSchema(StrictSchema):
     """An account; the caller adds `unrealized_pnl` to its row."""
 
@@ -41,4 +45,13 @@ class AccountSchema(StrictSchema):
             "enum": list(FILL_MODELS),
             "description": "How new orders fill: at once at their own price, or against live quotes.",
         },
+    )
+
+
+class OwnAccountSchema(AccountSchema):
+    """An account as the holder of a token reads it."""
+
+    scopes = fields.List(
+        fields.String(metadata={"enum": [*ACCOUNT_SCOPES, *SERVICE_SCOPES], "example": "trade"}),
+        metadata={"description": "The scopes of the token that the request was sent with."},
     )

@@ -6,13 +6,10 @@ from typing import Any
 from marshmallow import fields, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from .accounts import FILL_MODELS
+from .accounts import ACCOUNT_SCOPES, FILL_MODELS, SERVICE_SCOPES
 from .base import StrictSchema
 from .examples import TOKEN_ID
 from .fields import CLEAN_PATTERN, Choice, GivenMoney, Identifier, Text, Timestamp
-
-ACCOUNT_SCOPES = ("trade", "read")
-SERVICE_SCOPES = ("feed", "admin")
 
 
 def check_distinct(values: list[Any]) -> None:

@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .fields import Identifier, Money, Timestamp, Whole
-from .orders import ORDER_TYPES, STATUSES
+from .orders import ORDER_TYPES, STATUSES, FillSchema
 from .transactions import TransactionSchema
 
 TYPES = ("order.modified", "order.triggered", *(f"order.{status.lower()}" for status in STATUSES))
@@ -27,7 +27,11 @@ class OrderChangesSchema(StrictSchema):
     average_price = Money(data_key="averagePrice", metadata={"x-optional": True})
     position_id = Identifier(data_key="positionId", metadata={"x-optional": True})
     rejection_reason = fields.String(data_key="rejectionReason", metadata={"x-optional": True})
+    matched_at = Timestamp(data_key="matchedAt", metadata={"x-optional": True})
     executed_at = Timestamp(data_key="executedAt", metadata={"x-optional": True})
+    fill = fields.Nested(
+        FillSchema, metadata={"x-optional": True, "description": "The quote and the rule that filled the order."}
+    )
 
 
 class OrderMomentSchema(StrictSchema):

@@ -1,7 +1,6 @@
 """Stocks and quotes."""
 
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 from marshmallow import fields, post_load, validates_schema
@@ -10,28 +9,16 @@ from marshmallow.exceptions import ValidationError
 from .base import StrictSchema
 from .calendars import SESSION_CLASSES
 from .examples import MOMENT, STOCK_ID
-from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Timestamp, Whole, WholeParameter
+from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Money, Symbol, Timestamp, Whole
 from .lists import Several
 from .orders import EXCHANGES
-from .pages import ListSchema
 
 MAX_QUOTES = 1_000
-MAX_TICK_SIZE = Decimal("1000.00")
-MAX_LOT_SIZE = 1_000_000
 MAX_QUOTES_PER_STOCK = 10
 NOT_STORED = ("stale", "future", "no_last_price")
 NOT_MATCHED = ("session_closed", "halted", "crossed_book", "out_of_day_range", "too_old")
 BOOK = ("bid_price", "ask_price", "bid_quantity", "ask_quantity")
 LAST_PRICE_ONLY = frozenset({"exchange", "symbol", "lastPrice"})
-
-
-class StockListSchema(ListSchema):
-    """The query of the list of stocks."""
-
-    prefix = Symbol(
-        load_default=None, metadata={"example": "REL", "description": "The first characters of the symbol."}
-    )
-    exchange = Choice(*EXCHANGES, load_default=None)
 
 
 class StockKeySchema(StrictSchema):
@@ -57,6 +44,10 @@ class StockSchema(StrictSchema):
     id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String(metadata={"example": "RELIANCE"})
+    name = fields.String(
+        allow_none=True,
+        metadata={"example": "Reliance Industries", "description": "The name of the company; null if it is not known."},
+    )
     last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
     last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True, metadata={"example": MOMENT})
     bid_price = _price("bidPrice", "2499.95", "The best bid; null if there is none.")
@@ -69,6 +60,7 @@ class StockSchema(StrictSchema):
     quote_number = Whole(
         data_key="quoteNumber", metadata={"example": 1201, "description": "The number of the stock's quotes so far."}
     )
+    volume = _number("volume", 1_250_000, "The quantity traded on the day of the quote; null if it is not known.")
     open_price = _price("open", "2480.00")
     high_price = _price("high", "2512.40")
     low_price = _price("low", "2471.10")
@@ -88,13 +80,6 @@ class StockSchema(StrictSchema):
         data_key="sessionClass",
         metadata={"enum": list(SESSION_CLASSES), "description": "AUCTION: its sessions end earlier (docs/market.md)."},
     )
-
-
-class StockPageSchema(StrictSchema):
-    """A page of stocks."""
-
-    data = fields.List(fields.Nested(StockSchema))
-    next_cursor = fields.String(data_key="nextCursor", allow_none=True)
 
 
 def _given(name: str, example: str | None = None, description: str | None = None) -> GivenMoney:
@@ -212,13 +197,3 @@ class ReceptionSchema(StrictSchema):
         data_key="notMatched",
         metadata={"description": "The quotes that were not stored, or that match no order, in their order."},
     )
-
-
-class StockImportSchema(StockKeySchema):
-    """One line of a file of stocks."""
-
-    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, allow_none=True, load_default=None)
-    tick_size = GivenMoney(data_key="tickSize", maximum=MAX_TICK_SIZE, load_default=None)
-    lot_size = WholeParameter(data_key="lotSize", minimum=1, maximum=MAX_LOT_SIZE, load_default=None)
-    allows_intraday = Choice("true", "false", data_key="intradayAllowed", load_default=None)
-    session_class = Choice(*SESSION_CLASSES, data_key="sessionClass", load_default=None)

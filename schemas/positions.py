@@ -5,6 +5,7 @@ from marshmallow import fields
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, OTHER_POSITION_ID, POSITION_ID, STOCK_ID
 from .fields import MAX_IDENTIFIER, Flag, Identifier, Money, Timestamp, Whole
+from .order_requests import MAX_QUANTITY
 from .orders import EXCHANGES, PRODUCTS
 
 
@@ -104,8 +105,14 @@ class ConvertedSchema(StrictSchema):
 
 
 class ClosingSchema(StrictSchema):
-    """The way to close a position; the body may be left out."""
+    """The part of a position to close, and the way; the body may be left out."""
 
+    quantity = Whole(
+        minimum=1,
+        maximum=MAX_QUANTITY,
+        load_default=None,
+        metadata={"example": 4, "description": "Without it all that no live order will close is closed."},
+    )
     cancel_open_orders = Flag(
         data_key="cancelOpenOrders",
         load_default=False,

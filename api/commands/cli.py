@@ -6,9 +6,8 @@ from flask.cli import AppGroup
 from peewee import ProgrammingError
 
 from models import migrate
-from schemas.accounts import AccountSchema
+from schemas.accounts import ACCOUNT_SCOPES, AccountSchema
 from schemas.admin import (
-    ACCOUNT_SCOPES,
     AccountCreationSchema,
     FundsSchema,
     ResetSchema,

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from api.http.errors import HttpRefusal, invalid
-from schemas.market import StockImportSchema
+from schemas.stocks import StockImportSchema
 from trading.market.calendars import import_holidays
 from trading.market.quotes import GivenQuote
 from trading.market.stocks import Pair, import_stocks, session_classes
@@ -90,10 +90,11 @@ class Import:
 def stocks_import(path: str, report: TextIO | None) -> None:
     """Import the stocks of a file; known stocks stay.
 
-    The file has the columns exchange,symbol and optionally lastPrice,tickSize,lotSize,intradayAllowed,sessionClass; one
-    line that is not valid refuses the whole file. Or it is Kite's dump of instruments or NSE's list of equities; their
-    lines that are not valid are skipped and reported, and the others imported. Each may be gzipped. No order fills on
-    the prices of Kite's dump, which are not those of now. Its futures tell which shares have a closing auction.
+    The file has the columns exchange,symbol and optionally
+    name,lastPrice,tickSize,lotSize,intradayAllowed,sessionClass; one line that is not valid refuses the whole file. Or
+    it is Kite's dump of instruments or NSE's list of equities; their lines that are not valid are skipped and reported,
+    and the others imported. Each may be gzipped. No order fills on the prices of Kite's dump, which are not those of
+    now. Its futures tell which shares have a closing auction.
     """
     done = Import()
     with open_csv(path) as file:
@@ -179,7 +180,7 @@ def _stock(kind: Format, row: dict[str, str]) -> Line | None:
 def _facts(line: Line) -> ImportedFacts:
     intraday = line["allows_intraday"]
     allows_intraday = None if intraday is None else intraday == "true"
-    facts = (line["tick_size"], line["lot_size"], allows_intraday, line["session_class"])
+    facts = (line["tick_size"], line["lot_size"], allows_intraday, line["session_class"], line["name"])
     return ImportedFacts(line["exchange"], line["symbol"], *facts)
 
 

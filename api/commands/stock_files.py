@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from schemas.fields import UNCLEAN
+from schemas.stocks import MAX_NAME_LENGTH
+
 Cells = Mapping[str, str]
 Stock = dict[str, str]  # exchange, symbol, and the facts that are there, by the names of StockImportSchema
 
@@ -54,13 +57,17 @@ def _kite_stock(cells: Cells) -> Stock | None:
     if cells["instrument_type"] != "EQ" or cells["segment"] not in SHARE_SEGMENTS:
         return None
     price, tick, lot = (_number(cells.get(name, "")) for name in ("last_price", "tick_size", "lot_size"))
-    return _given(
-        exchange=cells["exchange"], symbol=cells["tradingsymbol"], lastPrice=price, tickSize=tick, lotSize=lot
-    )
+    facts = {"name": _name(cells.get("name", "")), "lastPrice": price, "tickSize": tick, "lotSize": lot}
+    return _given(exchange=cells["exchange"], symbol=cells["tradingsymbol"], **facts)
 
 
 def _kite_underlying(cells: Cells) -> str | None:
     return cells.get("name") if cells["segment"] in SHARE_FUTURES else None
+
+
+def _name(cell: str) -> str:
+    """Return a name as far as it can be kept: a bad one must not cost the stock."""
+    return "" if UNCLEAN.search(cell) else cell[:MAX_NAME_LENGTH]
 
 
 def _number(cell: str) -> str:
@@ -73,7 +80,8 @@ def _nse_stock(cells: Cells) -> Stock | None:
     if allows_intraday is None:
         return None
     lot = _number(cells.get("MARKET LOT", ""))
-    return _given(exchange="NSE", symbol=cells["SYMBOL"], lotSize=lot, intradayAllowed=allows_intraday)
+    name = _name(cells["NAME OF COMPANY"])
+    return _given(exchange="NSE", symbol=cells["SYMBOL"], name=name, lotSize=lot, intradayAllowed=allows_intraday)
 
 
 OWN = Format("list of stocks", ("exchange", "symbol"), _own_stock)

@@ -35,6 +35,7 @@ STATUS_BY_CODE = {
     "request_timeout": 408,
     "duplicate_client_order_id": 409,
     "nothing_to_close": 409,
+    "not_closable": 409,
     "not_convertible": 409,
     "order_not_open": 409,
     "idempotency_in_progress": 409,

@@ -71,6 +71,7 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.InsufficientHoldings(),
     errors.NoPrice(),
     errors.NotFound(),
+    errors.NotClosable(closable=6),
     errors.NotConvertible(convertible=5),
     errors.NothingToClose(),
     errors.PreconditionFailed(),

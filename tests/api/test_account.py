@@ -3,6 +3,7 @@
 import pytest
 
 from models.database import execute, session
+from trading.accounts.tokens import create_token
 from trading.execution.executing import execute_orders
 
 
@@ -32,7 +33,16 @@ def test_the_account_is_read_with_all_its_fields(get, trader, place):
         "unrealizedPnl": "0.00",
         "status": "ACTIVE",
         "fillModel": "IMMEDIATE",
+        "scopes": ["read", "trade"],
     }
+
+
+def test_the_account_names_the_scopes_of_the_token_that_asks(client, trader, headers_for):
+    _, secret = create_token(["read"], account_id=trader.id)
+    reader = {"Authorization": f"Bearer {secret}"}
+    assert client.get("/api/trading/account", headers=reader).get_json()["scopes"] == ["read"]
+    path = f"/api/trading/account?tradingAccountId={trader.id}"
+    assert client.get(path, headers=headers_for("feed", "admin")).get_json()["scopes"] == ["admin", "feed"]
 
 
 def test_the_ledger_is_listed_newest_first_page_by_page(get, trader, place):
@@ -113,7 +123,7 @@ def test_the_data_of_an_event_equals_the_get(get, trader, place, quote):
     del position["lastPrice"], position["unrealizedPnl"], position["dayPnl"]
     assert latest["position", None] == position
     account = get("account")
-    del account["unrealizedPnl"]
+    del account["unrealizedPnl"], account["scopes"]
     assert latest["account", None] == account
 
 

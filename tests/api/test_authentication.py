@@ -173,6 +173,7 @@ ROUTES = [
     ("GET", "/api/trading/transactions", {"read", "admin"}),
     ("GET", "/api/trading/events", {"read", "admin"}),
     ("GET", "/api/market/stocks", {"read", "trade", "feed", "admin"}),
+    ("GET", "/api/market/clock", {"read", "trade", "feed", "admin"}),
     ("GET", "/api/market/stocks/NSE/NONE", {"read", "trade", "feed", "admin"}),
     ("PUT", "/api/market/quotes", {"feed"}),
     ("POST", "/api/admin/accounts", {"admin"}),
@@ -183,6 +184,9 @@ ROUTES = [
     ("POST", f"/api/admin/accounts/{NOT_THERE}/tokens", {"admin"}),
     ("DELETE", f"/api/admin/tokens/{NOT_THERE}", {"admin"}),
     ("GET", "/api/admin/operations", {"admin"}),
+    ("GET", "/api/admin/operations/history", {"admin"}),
+    ("POST", "/api/admin/sweep", {"admin"}),
+    ("POST", "/api/admin/ledger-check", {"admin"}),
     ("POST", f"/api/admin/dead-letters/{NOT_THERE}/requeue", {"admin"}),
 ]
 

@@ -29,7 +29,7 @@ def price(symbol, last_price="10.00", exchange="NSE"):
 
 # The values of a stock of which only the last price is known.
 UNKNOWN = ("bidPrice", "askPrice", "bidQuantity", "askQuantity", "open", "high", "low", "previousClose", "closePrice")
-UNKNOWN += ("lowerCircuit", "upperCircuit", "tickSize", "lotSize")
+UNKNOWN += ("name", "volume", "lowerCircuit", "upperCircuit", "tickSize", "lotSize")
 
 
 def test_quotes_create_stocks_and_set_their_prices(get, put):

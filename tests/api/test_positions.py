@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.identifiers import NOT_THERE
+from tests.support.trading import one
 from trading.execution.executing import execute_orders
 
 
@@ -133,6 +134,48 @@ def test_only_the_quantity_that_is_not_promised_is_closed(positions, fill, close
     assert (response.status_code, response.get_json()["code"]) == (409, "nothing_to_close")
 
 
+def test_a_part_of_a_position_is_closed(positions, fill, close, quote):
+    quote("RELIANCE", "100.00")
+    fill(quantity=10)
+    position_id = positions()["data"][0]["positionId"]
+    order = close(position_id, json={"quantity": 4}).get_json()["order"]
+    assert (order["side"], order["quantity"], order["orderType"]) == ("SELL", 4, "MARKET")
+    execute_orders([order["orderId"]])
+    assert positions()["data"][0]["quantity"] == 6
+
+
+def test_no_more_is_closed_than_is_open_and_not_promised(positions, fill, close, place, trader, quote):
+    quote("RELIANCE", "100.00")
+    fill(quantity=10)
+    position_id = positions()["data"][0]["positionId"]
+    resting = place(trader, side="SELL", quantity=4).get_json()["orderId"]
+    refused = close(position_id, json={"quantity": 7})
+    assert (refused.status_code, refused.get_json()["code"], refused.get_json()["closable"]) == (409, "not_closable", 6)
+    closed = close(position_id, json={"quantity": 7, "cancelOpenOrders": True})
+    assert closed.get_json()["order"]["quantity"] == 7
+    assert one("SELECT status FROM trading_order WHERE id = %s", resting) == "CANCELLED"
+
+
+@pytest.mark.parametrize("quantity", [0, -1, "1", 1.0, True, 1_000_001])
+def test_a_quantity_to_close_is_a_whole_number_of_one_order(positions, fill, close, quote, quantity):
+    quote("RELIANCE", "100.00")
+    fill(quantity=10)
+    response = close(positions()["data"][0]["positionId"], json={"quantity": quantity})
+    assert set(response.get_json()["errors"]) == {"quantity"}
+
+
+def test_a_retried_close_with_its_key_closes_once(client, positions, fill, trader, quote):
+    quote("RELIANCE", "100.00")
+    fill(quantity=10)
+    path = f"/api/trading/positions/{positions()['data'][0]['positionId']}/close"
+    headers = trader.headers | {"Idempotency-Key": "half"}
+    first, again = (client.post(path, json={"quantity": 5}, headers=headers) for _ in range(2))
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert first.get_json() == again.get_json()
+    other = client.post(path, json={"quantity": 4}, headers=headers)
+    assert other.get_json()["code"] == "idempotency_conflict"
+
+
 def test_a_flat_position_has_nothing_to_close(positions, fill, close, quote):
     quote("RELIANCE", "100.00")
     fill(quantity=10)
@@ -144,7 +187,7 @@ def test_closing_takes_no_body_or_an_empty_object(positions, fill, close, quote)
     quote("RELIANCE", "100.00")
     fill(quantity=10)
     position_id = positions()["data"][0]["positionId"]
-    assert set(close(position_id, json={"quantity": 1}).get_json()["errors"]) == {"quantity"}
+    assert set(close(position_id, json={"price": 1}).get_json()["errors"]) == {"price"}
     assert close(position_id, json=[]).status_code == 422
     assert close(position_id, data=b"{", content_type="application/json").get_json()["code"] == "malformed_json"
     assert close(position_id, data=b"x").get_json()["code"] == "unsupported_media_type"

@@ -27,6 +27,7 @@ READS = {
     "account.list_transactions": "/api/trading/transactions",
     "realtime.list_events": "/api/trading/events",
     "market.list_stocks": "/api/market/stocks",
+    "market.clock": "/api/market/clock",
     "market.read_stock": "/api/market/stocks/NSE/RELIANCE",
     "admin.read": "/api/admin/accounts/{account}",
     "operations.read": "/api/admin/operations",

@@ -32,6 +32,11 @@ def test_a_file_is_recognised_by_its_header(header, kind):
 def test_a_share_in_kites_dump_is_a_stock():
     assert kite() == {"exchange": "NSE", "symbol": "INFY"}
     assert kite(segment="BSE", exchange="BSE") == {"exchange": "BSE", "symbol": "INFY"}
+    assert kite(name="INFOSYS") == {"exchange": "NSE", "symbol": "INFY", "name": "INFOSYS"}
+
+
+def test_a_name_that_is_too_long_is_cut_and_does_not_cost_the_stock():
+    assert kite(name="N" * 121)["name"] == "N" * 120
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ def test_the_tick_and_the_lot_of_kites_dump_are_taken_and_zeros_mean_unknown():
 
 def test_a_company_in_nses_list_is_a_stock_if_its_series_is_one_of_shares():
     row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ", "MARKET LOT": "1"}
-    stock = {"exchange": "NSE", "symbol": "M&M", "lotSize": "1"}
+    stock = {"exchange": "NSE", "symbol": "M&M", "name": "Mahindra & Mahindra Limited", "lotSize": "1"}
     assert NSE.stock_of(row) == stock | {"intradayAllowed": "true"}
     assert NSE.stock_of(row | {"SERIES": "BE"}) == stock | {"intradayAllowed": "false"}
     assert NSE.stock_of(row | {"SERIES": "N1"}) is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import schemas
-from schemas.admin import ACCOUNT_SCOPES, SERVICE_SCOPES
+from schemas.accounts import ACCOUNT_SCOPES, SERVICE_SCOPES
 from schemas.base import StrictSchema
 from schemas.events import EVENT_TYPES
 from schemas.orders import ORDER_TYPE_SPELLINGS, PRODUCT_SPELLINGS
@@ -83,6 +83,8 @@ OFFERED = {
     "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
+    "OwnAccountSchema.status": AccountStatus,
+    "MarketClockSchema.calendar": (Exchange.NSE,),
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),

@@ -24,7 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Basket": {"orders": [ORDER]},
     "OrderChange": {"quantity": 2},
     "Conversion": {"quantity": 1},
-    "Closing": {"cancelOpenOrders": True},
+    "Closing": {"quantity": 1, "cancelOpenOrders": True},
     "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
     "AccountCreation": {"name": "New", "openingBalance": "1.00"},
     "AccountChange": {"status": "ACTIVE"},

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from models import Stock
 from models.database import execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
 from models.rows import StockRow
@@ -13,8 +12,11 @@ Pair = tuple[str, str]  # exchange, symbol
 MAX_REMEMBERED = 50_000
 _remembered: dict[Pair, UUID] = {}
 
-# The start of a list of stocks; the caller adds its conditions.
-STOCKS = "SELECT * FROM stock"
+# The start of a list of stocks; the caller adds its conditions. The largest volume may be one of an earlier day.
+STOCKS = """
+SELECT *, CASE WHEN volume_day = (quoted_at AT TIME ZONE 'Asia/Kolkata')::date THEN largest_volume END AS volume
+FROM stock
+"""
 # A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
 AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 KNOWN = f"SELECT id, exchange, symbol, is_active FROM stock WHERE {AMONG}"
@@ -25,10 +27,20 @@ UPDATE stock SET is_active = true WHERE id IN (
 
 
 def find_stock(exchange: str, symbol: str) -> StockRow | None:
-    """Return an active stock's row, or None."""
-    chosen = (Stock.exchange == exchange) & (Stock.symbol == symbol) & Stock.is_active
+    """Return an active stock's row with its day's volume, or None."""
     with session():
-        return fetch_one(*Stock.select().where(chosen).sql(), StockRow)
+        return fetch_one(f"{STOCKS} WHERE exchange = %s AND symbol = %s AND is_active", (exchange, symbol), StockRow)
+
+
+def find_stocks(pairs: Iterable[Pair]) -> list[StockRow]:
+    """Return the rows of the active stocks among some, in the order in which they are given."""
+    wanted = list(dict.fromkeys(pairs))
+    if not wanted:
+        return []
+    with session():
+        rows = fetch_all(f"{STOCKS} WHERE is_active AND {AMONG}", _columns(wanted), StockRow)
+    found = {(row["exchange"], row["symbol"]): row for row in rows}
+    return [found[pair] for pair in wanted if pair in found]
 
 
 def import_stocks(stocks: Iterable[Pair]) -> int:

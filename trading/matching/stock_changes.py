@@ -19,9 +19,9 @@ SET_FACTS = """
 UPDATE stock SET tick_size = coalesce(new.tick_size, stock.tick_size),
     lot_size = coalesce(new.lot_size, stock.lot_size),
     allows_intraday = coalesce(new.allows_intraday, stock.allows_intraday),
-    session_class = coalesce(new.session_class, stock.session_class)
+    session_class = coalesce(new.session_class, stock.session_class), name = coalesce(new.name, stock.name)
 FROM json_to_recordset(%s) AS new (id uuid, tick_size numeric, lot_size integer, allows_intraday boolean,
-    session_class text)
+    session_class text, name text)
 WHERE stock.id = new.id
 """
 DEACTIVATE = "UPDATE stock SET is_active = false, is_usable = false WHERE id = ANY(%s::uuid[])"
@@ -31,7 +31,7 @@ SELECT id FROM trading_order WHERE stock_id = ANY(%s::uuid[]) AND status = 'OPEN
 
 
 class ImportedFacts(NamedTuple):
-    """The facts of a stock that an import brings for the checks of orders, None where it brings none."""
+    """The facts of a stock that an import brings, None where it brings none."""
 
     exchange: str
     symbol: str
@@ -39,6 +39,7 @@ class ImportedFacts(NamedTuple):
     lot_size: int | None = None
     allows_intraday: bool | None = None
     session_class: str | None = None
+    name: str | None = None
 
     @property
     def are_any(self) -> bool:

@@ -1,4 +1,4 @@
-"""Close a position: place the MARKET order for the part that is open and not promised to live orders."""
+"""Close a position: place the MARKET order for a part that is open and not promised to live orders."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -15,7 +15,7 @@ from trading.orders.placement_statements import read_state
 from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, Placement, PlacementContext, PlacementState
 from trading.orders.promises import cancel_promises, when_promises_are_free
 from trading.rules.decision import MAX_QUANTITY, OrderRequest
-from trading.rules.errors import NotFound, NothingToClose
+from trading.rules.errors import NotClosable, NotFound, NothingToClose
 from trading.rules.margin import closing_quantity
 from trading.rules.terms import Side
 
@@ -29,25 +29,27 @@ def close_position(
     calendar: str | None,
     fills: FillSettings = DEFAULT_FILLS,
     idempotency_key: IdempotencyKey | None = None,
+    quantity: int | None = None,
     cancel_open_orders: bool = False,
 ) -> Placement:
-    """Accept the order that closes a position, at most 1,000,000 of it, and return it as place_order does.
+    """Accept the order that closes a position or a quantity of it, and return it as place_order does.
 
+    Without a quantity it closes all that is not promised to live orders, at most 1,000,000.
     With cancel_open_orders, first cancel the live orders to which the position is promised, in the same transaction.
     An order that the market has traded already stays, with its promise.
 
-    Raises NothingToClose, or an error of place_order; then nothing has changed.
+    Raises NothingToClose, NotClosable, or an error of place_order; then nothing has changed.
     """
     largest = _largest_closing_order(account_id, position_id)
     context = PlacementContext(account_id, largest, calendar, idempotency_key, fills)
     with in_progress_refused():
-        placement = when_promises_are_free(lambda: _close(context, cancel_open_orders))
+        placement = when_promises_are_free(lambda: _close(context, quantity, cancel_open_orders))
     stopwatch().lap("commit")
     return announced(placement)
 
 
 @transactional
-def _close(context: PlacementContext, cancel_open_orders: bool) -> Placement:
+def _close(context: PlacementContext, quantity: int | None, cancel_open_orders: bool) -> Placement:
     watch = stopwatch()
     watch.mark()
     context, state = _read_state(context)
@@ -62,7 +64,10 @@ def _close(context: PlacementContext, cancel_open_orders: bool) -> Placement:
     )
     if closable == 0:
         raise NothingToClose
-    return accept(replace(context, request=replace(context.request, quantity=closable)), state, session)
+    if quantity is not None and quantity > closable:
+        raise NotClosable(closable=closable)
+    request = replace(context.request, quantity=quantity or closable)
+    return accept(replace(context, request=request), state, session)
 
 
 def _largest_closing_order(account_id: UUID, position_id: UUID) -> OrderRequest:

@@ -41,7 +41,9 @@ UNKNOWN: Mapping[str, Any] = {
     "rejection_reason": None,
     "end_reason": None,
     "triggered_at": None,
+    "matched_at": None,
     "executed_at": None,
+    "fill": None,
 }
 
 
