@@ -140,7 +140,8 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
 
 def _share(process: psutil.Process, before: Any, began: float) -> float:
     now = process.cpu_times()
-    return 100 * (now.user + now.system - before.user - before.system) / (time.monotonic() - began)
+    used_s: float = now.user + now.system - before.user - before.system
+    return 100 * used_s / (time.monotonic() - began)
 
 
 def _figures(
