@@ -10,9 +10,10 @@ import pytest
 import redis
 
 from tests.conftest import OwnCommands, TestAccount
-from tests.realtime.clients import RawStream, Stream
+from tests.realtime.clients import PING, PONG, TEXT, RawStream, Stream
+from tests.realtime.conftest import Database
 from tests.realtime.network import Proxy
-from tests.realtime.test_ticks import RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
+from tests.realtime.test_ticks import INFY, RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
 from tests.support.processes import ProcessStarter, Running, wait_until
 from tests.support.servers import Servers
 
@@ -131,6 +132,57 @@ def test_a_quote_comes_at_most_four_times_a_second_and_the_last_one_always(
         took_s = time.monotonic() - began
     assert len(numbers) <= 4 * took_s + 2
     assert [one["quoteNumber"] for one in numbers] == sorted({one["quoteNumber"] for one in numbers})
+
+
+def test_a_reader_that_is_slow_misses_quotes_but_no_event_and_slows_no_other(
+    web: Running, account: MakeAccount, feeder: Callable[[Running], Market], plain_sql: Database
+) -> None:
+    market, trader = feeder(web), account()
+    symbols = [f"STOCK-{number}" for number in range(200)]
+    market.put("100.00", *symbols)
+    market.put("100.00", "INFY")
+    keys = [f"NSE:{symbol}" for symbol in symbols]
+    with (
+        # With less than the largest segment of this machine's own network the kernel may be silent for a minute.
+        RawStream(web.port, trader.token, receive_buffer=65_536) as slow,
+        Stream(web.port, trader.token, query=f"?symbols={INFY}") as quick,
+    ):
+        assert slow.next()["type"] == "ready"
+        slow.send(TEXT, json.dumps({"action": "watch", "symbols": keys}).encode())
+        wait_until_prompt(quick, Quoting(market, "INFY"))
+        rounds = 20
+        for number in range(rounds):  # 200 quotes each time, of which the reader could be sent 3 MB
+            market.put(f"{number + 1}.50", *symbols)
+            plain_sql.change(trader.id, text=f"Round {number}, ")
+            time.sleep(0.1)  # a feeder's pace
+            if number % 10 == 9:
+                market.put(f"{number}.25", "INFY")
+                put = time.monotonic()
+                tick_of(quick, f"{number}.25")
+                assert time.monotonic() - put < 2
+        events, prices, ticks = 0, {}, 0
+        while events < rounds or set(prices.values()) != {f"{rounds}.50"} or len(prices) < 200:
+            found = slow.next_frame()
+            assert found is not None, "the connection has ended"
+            if found[0] == PING:
+                slow.send(PONG, found[1])
+                continue
+            message = json.loads(found[1])
+            events += "id" in message
+            if message["type"] == "quote":
+                ticks += 1
+                prices[message["data"]["symbol"]] = message["data"]["lastPrice"]
+        assert ticks < 200 * rounds / 2
+
+
+class Quoting:
+    """A feeder of one other stock, for wait_until_prompt."""
+
+    def __init__(self, market: Market, symbol: str) -> None:
+        self.market, self.symbol = market, symbol
+
+    def put(self, price: str) -> None:
+        self.market.put(price, self.symbol)
 
 
 def test_a_watcher_that_breaks_off_leaves_nothing_behind(
