@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.processes import ROOT, ProcessStarter, Running
 
-PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable}
+PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable, "ticks.py": sys.executable}
 
 
 @pytest.fixture

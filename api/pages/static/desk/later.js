@@ -1,7 +1,6 @@
+/** @file The parts that the desk's first paint does not need: ticket, other books and market, then the plots. */
 
 import { showOtherBooks } from "./books/other_books.js";
-/** @file The parts of the desk that its first paint does not need: the ticket, the other books and the market, then the plots. */
-
 import { showMarket } from "./market/market.js";
 import { startTicket } from "./ticket/ticket.js";
 
