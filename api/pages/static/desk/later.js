@@ -1,4 +1,4 @@
-/** @file The parts of the desk that its first paint does not need: the ticket and the ledger, then the plots. */
+/** @file The parts of the desk that its first paint does not need: the ticket and the other books, then the plots. */
 
 import { showOtherBooks } from "./books/other_books.js";
 import { startTicket } from "./ticket/ticket.js";

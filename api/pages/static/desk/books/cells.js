@@ -1,6 +1,7 @@
 /** @file Cells that several tables of the books have. */
 
 import { make } from "../../common/dom.js";
+import { clock } from "../../common/time.js";
 import { exchangeOf, nameOf } from "../../common/words.js";
 
 /** Show an order's side as a coloured tag. */
@@ -12,7 +13,7 @@ export function sideTag(cell, order) {
 export function orderSymbol(kind) {
   return (cell, order) => {
     const button = make("button", { type: "button", className: "link", textContent: order.symbol });
-    button.setAttribute("aria-label", `${order.symbol}: details of this ${kind}`);
+    button.setAttribute("aria-label", `${order.symbol}: details of this ${kind} of ${clock(order.placedAt)}`);
     button.onclick = async () => (await import("./order_detail.js")).openDetail(order);
     cell.replaceChildren(button, exchangeOf(order));
   };

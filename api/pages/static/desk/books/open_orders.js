@@ -6,6 +6,7 @@ import { NOTHING, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
 import { mayTrade } from "../../common/session.js";
 import { Table } from "../../common/table.js";
+import { bothClocks } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
 import { distanceText } from "./distance.js";
@@ -51,7 +52,7 @@ function columnsFor(store, editors, table) {
     { name: "last", label: "Last", value: lastOf, tone: (order) => ageTone(store, order) },
     { name: "distance", label: "Distance", value: (order) => distanceText(order, quoteOf(store, order)) },
     { name: "waits", label: "Waits for", value: waitsFor, paint: paintWaits },
-    { name: "expires", label: "Expires", value: expiryText },
+    { name: "expires", label: "Expires", value: expiryText, paint: paintExpiry },
     { name: "action", value: actionOf, paint: (cell, order) => paintActions(cell, order, { editors, repaint }), isSized: false },
     { name: "editor", value: (order) => editors.stateOf(order), paint: (cell, order) => editors.paint(cell, order), isSized: false },
   ];
@@ -67,6 +68,11 @@ export function ageTone(store, thing) {
 function paintWaits(cell, order) {
   setText(cell, waitsFor(order));
   cell.title = waitsSentence(order);
+}
+
+function paintExpiry(cell, order) {
+  setText(cell, expiryText(order));
+  cell.title = order.expiresAt ? bothClocks(order.expiresAt) : "";
 }
 
 function actionOf(order) {

@@ -9,9 +9,9 @@ export function orderToTicket({ exchange, symbol, side, quantity, orderType, pri
 export function positionToTicket(position, quantity = Math.abs(position.quantity)) {
   const { exchange, symbol, product } = position;
   const closing = position.quantity < 0 ? "BUY" : "SELL";
-  const order = { exchange, symbol, product, side: closing };
+  const orderType = position.lastPrice === null ? "LIMIT" : "MARKET";
+  const order = { exchange, symbol, product, orderType, side: closing };
   if (quantity > 0) order.quantity = quantity;
-  if (position.lastPrice === null) order.orderType = "LIMIT";
   fill(order);
 }
 
@@ -22,5 +22,5 @@ export function holdingToTicket({ exchange, symbol, quantity }) {
 
 async function fill(order) {
   const { fillTicket } = await import("../ticket/ticket.js");
-  fillTicket?.(order);
+  fillTicket(order);
 }
