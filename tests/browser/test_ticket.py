@@ -15,6 +15,15 @@ from tests.support.processes import ProcessStarter, Running
 
 pytestmark = [pytest.mark.acceptance]
 
+# Press the button again soon after it has begun to ask, as the second press of a slow double click does.
+PRESS_SOON = """
+  const button = document.getElementById("submit");
+  new MutationObserver((_, observer) => {
+    if (!button.dataset.step) return;
+    observer.disconnect();
+    setTimeout(() => { button.click(); window.hasPressed = true; }, 50);
+  }).observe(button, { attributes: true });
+"""
 PLACEMENTS = re.compile(r"/api/trading/orders$")
 SEARCHES = re.compile(r"/api/market/stocks\?search=")
 BOOK = {"lastPrice": "2500.00", "bidPrice": "2499.00", "askPrice": "2501.00", "bidQuantity": 120, "askQuantity": 75}
@@ -69,9 +78,12 @@ def test_an_unknown_symbol_is_asked_about_and_a_double_click_does_not_answer(
     desk = desk_of(web).log_in(account().token)
     button = desk.page.locator("#submit")
     desk.fill(symbol="RELAINCE", price="2500.00")
+    desk.page.evaluate(PRESS_SOON)
     button.dblclick()
     expect(desk.message).to_have_text("Nobody has quoted or imported RELAINCE. Place anyway?")
     expect(button).to_have_text("Place RELAINCE anyway")
+    desk.page.wait_for_function("window.hasPressed")
+    expect(button).to_be_enabled()
     assert desk.placement_keys == []
     desk.page.get_by_label("Symbol").fill("RELIANCE")
     expect(desk.message).to_be_empty()

@@ -72,12 +72,11 @@ function earliest(recordedFrom, now) {
 
 /** Return the fills of a stock from a time on, oldest first. */
 function fillsOf(store, key, from) {
-  return store
-    .newestOrders()
+  return [...store.orders.values()]
     .filter((order) => order.executedAt && order.averagePrice && keyOf(order) === key)
     .map((order) => ({ at: micros(order.executedAt) / 1e6, price: Number(order.averagePrice), side: order.side }))
     .filter((fill) => fill.at >= from)
-    .reverse();
+    .sort((first, second) => first.at - second.at);
 }
 
 /** Return the average price of the open position in a stock, if there is one. */

@@ -2,8 +2,6 @@
 
 import { make, setText } from "../../common/dom.js";
 import { NOTHING, grouped, toneOf } from "../../common/money.js";
-import { ageText } from "../../common/time.js";
-import { ageOf, isOld } from "./age.js";
 import { changeOf, changeText, placeInRange } from "./figures.js";
 import { stockOf } from "./keys.js";
 
@@ -60,14 +58,12 @@ export class WatchRow {
     setText(ask, grouped(stock?.askPrice));
     this.#showRange(stock);
     if (!this.tools.hidden) setText(this.facts, factsOf(stock));
-    this.showAge(stock, store);
+    this.#showAge(store.ageOf(this.key));
   }
 
   /** Show the age of a quote that is old, and grey it. */
-  showAge(stock, store) {
-    const old = isOld(stock, store);
-    setText(this.parts.age, old ? `${ageText(ageOf(stock, store))} old` : "");
-    if (old !== this.element.classList.contains("is-old")) this.element.classList.toggle("is-old", old);
+  #showAge(age) {
+    if (setText(this.parts.age, age && `${age} old`)) this.element.classList.toggle("is-old", age !== "");
   }
 
   /** Show if the row is the chosen one; only this has buttons. */

@@ -45,8 +45,13 @@ function amountText(typed) {
   return grouped(fromHundredths(hundredths(typed)));
 }
 
-function opening({ exchange, symbol }, store) {
+/** Return the next opening of the stock of an order, if the market's clock has told it. */
+export function nextOpenOf({ exchange, symbol }, store) {
   const name = store.quotes.get(`${exchange}:${symbol}`)?.sessionClass ?? "NORMAL";
-  const session = store.clock?.sessions?.find(({ sessionClass }) => sessionClass === name);
-  return session?.nextOpensAt ? `, which opens ${bothClocks(session.nextOpensAt)}` : "";
+  return store.clock?.sessions?.find(({ sessionClass }) => sessionClass === name)?.nextOpensAt ?? undefined;
+}
+
+function opening(order, store) {
+  const moment = nextOpenOf(order, store);
+  return moment ? `, which opens ${bothClocks(moment)}` : "";
 }
