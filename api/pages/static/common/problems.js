@@ -14,7 +14,7 @@ const SENTENCES = {
   account_suspended: () => "The account is suspended and may not trade.",
   market_closed: ({ nextOpen }) => `The market is closed${nextOpen ? `; it opens ${dayAndClock(nextOpen)}` : ""}.`,
   order_not_open: ({ matchedAt, origin }) => {
-    if (origin === "SQUARE_OFF") return "The square-off closes the position by this order: it cannot be changed or cancelled.";
+    if (origin === "SQUARE_OFF") return "The square-off closes the position by this order: it stays as it is.";
     return matchedAt ? "The market has traded the order already; its fill follows." : "The order has ended in the meantime.";
   },
   precondition_failed: () => "The order has changed in the meantime.",
