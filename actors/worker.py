@@ -3,19 +3,12 @@
 import multiprocessing
 import os
 
-from actors import broker, maintenance, message_metrics, orders, traces
+from actors import broker, maintenance, message_metrics, orders, ticker, traces
 from config import ConfigurationError, exit_for, require_database_url, settings_or_exit
 from models import database
 from runtime import database_url, telemetry
 
-ACTORS = (
-    orders.execute_order,
-    maintenance.sweep_orders,
-    maintenance.expire_orders,
-    maintenance.sweep_levels,
-    maintenance.delete_what_is_old,
-    maintenance.check_ledger,
-)
+ACTORS = (orders.execute_order, maintenance.sweep_orders, *(actor for actor, _ in ticker.PERIODIC))
 
 
 def boot() -> None:

@@ -50,13 +50,18 @@ def sweep_orders(query: dict[str, Any]) -> Response:
 
     After-market orders whose session has opened are released before. The bearer token is the value of CRON_SECRET.
     """
+    return respond(SWEEP, sweep(query["limit"], by="cron"))
+
+
+def sweep(limit: int, *, by: str) -> dict[str, Any]:
+    """Do what is due, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
     is_done = do_daily_work()
-    release.run_once(query["limit"], calendar=current_app.config["SETTINGS"].market_calendar)
-    counts = sweep_once(limit=query["limit"], older_than_ms=0, exclusive=False)
-    metrics.count_sweep("cron", counts)
-    ended = expiry.run_once(query["limit"])
-    report: dict[str, Any] = {
+    release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)
+    counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)
+    metrics.count_sweep(by, counts)
+    ended = expiry.run_once(limit)
+    return {
         "claimed": counts.claimed,
         "executed": counts.executed,
         "rejected": counts.rejected,
@@ -68,4 +73,3 @@ def sweep_orders(query: dict[str, Any]) -> Response:
         "daily_work_done": is_done,
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
-    return respond(SWEEP, report)

@@ -92,11 +92,8 @@ def _ledger_warnings() -> list[str]:
 def _session_warnings() -> list[str]:
     """Warn if the sessions of the calendar end within a week: a day without sessions is closed."""
     calendar = current_app.config["SETTINGS"].market_calendar
-    days = calendars.days(calendar)
-    if days is None:
-        return []
-    left = None if days.last_day is None else (days.last_day - calendars.today()).days
-    if left is not None and left >= DAYS_OF_WARNING:
+    days, left = calendars.days(calendar), calendars.days_left(calendar)
+    if days is None or left is None or left >= DAYS_OF_WARNING:
         return []
     known = "no session is known" if days.last_day is None else f"the last known session is that of {days.last_day}"
     return [f"{calendar}: {known}: import the next holidays, and run `flask --app api sessions make`"]

@@ -143,6 +143,10 @@ def _orders(backlog: Backlog) -> Iterator[Metric]:
     for work, seconds in backlog.daily_work_behind_s.items():
         behind.add_metric([work], seconds)
     yield behind
+    if backlog.session_days_left is not None:
+        yield GaugeMetricFamily(
+            "tradepost_session_days_left", "Days until the last known session.", backlog.session_days_left
+        )
 
 
 def _broker_state() -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from runtime import descriptors
 from runtime.logs import get_logger
-from schemas.events import EventListSchema, EventPageSchema, StreamRequestSchema
+from schemas.events import EventListSchema, EventPageSchema, EventStreamSchema, StreamRequestSchema
 from trading.events.reading import page_since
 
 from .http.authentication import (
@@ -30,10 +30,11 @@ from .http.parsing import Blueprint, load, read_query
 from .http.proxies import HOST_SENT, is_host_of
 from .http.responses import respond
 from .http.token_cache import Principal
-from .stream import hub_threads
+from .stream import hub_threads, quote_threads
 from .stream.event_view import as_text, presented
 from .stream.hub import Hub
 from .stream.listeners import QueueListener
+from .stream.quote_feed import QuoteFeed
 from .stream.replay import replay
 from .stream.websocket import SERVER_OPTIONS, StreamListener
 
@@ -44,7 +45,7 @@ blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", descripti
 streams = flask.Blueprint("streams", __name__, url_prefix="/api/trading")
 sock = Sock()
 
-EVENT_PAGE, STREAM_REQUEST = EventPageSchema(), StreamRequestSchema()
+EVENT_PAGE, EVENT_STREAM_REQUEST, STREAM_REQUEST = EventPageSchema(), EventStreamSchema(), StreamRequestSchema()
 READERS = frozenset({"read", "admin"})
 EXTENSIONS = "HTTP_SEC_WEBSOCKET_EXTENSIONS"
 # Proxies end connections that are silent for about 55 s.
@@ -54,10 +55,11 @@ USER_TIMEOUT_MS = 10_000
 
 
 def register(app: Flask) -> None:
-    """Set up the application's hub and its websocket."""
+    """Set up the application's hub, its feed of quotes and its websocket."""
     app.extensions["hub"] = Hub(
         as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size), hub_threads.start
     )
+    app.extensions["quotes"] = QuoteFeed(quote_threads.start)
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
     app.register_blueprint(streams)
 
@@ -94,6 +96,7 @@ def check_before_the_upgrade() -> None:
     _check_origin(request.headers.get("Origin"))
     query, facts = load(STREAM_REQUEST, *read_query()), request_facts()
     facts.stream_account_id, facts.stream_since = query["account_id"], query["since"]
+    facts.stream_symbols = query["symbols"]
     if "Authorization" in request.headers:
         authenticate(READERS)
         page_since(requested_account_id(facts.stream_account_id))
@@ -110,14 +113,14 @@ def refuse_handshake(_error: RemoteProtocolError) -> Response:
 
 @sock.route("/stream", bp=streams)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(websocket: Server) -> None:
-    """Stream an account's events over a websocket."""
-    facts = request_facts()
+    """Stream an account's events, and the quotes of watched stocks, over a websocket."""
+    facts, feed = request_facts(), current_app.extensions["quotes"]
 
     def account_of_listener(principal: Principal) -> UUID:
         return account_id_for(principal, facts.stream_account_id)
 
-    listener = StreamListener(hub(), websocket, account_of_listener, is_compressed=facts.stream_is_compressed)
-    listener.run(facts.principal, facts.stream_since)
+    listener = StreamListener(hub(), feed, websocket, account_of_listener, is_compressed=facts.stream_is_compressed)
+    listener.run(facts.principal, facts.stream_since, facts.stream_symbols)
 
 
 def _refuse_when_full() -> None:
@@ -160,7 +163,7 @@ def _resumed_from(since: int | None) -> int | None:
     last_event_id = request.headers.get("Last-Event-ID")
     if not last_event_id:
         return since
-    return cast(int, load(STREAM_REQUEST, {"since": last_event_id}, {})["since"])
+    return cast(int, load(EVENT_STREAM_REQUEST, {"since": last_event_id}, {})["since"])
 
 
 def _event_stream(account_id: UUID, since: int | None) -> Response:

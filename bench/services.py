@@ -11,7 +11,8 @@ import redis
 from honcho.environ import parse_procfile
 
 import config
-from actors.maintenance import PERIODIC, sweep_orders, tick_key
+from actors.maintenance import sweep_orders
+from actors.ticker import PERIODIC, tick_key
 from bench.seeding import seed
 from embedded.interruption import Interruption, StopRequestedError
 from embedded.postgres import Postgres

@@ -67,6 +67,7 @@ class Settings:
     environment: str
     data_dir: Path
     port: int
+    simulator: bool
 
     @property
     def is_production(self) -> bool:
@@ -114,6 +115,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         environment=environment,
         data_dir=data_dir,
         port=_integer(environ, "PORT", 8000, 1, 65_535),
+        simulator=_choice(environ, "SIMULATOR", ("on", "off"), "on") == "on",
     )
     if settings.is_production:
         _require_production_settings(settings)

@@ -177,7 +177,7 @@ def count_expired(validities: Iterable[str]) -> None:
 
 
 def count_square_off(step: str, number: int) -> None:
-    """Count what a square-off has done: orders ended, executed, placed, priced at the close, and positions finished."""
+    """Count the steps of a square-off: orders ended, executed, placed or matched at the close; positions finished."""
     of(SQUARE_OFFS, step).inc(number)
 
 

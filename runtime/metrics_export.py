@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Metric
+from prometheus_client import REGISTRY, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -67,13 +67,6 @@ class SharedCounts(Collector):
         for file in damaged.keys() - self._named:
             logger.warning("metrics_file_left_out", file=file, error=damaged[file])
         self._named = set(damaged)
-
-
-def total_of(registry: CollectorRegistry, counter: Counter) -> float:
-    """Return the sum of a counter over all labels and processes that a registry shows."""
-    (name,) = {metric.name for metric in counter.describe()}
-    found = (metric for metric in registry.collect() if metric.name == name)
-    return sum(sample.value for metric in found for sample in metric.samples if sample.name == f"{name}_total")
 
 
 def _read(base: Path, process: str) -> tuple[list[Metric], dict[str, str]]:

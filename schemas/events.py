@@ -9,6 +9,7 @@ from .fields import Timestamp, Whole, WholeParameter
 from .orders import OrderDetailSchema
 from .pages import LIMIT_DEFAULT, MAX_LIMIT, AccountChoiceSchema
 from .positions import PositionSchema
+from .ticks import MAX_WATCHED, StockKeysParameter
 
 # An event omits the members that move with the market, and the ledger entries.
 DATA_SCHEMAS = {
@@ -44,11 +45,23 @@ class EventListSchema(AccountChoiceSchema):
     )
 
 
-class StreamRequestSchema(AccountChoiceSchema):
+class EventStreamSchema(AccountChoiceSchema):
     """The query of a stream of events."""
 
     since = WholeParameter(
         load_default=None, metadata={"example": 123, "description": "First replay the events after this one."}
+    )
+
+
+class StreamRequestSchema(EventStreamSchema):
+    """The query of the websocket, which sends live quotes too."""
+
+    symbols = StockKeysParameter(
+        load_default=(),
+        metadata={
+            "example": "NSE:RELIANCE,NSE:INFY",
+            "description": f"Watch these stocks, up to {MAX_WATCHED}; commas between them.",
+        },
     )
 
 

@@ -5,6 +5,15 @@ from marshmallow import fields
 from .base import StrictSchema
 from .examples import MESSAGE_ID, ORDER_ID
 from .fields import Identifier, Timestamp, Whole, WholeParameter
+from .operation_counts import (
+    CheckStateSchema,
+    CountsSchema,
+    DailyWorkSchema,
+    DueOrderSchema,
+    JobRunSchema,
+    ListenersSchema,
+    PoolSchema,
+)
 
 
 class SweepRequestSchema(StrictSchema):
@@ -107,7 +116,7 @@ class ThroughputSchema(StrictSchema):
 
 
 class LatencySchema(StrictSchema):
-    """The times from acceptance to execution of orders in the last 5 minutes."""
+    """The times to the executions of the last 5 minutes."""
 
     orders = Whole(metadata={"description": "The number of these orders among the newest 5,000."})
     p50_ms = fields.Float(data_key="p50Ms", allow_none=True)
@@ -116,7 +125,7 @@ class LatencySchema(StrictSchema):
 
 
 class LedgerCheckSchema(StrictSchema):
-    """The result of the last periodic check of the ledger."""
+    """The result of the last check of the ledger."""
 
     at = Timestamp()
     violations = Whole()
@@ -155,7 +164,7 @@ class WorkerSchema(StrictSchema):
 
 
 class BrokerSchema(StrictSchema):
-    """The queues and the workers, as Redis has them."""
+    """The queues, the workers and an unfinished check of the ledger, as Redis has them."""
 
     queues = fields.List(fields.Nested(QueueSchema))
     dead_letters = fields.List(
@@ -164,16 +173,42 @@ class BrokerSchema(StrictSchema):
     workers = fields.List(
         fields.Nested(WorkerSchema), metadata={"description": "The workers with a heartbeat in the last minute."}
     )
+    ledger_check = fields.Nested(
+        CheckStateSchema,
+        data_key="ledgerCheck",
+        allow_none=True,
+        metadata={"description": "The check of the ledger that is asked for or running; null if there is none."},
+    )
 
 
 class OperationsSchema(StrictSchema):
     """The state of the service, for an operator."""
 
     at = Timestamp()
+    version = fields.String(metadata={"example": "0.1.0", "description": "The release of this web process."})
     pending = fields.Nested(PendingSchema)
+    due_orders = fields.List(
+        fields.Nested(DueOrderSchema),
+        data_key="dueOrders",
+        metadata={"description": "The ten orders for which a worker has been due the longest."},
+    )
     resting = fields.Nested(RestingSchema)
     throughput = fields.Nested(ThroughputSchema)
-    latency = fields.Nested(LatencySchema)
+    latency = fields.Nested(
+        LatencySchema, metadata={"description": "From the placement, of orders that filled without a wait."}
+    )
+    fills = fields.Nested(
+        LatencySchema, metadata={"description": "From the quote's match, of orders that waited for the market."}
+    )
+    counts = fields.Nested(CountsSchema)
+    listeners = fields.Nested(ListenersSchema)
+    pools = fields.List(fields.Nested(PoolSchema))
+    daily_work = fields.List(fields.Nested(DailyWorkSchema), data_key="dailyWork")
+    job_runs = fields.List(
+        fields.Nested(JobRunSchema),
+        data_key="jobRuns",
+        metadata={"description": "The daily work of the last week, the latest day first."},
+    )
     ledger_check = fields.Nested(LedgerCheckSchema, data_key="ledgerCheck", allow_none=True)
     broker = fields.Nested(
         BrokerSchema,

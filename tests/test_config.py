@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import config
+from config.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = {
@@ -35,6 +37,7 @@ BAD = [
     ("ORDER_WORKER_BATCH_LIMIT", "0"),
     ("ORDER_WORKER_BATCH_LIMIT", "501"),
     ("ORDER_DISPATCH", "later"),
+    ("SIMULATOR", "never"),
     ("LOG_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
     ("MARKET_CALENDAR", "NYSE"),
@@ -124,6 +127,8 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert settings.database_pool_size == 16
     assert settings.rate_limit_orders == config.RateLimit(count=50, period_s=1)
     assert (settings.market_calendar, settings.allowed_origins, settings.port) == (None, (), 8000)
+    assert settings.simulator
+    assert not config.load(environment | {"SIMULATOR": "off"}).simulator
     assert (settings.fill_model, settings.limit_fills, settings.max_quote_age_s) == ("IMMEDIATE", "book", 60)
     assert config.load({}).data_dir == Path(".data")
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
@@ -325,3 +330,7 @@ def test_importing_the_module_reads_nothing() -> None:
     environment = {**os.environ, "PORT": "http"}
     done = subprocess.run([sys.executable, "-c", "import config"], cwd=ROOT, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION

@@ -32,7 +32,7 @@ def jobs_list(since: datetime | None, as_json: bool) -> None:
 @as_json
 @with_database
 def jobs_run(as_json: bool) -> None:
-    """Do what is missing of the daily work, as workers do by themselves."""
+    """Do the daily work that is not done yet, as workers do by themselves."""
     show(as_json, {"done": do_daily_work()})
 
 

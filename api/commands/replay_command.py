@@ -44,7 +44,9 @@ csv_path = click.Path(exists=True, dir_okay=False)
 
 @click.command("replay")
 @click.option("--quotes", "quotes_path", required=True, type=csv_path, help="The quotes, in time order.")
-@click.option("--orders", "orders_path", required=True, type=csv_path, help="The orders, and what becomes of them.")
+@click.option(
+    "--orders", "orders_path", required=True, type=csv_path, help="The orders, their changes and cancellations."
+)
 @click.option("--out", "folder", required=True, type=click.Path(file_okay=False), help="The folder of the results.")
 @click.option("--calendar", help="NSE. Default: MARKET_CALENDAR; without both the market is always open.")
 @click.option("--holidays", "holidays_path", type=csv_path, help="The holidays of the calendar.")
@@ -63,7 +65,7 @@ def replay_command(
     balance: str,
     fill_model: str,
 ) -> None:
-    """Run a file of quotes and a file of orders through the product by a virtual clock, and write what became of them.
+    """Run a file of quotes and a file of orders through the product by a virtual clock, and write the results.
 
     It works in a database of its own, which it makes on the server of DATABASE_URL, or on one that it starts. The same
     files give the same results, byte for byte.

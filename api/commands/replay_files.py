@@ -110,7 +110,7 @@ def _action(number: int, row: dict[str, str]) -> Action:
 
 
 def _loaded(kind: str, row: Mapping[str, str]) -> tuple[dict[str, Any] | None, str | None]:
-    """Return what an action's schema loads from a row, or the code of its refusal."""
+    """Return the fields that an action's schema loads from a row, or the code of its refusal."""
     schemas: dict[str, tuple[Schema, tuple[str, ...]]] = {
         "place": (REQUEST, TERMS),
         "modify": (CHANGE, CHANGES),

@@ -1,6 +1,6 @@
 """The facts about a request that the functions serving it share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -37,6 +37,7 @@ class RequestFacts:
     # For the handshake of a websocket.
     stream_account_id: UUID | None = None
     stream_since: int | None = None
+    stream_symbols: Sequence[str] = ()
     stream_is_compressed: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from .files import static_page
+from .files import static_file, static_page
 
 # Flask's own blueprint, so that the OpenAPI document does not list the page.
 blueprint = Blueprint("desk", __name__)
@@ -17,4 +17,4 @@ def page() -> Response:
 @blueprint.get("/static/<path:name>")
 def file(name: str) -> Response:
     """Serve a static file of a page."""
-    return static_page(name)
+    return static_file(name)

@@ -11,12 +11,13 @@ from marshmallow import Schema
 
 from api.http.responses import encode
 from api.stream.websocket import ENDINGS
-from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, StreamRequestSchema
-from schemas.examples import POSITION_ID
-from schemas.fields import MAX_IDENTIFIER, Money
+from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, EventStreamSchema, StreamRequestSchema
+from schemas.fields import Money
+from schemas.ticks import TickSchema
 
-from .examples import example_of, remove_hints
+from .examples import remove_hints
 from .openapi import without_null
+from .stream_messages import FROM_CLIENT, OF_QUOTES, message_of, subject_of
 
 Document = dict[str, Any]
 
@@ -34,6 +35,13 @@ the last event, or the number of an event that no longer exists. Read the state 
 `lastEventId`. `reset` also comes in the middle of a stream, when a failover or a restored backup of the database has
 removed events that were already sent; later events then reuse their numbers.
 
+The websocket sends live quotes too. `watch` names stocks, up to 200 on one connection; so does `symbols` of the
+address, as far as an address may hold them. Each `watch` and `unwatch` is answered with `watching`, and each stock that
+a `watch` names is sent once as it is. Then a `quote` follows when the stock's quote has changed, at most four times a
+second for each stock: of several quotes the newest is sent. A client that reads slowly gets fewer quotes and still the
+newest ones; events do not wait for quotes. A `quote` has no `id`, and no quotes are replayed: watch again after each
+reconnect. A message that cannot be read is answered with `problem`, and the stream goes on.
+
 An admin token names the account with `tradingAccountId`. The server pings every 25 s.
 """
 # Responses to the handshake: problem documents, as everywhere in the API.
@@ -44,35 +52,6 @@ REFUSALS = {
     404: "The account does not exist, or the token belongs to another account.",
     422: "A query parameter is not valid.",
     503: "There are too many listeners, or the database cannot be reached.",
-}
-SUMMARIES = EVENT_TYPES | {
-    "auth": "The token, and optionally the last known event: the client's first message, if no header held the token.",
-    "ready": "The stream begins. `lastEventId` is the account's last event.",
-    "reset": "Events are missing: read the state over HTTP and continue after `lastEventId`.",
-}
-# How the order in an event's example differs from a new order.
-FINAL_AT = "2026-11-23T04:15:23.932731Z"
-CHANGES: dict[str, Document] = {
-    "order.executed": {
-        "updatedAt": FINAL_AT,
-        "status": "EXECUTED",
-        "filledQuantity": 10,
-        "averagePrice": "2500.00",
-        "executedAt": FINAL_AT,
-        "positionId": POSITION_ID,
-    },
-    "order.open": {"updatedAt": FINAL_AT, "status": "OPEN", "waitingFor": "price"},
-    "order.triggered": {
-        "orderType": "STOP_LIMIT",
-        "triggerPrice": "2495.00",
-        "status": "OPEN",
-        "waitingFor": "price",
-        "triggeredAt": FINAL_AT,
-    },
-    "order.modified": {"updatedAt": FINAL_AT},
-    "order.expired": {"updatedAt": FINAL_AT, "status": "EXPIRED"},
-    "order.cancelled": {"updatedAt": FINAL_AT, "status": "CANCELLED", "endReason": "client"},
-    "order.rejected": {"updatedAt": FINAL_AT, "status": "REJECTED", "rejectionReason": "insufficient_margin"},
 }
 
 
@@ -91,7 +70,8 @@ def document() -> Document:
     """Return the document: two channels with the same messages, and each message with its schema and an example."""
     schemas = _schemas()
     events = ["ready", "reset", *EVENT_TYPES]
-    messages = {name: _message(name, schemas) for name in ("auth", *events)}
+    to_websocket = [*events, *OF_QUOTES]
+    messages = {name: message_of(name, schemas) for name in (*FROM_CLIENT, *to_websocket)}
     for schema in (*schemas.values(), *(message["payload"] for message in messages.values())):
         remove_hints(schema)
     return {
@@ -105,18 +85,19 @@ def document() -> Document:
         "defaultContentType": "application/json",
         "servers": {name: _server(name) for name in ("ws", "http")},
         "channels": {
-            "stream": _websocket(["auth", *events], schemas["StreamRequest"]),
+            "stream": _websocket([*FROM_CLIENT, *to_websocket], schemas["StreamRequest"]),
             "serverSentEvents": _server_sent_events(events),
         },
         "operations": {
             "authenticate": _operation("receive", "stream", ["auth"]),
-            "listen": _operation("send", "stream", events),
+            "watchQuotes": _operation("receive", "stream", ["watch", "unwatch"]),
+            "listen": _operation("send", "stream", to_websocket),
             "listenToServerSentEvents": _operation("send", "serverSentEvents", events)
-            | {"bindings": {"http": {"method": "GET", "query": schemas["StreamRequest"], "bindingVersion": "0.3.0"}}},
+            | {"bindings": {"http": {"method": "GET", "query": schemas["EventStream"], "bindingVersion": "0.3.0"}}},
         },
         "components": {
             "messages": messages,
-            "schemas": {name: schemas[name] for name in sorted({_subject(kind) for kind in EVENT_TYPES})},
+            "schemas": {name: schemas[name] for name in sorted({subject_of(kind) for kind in EVENT_TYPES} | {"Quote"})},
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -171,41 +152,8 @@ def _operation(action: str, channel: str, messages: list[str]) -> Document:
     }
 
 
-def _message(name: str, schemas: dict[str, Document]) -> Document:
-    if name == "auth":
-        payload = _auth()
-    elif name in EVENT_TYPES:
-        payload = _event(name, schemas["Event"])
-    else:
-        payload = _note(name)
-    example = example_of(payload, schemas)
-    example.get("data", {}).update(CHANGES.get(name, {}))
-    return {"name": name, "summary": SUMMARIES[name], "payload": payload, "examples": [{"payload": example}]}
-
-
-def _event(name: str, schema: Document) -> Document:
-    data = {"$ref": f"#/components/schemas/{_subject(name)}"}
-    return schema | {"properties": schema["properties"] | {"type": {"const": name}, "data": data}}
-
-
-def _auth() -> Document:
-    number = {"type": "integer", "minimum": 0, "maximum": MAX_IDENTIFIER}
-    since = "Send the events after this one first. If `null` or left out, `since` of the address applies."
-    properties = {
-        "action": {"const": "auth"},
-        "token": {"type": "string", "example": "tp_the-secret-that-is-shown-once"},
-        "since": number | {"type": ["integer", "null"], "description": since},
-    }
-    return {"type": "object", "required": ["action", "token"], "properties": properties}
-
-
-def _note(name: str) -> Document:
-    properties = {"type": {"const": name}, "lastEventId": {"type": "integer", "minimum": 0, "example": 123}}
-    return {"type": "object", "required": [*properties], "properties": properties, "additionalProperties": False}
-
-
 def _schemas() -> dict[str, Document]:
-    """Return the schemas of an event, of the objects in events, and of the query."""
+    """Return the schemas of an event, of the objects in events, of a quote, and of the queries."""
     # Without names, nested schemas are written in place.
     plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("", "", "3.1.0", plugins=[plugin])
@@ -215,14 +163,13 @@ def _schemas() -> dict[str, Document]:
     def described(schema: Schema) -> Document:
         return _with_all_required(converter.schema2jsonschema(schema))
 
-    query = converter.schema2jsonschema(StreamRequestSchema())
-    query["properties"] = {name: without_null(member) for name, member in query["properties"].items()}
-    shapes = {_subject(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
-    return {"Event": described(EventSchema()), **shapes, "StreamRequest": query}
+    def query(schema: Schema) -> Document:
+        found: Document = converter.schema2jsonschema(schema)
+        return found | {"properties": {name: without_null(member) for name, member in found["properties"].items()}}
 
-
-def _subject(event_type: str) -> str:
-    return event_type.partition(".")[0].title()
+    shapes = {subject_of(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
+    queries = {"EventStream": query(EventStreamSchema()), "StreamRequest": query(StreamRequestSchema())}
+    return {"Event": described(EventSchema()), **shapes, "Quote": described(TickSchema()), **queries}
 
 
 def _with_all_required(schema: Document) -> Document:

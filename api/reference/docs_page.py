@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 import flask
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, render_template
 from markupsafe import Markup
 
-from api.pages.files import use_page_headers
+from api.pages.assembly import assemble
+from api.pages.files import html_page
+from api.pages.static_files import static_version
 from schemas.fields import MAX_IDENTIFIER
 
 from . import asyncapi
@@ -26,12 +28,7 @@ RANGES = (("minimum", "maximum", ""), ("minLength", "maxLength", " characters"),
 @blueprint.get("/docs")
 def page() -> Response:
     """Serve the page."""
-    response = Response(_rendered(current_app.extensions["documented_api"]), content_type="text/html; charset=utf-8")
-    response.cache_control.no_cache = True
-    response.add_etag()
-    use_page_headers()
-    response.make_conditional(request)
-    return response
+    return html_page(assemble(_rendered(current_app.extensions["documented_api"]), static_version()))
 
 
 @functools.lru_cache(maxsize=1)

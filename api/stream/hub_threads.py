@@ -13,16 +13,11 @@ from runtime.logs import get_logger
 from trading.events.publishing import CALL, call_listeners, channel
 
 from .hub import Hub
+from .subscription import follow
 
 # A nudge can be lost; the poll finds its events.
 POLL_S = 1.0
 TOKEN_CHECK_S = 5.0
-# The subscription's own connection may wait longer than a request's.
-SUBSCRIPTION_TIMEOUT_S = 3.0
-# After this long without a nudge the process publishes a call to itself. If the subscription does not get the call, its
-# server is silent, or was replaced by another server on which all nudges are now published.
-SILENCE_S = 1.0
-
 logger = get_logger(__name__)
 
 
@@ -56,31 +51,14 @@ def _read(hub: Hub) -> None:
 def _subscribe(hub: Hub) -> None:
     while redis_link.is_enabled():
         try:
-            _follow_nudges(hub)
+            follow(channel("*"), functools.partial(_nudge_named, hub), call_listeners, lambda: True)
         except redis.RedisError as error:
             logger.warning("hub_waits_for_redis", error=str(error))
         time.sleep(POLL_S)
 
 
-def _follow_nudges(hub: Hub) -> None:
-    with redis_link.dedicated_client(SUBSCRIPTION_TIMEOUT_S) as client, client.pubsub() as subscription:
-        subscription.psubscribe(channel("*"))
-        is_called = False
-        while True:
-            message = subscription.get_message(timeout=SILENCE_S)
-            if message is not None:
-                is_called = False
-                if message["type"] == "pmessage":
-                    _nudge_named(hub, message["channel"].decode(errors="replace").removeprefix(channel("")))
-            elif is_called:
-                raise redis.TimeoutError("the subscription receives nothing")
-            else:
-                is_called = True
-                if not redis_link.attempt(call_listeners):
-                    subscription.ping()
-
-
-def _nudge_named(hub: Hub, name: str) -> None:
+def _nudge_named(hub: Hub, named: str, _: bytes) -> None:
+    name = named.removeprefix(channel(""))
     if name == CALL:
         return
     try:

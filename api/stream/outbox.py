@@ -1,7 +1,10 @@
 """The one writer of a socket: a sender never waits for the other side."""
 
+import fcntl
 import select
 import socket
+import sys
+import termios
 import threading
 from collections import deque
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 # A listener with more than this waiting is too slow.
 MAX_WAITING_MESSAGES = 1_000
 MAX_WAITING_BYTES = 1_000_000
+# With more than this on its way, a listener on a slow link gets no quotes, which later events would have to wait for.
+MAX_UNACKNOWLEDGED_BYTES = 32_000
 # A socket that takes nothing for this long, although data waits, is closed.
 SEND_TIMEOUT_S = 5.0
 
@@ -33,6 +38,11 @@ class Outbox:
     def is_behind(self) -> bool:
         """True if data waits to be written."""
         return bool(self._waiting)
+
+    @property
+    def is_unacknowledged(self) -> bool:
+        """True if the other side has not acknowledged much of what was written."""
+        return _unacknowledged(self._sock) > MAX_UNACKNOWLEDGED_BYTES
 
     @property
     def is_ended(self) -> bool:
@@ -131,6 +141,14 @@ class OutboxSocket:
 def can_write(sock: socket.socket, timeout_s: float) -> bool:
     """Return True if a socket takes data within timeout_s seconds."""
     return _ready(sock, select.POLLOUT, timeout_s)
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Return the bytes that the kernel holds for the other side; 0 where a system does not tell it (macOS)."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (OSError, ValueError):  # closed, too: its reader notices
+        return 0
 
 
 def _ready(sock: socket.socket, event: int, timeout_s: float) -> bool:

@@ -1,11 +1,11 @@
-"""The websocket stream of an account's events: authentication, replay, then live."""
+"""The websocket stream of an account's events and of live quotes: authentication, replay, then live."""
 
 import json
 import select
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +20,13 @@ from schemas.fields import MAX_IDENTIFIER
 from trading.rules.errors import Refused
 
 from .hub import Hub
-from .listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending, Listener, Message, close_frame
+from .listeners import EXPIRED, GONE, RESTARTING, TOO_SLOW, Ending, Listener, Message, close_frame, text_frame
 from .outbox import Outbox, OutboxSocket, shut_down
+from .quote_feed import QuoteFeed
 from .replay import REPLAY_PAGE, replay
+from .watching import SocketWatcher
 
-MAX_MESSAGE_BYTES = 4096
+MAX_MESSAGE_BYTES = 16_384  # a watch of 200 stocks with long symbols has 8,000
 NO_TOKEN = Ending(
     4401,
     "the first message must be {action: auth, token, since?}",
@@ -109,10 +111,14 @@ SERVER_OPTIONS = {
 class StreamListener(Listener):
     """One websocket: its handler's thread reads, and any thread that has a message writes."""
 
-    def __init__(self, hub: Hub, websocket: Server, account_of: AccountOf, *, is_compressed: bool) -> None:
+    def __init__(
+        self, hub: Hub, feed: QuoteFeed, websocket: Server, account_of: AccountOf, *, is_compressed: bool
+    ) -> None:
         super().__init__(None, None)
         self._is_compressed = is_compressed
         self._hub = hub
+        self._feed = feed
+        self._watcher: SocketWatcher | None = None
         self._websocket = websocket
         self._account_of = account_of
         self._sock = websocket.sock
@@ -121,12 +127,13 @@ class StreamListener(Listener):
         websocket.sock = OutboxSocket(self._sock, self._outbox)
         websocket.event.call = self._on_message
         self._since: int | None = None
+        self._symbols: Sequence[str] = ()
         self._authenticate_until = time.monotonic() + AUTHENTICATION_S
         self._end_at: float | None = None
 
-    def run(self, principal: Principal | None, since: int | None) -> None:
+    def run(self, principal: Principal | None, since: int | None, symbols: Sequence[str] = ()) -> None:
         """Serve the socket until it ends; without a principal the first message must hold the token."""
-        self._since = since
+        self._since, self._symbols = since, symbols
         self._hub.add(self)
         try:
             if principal is not None:
@@ -139,10 +146,15 @@ class StreamListener(Listener):
             self.close(FAILED)
         finally:
             self._hub.remove(self)
+            if self._watcher is not None:
+                self._watcher.leave()
 
     def deliver(self, message: Message) -> None:
         """Write a message; end the stream if the listener is too slow."""
-        if not self._outbox.push(message.compressed_frame if self._is_compressed else message.frame):
+        self._write(message.compressed_frame if self._is_compressed else message.frame)
+
+    def _write(self, frame: bytes) -> None:
+        if not self._outbox.push(frame):
             self.close(TOO_SLOW)
 
     def close(self, ending: Ending) -> None:
@@ -161,10 +173,24 @@ class StreamListener(Listener):
             shut_down(self._sock)
 
     def _on_message(self) -> None:
-        """Read the token from the first message; drop all later messages."""
+        """Read the token from the first message, and answer all later messages."""
         messages, self._websocket.input_buffer = self._websocket.input_buffer, []
-        if messages and self.token_id is None and self._end_at is None:
-            self._authenticate(messages[0])
+        for message in messages:
+            if self._end_at is not None:
+                return
+            if self.token_id is None:
+                self._authenticate(message)
+            else:
+                self._answer(self._watching().answer(message))
+
+    def _watching(self) -> SocketWatcher:
+        if self._watcher is None:
+            self._watcher = SocketWatcher(self._feed, self._outbox, is_compressed=self._is_compressed)
+        return self._watcher
+
+    def _answer(self, text: str | None) -> None:
+        if text is not None:
+            self._write(text_frame(text, is_compressed=self._is_compressed))
 
     def _authenticate(self, text: str | bytes) -> None:
         try:
@@ -204,6 +230,8 @@ class StreamListener(Listener):
                     self._let_the_reader_catch_up()
                 if self._outbox.is_ended:
                     return
+            if self._symbols:
+                self._answer(self._watching().watch(self._symbols))
         except DatabaseUnavailable:
             self.close(UNAVAILABLE)
 

@@ -92,7 +92,7 @@ def _place(services: Services, link: Connection, price: Decimal) -> None:
 
 
 def _wait_for(crowd: Crowd, name: str) -> tuple[dict[str, Any], float]:
-    """Return the next event of this type and the time of its arrival, and forget what came before."""
+    """Return the next event of this type and the time of its arrival, and forget the events before it."""
 
     def found() -> list[tuple[dict[str, Any], float]]:
         return [(one.event, one.received_at) for one in crowd.receipts if one.event["type"] == name]

@@ -8,7 +8,7 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from actors import broker as broker_module
-from actors import maintenance, orders
+from actors import maintenance, orders, ticker
 from actors.background import background
 from actors.broker import RequestContext, broker
 
@@ -63,7 +63,7 @@ def worker_role(configured: None, settings: Any) -> Iterator[None]:
 @pytest.fixture
 def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn off the ticks of a worker in this process, so that it acts on messages only."""
-    monkeypatch.setattr(maintenance.Ticker, "after_worker_boot", lambda *_: None)
+    monkeypatch.setattr(ticker.Ticker, "after_worker_boot", lambda *_: None)
 
 
 @pytest.fixture

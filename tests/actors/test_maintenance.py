@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from actors import broker as broker_module
-from actors import maintenance
+from actors import maintenance, ticker
 from models.database import execute, fetch_all, session
 from runtime import redis_link
 from tests.actors.placing import make_older, place_quietly, status_of
@@ -66,7 +66,7 @@ def test_a_tick_enqueues_one_sweep_per_interval_for_the_whole_fleet(
     configured: None, clean: None, redis_client: redis.Redis
 ) -> None:
     for _ in range(5):
-        maintenance.tick(60_000)
+        ticker.tick(60_000)
     assert redis_client.llen("tradepost:maintenance") == 1
 
 
@@ -89,7 +89,7 @@ def without_redis(settings: Any) -> Iterator[None]:
 
 def nothing_was_done_yet() -> dict[int, float]:
     """Return the due times of periodic work in a process that starts."""
-    return dict.fromkeys(range(len(maintenance.PERIODIC)), 0.0)
+    return dict.fromkeys(range(len(ticker.PERIODIC)), 0.0)
 
 
 def test_each_periodic_actor_is_enqueued_once_per_period_by_a_whole_fleet(
@@ -98,24 +98,24 @@ def test_each_periodic_actor_is_enqueued_once_per_period_by_a_whole_fleet(
     fleet = [nothing_was_done_yet() for _ in range(3)]
     for _ in range(2):
         for due in fleet:
-            maintenance._announce_periodic(due)
-    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
-    for actor, period_ms in maintenance.PERIODIC:  # and not again for the most of the period
-        assert period_ms / 2 < redis_client.pttl(maintenance.tick_key(actor)) < period_ms
+            ticker._announce_periodic(due)
+    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in ticker.PERIODIC}
+    for actor, period_ms in ticker.PERIODIC:  # and not again for the most of the period
+        assert period_ms / 2 < redis_client.pttl(ticker.tick_key(actor)) < period_ms
 
 
 def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
     configured: None, clean: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000.0]
-    monkeypatch.setattr(maintenance, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(ticker, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     due = nothing_was_done_yet()
-    maintenance._announce_periodic(due)
-    period_s = max(period_ms for _, period_ms in maintenance.PERIODIC) / 1000
+    ticker._announce_periodic(due)
+    period_s = max(period_ms for _, period_ms in ticker.PERIODIC) / 1000
     for passed_s, expected in ((period_s - 1, 1), (1, 2)):
         clock[0] += passed_s
-        redis_client.delete(maintenance.tick_key(maintenance.check_ledger))  # as it does before the period is over
-        maintenance._announce_periodic(due)
+        redis_client.delete(ticker.tick_key(maintenance.check_ledger))  # as it does before the period is over
+        ticker._announce_periodic(due)
         assert announced(redis_client)["check_ledger"] == expected
 
 
@@ -124,10 +124,10 @@ def test_periodic_work_is_enqueued_once_redis_is_back(
 ) -> None:
     due = nothing_was_done_yet()
     with without_redis(settings):
-        maintenance._announce_periodic(due)
+        ticker._announce_periodic(due)
     assert announced(redis_client) == {}
-    maintenance._announce_periodic(due)
-    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in maintenance.PERIODIC}
+    ticker._announce_periodic(due)
+    assert announced(redis_client) == {actor.actor_name: 1 for actor, _ in ticker.PERIODIC}
 
 
 def test_enqueued_periodic_work_is_done_by_a_worker(
@@ -139,7 +139,7 @@ def test_enqueued_periodic_work_is_done_by_a_worker(
         cursor.execute("UPDATE event SET at = at - interval '8 days' WHERE id <= 2")
         key = "INSERT INTO idempotency_key SELECT %s, 's', 'old', sha256('x'), '{}', now() - interval '30 hours'"
         cursor.execute(key, (str(holder.id),))
-    maintenance._announce_periodic(nothing_was_done_yet())
+    ticker._announce_periodic(nothing_was_done_yet())
     wait_until(lambda: fetch_all("SELECT FROM ledger_check"), timeout_s=30, what="the ledger is checked")
     (check,) = fetch_all("SELECT * FROM ledger_check")
     assert check["violations"] == 0
@@ -153,7 +153,7 @@ def test_a_tick_without_redis_sweeps_all_pending_orders_by_itself(
     order = place_quietly(account())
     try:
         redis_link.configure(f"redis://127.0.0.1:{free_port()}")
-        maintenance.tick(750)
+        ticker.tick(750)
     finally:
         broker_module.configure(settings, role="web")
     assert status_of(order) == "EXECUTED"
@@ -165,7 +165,7 @@ def test_a_tick_with_a_full_redis_sweeps_by_itself(account: Any, configured: Non
     limit = redis_client.config_get("maxmemory")["maxmemory"]
     redis_client.config_set("maxmemory", 1)
     try:
-        maintenance.tick(750)
+        ticker.tick(750)
     finally:
         redis_client.config_set("maxmemory", limit)
     assert status_of(order) == "EXECUTED"
@@ -173,12 +173,12 @@ def test_a_tick_with_a_full_redis_sweeps_by_itself(account: Any, configured: Non
 
 def test_the_ticker_ticks_until_the_worker_stops(monkeypatch: pytest.MonkeyPatch, configured: None) -> None:
     ticked = threading.Event()
-    monkeypatch.setattr(maintenance, "tick", lambda _: ticked.set())
-    ticker = maintenance.Ticker()
-    ticker.after_worker_boot(broker_module.broker, None)
+    monkeypatch.setattr(ticker, "tick", lambda _: ticked.set())
+    thread = ticker.Ticker()
+    thread.after_worker_boot(broker_module.broker, None)
     assert ticked.wait(5)
-    ticker.before_worker_shutdown(broker_module.broker, None)
-    assert not ticker._thread.is_alive()
+    thread.before_worker_shutdown(broker_module.broker, None)
+    assert not thread._thread.is_alive()
 
 
 def test_a_tick_that_raises_does_not_end_the_ticking(monkeypatch: pytest.MonkeyPatch, configured: None) -> None:
@@ -188,11 +188,11 @@ def test_a_tick_that_raises_does_not_end_the_ticking(monkeypatch: pytest.MonkeyP
         ticks.append(interval_ms)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(maintenance, "tick", fail)
-    ticker = maintenance.Ticker()
-    ticker.after_worker_boot(broker_module.broker, None)
+    monkeypatch.setattr(ticker, "tick", fail)
+    thread = ticker.Ticker()
+    thread.after_worker_boot(broker_module.broker, None)
     wait_until(lambda: len(ticks) >= 2)
-    ticker.before_worker_shutdown(broker_module.broker, None)
+    thread.before_worker_shutdown(broker_module.broker, None)
 
 
 def test_orders_expire_by_a_message_and_without_redis(
@@ -206,7 +206,7 @@ def test_orders_expire_by_a_message_and_without_redis(
     worker.broker.join("maintenance", timeout=5_000)
     late = market.rest(holder, "BUY", 1, price="10.00", ends_at=market.now())
     with without_redis(settings):
-        maintenance._announce_periodic(nothing_was_done_yet())
+        ticker._announce_periodic(nothing_was_done_yet())
     assert market.state(late)[0] == "EXPIRED"
 
 
@@ -221,7 +221,7 @@ def test_after_market_orders_are_released_by_a_message_and_without_redis_and_the
     worker.broker.join("maintenance", timeout=5_000)
     late = market.hold(holder)
     with without_redis(settings):
-        maintenance._announce_periodic(nothing_was_done_yet())
+        ticker._announce_periodic(nothing_was_done_yet())
     assert market.state(late)[0] == "OPEN"
 
 
@@ -240,7 +240,7 @@ def test_the_daily_work_is_done_by_a_message_and_without_redis(
             wait_until(lambda: fetch_flat() == [{"quantity": 0}])
             worker.broker.join("maintenance", timeout=5_000)
     with without_redis(settings):
-        maintenance._announce_periodic(nothing_was_done_yet())
+        ticker._announce_periodic(nothing_was_done_yet())
     assert fetch_flat() == [{"quantity": 0}]
 
 

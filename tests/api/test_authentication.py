@@ -184,6 +184,9 @@ ROUTES = [
     ("POST", f"/api/admin/accounts/{NOT_THERE}/tokens", {"admin"}),
     ("DELETE", f"/api/admin/tokens/{NOT_THERE}", {"admin"}),
     ("GET", "/api/admin/operations", {"admin"}),
+    ("GET", "/api/admin/operations/history", {"admin"}),
+    ("POST", "/api/admin/sweep", {"admin"}),
+    ("POST", "/api/admin/ledger-check", {"admin"}),
     ("POST", f"/api/admin/dead-letters/{NOT_THERE}/requeue", {"admin"}),
 ]
 

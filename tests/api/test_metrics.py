@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
@@ -14,6 +14,7 @@ from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
 from tests.support.metrics import Metrics
 from tests.trading.execution import market
 from trading.day import square_off
+from trading.market.calendars import make_sessions
 from trading.upkeep import verify
 
 TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -129,6 +130,19 @@ def test_a_square_off_that_is_not_done_is_told_with_its_delay(read, clock, set_u
     assert 305 <= read()("tradepost_daily_work_behind_seconds", work="square-off") < 330
     square_off.run_once()
     assert read()("tradepost_daily_work_behind_seconds", work="square-off") == 0
+
+
+def test_the_days_until_the_last_session_are_told(read, clock, settings, monkeypatch):  # noqa: F811
+    assert "tradepost_session_days_left" not in read().names
+    monkeypatch.setattr("trading.upkeep.backlog.settings", lambda: dataclasses.replace(settings, market_calendar="NSE"))
+    assert read()("tradepost_session_days_left") == 0  # no session is known
+    clock("2026-11-24 20:00")
+    make_sessions("NSE", date(2026, 11, 2), date(2026, 12, 1))
+    assert read()("tradepost_session_days_left") == 7
+    clock("2026-12-01 20:00")
+    assert read()("tradepost_session_days_left") == 0
+    clock("2026-12-05 20:00")
+    assert read()("tradepost_session_days_left") == 0
 
 
 def test_quotes_matches_and_expired_orders_are_counted(rise):

@@ -1,17 +1,19 @@
 """The figures for operators, and the requeueing of dead letters."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from actors import dead_letters, presence, worker
+from actors import dead_letters, ledger_checks, maintenance, presence, worker
 from actors.broker import broker
+from config.version import VERSION
 from models.database import fetch_all, session
 from runtime import metrics
 from tests.support.dead_letters import TRACEBACK, bury
-from trading.upkeep import backlog, operations
+from trading.day import jobs
+from trading.upkeep import backlog, due_orders, operations, operations_history
 
 PATH = "/api/admin/operations"
 
@@ -45,7 +47,11 @@ def test_without_orders_every_figure_is_empty(read: Any) -> None:
     assert found["pending"] == {"count": 0, "oldestPlacedAt": None, "oldestAgeMs": None}
     resting = found["resting"]
     assert (resting["forPrice"], resting["forTrigger"], resting["expiryBehindMs"]) == (0, 0, 0)
-    assert found["latency"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
+    assert found["latency"] == found["fills"] == {"orders": 0, "p50Ms": None, "p95Ms": None, "p99Ms": None}
+    assert (found["dueOrders"], found["jobRuns"]) == ([], [])
+    assert {work["work"]: work["behindMs"] for work in found["dailyWork"]}["square-off"] == 0
+    assert found["version"] == VERSION
+    assert found["broker"]["ledgerCheck"] is None
     assert found["ledgerCheck"] is None
     assert found["broker"]["deadLetters"] == []
     assert len(found["throughput"]["seconds"]) == 60
@@ -115,10 +121,10 @@ def test_seconds_before_the_oldest_order_read_are_omitted(
 
 def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
     """The planner would scan a small table anyway: what it would do with a large one is asked with scans forbidden."""
-    parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC)}
+    parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC), "minutes": 60}
     database.execute("SET enable_seqscan = off; SET enable_sort = off")
     try:
-        for query in (backlog.DUE, operations.NEWEST):
+        for query in (backlog.DUE, due_orders.OLDEST, operations.NEWEST, operations_history.HISTORY):
             plan = "\n".join(row["QUERY PLAN"] for row in fetch_all(f"EXPLAIN {query}", parameters))
             assert "Index" in plan, plan
             assert "Seq Scan" not in plan, plan
@@ -195,3 +201,151 @@ def test_present_workers_are_listed(read: Any, redis_client: Any, configured: No
 
 def test_every_queue_of_the_workers_is_shown() -> None:
     assert set(dead_letters.QUEUES) == {actor.queue_name for actor in worker.ACTORS}
+
+
+def counted(read: Any, name: str, code: str) -> int:
+    """Return one of the counts by code."""
+    return sum(one["count"] for one in read()["counts"][name] if one["code"] == code)
+
+
+def test_refusals_and_rejections_are_counted_by_code_and_failures_of_requests(
+    client: Any, account: Any, place: Any, read: Any
+) -> None:
+    before, refused = read()["counts"], counted(read, "refusals", "insufficient_margin")
+    poor = account("1.00")
+    for _ in range(2):
+        assert place(poor).status_code == 422
+    assert place(account()).status_code == 202
+    metrics.of(metrics.EXECUTIONS, "insufficient_margin").inc()
+    metrics.of(metrics.REQUESTS, "orders.place", "5xx").observe(0.1)
+    metrics.count_quotes({"usable": 5, "stale": 2})
+    found = read()["counts"]
+    assert counted(read, "refusals", "insufficient_margin") == refused + 2
+    assert found["rejections"][0]["count"] >= 1
+    assert "executed" not in {one["code"] for one in found["rejections"]}
+    assert found["accepted"] == before["accepted"] + 1
+    assert found["failedRequests"] == before["failedRequests"] + 1
+    assert found["requests"] >= before["requests"] + 4
+    assert (found["quotes"], found["unusableQuotes"]) == (before["quotes"] + 7, before["unusableQuotes"] + 2)
+
+
+def test_listeners_and_the_connections_of_the_pool_are_shown(read: Any) -> None:
+    metrics.of(metrics.LISTENERS, "connected").set(3)
+    found = read()
+    metrics.of(metrics.LISTENERS, "connected").set(0)
+    assert found["listeners"]["connected"] == 3
+    (pool,) = found["pools"]
+    assert pool["process"] == "web"
+    assert 0 <= pool["inUse"] <= pool["open"] <= pool["allowed"]
+
+
+def test_the_longest_due_orders_are_listed_with_their_age(account: Any, place: Any, read: Any, cleaner: Any) -> None:
+    trader = account()
+    orders = [place(trader, quantity=number).get_json()["order"] for number in range(1, 13)]
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE trading_order SET due_at = due_at - interval '90 s' WHERE quantity = 7")
+        cursor.execute("UPDATE trading_order SET due_at = due_at + interval '90 s' WHERE quantity = 1")
+    due = read()["dueOrders"]
+    assert [one["quantity"] for one in due] == [7, 2, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert due[0]["orderId"] == orders[6]["orderId"]
+    assert (due[0]["accountId"], due[0]["symbol"], due[0]["status"]) == (str(trader.id), "RELIANCE", "PENDING")
+    assert 90_000 <= due[0]["ageMs"] < 120_000
+
+
+def test_a_fill_is_measured_from_its_match_and_an_order_that_waited_is_not_slow(
+    client: Any, account: Any, place: Any, read: Any, settings: Any, cleaner: Any, quote: Any
+) -> None:
+    quote("RELIANCE", "101.00")
+    place(account(fill_model="QUOTES"))  # which rests
+    place(account())
+    execute(client, settings)
+    quote("RELIANCE", "99.00")
+    execute(client, settings)
+    with cleaner.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE trading_order SET placed_at = placed_at - interval '1 h',"
+            " matched_at = executed_at - interval '40 ms' WHERE fill_model = 'QUOTES'"
+        )
+        cursor.execute("RESET session_replication_role")
+    found = read()
+    assert (found["fills"]["orders"], found["fills"]["p50Ms"]) == (1, 40.0)
+    assert found["latency"]["orders"] == 1
+    assert found["latency"]["p99Ms"] < 60_000
+
+
+def test_the_daily_work_of_the_last_week_is_listed(read: Any, clean: None) -> None:
+    today = datetime.now(UTC).date()
+    assert jobs.run_daily("settlement", today, lambda: None)
+    assert jobs.skip("square-off NORMAL", today)
+    assert jobs.skip("square-off NORMAL", today - timedelta(days=9))
+    runs = {run["name"]: run for run in read()["jobRuns"]}
+    assert len(runs) == 2
+    assert runs["settlement"]["day"] == str(today)
+    assert runs["settlement"]["finishedAt"] >= runs["settlement"]["startedAt"]
+    assert (runs["settlement"]["skipped"], runs["square-off NORMAL"]["skipped"]) == (False, True)
+
+
+def test_the_last_hour_is_counted_by_minute_as_far_as_the_newest_orders_reach(
+    client: Any, account: Any, place: Any, settings: Any, headers_for: Any, cleaner: Any, monkeypatch: Any
+) -> None:
+    admin = headers_for("admin")
+
+    def minutes() -> list[dict[str, Any]]:
+        return list(client.get(f"{PATH}/history", headers=admin).get_json()["minutes"])
+
+    assert [(one["placed"], one["executed"]) for one in minutes()] == [(0, 0)] * 60
+    trader = account()
+    for _ in range(3):
+        place(trader)
+    execute(client, settings)
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE trading_order SET placed_at = placed_at - interval '2 min'")
+        cursor.execute("UPDATE trading_order SET executed_at = executed_at - interval '1 min'")
+    found = minutes()
+    assert [(one["placed"], one["executed"]) for one in found[-2:]] == [(3, 0), (0, 3)]
+    assert found[-1]["at"].endswith(":00.000000Z")
+    monkeypatch.setattr(operations_history, "NEWEST_ORDERS", 3)
+    assert [(one["placed"], one["executed"]) for one in minutes()] == [(0, 3)]  # the minute of the oldest may lack some
+
+
+def test_an_operator_sweeps(client: Any, account: Any, place: Any, headers_for: Any, read: Any) -> None:
+    for _ in range(2):
+        place(account())
+    swept = client.post("/api/admin/sweep", headers=headers_for("admin"))
+    assert swept.status_code == 200
+    assert (swept.get_json()["executed"], swept.get_json()["remaining"]) == (2, 0)
+    assert read()["pending"]["count"] == 0
+    with session():
+        assert [row["action"] for row in fetch_all("SELECT action FROM admin_action")] == ["sweep"]
+
+
+def test_an_operator_has_the_ledger_checked_once_by_a_worker(
+    client: Any, account: Any, headers_for: Any, read: Any, monkeypatch: Any, configured: None
+) -> None:
+    account()
+    admin = headers_for("admin")
+    asked = [client.post("/api/admin/ledger-check", headers=admin) for _ in range(2)]
+    assert [answer.status_code for answer in asked] == [202, 202]
+    assert asked[0].get_json() == asked[1].get_json() == read()["broker"]["ledgerCheck"]
+    assert asked[0].get_json()["state"] == "asked"
+    message = next(broker.consume("maintenance", prefetch=1, timeout=10))
+    assert message.actor_name == maintenance.check_ledger.actor_name
+    assert depths(read)["maintenance"] == {"waiting": 0, "working": 1, "delayed": 0, "dead": 0}
+
+    states = []
+    monkeypatch.setattr(maintenance, "check_and_note", lambda **_: states.append(ledger_checks.unfinished_check()))
+    maintenance._check()
+    assert [state["state"] for state in states] == ["running"]
+    monkeypatch.undo()
+    maintenance._check()
+    found = read()
+    assert found["broker"]["ledgerCheck"] is None
+    assert found["ledgerCheck"]["violations"] == 0
+
+
+def test_without_redis_no_check_can_be_asked_for(client: Any, headers_for: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("runtime.redis_link.attempt", lambda _: False)
+    refused = client.post("/api/admin/ledger-check", headers=headers_for("admin"))
+    assert (refused.status_code, refused.get_json()["code"]) == (503, "service_unavailable")
+    assert "ledger verify" in refused.get_json()["detail"]

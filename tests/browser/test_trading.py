@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
+from tests.browser.presses import press_twice
 from tests.support.processes import ProcessStarter, Running
 
 pytestmark = [pytest.mark.acceptance]
@@ -55,7 +56,8 @@ def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(
     expect(desk.positions.first.locator(".unrealized")).to_have_text("+1,250.00")
     expect(desk.fund("unrealizedPnl")).to_have_text("+1,250.00")
 
-    desk.page.get_by_role("button", name="Close RELIANCE Intraday").click()
+    press_twice(desk.page.get_by_role("button", name="Close RELIANCE Intraday"))
+    desk.page.mouse.move(0, 0)
     expect(desk.positions).to_have_count(0)
     expect(desk.page.locator("#positions-empty")).to_be_visible()
     expect(desk.fund("realizedPnl")).to_have_text("+1,250.00")
@@ -116,21 +118,24 @@ def test_an_order_that_rests_says_what_it_waits_for_and_fills_by_a_quote(
     desk.place(price="2500.00")
     expect(desk.orders.first.locator(".state")).to_have_text("Open")
     expect(desk.orders.first.locator(".reason")).to_have_text("Waits for its price")
-    expect(desk.orders.first.get_by_role("button", name="Cancel Buy 10 RELIANCE")).to_be_visible()
+    expect(desk.page.locator("#open-orders tr .waits")).to_have_text("Its price")
 
     quote("RELIANCE", "2490.00")
     expect(desk.orders.first.locator(".state")).to_have_text("Executed")
     expect(desk.orders.first.locator(".average")).to_have_text("2,500.00")
     desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
-    expect(desk.page.locator("#detail-body")).to_contain_text("bid none, ask none, last 2,490.00")
+    expect(desk.page.locator("#detail-body")).to_contain_text(
+        "Filled at 2,500.00 because last 2,490.00 (the quote has no book) ≤ limit 2,500.00, at which it rested"
+    )
 
 
 def test_a_pending_order_is_cancelled(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
     desk = desk_of(web).log_in(account().token)
     desk.place(price="2500.00")
-    desk.page.get_by_role("button", name="Cancel Buy 10 RELIANCE").click()
+    press_twice(desk.page.get_by_role("button", name="Cancel Buy 10 RELIANCE"))
     expect(desk.orders.first.locator(".state")).to_have_text("Cancelled")
-    expect(desk.orders.first.get_by_role("button", name="Cancel")).to_have_count(0)
+    desk.page.mouse.move(0, 0)
+    expect(desk.page.locator("#open-orders tr")).to_have_count(0)
     expect(desk.fund("availableMargin")).to_have_text("10,00,000.00")
 
     desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
@@ -178,7 +183,7 @@ def test_an_order_is_placed_by_keyboard_alone(
     expect(stocks.nth(1)).to_have_attribute("aria-selected", "true")
     keyboard.press("Enter")
     expect(desk.page.get_by_label("Symbol")).to_have_value("RELIANCE")
-    keyboard.press("Tab")
+    expect(desk.page.get_by_label("Quantity")).to_be_focused()
     keyboard.type("7")
     expect(desk.page.locator("#submit")).to_have_text("Sell 7 RELIANCE")
     keyboard.press("Enter")

@@ -17,6 +17,7 @@ MATCH, FILL = (
     "tradepost_fill_seconds_bucket" + '{outcome="executed", process="worker", le="%s"}',
 )
 BEHIND, DUE = "tradepost_expiry_behind_seconds", "tradepost_oldest_pending_seconds"
+DAYS_LEFT = "tradepost_session_days_left"
 SQUARE_OFF = 'tradepost_daily_work_behind_seconds{work="square-off"}'
 
 # An alert, the values of its series from minute to minute, and whether it fires after ten of them.
@@ -29,6 +30,10 @@ CASES: tuple[tuple[str, dict[str, str], bool], ...] = (
     ("SquareOffBehind", {SQUARE_OFF: "0x10"}, False),
     ("SquareOffBehind", {SQUARE_OFF: "0+60x5 0x5"}, False),
     ("SquareOffBehind", {SQUARE_OFF: "0+60x10"}, True),
+    ("SessionsEndSoon", {DAYS_LEFT: "8-1x10"}, False),
+    ("SessionsEndSoon", {DAYS_LEFT: "6x20"}, True),
+    ("SessionsEnd", {DAYS_LEFT: "1x20"}, False),
+    ("SessionsEnd", {DAYS_LEFT: "0x20"}, True),
     ("MatchesSlow", {MATCH % "0.5": "0+60x10", MATCH % "1.0": "0+60x10", MATCH % "+Inf": "0+60x10"}, False),
     ("MatchesSlow", {MATCH % "0.5": "0+50x10", MATCH % "1.0": "0+60x10", MATCH % "+Inf": "0+60x10"}, True),
     ("FillsSlow", {FILL % "1.0": "0+60x10", FILL % "2.5": "0+60x10", FILL % "+Inf": "0+60x10"}, False),

@@ -21,6 +21,7 @@ from tests.support.processes import Running
 # The JSON Schema of the specification, from @asyncapi/specs 6.11.1; see the NOTICE beside it.
 SPECIFICATION = Path(__file__).resolve().parent / "asyncapi" / "3.0.0.json"
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
+NO_EVENTS = ("auth", "ready", "reset", "watch", "unwatch", "watching", "quote", "problem")
 LIMIT_ORDER = ORDER | {"price": "100.00"}
 
 
@@ -74,7 +75,7 @@ def test_the_types_of_events_are_those_of_the_database(served: dict[str, Any], p
     assert words is not None
     of_orders, others = (part.split("|") for part in words.groups())
     assert {*(f"order.{word}" for word in of_orders), *(f"{word}.updated" for word in others)} == set(EVENT_TYPES)
-    assert set(served["channels"]["stream"]["messages"]) == {"auth", "ready", "reset", *EVENT_TYPES}
+    assert set(served["channels"]["stream"]["messages"]) == {*NO_EVENTS, *EVENT_TYPES}
 
 
 def test_every_ending_is_described(served: dict[str, Any]) -> None:
@@ -105,7 +106,14 @@ def test_messages_to_listeners_fit_the_document(
             assert complaints(served, block["event"], block["data"]) == []
             assert block.get("id", "0") == str(block["data"].get("id", 0))
     with Stream(web.port, trader.token, query="?since=999999") as listener:
-        for message in listener.events(2):
+        for action in ("watch", "unwatch"):
+            request = {"action": action, "symbols": ["NSE:RELIANCE", "NSE:RELAINCE"]}
+            seen[action] = complaints(served, action, request)
+            listener.socket.send(json.dumps(request))
+        listener.socket.send("hello")
+        listener.socket.send(json.dumps({"action": "watch", "symbols": ["NSE:RELIANCE"]}))
+        while not {"problem", "quote"} <= seen.keys():
+            message = listener.next()
             seen.setdefault(message["type"], []).extend(complaints(served, message["type"], message))
     assert seen == {name: [] for name in served["channels"]["stream"]["messages"]}
 
@@ -170,7 +178,7 @@ def test_close_codes_and_refusals_are_those_of_the_document(
     web: Running, account: Any, headers_for: Any, served: dict[str, Any]
 ) -> None:
     codes = {ending["code"] for ending in served["channels"]["stream"]["x-close-codes"]}
-    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 4401), ("x" * 5000, 1009)):
+    for first, code in (('{"action": "auth", "token": "tp_nobody"}', 4401), ("hello", 4401), ("x" * 20_000, 1009)):
         with Stream(web.port) as listener:
             listener.socket.send(first)
             assert listener.close_code() == code

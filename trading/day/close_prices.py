@@ -17,7 +17,8 @@ from trading.rules.terms import FillRule
 
 LOCK = """
 SELECT * FROM trading_order
-WHERE id = ANY(%s::uuid[]) AND (status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND origin = 'SQUARE_OFF') IS TRUE
+WHERE id = ANY(%s::uuid[]) AND (status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND origin = 'SQUARE_OFF'
+    AND fill_model = 'QUOTES') IS TRUE
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 MATCH = """

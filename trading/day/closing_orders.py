@@ -23,15 +23,16 @@ from trading.rules.quotes import quote_of_stock
 from trading.rules.reservation import assumed_price
 from trading.rules.sessions import indian_day
 from trading.rules.square_off import SquareOff
-from trading.rules.terms import LedgerKind, Product, Side
+from trading.rules.terms import FillModel, LedgerKind, Product, Side
 
 # Read under the accounts' locks: no order is placed meanwhile. After the next opening a client's later orders may have
 # the promise of a part.
 CLOSABLE = f"""
 {PREPARE}
 SELECT position.id, position.account_id, position.stock_id, exchange, symbol, position.quantity, cost, orders,
-    ({CARRIED}) AS carried, promised, market_now() AS read_at
+    ({CARRIED}) AS carried, promised, fill_model, market_now() AS read_at
 FROM {PAIRS}
+JOIN account ON account.id = pair.account_id
 JOIN square_off ON square_off.account_id = pair.account_id AND square_off.stock_id = pair.stock_id
     AND square_off.day = %(day)s AND square_off.finished_at IS NULL
 JOIN position ON position.account_id = pair.account_id AND position.stock_id = pair.stock_id
@@ -50,7 +51,7 @@ INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, client_or
     quantity, closing_quantity, blocked_margin, charges, charge_items, fill_model, origin, placed_at, due_at)
 VALUES %s
 """
-ORDER = """(%s, %s, %s, %s, %s, %s, %s, 'INTRADAY', 'MARKET', %s, %s, 0, %s, %s::jsonb, 'QUOTES', 'SQUARE_OFF',
+ORDER = """(%s, %s, %s, %s, %s, %s, %s, 'INTRADAY', 'MARKET', %s, %s, 0, %s, %s::jsonb, %s, 'SQUARE_OFF',
     %s::timestamptz, %s::timestamptz)"""
 COUNT = """
 UPDATE square_off SET orders = orders + 1 FROM unnest(%(accounts)s::uuid[], %(stocks)s::uuid[])
@@ -72,6 +73,7 @@ class Closable(TypedDict):
     cost: Decimal
     orders: int
     promised: int
+    fill_model: str
     read_at: datetime
 
 
@@ -99,8 +101,9 @@ def _place(of: SquareOff, pairs: Sequence[Pair], fee: Decimal) -> list[tuple[Pai
     }
     placed, rows = list[tuple[Pair, UUID]](), list[tuple[Any, ...]]()
     for position in positions:
-        order_id, charges = new_id(), _charges(position, stocks[position["stock_id"]], fee)
-        rows.append(_row(order_id, position, charges, of))
+        order_id, stock = new_id(), stocks[position["stock_id"]]
+        charges = _charges(position, stock, fee)
+        rows.append(_row(order_id, position, charges, of, _fill_model(position, stock)))
         ledgers[position["account_id"]].post(LedgerKind.CHARGES, charges.total, order_id=order_id)
         placed.append((Pair(position["account_id"], position["stock_id"]), order_id))
     write_rows(INSERT, rows, ORDER)
@@ -142,12 +145,18 @@ def _charges(position: Closable, stock: Mapping[str, Any], fee: Decimal) -> Char
     return replace(charges, square_off_fee=fee)
 
 
-def _row(order_id: UUID, position: Closable, charges: Charges, of: SquareOff) -> tuple[Any, ...]:
+def _fill_model(position: Closable, stock: StockRow) -> str:
+    """Return the fill model of the closing order: that of the account, but QUOTES to wait for a first price."""
+    return FillModel.QUOTES if stock["last_price"] is None else position["fill_model"]
+
+
+def _row(order_id: UUID, position: Closable, charges: Charges, of: SquareOff, fill_model: str) -> tuple[Any, ...]:
     client_order_id = f"squareoff-{of.day}-{position['id']}"
     if position["orders"]:
         client_order_id += f"-{position['orders'] + 1}"
     quantity, now = _quantity(position), position["read_at"]
     return (
         order_id, position["account_id"], position["stock_id"], position["exchange"], position["symbol"],
-        client_order_id, str(_side(position)), quantity, quantity, charges.total, charges.as_json(), now, now,
+        client_order_id, str(_side(position)), quantity, quantity, charges.total, charges.as_json(), str(fill_model),
+        now, now,
     )  # fmt: skip

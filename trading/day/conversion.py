@@ -34,7 +34,7 @@ from trading.rules.terms import AccountStatus, LedgerKind, Product
 
 # Both positions of the stock, if there is the named one.
 POSITIONS = """
-SELECT position.*, fill_model, allows_intraday, session_class, market_now() AS read_at
+SELECT position.*, allows_intraday, session_class, market_now() AS read_at
 FROM position JOIN stock ON stock.id = position.stock_id JOIN account ON account.id = position.account_id
 WHERE account_id = %(account)s AND stock_id = (
     SELECT stock_id FROM position WHERE id = %(position)s AND account_id = %(account)s)
@@ -49,7 +49,6 @@ WHERE account_id = %s AND stock_id = %s AND product = %s AND side = 'SELL' AND s
 class StockPosition(PositionRow):
     """A position's row with facts of its account and its stock, and the time at which it was read."""
 
-    fill_model: str
     allows_intraday: bool
     session_class: str
     read_at: datetime
@@ -126,7 +125,7 @@ def _check(ledger: AccountLedger, pair: Pair, calendar: str | None) -> None:
     at = settings().square_off_time
     session = session_for(calendars.days(calendar), row["session_class"], now, square_off_time=at)
     # To the square-off a conversion to INTRADAY is an order that opens.
-    check_square_off(session, now, fill_model=row["fill_model"], product=pair.to_product, opens=True)
+    check_square_off(session, now, product=pair.to_product, opens=True)
     if pair.to_product == Product.INTRADAY and not pair.row["allows_intraday"]:
         raise IntradayNotAllowed
 

@@ -8,7 +8,7 @@ from trading.day import settling, square_off
 
 logger = get_logger(__name__)
 
-# Each does what is missing and is due, for some seconds, and returns True if nothing is missing.
+# Each does the work that is due and not done, for some seconds, and returns True if none is left.
 WORKS: Mapping[str, Callable[[], bool]] = {
     "square-off": square_off.run_once,
     "settlement": settling.run_once,

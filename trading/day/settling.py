@@ -1,7 +1,7 @@
 """Settlement: once a day the quantities of deliveries move on through their buckets.
 
 Who reads a position or sells from it moves its buckets on by himself (trading.rules.settlement), so that nobody waits
-for this job: it writes down what everybody sees, and keeps the buckets few days behind.
+for this job: it writes the same buckets down, so that they are few days behind.
 """
 
 import time
@@ -102,7 +102,7 @@ def settle(calendar: str | None, *, limit_s: float) -> Settlement:
 
 
 def _walk(day: date, days: SettlementDays, end: float) -> Settlement:
-    """Move on what is due and free; what is left when the time is over counts as busy."""
+    """Move on the positions that are due and free; those that are left when the time is over count as busy."""
     settled, busy, last = 0, 0, Place(FIRST, FIRST)
     asked = {"trading_day": last_trading_day(day, days), "day": day, "limit": MAX_POSITIONS}
     while True:

@@ -2,8 +2,8 @@
 
 A row of `square_off` stands for an account, a stock and a day. First the clients' orders end, and those that the market
 has matched are executed; once none is left, a MARKET order closes the position, under the account's lock and in the
-transaction that reads that none is left. The row is done when the position is flat. Each part does what is missing, so
-that a process may die anywhere, two may work at once, and a missed day is made up for.
+transaction that reads that none is left. The row is done when the position is flat. Each part begins with a look at the
+tables, so that a process may die anywhere, two may work at once, and a missed day is made up for.
 """
 
 import time
@@ -88,7 +88,7 @@ def name_of(of: SquareOff) -> str:
 
 
 def work_on(of: SquareOff) -> Progress:
-    """Close what is open of a session whose square-off is due, as far as that is possible now."""
+    """Close the open positions of a session whose square-off is due, as far as that is possible now."""
     now = market_time()
     if _is_time_to_find(of, now):
         square_off_rows.find(of)
@@ -141,7 +141,7 @@ def _work_apart(of: SquareOff, pairs: Sequence[Pair], now: datetime) -> Pass:
 
 
 def _work_on_batch(of: SquareOff, pairs: Sequence[Pair], now: datetime) -> Pass:
-    """End, execute and close; what is busy or waits for a quote stays for the next pass."""
+    """End, execute and close; rows that are busy or wait for a quote stay for the next pass."""
     has_closed, live = now >= of.closes_at, square_off_rows.live_orders(of, pairs)
     matched = [_named(order) for order in live if order["is_matched"]]
     waiting = [_named(order) for order in live if not order["is_matched"] and not order["is_clients"]]

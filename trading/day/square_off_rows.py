@@ -32,7 +32,6 @@ SELECT account_id, stock_id, %(day)s, %(session_class)s, %(due_at)s FROM (
     UNION
     SELECT account_id, stock_id FROM trading_order WHERE {LIVE} AND {OF_SESSION}) AS found
 JOIN stock ON stock.id = stock_id AND stock.session_class = %(session_class)s
-JOIN account ON account.id = account_id AND fill_model = 'QUOTES'
 ORDER BY account_id, stock_id
 ON CONFLICT (account_id, stock_id, day) DO UPDATE SET finished_at = NULL WHERE square_off.finished_at IS NOT NULL
 """
@@ -45,9 +44,11 @@ ORDER BY account_id, stock_id LIMIT %(limit)s
 # Without statistics the planner would read whole tables for a few positions.
 PREPARE = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
 PAIRS = "unnest(%(accounts)s::uuid[], %(stocks)s::uuid[]) AS pair (account_id, stock_id)"
+# An order of the fill model IMMEDIATE fills at once, as if it were matched.
 LIVE_ORDERS = f"""
 {PREPARE}
-SELECT id, account_id, stock_id, status, matched_at IS NOT NULL AS is_matched, origin = 'CLIENT' AS is_clients
+SELECT id, account_id, stock_id, status, (matched_at IS NOT NULL OR fill_model = 'IMMEDIATE') AS is_matched,
+    origin = 'CLIENT' AS is_clients
 FROM {PAIRS} JOIN trading_order USING (account_id, stock_id)
 WHERE {LIVE} AND (origin = 'SQUARE_OFF' OR {OF_SESSION})
 ORDER BY id

@@ -80,6 +80,14 @@ def today() -> date:
     return indian_day(row["now"])
 
 
+def days_left(calendar: str | None) -> int | None:
+    """Return the number of days until the last session, 0 if none is left; None without a calendar."""
+    known = days(calendar)
+    if known is None:
+        return None
+    return 0 if known.last_day is None else max(0, (known.last_day - today()).days)
+
+
 def last_known_day(calendar: str) -> date:
     """Return the end of the last year that has holidays without trading, at least that of this year."""
     with session():

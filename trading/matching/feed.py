@@ -1,5 +1,6 @@
 """The quotes' path: store quotes in portions, each a transaction that also matches the orders that they cross."""
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +11,11 @@ from uuid import UUID
 
 from config import Settings
 from models.database import DatabaseUnavailable, transactional
+from models.rows import StockRow
 from runtime import metrics
 from runtime.logs import get_logger
 from trading.market.calendars import days as days_of
+from trading.market.live_quotes import are_heard, live_quote, publish_last_prices, publish_quotes
 from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
 from trading.market.stocks import forget_stocks, remembered_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
@@ -55,6 +58,15 @@ class Refusal(NamedTuple):
     outcome: str
 
 
+class _Received(NamedTuple):
+    """A stored portion: the number of its quotes, outcomes by place, matched orders, and the news of it to publish."""
+
+    stored: int
+    outcomes: dict[int, str]
+    matches: list[Match]
+    news: Sequence[Callable[[], None]] = ()
+
+
 class Reception(NamedTuple):
     """The number of quotes that were stored, that of orders that they matched, and the quotes that match nothing."""
 
@@ -69,22 +81,24 @@ def receive_quotes(
     """Store quotes and match the orders that they cross; unknown stocks are created and inactive ones activated.
 
     Quotes of one stock are taken in their order, each by itself, the last MAX_QUOTES_PER_STOCK of them. Each portion
-    commits by itself, after which `tell` gets its matched orders. A portion that fails is tried once more; if it fails
-    again, DatabaseUnavailable is raised, and the portions before it stay.
+    commits by itself, after which `tell` gets its matched orders, and its quotes are published. A portion that fails is
+    tried once more; if it fails again, DatabaseUnavailable is raised, and the portions before it stay.
     """
     days = days_of(rules.calendar)
     accepted = matched = 0
     outcomes: dict[int, str] = {}
     for portion in _portions(quotes):
         begin = time.monotonic()
-        stored, found, matches = _receive_patiently(portion, rules, days)
-        accepted += stored
-        outcomes |= found
-        if matches:
-            matched += len(matches)
-            metrics.count_matches([one.rule for one in matches], time.monotonic() - begin)
+        received = _receive_patiently(portion, rules, days)
+        accepted += received.stored
+        outcomes |= received.outcomes
+        if received.matches:
+            matched += len(received.matches)
+            metrics.count_matches([one.rule for one in received.matches], time.monotonic() - begin)
             if tell is not None:
-                tell(matches)
+                tell(received.matches)
+        for publish in received.news:
+            publish()
     metrics.count_quotes({**Counter(outcomes.values()), "usable": len(quotes) - len(outcomes)})
     refusals = [Refusal(quotes[place].exchange, quotes[place].symbol, outcomes[place]) for place in sorted(outcomes)]
     return Reception(accepted, matched, refusals)
@@ -120,9 +134,7 @@ def _portions(quotes: Sequence[GivenQuote]) -> Iterator[Portion]:
             yield portion[start : start + STOCKS_PER_TRANSACTION]
 
 
-def _receive_patiently(
-    portion: Portion, rules: MarketRules, days: TradingDays | None
-) -> tuple[int, dict[int, str], list[Match]]:
+def _receive_patiently(portion: Portion, rules: MarketRules, days: TradingDays | None) -> _Received:
     try:
         return _receive(portion, rules, days)
     except StocksChanged:
@@ -139,26 +151,34 @@ def _renewed(portion: Portion) -> Portion:
     return [(place, stock_ids[quote.exchange, quote.symbol], quote) for place, _, quote in portion]
 
 
-def _receive(portion: Portion, rules: MarketRules, days: TradingDays | None) -> tuple[int, dict[int, str], list[Match]]:
-    """Store one quote for each of these stocks; return their number, the outcomes by place, and the matched orders."""
-    stock_ids = [stock_id for _, stock_id, _ in portion]
+def _receive(portion: Portion, rules: MarketRules, days: TradingDays | None) -> _Received:
+    """Store one quote for each of these stocks."""
     if all(quote.has_only_last_price for *_, quote in portion):
-        prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
-        done = store_last_prices(stock_ids, prices, rules.calendar)
-        if done is not None:
-            outcomes = {place: done.outcomes[stock_id] for place, stock_id, _ in portion if stock_id in done.outcomes}
-            missed = [one for one in portion if one[1] in done.missed]
-            if not missed:
-                return done.quotes, outcomes, []
-            stored, more, matches = _store_and_match(_renewed(missed), rules, days)
-            return done.quotes + stored, outcomes | more, matches
+        received = _receive_last_prices(portion, rules, days)
+        if received is not None:
+            return received
     return _store_and_match(portion, rules, days)
 
 
+def _receive_last_prices(portion: Portion, rules: MarketRules, days: TradingDays | None) -> _Received | None:
+    """Store last prices by the short way; return None if they reach any order: then nothing is stored."""
+    stock_ids = [stock_id for _, stock_id, _ in portion]
+    prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
+    done = store_last_prices(stock_ids, prices, rules.calendar, are_heard())
+    if done is None:
+        return None
+    outcomes = {place: done.outcomes[stock_id] for place, stock_id, _ in portion if stock_id in done.outcomes}
+    taken = [quote for _, stock_id, quote in portion if stock_id not in done.missed]
+    news = [functools.partial(_publish_last_prices, taken, done.numbers, done.at)] if done.numbers else []
+    missed = [one for one in portion if one[1] in done.missed]
+    if not missed:
+        return _Received(done.quotes, outcomes, [], news)
+    rest = _store_and_match(_renewed(missed), rules, days)
+    return _Received(done.quotes + rest.stored, outcomes | rest.outcomes, rest.matches, [*news, *rest.news])
+
+
 @transactional
-def _store_and_match(
-    portion: Portion, rules: MarketRules, days: TradingDays | None
-) -> tuple[int, dict[int, str], list[Match]]:
+def _store_and_match(portion: Portion, rules: MarketRules, days: TradingDays | None) -> _Received:
     stock_ids = [stock_id for _, stock_id, _ in portion]
     lock_exclusive(stock_ids)
     stocks, now = lock_stocks(stock_ids)
@@ -181,4 +201,15 @@ def _store_and_match(
     def session_end_of(stock_id: UUID) -> datetime | None:
         return session_end(now, days=days, session_class=stocks[stock_id]["session_class"])
 
-    return len(taken), outcomes, match(usable, on_quote, now, session_end_of)
+    news = [functools.partial(_publish_quotes, [stocks[one] for one in taken], list(taken.values()))] if taken else []
+    return _Received(len(taken), outcomes, match(usable, on_quote, now, session_end_of), news)
+
+
+def _publish_last_prices(quotes: Sequence[GivenQuote], numbers: Sequence[int], at: datetime) -> None:
+    keys = [f"{quote.exchange}:{quote.symbol}" for quote in quotes]
+    publish_last_prices(keys, numbers, [quote.last_price for quote in quotes if quote.last_price is not None], at)
+
+
+def _publish_quotes(stocks: Sequence[StockRow], taken: Sequence[Taken]) -> None:
+    if are_heard():
+        publish_quotes(live_quote({**stock, **one.columns}) for stock, one in zip(stocks, taken, strict=True))

@@ -6,6 +6,7 @@ be known of new trades.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,7 +18,8 @@ from trading.rules.quotes import QuoteOutcome
 
 STORE = """
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
-given AS MATERIALIZED (SELECT * FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) AS given (id, price)),
+given AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) WITH ORDINALITY AS given (id, price, place)),
 {classes}
 moment AS MATERIALIZED (
     SELECT now,
@@ -33,11 +35,13 @@ stored AS (
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
         AND is_active
         AND NOT reaches
-    RETURNING stock.id, {is_open} AS is_open, stock.is_halted)
-SELECT reaches, (SELECT count(*) FROM stored) AS stored,
+    RETURNING stock.id, quote_number, {is_open} AS is_open, stock.is_halted)
+SELECT now, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE NOT is_open) AS closed,
     ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
-    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed
+    ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed,
+    CASE WHEN %(are_heard)s THEN ARRAY(
+        SELECT quote_number FROM given JOIN stored USING (id) ORDER BY place) END AS numbers
 FROM moment
 """
 # The classes of stocks whose session is open.
@@ -56,23 +60,30 @@ STORE_WITH_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_
 class Stored(NamedTuple):
     """The number of stored quotes, the outcomes of those that match nothing, and the stocks that took none.
 
-    A stock takes no quote if it has a later one, is inactive, or does not exist.
+    A stock takes no quote if it has a later one, is inactive, or does not exist. `numbers` are those of the stored
+    quotes in the order of their stocks, or None if nobody asks for them; `at` is the quotes' time.
     """
 
     quotes: int
     outcomes: dict[UUID, str]
     missed: set[UUID]
+    numbers: list[int] | None
+    at: datetime
 
 
-def store_last_prices(stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None) -> Stored | None:
+def store_last_prices(
+    stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None, are_heard: bool = False
+) -> Stored | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
     Return None if the prices reach any order: then nothing is stored. Without a calendar the market is always open. The
-    database's own time and sessions decide, so that no remembered session is used.
+    database's own time and sessions decide, so that no remembered session is used. If quotes are heard, somebody wants
+    to know their numbers.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
     parameters: dict[str, Any] = {"ids": array_of(stock_ids), "prices": array_of(prices), "calendar": calendar}
+    parameters["are_heard"] = are_heard
     with session():
         statement = STORE_WITHOUT_CALENDAR if calendar is None else STORE_WITH_CALENDAR
         row = fetch_one(statement, parameters | lock_parameters(stock_ids))
@@ -81,4 +92,4 @@ def store_last_prices(stock_ids: Sequence[UUID], prices: Sequence[Decimal], cale
         return None
     reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
     outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
-    return Stored(row["stored"], outcomes, set(row["missed"]))
+    return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"])

@@ -14,9 +14,9 @@ from models.database import DatabaseUnavailable, execute
 from models.rows import OrderRow
 from trading.accounts.ledgers import lock_free_ledgers, lock_ledgers
 from trading.orders.order_statements import find_order, lock_free_order, lock_order
-from trading.rules.errors import NotFound, OrderNotOpen, PreconditionFailed
+from trading.rules.errors import ClosesForSquareOff, NotFound, OrderNotOpen, PreconditionFailed
 from trading.rules.ledger import AccountLedger
-from trading.rules.terms import OrderStatus
+from trading.rules.terms import OrderOrigin, OrderStatus
 
 Result = TypeVar("Result")
 
@@ -54,8 +54,8 @@ def lock_open_order(
 ) -> tuple[OrderRow, AccountLedger]:
     """Lock an account's live order and the account, and return the order's row and the account's ledger.
 
-    Raises NotFound, OrderNotOpen, Busy, or PreconditionFailed if the order has none of the expected versions
-    (None: every version will do).
+    Raises NotFound, OrderNotOpen, ClosesForSquareOff, Busy, or PreconditionFailed if the order has none of the expected
+    versions (None: every version will do).
     """
     if attempt.wait_ms != LOCK_TIMEOUT_MS:
         execute(SET_LOCK_TIMEOUT, (f"{attempt.wait_ms}ms",))
@@ -85,6 +85,8 @@ def _checked(order: OrderRow | None, expected_versions: Collection[int] | None) 
         raise OrderNotOpen(status=order["status"])
     if order["matched_at"] is not None:
         raise OrderNotOpen(status=order["status"], matched_at=order["matched_at"])
+    if order["origin"] == OrderOrigin.SQUARE_OFF:
+        raise ClosesForSquareOff(status=order["status"])
     if expected_versions is not None and order["version"] not in expected_versions:
         raise PreconditionFailed
     return order

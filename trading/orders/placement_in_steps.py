@@ -85,7 +85,7 @@ def refuse_by_stock(
     opens = _opens(request, state)
     stock = state.stock_in(session)
     check_order(request, stock, fill_model=state.fill_model, is_triggered=is_triggered, only_closes=not opens)
-    check_square_off(session, state.read_at, fill_model=state.fill_model, product=request.product, opens=opens)
+    check_square_off(session, state.read_at, product=request.product, opens=opens)
 
 
 def decide_on(request: OrderRequest, state: PlacementState) -> Decision:

@@ -20,11 +20,12 @@ from trading.rules.terms import EndReason, OrderStatus
 
 Result = TypeVar("Result")
 
-# The market has traded a matched order: it is not taken back. The index order_live_promises finds them.
+# The market has traded a matched order: it is not taken back. Nor is a closing order of the square-off. The index
+# order_live_promises finds them.
 PROMISES = """
 SELECT * FROM trading_order
 WHERE account_id = %s AND stock_id = %s AND product = %s AND side = %s AND closing_quantity > 0
-  AND status IN ('PENDING', 'OPEN') AND matched_at IS NULL
+  AND status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND origin = 'CLIENT'
 ORDER BY id
 """
 WAIT = "SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"

@@ -13,7 +13,7 @@ from models.database import fetch_all
 from trading.accounts import portfolio
 from trading.market.trading_days import trading_days
 from trading.replay.trader import Refusal
-from trading.rules.terms import Product
+from trading.rules.terms import OrderStatus, Product
 
 Line = dict[str, Any]
 
@@ -54,7 +54,7 @@ def _order(row: dict[str, Any], names: dict[UUID, str]) -> Line:
         "rejectionReason": row["rejection_reason"],
         "placedAt": row["placed_at"],
         "endedAt": None if is_live else row["ended_at"],
-        "fillRule": (row["fill"] or {}).get("rule"),
+        "fillRule": (row["fill"] or {}).get("rule") if row["status"] == OrderStatus.EXECUTED else None,
     }
 
 

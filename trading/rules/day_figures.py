@@ -1,4 +1,4 @@
-"""The figures of a position's day: the quantity that was carried into it, and what was bought and sold since."""
+"""The figures of a position's day: the quantity that was carried into it, and the purchases and sales since."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from trading.rules.terms import OrderOrigin
+
 
 class Refused(Exception):
     """The request cannot be fulfilled."""
@@ -182,6 +184,14 @@ class OrderNotOpen(Refused):
         # Exception.__init__ asks for the message before details is set.
         is_matched = "matched_at" in getattr(self, "details", {})
         return "The market has already traded the order; its fill follows." if is_matched else super().message
+
+
+class ClosesForSquareOff(OrderNotOpen):
+    """The order closes the position for the square-off; it cannot be changed or cancelled."""
+
+    def __init__(self, *, status: str) -> None:
+        super().__init__(status=status)
+        self.details["origin"] = str(OrderOrigin.SQUARE_OFF)
 
 
 class PreconditionFailed(Refused):

@@ -5,7 +5,7 @@ from datetime import datetime, time
 
 from trading.rules.errors import MarketClosed, SquareOffPassed
 from trading.rules.sessions import TradingDays, at_indian_time, end_of_day, indian_day
-from trading.rules.terms import FillModel, Product
+from trading.rules.terms import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ def session_for(
     return OrderSession(session.closes_at, session.opens_at, session.square_off_at, waits=True)
 
 
-def check_square_off(session: OrderSession, now: datetime, *, fill_model: str, product: str, opens: bool) -> None:
+def check_square_off(session: OrderSession, now: datetime, *, product: str, opens: bool) -> None:
     """Refuse an INTRADAY order that opens anything after the square-off of its session; raises SquareOffPassed.
 
     An order that waits for its session comes before that session's square-off.
     """
-    if fill_model != FillModel.QUOTES or product != Product.INTRADAY or not opens:
+    if product != Product.INTRADAY or not opens:
         return
     if session.square_off_at is not None and now >= session.square_off_at:
         raise SquareOffPassed(square_off_at=session.square_off_at)

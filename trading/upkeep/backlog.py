@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 
+from config import settings
 from models.database import fetch_one, session, snapshot
 from trading.day import daily
+from trading.market import calendars
 from trading.upkeep.ledger_checks import last_check
 from trading.upkeep.resting_orders import RestingOrders, count_resting
 
@@ -30,6 +32,7 @@ class Backlog(NamedTuple):
     """The due orders (counted to 100,000), the oldest one's age, the last check of the ledger, and resting orders.
 
     daily_work_behind_s has the seconds since the time of daily work that is due and not done, by name.
+    session_days_left is None without MARKET_CALENDAR.
     """
 
     pending: int
@@ -38,13 +41,14 @@ class Backlog(NamedTuple):
     check_age_s: float | None
     resting: RestingOrders
     daily_work_behind_s: dict[str, float]
+    session_days_left: int | None
 
 
 def read_backlog() -> Backlog:
     """Return the backlog, the last check of the ledger and the resting orders. Raises DatabaseUnavailable."""
     with snapshot():
         pending, check, resting = read_pending(MAX_COUNTED), last_check(), count_resting(MAX_COUNTED)
-        behind_s = daily.behind_s()
+        behind_s, days_left = daily.behind_s(), calendars.days_left(settings().market_calendar)
     now, oldest = pending["at"], pending["oldest_due_at"]
     return Backlog(
         pending["count"],
@@ -53,6 +57,7 @@ def read_backlog() -> Backlog:
         (now - check["at"]).total_seconds() if check else None,
         resting,
         behind_s,
+        days_left,
     )
 
 

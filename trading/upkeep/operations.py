@@ -1,11 +1,14 @@
-"""The figures of the operator's page: backlog, throughput, latency, and the last check of the ledger."""
+"""The figures of the operator's page that the database knows, such as backlog, throughput and daily work."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypedDict
 
 from models.database import fetch_one, snapshot
+from trading.day import daily, jobs
+from trading.day.jobs import JobRun
 from trading.upkeep.backlog import PendingOrders, read_pending
+from trading.upkeep.due_orders import DueOrder, oldest_due
 from trading.upkeep.ledger_checks import LedgerCheck, last_check
 from trading.upkeep.resting_orders import RestingOrders, count_resting
 
@@ -16,22 +19,29 @@ MAX_COUNTED = 10_000
 SERIES_S = 60
 LATENCY_AGE = timedelta(minutes=5)
 RATE_S = 10
+SHOWN_ORDERS = 10
+SHOWN_DAYS = timedelta(days=7)
 
 NEWEST = """
 WITH newest AS MATERIALIZED (
-    SELECT placed_at, executed_at, floor(extract(epoch FROM placed_at))::bigint AS placed_second,
+    SELECT placed_at, executed_at, matched_at, floor(extract(epoch FROM placed_at))::bigint AS placed_second,
            floor(extract(epoch FROM executed_at))::bigint AS executed_second
     FROM trading_order ORDER BY id DESC LIMIT %(limit)s),
-latency AS (
-    SELECT 1000 * extract(epoch FROM executed_at - placed_at)::float8 AS ms
+executions AS (
+    SELECT matched_at IS NOT NULL AS is_matched,
+           1000 * extract(epoch FROM executed_at - coalesce(matched_at, placed_at))::float8 AS ms
     FROM newest WHERE executed_at >= %(latency_since)s),
 placed AS (
     SELECT placed_second AS second, count(*) AS orders FROM newest WHERE placed_second >= %(since)s GROUP BY 1),
 executed AS (
     SELECT executed_second AS second, count(*) AS orders FROM newest WHERE executed_second >= %(since)s GROUP BY 1)
 SELECT
-    (SELECT count(*) FROM latency) AS orders,
-    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms) FROM latency) AS percentiles,
+    (SELECT count(*) FROM executions WHERE NOT is_matched) AS orders,
+    (SELECT count(*) FROM executions WHERE is_matched) AS matched_orders,
+    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms)
+     FROM executions WHERE NOT is_matched) AS percentiles,
+    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms)
+     FROM executions WHERE is_matched) AS matched_percentiles,
     (SELECT CASE WHEN count(*) = %(limit)s THEN min(placed_second) END FROM newest) AS cut_second,
     (SELECT jsonb_object_agg(second, orders) FROM placed) AS placed,
     (SELECT jsonb_object_agg(second, orders) FROM executed) AS executed
@@ -63,7 +73,7 @@ class Throughput(TypedDict):
 
 
 class Latency(TypedDict):
-    """Percentiles of the time from placement to execution, over the executions of the last 5 minutes."""
+    """Percentiles of the time to the execution, over the executions of the last 5 minutes."""
 
     orders: int
     p50_ms: float | None
@@ -71,13 +81,27 @@ class Latency(TypedDict):
     p99_ms: float | None
 
 
+class DailyWork(TypedDict):
+    """Work that is done once a day, and the time since it was due and is not done; 0 if it is done."""
+
+    work: str
+    behind_ms: int
+
+
 class Operations(TypedDict):
-    """All figures of the operator's page that the database knows."""
+    """All figures of the operator's page that the database knows.
+
+    `latency` goes from the placement, of orders that were filled at once; `fills` from the match by a quote.
+    """
 
     at: datetime
     pending: Pending
     throughput: Throughput
     latency: Latency
+    fills: Latency
+    due_orders: list[DueOrder]
+    daily_work: list[DailyWork]
+    job_runs: list[JobRun]
     ledger_check: LedgerCheck | None
     resting: RestingOrders
 
@@ -86,14 +110,16 @@ class NewestOrders(TypedDict):
     """The row of NEWEST: placed and executed count orders by second."""
 
     orders: int
+    matched_orders: int
     percentiles: list[float] | None
+    matched_percentiles: list[float] | None
     cut_second: int | None
     placed: dict[str, int] | None
     executed: dict[str, int] | None
 
 
 def read_operations() -> Operations:
-    """Return the backlog, the throughput of the last minute, latencies, and the last check of the ledger.
+    """Return the backlog, the throughput of the last minute, latencies, daily work, and the last check of the ledger.
 
     Throughput and latencies cover the newest 5,000 orders; seconds beyond them are left out.
     """
@@ -104,7 +130,8 @@ def read_operations() -> Operations:
         parameters = {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE}
         newest = fetch_one(NEWEST, parameters, NewestOrders)
         ledger_check = last_check()
-        resting = count_resting(MAX_COUNTED)
+        resting, due = count_resting(MAX_COUNTED), oldest_due(SHOWN_ORDERS)
+        runs, behind_s = jobs.list_runs(now.date() - SHOWN_DAYS), daily.behind_s()
     assert newest is not None
     # The second of the oldest order that was read is incomplete, and so is the present second.
     first = since if newest["cut_second"] is None else max(since, newest["cut_second"] + 1)
@@ -112,7 +139,11 @@ def read_operations() -> Operations:
         "at": now,
         "pending": _pending(pending),
         "throughput": _throughput(newest, range(first, int(now.timestamp()))),
-        "latency": _latency(newest),
+        "latency": _latency(newest["orders"], newest["percentiles"]),
+        "fills": _latency(newest["matched_orders"], newest["matched_percentiles"]),
+        "due_orders": due,
+        "daily_work": [{"work": work, "behind_ms": round(1000 * late_s)} for work, late_s in behind_s.items()],
+        "job_runs": runs,
         "ledger_check": ledger_check,
         "resting": resting,
     }
@@ -146,7 +177,6 @@ def _mean(series: Sequence[Second], name: Literal["placed", "executed"]) -> floa
     return round(sum(second[name] for second in series) / max(1, len(series)), 1)
 
 
-def _latency(newest: NewestOrders) -> Latency:
-    percentiles: Sequence[float | None] = newest["percentiles"] or (None, None, None)
-    p50_ms, p95_ms, p99_ms = (None if value is None else round(value, 1) for value in percentiles)
-    return {"orders": newest["orders"], "p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms}
+def _latency(orders: int, found: Sequence[float | None] | None) -> Latency:
+    p50_ms, p95_ms, p99_ms = (None if value is None else round(value, 1) for value in found or (None, None, None))
+    return {"orders": orders, "p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms}

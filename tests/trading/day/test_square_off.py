@@ -115,16 +115,13 @@ def test_a_short_position_is_bought_back(trader, clock):
     assert (closing["side"], closing["status"], closing["average_price"]) == ("BUY", "EXECUTED", D("101.10"))
 
 
-def test_deliveries_and_accounts_that_fill_at_once_are_left_alone(trader, account, clock):
+def test_deliveries_are_left_alone(trader, clock):
     long(trader, 10, product="DELIVERY")
-    immediate = account().id
-    execute(place(immediate, "BUY", 5, price="100.00"))
     delivery = place(trader, "BUY", 10, price="90.00", product="DELIVERY")
     execute(delivery)
     clock(AFTER)
     assert square_off.run_once()
     assert position(trader, "DELIVERY") == 10
-    assert position(immediate) == 5
     assert state(delivery)[0] == "OPEN"
 
 
@@ -212,16 +209,6 @@ def test_what_fills_later_gets_a_second_order(trader, clock):
     assert (second["quantity"], second["status"]) == (7, "EXECUTED")
     assert square_off.run_once()
     assert one("SELECT orders FROM square_off") == 2
-
-
-def test_a_closing_order_that_its_client_cancels_is_placed_again(trader, clock):
-    long(trader)
-    clock(DUE)
-    square_off.run_once()
-    cancel(closing_orders(trader)[0])
-    quote(*AT_101)
-    square_off.run_once()
-    assert [order["status"] for order in closing_orders(trader)] == ["CANCELLED", "EXECUTED"]
 
 
 def test_a_busy_account_is_left_and_closed_later(trader, clock, connect):

@@ -126,10 +126,10 @@ def test_the_session_is_that_of_the_stocks_class_by_the_database_clock(trader):
     buy(trader, 1, "10.00")
     run("UPDATE stock SET session_class = 'AUCTION'")
     with market_clock_at(datetime(2026, 11, 27, 15, 14, 59, tzinfo=INDIAN_TIME)):
-        assert buy(trader, 1, "10.00", calendar="NSE")["status"] == "PENDING"
+        assert buy(trader, 1, "10.00", product="DELIVERY", calendar="NSE")["status"] == "PENDING"
     with market_clock_at(datetime(2026, 11, 27, 15, 15, tzinfo=INDIAN_TIME)):
-        refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", calendar="NSE"))
-        assert buy(trader, 1, "10.00", calendar="NSE", symbol="OTHER")["status"] == "PENDING"
+        refused(errors.MarketClosed, lambda: buy(trader, 1, "10.00", product="DELIVERY", calendar="NSE"))
+        assert buy(trader, 1, "10.00", product="DELIVERY", calendar="NSE", symbol="OTHER")["status"] == "PENDING"
 
 
 def test_holidays_are_imported_once_and_renamed(clean):

@@ -61,7 +61,7 @@ def test_without_a_calendar_the_day_ends_at_midnight_and_no_order_waits():
 
 
 def square_off(now: datetime, **changes: object) -> None:
-    terms = {"fill_model": "QUOTES", "product": "INTRADAY", "opens": True} | changes
+    terms = {"product": "INTRADAY", "opens": True} | changes
     check_square_off(session_for(DAYS, "NORMAL", now, after_market=True), now, **terms)
 
 
@@ -73,7 +73,7 @@ def test_from_the_square_off_on_an_intraday_order_may_not_open():
         assert refused.value.details == {"square_off_at": india("15:25")}
 
 
-@pytest.mark.parametrize("changes", [{"opens": False}, {"product": "DELIVERY"}, {"fill_model": "IMMEDIATE"}])
+@pytest.mark.parametrize("changes", [{"opens": False}, {"product": "DELIVERY"}])
 def test_other_orders_pass_until_the_close(changes):
     square_off(india("15:29:59.999999"), **changes)
 

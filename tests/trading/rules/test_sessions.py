@@ -159,10 +159,13 @@ def test_other_offsets_are_understood():
         (date(2026, 11, 8), date(2026, 11, 11)),  # Sunday's too
         (date(2026, 11, 12), date(2026, 11, 16)),  # the day before a settlement holiday, before a weekend
         (date(2026, 11, 13), date(2026, 11, 16)),  # the settlement holiday itself
+        (date(2026, 11, 15), date(2026, 11, 18)),  # Sunday's trades as Monday's, before a holiday on Tuesday
+        (date(2026, 11, 22), date(2026, 11, 24)),  # Sunday's trades as Monday's, although Monday is a holiday
+        (date(2026, 11, 20), date(2026, 11, 24)),  # those of the Friday before
     ],
 )
 def test_trades_settle_on_the_next_weekday_without_any_holiday(day, settles_on):
-    days = calendar({date(2026, 11, 10)}, {date(2026, 11, 13)})
+    days = calendar({date(2026, 11, 10), date(2026, 11, 17), date(2026, 11, 23)}, {date(2026, 11, 13)})
     assert days.settles_on(day) == settles_on
 
 

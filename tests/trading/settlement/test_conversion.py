@@ -214,13 +214,13 @@ def test_a_conversion_needs_an_open_market(
 def test_nothing_becomes_intraday_after_the_square_off_of_its_class(
     trader: UUID, delivery: Any, clock: Callable[[str], None]
 ) -> None:
-    change_account(trader, {"fill_model": "QUOTES"})
-    clock("2026-11-06 15:25:00")
-    with pytest.raises(SquareOffPassed):
-        convert(trader, delivery["id"], calendar="NSE")
-    change_account(trader, {"fill_model": "IMMEDIATE"})  # whose positions are not squared off
+    clock("2026-11-06 15:24:59")
     intraday = convert(trader, delivery["id"], 4, calendar="NSE")["to_position"]
-    change_account(trader, {"fill_model": "QUOTES"})
+    clock("2026-11-06 15:25:00")
+    for fill_model in ("IMMEDIATE", "QUOTES"):
+        change_account(trader, {"fill_model": fill_model})
+        with pytest.raises(SquareOffPassed):
+            convert(trader, delivery["id"], calendar="NSE")
     assert convert(trader, intraday, calendar="NSE")["quantity"] == 4
     run("UPDATE stock SET session_class = 'AUCTION'")
     clock("2026-11-06 15:12:00")

@@ -19,7 +19,12 @@ export class Problem extends Error {
 export class Silence extends Error {}
 
 /** Send a request and return the JSON of the answer, or null if the answer is empty. */
-export async function send(method, path, { body, headers = {}, signal, token = session.token() } = {}) {
+export async function send(method, path, options = {}) {
+  return (await exchange(method, path, options)).document;
+}
+
+/** Send a request and return `{ document, etag }`: the JSON of the answer and its ETag, or null in place of each. */
+export async function exchange(method, path, { body, headers = {}, signal, token = session.token() } = {}) {
   const sent = { Authorization: `Bearer ${token}`, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   const signals = [AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])];
@@ -31,7 +36,7 @@ export async function send(method, path, { body, headers = {}, signal, token = s
     if (signal?.aborted) throw error;
     throw new Silence("The server does not answer.");
   }
-  return read(response);
+  return { document: await read(response), etag: response.headers.get("ETag") };
 }
 
 /** Send a GET with query parameters; those that are null are left out. */

@@ -1,52 +1,102 @@
-/** @file The form for the token, which is tested before it is stored. */
+/** @file Sign in: by the stored token, by a link with the token in its fragment, or by the form, which tests it first. */
 
-import { byId } from "./dom.js";
-import { Problem, get, send } from "./http.js";
-import * as session from "./session.js";
+import { byId, setText } from "./dom.js";
+import { Problem, Silence } from "./http.js";
 
-const REASONS = {
-  unauthenticated: "This token is unknown, expired or revoked.",
-  forbidden: "This token may not read an account.",
-  validation_failed: "This token belongs to no trading account. The desk needs the token of an account.",
-};
+const SHAPE = /^[\x21-\x7e]{1,256}$/;
+const LINK = /^#token=(.+)$/;
 
-const NO_ORDER = "00000000-0000-0000-0000-000000000000";
-
-/** Show the form; call `opened` when a token works. */
-export function askForToken(opened) {
-  const form = byId("login-form");
-  byId("login").hidden = false;
-  byId("token").focus();
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const secret = byId("token").value.trim();
-    const reason = await reasonAgainst(secret);
-    byId("token-error").textContent = reason;
-    byId("token").setAttribute("aria-invalid", String(reason !== ""));
-    if (reason) {
-      byId("token").select();
-      return;
-    }
-    session.begin(secret);
-    session.rememberMayTrade(await mayTrade());
-    form.reset();
-    opened();
-    byId("symbol").focus();
-  });
+/**
+ * Call `opened(answer)` with a token stored: at once with null if there is one, else with the answer of the test.
+ *
+ * `test(secret)` reads what the page needs; `reasons` are sentences for its refusals by code. `begin(secret, options)`
+ * stores a token that works.
+ */
+export function signIn({ tokens, begin, test, reasons, opened }) {
+  const form = new Form({ begin, test, reasons, opened });
+  const link = takeLink();
+  // The address of an open page may get a new token, too.
+  addEventListener("hashchange", () => LINK.test(location.hash) && location.reload());
+  if (link !== null && link !== tokens.token()) form.useLink(link);
+  else if (tokens.token() !== null) opened(null);
+  else form.show(tokens.takeReason());
 }
 
-async function reasonAgainst(secret) {
-  if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return "Paste a token: one word without spaces.";
+/** Return the token in the address's fragment and remove it from the address, so that no history keeps it. */
+function takeLink() {
+  const [, text] = LINK.exec(location.hash) ?? [];
+  if (text === undefined) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  return safelyDecoded(text);
+}
+
+function safelyDecoded(text) {
   try {
-    await get("/api/trading/account", {}, { token: secret });
-    return "";
-  } catch (error) {
-    return error instanceof Problem ? (REASONS[error.code] ?? error.message) : error.message;
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
-/** Return true if the token may trade. The API does not show scopes, so this cancels an order that does not exist. */
-async function mayTrade() {
-  const error = await send("DELETE", `/api/trading/orders/${NO_ORDER}`).catch((reason) => reason);
-  return error?.code !== "forbidden";
+class Form {
+  #isBusy = false;
+
+  constructor(options) {
+    Object.assign(this, options);
+    byId("login-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#try(byId("token").value.trim(), { isShared: byId("remember").checked });
+    });
+  }
+
+  show(reason) {
+    byId("desk").hidden = true;
+    byId("login").hidden = false;
+    this.#explain(reason);
+    byId("token").setAttribute("aria-invalid", "false");
+    byId("token").focus();
+  }
+
+  useLink(secret) {
+    this.show("");
+    this.#try(secret, {});
+  }
+
+  async #try(secret, options) {
+    if (this.#isBusy) return;
+    if (!SHAPE.test(secret)) return void this.#refuse("Paste a token: one word without spaces.");
+    this.#setBusy(true);
+    try {
+      const answer = await this.test(secret);
+      this.begin(secret, options);
+      byId("login-form").reset();
+      this.#explain("");
+      this.opened(answer);
+    } catch (error) {
+      if (!(error instanceof Problem || error instanceof Silence)) throw error;
+      this.#refuse(this.reasons[error.code] ?? error.message);
+    } finally {
+      this.#setBusy(false);
+    }
+  }
+
+  #refuse(reason) {
+    this.#explain(reason);
+    byId("token").setAttribute("aria-invalid", "true");
+    byId("token").focus();
+    byId("token").select();
+  }
+
+  #explain(reason) {
+    setText(byId("token-error"), reason);
+  }
+
+  #setBusy(isBusy) {
+    this.#isBusy = isBusy;
+    const button = byId("login-form").querySelector("[type=submit]");
+    button.setAttribute("aria-busy", String(isBusy));
+    button.setAttribute("aria-disabled", String(isBusy));
+    if (isBusy) this.label = button.textContent;
+    setText(button, isBusy ? "Checking the token …" : this.label);
+  }
 }

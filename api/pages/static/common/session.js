@@ -1,23 +1,25 @@
-/** @file The data that this tab stores: the token, the last event, and if the token may only read. */
+/** @file What the desk stores in the browser: the token, and in this tab the last event and if it may only read. */
 
-const TOKEN = "tradepost.token";
+import { Tokens } from "./tokens.js";
+
 const LAST_EVENT = "tradepost.lastEvent";
 const READS_ONLY = "tradepost.readsOnly";
 
-/** Return the token, or null if there is none. */
-export const token = () => sessionStorage.getItem(TOKEN);
+export const tokens = new Tokens("tradepost.token");
 
-/** Store a token that works. */
-export function begin(secret) {
-  sessionStorage.setItem(TOKEN, secret);
-  sessionStorage.removeItem(LAST_EVENT);
+/** Return the token, or null if there is none. */
+export const token = () => tokens.token();
+
+/** Store a token that works, for this tab or for all. */
+export function begin(secret, options) {
+  forgetTab();
+  tokens.begin(secret, options);
 }
 
-/** Delete all stored data. */
-export function end() {
-  sessionStorage.removeItem(TOKEN);
-  sessionStorage.removeItem(LAST_EVENT);
-  sessionStorage.removeItem(READS_ONLY);
+/** Delete all stored data; the form shows the reason. */
+export function end(reason) {
+  forgetTab();
+  tokens.end(reason);
 }
 
 /** Return true unless the token is known to be for reading only. */
@@ -38,4 +40,9 @@ export function lastEventId() {
 /** Store the last event, so that a reload continues after it. */
 export function rememberEvent(id) {
   sessionStorage.setItem(LAST_EVENT, String(id));
+}
+
+function forgetTab() {
+  sessionStorage.removeItem(LAST_EVENT);
+  sessionStorage.removeItem(READS_ONLY);
 }

@@ -1,4 +1,4 @@
-/** @file The account's events over a websocket, which reconnects by itself and misses no event. */
+/** @file The account's events and the ticks of watched stocks over a websocket, which reconnects by itself. */
 
 import { Problem, Silence, get } from "./http.js";
 
@@ -9,17 +9,38 @@ const SILENCE_CHECK = 10_000;
 const SILENCE_GRACE = 3000;
 const PATIENCE = 10_000;
 const BAD_TOKEN = 4401;
+const KEYS_A_MESSAGE = 80;
 
 /**
  * A stream of the events after `since` (null: after the present).
  *
- * Handlers: event(event), ready(), reset(), state({ name, replayed?, attempt? }), refused().
+ * It misses no event; of ticks only the newest comes. Handlers: event(event), quote(stock), ready(), reset(),
+ * state({ name, replayed?, attempt? }), refused().
  */
 export class Stream {
   constructor({ token, since, handlers }) {
     Object.assign(this, { token, handlers, last: since, attempt: 0, socket: null, timer: 0, isStopped: false });
     this.replayFrom = this.replayUntil = null;
     this.lostAt = Date.now();
+    this.watched = new Set();
+  }
+
+  /** Ask for the ticks of these stocks too, given by their keys ("NSE:RELIANCE"); also after each reconnect. */
+  watch(keys) {
+    for (const key of keys) this.watched.add(key);
+    if (this.isLive) this.ask("watch", keys);
+  }
+
+  /** Ask for the ticks of these stocks no more. */
+  unwatch(keys) {
+    for (const key of keys) this.watched.delete(key);
+    if (this.isLive) this.ask("unwatch", keys);
+  }
+
+  /** Send a message about watched stocks in parts, each shorter than the server's limit. */
+  ask(action, keys) {
+    const symbols = [...keys];
+    while (symbols.length > 0) this.socket.send(JSON.stringify({ action, symbols: symbols.splice(0, KEYS_A_MESSAGE) }));
   }
 
   /** Connect, and reconnect after each failure. */
@@ -67,7 +88,8 @@ export class Stream {
   }
 
   take(message) {
-    if (message.type === "ready") this.begin(message.lastEventId);
+    if (message.type === "quote") this.handlers.quote(message.data);
+    else if (message.type === "ready") this.begin(message.lastEventId);
     else if (message.type === "reset") this.startAnew(message.lastEventId);
     else if (message.id > this.last) {
       this.last = message.id;
@@ -86,6 +108,7 @@ export class Stream {
     this.attempt = 0;
     this.lostAt = null;
     this.handlers.ready(this.last);
+    this.ask("watch", this.watched);
     this.reportReplay();
   }
 
@@ -104,6 +127,7 @@ export class Stream {
     this.attempt = 0;
     this.lostAt = null;
     this.handlers.reset(newestId);
+    this.ask("watch", this.watched);
     this.handlers.state({ name: "live", replayed: null });
   }
 

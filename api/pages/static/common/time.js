@@ -49,6 +49,56 @@ export function duration(milliseconds) {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
+const INDIA = "Asia/Kolkata";
+const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const clocks = new Map();
+
+/** Return the time of day of a moment in India and, where it differs, in the person's zone: "15:30 IST · 11:00 CET". */
+export function bothClocks(moment) {
+  const at = new Date(moment);
+  const [india, here] = [partsIn(INDIA, at), partsIn(HERE, at)];
+  const dayOf = ({ weekday, day, month }) => (at.toDateString() === new Date().toDateString() ? "" : `${weekday} ${day} ${month} `);
+  const text = `${dayOf(india)}${india.hour}:${india.minute} IST`;
+  return isSameTime(india, here) ? text : `${text} · ${dayOf(here)}${here.hour}:${here.minute} ${here.timeZoneName}`;
+}
+
+/** Return the time with seconds in India and, where it differs, in the person's zone. */
+export function nowInBothZones(moment) {
+  const at = new Date(moment);
+  const [india, here] = [partsIn(INDIA, at), partsIn(HERE, at)];
+  const text = `${india.hour}:${india.minute}:${india.second} IST`;
+  return isSameTime(india, here) ? text : `${text} · ${here.hour}:${here.minute} ${here.timeZoneName}`;
+}
+
+/** Return the time that is left as hours, minutes and seconds: "1:02:05", "2:05"; from two days on as days. */
+export function countdown(milliseconds) {
+  const seconds = Math.ceil(milliseconds / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  if (hours >= 48) return `${Math.floor(hours / 24)} days`;
+  const tail = `${hours ? twoDigits(minutes) : minutes}:${twoDigits(seconds % 60)}`;
+  return hours ? `${hours}:${tail}` : tail;
+}
+
+/** Return an age in words: "15 s", "4 min", "2 h", "3 days". */
+export function ageText(milliseconds) {
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+function partsIn(timeZone, at) {
+  if (!clocks.has(timeZone)) {
+    const style = { timeZone, timeZoneName: "short", hourCycle: "h23", weekday: "short", day: "2-digit", month: "short" };
+    clocks.set(timeZone, new Intl.DateTimeFormat("en-GB", { ...style, hour: "2-digit", minute: "2-digit", second: "2-digit" }));
+  }
+  return Object.fromEntries(clocks.get(timeZone).formatToParts(at).map(({ type, value }) => [type, value]));
+}
+
+function isSameTime(first, second) {
+  return first.hour === second.hour && first.minute === second.minute;
+}
+
 function isToday(timestamp) {
   return new Date(micros(timestamp) / 1000).toDateString() === new Date().toDateString();
 }

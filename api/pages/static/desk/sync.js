@@ -10,6 +10,9 @@ const ACCOUNT = "/api/trading/account";
 const POSITIONS = "/api/trading/positions";
 const ORDERS = "/api/trading/orders";
 const LEDGER = "/api/trading/transactions";
+const HOLDINGS = "/api/trading/holdings";
+// Live orders may be older than the newest page of orders, and more than one page.
+const LIVE = ["OPEN", "PENDING"];
 
 /** Updates a store over HTTP, beside the stream of events. */
 export class Sync {
@@ -65,17 +68,20 @@ export class Sync {
   }
 
   async #readAll(run) {
-    const [account, positions, orders, ledger] = await Promise.all([
-      get(ACCOUNT),
-      get(POSITIONS, { limit: MAX_PAGE }),
-      get(ORDERS, { limit: 50 }),
-      get(LEDGER, { limit: MAX_PAGE }),
-    ]);
+    // What a person looks for first is asked for first.
+    const first = Promise.all([get(ACCOUNT), pages(POSITIONS), get(ORDERS, { limit: 50 }), ...LIVE.map(liveOrders)]);
+    const rest = Promise.all([pages(HOLDINGS), get(LEDGER, { limit: MAX_PAGE })]);
+    rest.catch(() => {}); // awaited below
+    const [account, positions, orders, ...live] = await first;
     if (run !== this.#run) return;
     this.#cursor = orders.nextCursor;
     this.store.putAccount(account);
-    this.store.putPositions(positions.data);
-    this.store.putOrders(orders.data);
+    this.store.putPositions(positions);
+    this.store.putOrders([...live.flat(), ...orders.data]);
+    this.store.setLoaded();
+    const [holdings, ledger] = await rest;
+    if (run !== this.#run) return;
+    this.store.putHoldings(holdings);
     this.store.putHistory(ledger.data);
     this.#isLoaded = true;
     for (const event of this.#waiting.splice(0)) this.store.apply(event);
@@ -98,8 +104,9 @@ export class Sync {
 
   async #readMarket() {
     const version = this.store.accountVersion;
-    const [account, positions] = await Promise.all([get(ACCOUNT), get(POSITIONS, { limit: MAX_PAGE })]);
-    this.store.putPositions(positions.data);
+    const [account, positions, holdings] = await Promise.all([get(ACCOUNT), pages(POSITIONS), pages(HOLDINGS)]);
+    this.store.putPositions(positions);
+    this.store.putHoldings(holdings);
     // An event may have overtaken the answer.
     if (version === this.store.accountVersion) this.store.putAccount(account);
   }
@@ -109,4 +116,18 @@ export class Sync {
     if (isRefused) this.refused();
     return isRefused;
   }
+}
+
+const liveOrders = (status) => pages(ORDERS, { status });
+
+/** Return the items of all pages of a list. */
+async function pages(path, query = {}) {
+  const items = [];
+  let cursor = null;
+  do {
+    const page = await get(path, { ...query, limit: MAX_PAGE, cursor });
+    items.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return items;
 }

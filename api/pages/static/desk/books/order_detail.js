@@ -1,51 +1,115 @@
-/** @file The details of one order: its ids, the parts of its charges and its ledger entries. */
+/** @file The details of one order: everything the API knows, its history, its fill's evidence, its trades and ledger rows. */
 
 import { byId, make, notify } from "../../common/dom.js";
 import { get } from "../../common/http.js";
-import { amountOf } from "./ledger.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
-import { clock, duration, fullClock, millisecondsBetween } from "../../common/time.js";
-import { nameOf } from "../../common/words.js";
+import { duration, millisecondsBetween } from "../../common/time.js";
+import { isLive, nameOf } from "../../common/words.js";
+import { evidenceSentence } from "./evidence.js";
+import { indiaMoment } from "./india.js";
+import { amountOf } from "./ledger.js";
+import { historyList } from "./order_history.js";
+import { endText, inWords, limitText, typeName, validityText, waitsSentence } from "./order_words.js";
+import { orderToTicket } from "./to_ticket.js";
 
-/** Read an order and show its details in a dialog. */
-export async function openDetail(orderId) {
+/** Read an order with its history and its trades, and show them in a dialog. */
+export async function openDetail({ orderId }) {
+  const path = `/api/trading/orders/${orderId}`;
   try {
-    const order = await get(`/api/trading/orders/${orderId}`);
+    const [order, history, trades] = await Promise.all([get(path), get(`${path}/history`), get(`${path}/trades`)]);
     byId("detail-title").textContent = `${nameOf(order.side)} ${grouped(order.quantity)} ${order.symbol}`;
-    byId("detail-body").replaceChildren(facts(order), heading("Charges"), charges(order), heading("Ledger"), moves(order));
+    byId("detail-body").replaceChildren(...sections(order, history.data, trades.data));
     byId("detail").showModal();
   } catch (error) {
     notify(sentenceOf(error), "problem");
   }
 }
 
+function sections(order, history, trades) {
+  return [
+    ...sentences(order),
+    list(facts(order)),
+    section("History", historyList(history)),
+    section("Trades", trades.length ? list(trades.map(tradePair)) : none("No trade yet.")),
+    section("Charges", list(chargePairs(order))),
+    section("Ledger", order.transactions.length ? list(order.transactions.map(entryPair)) : none("No entries.")),
+    ticketButton(order),
+  ];
+}
+
+function sentences(order) {
+  const texts = [evidenceSentence(order), waitsSentence(order)].filter(Boolean);
+  return texts.map((text) => make("p", { className: "evidence", textContent: text }));
+}
+
+/** Return what the API knows of an order as [term, text] pairs; what it has not is left out. */
 function facts(order) {
-  const took = order.executedAt ? duration(millisecondsBetween(order.placedAt, order.executedAt)) : NOTHING;
-  return list([
-    ["Status", nameOf(order.status) + (order.rejectionReason ? `: ${nameOf(order.rejectionReason)}` : "")],
-    ["Accepted", fullClock(order.placedAt)],
-    ["Executed", order.executedAt ? `${clock(order.executedAt)} (${took})` : NOTHING],
-    ...(order.fill ? [["Filled by", evidence(order.fill)]] : []),
-    ["Margin blocked", grouped(order.blockedMargin)],
+  const end = endText(order);
+  return [
+    ["Status", nameOf(order.status) + (end ? `: ${end}` : "")],
+    ["Type", `${typeName(order)}, ${nameOf(order.product)}`],
+    ["Stock", `${order.symbol} ${order.exchange}`],
+    ["Filled", `${grouped(order.filledQuantity)} of ${grouped(order.quantity)}`],
+    ["Price", limitText(order)],
+    ...given("Trigger", order.triggerPrice, grouped),
+    ["Validity", validityText(order)],
+    ...given("Market protection", order.marketProtection, (percent) => `${percent} %`),
+    ...given("Protection price", order.protectionPrice, grouped),
+    ["Average price", grouped(order.averagePrice)],
+    ...(isLive(order) ? [["Margin blocked", grouped(order.blockedMargin)]] : []),
+    ...moments(order),
+    ...origins(order),
+  ];
+}
+
+function moments(order) {
+  const took = order.executedAt ? ` (${duration(millisecondsBetween(order.placedAt, order.executedAt))})` : "";
+  return [
+    ["Accepted", indiaMoment(order.placedAt)],
+    ...given("Triggered", order.triggeredAt, indiaMoment),
+    ...given("Matched", order.matchedAt, indiaMoment),
+    ...given("Executed", order.executedAt, (at) => indiaMoment(at) + took),
+    ...given("Expires", isLive(order) ? order.expiresAt : null, indiaMoment),
+    ...(isLive(order) || order.executedAt ? [] : [["Ended", indiaMoment(order.updatedAt)]]),
+  ];
+}
+
+function origins(order) {
+  return [
+    ["Origin", order.origin === "SQUARE_OFF" ? "The server's square-off" : "You"],
+    ["After market", order.afterMarket ? "Yes" : "No"],
+    ["Fills", order.fillModel === "QUOTES" ? "By quotes" : "At once"],
+    ...given("Tag", order.tag, String),
     ["Order", order.orderId],
     ["Client order", order.clientOrderId ?? NOTHING],
-  ]);
+    ...given("Position", order.positionId, String),
+  ];
 }
 
-/** Return the quote that made a fill, and the rule. */
-function evidence(fill) {
-  const sides = ["bid", "ask", "last"].map((name) => `${name} ${fill[name] === null ? "none" : grouped(fill[name])}`);
-  return `${nameOf(fill.rule)}: ${sides.join(", ")}, quote ${grouped(fill.quoteNumber)} of ${fullClock(fill.quotedAt)}`;
+const given = (term, value, text) => (value === null || value === undefined ? [] : [[term, text(value)]]);
+
+function tradePair(trade) {
+  return [indiaMoment(trade.tradedAt), `${grouped(trade.quantity)} at ${grouped(trade.price)}, charges ${grouped(trade.charges)}`];
 }
 
-function charges(order) {
+function chargePairs(order) {
   const items = Object.entries(order.chargeItems).map(([name, amount]) => [chargeName(name), grouped(amount)]);
-  return list([...items, ["Total", grouped(order.charges)]]);
+  return [...items, ["Total", grouped(order.charges)]];
 }
 
-function moves(order) {
-  return list(order.transactions.map((row) => [`${clock(row.createdAt)} ${nameOf(row.kind)}`, amountOf(row)]));
+function entryPair(row) {
+  return [`${indiaMoment(row.createdAt)} · ${nameOf(row.kind)}`, `${amountOf(row)} → ${grouped(row.balanceAfter)}`];
+}
+
+function ticketButton(order) {
+  const button = make("button", { type: "button", className: "to-ticket", textContent: "Fill the ticket with this order" });
+  button.setAttribute("aria-label", `Fill the ticket: ${inWords(order)}`);
+  button.onclick = () => {
+    byId("detail").close();
+    orderToTicket(order);
+  };
+  return button;
 }
 
 /** Return the name of a part of the charges: "transactionTax" is "Transaction tax". */
@@ -63,6 +127,8 @@ export function list(pairs) {
   return make("dl", { className: "facts" }, ...rows);
 }
 
-function heading(text) {
-  return make("h3", { textContent: text });
+function section(title, content) {
+  return make("section", {}, make("h3", { textContent: title }), content);
 }
+
+const none = (text) => make("p", { className: "muted small", textContent: text });

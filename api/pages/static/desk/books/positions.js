@@ -1,53 +1,74 @@
-/** @file The table of positions with their current profit, and a button to close each. */
+/** @file The table of positions with their profit at the present price, and a two-step button to close each. */
 
-import { byId, make, notify, setText } from "../../common/dom.js";
-import { send } from "../../common/http.js";
-import { MINUS, NOTHING, grouped, signed, toneOf } from "../../common/money.js";
-import { sentenceOf } from "../../common/problems.js";
+import { byId, setText } from "../../common/dom.js";
+import { MINUS, NOTHING, difference, grouped, signed, toneOf } from "../../common/money.js";
 import { Table } from "../../common/table.js";
-import { instrument, productName } from "../../common/words.js";
+import { productName } from "../../common/words.js";
+import { tradedSymbol } from "./cells.js";
+import { closingState, paintClosing } from "./close.js";
+import { DayCharges } from "./day_charges.js";
+import { atPresentPrice, lastPriceOf, onTicks, stockKey, sumOf } from "./live.js";
+import { ageTone } from "./open_orders.js";
+import { positionToTicket } from "./to_ticket.js";
+import { showTotals } from "./totals.js";
 
-const closing = new Set();
-
-/** Show the table of positions, and update it when the store changes. */
+/** Show the table of positions, and update it when positions, quotes or the day's charges change. */
 export function showPositions(store) {
-  const table = new Table(byId("positions"), columnsFor(() => show()), {
+  const charges = new DayCharges(store, () => refresh());
+  const table = new Table(byId("positions"), columnsFor(store, charges, () => table), {
     keyOf: (position) => position.positionId,
     classOf: (position) => (position.quantity === 0 ? "is-final" : ""),
+    formerly: (positionId) => store.positions.get(positionId),
+    pressed: (position) => positionToTicket(position),
   });
-  const show = () => {
+  const totals = showTotals(byId("positions-total"), totalsOf);
+  const shown = () => {
     const all = [...store.positions.values()].sort(openFirst);
-    const open = all.filter((position) => position.quantity !== 0);
-    table.show(byId("show-flat").checked ? all : open);
-    setText(byId("positions-count"), String(open.length));
-    byId("positions-empty").hidden = table.rows.size > 0;
+    return byId("show-flat").checked ? all : all.filter(isOpen);
   };
-  store.on(["positions"], show);
-  byId("show-flat").addEventListener("change", show);
+  const total = () => totals(store, charges);
+  const show = (options = {}) => {
+    table.show(shown(), options);
+    setText(byId("positions-count"), String([...store.positions.values()].filter(isOpen).length));
+    byId("positions-empty").hidden = table.size > 0;
+    byId("positions-total").hidden = store.positions.size === 0;
+    total();
+  };
+  const refresh = (keys = null) => {
+    table.update([...store.positions.values()].filter((position) => keys === null || keys.has(stockKey(position))));
+    total();
+  };
+  store.on(["positions"], () => show());
+  onTicks(store, refresh);
+  byId("show-flat").addEventListener("change", () => show({ isAsked: true }));
 }
+
+const isOpen = (position) => position.quantity !== 0;
 
 function openFirst(left, right) {
-  const isOpen = (position) => Number(position.quantity !== 0);
-  return isOpen(right) - isOpen(left) || (left.positionId < right.positionId ? 1 : -1);
+  return Number(isOpen(right)) - Number(isOpen(left)) || (left.positionId < right.positionId ? 1 : -1);
 }
 
-function columnsFor(changed) {
+function columnsFor(store, charges, table) {
+  const unrealized = (position) => unrealizedOf(store, position);
+  const net = (position) => netOfDay(store, charges, position);
   return [
-    { name: "symbol", value: (position) => `${position.symbol} ${position.exchange}`, paint: instrument },
+    { name: "symbol", value: (position) => `${position.symbol} ${position.exchange}`, paint: symbolOf(store) },
     { name: "product", label: "Product", value: (position) => productName(position.product) },
     { name: "quantity", label: "Quantity", value: quantityOf },
     { name: "average", label: "Average", value: (position) => grouped(position.averagePrice) },
-    { name: "last", label: "Last", value: (position) => grouped(position.lastPrice), flash: true },
+    { name: "last", label: "Last", value: (position) => grouped(lastPriceOf(store, position)), tone: (position) => ageTone(store, position) },
     { name: "margin", label: "Margin", value: (position) => grouped(position.blockedMargin) },
-    { name: "unrealized", label: "Unrealised", value: unrealizedOf, paint: toned(unrealizedAmount) },
-    {
-      name: "realized",
-      label: "Realised",
-      value: (position) => signed(position.realizedPnl),
-      paint: toned((position) => position.realizedPnl),
-    },
-    { name: "action", value: actionOf, paint: (cell, position) => paintAction(cell, position, changed) },
+    { name: "unrealized", label: "Unrealised", value: (position) => signed(unrealized(position)), tone: (position) => toneOf(unrealized(position)) },
+    { name: "realized", label: "Realised", value: (position) => signed(position.realizedPnl), tone: (position) => toneOf(position.realizedPnl) },
+    { name: "charges", label: "Charges today", value: (position) => grouped(charges.of(position.positionId)) },
+    { name: "net", label: "Net today", value: (position) => signed(net(position)), tone: (position) => toneOf(net(position)) },
+    { name: "action", value: closingState, paint: (cell, position) => paintClosing(cell, position, { store, table }), isSized: false },
   ];
+}
+
+function symbolOf(store) {
+  return (cell, position) => tradedSymbol(() => positionToTicket(store.positions.get(position.positionId)))(cell, position);
 }
 
 function quantityOf(position) {
@@ -56,51 +77,29 @@ function quantityOf(position) {
   return position.quantity < 0 ? `${MINUS}${size}` : `+${size}`;
 }
 
-function unrealizedAmount(position) {
-  return position.quantity === 0 ? null : position.unrealizedPnl;
+function unrealizedOf(store, position) {
+  return isOpen(position) ? atPresentPrice(store, position, position.unrealizedPnl) : null;
 }
 
-function unrealizedOf(position) {
-  return position.quantity === 0 ? NOTHING : signed(position.unrealizedPnl);
+/** Return a position's profit of the day less its charges of the day, or null without a price that it needs. */
+function netOfDay(store, charges, position) {
+  const gross = atPresentPrice(store, position, position.dayPnl);
+  return gross === null ? null : difference(gross, charges.of(position.positionId));
 }
 
-/** Paint an amount in the colour of a gain or a loss. */
-function toned(amountOf) {
-  return (cell, position) => {
-    const amount = amountOf(position);
-    const text = make("span", { className: toneOf(amount), textContent: signed(amount) });
-    cell.replaceChildren(text);
+/** Return the totals of all positions, closed ones included. */
+function totalsOf(store, charges) {
+  const all = [...store.positions.values()];
+  const gross = sumOf(all.map((position) => atPresentPrice(store, position, position.dayPnl)));
+  const paid = charges.total();
+  return {
+    margin: [sumOf(all.map((position) => position.blockedMargin))],
+    unrealized: tonedSum(all.map((position) => unrealizedOf(store, position))),
+    realized: tonedSum(all.map((position) => position.realizedPnl)),
+    charges: [paid],
+    net: all.length === 0 ? [NOTHING] : toned(difference(gross, paid)),
   };
 }
 
-function actionOf(position) {
-  if (position.quantity === 0) return "";
-  return closing.has(position.positionId) ? "closing" : "close";
-}
-
-function paintAction(cell, position, changed) {
-  const state = actionOf(position);
-  if (!state) return cell.replaceChildren();
-  const button = cell.querySelector("button") ?? make("button", { type: "button", className: "quiet" });
-  button.setAttribute("aria-label", `Close ${position.symbol} ${productName(position.product)}`);
-  button.setAttribute("aria-disabled", String(state === "closing"));
-  button.textContent = state === "closing" ? "Closing" : "Close";
-  button.onclick = () => state === "close" && close(position, changed);
-  if (!button.isConnected) cell.replaceChildren(button);
-  return undefined;
-}
-
-async function close(position, changed) {
-  closing.add(position.positionId);
-  changed();
-  try {
-    const path = `/api/trading/positions/${position.positionId}/close`;
-    const placement = await send("POST", path, { headers: { "Idempotency-Key": crypto.randomUUID() } });
-    notify(`Closing ${position.symbol}: ${placement.order.side} ${placement.order.quantity} at market.`);
-  } catch (error) {
-    notify(`${position.symbol} was not closed. ${sentenceOf(error)}`, "problem");
-  } finally {
-    closing.delete(position.positionId);
-    changed();
-  }
-}
+const tonedSum = (amounts) => toned(sumOf(amounts));
+const toned = (amount) => [amount, toneOf(amount)];

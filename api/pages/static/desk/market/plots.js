@@ -2,7 +2,9 @@
 
 import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
+import { showMarket } from "./market.js";
 import { duration, millisecondsBetween } from "../../common/time.js";
+import { uPlot } from "../../common/uplot.js";
 
 const HEIGHT = 132;
 const MAX_ORDERS = 200;
@@ -10,11 +12,10 @@ const SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 144
 const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
 const TICK_FONT = "11px Inter, system-ui, sans-serif";
-// uPlot is loaded as a classic script, not as a module.
-const { uPlot } = globalThis;
 
 /** Show both plots, and redraw them when the store, the window's width or the colour scheme changes. */
 export function showPlots(store) {
+  showMarket(store);
   const plots = [
     new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
     new Plot(byId("latency-plot"), { tick: milliseconds, dataOf: () => latencyData(store) }),

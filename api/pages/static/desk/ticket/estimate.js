@@ -1,10 +1,11 @@
-/** @file The estimate of margin and charges, requested from the server while the ticket is being filled in. */
+/** @file The estimate of fill, margin and charges, requested from the server while the ticket is being filled in. */
 
 import { byId, debounce, setText } from "../../common/dom.js";
 import { Problem, send } from "../../common/http.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { chargeName, list } from "../books/order_detail.js";
-import { sentenceFor } from "../../common/problems.js";
+import { effectOf, heldBy, outlookOf } from "./outlook.js";
+import { refusalOf } from "./refusals.js";
 
 const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
 const QUIET = 200;
@@ -13,8 +14,9 @@ const QUIET = 200;
 export class Estimate {
   #asking = null;
 
-  constructor(orderOf) {
+  constructor(orderOf, store) {
     this.orderOf = orderOf;
+    this.store = store;
     this.refresh = debounce(() => this.#ask(), QUIET);
     this.#showNothing("");
   }
@@ -39,13 +41,16 @@ export class Estimate {
     byId("charge-items").replaceChildren(...list(items).children);
     byId("estimate").dataset.state = "known";
     const refusal = preview.refusal;
-    this.#say(refusal ? wouldBeRefused(refusal, {}) : effectOf(preview, order), refusal);
+    setText(byId("outlook"), refusal ? "" : outlookOf(preview, order, this.store));
+    byId("outlook").dataset.fills = String(preview.wouldFill);
+    this.#say(refusal ? wouldBeRefused(refusal, {}) : effectOf(preview, order, heldBy(this.store, order)), refusal);
   }
 
   #showNothing(text) {
     for (const field of FIELDS) setText(valueOf(field), NOTHING);
     byId("estimate").dataset.state = "empty";
     byId("charge-items").replaceChildren(...list([["Not known yet", NOTHING]]).children);
+    setText(byId("outlook"), "");
     this.#say(text, text !== "");
   }
 
@@ -55,15 +60,6 @@ export class Estimate {
   }
 }
 
-/** Return a sentence about the effect of the order on the position. */
-function effectOf({ closingQuantity, openingQuantity }, { side }) {
-  const parts = [];
-  if (closingQuantity) parts.push(`closes ${grouped(closingQuantity)}`);
-  if (openingQuantity) parts.push(`opens ${grouped(openingQuantity)} ${side === "BUY" ? "long" : "short"}`);
-  const text = parts.join(", ");
-  return text && text[0].toUpperCase() + text.slice(1);
-}
-
 function reasonOf(error) {
   if (!(error instanceof Problem)) return "No estimate: the server does not answer.";
   if (error.code === "validation_failed") return "";
@@ -71,8 +67,8 @@ function reasonOf(error) {
 }
 
 function wouldBeRefused(code, document) {
-  const sentence = sentenceFor(code, document);
-  return `Would be refused: ${sentence[0].toLowerCase()}${sentence.slice(1)}`;
+  const { text } = refusalOf(code, document);
+  return `Would be refused: ${text[0].toLowerCase()}${text.slice(1)}`;
 }
 
 function valueOf(field) {

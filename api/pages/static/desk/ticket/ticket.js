@@ -1,24 +1,41 @@
 /** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
 import { Combobox } from "../market/combobox.js";
-import { byId, debounce, setText } from "../../common/dom.js";
+import { findStocks, isUnheardOf } from "../market/stock_search.js";
+import { byId, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
-import { Problem, Silence, get, send } from "../../common/http.js";
+import { currentErrors, focusFirstError, showFieldErrors } from "./field_errors.js";
+import { plainNumber } from "./numbers.js";
+import { Problem, Silence, send } from "../../common/http.js";
 import { grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
+import { refusalOf, refusedByModel } from "./refusals.js";
 import * as session from "../../common/session.js";
+import { StockLine } from "./stock_line.js";
+import { FIELDS, isComplete, orderOf, showTerms } from "./terms.js";
 import { nameOf } from "../../common/words.js";
 
-const FIELDS = ["exchange", "symbol", "side", "quantity", "orderType", "price", "product"];
-const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
-const HINT_POLL = 2000;
 // Enter held down, or pressed twice within this time, places one order.
 const SAME_AGAIN_AFTER = 500;
+const ANSWER_AFTER = 600;
+const GIVEN = ["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"];
+
+let ticket = null;
 
 /** Start the ticket. */
 export function startTicket(store) {
-  const ticket = new Ticket(byId("ticket"));
+  ticket = new Ticket(byId("ticket"), store);
   store.on(["account", "positions"], () => ticket.estimate.refresh());
+}
+
+/**
+ * Fill the ticket in, with any of exchange, symbol, side, quantity, orderType, price, triggerPrice and product.
+ *
+ * Another stock clears the old prices. The quantity is focused, unless `isFocused` is false.
+ */
+export function fillTicket(given, { isFocused = true } = {}) {
+  ticket.fill(given);
+  if (isFocused) ticket.focus("quantity");
 }
 
 class Ticket {
@@ -26,14 +43,20 @@ class Ticket {
   #unanswered = null;
   #isPlacing = false;
   #accepted = { text: "", at: 0 };
+  /** The order about whose unknown symbol the person is asked, as text. */
+  #asked = "";
+  #answerable = 0;
 
-  constructor(form) {
+  constructor(form, store) {
     this.form = form;
-    this.estimate = new Estimate(() => this.completeOrder());
-    this.lookUp = debounce(() => this.#showLastPrice(), 200);
+    this.store = store;
+    this.estimate = new Estimate(() => this.completeOrder(), store);
+    this.stock = new StockLine(form, store, (price) => this.#takePrice(price));
     this.stocks = new Combobox({
-      exchangeOf: () => form.exchange.value,
-      chosen: () => this.#change("symbol"),
+      input: form.symbol,
+      list: byId("symbol-list"),
+      find: (text) => findStocks(text, form.exchange.value),
+      chosen: (stock, { isLeft }) => this.#choose(stock, isLeft),
       closed: () => this.estimate.refresh(),
     });
     form.addEventListener("input", (event) => this.#change(event.target.name));
@@ -42,66 +65,92 @@ class Ticket {
       this.#place();
     });
     document.addEventListener("keydown", (event) => this.#shortcut(event));
-    setInterval(() => document.visibilityState === "visible" && this.#showLastPrice(), HINT_POLL);
     this.#change();
     if (!session.mayTrade()) this.#refuseToTrade();
   }
 
-  /** Return the order of the ticket; invalid values stay text, so that the API refuses them. */
-  order() {
-    const { exchange, symbol, side, quantity, orderType, price, product } = this.form;
-    const size = quantity.value.trim();
-    const order = {
-      exchange: exchange.value,
-      symbol: symbol.value.trim(),
-      side: side.value,
-      quantity: /^\d{1,15}$/.test(size) ? Number(size) : size,
-      orderType: orderType.value,
-      product: product.value,
-    };
-    if (orderType.value === "LIMIT") order.price = price.value.trim();
-    return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== ""));
-  }
-
   /** Return the order if it is complete enough for an estimate, or null. */
   completeOrder() {
-    if (this.stocks.isUndecided) return null;
-    const order = this.order();
-    const isPriced = order.orderType === "MARKET" || AMOUNT.test(order.price ?? "");
-    return order.symbol && Number.isInteger(order.quantity) && order.quantity > 0 && isPriced ? order : null;
+    const order = orderOf(this.form);
+    const isRefused = Object.keys(refusedByModel(order, this.store.account)).length > 0;
+    return !this.stocks.isUndecided && isComplete(order) && !isRefused ? order : null;
+  }
+
+  /** Fill in the given fields; a price needs an order type that takes one. */
+  fill(given) {
+    const { form } = this;
+    const isOther = given.symbol !== undefined && (given.symbol !== form.symbol.value.trim().toUpperCase() || given.exchange !== form.exchange.value);
+    if (isOther) form.price.value = form.triggerPrice.value = "";
+    for (const name of GIVEN) {
+      if (given[name] !== undefined && given[name] !== null) form[name].value = String(given[name]);
+    }
+    showFieldErrors(form, {});
+    this.#change("symbol");
+  }
+
+  /** Focus a field, and select its text, so that typing replaces it. */
+  focus(name) {
+    const field = this.form[name];
+    field.scrollIntoView({ block: "nearest" });
+    field.focus();
+    field.select();
+  }
+
+  #choose(stock, isLeft) {
+    this.store.putQuotes([stock]);
+    this.#change("symbol");
+    if (!isLeft) this.focus("quantity");
+  }
+
+  /** Take a side of the book as the limit, or as the trigger of a stop without one. */
+  #takePrice(price) {
+    const { form } = this;
+    if (form.orderType.value === "MARKET") form.orderType.value = "LIMIT";
+    const name = form.orderType.value === "STOP_MARKET" ? "triggerPrice" : "price";
+    showTerms(form);
+    form[name].value = price;
+    this.#change(name);
   }
 
   #change(name) {
-    const { side, orderType, price, symbol, quantity } = this.form;
-    this.form.dataset.side = side.value;
-    price.disabled = orderType.value === "MARKET";
-    price.placeholder = price.disabled ? "At market" : "0.00";
-    const size = quantity.value.trim();
-    const what = [size && grouped(size), symbol.value.trim().toUpperCase()].filter(Boolean).join(" ");
-    setText(byId("submit"), `${nameOf(side.value)} ${what}`);
-    if (name) showFieldErrors(this.form, { ...currentErrors(), [name]: [] });
-    if (name === "symbol" || name === "exchange" || !name) this.lookUp();
+    const { form } = this;
+    form.dataset.side = form.side.value;
+    showTerms(form);
+    this.#askAnew();
+    if (name) {
+      showFieldErrors(form, { ...currentErrors(), [name]: [], ...(name === "orderType" ? { price: [], triggerPrice: [] } : {}) });
+      this.#say("");
+    }
+    this.#showModelRefusal(name);
+    this.stock.show();
+    if (name === "symbol" || name === "exchange" || !name) this.stock.follow();
     this.estimate.refresh();
   }
 
-  async #showLastPrice() {
-    const symbol = this.form.symbol.value.trim().toUpperCase();
-    if (!/^[A-Z0-9&_.-]{1,32}$/.test(symbol)) return void setText(byId("symbol-hint"), "");
-    const query = { prefix: symbol, exchange: this.form.exchange.value, limit: 1 };
-    const page = await get("/api/market/stocks", query).catch(() => null);
-    const stock = page?.data[0];
-    const isKnown = stock?.symbol === symbol && stock.lastPrice !== null;
-    if (page) setText(byId("symbol-hint"), isKnown ? `Last ${grouped(stock.lastPrice)}` : "");
-    return undefined;
+  /** Say at once that the account's fill model does not take these terms. */
+  #showModelRefusal(name) {
+    const errors = refusedByModel(orderOf(this.form), this.store.account);
+    if (name && Object.keys(errors).length > 0) showFieldErrors(this.form, { ...currentErrors(), ...errors });
   }
 
   async #place() {
-    const body = this.order();
+    const body = orderOf(this.form);
     const text = JSON.stringify(body);
     if (this.#isPlacing || !session.mayTrade() || this.#isRepeated(text)) return;
+    const errors = refusedByModel(body, this.store.account);
+    if (Object.keys(errors).length > 0) return void this.#showErrors(errors);
     this.#setPlacing(true);
+    try {
+      if (await this.#isMeant(body, text)) await this.#send(body, text);
+    } finally {
+      this.#setPlacing(false);
+    }
+  }
+
+  async #send(body, text) {
     const key = this.#unanswered?.text === text ? this.#unanswered.key : crypto.randomUUID();
     this.#unanswered = null;
+    this.#askAnew();
     this.#say("");
     try {
       const headers = { "Idempotency-Key": key };
@@ -111,9 +160,33 @@ class Ticket {
       this.#say(`Accepted: ${describe(placement.order)}.`, "success");
     } catch (error) {
       this.#refused(error, { text, key });
-    } finally {
-      this.#setPlacing(false);
     }
+  }
+
+  /** Return true unless the symbol is one that nobody has quoted or imported; then ask first, and take a second press. */
+  async #isMeant(body, text) {
+    if (this.#asked === text) return byId("submit").getAttribute("aria-disabled") !== "true";
+    const stock = body.symbol ? await this.stock.look() : undefined;
+    if (stock === undefined || !isUnheardOf(stock)) return true;
+    this.#asked = text;
+    this.#say(`Nobody has quoted or imported ${body.symbol}. Place anyway?`, "question");
+    setText(byId("submit"), `Place ${body.symbol} anyway`);
+    byId("submit").dataset.step = "confirm";
+    // A double click asks, and does not answer.
+    byId("submit").setAttribute("aria-disabled", "true");
+    this.#answerable = setTimeout(() => byId("submit").removeAttribute("aria-disabled"), ANSWER_AFTER);
+    return false;
+  }
+
+  /** Take back the question about the symbol: the button names the order again. */
+  #askAnew() {
+    const { side, symbol, quantity } = this.form;
+    const parts = [grouped(plainNumber(quantity.value)), symbol.value.trim().toUpperCase()];
+    this.#asked = "";
+    clearTimeout(this.#answerable);
+    byId("submit").removeAttribute("aria-disabled");
+    setText(byId("submit"), `${nameOf(side.value)} ${parts.filter(Boolean).join(" ")}`);
+    delete byId("submit").dataset.step;
   }
 
   #isRepeated(text) {
@@ -125,16 +198,21 @@ class Ticket {
   #refused(error, attempt) {
     const isUnknown = error instanceof Silence || error.status >= 500;
     if (isUnknown) this.#unanswered = attempt;
-    if (error instanceof Problem && error.code === "forbidden") return this.#refuseToTrade();
-    const errors = error instanceof Problem ? error.errors : {};
+    if (!(error instanceof Problem)) return this.#say(`${sentenceOf(error)}${RETRY}`, "problem");
+    if (error.code === "forbidden") return this.#refuseToTrade();
+    const { field, text } = refusalOf(error.code, error.document);
+    const errors = field ? { [field]: [text] } : error.errors;
+    if (Object.keys(errors).length > 0) return this.#showErrors(errors);
+    showFieldErrors(this.form, {});
+    return this.#say(text + (isUnknown ? RETRY : ""), "problem");
+  }
+
+  #showErrors(errors) {
     showFieldErrors(this.form, errors);
     const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
     const rest = others.map(([name, messages]) => `${name}: ${messages.join(" ")}`).join(" ");
-    const retry = isUnknown ? " Press again to retry: the order cannot be placed twice." : "";
-    const isAtField = error.code === "validation_failed" && others.length === 0;
-    this.#say(isAtField ? "Not placed: correct the marked fields." : rest || sentenceOf(error) + retry, "problem");
+    this.#say(rest || "Not placed: correct the marked fields.", "problem");
     focusFirstError(this.form);
-    return undefined;
   }
 
   #refuseToTrade() {
@@ -150,7 +228,7 @@ class Ticket {
 
   #say(text, kind = "") {
     byId("ticket-message").dataset.kind = kind;
-    byId("ticket-message").textContent = text;
+    setText(byId("ticket-message"), text);
   }
 
   #shortcut(event) {
@@ -159,33 +237,14 @@ class Ticket {
     event.preventDefault();
     this.form.side.value = side;
     this.#change("side");
-    this.form.symbol.focus();
-    this.form.symbol.select();
+    this.focus("symbol");
   }
 }
 
-/** Show the messages at their fields, and clear the other fields. */
-function showFieldErrors(form, errors) {
-  for (const name of FIELDS) {
-    const text = (errors[name] ?? []).join(" ");
-    const place = byId(`${name}-error`);
-    setText(place, text);
-    if (["exchange", "side", "orderType", "product"].includes(name)) place.hidden = text === "";
-    for (const control of form.querySelectorAll(`[name=${name}]`)) {
-      if (text) control.setAttribute("aria-invalid", "true");
-      else control.removeAttribute("aria-invalid");
-    }
-  }
-}
+const RETRY = " Press again to retry: the order cannot be placed twice.";
 
-function currentErrors() {
-  return Object.fromEntries(FIELDS.map((name) => [name, [byId(`${name}-error`).textContent].filter(Boolean)]));
-}
-
-function focusFirstError(form) {
-  form.querySelector("[aria-invalid=true]:not(:disabled)")?.focus();
-}
-
-function describe({ side, quantity, symbol, price }) {
-  return `${nameOf(side).toLowerCase()} ${grouped(quantity)} ${symbol} ${price === null ? "at market" : `at ${grouped(price)}`}`;
+function describe({ side, quantity, symbol, orderType, price, triggerPrice }) {
+  const limit = price === null ? "at market" : `at ${grouped(price)}`;
+  const stop = orderType.startsWith("STOP") ? ` when ${grouped(triggerPrice)} is traded` : "";
+  return `${nameOf(side).toLowerCase()} ${grouped(quantity)} ${symbol} ${limit}${stop}`;
 }

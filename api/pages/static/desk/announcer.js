@@ -1,0 +1,62 @@
+/** @file Calls the views for all changes of one burst at once, before the next frame. */
+
+// Quotes are painted ten times a second, however many come.
+const QUOTE_PAUSE = 100;
+
+/** The listeners of topics, and the topics that have changed since they were called. */
+export class Announcer {
+  #listeners = new Map();
+  #changed = new Map();
+  #urgent = new Map();
+  #isScheduled = false;
+  #quotesAt = 0;
+  #timer = 0;
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => this.#schedule());
+  }
+
+  /** Call `action` after any of the topics has changed. */
+  on(topics, action) {
+    for (const topic of topics) this.#listeners.set(topic, [...(this.#listeners.get(topic) ?? []), action]);
+  }
+
+  /** Announce a topic before the next frame; `valueOf` returns the argument of the call. A hidden tab waits. */
+  announce(topic, valueOf = () => undefined) {
+    this.#changed.set(topic, valueOf);
+    this.#schedule();
+  }
+
+  /** Announce a topic at once, also in a hidden tab. */
+  announceNow(topic, valueOf) {
+    if (this.#urgent.size === 0) setTimeout(() => this.#call(this.#urgent), 0);
+    this.#urgent.set(topic, valueOf);
+  }
+
+  #schedule() {
+    if (this.#isScheduled || this.#changed.size === 0 || document.hidden) return;
+    const isOnlyQuotes = this.#changed.size === 1 && this.#changed.has("quotes");
+    const pause = isOnlyQuotes ? this.#quotesAt + QUOTE_PAUSE - performance.now() : 0;
+    clearTimeout(this.#timer);
+    if (pause > 0) {
+      this.#timer = setTimeout(() => this.#schedule(), pause);
+      return;
+    }
+    this.#isScheduled = true;
+    requestAnimationFrame(() => {
+      this.#isScheduled = false;
+      if (this.#changed.has("quotes")) this.#quotesAt = performance.now();
+      this.#call(this.#changed);
+    });
+  }
+
+  #call(changes) {
+    const calls = new Map();
+    for (const [topic, valueOf] of changes) {
+      const value = valueOf();
+      for (const action of this.#listeners.get(topic) ?? []) calls.set(action, value ?? calls.get(action));
+    }
+    changes.clear();
+    for (const [action, value] of calls) action(value);
+  }
+}

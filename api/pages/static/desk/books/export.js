@@ -1,0 +1,38 @@
+/** @file The button that exports orders as a file, with its progress. */
+
+import { notify, setText } from "../../common/dom.js";
+import { sentenceOf } from "../../common/problems.js";
+import { offerFile, ordersAsCsv, readOrders } from "./csv.js";
+import { passes, queryFor } from "./order_filters.js";
+
+/** Let the button export all orders that pass the filters; a press while it reads stops it. */
+export function startExport({ button, store, filters }) {
+  let reading = null;
+  button.addEventListener("click", async () => {
+    if (reading) return reading.abort();
+    reading = new AbortController();
+    try {
+      await exportOrders({ button, store, chosen: filters.chosen(), signal: reading.signal });
+    } catch (error) {
+      if (reading.signal.aborted) notify("The export was stopped.");
+      else notify(`The orders were not exported. ${sentenceOf(error)}`, "problem");
+    } finally {
+      reading = null;
+      setText(button, "CSV");
+    }
+    return undefined;
+  });
+}
+
+async function exportOrders({ button, store, chosen, signal }) {
+  setText(button, "Stop · 0");
+  const orders = await readOrders({
+    loaded: store.newestOrders(),
+    query: queryFor(chosen),
+    passes: (order) => passes(order, chosen),
+    progress: (read) => setText(button, `Stop · ${read}`),
+    signal,
+  });
+  offerFile(`orders-${new Date().toISOString().slice(0, 10)}.csv`, ordersAsCsv(orders));
+  notify(orders.length === 1 ? "1 order was exported." : `${orders.length} orders were exported.`);
+}

@@ -1,0 +1,49 @@
+/** @file The present price of a stock in the books: its newest quote, or the price that came with the position. */
+
+import { fromHundredths, hundredths } from "../../common/money.js";
+
+/** Return the key of a stock: "NSE:RELIANCE". */
+export const stockKey = (thing) => `${thing.exchange}:${thing.symbol}`;
+
+/** Return the newest quote of a thing's stock, or undefined. */
+export const quoteOf = (store, thing) => store.quotes?.get(stockKey(thing));
+
+/** Return the last price of a position or a holding; the quote's while the stream is live, since it is newer. */
+export function lastPriceOf(store, thing) {
+  const isStreaming = document.getElementById("desk").dataset.state === "live";
+  const ticked = isStreaming ? quoteOf(store, thing)?.lastPrice : null;
+  return ticked ?? thing.lastPrice;
+}
+
+/**
+ * Return an amount of a position that moves with its price, at the present price.
+ *
+ * The amount came with the price `thing.lastPrice`, and moves by the quantity times the change since: exact, whereas the
+ * average price is rounded.
+ */
+export function atPresentPrice(store, thing, amount, quantity = thing.quantity) {
+  if (amount === null || amount === undefined || thing.lastPrice === null) return amount ?? null;
+  const change = hundredths(lastPriceOf(store, thing)) - hundredths(thing.lastPrice);
+  return change === 0n ? amount : fromHundredths(hundredths(amount) + BigInt(quantity) * change);
+}
+
+/** Return the sum of amounts as text; those that are null count as nothing. */
+export function sumOf(amounts) {
+  return fromHundredths(amounts.reduce((sum, amount) => sum + (amount ? hundredths(amount) : 0n), 0n));
+}
+
+/** Call `action` with the set of changed stocks, at most 4 times a second, when quotes have changed. */
+export function onTicks(store, action) {
+  let changed = new Set();
+  let timer = 0;
+  store.on(["quotes"], (keys) => {
+    for (const key of keys ?? store.quotes.keys()) changed.add(key);
+    timer ||= setTimeout(() => {
+      const taken = changed;
+      changed = new Set();
+      timer = 0;
+      if (document.visibilityState === "visible") action(taken);
+      else for (const key of taken) changed.add(key);
+    }, 250);
+  });
+}

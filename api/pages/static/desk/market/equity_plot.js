@@ -1,0 +1,72 @@
+/** @file The account's equity as it was recorded, and its balance from the ledger. */
+
+import { byId, setText } from "../../common/dom.js";
+import { get } from "../../common/http.js";
+import { grouped } from "../../common/money.js";
+import { micros } from "../../common/time.js";
+import { LinePlot, colour, roomy } from "./line_plot.js";
+
+const PAGE = 200;
+const SHORTEST = 30;
+
+/** The plot of balance and equity. */
+export class EquityPlot {
+  /** [seconds, balance] of the ledger's entries, oldest first; null before they are read. */
+  #history = null;
+
+  constructor(store, recorder) {
+    Object.assign(this, { store, recorder });
+    this.plot = new LinePlot(byId("equity-plot"), {
+      tick: compact,
+      seriesOf: (uPlot) => {
+        const stepped = { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, spanGaps: true };
+        return [
+          { ...stepped, stroke: colour("--muted"), dash: [4, 4], width: 1 },
+          { ...stepped, stroke: colour("--plot"), width: 1.75 },
+        ];
+      },
+    });
+  }
+
+  /** Draw the last `span` seconds. */
+  draw(span) {
+    this.#history ?? this.#read();
+    const now = Date.now() / 1000;
+    const from = now - span;
+    const old = (this.#history ?? []).filter(([at]) => at < (this.recorder.start ?? now));
+    const before = old.filter(([at]) => at < from).slice(-1).map(([, value]) => [from, value]);
+    const balance = [...before, ...old.filter(([at]) => at >= from), ...pairs(this.recorder.balance.since(from))];
+    const equity = pairs(this.recorder.equity.since(from));
+    const data = joined(balance, equity);
+    const values = data.slice(1).flat().filter((value) => value !== null);
+    const first = Math.min(now - SHORTEST, data[0][0] ?? now);
+    this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values) });
+    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
+  }
+
+  async #read() {
+    this.#history = [];
+    const page = await get("/api/trading/transactions", { limit: PAGE }).catch(() => null);
+    if (!page) this.#history = null;
+    else this.#history = page.data.map((row) => [micros(row.createdAt) / 1e6, Number(row.balanceAfter)]).reverse();
+  }
+}
+
+const pairs = ([times, values]) => times.map((at, index) => [at, values[index]]);
+
+/** Return [times, first values, second values] of two lists of pairs, with null where one has no value. */
+function joined(first, second) {
+  const rows = new Map();
+  for (const [index, list] of [first, second].entries()) {
+    for (const [at, value] of list) rows.set(at, { ...rows.get(at), [index]: value });
+  }
+  const times = [...rows.keys()].sort((a, b) => a - b);
+  return [times, ...[0, 1].map((index) => times.map((at) => rows.get(at)[index] ?? null))];
+}
+
+/** Return an amount in lakhs or crores where it is large. */
+function compact(value) {
+  if (Math.abs(value) >= 1e7) return `${(value / 1e7).toFixed(3)} Cr`;
+  if (Math.abs(value) >= 1e5) return `${(value / 1e5).toFixed(3)} L`;
+  return grouped(Math.round(value));
+}

@@ -1,0 +1,81 @@
+/** @file A plot of values over time, which fills its holder and follows its width and the colour scheme. */
+
+import { loadUPlot } from "./uplot.js";
+
+const FONT = "11px system-ui, sans-serif";
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
+
+/** Return the value of one of the page's colours. */
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** One plot in a holder, made when there is data to show. */
+export class LinePlot {
+  #plot = null;
+  #isMaking = false;
+
+  /** `seriesOf()` returns uPlot's series in the present colours, `paint(plot)` draws over them, `tick(value)` is a label. */
+  constructor(holder, { seriesOf, tick, paint = () => {} }) {
+    Object.assign(this, { holder, seriesOf, tick, paint });
+    this.last = null;
+    new ResizeObserver(() => this.last && this.show(...this.last)).observe(holder);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.#plot?.destroy();
+      this.#plot = null;
+      if (this.last) this.show(...this.last);
+    });
+  }
+
+  /** Show [times in seconds, values, …] on the span [from, to] of time and [low, high] of values. */
+  async show(data, range) {
+    this.last = [data, range];
+    this.range = range;
+    const isEmpty = data[0].length === 0;
+    this.holder.classList.toggle("is-empty", isEmpty);
+    const { clientWidth: width, clientHeight: height } = this.holder;
+    if (isEmpty || width === 0 || this.#isMaking) return;
+    if (!this.#plot) await this.#make(width, height);
+    if (this.#plot.width !== width || this.#plot.height !== height) this.#plot.setSize({ width, height });
+    this.#plot.setData(this.last[0]);
+  }
+
+  async #make(width, height) {
+    this.#isMaking = true;
+    try {
+      const uPlot = await loadUPlot();
+      this.#plot = new uPlot(this.#options(uPlot, width, height), this.last[0], this.holder);
+    } finally {
+      this.#isMaking = false;
+    }
+  }
+
+  #options(uPlot, width, height) {
+    const axis = { stroke: colour("--muted"), font: FONT, ticks: { show: false } };
+    const size = (_, labels) => Math.max(48, 14 + 6.5 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
+    return {
+      width,
+      height,
+      padding: [10, 16, 0, 0],
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
+      scales: { x: { range: () => this.range.time }, y: { range: () => this.range.values } },
+      axes: [
+        { ...axis, size: 24, space: 70, grid: { show: false }, incrs: SECONDS, values: clockTicks },
+        { ...axis, size, space: 28, grid: { stroke: colour("--line"), width: 1 }, values: (_, ticks) => ticks.map(this.tick) },
+      ],
+      series: [{}, ...this.seriesOf(uPlot)],
+      hooks: { draw: [(plot) => this.paint(plot)] },
+    };
+  }
+}
+
+/** Return the range of values with room above and below. */
+export function roomy(values) {
+  const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  const margin = Math.max((high - low) * 0.12, high * 0.0004, 0.05);
+  return [low - margin, high + margin];
+}
+
+function clockTicks(_, ticks) {
+  const isShort = ticks.length > 1 && ticks.at(-1) - ticks[0] < 600;
+  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, isShort ? 8 : 5));
+}

@@ -1,0 +1,246 @@
+"""The newest quotes of the stocks that somebody watches in this process, handed to their watchers at a bounded pace.
+
+The feed knows no socket: each door has its own kind of Watcher, and its own way to write a quote.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from uuid import UUID
+
+from trading.market.live_quotes import LastPrice, LiveQuote, read_quotes
+
+# A stock's quotes are handed out at most four times a second, the newest each time.
+INTERVAL_S = 0.25
+# Other work of the process goes on after this many watchers.
+WATCHERS_AT_ONCE = 25
+
+Writer = Callable[[LiveQuote], bytes]
+
+
+class Tick:
+    """A quote that is handed out; each way of writing it is used once for all watchers."""
+
+    __slots__ = ("_written", "quote")
+
+    def __init__(self, quote: LiveQuote) -> None:
+        self.quote = quote
+        self._written: dict[Writer, bytes] = {}
+
+    def written(self, write: Writer) -> bytes:
+        """Return the quote as this function writes it."""
+        found = self._written.get(write)
+        if found is None:
+            found = self._written[write] = write(self.quote)
+        return found
+
+
+class Stock:
+    """A watched stock."""
+
+    __slots__ = ("id", "is_doubtful", "key", "next_at", "tick", "watchers")
+
+    def __init__(self, stock_id: UUID, quote: LiveQuote) -> None:
+        self.id = stock_id
+        self.key = quote.key
+        self.tick = Tick(quote)
+        self.watchers: set[Watcher] = set()
+        self.next_at = 0.0
+        # A message was lost, and a last price alone does not tell the rest: the database is asked.
+        self.is_doubtful = False
+
+    @property
+    def number(self) -> int:
+        """The number of the newest known quote."""
+        return self.tick.quote.quote_number
+
+
+class Watcher:
+    """A receiver of quotes; `watched` belongs to the feed."""
+
+    __slots__ = ("watched",)
+
+    def __init__(self) -> None:
+        self.watched: set[Stock] = set()
+
+    @property
+    def is_behind(self) -> bool:
+        """True if it has not read enough of what it got to be given more."""
+        raise NotImplementedError
+
+    def take(self, ticks: list[Tick]) -> None:
+        """Send quotes; never waits."""
+        raise NotImplementedError
+
+
+class QuoteFeed:
+    """Keeps the quotes of watched stocks, and hands the changed ones to their watchers.
+
+    Threads call take, correct and hand_out (api.stream.quote_threads); `start` is called with the feed when the first
+    watcher comes, to start them.
+    """
+
+    def __init__(self, start: Callable[["QuoteFeed"], None] | None = None) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._stocks: dict[str, Stock] = {}
+        self._changed: set[Stock] = set()
+        # The stocks that watchers have not got yet: after watch, and while they are behind.
+        self._owed: dict[Watcher, set[Stock]] = {}
+        self._is_watched = threading.Event()
+        self._has_news = threading.Event()
+
+    @property
+    def is_watched(self) -> bool:
+        """True if any stock is watched."""
+        return bool(self._stocks)
+
+    @property
+    def known(self) -> dict[UUID, int]:
+        """The watched stocks with the numbers of their known quotes; -1 if the database shall tell it anew."""
+        with self._lock:
+            return {stock.id: -1 if stock.is_doubtful else stock.number for stock in self._stocks.values()}
+
+    def wait_for_watchers(self) -> None:
+        """Wait until any stock is watched."""
+        self._is_watched.wait()
+
+    def wait_for_news(self) -> None:
+        """Wait until there is anything to hand out."""
+        self._has_news.wait()
+
+    def watch(self, watcher: Watcher, keys: Collection[str]) -> list[str]:
+        """Let a watcher get the quotes of these stocks, each once at once; return the keys of unknown stocks.
+
+        Raises DatabaseUnavailable: then the watcher watches what it watched before.
+        """
+        with self._lock:
+            start, self._start = self._start, None
+            known = [self._stocks[key] for key in keys if key in self._stocks]
+            added = [stock for stock in known if watcher not in stock.watchers]
+            self._add(watcher, known)
+        if start is not None:
+            start(self)
+        missing = set(keys) - {stock.key for stock in known}
+        if missing:
+            try:
+                found = read_quotes(missing)
+            except Exception:
+                self.unwatch(watcher, [stock.key for stock in added])
+                raise
+            missing -= self._add_new(watcher, found)
+        return [key for key in keys if key in missing]
+
+    def unwatch(self, watcher: Watcher, keys: Iterable[str]) -> None:
+        """Let a watcher no longer get the quotes of these stocks."""
+        with self._lock:
+            for key in keys:
+                stock = self._stocks.get(key)
+                if stock is not None and stock in watcher.watched:
+                    self._remove(watcher, stock)
+
+    def leave(self, watcher: Watcher) -> None:
+        """Forget a watcher."""
+        with self._lock:
+            for stock in list(watcher.watched):
+                self._remove(watcher, stock)
+            self._owed.pop(watcher, None)
+
+    def take(self, quotes: Iterable[LiveQuote | LastPrice]) -> None:
+        """Take quotes from a message; ignore those of stocks that nobody watches, and those that are not newer."""
+        with self._lock:
+            for quote in quotes:
+                stock = self._stocks.get(quote.key)
+                if stock is None or quote.quote_number <= stock.number:
+                    continue
+                if isinstance(quote, LastPrice):
+                    stock.is_doubtful = stock.is_doubtful or quote.quote_number > stock.number + 1
+                    quote = stock.tick.quote.with_last_price(*quote[1:])
+                else:
+                    stock.is_doubtful = False
+                self._change(stock, quote)
+            self._tell()
+
+    def correct(self, known: dict[UUID, int], quotes: Iterable[LiveQuote]) -> None:
+        """Take quotes that the database has told beside others than the known ones.
+
+        A quote with a smaller number than the known one shows that the database has lost quotes: it is right.
+        """
+        with self._lock:
+            for quote in quotes:
+                stock = self._stocks.get(quote.key)
+                if stock is None or stock.id not in known:
+                    continue
+                if quote.quote_number >= stock.number or quote.quote_number < known[stock.id]:
+                    stock.is_doubtful = False
+                    if quote != stock.tick.quote:
+                        self._change(stock, quote)
+            self._tell()
+
+    def hand_out(self) -> None:
+        """Give each watcher the changed quotes whose turn it is, except watchers that are behind: they get them later.
+
+        A single thread calls it, so that no quote overtakes a newer one.
+        """
+        for number, (watcher, stocks) in enumerate(self._take_due().items(), 1):
+            if watcher.is_behind:
+                self._postpone(watcher, stocks)
+            elif ticks := [stock.tick for stock in stocks if stock in watcher.watched]:
+                watcher.take(ticks)
+            if number % WATCHERS_AT_ONCE == 0:
+                time.sleep(0)
+
+    def _take_due(self) -> dict[Watcher, set[Stock]]:
+        now = time.monotonic()
+        with self._lock:
+            owed, self._owed = self._owed, {}
+            due = [stock for stock in self._changed if stock.next_at <= now]
+            self._changed.difference_update(due)
+            for stock in due:
+                stock.next_at = now + INTERVAL_S
+                for watcher in stock.watchers:
+                    owed.setdefault(watcher, set()).add(stock)
+            self._tell()
+        return owed
+
+    def _postpone(self, watcher: Watcher, stocks: set[Stock]) -> None:
+        with self._lock:
+            if still := stocks & watcher.watched:
+                self._owed.setdefault(watcher, set()).update(still)
+            self._tell()
+
+    def _add(self, watcher: Watcher, stocks: Collection[Stock]) -> None:
+        for stock in stocks:
+            stock.watchers.add(watcher)
+        watcher.watched.update(stocks)
+        if stocks:
+            self._owed.setdefault(watcher, set()).update(stocks)
+            self._tell()
+
+    def _add_new(self, watcher: Watcher, found: Iterable[tuple[UUID, LiveQuote]]) -> set[str]:
+        with self._lock:
+            stocks = [self._stocks.setdefault(quote.key, Stock(stock_id, quote)) for stock_id, quote in found]
+            self._add(watcher, stocks)
+            return {stock.key for stock in stocks}
+
+    def _remove(self, watcher: Watcher, stock: Stock) -> None:
+        watcher.watched.discard(stock)
+        stock.watchers.discard(watcher)
+        if not stock.watchers:
+            del self._stocks[stock.key]
+            self._changed.discard(stock)
+            if not self._stocks:
+                self._is_watched.clear()
+
+    def _change(self, stock: Stock, quote: LiveQuote) -> None:
+        stock.tick = Tick(quote)
+        self._changed.add(stock)
+
+    def _tell(self) -> None:
+        """Wake the threads that have something to do."""
+        if self._stocks:
+            self._is_watched.set()
+        if self._changed or self._owed:
+            self._has_news.set()
+        else:
+            self._has_news.clear()

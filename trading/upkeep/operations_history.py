@@ -1,0 +1,59 @@
+"""The orders of each minute of the last hour, as far as the newest orders tell."""
+
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from models.database import fetch_one, session
+
+# They are read once for a page, in some 100 ms; at 14 orders/s they are an hour.
+NEWEST_ORDERS = 50_000
+MINUTES = 60
+
+HISTORY = """
+WITH newest AS MATERIALIZED (
+    SELECT floor(extract(epoch FROM placed_at) / 60)::bigint AS placed,
+           floor(extract(epoch FROM executed_at) / 60)::bigint AS executed
+    FROM trading_order ORDER BY id DESC LIMIT %(limit)s),
+now AS MATERIALIZED (SELECT floor(extract(epoch FROM market_now()) / 60)::bigint AS minute),
+of_minute AS (
+    SELECT minute,
+        count(*) FILTER (WHERE is_placed) AS placed, count(*) FILTER (WHERE NOT is_placed) AS executed
+    FROM (SELECT placed AS minute, true AS is_placed FROM newest
+          UNION ALL SELECT executed, false FROM newest WHERE executed IS NOT NULL) AS told
+    WHERE minute >= (SELECT minute FROM now) - %(minutes)s GROUP BY 1)
+SELECT (SELECT minute FROM now) AS now,
+    (SELECT CASE WHEN count(*) = %(limit)s THEN min(placed) END FROM newest) AS cut,
+    (SELECT jsonb_object_agg(minute, jsonb_build_array(placed, executed)) FROM of_minute) AS minutes
+"""
+
+
+class Minute(TypedDict):
+    """The numbers of orders placed and executed in one minute."""
+
+    at: datetime
+    placed: int
+    executed: int
+
+
+class Found(TypedDict):
+    """The row of HISTORY; minutes have the numbers of placed and executed orders, and none before the cut is whole."""
+
+    now: int
+    cut: int | None
+    minutes: dict[str, list[int]] | None
+
+
+def read_minutes() -> list[Minute]:
+    """Return the whole minutes of the last hour that the newest orders cover, the oldest first."""
+    with session():
+        found = fetch_one(HISTORY, {"limit": NEWEST_ORDERS, "minutes": MINUTES}, Found)
+    assert found is not None
+    first, orders = found["now"] - MINUTES, found["minutes"] or {}
+    if found["cut"] is not None:
+        first = max(first, found["cut"] + 1)
+    return [_minute(number, orders.get(str(number), [0, 0])) for number in range(first, found["now"])]
+
+
+def _minute(number: int, orders: list[int]) -> Minute:
+    placed, executed = orders
+    return {"at": datetime.fromtimestamp(60 * number, UTC), "placed": placed, "executed": executed}
