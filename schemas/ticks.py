@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields
 
 from .base import StrictSchema
-from .fields import Whole, described
+from .fields import described
 from .market import StockSchema
 from .orders import EXCHANGES
 
@@ -16,6 +16,9 @@ MAX_WATCHED = 200
 PROBLEM_CODES = ("malformed_json", "bad_request", "validation_failed", "service_unavailable")
 KEY = re.compile(rf"({'|'.join(EXCHANGES)}):[A-Z0-9&_.\-]{{1,32}}")
 KEY_FACTS = {"type": "string", "pattern": f"^{KEY.pattern}$", "example": "NSE:RELIANCE"}
+# A key before it is folded.
+ANY_CASE = "|".join("".join(f"[{letter}{letter.lower()}]" for letter in exchange) for exchange in EXCHANGES)
+GIVEN_KEY = rf"({ANY_CASE}):[A-Za-z0-9&_.\-]{{1,32}}"
 ERRORS: dict[str, Any] = {
     "invalid": "Must be a list.",
     "length": "Must have 1 to {maximum} items.",
@@ -43,7 +46,8 @@ class StockKeysParameter(fields.Field[Any]):
     default_error_messages = ERRORS
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**described(options, type="string"))
+        pattern = rf"^{GIVEN_KEY}(,{GIVEN_KEY}){{0,{MAX_WATCHED - 1}}}$"
+        super().__init__(**described(options, type="string", pattern=pattern))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[str]:
         return _read_keys(self, value.split(",") if isinstance(value, str) else [])
@@ -68,11 +72,6 @@ class WatchSchema(StrictSchema):
 
 class TickSchema(StockSchema):
     """The newest quote of a watched stock, in the words of `GET /api/market/stocks`."""
-
-    volume = Whole(
-        allow_none=True,
-        metadata={"example": 1_250_000, "description": "The quantity traded on the day of the quote."},
-    )
 
     class Meta(StrictSchema.Meta):
         """The members of a stock that quotes change."""
