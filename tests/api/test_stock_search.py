@@ -107,6 +107,11 @@ def test_an_inactive_stock_is_found_again_once_it_is_active(found, get):
     assert found(search="betatata") == ["NSE:OTHER"]
 
 
+def test_an_inactive_stock_takes_no_place_in_the_list(found, get):
+    deactivate_stocks([UUID(get("stocks/NSE/TATA").get_json()["stockId"])])
+    assert found(search="tata", limit=1) == ["BSE:TATAMOTORS"]
+
+
 @pytest.mark.parametrize(
     ("query", "fields"),
     [
