@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, Held
 from tests.support.processes import Running
 
 pytestmark = [pytest.mark.acceptance]
@@ -64,8 +64,7 @@ def test_a_desk_without_its_data_looks_like_loading_and_not_like_emptiness(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
     desk = desk_of(web)
-    held: list[Any] = []
-    desk.page.route("**/api/trading/*", lambda route: held.append(route))
+    held = Held(desk.page, "**/api/trading/*")
     desk.open().page.evaluate(f"sessionStorage.setItem('tradepost.token', '{account().token}')")
     desk.page.reload()
     books, empty = desk.page.locator("#books"), desk.page.locator("#orders-empty")
@@ -75,9 +74,7 @@ def test_a_desk_without_its_data_looks_like_loading_and_not_like_emptiness(
     expect(empty).to_be_hidden()
     expect(desk.page.locator("section.ticket")).to_have_js_property("inert", True)
 
-    desk.page.unroute_all()
-    for route in held:
-        route.continue_()
+    held.release()
     expect(empty).to_be_visible()
     assert not desk.page.locator("[aria-busy=true]").count()
     expect(desk.page.locator("section.ticket")).to_have_js_property("inert", False)
