@@ -7,8 +7,8 @@ from typing import Any
 from bench.reports.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-LATEST, PUBLISHED, GROWTH, LISTENERS, TICKS, MATCHING = (
-    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "ticks", "matching")
+LATEST, PUBLISHED, GROWTH, LISTENERS, TICKS, MATCHING, DESK = (
+    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "ticks", "matching", "desk")
 )
 
 
@@ -36,7 +36,7 @@ def section(results: dict[str, Any]) -> str:
         "",
         *_remarks(results["figures"]),
     ]
-    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening), (TICKS, ticking))
+    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening), (TICKS, ticking), (DESK, _desk))
     for path, written in parts:
         if found := committed(path):
             lines += written(found)
@@ -53,6 +53,11 @@ def matched(found: dict[str, Any]) -> list[str]:
         f"Orders that rest, and quotes ({found['measured_at'][:10]}, the medians of {found['rounds']} rounds,"
         " measure anew with `python -m bench --parts matching`):"
     )
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
+
+
+def _desk(found: dict[str, Any]) -> list[str]:
+    head = f"The desk ({found['measured_at'][:10]}, measure anew with `python -m bench.desk`):"
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 
 
