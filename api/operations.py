@@ -1,5 +1,6 @@
 """The figures and the buttons of the operator's page: sweeps, checks of the ledger, dead letters."""
 
+import socket
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,7 @@ def read() -> Response:
     row = found | {
         **counted,
         "version": VERSION,
+        "machine": socket.gethostname(),
         "job_runs": [_job_run(run) for run in found["job_runs"]],
         "resting": {
             **resting,

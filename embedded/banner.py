@@ -1,19 +1,29 @@
 """The text that `make run` prints once the service is ready."""
 
-from embedded.local_http import is_behind_proxy
+import http.client
+import json
+import time
+import urllib.request
+from datetime import datetime, timedelta
+from typing import Any
+
+from embedded.local_http import is_behind_proxy, open_url
 from embedded.seed import Demo
+from trading.rules.sessions import INDIAN_TIME, indian_day
 
 TEMPLATE = """
 Tradepost is ready: {base}   (health: {base}/health/ready)
 
   demo account  {account_id}
   token         {token}
+  desk          {base}/   reference {base}/docs   operations {base}/ops
+  market        {market}
 
-Place an order, and read it a moment later:
+{place_text}, and read it a moment later:
 
   {curl} -sS -i {base}/api/trading/orders \\
     -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
-    -d '{{"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10}}'
+    -d '{{"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10{after_market}}}'
 
   {curl} -sS '{base}/api/trading/orders?limit=1' -H 'Authorization: Bearer {token}'
 
@@ -23,15 +33,56 @@ Execute pending orders without the worker:
 
 Ctrl-C stops everything; the data stays in {data_dir}.
 """
+ALWAYS_OPEN = "always open; a day ends at midnight in India (MARKET_CALENDAR=NSE gives it the hours of NSE)"
+SESSION_CLASS = "NORMAL"  # of all stocks of the demo
 
 
-def ready_text(*, port: int, demo: Demo, cron_secret: str, data_dir: str) -> str:
-    """Return the text, whose commands can be copied as they are."""
+def read_clock(port: int, token: str) -> Any:
+    """Return the market's clock, as soon as the service tells it."""
+    url, headers = f"http://127.0.0.1:{port}/api/market/clock", {"Authorization": f"Bearer {token}"}
+    while True:
+        try:
+            with open_url(urllib.request.Request(url, headers=headers), timeout=2) as answer:
+                return json.load(answer)
+        except (OSError, http.client.HTTPException, ValueError):
+            time.sleep(0.1)
+
+
+def ready_text(*, port: int, demo: Demo, cron_secret: str, data_dir: str, clock: dict[str, Any]) -> str:
+    """Return the text, whose commands can be copied as they are; `clock` is the answer of the market's clock."""
+    (session,) = [one for one in clock["sessions"] if one["sessionClass"] == SESSION_CLASS]
     return TEMPLATE.format(
         base=f"http://127.0.0.1:{port}",
         curl="curl --noproxy 127.0.0.1" if is_behind_proxy() else "curl",
         account_id=demo.account_id,
         token=demo.token,
+        market=_market(clock, session),
+        place_text="Place an order" if session["open"] else "Place an order for the next session",
+        after_market="" if session["open"] else ', "afterMarket": true',
         cron_secret=cron_secret,
         data_dir=data_dir,
     )
+
+
+def _market(clock: dict[str, Any], session: dict[str, Any]) -> str:
+    """Return a line about the session: "NSE, closed until Monday 09:15 in India; ..."."""
+    if clock["calendar"] is None:
+        return ALWAYS_OPEN
+    at, name = clock["at"], clock["calendar"]
+    if session["open"]:
+        return f"{name}, open until {_moment(session['closesAt'], at)} in India"
+    if session["nextOpensAt"] is None:
+        return f"{name}, closed, and no session is known: `flask --app api sessions make` makes them"
+    return (
+        f"{name}, closed until {_moment(session['nextOpensAt'], at)} in India: prices stand still, and orders need"
+        " afterMarket"
+    )
+
+
+def _moment(text: str, now: str) -> str:
+    """Return the time in India, after the day unless that is today."""
+    moment, today = datetime.fromisoformat(text).astimezone(INDIAN_TIME), indian_day(datetime.fromisoformat(now))
+    if moment.date() == today:
+        return f"{moment:%H:%M}"
+    is_near = moment.date() < today + timedelta(days=7)
+    return f"{moment:%A %H:%M}" if is_near else f"{moment:%A %d %B, %H:%M}"

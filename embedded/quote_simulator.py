@@ -1,8 +1,8 @@
-"""The quotes of the demo: a random walk over the seeded stocks with a bid and an ask, sent through the API.
+"""The quotes of the demo: bid, ask, the day's prices and the volume of the seeded stocks, sent through the API.
 
-A stock that another client has quoted is left alone from then on, so that an experiment is not disturbed. After a
-restart, a price outside the walk's range counts as set by another client. The price of the examples' stock never moves;
-its quote is repeated like the others, so that no order waits for a fresh one.
+A stock that another client has quoted is left alone for good, so that an experiment is not disturbed. The price of the
+examples' stock stands still until the demo account has traded it; its quote is repeated like the others, so that no
+order waits for a fresh one. Outside the session prices stand still.
 """
 
 import http.client
@@ -13,136 +13,197 @@ import signal
 import sys
 import time
 import urllib.request
-from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedded import local_http
-from embedded.seed import Quote, read_stocks
+from embedded.quote_memory import Expected, Key, QuoteMemory
+from embedded.seed import MEMORY_NAME, Quote, read_stocks
+from embedded.walks import MAX_BOOK_QUANTITY, TICK, Day, Walk, close_before
+from trading.rules.sessions import indian_day
 
 PAUSE_S = 0.8
 TIMEOUT_S = 5
-# A step is about a thousandth of the price, and no price leaves the band around the seeded one.
-MAX_STEP = 0.0012
-BAND = Decimal("0.06")
-TICK = Decimal("0.05")
 QUOTED_SHARE = 0.7
 PAGE = 200
 EXAMPLE = ("NSE", "RELIANCE")  # bought by the banner's curl, at the price of the README
-# The service says so of every quote if this machine's clock is wrong.
-WRONG_CLOCK = ("future", "too_old")
-
-Key = tuple[str, str]  # exchange, symbol
+SESSION_CLASS = "NORMAL"  # of all stocks of the demo
 
 
 class Stored(NamedTuple):
-    """The last price of a stock as the service has it, and the number of its quotes so far."""
+    """A stock's quote as the service has it: its price, its number, and the stock's day, which a seed does not have."""
 
     price: Decimal
     number: int
+    day: Day
+    has_day: bool = True
+
+    @classmethod
+    def of(cls, stock: dict[str, Any]) -> "Stored":
+        """Return the quote of a stock that has a last price."""
+        price = Decimal(stock["lastPrice"])
+        at = stock["quotedAt"] or stock["lastPriceAt"]
+        day = date.min if at is None else indian_day(datetime.fromisoformat(at))
+        if stock["previousClose"] is None:
+            unknown = Day.before_trades(day, close_before(stock["symbol"], price))
+            return cls(price, stock["quoteNumber"], unknown, has_day=False)
+        opened, high, low = (Decimal(stock[name] or price) for name in ("open", "high", "low"))
+        known = Day(day, Decimal(stock["previousClose"]), opened, high, low, stock.get("volume") or 0)
+        return cls(price, stock["quoteNumber"], known)
 
 
-class Walk:
-    """The random walk of one stock's price; with a band of 0 the price stays at its start."""
+class Market(NamedTuple):
+    """The service's time, whether the demo's stocks are traded then, and the day with a session, None without one."""
 
-    def __init__(self, start: Decimal, stored: Stored, band: Decimal = BAND) -> None:
-        self.low, self.high = start * (1 - band), start * (1 + band)
-        self.slack = TICK if band else Decimal(0)
-        self.stored, self.price = stored, stored.price
-        self.has_moved = False
+    at: str
+    is_open: bool
+    day: date | None
 
-    @property
-    def is_within_range(self) -> bool:
-        """Return True if the price lies in this walk's range."""
-        return self.low - self.slack <= self.price <= self.high + self.slack
+    @classmethod
+    def of(cls, clock: dict[str, Any]) -> "Market":
+        """Return the market as the service's clock describes it."""
+        (session,) = [one for one in clock["sessions"] if one["sessionClass"] == SESSION_CLASS]
+        today = indian_day(datetime.fromisoformat(clock["at"]))
+        next_open = session["nextOpensAt"]
+        opens_today = next_open is not None and indian_day(datetime.fromisoformat(next_open)) == today
+        return cls(clock["at"], session["open"], today if session["open"] or opens_today else None)
 
-    def accepts(self, found: Stored) -> bool:
-        """Return True if no other client has quoted the stock since the last step, and take over the stored price."""
-        is_ours = self.has_moved and found == Stored(self.price, self.stored.number + 1)
-        if not is_ours and found != self.stored:
-            return False
-        self.stored, self.price, self.has_moved = found, found.price, False
-        return True
 
-    def step(self, chance: random.Random) -> Decimal:
-        """Move the price by a bounded step and return it."""
-        moved = self.price * Decimal(1 + chance.uniform(-MAX_STEP, MAX_STEP))
-        bounded = min(max(moved, self.low), self.high)
-        self.price = max(TICK, (bounded / TICK).quantize(Decimal(1), ROUND_HALF_UP) * TICK)
-        self.has_moved = True
-        return self.price
+class DemoStock:
+    """A stock that no other client quotes: the walk of its price, and its day."""
+
+    def __init__(self, first: Decimal, found: Stored, chance: random.Random) -> None:
+        self.walk, self.day = Walk(first, found.price, chance), found.day
+        self._chance = chance
+
+    def quote(self, *, stands_still: bool) -> dict[str, Any]:
+        """Return the next quote, of a trade at the bid or at the ask, which are one tick apart."""
+        if not stands_still:
+            self.walk.step() if self.day.volume else self.walk.jump()
+        self.day = self.day.after(self.walk.price, self.walk.shares())
+        below = 1 if stands_still else self._chance.randint(0, 1)  # an order to buy then fills at the last price
+        return self._quote(bid=max(TICK, self.walk.price - TICK * below))
+
+    def begin(self, day: date) -> None:
+        """Begin a day: the last price becomes the close before it."""
+        self.day = Day.before_trades(day, self.walk.price)
+
+    def quote_before_trades(self) -> dict[str, Any]:
+        """Return a quote that tells only of the close before the day."""
+        return self._quote(bid=None)
+
+    def _quote(self, bid: Decimal | None) -> dict[str, Any]:
+        _, previous_close, opened, high, low, volume = self.day
+        prices = {"lastPrice": self.walk.price, "open": opened, "high": high, "low": low}
+        prices["previousClose"] = previous_close
+        quote: dict[str, Any] = {"volume": volume}
+        if bid is not None:
+            prices |= {"bidPrice": bid, "askPrice": bid + TICK}
+            quote |= {side: self._chance.randint(1, MAX_BOOK_QUANTITY) for side in ("bidQuantity", "askQuantity")}
+        return quote | {name: f"{price:.2f}" for name, price in prices.items()}
 
 
 class Simulator:
-    """The walks of all stocks that no other client quotes."""
+    """The quotes of all stocks that no other client quotes."""
 
-    def __init__(self, stocks: list[Quote], chance: random.Random) -> None:
-        self.starts = {(exchange, symbol): price for exchange, symbol, price in stocks}
-        self.walks: dict[Key, Walk] = {}
-        self.left_alone: set[Key] = set()
-        self.chance = chance
+    def __init__(self, stocks: list[Quote], chance: random.Random, memory: QuoteMemory) -> None:
+        self.firsts = {(exchange, symbol): price for exchange, symbol, price in stocks}
+        self.memory, self.chance = memory, chance
+        self.stocks: dict[Key, DemoStock] = {}
 
-    def next_quotes(self, stored: dict[Key, Stored]) -> list[dict[str, str]]:
-        """Return the quotes to send, given the quotes that the service has stored."""
+    def next_quotes(
+        self, stored: dict[Key, Stored], market: Market, *, example_is_traded: bool = True
+    ) -> list[dict[str, Any]]:
+        """Return the quotes to send, given those that the service has stored, and remember them. Raises OSError."""
         quotes = []
-        for key, start in self.starts.items():
-            if key in self.left_alone or key not in stored:
+        for key in self.firsts.keys() & stored.keys() - self.memory.left_alone:
+            if not self._is_ours(key, stored[key]):
+                self._leave_alone(key)
                 continue
-            band = Decimal(0) if key == EXAMPLE else BAND
-            walk = self.walks.setdefault(key, Walk(start, stored[key], band))
-            if not walk.accepts(stored[key]) or not walk.is_within_range:
-                self.left_alone.add(key)
-            elif self.chance.random() < QUOTED_SHARE:
-                quotes.append({"exchange": key[0], "symbol": key[1], **self._prices(walk)})
+            stock = self.stocks.setdefault(key, DemoStock(self.firsts[key], stored[key], self.chance))
+            expected = Expected(stored[key].number, stored[key].price)
+            stands_still = not stored[key].has_day or (key == EXAMPLE and not example_is_traded)
+            is_due = market.is_open or not stored[key].has_day
+            quote = self._next_quote(stock, market, is_due=is_due, stands_still=stands_still)
+            if quote is not None:
+                quotes.append({"exchange": key[0], "symbol": key[1], **quote})
+                expected = expected._replace(sent=stock.walk.price)
+            self.memory.expected[key] = expected
+        if quotes:
+            self.memory.write()
         return quotes
 
-    def _prices(self, walk: Walk) -> dict[str, str]:
-        """Return the next prices: the last trade was at the bid or at the ask, which are one tick apart."""
-        last = walk.step(self.chance)
-        if walk.low == walk.high:
-            return {"lastPrice": f"{last:.2f}"}
-        bid = max(TICK, last - TICK * self.chance.randint(0, 1))
-        return {"lastPrice": f"{last:.2f}", "bidPrice": f"{bid:.2f}", "askPrice": f"{bid + TICK:.2f}"}
-
     def forget(self) -> None:
-        """Restart the walks from the current prices, since the last quotes may not have been stored."""
-        self.walks.clear()
+        """Begin again from the current prices, since the last quotes may not have been stored."""
+        self.stocks.clear()
+        self.memory.expected.clear()
+
+    def _is_ours(self, key: Key, found: Stored) -> bool:
+        expected = self.memory.expected.get(key)
+        if expected is None or found.number < expected.number:  # a new data folder, or a database of a backup
+            return Walk.is_possible(self.firsts[key], found.price)
+        return expected.explains(found.number, found.price)
+
+    def _leave_alone(self, key: Key) -> None:
+        self.memory.left_alone.add(key)
+        self.memory.expected.pop(key, None)
+        self.memory.write()
+        print(f"{' '.join(key)} is quoted by another client: the simulator leaves it alone from now on", flush=True)
+
+    def _next_quote(
+        self, stock: DemoStock, market: Market, *, is_due: bool, stands_still: bool
+    ) -> dict[str, Any] | None:
+        """Return the next quote of a stock, or None if it is left out of this round."""
+        if market.day is not None and stock.day.day < market.day:
+            stock.begin(market.day)
+            if not market.is_open:
+                return stock.quote_before_trades()
+        return stock.quote(stands_still=stands_still) if is_due and self.chance.random() < QUOTED_SHARE else None
 
 
 class Feed:
     """The API as a client that reads stocks and sends quotes."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, base_url: str, feed_token: str, demo_token: str) -> None:
         self.base_url = base_url
-        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.clock_is_right = True
+        self.feed_token, self.demo_token = feed_token, demo_token
+        self._example_is_traded = False
+
+    def market(self) -> Market:
+        """Return the service's time and session."""
+        return Market.of(self._send("GET", "/api/market/clock", self.feed_token))
 
     def stored(self) -> dict[Key, Stored]:
-        """Return the last prices of all stocks that have one, with the numbers of their quotes."""
+        """Return the quotes of all stocks that have a last price."""
         found: dict[Key, Stored] = {}
         cursor: str | None = ""
         while cursor is not None:
-            page = self._send("GET", f"/api/market/stocks?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""))
-            for stock in page["data"]:
-                if stock["lastPrice"] is not None:
-                    key = stock["exchange"], stock["symbol"]
-                    found[key] = Stored(Decimal(stock["lastPrice"]), stock["quoteNumber"])
+            path = f"/api/market/stocks?limit={PAGE}" + (f"&cursor={cursor}" if cursor else "")
+            page = self._send("GET", path, self.feed_token)
+            priced = [stock for stock in page["data"] if stock["lastPrice"] is not None]
+            found |= {(stock["exchange"], stock["symbol"]): Stored.of(stock) for stock in priced}
             cursor = page["nextCursor"]
         return found
 
-    def put(self, quotes: list[dict[str, str]], at: datetime) -> None:
-        """Send quotes as of a time: the service leaves out those of stocks that were quoted since then."""
-        if not quotes:
-            return
-        if self.clock_is_right:
-            quotes = [{**quote, "quotedAt": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"} for quote in quotes]
-        answer = self._send("PUT", "/api/market/quotes", {"quotes": quotes})
-        if any(refused["outcome"] in WRONG_CLOCK for refused in (answer or {}).get("notMatched", ())):
-            self.clock_is_right = False
+    def example_is_traded(self) -> bool:
+        """Return True if the demo account has traded the examples' stock."""
+        if not self._example_is_traded:
+            path = f"/api/trading/trades?symbol={EXAMPLE[1]}&limit=1"
+            self._example_is_traded = bool(self._send("GET", path, self.demo_token)["data"])
+        return self._example_is_traded
 
-    def _send(self, method: str, path: str, body: Any = None) -> Any:
+    def put(self, quotes: list[dict[str, Any]], at: str) -> None:
+        """Send quotes as of a time: the service leaves out those of stocks that were quoted since then."""
+        if quotes:
+            timed = [{**quote, "quotedAt": at} for quote in quotes]
+            self._send("PUT", "/api/market/quotes", self.feed_token, {"quotes": timed})
+
+    def _send(self, method: str, path: str, token: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base_url + path, data, self.headers, method=method)  # noqa: S310  (our own)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.base_url + path, data, headers, method=method)  # noqa: S310  (our own)
         with local_http.open_url(request, timeout=TIMEOUT_S) as response:
             return json.loads(response.read() or b"null")
 
@@ -150,11 +211,14 @@ class Feed:
 def run(feed: Feed, simulator: Simulator) -> None:
     """Send quotes until the process ends; wait for a server that is unreachable."""
     while True:
+        quotes: list[dict[str, Any]] = []
         try:
-            at = datetime.now(UTC)
-            feed.put(simulator.next_quotes(feed.stored()), at)
+            market, is_traded = feed.market(), feed.example_is_traded()
+            quotes = simulator.next_quotes(feed.stored(), market, example_is_traded=is_traded)
+            feed.put(quotes, market.at)
         except (OSError, http.client.HTTPException, ValueError):
-            simulator.forget()
+            if quotes:  # before the service is ready nothing was sent, and what is remembered still holds
+                simulator.forget()
         time.sleep(PAUSE_S)
 
 
@@ -162,8 +226,10 @@ def main() -> int:
     """Quote the demo's stocks until a stop signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
-    feed = Feed(f"http://127.0.0.1:{os.environ['PORT']}", os.environ["DEMO_FEED_TOKEN"])
-    run(feed, Simulator(read_stocks(), random.Random()))  # noqa: S311  (no secret)
+    base_url = f"http://127.0.0.1:{os.environ['PORT']}"
+    feed = Feed(base_url, os.environ["DEMO_FEED_TOKEN"], os.environ["DEMO_TOKEN"])
+    memory = QuoteMemory(Path(os.environ["DATA_DIR"]) / MEMORY_NAME)
+    run(feed, Simulator(read_stocks(), random.Random(), memory))  # noqa: S311  (no secret)
     return 0
 
 

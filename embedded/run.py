@@ -140,8 +140,9 @@ class Run:
         for name, command in _procfile().items():
             if name != "release":
                 manager.add_process(name, command, env=self.environment, cwd=str(ROOT))
-        feed = {**self.environment, "DEMO_FEED_TOKEN": demo.feed_token}
-        manager.add_process("quotes", "exec python -m embedded.quote_simulator", env=feed, cwd=str(ROOT))
+        if self.settings.simulator:
+            feed = {**self.environment, "DEMO_FEED_TOKEN": demo.feed_token, "DEMO_TOKEN": demo.token}
+            manager.add_process("quotes", "exec python -m embedded.quote_simulator", env=feed, cwd=str(ROOT))
         self.stack.callback(self._stop_processes, known := self._known_leaders())
         watcher = threading.Thread(target=self._announce, args=(demo, known), daemon=True)
         watcher.start()
@@ -171,7 +172,8 @@ class Run:
             time.sleep(0.1)
         honcho.manager.KILL_WAIT = STOP_TIMEOUT_S
         secret = self.settings.cron_secret or ""
-        text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=str(self.settings.data_dir))
+        data_dir, clock = str(self.settings.data_dir), banner.read_clock(port, demo.token)
+        text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=data_dir, clock=clock)
         print(text, flush=True)
 
 

@@ -1,15 +1,17 @@
-"""The demo data of `make run`: an account, its token, and stocks with prices."""
+"""The demo data of `make run`: an account, its token, stocks with prices, and the holidays of a calendar."""
 
 import csv
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 from config import Settings, require_database_url
 from models import database
 from trading.accounts import administration, tokens
+from trading.market import calendars
 from trading.matching import feed
 from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.rules.terms import FillModel
@@ -21,6 +23,8 @@ FEED_SCOPES = ("feed",)
 # Exchange, symbol and last traded price.
 Quote = tuple[str, str, Decimal]
 STOCKS_PATH = Path(__file__).with_name("demo_stocks.csv")
+HOLIDAYS_FOLDER = Path(__file__).resolve().parent.parent / "data"
+MEMORY_NAME = "simulator.json"  # the quote simulator's, in the data folder
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ def seed(settings: Settings) -> Demo:
     database.initialise(require_database_url(settings), pool_size=2)
     path = settings.data_dir / "demo.json"
     try:
+        if settings.market_calendar is not None:
+            _add_holidays(settings.market_calendar)
         return _with_feed(_existing(path) or _create(path), path)
     finally:
         database.db.dispose()  # processes forked later must not share a connection
@@ -52,7 +58,20 @@ def _existing(path: Path) -> Demo | None:
     return demo if known else None
 
 
+def _add_holidays(calendar: str) -> None:
+    """Give a calendar without holidays those that are shipped, and the sessions of their years."""
+    known = calendars.days(calendar)
+    if known is not None and known.trading_holidays:
+        return
+    for path in sorted(HOLIDAYS_FOLDER.glob(f"{calendar.lower()}-holidays-*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(row["calendar"], date.fromisoformat(row["day"]), row["name"]) for row in csv.DictReader(file)]
+        calendars.import_holidays(rows)
+    calendars.add_missing_sessions(calendar)
+
+
 def _create(path: Path) -> Demo:
+    path.with_name(MEMORY_NAME).unlink(missing_ok=True)  # of another database
     feed.set_quotes(read_stocks())
     set_facts(read_names())
     account = administration.create_account(DEMO_NAME, DEMO_BALANCE, fill_model=FillModel.QUOTES)

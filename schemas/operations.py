@@ -200,6 +200,12 @@ class OperationsSchema(StrictSchema):
     fills = fields.Nested(
         LatencySchema, metadata={"description": "From the quote's match, of orders that waited for the market."}
     )
+    machine = fields.String(
+        metadata={
+            "example": "web-1",
+            "description": "The machine whose processes have the counts, listeners and pools.",
+        }
+    )
     counts = fields.Nested(CountsSchema)
     listeners = fields.Nested(ListenersSchema)
     pools = fields.List(fields.Nested(PoolSchema))

@@ -45,12 +45,26 @@ class OrderListSchema(AccountListSchema):
 class FillSchema(StrictSchema):
     """The quote that filled an order, and the rule; the prices are those of the quote."""
 
-    quote_number = Whole(data_key="quoteNumber", attribute="quoteNumber")
-    bid = fields.String(allow_none=True, metadata=AS_PRICE)
-    ask = fields.String(allow_none=True, metadata=AS_PRICE)
-    last = fields.String(allow_none=True, metadata=AS_PRICE)
-    quoted_at = Timestamp(data_key="quotedAt", attribute="quotedAt", allow_none=True)
-    rule = fields.String(metadata={"enum": list(FILL_RULES)})
+    quote_number = Whole(
+        data_key="quoteNumber",
+        attribute="quoteNumber",
+        metadata={"example": 1201, "description": "The number of the quote among those of its stock."},
+    )
+    bid = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2499.95"})
+    ask = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2500.00"})
+    last = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2499.95"})
+    quoted_at = Timestamp(
+        data_key="quotedAt", attribute="quotedAt", allow_none=True, metadata={"description": "The time of the quote."}
+    )
+    rule = fields.String(
+        metadata={
+            "enum": list(FILL_RULES),
+            "example": "book",
+            "description": "`first_look`, `market` and `stop`: at the other side of the book. `book`, `trade_through` "
+            "and `touch`: at the limit, which the book or a new trade had reached. `close_price`: at the official "
+            "close, or the session's last price.",
+        }
+    )
 
 
 class OrderSchema(StrictSchema):

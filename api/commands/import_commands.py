@@ -58,7 +58,7 @@ class Import:
         """Create the unknown stocks, and set the facts and the prices that the lines give."""
         self.taken += len(lines)
         self.pairs |= {(line["exchange"], line["symbol"]) for line in lines}
-        self.created += import_stocks((line["exchange"], line["symbol"]) for line in lines)
+        self.created += import_stocks(*_stocks_and_names(lines))
         set_facts([_facts(line) for line in lines])
         quotes = [
             GivenQuote(line["exchange"], line["symbol"], line["last_price"], is_live=self.has_live_prices)
@@ -136,7 +136,7 @@ def import_facts(path: str) -> None:
         if kind is None:
             raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
         lines = list(_stocks(file, kind, Import(), _raise))
-    import_stocks((line["exchange"], line["symbol"]) for line in lines)
+    import_stocks(*_stocks_and_names(lines))
     set_facts([_facts(line) for line in lines])
 
 
@@ -175,6 +175,11 @@ def _stock(kind: Format, row: dict[str, str]) -> Line | None:
     if stock is None:
         return None
     return load_row(STOCK, stock)
+
+
+def _stocks_and_names(lines: Iterable[Line]) -> tuple[set[Pair], dict[Pair, str]]:
+    names = {(line["exchange"], line["symbol"]): line["name"] for line in lines}
+    return set(names), {pair: name for pair, name in names.items() if name}
 
 
 def _facts(line: Line) -> ImportedFacts:

@@ -25,7 +25,7 @@ A_DAY = click.DateTime(["%Y-%m-%d"])
 def jobs_list(since: datetime | None, as_json: bool) -> None:
     """List the newest work of days, the latest day first."""
     runs = job_runs.list_runs(since.date() if since else date.min)
-    show(as_json, [_document(run) for run in runs])
+    show(as_json, [_document(run) if as_json else _line(run) for run in runs])
 
 
 @jobs.command("run")
@@ -44,6 +44,7 @@ def jobs_skip(day: datetime, name: str) -> None:
     """Let the work of a day count as done, for example: skip 2026-11-02 "square-off NORMAL"."""
     if not job_runs.skip(name, day.date()):
         fail(f"{name} of {day.date()} is done already.")
+    click.echo(f"{name} of {day.date()} counts as done")
 
 
 @jobs.command("repeat")
@@ -54,6 +55,13 @@ def jobs_repeat(day: datetime, name: str) -> None:
     """Let the work of a day be due again."""
     if not job_runs.repeat(name, day.date()):
         fail(f"{name} of {day.date()} is not done.")
+    click.echo(f"{name} of {day.date()} is due again")
+
+
+def _line(run: JobRun) -> dict[str, object]:
+    state = "skipped" if run["detail"].get("skipped") else "done" if run["finished_at"] else "not done"
+    times = [format_timestamp(at) if at else "-" for at in (run["started_at"], run["finished_at"])]
+    return {"day": run["day"], "name": f"{run['name']:<18}", "state": f"{state:<8}", "times": "  ".join(times)}
 
 
 def _document(run: JobRun) -> dict[str, object]:

@@ -7,29 +7,28 @@ import re
 from .static_files import read_static
 
 STATIC = "/static/"
-MODULE_SCRIPT = re.compile(r'<script src="/static/([^"]+)" type="module"></script>')
-LATER_LINK = re.compile(r'<link rel="later" href="/static/([^"]+)">\n')
+MODULE_LINK = re.compile(r'<link rel="(modulepreload|later)" href="/static/([^"]+)"( fetchpriority="low")?>')
+STYLES = re.compile(r'(?:<link rel="stylesheet" href="/static/[^"]+">\n)+')
 # A static import, of one line or several; import() is asked for when it is needed.
 IMPORT = re.compile(r'^(?:import|export)\s(?:[^"\';]*?\sfrom\s)?"(\.{1,2}/[^"]+)"', re.MULTILINE)
 
 
 @functools.lru_cache(maxsize=8)
 def assemble(text: str, version: str) -> str:
-    """Return a page with versioned addresses, and with hints for the modules that its own modules import.
+    """Return a page with versioned addresses, one stylesheet, and a link for each module that its modules import.
 
-    Without the hints a browser would find the modules import by import, one round trip for each level. Those of a
-    `<link rel="later">` are listed, and the page asks for them when it has been painted.
+    A browser would find the modules import by import, one round trip for each level. Those of a `<link rel="later">`
+    are only listed; the page asks for them when it has been painted.
     """
-    now = [name for script in MODULE_SCRIPT.findall(text) for name in needed_modules(script)]
+    listed: set[str] = set()
 
-    def hinted(script: re.Match[str]) -> str:
-        return _links("modulepreload", needed_modules(script[1])[1:]) + script[0]
+    def links(link: re.Match[str]) -> str:
+        names = [name for name in needed_modules(link[2]) if name not in listed]
+        listed.update(names)
+        return "\n".join(f'<link rel="{link[1]}" href="{STATIC}{name}"{link[3] or ""}>' for name in names)
 
-    def listed(link: re.Match[str]) -> str:
-        return _links("later", [name for name in needed_modules(link[1]) if name not in now])
-
-    text = LATER_LINK.sub(listed, MODULE_SCRIPT.sub(hinted, text))
-    return text.replace(f'"{STATIC}', f'"{STATIC}v-{version}/')
+    text = STYLES.sub(_as_one, text)
+    return MODULE_LINK.sub(links, text).replace(f'"{STATIC}', f'"{STATIC}v-{version}/')
 
 
 def needed_modules(name: str) -> list[str]:
@@ -43,5 +42,6 @@ def needed_modules(name: str) -> list[str]:
     return names
 
 
-def _links(relation: str, names: list[str]) -> str:
-    return "".join(f'<link rel="{relation}" href="{STATIC}{name}">\n' for name in names)
+def _as_one(links: re.Match[str]) -> str:
+    names = re.findall(r'href="/static/([^"]+)"', links[0])
+    return f'<link rel="stylesheet" href="{STATIC}{"+".join(names)}">\n'

@@ -312,11 +312,16 @@ def test_a_refused_connection_is_reported_with_its_remedy(run_badly, strict_serv
 
 
 def test_the_work_of_a_day_is_skipped_repeated_and_listed(run_well, run_badly):
-    run_well("jobs", "skip", "2026-11-02", "square-off NORMAL")
+    assert (
+        run_well("jobs", "skip", "2026-11-02", "square-off NORMAL")
+        == "square-off NORMAL of 2026-11-02 counts as done\n"
+    )
+    assert run_well("jobs", "list").split()[:4] == ["2026-11-02", "square-off", "NORMAL", "skipped"]
     assert "is done already" in run_badly("jobs", "skip", "2026-11-02", "square-off NORMAL")
     (job,) = json.loads(run_well("jobs", "list", "--json"))
     assert (job["day"], job["name"], job["detail"]) == ("2026-11-02", "square-off NORMAL", {"skipped": True})
-    run_well("jobs", "repeat", "2026-11-02", "square-off NORMAL")
+    assert "is due again" in run_well("jobs", "repeat", "2026-11-02", "square-off NORMAL")
+    assert "not done" in run_well("jobs", "list")
     assert "is not done" in run_badly("jobs", "repeat", "2026-11-02", "square-off NORMAL")
     (job,) = json.loads(run_well("jobs", "list", "--since", "2026-11-02", "--json"))
     assert (job["finishedAt"], job["detail"]) == (None, {})

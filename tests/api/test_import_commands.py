@@ -55,6 +55,32 @@ def test_kites_dump_is_imported_and_may_be_imported_again(run):
     assert known() == [("BSE", "INFY", ""), ("NSE", "INFY", "1500.50")]
 
 
+def names():
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, name FROM stock ORDER BY exchange, symbol")
+    return {(row["exchange"], row["symbol"]): row["name"] for row in rows}
+
+
+def test_names_are_imported_and_stay_where_a_later_file_has_none(run):
+    run("exchange,symbol,name\nNSE,TCS,Tata Consultancy Services\nNSE,INFY,\n")
+    assert names() == {("NSE", "TCS"): "Tata Consultancy Services", ("NSE", "INFY"): None}
+    run("exchange,symbol,lastPrice\nNSE,TCS,4000.00\nNSE,INFY,1500.00\n")
+    assert run(KITE).exit_code == 0
+    assert names() == {
+        ("BSE", "INFY"): "INFOSYS, LTD.",
+        ("NSE", "INFY"): "INFOSYS",
+        ("NSE", "TCS"): "Tata Consultancy Services",
+    }
+    run(NSE)
+    assert names()["NSE", "BAJAJ-AUTO"] == "Bajaj Auto Limited"
+
+
+def test_a_name_that_is_too_long_refuses_a_list_of_your_own(run):
+    refused = run(f"exchange,symbol,name\nNSE,TCS,{'N' * 121}\n")
+    assert (refused.exit_code, names()) == (1, {})
+    assert "line 2, name: Must have 1 to 120 characters." in refused.stderr
+
+
 def facts():
     with session():
         rows = fetch_all(

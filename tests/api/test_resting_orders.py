@@ -162,6 +162,23 @@ def test_a_resting_order_shows_what_it_waits_for_and_then_what_filled_it(send, r
     assert matched.headers["ETag"] != send("GET", f"{ORDERS}/{order_id}").headers["ETag"]
 
 
+def test_the_history_of_an_order_names_the_quote_that_filled_it(send, resting, feed, work, cleaner):
+    order_id = resting()
+    feed("94.90", "94.95", "94.95")
+    work()
+    order = send("GET", f"{ORDERS}/{order_id}").get_json()
+    evidence = {name: order[name] for name in ("fill", "matchedAt", "averagePrice", "executedAt")}
+    assert evidence["fill"]["ask"] == "94.95" <= order["price"]
+    *before, filled = send("GET", f"{ORDERS}/{order_id}/history").get_json()["data"]
+    assert [moment["type"] for moment in before] == ["order.pending", "order.open"]
+    assert all({"fill", "matchedAt"}.isdisjoint(moment["changes"]) for moment in before)
+    assert filled["type"] == "order.executed"
+    assert {name: filled["changes"][name] for name in evidence} == evidence
+    with cleaner.cursor() as cursor:  # as retention does after 7 days
+        cursor.execute("DELETE FROM event")
+    assert send("GET", f"{ORDERS}/{order_id}/history").get_json()["data"][-1]["changes"]["fill"] == evidence["fill"]
+
+
 def test_each_refusal_is_a_problem_with_its_facts(place, account, trader, feed, database):
     database.execute(
         "UPDATE stock SET tick_size = 0.05, lot_size = 10, lower_circuit = 90, upper_circuit = 110,"

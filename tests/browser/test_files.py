@@ -12,7 +12,7 @@ from api.pages.assembly import needed_modules
 PACKED = {"Accept-Encoding": "gzip, deflate, br"}
 
 
-@pytest.mark.parametrize("path", ["/", "/ops", "/docs", "/static/desk/main.js", "/static/desk/desk.css"])
+@pytest.mark.parametrize("path", ["/", "/ops", "/docs", "/static/desk/store.js", "/static/desk/desk.css"])
 def test_a_page_and_its_files_are_compressed_for_browsers_that_accept_it(client: Any, path: str) -> None:
     plain, packed = client.get(path), client.get(path, headers=PACKED)
     assert (plain.status_code, packed.status_code) == (200, 200)
@@ -54,12 +54,15 @@ def test_browsers_keep_the_files_of_a_version(client: Any, monkeypatch: Any, tmp
     assert static_files.static_version() != first
 
 
-def test_the_page_names_each_module_that_it_needs_at_once(client: Any) -> None:
+def test_the_page_names_each_module_once_and_those_of_its_first_paint_at_once(client: Any) -> None:
     page = client.get("/").text
-    hinted = re.findall(r'<link rel="modulepreload" href="/static/v-\w+/([^"]+)">', page)
-    assert len(hinted) == len(set(hinted))
-    assert set(hinted) == set(needed_modules("desk/main.js")) - {"desk/main.js"}
-    assert {"common/http.js", "desk/store.js"} <= set(hinted)
+    links = re.findall(r'<link rel="(modulepreload|later)" href="/static/v-\w+/([^"]+)"', page)
+    names = [name for _, name in links]
+    assert len(names) == len(set(names))
+    at_once = {name for relation, name in links if relation == "modulepreload"}
+    assert set(needed_modules("desk/open.js")) <= at_once
+    assert set(needed_modules("desk/later.js")) <= set(names)
+    assert not any(name.startswith("desk/ticket/") for name in at_once)
 
 
 def test_imports_of_every_form_are_found(monkeypatch: Any, tmp_path: Any) -> None:

@@ -1,16 +1,20 @@
 """The operator's page."""
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
+from config.version import VERSION
 from tests.browser.desk import Desk, log_in_to_operations
 from tests.browser.test_connection import place
 from tests.browser.test_page import grave_violations
 from tests.support.dead_letters import bury_next
-from tests.support.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running, wait_until
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -41,12 +45,77 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
     expect(desk.page.locator("#dead-letters-region")).to_be_focused()
     expect(desk.page.locator("#queues tr").first.locator("[data-label=Waiting]")).to_have_text("1")
 
+    verify = desk.page.get_by_role("button", name="Verify the ledger now")
+    verify.click()
+    expect(desk.page.locator("#ledger-check")).to_contain_text("but no worker is seen")
+    expect(verify).to_be_disabled()
+
     start.worker()
     expect(figure(desk, "pending")).to_have_text("0", timeout=20_000)
+    expect(desk.page.locator("#ledger-check")).to_contain_text("the books are right")
+    expect(verify).to_be_enabled()
     expect(desk.page.locator("#workers")).to_contain_text("1, last seen")
     expect(figure(desk, "p50")).not_to_have_text("–")
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
     assert (desk.complaints, desk.policy_violations()) == ([], [])
+
+
+# The number of pixels of a plot that have the colour of a variable of the style sheet.
+PIXELS = """(name) => {
+  const wanted = document.createElement("canvas").getContext("2d");
+  wanted.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  wanted.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = wanted.getImageData(0, 0, 1, 1).data;
+  const canvas = document.querySelector("#throughput canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let number = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    number += data[at] === red && data[at + 1] === green && data[at + 2] === blue;
+  }
+  return number;
+}"""
+
+
+def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_another(
+    desk_of: Callable[..., Desk], web: Running, account: Any, headers_for: Any, configured: None
+) -> None:
+    poor, trader, feeder = account("1.00"), account(), headers_for("feed")
+    order = {"exchange": "NSE", "symbol": "INFY", "side": "BUY", "quantity": 10, "orderType": "LIMIT", "price": "50.00"}
+    refused = requests.post(f"{web.base_url}/api/trading/orders", json=order, headers=poor.headers, timeout=10)
+    assert refused.status_code == 422
+    place(web, trader.headers)
+    desk = log_in(desk_of(web), headers_for("admin"))
+    due = desk.page.locator("#due tr")
+    expect(due).to_have_count(1)
+    expect(due).to_contain_text(str(trader.id))
+    expect(desk.page.locator("#refusals tr")).to_contain_text(["Insufficient margin"])
+    expect(desk.page.locator("#version")).to_have_text(VERSION)
+    expect(desk.page.locator("#pools")).to_contain_text("web")
+    expect(desk.page.locator("#daily")).to_contain_text("Settlement")  # nothing has run today
+
+    quotes = {"quotes": [{"exchange": "NSE", "symbol": "INFY", "lastPrice": "50.00"}]}
+    assert requests.put(f"{web.base_url}/api/market/quotes", json=quotes, headers=feeder, timeout=10).status_code == 204
+    expect(figure(desk, "quotes")).to_have_text(re.compile(r"0\.[1-9]"))
+    desk.page.get_by_role("button", name="Sweep now").click()
+    expect(desk.page.locator("#notice")).to_have_text(
+        re.compile(r"Swept in \d+ ms: 1 executed; nothing is due any more\.")
+    )
+    expect(due).to_have_count(0)
+    expect(desk.page.locator("#daily")).to_have_text("nothing is late")
+    expect(desk.page.locator("#jobs tr")).to_contain_text(["Settlement"])
+    expect(figure(desk, "executed")).not_to_have_text("0.0")
+    assert (desk.complaints, desk.policy_violations()) == ([], [])
+    wait_until(lambda: all(desk.page.evaluate(PIXELS, name) > 100 for name in ("--buy", "--gain")), what="two lines")
+
+    desk.page.get_by_role("button", name="1 hour").click()
+    expect(desk.page.get_by_role("button", name="1 hour")).to_have_attribute("aria-pressed", "true")
+    expect(desk.page.locator("#throughput canvas")).to_be_visible()
+    desk.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    kept = json.loads(desk.page.evaluate("sessionStorage.getItem('tradepost.operations')"))
+    assert kept[0]["refusals"]["insufficient_margin"] >= 1
+    desk.page.reload()
+    desk.wait_until_live()
+    assert desk.page.evaluate("Object.keys(sessionStorage)") == ["tradepost.operator"]
 
 
 def test_axe_finds_no_grave_violation_on_the_operators_page(

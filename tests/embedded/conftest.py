@@ -12,7 +12,15 @@ import pytest
 from embedded import processes
 from tests.support.processes import Running, as_deployed, free_port
 
-UNSET = ("DATABASE_URL", "REDIS_URL", "CRON_SECRET", "TRADEPOST_ENV", "ORDER_DISPATCH", "MARKET_CALENDAR")
+UNSET = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CRON_SECRET",
+    "TRADEPOST_ENV",
+    "ORDER_DISPATCH",
+    "MARKET_CALENDAR",
+    "SIMULATOR",
+)
 
 
 class Runs:

@@ -1,118 +1,209 @@
-"""The demo's quotes walk within their band, stay fresh, and leave stocks alone that other clients quote."""
+"""The demo's quotes: whole and fresh, by the service's session, and never of a stock that other clients quote."""
 
+import json
 import random
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedded import quote_simulator
-from embedded.quote_simulator import BAND, EXAMPLE, Feed, Key, Simulator, Stored, Walk
+from embedded.quote_memory import QuoteMemory
+from embedded.quote_simulator import EXAMPLE, Feed, Key, Market, Simulator, Stored
 from embedded.seed import read_stocks
+from embedded.walks import Day
+from tests.support.market_clock import clock
+from tests.support.sessions import session_of
+from tests.support.trading import one
+from trading.market.calendars import import_sessions
+
+__all__ = ["clock"]
 
 KEY = ("NSE", "TCS")
-STOCKS = [("NSE", "TCS", Decimal("4000.00"))]
+FIRST = Decimal("4000.00")
+STOCKS = [("NSE", "TCS", FIRST)]
 EXAMPLES = [(*EXAMPLE, Decimal("2500.00"))]
+TODAY = date(2026, 11, 27)
+AT = "2026-11-27T05:00:00.000000Z"
+OPEN = Market(AT, is_open=True, day=TODAY)
+CLOSED = Market(AT, is_open=False, day=None)
+NAMES = ("open", "high", "low", "lastPrice", "previousClose", "bidPrice", "askPrice", "volume")
+
+
+def stored(price: str, number: int = 1, *, day: date = TODAY) -> Stored:
+    return Stored(Decimal(price), number, Day.before_trades(day, Decimal(price)))
 
 
 @pytest.fixture
 def there() -> dict[Key, Stored]:
     """Return what the service has stored."""
-    return {KEY: Stored(Decimal("4000.00"), 1), EXAMPLE: Stored(Decimal("2500.00"), 1)}
+    return {KEY: stored("4000.00"), EXAMPLE: stored("2500.00")}
 
 
-def put(there: dict[Key, Stored], quotes: list[dict[str, str]]) -> None:
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Simulator]:
+    """Return a function that makes a simulator with the memory of the one before it."""
+    return lambda stocks=STOCKS: Simulator(stocks, random.Random(7), QuoteMemory(tmp_path / "simulator.json"))
+
+
+def put(there: dict[Key, Stored], quotes: list[dict[str, Any]]) -> None:
     """Store quotes as the service does."""
     for quote in quotes:
         key = quote["exchange"], quote["symbol"]
-        there[key] = Stored(Decimal(quote["lastPrice"]), there[key].number + 1)
+        there[key] = Stored(Decimal(quote["lastPrice"]), there[key].number + 1, there[key].day)
 
 
-def test_a_walk_takes_small_steps_on_the_tick_and_stays_in_its_band() -> None:
-    start = Decimal("100.00")
-    walk, chance = Walk(start, Stored(start, 1)), random.Random(7)
-    before, seen = start, set()
-    for _ in range(20_000):
-        after = walk.step(chance)
-        assert abs(after - before) <= before * Decimal("0.0012") + Decimal("0.05")
-        assert start * (1 - BAND) - Decimal("0.05") <= after <= start * (1 + BAND) + Decimal("0.05")
-        assert after % Decimal("0.05") == 0
-        seen.add(after)
-        before = after
-    assert len(seen) > 20
-
-
-def test_a_quote_has_a_bid_and_an_ask_one_tick_apart_with_its_trade_at_one_of_them(there: dict[Key, Stored]) -> None:
-    simulator, sides = Simulator(STOCKS, random.Random(7)), set()
-    for _ in range(100):
-        quotes = simulator.next_quotes(there)
+def rounds(simulator: Simulator, there: dict[Key, Stored], number: int = 20, market: Market = OPEN) -> list[Any]:
+    """Let the simulator quote so many times, and return all quotes."""
+    sent = []
+    for _ in range(number):
+        quotes = simulator.next_quotes(there, market)
         put(there, quotes)
-        for quote in quotes:
-            last, bid, ask = (Decimal(quote[name]) for name in ("lastPrice", "bidPrice", "askPrice"))
-            assert ask - bid == Decimal("0.05")
-            sides.add("bid" if last == bid else "ask" if last == ask else "neither")
+        sent += quotes
+    return sent
+
+
+def test_a_quote_has_a_book_a_day_and_a_volume(make: Any, there: dict[Key, Stored]) -> None:
+    sides, before = set(), 0
+    quotes = rounds(make(), there, 200)
+    for quote in quotes:
+        opened, high, low, last, close, bid, ask, volume = (Decimal(quote[name]) for name in NAMES)
+        assert ask - bid == Decimal("0.05")
+        sides.add("bid" if last == bid else "ask" if last == ask else "neither")
+        assert low <= min(opened, last) <= max(opened, last) <= high
+        assert close == FIRST
+        assert volume > before  # each of its quotes brings a trade
+        before = volume
+        assert min(quote["bidQuantity"], quote["askQuantity"]) >= 1
     assert sides == {"bid", "ask"}
+    assert len({quote["lastPrice"] for quote in quotes}) > 50
+    assert not {"lowerCircuit", "upperCircuit"} & set().union(*quotes)
 
 
-def test_the_stock_of_the_examples_is_quoted_all_the_time_and_never_moves(there: dict[Key, Stored]) -> None:
-    simulator, sent = Simulator(EXAMPLES, random.Random(7)), 0
-    for _ in range(100):
-        quotes = simulator.next_quotes(there)
-        assert quotes in ([], [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "2500.00"}])
-        put(there, quotes)
-        sent += len(quotes)
-    assert sent > 50  # of rounds of 0.8 s: never 60 s without a quote
-
-
-def test_a_price_outside_the_band_is_left_alone_after_a_restart(there: dict[Key, Stored]) -> None:
-    for price, is_moved in (("3762.00", True), ("4242.00", False), ("9000.00", False)):
-        simulator = Simulator(STOCKS, random.Random(7))
-        there[KEY] = Stored(Decimal(price), 5)
-        assert any(simulator.next_quotes(there) for _ in range(20)) is is_moved
-    for price, is_quoted in (("2500.00", True), ("2500.05", False)):
-        simulator = Simulator(EXAMPLES, random.Random(7))
-        there[EXAMPLE] = Stored(Decimal(price), 5)
-        assert any(simulator.next_quotes(there) for _ in range(20)) is is_quoted
-
-
-@pytest.mark.parametrize("stocks", [STOCKS, EXAMPLES])
-@pytest.mark.parametrize("change", ["0.00", "0.05", "100.00"])
-def test_a_stock_that_another_client_quotes_is_left_alone_from_then_on(
-    there: dict[Key, Stored], stocks: list[Any], change: str
+def test_the_stock_of_the_examples_stands_still_until_the_demo_account_has_traded_it(
+    make: Any, there: dict[Key, Stored]
 ) -> None:
-    simulator, key = Simulator(stocks, random.Random(7)), stocks[0][:2]
-    for _ in range(20):
-        put(there, simulator.next_quotes(there))
-    assert there[key].number > 10
-    there[key] = Stored(there[key].price + Decimal(change), there[key].number + 1)
-    assert [simulator.next_quotes(there) for _ in range(20)] == [[]] * 20
+    simulator, sent = make(EXAMPLES), []
+    for _ in range(100):
+        quotes = simulator.next_quotes(there, OPEN, example_is_traded=False)
+        put(there, quotes)
+        sent += quotes
+    assert len(sent) > 50  # of rounds of 0.8 s: never 60 s without a quote
+    assert {(quote["bidPrice"], quote["askPrice"], quote["lastPrice"]) for quote in sent} == {
+        ("2499.95", "2500.00", "2500.00")
+    }
+    assert len({quote["lastPrice"] for quote in rounds(simulator, there)}) > 5
 
 
-def test_a_quote_that_came_between_the_reading_and_ours_is_noticed_later(there: dict[Key, Stored]) -> None:
-    simulator = Simulator(STOCKS, random.Random(7))
-    while not (ours := simulator.next_quotes(there)):
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("change", ["0.00", "0.05", "900.00"])
+def test_a_stock_that_another_client_quotes_is_left_alone_for_good(
+    make: Any, there: dict[Key, Stored], change: str, is_restarted: bool
+) -> None:
+    simulator = make()
+    rounds(simulator, there)
+    assert there[KEY].number > 10
+    there[KEY] = stored(str(there[KEY].price + Decimal(change)), there[KEY].number + 1)
+    if not is_restarted:
+        assert rounds(simulator, there) == []
+    simulator = make()
+    assert rounds(simulator, there) == []
+    there[KEY] = stored("4000.00", there[KEY].number + 1)  # also when the price is one of the walk's again
+    assert rounds(make(), there) == []
+
+
+def test_a_stock_that_only_the_simulator_quotes_moves_on_after_a_restart(make: Any, there: dict[Key, Stored]) -> None:
+    rounds(make(), there)
+    simulator = make()
+    put(there, simulator.next_quotes(there, OPEN) or simulator.next_quotes(there, OPEN))
+    assert len(rounds(make(), there)) > 5
+    make().next_quotes(there, OPEN)  # killed before its quotes were sent
+    assert len(rounds(make(), there)) > 5
+
+
+def test_a_backup_of_the_database_does_not_stop_the_demo(make: Any, there: dict[Key, Stored]) -> None:
+    before = there[KEY]
+    rounds(make(), there)
+    there[KEY] = before
+    assert len(rounds(make(), there)) > 5
+
+
+@pytest.mark.parametrize(("price", "is_moved"), [("3762.00", True), ("4282.00", False), ("9000.00", False)])
+def test_without_a_memory_a_price_that_no_walk_reaches_is_another_clients(
+    make: Any, there: dict[Key, Stored], price: str, is_moved: bool
+) -> None:
+    there[KEY] = stored(price, 5)
+    assert bool(rounds(make(), there)) is is_moved
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"quotes": {"NSE:TCS": [1]}, "leftAlone": []}', '{"quotes": 1}'])
+def test_a_memory_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "simulator.json"
+    path.write_text(text)
+    memory = QuoteMemory(path)
+    assert (memory.expected, memory.left_alone) == ({}, set())
+
+
+def test_a_quote_that_came_between_the_reading_and_ours_is_noticed_later(make: Any, there: dict[Key, Stored]) -> None:
+    simulator = make()
+    while not (ours := simulator.next_quotes(there, OPEN)):
         pass
     put(there, [{**ours[0], "lastPrice": "4100.00"}])  # another client's
     put(there, ours)
-    assert [simulator.next_quotes(there) for _ in range(20)] == [[]] * 20
+    assert rounds(simulator, there) == []
 
 
-def test_after_quotes_that_were_not_stored_it_goes_on_from_the_prices_that_are_there(there: dict[Key, Stored]) -> None:
-    simulator = Simulator(STOCKS, random.Random(7))
+def test_after_quotes_that_were_not_stored_it_goes_on_from_the_prices_that_are_there(
+    make: Any, there: dict[Key, Stored]
+) -> None:
+    simulator = make()
     for _ in range(5):
-        simulator.next_quotes(there)  # never stored: the service left them out as stale
+        simulator.next_quotes(there, OPEN)  # never stored: the service left them out as stale
     for _ in range(5):
-        simulator.next_quotes(there)  # never put: the server was away
+        simulator.next_quotes(there, OPEN)  # never put: the server was away
         simulator.forget()
-    moved = [quotes for _ in range(20) if (quotes := simulator.next_quotes(there)) and not put(there, quotes)]
-    assert len(moved) > 5
+    assert len(rounds(simulator, there)) > 5
 
 
-def test_a_stock_without_a_seed_or_a_price_does_not_move() -> None:
-    simulator = Simulator(STOCKS, random.Random(7))
-    assert simulator.next_quotes({("BSE", "OTHER"): Stored(Decimal("1.00"), 1)}) == []
-    assert simulator.next_quotes({}) == []
+def test_outside_the_session_prices_stand_still_and_the_next_day_begins_with_the_last_price(
+    make: Any, there: dict[Key, Stored]
+) -> None:
+    simulator = make()
+    rounds(simulator, there)
+    close = there[KEY].price
+    assert rounds(simulator, there, market=CLOSED) == []
+    tomorrow = TODAY + timedelta(days=1)
+    (told,) = rounds(simulator, there, market=Market(AT, is_open=False, day=tomorrow))
+    assert {told[name] for name in ("open", "high", "low", "lastPrice", "previousClose")} == {f"{close:.2f}"}
+    assert told["volume"] == 0
+    assert "bidPrice" not in told
+    first, *_, last = rounds(simulator, there, market=Market(AT, is_open=True, day=tomorrow))
+    assert first["open"] == first["high"] == first["low"] == first["lastPrice"] != f"{close:.2f}"
+    assert first["previousClose"] == last["previousClose"] == f"{close:.2f}"
+    assert last["open"] == first["open"]
+
+
+def test_a_first_start_outside_the_session_shows_a_book_and_a_day_at_once(make: Any, there: dict[Key, Stored]) -> None:
+    there[KEY] = there[KEY]._replace(has_day=False)
+    (quote,) = rounds(make(), there, market=CLOSED)
+    assert {quote[name] for name in ("open", "high", "low", "lastPrice", "askPrice")} == {"4000.00"}
+    assert quote["bidPrice"] == "3999.95"
+
+
+def test_a_market_that_is_always_open_begins_its_day_at_midnight(make: Any, there: dict[Key, Stored]) -> None:
+    simulator = make()
+    rounds(simulator, there)
+    close = there[KEY].price
+    first = rounds(simulator, there, market=Market(AT, is_open=True, day=TODAY + timedelta(days=1)))[0]
+    assert (first["previousClose"], first["open"]) == (f"{close:.2f}", first["lastPrice"])
+
+
+def test_a_stock_without_a_seed_or_a_price_does_not_move(make: Any) -> None:
+    assert rounds(make(), {("BSE", "OTHER"): stored("1.00")}) == []
+    assert rounds(make(), {}) == []
 
 
 def test_the_seeded_stocks_are_some_forty_with_prices() -> None:
@@ -123,13 +214,13 @@ def test_the_seeded_stocks_are_some_forty_with_prices() -> None:
 
 
 @pytest.fixture
-def feed(client: Any, headers_for: Any, quote: Any, monkeypatch: pytest.MonkeyPatch) -> Feed:
+def feed(client: Any, headers_for: Any, account: Any, quote: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     """Return a feed to the application, which has prices of two stocks."""
-    headers = headers_for("feed")
-    feed = Feed("http://127.0.0.1", headers["Authorization"].removeprefix("Bearer "))
+    secret = headers_for("feed")["Authorization"].removeprefix("Bearer ")
+    feed = Feed("http://127.0.0.1", secret, account(fill_model="QUOTES").token)
 
-    def send(method: str, path: str, body: Any = None) -> Any:
-        answer = client.open(path, method=method, headers=headers, json=body)
+    def send(method: str, path: str, token: str, body: Any = None) -> Any:
+        answer = client.open(path, method=method, headers={"Authorization": f"Bearer {token}"}, json=body)
         assert answer.status_code in (200, 204), answer.text
         return answer.get_json(silent=True)
 
@@ -140,26 +231,81 @@ def feed(client: Any, headers_for: Any, quote: Any, monkeypatch: pytest.MonkeyPa
     return feed
 
 
-def test_the_simulator_sends_quotes_through_the_api(feed: Feed) -> None:
-    assert feed.stored() == {EXAMPLE: Stored(Decimal("2500.00"), 1), KEY: Stored(Decimal("4000.00"), 1)}
-    prices = {"lastPrice": "4001.05", "bidPrice": "4001.00", "askPrice": "4001.05"}
-    feed.put([{"exchange": "NSE", "symbol": "TCS", **prices}], datetime.now(UTC))
-    assert feed.stored()[KEY] == Stored(Decimal("4001.05"), 2)
+def round_of(feed: Feed, simulator: Simulator) -> list[dict[str, Any]]:
+    """Let the simulator quote once through the API."""
+    market = feed.market()
+    quotes = simulator.next_quotes(feed.stored(), market, example_is_traded=feed.example_is_traded())
+    feed.put(quotes, market.at)
+    return quotes
 
 
-def test_a_quote_that_another_client_sends_meanwhile_stays(feed: Feed, quote: Any) -> None:
-    at = datetime.now(UTC)
+def test_quotes_through_the_api_are_usable_and_survive_a_restart_in_their_day(feed: Feed, make: Any) -> None:
+    simulator = make([*STOCKS, *EXAMPLES])
+    while feed.stored()[KEY].number < 4:
+        round_of(feed, simulator)
+    assert one("SELECT bool_and(is_usable) FROM stock")
+    day = feed.stored()[KEY].day
+    assert day == simulator.stocks[KEY].day
+    assert day.volume > 0
+    assert feed.stored()[EXAMPLE].price == Decimal("2500.00")
+    again = make([*STOCKS, *EXAMPLES])
+    while feed.stored()[KEY].number < 8:
+        round_of(feed, again)
+    assert feed.stored()[KEY].day.open == day.open
+
+
+def test_a_quote_that_another_client_sends_meanwhile_stays(feed: Feed, make: Any, quote: Any) -> None:
+    market, simulator = feed.market(), make(EXAMPLES)
+    while not (quotes := simulator.next_quotes(feed.stored(), market, example_is_traded=False)):
+        pass
     quote("RELIANCE", "2600.00")
-    feed.put([{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "2500.00"}], at)
-    assert feed.stored()[EXAMPLE] == Stored(Decimal("2600.00"), 2)
+    feed.put(quotes, market.at)
+    assert feed.stored()[EXAMPLE][:2] == (Decimal("2600.00"), 2)
 
 
-@pytest.mark.parametrize("seconds", [-3_600, 3_600])
-def test_with_a_wrong_clock_the_time_of_a_quote_is_left_to_the_service(feed: Feed, seconds: int) -> None:
-    quotes = [{"exchange": "NSE", "symbol": "NEW", "lastPrice": "10.00"}]
-    for _ in range(2):
-        feed.put(quotes, datetime.now(UTC) + timedelta(seconds=seconds))
-    assert not feed.clock_is_right
-    number = feed.stored()["NSE", "NEW"].number
-    feed.put(quotes, datetime.now(UTC) + timedelta(seconds=seconds))
-    assert feed.stored()["NSE", "NEW"].number == number + 1
+def test_the_example_is_traded_once_the_demo_account_has_a_trade(feed: Feed, client: Any, make: Any) -> None:
+    assert not feed.example_is_traded()
+    round_of(feed, make(EXAMPLES))
+    order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1}
+    headers = {"Authorization": f"Bearer {feed.demo_token}"}
+    assert client.post("/api/trading/orders", json=order, headers=headers).status_code == 202
+    assert not feed.example_is_traded()
+    from trading.execution.sweeping import sweep_once
+
+    assert sweep_once(limit=10).executed == 1
+    assert feed.example_is_traded()
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open", "has_day"),
+    [
+        ("2026-11-27 00:10", False, True),
+        ("2026-11-27 09:14", False, True),
+        ("2026-11-27 09:15", True, True),
+        ("2026-11-27 15:30", False, False),
+        ("2026-11-28 12:00", False, False),
+    ],
+)
+def test_the_market_is_that_of_the_services_clock(
+    feed: Feed, client: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, moment: str, is_open: bool, has_day: bool
+) -> None:
+    import dataclasses
+    from datetime import time
+
+    application = client.application
+    settings = dataclasses.replace(application.config["SETTINGS"], market_calendar="NSE")
+    monkeypatch.setitem(application.config, "SETTINGS", settings)
+    import_sessions("NSE", [session_of(TODAY, opens=time(9, 15), closes=time(15, 30))])
+    clock(moment)
+    market = feed.market()
+    assert (market.is_open, market.day) == (is_open, TODAY if has_day else None)
+
+
+def test_the_memory_is_a_file_that_a_person_can_read(make: Any, there: dict[Key, Stored], tmp_path: Path) -> None:
+    simulator = make([*STOCKS, *EXAMPLES])
+    rounds(simulator, there)
+    there[EXAMPLE] = stored("2600.00", 99)
+    rounds(simulator, there)
+    document = json.loads((tmp_path / "simulator.json").read_text())
+    assert document["leftAlone"] == ["NSE:RELIANCE"]
+    assert list(document["quotes"]) == ["NSE:TCS"]

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from embedded.seed import read_stocks
 from tests.embedded.conftest import UNSET, Runs
 from tests.support.processes import ROOT, wait_until
 
@@ -34,10 +35,10 @@ def status_of(command: str) -> int:
     return int(done.stdout.split(" ", 2)[1])
 
 
-def is_executed(read: str) -> bool:
-    """Return True if the newest order is executed, which the README and the banner promise at this price."""
+def is_executed(read: str, *, at: str | None = "2500.00") -> bool:
+    """Return True if the newest order is executed: at the price of the README, if it is the account's first."""
     order = curl(read)["data"][0]
-    assert order["averagePrice"] in (None, "2500.00")
+    assert at is None or order["averagePrice"] in (None, at)
     return bool(order["status"] == "EXECUTED")
 
 
@@ -85,7 +86,7 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     assert "initdb" not in again.log
     assert is_executed(read)
     number = curl(place)["order"]["orderId"]  # whose quote of the first run may be too old by now
-    wait_until(lambda: is_executed(read), what="the order is executed")
+    wait_until(lambda: is_executed(read, at=None), what="the order is executed")
     assert curl(read)["data"][0]["orderId"] == number
     assert curl(read)["data"][0]["fill"]["rule"] == "market"
     assert curl(read.replace("orders?limit=1", "account"))["fillModel"] == "QUOTES"
@@ -94,13 +95,46 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     wait_until(lambda: not runs.processes(), what="nothing is left")
 
 
-def test_an_order_is_accepted_and_executed_while_prices_move_by_themselves(runs: Runs) -> None:
+def test_a_resting_order_fills_at_its_limit_while_prices_move_by_themselves(runs: Runs) -> None:
     place, read, _ = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
     assert status_of(place) == 202
     wait_until(lambda: is_executed(read), what="the order is executed")
-    before = last_prices(read)
-    assert before["RELIANCE"]
-    wait_until(lambda: last_prices(read) != before, what="a price moves")
+    wait_until(lambda: last_prices(read)["RELIANCE"] != "2500.00", what="the stock that was bought moves")
+    limit = f"{int(float(last_prices(read)['RELIANCE'])) - 1}.00"
+    assert (
+        status_of(place.replace('"quantity": 10', f'"quantity": 10, "orderType": "LIMIT", "price": "{limit}"')) == 202
+    )
+    wait_until(lambda: is_executed(read, at=None), timeout_s=120, what="the market reaches the limit")
+    order = curl(read)["data"][0]
+    assert float(order["averagePrice"]) <= float(limit)
+    assert order["fill"]["ask"] is not None
+
+
+def test_outside_the_session_the_printed_order_waits_for_it_and_without_the_simulator_prices_stand_still(
+    runs: Runs,
+) -> None:
+    run = runs.launch(MARKET_CALENDAR="NSE", SIMULATOR="off").wait_for_log("Ctrl-C stops", 60)
+    place, read, _ = printed_commands(run.log)
+    clock = curl(read.replace("/api/trading/orders?limit=1", "/api/market/clock"))
+    is_open = clock["sessions"][0]["open"]
+    assert f"market        NSE, {'open' if is_open else 'closed'} until" in run.log
+    assert ("afterMarket" in place) is not is_open
+    assert status_of(place) == 202
+    order = curl(read)["data"][0]
+    assert is_open or (order["status"], order["waitingFor"]) == ("PENDING", "session")
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    shown = [str(Path(sys.executable).with_name("flask")), "--app", "api", "sessions", "show", "--from", "2026-12-24"]
+    done = subprocess.run(
+        [*shown, "--to", "2026-12-28", "--json"],
+        cwd=ROOT,
+        env=environment | {"DATA_DIR": str(runs.data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {one["day"] for one in json.loads(done.stdout)} == {"2026-12-24", "2026-12-28"}  # 25 is a holiday
+    assert "quotes started" not in run.log
+    assert set(last_prices(read).values()) <= {f"{price:.2f}" for *_, price in read_stocks()}
 
 
 def test_a_killed_run_does_not_block_the_next(runs: Runs) -> None:

@@ -27,7 +27,7 @@ def test_the_demo_account_fills_against_quotes_and_an_existing_one_stays(
     assert one("SELECT fill_model FROM account WHERE id = %s", account_id) == "QUOTES"
     stock = "SELECT last_price::text FROM stock WHERE exchange = 'NSE' AND symbol = 'RELIANCE'"
     assert one(stock) == "2500.00"
-    assert one("SELECT bool_and(is_usable) FROM stock")
+    assert one("SELECT bool_and(is_usable AND name IS NOT NULL) FROM stock")
     change_account(json.loads((tmp_path / "demo.json").read_text())["account_id"], {"fill_model": "IMMEDIATE"})
     assert seed(environment) == account_id
     assert one("SELECT array_agg(fill_model::text) FROM account") == ["IMMEDIATE"]

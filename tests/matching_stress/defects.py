@@ -7,6 +7,7 @@ from unittest import mock
 
 from tests.matching_stress.settings import Mutation
 from trading.accounts.ledgers import lock_ledgers
+from trading.day import release
 from trading.execution import claiming, second_look
 from trading.matching import buckets, crossing
 from trading.orders import modification, open_orders
@@ -38,6 +39,8 @@ def _changes(mutation: Mutation) -> list[tuple[Any, str, Any]]:
             return [(open_orders, "lock_free_ledgers", lock_ledgers)]
         case Mutation.MATCHING_SKIPS_LOCKED:
             return [(crossing, "LOCK", f"{crossing.LOCK} SKIP LOCKED")]
+        case Mutation.RELEASE_SKIPS_LOCKED:
+            return [(release, "_in_turn", lambda orders, _: orders)]
         case Mutation.LOCK_AND_READ_AT_ONCE:
             raise ValueError("the product has no place for this defect")
     return []

@@ -57,7 +57,7 @@ def _violations(order: Row, steps: Sequence[Row], ticks: Sequence[Tick], judgeme
     steps = [
         {**step, "number": judged.get(step["writer"], step["number"])} if step["kind"] == "open" else step
         for step in steps
-        if step["kind"] not in ("trigger", "judged")
+        if step["kind"] not in ("trigger", "judged", "release")
     ]
     for step in steps:
         if opening is not None:

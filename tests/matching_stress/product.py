@@ -6,7 +6,7 @@ Triggers of the database keep each quote and each step of an order, so that no c
 import queue
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from models.database import DatabaseUnavailable, db, session
 from models.rows import OrderRow
+from tests.matching_stress import after_market
 from tests.matching_stress.connection import Link
 from tests.matching_stress.requests import RolledBack
 from tests.matching_stress.running import LIVE_ORDERS, TICK, Duty, Run
@@ -58,6 +59,7 @@ class ProductRun(Run):
         """Open accounts with money enough for almost every order, and make the stocks and the logs."""
         watch(self.link)
         keep_judgements()
+        after_market.prepare()
         balance = Decimal("100000.00")
         accounts = [
             administration.create_account(f"A{index}", balance, fill_model="QUOTES")["id"]
@@ -76,16 +78,18 @@ class ProductRun(Run):
             Duty(self._modify, settings.modifiers),
             Duty(self._cancel, settings.cancellers),
             Duty(self._hold, 1),
+            Duty(self._hold_waiting, 1),
             Duty(self._handle, settings.workers, is_trading=False),
             Duty(self._sweep_due, 1, is_trading=False),
             Duty(self._expire, 1, is_trading=False),
+            Duty(self._release, 2, is_trading=False),
             Duty(self._sweep_levels, 1, is_trading=False),
         ]
 
     def finish(self) -> None:
         """Let the ledger check judge the money too."""
-        for violation in verify.verify():
-            self.report.judgement.violations.append(str(violation))
+        violations = self.report.judgement.violations
+        violations += [*after_market.out_of_turn(self.link), *map(str, verify.verify())]
 
     def _feed(self, link: Link, chance: random.Random) -> None:
         stocks = chance.sample(self.stocks, chance.randint(1, len(self.stocks)))
@@ -148,9 +152,12 @@ class ProductRun(Run):
 
     def _place_one(self, link: Link, chance: random.Random, account_id: UUID) -> None:
         request = self._request(chance)
+        if request.after_market:  # several of one account wait together
+            account_id = chance.choice(self.accounts[1:4])
         fills = FillSettings(limit_fills=chance.choices(("book", "touch", "through"), weights=(4, 1, 1))[0])
         try:
-            order = placement.place_order(account_id, request, calendar=None, fills=fills).order
+            calendar = after_market.CALENDAR if request.after_market else None
+            order = placement.place_order(account_id, request, calendar=calendar, fills=fills).order
         except Refused as refusal:
             self.report.counts[f"refused {type(refusal).__name__}"] += 1
             return
@@ -182,7 +189,12 @@ class ProductRun(Run):
             validity=validity,
             validity_minutes=1 if validity == "TTL" else None,
             market_protection=protection if order_type in ("MARKET", "STOP_MARKET") else None,
+            after_market=validity != "IOC" and chance.random() < 0.1,
         )
+
+    def near_order(self, link: Link, chance: random.Random) -> Sequence[Mapping[str, Any]]:
+        """Return an order that the market is near, or now and then one that waits for its session."""
+        return link.rows(after_market.SOME) if chance.random() < 0.1 else super().near_order(link, chance)
 
     def _modify(self, link: Link, chance: random.Random) -> None:
         for order in self.near_order(link, chance):
@@ -244,6 +256,9 @@ class ProductRun(Run):
         self.is_over.wait(0.5)
         self.hold(link, self.accounts[0])
 
+    def _hold_waiting(self, link: Link, chance: random.Random) -> None:
+        after_market.hold_one(link, chance.random() * 0.1)
+
     def _handle(self, link: Link, chance: random.Random) -> None:
         """Execute the orders of some messages as one batch, one message now and then twice."""
         try:
@@ -266,6 +281,10 @@ class ProductRun(Run):
     def _expire(self, link: Link, chance: random.Random) -> None:
         self.report.counts["expired"] += expire_once()
         time.sleep(0.05)
+
+    def _release(self, link: Link, chance: random.Random) -> None:
+        self.report.counts["released"] += after_market.release_some()
+        time.sleep(chance.random() * 0.4)
 
     def _sweep_levels(self, link: Link, chance: random.Random) -> None:
         time.sleep(0.3)

@@ -29,7 +29,10 @@ ORDER BY random() LIMIT 1
 """
 NEAR_OF_ACCOUNT = NEAR.replace("ORDER BY abs", "AND account_id = %s ORDER BY abs")
 LIVE_ORDERS = "SELECT count(*) FROM trading_order WHERE status IN ('PENDING', 'OPEN')"
-DUE = "SELECT count(*) FROM trading_order WHERE status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL"
+DUE = """
+SELECT count(*) FROM trading_order
+WHERE status IN ('PENDING', 'OPEN') AND (due_at IS NOT NULL OR waiting_for = 'session')
+"""
 
 
 @dataclass

@@ -42,6 +42,7 @@ DECLARE
     step text := CASE
         WHEN NEW.status IN ('CANCELLED', 'EXPIRED', 'REJECTED') AND OLD.status IN ('PENDING', 'OPEN') THEN 'end'
         WHEN NEW.status = 'EXECUTED' AND OLD.matched_at IS NULL THEN 'look'
+        WHEN OLD.waiting_for = 'session' AND NEW.waiting_for IS NULL THEN 'release'
         WHEN NEW.status = 'OPEN' AND is_watched AND (OLD.status = 'PENDING' OR NOT was_watched) THEN 'open'
         WHEN NEW.status = 'OPEN' AND was_watched AND NOT is_watched THEN 'modify' END;
 BEGIN

@@ -14,6 +14,7 @@ class Mutation(StrEnum):
     SECOND_LOOK_CLAIMS_MATCHED = "second_look_claims_matched"
     CANCEL_WAITS_FOR_ACCOUNT = "cancel_waits_for_account"
     MATCHING_SKIPS_LOCKED = "matching_skips_locked"
+    RELEASE_SKIPS_LOCKED = "release_skips_locked"
 
 
 @dataclass(frozen=True, slots=True)

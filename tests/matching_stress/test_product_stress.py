@@ -16,7 +16,12 @@ from trading.execution import looks, second_look
 pytestmark = pytest.mark.slow
 # The other defects are seen in plain SQL. The product's first look lists no matched order for its second one, so that a
 # second look that claims matched orders is almost never given one.
-DEFECTS = [Mutation.NO_BUCKET_LOCK, Mutation.MODIFY_KEEPS_WATCH, Mutation.MATCHING_SKIPS_LOCKED]
+DEFECTS = [
+    Mutation.NO_BUCKET_LOCK,
+    Mutation.MODIFY_KEEPS_WATCH,
+    Mutation.MATCHING_SKIPS_LOCKED,
+    Mutation.RELEASE_SKIPS_LOCKED,
+]
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def test_no_quote_that_crosses_a_resting_order_passes_it(url: str) -> None:
     report = stress(url, seconds=6.0, seed=int(os.environ.get("SEED", "1")))
     assert report.losses == []
     assert report.judgement.matches > 25
+    assert report.counts["released"] > 5
 
 
 @pytest.mark.long

@@ -26,6 +26,7 @@ TABLES = (
     "fund_transaction",
     "trading_order",
     "position",
+    "stock_search",
     "api_token",
     "account",
     "stock",

@@ -19,19 +19,25 @@ LISTED = 100
 
 logger = get_logger(__name__)
 
-READ = "SELECT finished_at IS NOT NULL AS is_done FROM job_run WHERE day = %s AND name = %s"
+# Work that was finished before its time is due again: its session was moved to later hours meanwhile.
+IS_DONE = """
+(run.finished_at IS NOT NULL
+    AND (run.detail @> '{"skipped": true}' OR coalesce(run.finished_at >= %(due_at)s::timestamptz, true)))
+"""
+READ = f"SELECT {IS_DONE} AS is_done FROM job_run AS run WHERE day = %(day)s AND name = %(name)s"
 # The claim goes by the machine's clock: a replay's clock stands still while a process works.
-CLAIM = """
+CLAIM = f"""
 INSERT INTO job_run AS run (day, name, claimed_until) VALUES (%(day)s, %(name)s, clock_timestamp() + %(lease)s)
 ON CONFLICT (day, name) DO UPDATE SET claimed_until = excluded.claimed_until
-WHERE run.finished_at IS NULL AND (run.claimed_until IS NULL OR run.claimed_until <= clock_timestamp()
+WHERE NOT {IS_DONE} AND (run.claimed_until IS NULL OR run.claimed_until <= clock_timestamp()
     OR run.claimed_until > clock_timestamp() + %(lease)s)
 RETURNING true AS is_ours
 """
 EXTEND = "UPDATE job_run SET claimed_until = clock_timestamp() + %s WHERE day = %s AND name = %s"
-RELEASE = """
-UPDATE job_run SET claimed_until = NULL, finished_at = CASE WHEN %s THEN coalesce(finished_at, market_now()) END
-WHERE day = %s AND name = %s
+RELEASE = f"""
+UPDATE job_run AS run SET claimed_until = NULL,
+    finished_at = CASE WHEN %(is_done)s THEN CASE WHEN {IS_DONE} THEN finished_at ELSE market_now() END END
+WHERE day = %(day)s AND name = %(name)s
 """
 SKIP = """
 INSERT INTO job_run (day, name, finished_at, detail) VALUES (%s, %s, market_now(), '{"skipped": true}')
@@ -65,15 +71,23 @@ class JobRun(TypedDict):
     detail: dict[str, Any]
 
 
-def run_daily(name: str, day: date, work: Callable[[], Progress | None], *, patience_s: float = PATIENCE_S) -> bool:
+def run_daily(
+    name: str,
+    day: date,
+    work: Callable[[], Progress | None],
+    *,
+    due_at: datetime | None = None,
+    patience_s: float = PATIENCE_S,
+) -> bool:
     """Do the work of a day unless it is done or another process does it; return True if it is done.
 
-    The work is called again while it returns MORE, until patience_s are over, and at the next tick after LATER. None is
-    DONE. Each call should take a few seconds at most. If it raises, the claim ends, and the work is due again.
+    Work that was done before due_at is due again. It is called again while it returns MORE, until patience_s are over,
+    and at the next tick after LATER. None is DONE. Each call should take a few seconds at most. If it raises, the claim
+    ends, and the work is due again.
     """
-    if is_done(name, day):
+    if is_done(name, day, due_at=due_at):
         return True
-    if not _claim(name, day):
+    if not _claim(name, day, due_at):
         return False
     end, progress = time.monotonic() + patience_s, Progress.MORE
     try:
@@ -82,16 +96,16 @@ def run_daily(name: str, day: date, work: Callable[[], Progress | None], *, pati
             if progress is Progress.MORE and not (time.monotonic() < end and _extend(name, day)):
                 break
     finally:
-        _release(name, day, is_done=progress is Progress.DONE)
+        _release(name, day, due_at, is_done=progress is Progress.DONE)
     if progress is Progress.DONE:
         logger.info("daily_work_done", work=name, day=str(day))
     return progress is Progress.DONE
 
 
-def is_done(name: str, day: date) -> bool:
-    """Return True if the work of a day is done or skipped."""
+def is_done(name: str, day: date, *, due_at: datetime | None = None) -> bool:
+    """Return True if the work of a day is skipped, or done and not before its time."""
     with session():
-        row = fetch_one(READ, (day, name))
+        row = fetch_one(READ, {"name": name, "day": day, "due_at": due_at})
     return row is not None and bool(row["is_done"])
 
 
@@ -112,18 +126,18 @@ def list_runs(since: date) -> list[JobRun]:
 
 
 @transactional
-def _claim(name: str, day: date) -> bool:
-    return bool(fetch_all(CLAIM, {"day": day, "name": name, "lease": LEASE}))
+def _claim(name: str, day: date, due_at: datetime | None) -> bool:
+    return bool(fetch_all(CLAIM, {"day": day, "name": name, "due_at": due_at, "lease": LEASE}))
 
 
 def _extend(name: str, day: date) -> bool:
     return _change(EXTEND, (LEASE, day, name))
 
 
-def _release(name: str, day: date, *, is_done: bool) -> None:
-    _change(RELEASE, (is_done, day, name))
+def _release(name: str, day: date, due_at: datetime | None, *, is_done: bool) -> None:
+    _change(RELEASE, {"day": day, "name": name, "due_at": due_at, "is_done": is_done})
 
 
 @transactional
-def _change(statement: str, parameters: tuple[Any, ...]) -> bool:
+def _change(statement: str, parameters: tuple[Any, ...] | dict[str, Any]) -> bool:
     return execute(statement, parameters) > 0

@@ -54,15 +54,20 @@ def run_once(*, patience_s: float = jobs.PATIENCE_S) -> bool:
 
     Raises DatabaseUnavailable.
     """
-    works = [jobs.run_daily(name_of(of), of.day, partial(work_on, of), patience_s=patience_s) for of in _due()]
-    return all(works)
+    are_done = [_run(of, patience_s) for of in _due()]
+    return all(are_done)
+
+
+def _run(of: SquareOff, patience_s: float) -> bool:
+    return jobs.run_daily(name_of(of), of.day, partial(work_on, of), due_at=of.due_at, patience_s=patience_s)
 
 
 def behind_s() -> float:
     """Return the seconds since the time of a square-off that is not done, 0 if all are; raises DatabaseUnavailable."""
     now = market_time()
     return max(
-        ((now - of.due_at).total_seconds() for of in _due() if not jobs.is_done(name_of(of), of.day)), default=0.0
+        ((now - of.due_at).total_seconds() for of in _due() if not jobs.is_done(name_of(of), of.day, due_at=of.due_at)),
+        default=0.0,
     )
 
 

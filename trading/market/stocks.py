@@ -1,6 +1,6 @@
 """Stocks: found, created and activated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from models.database import execute, fetch_all, fetch_one, session, transactional
@@ -43,12 +43,15 @@ def find_stocks(pairs: Iterable[Pair]) -> list[StockRow]:
     return [found[pair] for pair in wanted if pair in found]
 
 
-def import_stocks(stocks: Iterable[Pair]) -> int:
-    """Create or activate stocks given as (exchange, symbol); return the number that were not active before."""
+def import_stocks(stocks: Iterable[Pair], names: Mapping[Pair, str] | None = None) -> int:
+    """Create or activate stocks given as (exchange, symbol); return the number that were not active before.
+
+    The names are those of new stocks.
+    """
     pairs = set(stocks)
     if not pairs:
         return 0
-    return _create_missing(pairs) + _activate(pairs)
+    return _create_missing(pairs, names or {}) + _activate(pairs)
 
 
 def ensure_stocks(pairs: set[Pair]) -> dict[Pair, UUID]:
@@ -95,11 +98,11 @@ def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
 
 
 @transactional
-def _create_missing(pairs: set[Pair]) -> int:
+def _create_missing(pairs: set[Pair], names: Mapping[Pair, str]) -> int:
     missing = sorted(pairs - _known(pairs).keys())
     write_rows(
-        "INSERT INTO stock (id, exchange, symbol) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
-        [(new_id(), *pair) for pair in missing],
+        "INSERT INTO stock (id, exchange, symbol, name) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
+        [(new_id(), *pair, names.get(pair)) for pair in missing],
     )
     return len(missing)
 

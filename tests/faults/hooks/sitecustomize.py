@@ -71,6 +71,8 @@ POINTS = {
     "worker_dies_after_closing_orders": ("trading.day.closing_orders", "place_closing_orders", "after", die, None),
     "worker_dies_before_square_off_ends": ("trading.day.square_off_rows", "finish", "before", die, None),
     "worker_dies_matching_at_close": ("trading.day.close_prices", "execute", "after", die, None),
+    "worker_dies_in_release": ("trading.day.release", "execute", "after", die, None),
+    "worker_dies_after_release": ("trading.day.release", "_release", "after", die, None),
     "poison_kills": ("trading.execution.filling", "fill_one", "before", die, is_poison),
 }
 

@@ -1,8 +1,14 @@
-/** @file Show the page or the form as soon as the document is there: a classic script, which waits for no module. */
+/** @file Show the page or the form before any module has come, and send the page's first requests: a classic script. */
 
 {
-  const name = document.currentScript.dataset.token;
-  const isLink = location.hash.startsWith("#token=");
-  const isKnown = sessionStorage.getItem(name) !== null || localStorage.getItem(name) !== null;
-  document.getElementById(isKnown && !isLink ? "desk" : "login").hidden = false;
+  const { token: name, requests } = document.currentScript.dataset;
+  const token = sessionStorage.getItem(name) ?? localStorage.getItem(name);
+  const isSignedIn = token !== null && !location.hash.startsWith("#token=");
+  document.getElementById(isSignedIn ? "desk" : "login").hidden = false;
+  if (isSignedIn && requests) {
+    const options = { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(10_000) };
+    // common/http.js uses these answers when it is asked for the same.
+    globalThis.firstAnswers = new Map(requests.split(/\s+/).map((path) => [path, fetch(path, options)]));
+    for (const answer of globalThis.firstAnswers.values()) answer.catch(() => {});
+  }
 }

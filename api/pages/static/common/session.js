@@ -1,9 +1,10 @@
-/** @file What the desk stores in the browser: the token, and in this tab the last event and if it may only read. */
+/** @file What the desk knows of its session: the token, the last event of this tab, and if the token may trade. */
 
 import { Tokens } from "./tokens.js";
 
 const LAST_EVENT = "tradepost.lastEvent";
-const READS_ONLY = "tradepost.readsOnly";
+
+let readsOnly = false;
 
 export const tokens = new Tokens("tradepost.token");
 
@@ -12,23 +13,22 @@ export const token = () => tokens.token();
 
 /** Store a token that works, for this tab or for all. */
 export function begin(secret, options) {
-  forgetTab();
+  sessionStorage.removeItem(LAST_EVENT);
   tokens.begin(secret, options);
 }
 
 /** Delete all stored data; the form shows the reason. */
 export function end(reason) {
-  forgetTab();
+  sessionStorage.removeItem(LAST_EVENT);
   tokens.end(reason);
 }
 
 /** Return true unless the token is known to be for reading only. */
-export const mayTrade = () => sessionStorage.getItem(READS_ONLY) === null;
+export const mayTrade = () => !readsOnly;
 
-/** Store if the token may place orders. */
+/** Remember if the token may place orders. */
 export function rememberMayTrade(may) {
-  if (may) sessionStorage.removeItem(READS_ONLY);
-  else sessionStorage.setItem(READS_ONLY, "yes");
+  readsOnly = !may;
 }
 
 /** Return the id of the last event, or null. */
@@ -40,9 +40,4 @@ export function lastEventId() {
 /** Store the last event, so that a reload continues after it. */
 export function rememberEvent(id) {
   sessionStorage.setItem(LAST_EVENT, String(id));
-}
-
-function forgetTab() {
-  sessionStorage.removeItem(LAST_EVENT);
-  sessionStorage.removeItem(READS_ONLY);
 }

@@ -9,12 +9,11 @@ const SILENCE_CHECK = 10_000;
 const SILENCE_GRACE = 3000;
 const PATIENCE = 10_000;
 const BAD_TOKEN = 4401;
-const KEYS_A_MESSAGE = 80;
 
 /**
  * A stream of the events after `since` (null: after the present).
  *
- * It misses no event; of ticks only the newest comes. Handlers: event(event), quote(stock), ready(), reset(),
+ * It misses no event; of ticks only the newest comes. Handlers: event(event), quote(stock), ready(id, isFirst), reset(id),
  * state({ name, replayed?, attempt? }), refused().
  */
 export class Stream {
@@ -28,19 +27,17 @@ export class Stream {
   /** Ask for the ticks of these stocks too, given by their keys ("NSE:RELIANCE"); also after each reconnect. */
   watch(keys) {
     for (const key of keys) this.watched.add(key);
-    if (this.isLive) this.ask("watch", keys);
+    if (this.isLive) this.ask("watch", [...keys]);
   }
 
   /** Ask for the ticks of these stocks no more. */
   unwatch(keys) {
     for (const key of keys) this.watched.delete(key);
-    if (this.isLive) this.ask("unwatch", keys);
+    if (this.isLive) this.ask("unwatch", [...keys]);
   }
 
-  /** Send a message about watched stocks in parts, each shorter than the server's limit. */
   ask(action, keys) {
-    const symbols = [...keys];
-    while (symbols.length > 0) this.socket.send(JSON.stringify({ action, symbols: symbols.splice(0, KEYS_A_MESSAGE) }));
+    if (keys.length > 0) this.socket.send(JSON.stringify({ action, symbols: keys }));
   }
 
   /** Connect, and reconnect after each failure. */
@@ -100,6 +97,7 @@ export class Stream {
 
   begin(newestId) {
     const isResumed = this.attempt > 0;
+    const isFirst = this.last === null;
     this.replayFrom = this.last ?? newestId;
     this.replayUntil = newestId;
     this.last ??= newestId;
@@ -107,8 +105,8 @@ export class Stream {
     this.isLive = true;
     this.attempt = 0;
     this.lostAt = null;
-    this.handlers.ready(this.last);
-    this.ask("watch", this.watched);
+    this.handlers.ready(this.last, isFirst);
+    this.ask("watch", [...this.watched]);
     this.reportReplay();
   }
 
@@ -127,7 +125,7 @@ export class Stream {
     this.attempt = 0;
     this.lostAt = null;
     this.handlers.reset(newestId);
-    this.ask("watch", this.watched);
+    this.ask("watch", [...this.watched]);
     this.handlers.state({ name: "live", replayed: null });
   }
 

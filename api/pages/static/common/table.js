@@ -73,16 +73,16 @@ export class Table {
       this.rows.set(key, row);
       this.sight.observe(row.element);
     }
-    row.element.inert = false;
+    row.isGone = row.element.inert = false;
     return row;
   }
 
   #drop(key, row, keepsPlace) {
     if (keepsPlace) {
+      row.isGone = row.element.inert = true;
+      row.element.classList.add("is-gone");
       const last = this.formerly(key);
       if (last) this.#paint(row, last, true);
-      row.element.classList.add("is-gone");
-      row.element.inert = true;
       row.item = null;
       return;
     }
@@ -107,7 +107,7 @@ export class Table {
     if (row.item === item && !isForced && !row.late) return;
     row.item = item;
     row.late = null;
-    const className = this.classOf(item);
+    const className = [this.classOf(item), row.isGone ? "is-gone" : ""].filter(Boolean).join(" ");
     if (row.element.className !== className) row.element.className = className;
     this.columns.forEach((column, index) => this.#paintCell(column, row, index, item));
   }

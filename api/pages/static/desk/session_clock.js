@@ -1,16 +1,44 @@
 /** @file The state of the market's session, with a countdown to its close and to the square-off. */
 
 import { byId, setText } from "../common/dom.js";
+import { Problem, Silence, get } from "../common/http.js";
 import { bothClocks, countdown, nowInBothZones } from "../common/time.js";
 import { keyOf } from "./store.js";
 
-/** Show the time and the session, and update them each second while the tab is shown. */
+const MINUTE = 60_000;
+// After a change the server's answer is surely a new one.
+const AFTER_CHANGE = 300;
+
+/** Read the market's clock each minute and at its next change, and show the time and the session each second. */
 export function showSession(store) {
+  keepClock(store);
   const show = () => !document.hidden && showNow(store);
   store.on(["clock", "selected"], show);
   setInterval(show, 1000);
   document.addEventListener("visibilitychange", show);
   show();
+}
+
+async function keepClock(store) {
+  try {
+    if (!document.hidden) await readClock(store);
+  } catch (error) {
+    if (!(error instanceof Problem || error instanceof Silence)) throw error;
+  }
+  setTimeout(() => keepClock(store), Math.min(MINUTE, untilChange(store)));
+}
+
+async function readClock(store) {
+  const asked = Date.now();
+  const clock = await get("/api/market/clock");
+  store.putClock(clock, Date.parse(clock.at) - (asked + Date.now()) / 2);
+}
+
+/** Return the milliseconds until a session opens, closes or is squared off. */
+function untilChange({ clock, clockOffset }) {
+  const moments = (clock?.sessions ?? []).flatMap((each) => [each.opensAt, each.closesAt, each.squareOffAt, each.nextOpensAt]);
+  const left = moments.map((moment) => Date.parse(moment ?? "") - Date.now() - clockOffset).filter((each) => each > 0);
+  return Math.min(...left, MINUTE) + AFTER_CHANGE;
 }
 
 function showNow(store) {

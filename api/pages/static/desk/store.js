@@ -21,6 +21,8 @@ export class Store {
   holdings = new Map();
   /** Stocks by key, as GET /api/market/stocks returns them, merged with ticks. */
   quotes = new Map();
+  /** The charges of the orders that were executed on this day in India; null until known. */
+  dayCharges = null;
   /** The answer of GET /api/market/clock, or null. */
   clock = null;
   /** The chosen stock, as { exchange, symbol }, or null. */
@@ -32,7 +34,7 @@ export class Store {
   accountVersion = 0;
   /** The milliseconds by which the server's clock is ahead of the browser's. */
   clockOffset = 0;
-  #announcer = new Announcer();
+  #announcer = new Announcer({ quotes: () => new Set(this.quotes.keys()) });
   #watches = new Watches();
   #changedKeys = null;
   #ages = new Map();
@@ -41,8 +43,8 @@ export class Store {
   /**
    * Call `action` soon after a topic has changed: account, orders, positions, holdings, ledger, history, quotes, selected,
    * clock, loaded or fills. For "quotes" it is called with the Set of changed keys, for "fills" with the orders that an
-   * event (and not loading) has made EXECUTED. In a hidden tab only "fills" is announced; the rest follows when it is
-   * shown again.
+   * event (and not loading) has made EXECUTED. A view that starts late is called once for what has changed before. In a
+   * hidden tab only "fills" is announced; the rest follows when it is shown again.
    */
   on(topics, action) {
     this.#announcer.on(topics, action);
@@ -126,6 +128,12 @@ export class Store {
   putHistory(rows) {
     this.history = [];
     for (const row of [...rows].reverse()) this.#remember(row.createdAt, difference(row.balanceAfter, row.blockedAfter));
+  }
+
+  /** Replace the charges of the day. */
+  putDayCharges(amount) {
+    this.dayCharges = amount;
+    this.#announcer.announce("account");
   }
 
   /** Replace the clock of the market; `offset` is by how many milliseconds the server's time is ahead. */

@@ -11,8 +11,6 @@ const POSITIONS = "/api/trading/positions";
 const ORDERS = "/api/trading/orders";
 const LEDGER = "/api/trading/transactions";
 const HOLDINGS = "/api/trading/holdings";
-// Live orders may be older than the newest page of orders, and more than one page.
-const LIVE = ["OPEN", "PENDING"];
 
 /** Updates a store over HTTP, beside the stream of events. */
 export class Sync {
@@ -21,6 +19,7 @@ export class Sync {
   #timer = 0;
   #cursor = null;
   #run = 0;
+  #loading = null;
 
   constructor(store, { refused }) {
     this.store = store;
@@ -28,8 +27,18 @@ export class Sync {
   }
 
   /** Read the whole state; apply the events that came in the meantime afterwards. */
-  async load() {
-    const run = ++this.#run;
+  load() {
+    this.#loading = this.#load(++this.#run);
+  }
+
+  /** Read the whole state again when the present reading has ended. */
+  async loadAgain() {
+    const run = this.#run;
+    await this.#loading;
+    if (run === this.#run) this.load();
+  }
+
+  async #load(run) {
     this.#isLoaded = false;
     while (run === this.#run) {
       try {
@@ -69,18 +78,25 @@ export class Sync {
 
   async #readAll(run) {
     // What a person looks for first is asked for first.
-    const first = Promise.all([get(ACCOUNT), pages(POSITIONS), get(ORDERS, { limit: 50 }), ...LIVE.map(liveOrders)]);
-    const rest = Promise.all([pages(HOLDINGS), get(LEDGER, { limit: MAX_PAGE })]);
-    rest.catch(() => {}); // awaited below
-    const [account, positions, orders, ...live] = await first;
+    const [account, positions, orders, open] = await Promise.all([
+      get(ACCOUNT),
+      pages(POSITIONS),
+      get(ORDERS, { limit: 50 }),
+      pages(ORDERS, { status: "OPEN" }), // these may be older than the newest page
+    ]);
     if (run !== this.#run) return;
     this.#cursor = orders.nextCursor;
     this.store.putAccount(account);
     this.store.putPositions(positions);
-    this.store.putOrders([...live.flat(), ...orders.data]);
+    this.store.putOrders([...open, ...orders.data]);
     this.store.setLoaded();
-    const [holdings, ledger] = await rest;
+    const [pending, holdings, ledger] = await Promise.all([
+      pages(ORDERS, { status: "PENDING" }),
+      pages(HOLDINGS),
+      get(LEDGER, { limit: MAX_PAGE }),
+    ]);
     if (run !== this.#run) return;
+    this.store.putOrders(pending);
     this.store.putHoldings(holdings);
     this.store.putHistory(ledger.data);
     this.#isLoaded = true;
@@ -117,8 +133,6 @@ export class Sync {
     return isRefused;
   }
 }
-
-const liveOrders = (status) => pages(ORDERS, { status });
 
 /** Return the items of all pages of a list. */
 async function pages(path, query = {}) {

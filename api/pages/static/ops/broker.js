@@ -10,7 +10,7 @@ const SILENT = 10_000;
 let letters = null;
 let queues = null;
 
-/** Show the broker's state, or that Redis does not answer; `requeue` sends a letter again. */
+/** Show the broker's state, or that Redis does not answer; `requeue` sends a letter again. Return the number of workers. */
 export function showBroker(broker, requeue) {
   letters ??= letterTable(requeue);
   queues ??= new Table(byId("queues"), QUEUE_COLUMNS, { keyOf: (queue) => queue.name });
@@ -20,7 +20,7 @@ export function showBroker(broker, requeue) {
   setText(byId("dead-letters-count"), broker ? String(dead) : "–");
   byId("dead-letters-empty").hidden = !broker || broker.deadLetters.length > 0;
   byId("queues-empty").hidden = Boolean(broker);
-  showWorkers(broker?.workers);
+  return showWorkers(broker?.workers);
 }
 
 function showWorkers(workers) {
@@ -29,6 +29,7 @@ function showWorkers(workers) {
   const text = present.length ? `${present.length}, last seen ${duration(last)} ago` : "none seen";
   setText(byId("workers"), workers ? text : "–");
   byId("workers").className = workers && !present.length ? "loss" : "";
+  return present.length;
 }
 
 function letterTable(requeue) {

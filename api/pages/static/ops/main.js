@@ -1,20 +1,24 @@
 /** @file The operator's page: ask for a token, then read the operations every 2 seconds. */
 
 import { byId, notify, setText } from "../common/dom.js";
-import { Problem, Silence, get, send } from "../common/http.js";
+import { Problem, Silence, get } from "../common/http.js";
 import { grouped } from "../common/money.js";
-import { showBroker } from "./broker.js";
-import { ThroughputPlot } from "./plot.js";
 import { sentenceOf } from "../common/problems.js";
-import { dayAndClock, duration, shortClock } from "../common/time.js";
+import { duration, shortClock } from "../common/time.js";
+import { connect, requeue, showCheck } from "./actions.js";
+import { showBroker } from "./broker.js";
+import { makePlots, showMinutes, showSeconds } from "./plots.js";
+import * as record from "./record.js";
+import { age, showDaily, showDue, showRefusals, toneOf } from "./tables.js";
 
 // Another key than the desk's, because a trading token cannot read the operations.
 const TOKEN = "tradepost.operator";
 const PATH = "/api/admin/operations";
 const PERIOD = 2000;
+// A hidden page goes on recording its hour.
+const HIDDEN_PERIOD = 10_000;
+const HISTORY_PERIOD = 30_000;
 const MAX_PENDING = 10_000;
-// An order older than two sweeps is late; 30 s is far too long.
-const LATE = 2000;
 const VERY_LATE = 30_000;
 const REASONS = {
   unauthenticated: "This token is unknown, expired or revoked.",
@@ -22,7 +26,10 @@ const REASONS = {
 };
 
 let timer = 0;
-let plot = null;
+let historyAt = 0;
+let span = "minute";
+
+const token = () => sessionStorage.getItem(TOKEN);
 
 /** Show the form, and test a token before it is stored. */
 function askForToken() {
@@ -30,11 +37,11 @@ function askForToken() {
   byId("token").focus();
   byId("login-form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    const token = byId("token").value.trim();
-    if (!/^[\x21-\x7e]{1,256}$/.test(token)) return refuseToken("Paste a token: one word without spaces.");
+    const secret = byId("token").value.trim();
+    if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return refuseToken("Paste a token: one word without spaces.");
     try {
-      const operations = await get(PATH, {}, { token });
-      sessionStorage.setItem(TOKEN, token);
+      const operations = await get(PATH, {}, { token: secret });
+      sessionStorage.setItem(TOKEN, secret);
       byId("login-form").reset();
       open(operations);
       byId("operations").focus();
@@ -54,26 +61,41 @@ function refuseToken(reason) {
 function open(operations = null) {
   byId("login").hidden = true;
   byId("desk").hidden = false;
-  plot = new ThroughputPlot(byId("throughput"));
+  record.restore();
+  makePlots(chooseSpan);
+  connect({ token, read: refresh });
   byId("sign-out").addEventListener("click", leave);
   document.addEventListener("visibilitychange", () => !document.hidden && refresh());
+  addEventListener("pagehide", () => token() && record.store());
   if (operations) show(operations);
   refresh();
 }
 
-/** Read the operations now and every 2 seconds; a hidden page does not read. */
+function chooseSpan(name) {
+  span = name;
+  historyAt = 0;
+  refresh();
+}
+
+/** Read the operations now and every 2 seconds, less often while the page is hidden. */
 async function refresh() {
   clearTimeout(timer);
-  if (!document.hidden) {
-    try {
-      show(await get(PATH, {}, { token: sessionStorage.getItem(TOKEN) }));
-    } catch (error) {
-      if (error instanceof Problem && REASONS[error.code]) return tokenEnded();
-      if (!(error instanceof Problem || error instanceof Silence)) throw error;
-      showLight("stale", sentenceOf(error));
-    }
+  try {
+    show(await get(PATH, {}, { token: token() }));
+    if (span === "hour" && Date.now() - historyAt > HISTORY_PERIOD) await refreshHistory();
+  } catch (error) {
+    if (error instanceof Problem && REASONS[error.code]) return tokenEnded();
+    if (!(error instanceof Problem || error instanceof Silence)) throw error;
+    showLight("stale", sentenceOf(error));
   }
-  timer = setTimeout(refresh, PERIOD);
+  clearTimeout(timer);
+  timer = setTimeout(refresh, document.hidden ? HIDDEN_PERIOD : PERIOD);
+}
+
+async function refreshHistory() {
+  historyAt = Date.now();
+  const { minutes } = await get(`${PATH}/history`, {}, { token: token() });
+  showMinutes(minutes);
 }
 
 function leave() {
@@ -93,23 +115,33 @@ function showLight(state, text) {
 
 function show(operations) {
   showLight("live", `Live · ${shortClock(operations.at)}`);
+  record.add(operations);
   showFigures(operations);
-  plot.show(operations.throughput.seconds);
-  const check = operations.ledgerCheck;
-  setText(byId("ledger-check"), check ? `${dayAndClock(check.at)} · ${violations(check.violations)}` : "not yet");
-  byId("ledger-check").className = check?.violations ? "loss" : "";
+  showSeconds(operations.throughput.seconds);
+  const workers = showBroker(operations.broker, requeue);
+  showCheck(operations.ledgerCheck, operations.broker?.ledgerCheck, workers > 0);
   showResting(operations.resting);
-  setText(byId("sample"), `${grouped(operations.latency.orders)} orders, at most 5 minutes old`);
-  showBroker(operations.broker, requeue);
+  showService(operations);
+  showDue(operations.dueOrders);
+  showDaily(operations.dailyWork, operations.jobRuns);
+  showRefusals(operations.counts);
 }
 
-function showFigures({ pending, throughput, latency }) {
+function showFigures({ pending, throughput, latency, fills }) {
   const milliseconds = (value) => (value === null ? "–" : duration(value));
-  figure("pending", grouped(pending.count) + (pending.count >= MAX_PENDING ? " or more" : ""));
-  figure("oldest", milliseconds(pending.oldestAgeMs), toneOf(pending.oldestAgeMs ?? 0));
+  const recent = record.readings("minute").slice(-6);
+  const quotes = record.rate("quotes", recent[0], recent.at(-1));
+  const failures = record.failureShare();
+  figure("quotes", quotes === null ? "–" : quotes.toFixed(1));
   figure("placed", throughput.placedPerSecond.toFixed(1));
   figure("executed", throughput.executedPerSecond.toFixed(1));
-  for (const name of ["p50", "p95", "p99"]) figure(name, milliseconds(latency[`${name}Ms`]));
+  figure("pending", grouped(pending.count) + (pending.count >= MAX_PENDING ? " or more" : ""));
+  figure("oldest", pending.oldestAgeMs === null ? "–" : age(pending.oldestAgeMs), toneOf(pending.oldestAgeMs ?? 0));
+  for (const name of ["p50", "p99"]) {
+    figure(name, milliseconds(latency[`${name}Ms`]));
+    figure(`fill-${name}`, milliseconds(fills[`${name}Ms`]));
+  }
+  figure("failures", failures === null ? "–" : `${(100 * failures).toFixed(failures ? 2 : 0)} %`, failures ? "loss" : "");
 }
 
 /** Show the orders that wait for the market; a late match is a fault, and so is an order that outlives its end. */
@@ -122,33 +154,20 @@ function showResting({ forPrice, forTrigger, expiryBehindMs, lateMatches }) {
   byId("late-matches").className = lateMatches ? "loss" : "";
 }
 
+function showService({ version, listeners, pools, counts }) {
+  setText(byId("version"), version);
+  setText(byId("listeners"), `${grouped(listeners.connected)} of ${grouped(listeners.allowed)}`);
+  const used = pools.map((pool) => `${pool.process} ${pool.inUse} of ${pool.allowed}${pool.waiting ? `, ${pool.waiting} wait` : ""}`);
+  setText(byId("pools"), used.join(" · ") || "–");
+  byId("pools").className = pools.some((pool) => pool.waiting > 0) ? "wait" : "";
+  setText(byId("unusable"), `${grouped(counts.unusableQuotes)} of ${grouped(counts.quotes)}`);
+}
+
 function figure(name, text, tone = "") {
   const element = document.querySelector(`[data-figure="${name}"]`);
   setText(element, text);
   element.dataset.tone = tone;
 }
 
-function toneOf(age) {
-  if (age > VERY_LATE) return "loss";
-  return age > LATE ? "wait" : "";
-}
-
-function violations(number) {
-  if (number === 0) return "the books are right";
-  return number === 1 ? "1 violation" : `${number} violations`;
-}
-
-/** Send a dead letter again; its row disappears with the next reading. */
-async function requeue(letter) {
-  try {
-    const path = `/api/admin/dead-letters/${letter.messageId}/requeue`;
-    await send("POST", path, { token: sessionStorage.getItem(TOKEN) });
-    notify("The message is in its queue again.");
-  } catch (error) {
-    notify(error.code === "not_found" ? "This message was already sent again." : sentenceOf(error), "problem");
-  }
-  await refresh();
-}
-
-if (sessionStorage.getItem(TOKEN)) open();
+if (token()) open();
 else askForToken();

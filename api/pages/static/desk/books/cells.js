@@ -1,20 +1,22 @@
 /** @file Cells that several tables of the books have. */
 
 import { make } from "../../common/dom.js";
+import { clock } from "../../common/time.js";
 import { exchangeOf, nameOf } from "../../common/words.js";
-import { openDetail } from "./order_detail.js";
 
 /** Show an order's side as a coloured tag. */
 export function sideTag(cell, order) {
   cell.replaceChildren(make("span", { className: `side-tag ${order.side.toLowerCase()}`, textContent: nameOf(order.side) }));
 }
 
-/** Show an order's symbol as the button that opens its details. */
-export function orderSymbol(cell, order) {
-  const button = make("button", { type: "button", className: "link", textContent: order.symbol });
-  button.setAttribute("aria-label", `${order.symbol}: details of this order`);
-  button.onclick = () => openDetail(order);
-  cell.replaceChildren(button, exchangeOf(order));
+/** Return a painter that shows an order's symbol as the button that opens its details. */
+export function orderSymbol(kind) {
+  return (cell, order) => {
+    const button = make("button", { type: "button", className: "link", textContent: order.symbol });
+    button.setAttribute("aria-label", `${order.symbol}: details of this ${kind} of ${clock(order.placedAt)}`);
+    button.onclick = async () => (await import("./order_detail.js")).openDetail(order);
+    cell.replaceChildren(button, exchangeOf(order));
+  };
 }
 
 /** Show a stock's symbol as a button that fills the ticket. */

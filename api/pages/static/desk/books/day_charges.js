@@ -19,11 +19,12 @@ export class DayCharges {
   #paid = new Map();
   #totals = new Map();
   #day = startOfDay();
+  #isRead = false;
 
   constructor(store, changed) {
     Object.assign(this, { store, changed });
     store.on(["orders"], debounce(() => this.#takeOrders(), 50));
-    this.#read();
+    store.on(["loaded"], () => this.#read());
     setInterval(() => this.#day !== startOfDay() && this.#read(), 60_000);
   }
 
@@ -47,6 +48,7 @@ export class DayCharges {
         for (const trade of page.data) this.#paid.set(trade.orderId, [trade.positionId, trade.charges]);
         cursor = page.nextCursor;
       } while (cursor !== null);
+      this.#isRead = true;
     } catch {
       setTimeout(() => this.#read(), 5000);
     }
@@ -58,6 +60,7 @@ export class DayCharges {
       if (status === "EXECUTED" && executedAt >= this.#day) this.#paid.set(orderId, [positionId, charges]);
     }
     this.#add();
+    if (this.#isRead) this.store.putDayCharges(this.total());
     this.changed();
   }
 

@@ -1,27 +1,26 @@
-/** @file The button that exports orders as a file, with its progress. */
+/** @file Export orders as a file, with the progress on the button. */
 
 import { notify, setText } from "../../common/dom.js";
 import { sentenceOf } from "../../common/problems.js";
 import { offerFile, ordersAsCsv, readOrders } from "./csv.js";
 import { passes, queryFor } from "./order_filters.js";
 
-/** Let the button export all orders that pass the filters; a press while it reads stops it. */
-export function startExport({ button, store, filters }) {
-  let reading = null;
-  button.addEventListener("click", async () => {
-    if (reading) return reading.abort();
-    reading = new AbortController();
-    try {
-      await exportOrders({ button, store, chosen: filters.chosen(), signal: reading.signal });
-    } catch (error) {
-      if (reading.signal.aborted) notify("The export was stopped.");
-      else notify(`The orders were not exported. ${sentenceOf(error)}`, "problem");
-    } finally {
-      reading = null;
-      setText(button, "CSV");
-    }
-    return undefined;
-  });
+let reading = null;
+
+/** Export all orders that pass the chosen filters; called again while it reads, stop. */
+export async function exportOrStop({ button, store, chosen }) {
+  if (reading) return reading.abort();
+  const { signal } = (reading = new AbortController());
+  try {
+    await exportOrders({ button, store, chosen, signal });
+  } catch (error) {
+    if (signal.aborted) notify("The export was stopped.");
+    else notify(`The orders were not exported. ${sentenceOf(error)}`, "problem");
+  } finally {
+    reading = null;
+    setText(button, "CSV");
+  }
+  return undefined;
 }
 
 async function exportOrders({ button, store, chosen, signal }) {

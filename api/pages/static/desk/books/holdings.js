@@ -4,7 +4,8 @@ import { byId, setText } from "../../common/dom.js";
 import { NOTHING, difference, fromHundredths, grouped, hundredths, signed, toneOf } from "../../common/money.js";
 import { Table } from "../../common/table.js";
 import { tradedSymbol } from "./cells.js";
-import { atPresentPrice, lastPriceOf, onTicks, stockKey, sumOf } from "./live.js";
+import { atPresentPrice, lastPriceOf, onTicks, sumOf } from "./live.js";
+import { keyOf } from "../store.js";
 import { ageTone } from "./open_orders.js";
 import { holdingToTicket } from "./to_ticket.js";
 import { showTotals } from "./totals.js";
@@ -16,15 +17,17 @@ export function showHoldings(store) {
     pressed: holdingToTicket,
   });
   const totals = showTotals(byId("holdings-total"), totalsOf);
-  store.on(["holdings"], () => {
+  const show = () => {
     const holdings = [...store.holdings.values()].sort((left, right) => (left.symbol < right.symbol ? -1 : 1));
     table.show(holdings);
     setText(byId("holdings-count"), String(holdings.length));
     byId("holdings-empty").hidden = table.size > 0;
     totals(store);
-  });
+  };
+  store.on(["holdings"], show);
+  show();
   onTicks(store, (keys) => {
-    table.update([...store.holdings.values()].filter((holding) => keys.has(stockKey(holding))));
+    table.update([...store.holdings.values()].filter((holding) => keys.has(keyOf(holding))));
     totals(store);
   });
 }

@@ -1,12 +1,10 @@
 /** @file The present price of a stock in the books: its newest quote, or the price that came with the position. */
 
 import { fromHundredths, hundredths } from "../../common/money.js";
-
-/** Return the key of a stock: "NSE:RELIANCE". */
-export const stockKey = (thing) => `${thing.exchange}:${thing.symbol}`;
+import { keyOf } from "../store.js";
 
 /** Return the newest quote of a thing's stock, or undefined. */
-export const quoteOf = (store, thing) => store.quotes?.get(stockKey(thing));
+export const quoteOf = (store, thing) => store.quotes.get(keyOf(thing));
 
 /** Return the last price of a position or a holding; the quote's while the stream is live, since it is newer. */
 export function lastPriceOf(store, thing) {

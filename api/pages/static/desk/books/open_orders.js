@@ -6,11 +6,13 @@ import { NOTHING, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
 import { mayTrade } from "../../common/session.js";
 import { Table } from "../../common/table.js";
+import { bothClocks } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
 import { distanceText } from "./distance.js";
-import { onTicks, quoteOf, stockKey } from "./live.js";
-import { Editors } from "./modify.js";
+import { onTicks, quoteOf } from "./live.js";
+import { keyOf } from "../store.js";
+import { Editors } from "./editors.js";
 import { expiryText, inWords, limitText, typeName, waitsFor, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
 import { askTwice } from "./two_step.js";
@@ -34,7 +36,7 @@ export function showOpenOrders(store) {
     byId("open-orders-empty").hidden = table.size > 0;
   };
   store.on(["orders"], show);
-  onTicks(store, (keys) => table.update([...store.orders.values()].filter((order) => isLive(order) && keys.has(stockKey(order)))));
+  onTicks(store, (keys) => table.update([...store.orders.values()].filter((order) => isLive(order) && keys.has(keyOf(order)))));
 }
 
 function columnsFor(store, editors, table) {
@@ -42,7 +44,7 @@ function columnsFor(store, editors, table) {
   const lastOf = (order) => grouped(quoteOf(store, order)?.lastPrice ?? null);
   return [
     { name: "side", value: (order) => order.side, paint: sideTag, isSized: false },
-    { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol },
+    { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol("open order") },
     { name: "type", label: "Type", value: (order) => `${typeName(order)} · ${nameOf(order.product)}` },
     { name: "quantity", label: "Quantity", value: (order) => grouped(order.quantity) },
     { name: "price", label: "Limit", value: limitText },
@@ -50,7 +52,7 @@ function columnsFor(store, editors, table) {
     { name: "last", label: "Last", value: lastOf, tone: (order) => ageTone(store, order) },
     { name: "distance", label: "Distance", value: (order) => distanceText(order, quoteOf(store, order)) },
     { name: "waits", label: "Waits for", value: waitsFor, paint: paintWaits },
-    { name: "expires", label: "Expires", value: expiryText },
+    { name: "expires", label: "Expires", value: expiryText, paint: paintExpiry },
     { name: "action", value: actionOf, paint: (cell, order) => paintActions(cell, order, { editors, repaint }), isSized: false },
     { name: "editor", value: (order) => editors.stateOf(order), paint: (cell, order) => editors.paint(cell, order), isSized: false },
   ];
@@ -60,12 +62,17 @@ const triggerText = (order) => (order.triggerPrice ? `${grouped(order.triggerPri
 
 /** Return the class of a price whose quote is old. */
 export function ageTone(store, thing) {
-  return store.ageOf?.(stockKey(thing)) ? "is-old" : "";
+  return store.ageOf(keyOf(thing)) ? "is-old" : "";
 }
 
 function paintWaits(cell, order) {
   setText(cell, waitsFor(order));
   cell.title = waitsSentence(order);
+}
+
+function paintExpiry(cell, order) {
+  setText(cell, expiryText(order));
+  cell.title = order.expiresAt ? bothClocks(order.expiresAt) : "";
 }
 
 function actionOf(order) {

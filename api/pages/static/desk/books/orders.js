@@ -7,7 +7,6 @@ import { Table } from "../../common/table.js";
 import { duration, millisecondsBetween, span } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
-import { startExport } from "./export.js";
 import { OrderFilters, passes } from "./order_filters.js";
 import { endText, limitText, typeName, waitsFor } from "./order_words.js";
 import { Sorting } from "./sorting.js";
@@ -44,7 +43,10 @@ export function showOrders(store, sync) {
     await readOlder(store, sync, { enough: () => countPassing(store, filters) >= limit });
     asked();
   });
-  startExport({ button: byId("orders-export"), store, filters });
+  byId("orders-export").addEventListener("click", async ({ currentTarget: button }) => {
+    const { exportOrStop } = await import("./export.js");
+    exportOrStop({ button, store, chosen: filters.chosen() });
+  });
 }
 
 /** Read pages of older orders until enough pass the filters, at most 10 at once. */
@@ -71,7 +73,7 @@ const number = (text) => (text === null || text === undefined ? null : Number(te
 
 const COLUMNS = [
   { name: "side", value: (order) => order.side, paint: sideTag, sortBy: (order) => order.side, isSized: false },
-  { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol, sortBy: (order) => order.symbol },
+  { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol("order"), sortBy: (order) => order.symbol },
   { name: "product", label: "Type", value: (order) => `${typeName(order)} · ${nameOf(order.product)}`, sortBy: typeName },
   {
     name: "quantity",

@@ -7,7 +7,8 @@ import { productName } from "../../common/words.js";
 import { tradedSymbol } from "./cells.js";
 import { closingState, paintClosing } from "./close.js";
 import { DayCharges } from "./day_charges.js";
-import { atPresentPrice, lastPriceOf, onTicks, stockKey, sumOf } from "./live.js";
+import { atPresentPrice, lastPriceOf, onTicks, sumOf } from "./live.js";
+import { keyOf } from "../store.js";
 import { ageTone } from "./open_orders.js";
 import { positionToTicket } from "./to_ticket.js";
 import { showTotals } from "./totals.js";
@@ -35,7 +36,7 @@ export function showPositions(store) {
     total();
   };
   const refresh = (keys = null) => {
-    table.update([...store.positions.values()].filter((position) => keys === null || keys.has(stockKey(position))));
+    table.update([...store.positions.values()].filter((position) => keys === null || keys.has(keyOf(position))));
     total();
   };
   store.on(["positions"], () => show());

@@ -29,14 +29,15 @@ export class Sorting {
 
   #addColumn(head, column) {
     const cell = head.querySelector(`th.${column.name}`);
-    const button = make("button", { type: "button", className: "sort", textContent: cell.textContent });
+    const name = cell.textContent;
+    const hint = make("span", { className: "hidden", textContent: ": sort" });
+    const button = make("button", { type: "button", className: "sort" }, name, hint);
     button.onclick = () => this.#press(column);
     cell.replaceChildren(button);
     cell.setAttribute("aria-sort", "none");
     this.#heads.set(column, cell);
-    const name = cell.textContent.toLowerCase();
     for (const [way, word] of [["up", "upwards"], ["down", "downwards"]]) {
-      this.list.append(make("option", { value: `${column.name} ${way}`, textContent: `By ${name}, ${word}` }));
+      this.list.append(make("option", { value: `${column.name} ${way}`, textContent: `By ${name.toLowerCase()}, ${word}` }));
     }
   }
 

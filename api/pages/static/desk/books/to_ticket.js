@@ -1,7 +1,5 @@
 /** @file Ways from a row of the books to the order ticket. */
 
-import * as ticket from "../ticket/ticket.js";
-
 /** Fill the ticket with an order's terms. */
 export function orderToTicket({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product }) {
   fill({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product });
@@ -11,9 +9,9 @@ export function orderToTicket({ exchange, symbol, side, quantity, orderType, pri
 export function positionToTicket(position, quantity = Math.abs(position.quantity)) {
   const { exchange, symbol, product } = position;
   const closing = position.quantity < 0 ? "BUY" : "SELL";
-  const order = { exchange, symbol, product, side: closing };
+  const orderType = position.lastPrice === null ? "LIMIT" : "MARKET";
+  const order = { exchange, symbol, product, orderType, side: closing };
   if (quantity > 0) order.quantity = quantity;
-  if (position.lastPrice === null) order.orderType = "LIMIT";
   fill(order);
 }
 
@@ -22,6 +20,7 @@ export function holdingToTicket({ exchange, symbol, quantity }) {
   fill({ exchange, symbol, side: "SELL", product: "DELIVERY", ...(quantity > 0 ? { quantity } : {}) });
 }
 
-function fill(order) {
-  ticket.fillTicket?.(order);
+async function fill(order) {
+  const { fillTicket } = await import("../ticket/ticket.js");
+  fillTicket(order);
 }

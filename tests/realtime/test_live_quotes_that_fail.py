@@ -13,7 +13,7 @@ from tests.conftest import OwnCommands, TestAccount
 from tests.realtime.clients import PING, PONG, TEXT, RawStream, Stream
 from tests.realtime.conftest import Database
 from tests.realtime.network import Proxy
-from tests.realtime.test_ticks import INFY, RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
+from tests.realtime.test_live_quotes import INFY, RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
 from tests.support.processes import ProcessStarter, Running, wait_until
 from tests.support.servers import Servers
 

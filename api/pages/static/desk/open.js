@@ -1,0 +1,56 @@
+/** @file Open the desk in steps: the funds and the tables first, then the stream, then the rest. */
+
+import { byId } from "../common/dom.js";
+import * as session from "../common/session.js";
+import { showFunds } from "./funds.js";
+import { Store } from "./store.js";
+import { Sync } from "./sync.js";
+
+const REVOKED = "The token was revoked or has expired. Sign in with another one.";
+
+/** Show the desk for the stored token; `isNew` means that the person has just signed in. */
+export async function openDesk({ isNew }) {
+  byId("login").hidden = true;
+  byId("desk").hidden = false;
+  byId("sign-out").addEventListener("click", () => leave(""));
+  session.tokens.onChange(() => location.reload());
+  const refused = () => leave(REVOKED);
+  const store = new Store();
+  const sync = new Sync(store, { refused });
+  store.on(["account"], () => session.rememberMayTrade(store.account.scopes.includes("trade")));
+  showFunds(store);
+  sync.load();
+  const live = import("./live.js");
+  const { showBooks } = await import("./books/books.js");
+  showBooks(store, sync);
+  const painted = paintOfTables(store);
+  (await live).startLive(store, sync, { refused });
+  await painted;
+  await startLater(store);
+  if (isNew) byId("symbol").focus();
+}
+
+/** Wait until the tables have been painted, and end their look of loading: what is empty now is empty. */
+function paintOfTables(store) {
+  return new Promise((resolve) => {
+    store.on(["loaded"], () => {
+      byId("books").removeAttribute("aria-busy");
+      requestAnimationFrame(() => setTimeout(resolve, 0));
+    });
+  });
+}
+
+/** Start what the first paint does not need. */
+async function startLater(store) {
+  // The server lists the modules that follow, so that they need not be found import by import.
+  for (const link of document.querySelectorAll("link[rel=later]")) link.rel = "modulepreload";
+  const later = await import("./later.js");
+  later.startLater(store);
+  byId("ticket").closest("[inert]").inert = false;
+}
+
+/** Sign out, and reload, so that the page keeps no data of the account. */
+function leave(reason) {
+  session.end(reason);
+  location.reload();
+}

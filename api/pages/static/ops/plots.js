@@ -1,0 +1,129 @@
+/** @file Plots of the last minute or the last hour: orders, quotes, and times to the fill. */
+
+import { byId } from "../common/dom.js";
+import { rate, readings } from "./record.js";
+
+const HEIGHT = 132;
+const SPANS = { minute: 60, hour: 3600 };
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
+// Placed is a broad line over a filled area, so that it is seen on both sides of executed.
+const PLACED = { colour: "--buy", width: 5, fill: "--buy-soft" };
+const EXECUTED = { colour: "--gain", width: 1.5 };
+const { uPlot } = globalThis;
+
+let span = "minute";
+let plots = null;
+let seconds = [];
+let minutes = [];
+
+/** Make the plots; `onSpan` is called after another span was chosen. */
+export function makePlots(onSpan) {
+  plots = {
+    orders: new Plot(byId("throughput"), [PLACED, EXECUTED]),
+    quotes: new Plot(byId("quotes"), [{ colour: "--plot", width: 1.5, fill: "--plot-fill" }]),
+    times: new Plot(byId("times"), [{ colour: "--buy", width: 1.5 }, { colour: "--wait", width: 1.5 }]),
+  };
+  for (const button of document.querySelectorAll("#span button")) {
+    button.addEventListener("click", () => {
+      span = button.dataset.span;
+      for (const other of document.querySelectorAll("#span button")) other.setAttribute("aria-pressed", String(other === button));
+      draw();
+      onSpan(span);
+    });
+  }
+}
+
+/** Show the orders of each second of the last minute, and the readings. */
+export function showSeconds(found) {
+  seconds = found;
+  draw();
+}
+
+/** Show the orders of each minute of the last hour. */
+export function showMinutes(found) {
+  minutes = found;
+  draw();
+}
+
+function draw() {
+  const [orders, each] = span === "hour" ? [minutes, 60] : [seconds, 1];
+  plots.orders.show(span, [
+    orders.map((one) => Date.parse(one.at) / 1000),
+    orders.map((one) => one.placed / each),
+    orders.map((one) => one.executed / each),
+  ]);
+  const read = readings(span);
+  const times = read.map((one) => one.at / 1000);
+  plots.quotes.show(span, [times, read.map((one, index) => rate("quotes", read[index - 1], one))]);
+  plots.times.show(span, [times, read.map((one) => one.latency), read.map((one) => one.fill)]);
+}
+
+/** A plot of some lines; it is made anew when the colour scheme changes. */
+class Plot {
+  constructor(holder, lines) {
+    Object.assign(this, { holder, lines, plot: null, data: [[]], span: "minute" });
+    new ResizeObserver(() => this.draw()).observe(holder);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.plot?.destroy();
+      this.plot = null;
+      this.draw();
+    });
+  }
+
+  show(name, data) {
+    Object.assign(this, { span: name, data });
+    this.draw();
+  }
+
+  draw() {
+    const width = this.holder.clientWidth;
+    const isEmpty = this.data[0].length < 2;
+    this.holder.classList.toggle("is-empty", isEmpty);
+    if (width === 0 || isEmpty) return;
+    if (!this.plot) this.plot = new uPlot(this.options(width), this.data, this.holder);
+    else {
+      if (this.plot.width !== width) this.plot.setSize({ width, height: HEIGHT });
+      this.plot.setData(this.data);
+    }
+  }
+
+  options(width) {
+    const axis = { stroke: colour("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
+    const line = (one) => ({
+      stroke: colour(one.colour),
+      width: one.width,
+      fill: one.fill && colour(one.fill),
+      points: { show: false },
+    });
+    return {
+      width,
+      height: HEIGHT,
+      padding: [8, 28, 0, 0],
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
+      scales: {
+        x: { range: () => this.range() },
+        y: { range: (_, __, high) => [0, Math.max(1, high ?? 1) * 1.1] },
+      },
+      axes: [
+        { ...axis, size: 24, space: 60, grid: { show: false }, values: (_, ticks) => ticks.map(clock) },
+        { ...axis, size: 48, space: 26, grid: { stroke: colour("--line"), width: 1 }, incrs: STEPS },
+      ],
+      series: [{}, ...this.lines.map(line)],
+    };
+  }
+
+  /** The whole span up to the last reading, however much of it is known. */
+  range() {
+    const last = this.data[0].at(-1);
+    return [last - SPANS[this.span], last];
+  }
+}
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function clock(tick) {
+  return new Date(tick * 1000).toTimeString().slice(0, 8);
+}
