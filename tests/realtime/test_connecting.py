@@ -149,7 +149,9 @@ def test_a_lone_surrogate_as_token_is_a_bad_token(web: Running) -> None:
         assert stream.close_code() == 4401
 
 
-def test_a_second_token_is_ignored_and_bytes_are_a_problem(served: Served, account: MakeAccount, plain_sql: Database) -> None:
+def test_a_second_token_is_ignored_and_bytes_are_a_problem(
+    served: Served, account: MakeAccount, plain_sql: Database
+) -> None:
     one, other = account(), account()
     with Stream(served.port) as stream:
         stream.authenticate(one.token)
