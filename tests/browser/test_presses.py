@@ -129,6 +129,7 @@ def test_a_click_within_600_ms_after_rows_have_moved_is_ignored(
     desk.page.keyboard.down("Enter")  # held down, it repeats
     desk.page.wait_for_timeout(DECISION_MS)
     desk.page.keyboard.down("Enter")
+    expect(rows.first.locator(".is-armed")).to_be_visible()
     assert [order["status"] for order in orders_of(web, trader.headers)] == ["PENDING"] * 3
     desk.page.keyboard.up("Enter")
     desk.page.keyboard.press("Enter")

@@ -17,6 +17,7 @@ PROGRAMS = {
     "stop_bot.py": sys.executable,
     "stop_bot.mjs": "node",
     "feeder.py": sys.executable,
+    "ticks.py": sys.executable,
 }
 
 
