@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import datetime
 
-from bench.clients.load import CONNECTIONS, LoadError
+from bench.clients.load import CONNECTIONS, LoadError, build_requests
 from bench.parts.placement import Bench
 from bench.seeding import ACCOUNT_PREFIX, ACCOUNTS, EXCHANGE, OPENING_BALANCE, PRICE, symbol_of
 from bench.services import Services, run_to_the_end, running
@@ -80,6 +80,8 @@ def main() -> int:
 def _run(interruption: Interruption, accounts: int, *, kills: bool) -> int:
     with running(interruption) as services:
         bench = Bench(services, seconds=1, rounds=1)
+        # The other accounts are squared off as well: they buy deliveries, which stay.
+        bench.requests[ACCOUNTS] = build_requests(ACCOUNTS, port=services.port, product="DELIVERY")
         positions = _hold(accounts)
         _set_clock(BEFORE)
         worker = _start_worker(services)

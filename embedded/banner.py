@@ -16,7 +16,9 @@ Tradepost is ready: {base}   (health: {base}/health/ready)
 
   demo account  {account_id}
   token         {token}
-  desk          {base}/   reference {base}/docs   operations {base}/ops
+  desk          {base}/#token={token}
+  reference     {base}/docs
+  operations    {base}/ops
   market        {market}
 
 {place_text}, and read it a moment later:

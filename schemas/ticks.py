@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields
 
 from .base import StrictSchema
-from .fields import Whole, described
+from .fields import described
 from .market import StockSchema
 from .orders import EXCHANGES
 
@@ -68,11 +68,6 @@ class WatchSchema(StrictSchema):
 
 class TickSchema(StockSchema):
     """The newest quote of a watched stock, in the words of `GET /api/market/stocks`."""
-
-    volume = Whole(
-        allow_none=True,
-        metadata={"example": 1_250_000, "description": "The quantity traded on the day of the quote."},
-    )
 
     class Meta(StrictSchema.Meta):
         """The members of a stock that quotes change."""

@@ -90,10 +90,10 @@ def exchange(link: Connection, data: bytes) -> tuple[float, bytes]:
     return milliseconds, answer
 
 
-def build_requests(accounts: int, *, port: int, random_seed: int = 1) -> list[bytes]:
-    """Return the bytes of placement requests by random accounts (numbered from 1)."""
+def build_requests(accounts: int, *, port: int, random_seed: int = 1, **terms: str) -> list[bytes]:
+    """Return the bytes of placement requests by random accounts (numbered from 1); terms are further fields."""
     chance = random.Random(random_seed)
-    return [_build_request(chance, accounts, port) for _ in range(REQUEST_COUNT)]
+    return [_build_request(chance, accounts, port, terms) for _ in range(REQUEST_COUNT)]
 
 
 def place_orders(
@@ -160,7 +160,7 @@ def note(load: Load, answer: bytes, latency_ms: float, *, in_time: bool) -> None
         load.errors[f"{status.decode()}: {body[:ERROR_TEXT_LENGTH].decode(errors='replace')}"] += 1
 
 
-def _build_request(chance: random.Random, accounts: int, port: int) -> bytes:
+def _build_request(chance: random.Random, accounts: int, port: int, terms: dict[str, str]) -> bytes:
     price = PRICE + PRICE_STEP * chance.randrange(PRICE_STEPS)
     order = {
         "exchange": EXCHANGE,
@@ -169,6 +169,7 @@ def _build_request(chance: random.Random, accounts: int, port: int) -> bytes:
         "quantity": 1,
         "orderType": "LIMIT",
         "price": str(price),
+        **terms,
     }
     body = json.dumps(order).encode()
     head = (

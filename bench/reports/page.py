@@ -7,8 +7,8 @@ from typing import Any
 from bench.reports.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-LATEST, PUBLISHED, GROWTH, LISTENERS, MATCHING = (
-    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "matching")
+LATEST, PUBLISHED, GROWTH, LISTENERS, TICKS, MATCHING = (
+    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "ticks", "matching")
 )
 
 
@@ -36,7 +36,7 @@ def section(results: dict[str, Any]) -> str:
         "",
         *_remarks(results["figures"]),
     ]
-    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening))
+    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening), (TICKS, ticking))
     for path, written in parts:
         if found := committed(path):
             lines += written(found)
@@ -61,6 +61,16 @@ def listening(found: dict[str, Any]) -> list[str]:
     head = (
         f"One web process with {found['listeners']:,} listeners on {found['accounts']:,} accounts"
         f" ({found['measured_at'][:10]}, measure anew with `python -m bench.listeners`):"
+    )
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
+
+
+def ticking(found: dict[str, Any]) -> list[str]:
+    """Return the table of a web process whose listeners watch stocks."""
+    head = (
+        f"One web process with {found['listeners']:,} listeners that watch {found['watched']} of {found['stocks']:,}"
+        f" stocks each, at {found['quotes']:,} quotes/s ({found['measured_at'][:10]}, measure anew with"
+        " `python -m bench.ticks`):"
     )
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.desk import Desk
+from tests.browser.quotes import Feed
 from tests.support.processes import Running
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -61,3 +62,9 @@ def desk_of(browser: Browser, clean: None) -> Iterator[Callable[..., Desk]]:
     yield make
     for desk in desks:
         desk.page.context.close()
+
+
+@pytest.fixture
+def feed(web: Running, headers_for: Any) -> Feed:
+    """Return a feed of the web process."""
+    return Feed(web.base_url, headers_for("feed"))

@@ -43,7 +43,10 @@ class Desk:
 
     def log_in(self, token: str) -> "Desk":
         """Load the page, enter the token, and wait until the stream is live."""
-        self.open()
+        return self.open().log_in_by_form(token)
+
+    def log_in_by_form(self, token: str) -> "Desk":
+        """Enter the token in the form of the loaded page, and wait until the stream is live."""
         self.page.get_by_label("Token").fill(token)
         self.page.get_by_label("Token").press("Enter")
         self.wait_until_live()

@@ -11,7 +11,14 @@ import pytest
 
 from tests.support.processes import ROOT, ProcessStarter, Running
 
-PROGRAMS = {"bot.py": sys.executable, "bot.mjs": "node", "feeder.py": sys.executable}
+PROGRAMS = {
+    "bot.py": sys.executable,
+    "bot.mjs": "node",
+    "stop_bot.py": sys.executable,
+    "stop_bot.mjs": "node",
+    "feeder.py": sys.executable,
+    "ticks.py": sys.executable,
+}
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ SQUARE_OFF = {"NORMAL": (15, 25), "AUCTION": (15, 12)}
 
 @dataclass(frozen=True)
 class Days:
-    """The days from a first to a last one, with holidays of both kinds."""
+    """The days from a first to a last one, with holidays of both kinds, and days of a weekend that have a session."""
 
     first: date
     last: date
     closed: frozenset[date]
     unsettled: frozenset[date]
+    special: frozenset[date] = frozenset()
 
     def all(self) -> Iterator[date]:
         """Yield every day."""
@@ -26,12 +27,14 @@ class Days:
 
     def has_session(self, day: date) -> bool:
         """Return True if the market opens on a day."""
-        return day.weekday() < 5 and day not in self.closed
+        return day in self.special or (day.weekday() < 5 and day not in self.closed)
 
     def settles_on(self, day: date) -> date:
-        """Return the day on which the trades of a weekday settle."""
+        """Return the day on which the trades of a day settle; those of a weekend do so as those of the next weekday."""
+        while day.weekday() >= 5:
+            day += timedelta(days=1)
         day += timedelta(days=1)
-        while not self.has_session(day) or day in self.unsettled:
+        while day.weekday() >= 5 or day in self.closed | self.unsettled:
             day += timedelta(days=1)
         return day
 

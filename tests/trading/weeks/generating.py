@@ -56,13 +56,18 @@ class Week:
 
 
 def random_week(seed: int) -> Week:
-    """Return a week of five to nine days with up to two holidays."""
+    """Return a week of five to nine days with up to two holidays, and now and then a session at its weekend."""
     chance = random.Random(seed)
     first = date(2026, 10, 26) + timedelta(days=chance.randrange(5))
     last = first + timedelta(days=chance.randint(4, 8))
     inner = [first + timedelta(days=number) for number in range(1, (last - first).days)]
     closed, unsettled = (frozenset(chance.sample(inner, chance.randint(0, 1))) for _ in range(2))
-    days = Days(first, last, closed, unsettled - closed)
+    weekend = [day for day in inner if day.weekday() >= 5]
+    special = frozenset(day for day in weekend if random.Random(f"{seed} {day}").random() < 0.3)
+    if special and random.Random(f"Monday {seed}").random() < 0.3:
+        closed |= {day for day in inner if day.weekday() == 0}  # the day as which the weekend's trades settle
+    closed, unsettled = closed - special, unsettled - special
+    days = Days(first, last, closed, unsettled - closed, special)
     quotes, wishes = [], []
     prices = dict.fromkeys(CLASSES, 100.0)
     for day in days.all():

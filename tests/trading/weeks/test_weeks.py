@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from models.database import fetch_all, session
-from tests.trading.weeks.calendar_of_weeks import INDIA
+from tests.trading.weeks.calendar_of_weeks import INDIA, SQUARE_OFF, times
 from tests.trading.weeks.generating import CLASSES, random_week
 from tests.trading.weeks.market import Market
 from trading.day import closing_orders, settling, square_off
@@ -28,6 +28,7 @@ from trading.replay.preparing import fixed_times, make_days, prepared
 from trading.replay.timers import Timers, midnight
 from trading.replay.trader import Terms, Trader
 from trading.rules.decision import OrderRequest
+from trading.rules.sessions import Session
 from trading.upkeep.verify import verify
 
 BALANCE = Decimal("4000.00")  # so that some orders are refused, and some are rejected when they would fill
@@ -120,16 +121,22 @@ def play(week, deaths):
     holidays += [calendars.Holiday("NSE", day, "unsettled", "SETTLEMENT") for day in days.unsettled]
     with prepared(clock), session():
         make_days("NSE", days.first, days.last, holidays)
+        calendars.import_sessions("NSE", [special(day, name) for day in days.special for name in SQUARE_OFF])
         import_stocks(("NSE", symbol) for symbol in CLASSES)
         set_facts([ImportedFacts("NSE", symbol, session_class=name) for symbol, name in CLASSES.items()])
-        times = fixed_times(calendars.days("NSE"), days.first, days.last)
-        timers = Timers(times, ends_at=midnight(days.last + ONE_DAY))
+        fixed = fixed_times(calendars.days("NSE"), days.first, days.last)
+        timers = Timers(fixed, ends_at=midnight(days.last + ONE_DAY))
         terms = Terms("NSE", FillSettings(), BALANCE, "QUOTES")
         replay = Played(market, deaths, clock, timers, Trader(terms), MarketRules(60, "NSE"))
         replay.run(map(given, week.quotes), map(action, week.wishes))
         compare_orders(market, books.orders(replay.trader.refusals, replay.trader.names))
         compare_holdings(market, days.last)
     return replay
+
+
+def special(day, name):
+    opens_at, square_off_at, closes_at = times(day, name)
+    return Session(day, name, opens_at, closes_at, square_off_at, "SPECIAL")
 
 
 def given(quote):

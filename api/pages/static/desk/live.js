@@ -22,7 +22,10 @@ function handlersOf(store, sync) {
       session.rememberEvent(event.id);
       sync.take(event);
     },
-    quote: (stock) => store.putQuotes([stock]),
+    quote(stock) {
+      store.tickAt = Date.now();
+      store.putQuotes([stock]);
+    },
     ready(id, isFirst) {
       session.rememberEvent(id);
       // What happened while the stream was being opened is in no event.

@@ -27,6 +27,8 @@ export class Store {
   clock = null;
   /** The chosen stock, as { exchange, symbol }, or null. */
   selected = null;
+  /** The time of the last tick of the stream, in milliseconds. */
+  tickAt = 0;
   /** True once the account, the orders and the positions have been read. */
   isLoaded = false;
   /** [microseconds, available margin] pairs, oldest first. */

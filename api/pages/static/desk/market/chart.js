@@ -4,10 +4,10 @@ import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped, toneOf } from "../../common/money.js";
 import { keyOf } from "../store.js";
 import { changeOf, changeText } from "./figures.js";
-import { whenSeen } from "./uplot.js";
+import { whenSeen } from "./seen.js";
 
 const TABS = ["price", "equity"];
-const REDRAW = 250;
+const REDRAW = 500;
 const CLOCK = 1000;
 
 /** The tabs, the span of time, and the plot that is shown. */
@@ -40,7 +40,7 @@ export class Chart {
     }
   }
 
-  /** Draw at most four times a second, however often the market moves. */
+  /** Draw at most twice a second, however often the market moves. */
   #soon() {
     if (performance.now() - this.#drawnAt > REDRAW) this.#redraw();
   }

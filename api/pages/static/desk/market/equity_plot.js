@@ -3,6 +3,7 @@
 import { byId, setText } from "../../common/dom.js";
 import { get } from "../../common/http.js";
 import { grouped } from "../../common/money.js";
+import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
@@ -18,7 +19,7 @@ export class EquityPlot {
     Object.assign(this, { store, recorder });
     this.plot = new LinePlot(byId("equity-plot"), {
       tick: compact,
-      seriesOf: (uPlot) => {
+      seriesOf: () => {
         const stepped = { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, spanGaps: true };
         return [
           { ...stepped, stroke: colour("--muted"), dash: [4, 4], width: 1 },
@@ -40,7 +41,7 @@ export class EquityPlot {
     const data = joined(balance, equity);
     const values = data.slice(1).flat().filter((value) => value !== null);
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
-    this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values) });
+    this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
     setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
   }
 

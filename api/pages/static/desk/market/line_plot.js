@@ -1,6 +1,6 @@
 /** @file A plot of values over time, which fills its holder and follows its width and the colour scheme. */
 
-import { loadUPlot } from "./uplot.js";
+import { uPlot } from "../../common/uplot.js";
 
 const FONT = "11px system-ui, sans-serif";
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
@@ -11,7 +11,6 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 /** One plot in a holder, made when there is data to show. */
 export class LinePlot {
   #plot = null;
-  #isMaking = false;
 
   /** `seriesOf()` returns uPlot's series in the present colours, `paint(plot)` draws over them, `tick(value)` is a label. */
   constructor(holder, { seriesOf, tick, paint = () => {} }) {
@@ -26,29 +25,19 @@ export class LinePlot {
   }
 
   /** Show [times in seconds, values, …] on the span [from, to] of time and [low, high] of values. */
-  async show(data, range) {
+  show(data, range) {
     this.last = [data, range];
     this.range = range;
     const isEmpty = data[0].length === 0;
     this.holder.classList.toggle("is-empty", isEmpty);
     const { clientWidth: width, clientHeight: height } = this.holder;
-    if (isEmpty || width === 0 || this.#isMaking) return;
-    if (!this.#plot) await this.#make(width, height);
+    if (isEmpty || width === 0) return;
+    this.#plot ??= new uPlot(this.#options(width, height), data, this.holder);
     if (this.#plot.width !== width || this.#plot.height !== height) this.#plot.setSize({ width, height });
-    this.#plot.setData(this.last[0]);
+    this.#plot.setData(data);
   }
 
-  async #make(width, height) {
-    this.#isMaking = true;
-    try {
-      const uPlot = await loadUPlot();
-      this.#plot = new uPlot(this.#options(uPlot, width, height), this.last[0], this.holder);
-    } finally {
-      this.#isMaking = false;
-    }
-  }
-
-  #options(uPlot, width, height) {
+  #options(width, height) {
     const axis = { stroke: colour("--muted"), font: FONT, ticks: { show: false } };
     const size = (_, labels) => Math.max(48, 14 + 6.5 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
     return {
@@ -62,16 +51,16 @@ export class LinePlot {
         { ...axis, size: 24, space: 70, grid: { show: false }, incrs: SECONDS, values: clockTicks },
         { ...axis, size, space: 28, grid: { stroke: colour("--line"), width: 1 }, values: (_, ticks) => ticks.map(this.tick) },
       ],
-      series: [{}, ...this.seriesOf(uPlot)],
+      series: [{}, ...this.seriesOf()],
       hooks: { draw: [(plot) => this.paint(plot)] },
     };
   }
 }
 
-/** Return the range of values with room above and below. */
-export function roomy(values) {
+/** Return the range of values with room above and below, which is at least a share of the highest. */
+export function roomy(values, share = 0.0004) {
   const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
-  const margin = Math.max((high - low) * 0.12, high * 0.0004, 0.05);
+  const margin = Math.max((high - low) * 0.12, high * share, 0.05);
   return [low - margin, high + margin];
 }
 

@@ -2,7 +2,6 @@
 
 import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
-import { showMarket } from "./market.js";
 import { duration, millisecondsBetween } from "../../common/time.js";
 import { uPlot } from "../../common/uplot.js";
 
@@ -15,7 +14,6 @@ const TICK_FONT = "11px Inter, system-ui, sans-serif";
 
 /** Show both plots, and redraw them when the store, the window's width or the colour scheme changes. */
 export function showPlots(store) {
-  showMarket(store);
   const plots = [
     new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
     new Plot(byId("latency-plot"), { tick: milliseconds, dataOf: () => latencyData(store) }),

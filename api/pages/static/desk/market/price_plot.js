@@ -2,11 +2,13 @@
 
 import { byId, setText } from "../../common/dom.js";
 import { fromHundredths, grouped } from "../../common/money.js";
+import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
 import { keyOf } from "../store.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const SHORTEST = 30;
+const EARLIER = 60;
 const MARK = 6;
 
 /** The plot of the chosen stock. */
@@ -15,7 +17,7 @@ export class PricePlot {
     Object.assign(this, { store, recorder, fills: [] });
     this.plot = new LinePlot(byId("price-plot"), {
       tick: (value) => grouped(fromHundredths(BigInt(Math.round(value * 100)))),
-      seriesOf: (uPlot) => [
+      seriesOf: () => [
         { stroke: colour("--plot"), fill: colour("--plot-fill"), width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
       ],
       paint: (plot) => this.#paint(plot),
@@ -28,23 +30,28 @@ export class PricePlot {
     const now = (Date.now() + (this.store.clockOffset ?? 0)) / 1000;
     const [times, prices] = this.recorder.prices.get(key)?.since(now - span) ?? [[], []];
     this.fills = key ? fillsOf(this.store, key, now - span) : [];
+    this.count = prices.length;
     if (prices.length) {
       times.push(Math.max(now, times.at(-1)));
       prices.push(prices.at(-1));
     }
+    this.fills = this.fills.filter((fill) => fill.at >= Math.max(now - span, earliest(times[0] ?? now, now)));
     const first = Math.min(now - SHORTEST, ...times.slice(0, 1), ...this.fills.map((fill) => fill.at));
     this.average = averageOf(this.store, key);
     const values = [...prices, ...this.fills.map((fill) => fill.price), ...this.average];
-    this.plot.show([times, prices], { time: [Math.max(first, now - span), now], values: roomy(values) });
+    const start = Math.max(first, now - span);
+    // Room beside the first mark.
+    this.plot.show([times, prices], { time: [start - (now - start) * 0.02, now], values: roomy(values) });
     this.#describe(key);
   }
 
   #describe(key) {
     const marks = this.fills.length === 1 ? "1 fill is marked" : `${this.fills.length} fills are marked`;
-    const text = key ? `Price of ${this.store.selected.symbol}, ${marks}` : "Price of the chosen stock";
+    const recorded = this.count === 1 ? "1 price" : `${this.count} prices`;
+    const text = key ? `Price of ${this.store.selected.symbol}: ${recorded} recorded, ${marks}` : "Price of the chosen stock";
     if (byId("price-plot").getAttribute("aria-label") !== text) byId("price-plot").setAttribute("aria-label", text);
-    const average = this.average.length ? ` Dashed: the average price of your position, ${grouped(this.average[0].toFixed(2))}.` : "";
-    setText(byId("chart-note"), key ? `Recorded since this page was opened. ▲ bought, ▼ sold.${average}` : "Choose a stock to see its price.");
+    const average = this.average.length ? ` · dashed: your average, ${grouped(this.average[0].toFixed(2))}` : "";
+    setText(byId("chart-note"), key ? `Since this page was opened. ▲ bought ▼ sold${average}` : "Choose a stock to see its price.");
   }
 
   #paint(plot) {
@@ -58,14 +65,18 @@ export class PricePlot {
   }
 }
 
+/** Return the time from which fills are marked: not so long before the record that its line would shrink to a speck. */
+function earliest(recordedFrom, now) {
+  return recordedFrom - 2 * (now - recordedFrom) - EARLIER;
+}
+
 /** Return the fills of a stock from a time on, oldest first. */
 function fillsOf(store, key, from) {
-  return store
-    .newestOrders()
+  return [...store.orders.values()]
     .filter((order) => order.executedAt && order.averagePrice && keyOf(order) === key)
     .map((order) => ({ at: micros(order.executedAt) / 1e6, price: Number(order.averagePrice), side: order.side }))
     .filter((fill) => fill.at >= from)
-    .reverse();
+    .sort((first, second) => first.at - second.at);
 }
 
 /** Return the average price of the open position in a stock, if there is one. */

@@ -9,6 +9,9 @@ const MOST = 200;
 
 /** Reads the quotes of the stocks of `keysOf()` every 2 seconds while no ticks come. */
 export class QuotePoll {
+  /** The keys that the server does not know. */
+  #absent = new Set();
+
   constructor(store, keysOf) {
     Object.assign(this, { store, keysOf });
     setTimeout(() => this.#run(), 0);
@@ -16,14 +19,16 @@ export class QuotePoll {
 
   async #run() {
     const keys = this.keysOf().slice(0, MOST);
-    const isUnknown = keys.some((key) => !this.store.quotes.has(key));
-    const isSilent = Date.now() - (this.store.tickAt ?? 0) > SILENT_AFTER;
+    const isUnknown = keys.some((key) => !this.store.quotes.has(key) && !this.#absent.has(key));
+    const isSilent = Date.now() - this.store.tickAt > SILENT_AFTER;
     if (!document.hidden && keys.length > 0 && (isSilent || isUnknown)) await this.#read(keys);
     setTimeout(() => this.#run(), EVERY);
   }
 
   async #read(keys) {
     const page = await get("/api/market/stocks", { symbols: keys.join(",") }).catch(() => null);
-    if (page) this.store.putQuotes(page.data);
+    if (!page) return;
+    this.store.putQuotes(page.data);
+    this.#absent = new Set(keys.filter((key) => !this.store.quotes.has(key)));
   }
 }

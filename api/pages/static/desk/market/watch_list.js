@@ -10,7 +10,6 @@ import { findStocks } from "./stock_search.js";
 import { WatchRow } from "./watch_row.js";
 import { MOST, Watched } from "./watched.js";
 
-const AGES = 1000;
 // A new watch list begins with the first stocks of a server that has only so many; of thousands it could not choose.
 const FEW = 60;
 const FIRST = 10;
@@ -35,9 +34,9 @@ export class WatchList {
     });
     store.on(["quotes"], (changed) => this.#showQuotes(changed));
     store.on(["selected"], () => this.#showChosen());
-    setInterval(() => !document.hidden && this.#showAges(), AGES);
     this.#arrange();
     if (this.watched.isNew) this.#begin();
+    else this.#chooseFirst();
   }
 
   /** Begin a new watch list with the first stocks of a server that has only a few. */
@@ -47,6 +46,13 @@ export class WatchList {
     if (priced.length === 0 || page.nextCursor !== null || !this.watched.isNew) return;
     this.store.putQuotes(priced);
     this.watched.replace(priced.map(keyOf));
+    this.#chooseFirst();
+  }
+
+  /** Show the first stock in the plot until one is chosen. */
+  #chooseFirst() {
+    const [first] = this.watched.keys;
+    if (first && !this.store.selected) this.store.select(first);
   }
 
   #add(stock) {
@@ -89,10 +95,6 @@ export class WatchList {
     for (const key of changed) this.#rows.get(key)?.show(this.store.quotes.get(key), this.store);
   }
 
-  #showAges() {
-    for (const [key, row] of this.#rows) row.showAge(this.store.quotes.get(key), this.store);
-  }
-
   #showChosen() {
     const chosen = this.store.selected && keyOf(this.store.selected);
     for (const [key, row] of this.#rows) row.choose(key === chosen, this.store.quotes.get(key));
@@ -115,6 +117,7 @@ export class WatchList {
 
   #choose(key) {
     this.#hold(key);
+    this.store.select(key);
     fillTicket(stockOf(key), { isFocused: false });
   }
 

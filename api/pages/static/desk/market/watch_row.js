@@ -2,8 +2,6 @@
 
 import { make, setText } from "../../common/dom.js";
 import { NOTHING, grouped, toneOf } from "../../common/money.js";
-import { ageText } from "../../common/time.js";
-import { ageOf, isOld } from "./age.js";
 import { changeOf, changeText, placeInRange } from "./figures.js";
 import { stockOf } from "./keys.js";
 
@@ -54,20 +52,18 @@ export class WatchRow {
   show(stock, store) {
     const { last, name, change, bid, ask } = this.parts;
     setText(last, grouped(stock?.lastPrice));
-    setText(name, stock?.name ?? "");
+    if (setText(name, stock?.name ?? "")) this.button.title = name.textContent;
     if (setText(change, stock ? changeText(stock) : NOTHING)) change.className = `watch-change ${toneOf(stock && changeOf(stock))}`;
     setText(bid, grouped(stock?.bidPrice));
     setText(ask, grouped(stock?.askPrice));
     this.#showRange(stock);
     if (!this.tools.hidden) setText(this.facts, factsOf(stock));
-    this.showAge(stock, store);
+    this.#showAge(store.ageOf(this.key));
   }
 
   /** Show the age of a quote that is old, and grey it. */
-  showAge(stock, store) {
-    const old = isOld(stock, store);
-    setText(this.parts.age, old ? `${ageText(ageOf(stock, store))} old` : "");
-    if (old !== this.element.classList.contains("is-old")) this.element.classList.toggle("is-old", old);
+  #showAge(age) {
+    if (setText(this.parts.age, age && `${age} old`)) this.element.classList.toggle("is-old", age !== "");
   }
 
   /** Show if the row is the chosen one; only this has buttons. */

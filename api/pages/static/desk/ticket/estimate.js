@@ -4,7 +4,7 @@ import { byId, debounce, setText } from "../../common/dom.js";
 import { Problem, send } from "../../common/http.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { chargeName, list } from "../books/order_detail.js";
-import { effectOf, heldBy, outlookOf } from "./outlook.js";
+import { effectOf, heldBy, nextOpenOf, outlookOf } from "./outlook.js";
 import { refusalOf } from "./refusals.js";
 
 const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
@@ -43,14 +43,16 @@ export class Estimate {
     const refusal = preview.refusal;
     setText(byId("outlook"), refusal ? "" : outlookOf(preview, order, this.store));
     byId("outlook").dataset.fills = String(preview.wouldFill);
-    this.#say(refusal ? wouldBeRefused(refusal, {}) : effectOf(preview, order, heldBy(this.store, order)), refusal);
+    const nextOpen = refusal && nextOpenOf(order, this.store);
+    this.#say(refusal ? wouldBeRefused(refusal, { nextOpen }) : effectOf(preview, order, heldBy(this.store, order)), refusal);
   }
 
   #showNothing(text) {
     for (const field of FIELDS) setText(valueOf(field), NOTHING);
     byId("estimate").dataset.state = "empty";
     byId("charge-items").replaceChildren(...list([["Not known yet", NOTHING]]).children);
-    setText(byId("outlook"), "");
+    setText(byId("outlook"), text ? "" : "Complete the order for an estimate.");
+    byId("outlook").dataset.fills = "unknown";
     this.#say(text, text !== "");
   }
 

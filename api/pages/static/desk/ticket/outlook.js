@@ -1,6 +1,6 @@
 /** @file Sentences about an order that is not placed yet: when it would fill, and the position after it. */
 
-import { grouped } from "../../common/money.js";
+import { fromHundredths, grouped, hundredths } from "../../common/money.js";
 import { bothClocks } from "../../common/time.js";
 
 /** Return a sentence that says at which price the order would fill now, or for what it would wait. */
@@ -9,8 +9,8 @@ export function outlookOf(preview, order, store) {
   const { side } = order;
   const isBuy = side === "BUY";
   const sentences = {
-    price: () => `Rests until ${isBuy ? "the ask is at or below" : "the bid is at or above"} ${grouped(order.price ?? preview.price)}`,
-    trigger: () => `Waits for a trade at or ${isBuy ? "above" : "below"} ${grouped(order.triggerPrice)}`,
+    price: () => `Rests until ${isBuy ? "the ask is at or below" : "the bid is at or above"} ${amountText(order.price ?? preview.price)}`,
+    trigger: () => `Waits for a trade at or ${isBuy ? "above" : "below"} ${amountText(order.triggerPrice)}`,
     quote: () => "Waits for the next quote: the present one is too old or missing",
     session: () => `Waits for the session${opening(order, store)}`,
   };
@@ -40,8 +40,18 @@ function positionText(quantity) {
   return `${grouped(Math.abs(quantity))} ${quantity > 0 ? "long" : "short"} in all`;
 }
 
-function opening({ exchange, symbol }, store) {
+/** Return a typed amount with its two decimals: "2550" is "2,550.00". */
+function amountText(typed) {
+  return grouped(fromHundredths(hundredths(typed)));
+}
+
+/** Return the next opening of the stock of an order, if the market's clock has told it. */
+export function nextOpenOf({ exchange, symbol }, store) {
   const name = store.quotes.get(`${exchange}:${symbol}`)?.sessionClass ?? "NORMAL";
-  const session = store.clock?.sessions?.find(({ sessionClass }) => sessionClass === name);
-  return session?.nextOpensAt ? `, which opens ${bothClocks(session.nextOpensAt)}` : "";
+  return store.clock?.sessions?.find(({ sessionClass }) => sessionClass === name)?.nextOpensAt ?? undefined;
+}
+
+function opening(order, store) {
+  const moment = nextOpenOf(order, store);
+  return moment ? `, which opens ${bothClocks(moment)}` : "";
 }

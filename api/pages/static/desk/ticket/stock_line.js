@@ -2,13 +2,10 @@
 
 import { byId, debounce, setText } from "../../common/dom.js";
 import { NOTHING, grouped } from "../../common/money.js";
-import { ageText } from "../../common/time.js";
-import { ageOf, isOld } from "../market/age.js";
 import { readStock } from "../market/stock_search.js";
 import { keyOf } from "../store.js";
 
 const SYMBOL = /^[A-Z0-9&_.-]{1,32}$/;
-const REFRESH = 1000;
 
 /** Follows the stock that the ticket names; `priced(price)` is called when a side of the book is pressed. */
 export class StockLine {
@@ -19,7 +16,6 @@ export class StockLine {
       byId(side).addEventListener("click", () => this.stock?.[`${side}Price`] && priced(this.stock[`${side}Price`]));
     }
     store.on(["quotes"], (changed) => this.key && changed.has(this.key) && this.show());
-    setInterval(() => !document.hidden && this.show(), REFRESH);
   }
 
   /** The key of the stock that the ticket names, or null. */
@@ -55,8 +51,8 @@ export class StockLine {
   show() {
     const { stock } = this;
     const isPriced = stock && stock.lastPrice != null;
-    const age = isPriced && isOld(stock, this.store) ? ` · ${ageText(ageOf(stock, this.store))} old` : "";
-    setText(byId("symbol-hint"), isPriced ? `Last ${grouped(stock.lastPrice)}${age}` : "");
+    const age = isPriced ? this.store.ageOf(this.key) : "";
+    setText(byId("symbol-hint"), isPriced ? `Last ${grouped(stock.lastPrice)}${age && ` · ${age} old`}` : "");
     byId("symbol-hint").classList.toggle("is-old", age !== "");
     setText(byId("stock-name"), stock?.name ?? "");
     this.#showSide("bid", "Bid", stock?.bidPrice, stock?.bidQuantity);

@@ -1,0 +1,157 @@
+"""The watch list, the plots and the announcement of fills."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.browser.desk import Desk
+from tests.browser.quotes import Feed
+from tests.support.processes import ProcessStarter, Running
+from trading.matching.stock_changes import ImportedFacts, set_facts
+
+pytestmark = [pytest.mark.acceptance]
+
+DAY = {"previousClose": "2400.00", "low": "2380.00", "high": "2520.00", "open": "2410.00"}
+# A headless browser has no loudspeaker: count the tones that the page starts.
+COUNT_TONES = """
+  window.tones = [];
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (at) {
+    window.tones.push(this.frequency.value);
+    return start.call(this, at);
+  };
+"""
+
+
+def watched(desk: Desk) -> list[str]:
+    return [str(symbol) for symbol in desk.page.locator("#watch-list .watch-symbol b").all_inner_texts()]
+
+
+def row_of(desk: Desk, symbol: str) -> Any:
+    return desk.page.locator(f"#watch-list li[data-key='NSE:{symbol}']")
+
+
+def test_a_watch_list_is_searched_for_followed_ordered_and_kept(
+    desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
+) -> None:
+    desk = desk_of(web).log_in(account().token)
+    expect(desk.page.locator("#watch-empty")).to_be_visible()
+    for symbol in ("RELIANCE", "INFY", "TCS"):
+        feed(symbol, lastPrice="2412.50", bidPrice="2412.00", askPrice="2413.00", **DAY)
+    set_facts(
+        [ImportedFacts("NSE", "INFY", name="Infosys"), ImportedFacts("NSE", "TCS", name="Tata Consultancy Services")]
+    )
+    search, found = desk.page.locator("#watch-search"), desk.page.locator("#watch-search-list [role=option]")
+    for text, symbol in (("consul", "TCS"), ("rel", "RELIANCE"), ("infosys", "INFY")):
+        search.fill(text)
+        expect(found.first).to_contain_text(symbol)
+        search.press("Enter")
+        expect(row_of(desk, symbol)).to_be_visible()
+        expect(search).to_have_value("")
+    assert watched(desk) == ["TCS", "RELIANCE", "INFY"]
+    row = row_of(desk, "RELIANCE")
+    expect(row.locator(".watch-last")).to_have_text("2,412.50")
+    expect(row.locator(".watch-change")).to_have_text("+12.50 +0.52%")
+    expect(row.locator(".watch-book")).to_have_text("Bid 2,412.00Ask 2,413.00")
+    assert row.locator(".watch-range i").evaluate("mark => mark.style.left") == "23%"
+    feed("RELIANCE", lastPrice="2376.00", bidPrice="2375.00", askPrice="2377.00", **DAY | {"low": "2376.00"})
+    expect(row.locator(".watch-last")).to_have_text("2,376.00")
+    expect(row.locator(".watch-change")).to_have_text("−24.00 −1.00%")
+    expect(row.locator(".watch-change")).to_have_class("watch-change loss")
+
+    row.locator(".watch-row").click()
+    expect(desk.page.get_by_label("Symbol", exact=True)).to_have_value("RELIANCE")
+    expect(row.locator(".watch-facts")).to_contain_text(
+        "Low 2,376.00 · High 2,520.00 · Open 2,410.00 · Prev. close 2,400.00"
+    )
+    desk.page.get_by_role("button", name="Move RELIANCE up").click()
+    expect(desk.page.locator("#watch-list li").first).to_contain_text("RELIANCE")
+    row.locator(".watch-row").focus()
+    desk.page.keyboard.press("Alt+ArrowDown")
+    desk.page.keyboard.press("Alt+ArrowDown")
+    expect(row.locator(".watch-row")).to_be_focused()
+    assert watched(desk) == ["TCS", "INFY", "RELIANCE"]
+    desk.page.keyboard.press("ArrowUp")
+    desk.page.keyboard.press("s")
+    expect(desk.page.locator("#submit")).to_have_text("Sell 1 INFY")
+    expect(desk.page.get_by_label("Quantity")).to_be_focused()
+    row_of(desk, "TCS").locator(".watch-row").focus()
+    desk.page.keyboard.press("b")
+    expect(desk.page.locator("#submit")).to_have_text("Buy 1 TCS")
+    row_of(desk, "TCS").locator(".watch-row").focus()
+    desk.page.keyboard.press("Delete")
+    expect(row_of(desk, "TCS")).to_have_count(0)
+    desk.page.reload()
+    desk.wait_until_live()
+    expect(row.locator(".watch-last")).to_have_text("2,376.00")
+    assert watched(desk) == ["INFY", "RELIANCE"]
+    assert desk.placement_keys == []
+
+
+def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_price_is_grey(
+    desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
+) -> None:
+    old = (datetime.now(UTC) - timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
+    feed("OLD", lastPrice="100.00", bidPrice="99.00", askPrice="101.00", quotedAt=old)
+    feed("FRESH", lastPrice="200.00", bidPrice="199.00", askPrice="201.00")
+    desk = desk_of(web)
+    desk.page.clock.install()  # time runs as usual, and can be moved forward
+    desk.log_in(account().token)
+    expect(row_of(desk, "OLD").locator(".watch-age")).to_have_text("5 min old")
+    assert watched(desk) == ["FRESH", "OLD"]
+    fresh, last = row_of(desk, "FRESH"), row_of(desk, "FRESH").locator(".watch-last")
+    expect(fresh.locator(".watch-age")).to_be_empty()
+    vivid = last.evaluate("cell => getComputedStyle(cell).color")
+    desk.page.clock.run_for(16_000)
+    expect(fresh.locator(".watch-age")).to_contain_text("s old")
+    assert last.evaluate("cell => getComputedStyle(cell).color") != vivid
+    desk.fill(symbol="FRESH")
+    expect(desk.page.locator("#symbol-hint")).to_contain_text("Last 200.00 · ")
+
+
+def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_heard_if_wanted(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, feed: Feed
+) -> None:
+    start.worker()
+    feed("RELIANCE", lastPrice="2500.00", bidPrice="2499.00", askPrice="2501.00")
+    feed("INFY", lastPrice="1500.00")
+    trader = account(fill_model="QUOTES")
+    desk = desk_of(web)
+    desk.page.add_init_script(COUNT_TONES)
+    desk.log_in(trader.token)
+    fills, plot = desk.page.locator("#fills p"), desk.page.locator("#price-plot")
+    row_of(desk, "RELIANCE").locator(".watch-row").click()
+    expect(plot.locator("canvas")).to_be_visible()
+    desk.place(quantity="10")
+    expect(fills).to_have_text(["Bought 10 RELIANCE at 2,501.00"])
+    expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 1 price recorded, 1 fill is marked")
+    assert desk.page.evaluate("window.tones") == []
+
+    desk.page.get_by_label("A tone when an order is filled").check()
+    assert desk.page.evaluate("window.tones") == [660, 880]
+    feed("RELIANCE", lastPrice="2511.00", bidPrice="2511.00", askPrice="2512.00")
+    expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 1 fill is marked")
+    desk.place(quantity="4", side="Sell")
+    expect(fills.last).to_have_text("Sold 4 RELIANCE at 2,511.00 · realised +40.00")
+    assert desk.page.evaluate("window.tones.slice(2)") == [880, 660]
+
+    row_of(desk, "INFY").locator(".watch-row").click()
+    expect(plot).to_have_attribute("aria-label", "Price of INFY: 1 price recorded, 0 fills are marked")
+    row_of(desk, "RELIANCE").locator(".watch-row").click()
+    expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 2 fills are marked")
+    desk.page.get_by_role("tab", name="Price").press("ArrowRight")
+    expect(desk.page.get_by_role("tab", name="Equity")).to_be_focused()
+    expect(desk.page.locator("#equity-plot canvas")).to_be_visible()
+    expect(plot).to_be_hidden()
+
+    desk.page.reload()
+    desk.wait_until_live()
+    expect(desk.page.get_by_label("A tone when an order is filled")).to_be_checked()
+    expect(fills).to_have_count(0)
+    orders = requests.get(f"{web.base_url}/api/trading/orders", headers=trader.headers, timeout=10).json()["data"]
+    assert [order["status"] for order in orders] == ["EXECUTED", "EXECUTED"]
+    assert desk.policy_violations() == []
