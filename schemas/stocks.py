@@ -9,10 +9,10 @@ from marshmallow.exceptions import ValidationError
 from .base import StrictSchema
 from .calendars import SESSION_CLASSES
 from .fields import CLEAN_PATTERN, MAX_PRICE, Choice, GivenMoney, Symbol, Text, WholeParameter, described
+from .live_quotes import StockKeysParameter
 from .market import StockKeySchema, StockSchema
 from .orders import EXCHANGES
 from .pages import ListSchema
-from .ticks import StockKeysParameter
 
 MAX_TICK_SIZE = Decimal("1000.00")
 MAX_LOT_SIZE = 1_000_000

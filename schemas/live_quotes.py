@@ -70,7 +70,7 @@ class WatchSchema(StrictSchema):
     symbols = StockKeys(required=True)
 
 
-class TickSchema(StockSchema):
+class LiveQuoteSchema(StockSchema):
     """The newest quote of a watched stock, in the words of `GET /api/market/stocks`."""
 
     class Meta(StrictSchema.Meta):
