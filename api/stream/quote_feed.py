@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
+from runtime import metrics
 from trading.market.live_quotes import LastPrice, LiveQuote, read_quotes
 
 # A stock's quotes are handed out at most four times a second, the newest each time.
@@ -18,7 +19,7 @@ WATCHERS_AT_ONCE = 25
 Writer = Callable[[LiveQuote], bytes]
 
 
-class Tick:
+class Outgoing:
     """A quote that is handed out; each way of writing it is used once for all watchers."""
 
     __slots__ = ("_written", "quote")
@@ -38,12 +39,12 @@ class Tick:
 class Stock:
     """A watched stock."""
 
-    __slots__ = ("id", "is_doubtful", "key", "next_at", "tick", "watchers")
+    __slots__ = ("id", "is_doubtful", "key", "newest", "next_at", "watchers")
 
     def __init__(self, stock_id: UUID, quote: LiveQuote) -> None:
         self.id = stock_id
         self.key = quote.key
-        self.tick = Tick(quote)
+        self.newest = Outgoing(quote)
         self.watchers: set[Watcher] = set()
         self.next_at = 0.0
         # A message was lost, and a last price alone does not tell the rest: the database is asked.
@@ -52,7 +53,7 @@ class Stock:
     @property
     def number(self) -> int:
         """The number of the newest known quote."""
-        return self.tick.quote.quote_number
+        return self.newest.quote.quote_number
 
 
 class Watcher:
@@ -68,7 +69,7 @@ class Watcher:
         """True if it has not read enough of what it got to be given more."""
         raise NotImplementedError
 
-    def take(self, ticks: list[Tick]) -> None:
+    def take(self, quotes: list[Outgoing]) -> None:
         """Send quotes; never waits."""
         raise NotImplementedError
 
@@ -155,7 +156,7 @@ class QuoteFeed:
                     continue
                 if isinstance(quote, LastPrice):
                     stock.is_doubtful = stock.is_doubtful or quote.quote_number > stock.number + 1
-                    quote = stock.tick.quote.with_last_price(*quote[1:])
+                    quote = stock.newest.quote.with_last_price(*quote[1:])
                 else:
                     stock.is_doubtful = False
                 self._change(stock, quote)
@@ -173,7 +174,7 @@ class QuoteFeed:
                     continue
                 if quote.quote_number >= stock.number or quote.quote_number < known[stock.id]:
                     stock.is_doubtful = False
-                    if quote != stock.tick.quote:
+                    if quote != stock.newest.quote:
                         self._change(stock, quote)
             self._tell()
 
@@ -182,13 +183,18 @@ class QuoteFeed:
 
         A single thread calls it, so that no quote overtakes a newer one.
         """
+        counts = {"sent": 0, "postponed": 0}
         for number, (watcher, stocks) in enumerate(self._take_due().items(), 1):
             if watcher.is_behind:
                 self._postpone(watcher, stocks)
-            elif ticks := [stock.tick for stock in stocks if stock in watcher.watched]:
-                watcher.take(ticks)
+                counts["postponed"] += len(stocks)
+            elif quotes := [stock.newest for stock in stocks if stock in watcher.watched]:
+                watcher.take(quotes)
+                counts["sent"] += len(quotes)
             if number % WATCHERS_AT_ONCE == 0:
                 time.sleep(0)
+        for outcome, count in counts.items():
+            metrics.of(metrics.LIVE_QUOTES, outcome).inc(count)
 
     def _take_due(self) -> dict[Watcher, set[Stock]]:
         now = time.monotonic()
@@ -233,7 +239,7 @@ class QuoteFeed:
                 self._is_watched.clear()
 
     def _change(self, stock: Stock, quote: LiveQuote) -> None:
-        stock.tick = Tick(quote)
+        stock.newest = Outgoing(quote)
         self._changed.add(stock)
 
     def _tell(self) -> None:

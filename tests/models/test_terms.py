@@ -105,7 +105,7 @@ def fields_with_words() -> dict[str, list[str]]:
     while waiting:
         schema = waiting.pop()
         waiting += schema.__subclasses__()
-        if schema.__module__.startswith("schemas.") and schema.__module__ != "schemas.operations":
+        if schema.__module__.startswith("schemas.") and not schema.__module__.startswith("schemas.operation"):
             for name, field in schema._declared_fields.items():
                 if "enum" in field.metadata:
                     found[f"{schema.__name__}.{name}"] = field.metadata["enum"]
