@@ -141,9 +141,10 @@ def main() -> int:
     def run(interruption: Interruption) -> int:
         with running(interruption, web_concurrency=1) as services:
             figure = measure(services, rounds=options.rounds, seconds=options.seconds)
-        document = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "figures": [figure.as_dict()]}
-        DESK.write_text(json.dumps(document | {"rounds": options.rounds}, indent=1) + "\n")
-        print(table(document["figures"]), figure.remarks, sep="\n")
+        figures = [figure.as_dict()]
+        facts = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "rounds": options.rounds}
+        DESK.write_text(json.dumps(facts | {"figures": figures}, indent=1) + "\n")
+        print(table(figures), figure.remarks, sep="\n")
         return 0
 
     return run_to_the_end(run, LoadError)
