@@ -15,6 +15,7 @@ from tests.browser.test_connection import place
 from tests.browser.test_page import grave_violations
 from tests.support.dead_letters import bury_next
 from tests.support.processes import ProcessStarter, Running, wait_until
+from trading.accounts import tokens
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -136,9 +137,10 @@ def test_axe_finds_no_grave_violation_on_the_operators_page(
 
 
 def test_a_token_without_admin_is_refused_and_a_revoked_token_ends_the_session(
-    desk_of: Callable[..., Desk], web: Running, account: Any, headers_for: Any
+    desk_of: Callable[..., Desk], web: Running, account: Any, clean: None
 ) -> None:
-    admin = headers_for("admin")
+    token_id, secret = tokens.create_token(["admin"])
+    admin = {"Authorization": f"Bearer {secret}"}
     desk = desk_of(web)
     desk.page.goto(f"{web.base_url}/ops")
     desk.page.get_by_label("Token").fill(account().token)
@@ -149,6 +151,9 @@ def test_a_token_without_admin_is_refused_and_a_revoked_token_ends_the_session(
     desk.page.get_by_role("button", name="Sign out").click()
     expect(desk.page.get_by_label("Token")).to_be_focused()
     assert desk.page.evaluate("sessionStorage.length") == 0
+    log_in(desk, admin)
+    tokens.revoke_token(token_id)
+    expect(desk.page.locator("#token-error")).to_have_text("The token has expired or was revoked.")
 
 
 def test_the_operators_page_shows_a_network_failure(

@@ -1,8 +1,8 @@
-"""The demo's quotes: whole and fresh, by the service's session, and never of a stock that other clients quote."""
+"""The demo's quotes: whole and fresh, by the session, and never of a stock that other clients quote."""
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,17 +10,10 @@ from typing import Any
 
 import pytest
 
-from embedded import quote_simulator
 from embedded.quote_memory import QuoteMemory
-from embedded.quote_simulator import EXAMPLE, Feed, Key, Market, Simulator, Stored
+from embedded.quote_simulator import EXAMPLE, Key, Market, Simulator, Stored
 from embedded.seed import read_stocks
 from embedded.walks import Day
-from tests.support.market_clock import clock
-from tests.support.sessions import session_of
-from tests.support.trading import one
-from trading.market.calendars import import_sessions
-
-__all__ = ["clock"]
 
 KEY = ("NSE", "TCS")
 FIRST = Decimal("4000.00")
@@ -211,94 +204,6 @@ def test_the_seeded_stocks_are_some_forty_with_prices() -> None:
     assert len(stocks) >= 40
     assert {exchange for exchange, _, _ in stocks} == {"NSE", "BSE"}
     assert all(price > 0 for _, _, price in stocks)
-
-
-@pytest.fixture
-def feed(client: Any, headers_for: Any, account: Any, quote: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
-    """Return a feed to the application, which has prices of two stocks."""
-    secret = headers_for("feed")["Authorization"].removeprefix("Bearer ")
-    feed = Feed("http://127.0.0.1", secret, account(fill_model="QUOTES").token)
-
-    def send(method: str, path: str, token: str, body: Any = None) -> Any:
-        answer = client.open(path, method=method, headers={"Authorization": f"Bearer {token}"}, json=body)
-        assert answer.status_code in (200, 204), answer.text
-        return answer.get_json(silent=True)
-
-    monkeypatch.setattr(feed, "_send", send)
-    monkeypatch.setattr(quote_simulator, "PAGE", 1)
-    quote("RELIANCE", "2500.00")
-    quote("TCS", "4000.00")
-    return feed
-
-
-def round_of(feed: Feed, simulator: Simulator) -> list[dict[str, Any]]:
-    """Let the simulator quote once through the API."""
-    market = feed.market()
-    quotes = simulator.next_quotes(feed.stored(), market, example_is_traded=feed.example_is_traded())
-    feed.put(quotes, market.at)
-    return quotes
-
-
-def test_quotes_through_the_api_are_usable_and_survive_a_restart_in_their_day(feed: Feed, make: Any) -> None:
-    simulator = make([*STOCKS, *EXAMPLES])
-    while feed.stored()[KEY].number < 4:
-        round_of(feed, simulator)
-    assert one("SELECT bool_and(is_usable) FROM stock")
-    day = feed.stored()[KEY].day
-    assert day == simulator.stocks[KEY].day
-    assert day.volume > 0
-    assert feed.stored()[EXAMPLE].price == Decimal("2500.00")
-    again = make([*STOCKS, *EXAMPLES])
-    while feed.stored()[KEY].number < 8:
-        round_of(feed, again)
-    assert feed.stored()[KEY].day.open == day.open
-
-
-def test_a_quote_that_another_client_sends_meanwhile_stays(feed: Feed, make: Any, quote: Any) -> None:
-    market, simulator = feed.market(), make(EXAMPLES)
-    while not (quotes := simulator.next_quotes(feed.stored(), market, example_is_traded=False)):
-        pass
-    quote("RELIANCE", "2600.00")
-    feed.put(quotes, market.at)
-    assert feed.stored()[EXAMPLE][:2] == (Decimal("2600.00"), 2)
-
-
-def test_the_example_is_traded_once_the_demo_account_has_a_trade(feed: Feed, client: Any, make: Any) -> None:
-    assert not feed.example_is_traded()
-    round_of(feed, make(EXAMPLES))
-    order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1}
-    headers = {"Authorization": f"Bearer {feed.demo_token}"}
-    assert client.post("/api/trading/orders", json=order, headers=headers).status_code == 202
-    assert not feed.example_is_traded()
-    from trading.execution.sweeping import sweep_once
-
-    assert sweep_once(limit=10).executed == 1
-    assert feed.example_is_traded()
-
-
-@pytest.mark.parametrize(
-    ("moment", "is_open", "has_day"),
-    [
-        ("2026-11-27 00:10", False, True),
-        ("2026-11-27 09:14", False, True),
-        ("2026-11-27 09:15", True, True),
-        ("2026-11-27 15:30", False, False),
-        ("2026-11-28 12:00", False, False),
-    ],
-)
-def test_the_market_is_that_of_the_services_clock(
-    feed: Feed, client: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, moment: str, is_open: bool, has_day: bool
-) -> None:
-    import dataclasses
-    from datetime import time
-
-    application = client.application
-    settings = dataclasses.replace(application.config["SETTINGS"], market_calendar="NSE")
-    monkeypatch.setitem(application.config, "SETTINGS", settings)
-    import_sessions("NSE", [session_of(TODAY, opens=time(9, 15), closes=time(15, 30))])
-    clock(moment)
-    market = feed.market()
-    assert (market.is_open, market.day) == (is_open, TODAY if has_day else None)
 
 
 def test_the_memory_is_a_file_that_a_person_can_read(make: Any, there: dict[Key, Stored], tmp_path: Path) -> None:

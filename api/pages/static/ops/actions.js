@@ -20,7 +20,8 @@ export function connect({ token, read }) {
 
 /** Show the last check of the ledger, and one that is asked for or running. */
 export function showCheck(last, unfinished, hasWorker) {
-  const result = last ? `${dayAndClock(last.at)} · ${violations(last.violations)} · ${duration(last.durationMs)}` : "not yet";
+  const parts = last ? [dayAndClock(last.at), violations(last.violations), duration(last.durationMs)] : ["not yet"];
+  const result = parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
   setText(byId("ledger-check"), unfinished ? stateOf(unfinished, hasWorker) : result);
   byId("ledger-check").className = !unfinished && last?.violations ? "loss" : "";
   byId("verify").disabled = Boolean(unfinished);

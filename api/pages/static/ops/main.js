@@ -1,18 +1,18 @@
 /** @file The operator's page: ask for a token, then read the operations every 2 seconds. */
 
-import { byId, notify, setText } from "../common/dom.js";
+import { byId, setText } from "../common/dom.js";
 import { Problem, Silence, get } from "../common/http.js";
+import { signIn } from "../common/login.js";
 import { grouped } from "../common/money.js";
 import { sentenceOf } from "../common/problems.js";
 import { duration, shortClock } from "../common/time.js";
+import { Tokens } from "../common/tokens.js";
 import { connect, requeue, showCheck } from "./actions.js";
 import { showBroker } from "./broker.js";
 import { makePlots, showMinutes, showSeconds } from "./plots.js";
 import * as record from "./record.js";
 import { age, showDaily, showDue, showRefusals, toneOf } from "./tables.js";
 
-// Another key than the desk's, because a trading token cannot read the operations.
-const TOKEN = "tradepost.operator";
 const PATH = "/api/admin/operations";
 const PERIOD = 2000;
 // A hidden page goes on recording its hour.
@@ -29,43 +29,21 @@ let timer = 0;
 let historyAt = 0;
 let span = "minute";
 
-const token = () => sessionStorage.getItem(TOKEN);
+// Another key than the desk's, because a trading token cannot read the operations.
+const tokens = new Tokens("tradepost.operator");
+const token = () => tokens.token();
 
-/** Show the form, and test a token before it is stored. */
-function askForToken() {
-  byId("login").hidden = false;
-  byId("token").focus();
-  byId("login-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const secret = byId("token").value.trim();
-    if (!/^[\x21-\x7e]{1,256}$/.test(secret)) return refuseToken("Paste a token: one word without spaces.");
-    try {
-      const operations = await get(PATH, {}, { token: secret });
-      sessionStorage.setItem(TOKEN, secret);
-      byId("login-form").reset();
-      open(operations);
-      byId("operations").focus();
-    } catch (error) {
-      refuseToken(REASONS[error.code] ?? sentenceOf(error));
-    }
-  });
-}
-
-function refuseToken(reason) {
-  setText(byId("token-error"), reason);
-  byId("token").setAttribute("aria-invalid", String(reason !== ""));
-  if (reason) byId("token").select();
-}
-
-/** Show the page, and update it regularly. */
-function open(operations = null) {
+/** Show the page, and update it regularly; after the form the operations are known. */
+function open(operations) {
   byId("login").hidden = true;
   byId("desk").hidden = false;
+  if (operations) byId("operations").focus();
   record.restore();
   makePlots(chooseSpan);
   connect({ token, read: refresh });
   byId("sign-out").addEventListener("click", leave);
   document.addEventListener("visibilitychange", () => !document.hidden && refresh());
+  tokens.onChange(() => location.reload());
   addEventListener("pagehide", () => token() && record.store());
   if (operations) show(operations);
   refresh();
@@ -99,13 +77,13 @@ async function refreshHistory() {
 }
 
 function leave() {
-  sessionStorage.removeItem(TOKEN);
+  tokens.end();
   location.reload();
 }
 
 function tokenEnded() {
-  notify("The token has expired or was revoked.", "problem");
-  setTimeout(leave, 1500);
+  tokens.end("The token has expired or was revoked.");
+  location.reload();
 }
 
 function showLight(state, text) {
@@ -169,5 +147,10 @@ function figure(name, text, tone = "") {
   element.dataset.tone = tone;
 }
 
-if (token()) open();
-else askForToken();
+signIn({
+  tokens,
+  begin: (secret, options) => tokens.begin(secret, options),
+  test: (secret) => get(PATH, {}, { token: secret }),
+  reasons: REASONS,
+  opened: open,
+});

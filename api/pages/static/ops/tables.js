@@ -58,7 +58,7 @@ export function toneOf(milliseconds) {
 const DUE_COLUMNS = [
   { name: "kind", value: (order) => `${nameOf(order.side)} ${grouped(order.quantity)} ${order.symbol} ${order.exchange}` },
   { name: "", label: "Status", value: (order) => nameOf(order.status) },
-  { name: "age", label: "Due for", value: (order) => age(order.ageMs), paint: paintAge },
+  { name: "due-for", label: "Due for", value: (order) => age(order.ageMs), paint: paintAge },
   { name: "arguments", label: "Order", value: (order) => order.orderId },
   { name: "arguments", label: "Account", value: (order) => order.accountId },
 ];

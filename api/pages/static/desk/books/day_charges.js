@@ -40,19 +40,20 @@ export class DayCharges {
 
   async #read() {
     this.#day = startOfDay();
-    this.#paid.clear();
+    const paid = new Map();
     try {
       let cursor = null;
       do {
         const page = await get("/api/trading/trades", { from: this.#day, limit: MAX_PAGE, cursor });
-        for (const trade of page.data) this.#paid.set(trade.orderId, [trade.positionId, trade.charges]);
+        for (const trade of page.data) paid.set(trade.orderId, [trade.positionId, trade.charges]);
         cursor = page.nextCursor;
       } while (cursor !== null);
+      this.#paid = paid;
       this.#isRead = true;
+      this.#takeOrders();
     } catch {
       setTimeout(() => this.#read(), 5000);
     }
-    this.#takeOrders();
   }
 
   #takeOrders() {

@@ -1,19 +1,19 @@
 /** @file The stocks whose quotes the books need live: those of open orders, positions and holdings. */
 
+import { QuotePoll } from "../market/quote_poll.js";
 import { isLive } from "../../common/words.js";
 import { keyOf } from "../store.js";
 
 /** Ask for the quotes of the stocks in the books, again each time that the set of stocks changes. */
 export function watchBooks(store) {
-  let known = "";
-  const watch = () => {
-    const keys = [...keysOf(store)].sort();
-    if (keys.join(" ") === known) return;
-    known = keys.join(" ");
+  let keys = [];
+  store.on(["orders", "positions", "holdings"], () => {
+    const needed = [...keysOf(store)].sort();
+    if (needed.join(" ") === keys.join(" ")) return;
+    keys = needed;
     store.watch("books", keys);
-  };
-  store.on(["orders", "positions", "holdings"], watch);
-  watch();
+  });
+  new QuotePoll(store, () => keys);
 }
 
 function keysOf(store) {
