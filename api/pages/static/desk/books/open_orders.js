@@ -15,7 +15,7 @@ import { keyOf } from "../store.js";
 import { Editors } from "./editors.js";
 import { expiryText, inWords, limitText, typeName, waitsFor, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
-import { askTwice } from "./two_step.js";
+import { askTwice } from "../../common/two_step.js";
 
 const cancelling = new Set();
 
