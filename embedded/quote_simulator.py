@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import urllib.error
 import urllib.request
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ PAUSE_S = 0.8
 TIMEOUT_S = 5
 QUOTED_SHARE = 0.7
 PAGE = 200
+UNAUTHENTICATED = 401
 EXAMPLE = ("NSE", "RELIANCE")  # bought by the banner's curl, at the price of the README
 SESSION_CLASS = "NORMAL"  # of all stocks of the demo
 
@@ -118,11 +120,13 @@ class Simulator:
     ) -> list[dict[str, Any]]:
         """Return the quotes to send, given those that the service has stored, and remember them. Raises OSError."""
         quotes = []
-        for key in self.firsts.keys() & stored.keys() - self.memory.left_alone:
+        for key in sorted((self.firsts.keys() & stored.keys()) - self.memory.left_alone):
             if not self._is_ours(key, stored[key]):
                 self._leave_alone(key)
                 continue
-            stock = self.stocks.setdefault(key, DemoStock(self.firsts[key], stored[key], self.chance))
+            if key not in self.stocks:
+                self.stocks[key] = DemoStock(self.firsts[key], stored[key], self.chance)
+            stock = self.stocks[key]
             expected = Expected(stored[key].number, stored[key].price)
             stands_still = not stored[key].has_day or (key == EXAMPLE and not example_is_traded)
             is_due = market.is_open or not stored[key].has_day
@@ -188,10 +192,15 @@ class Feed:
         return found
 
     def example_is_traded(self) -> bool:
-        """Return True if the demo account has traded the examples' stock."""
+        """Return True if the demo account has traded the examples' stock, or its token is not valid any more."""
         if not self._example_is_traded:
             path = f"/api/trading/trades?symbol={EXAMPLE[1]}&limit=1"
-            self._example_is_traded = bool(self._send("GET", path, self.demo_token)["data"])
+            try:
+                self._example_is_traded = bool(self._send("GET", path, self.demo_token)["data"])
+            except urllib.error.HTTPError as refusal:
+                if refusal.code != UNAUTHENTICATED:
+                    raise
+                self._example_is_traded = True
         return self._example_is_traded
 
     def put(self, quotes: list[dict[str, Any]], at: str) -> None:

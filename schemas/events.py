@@ -15,7 +15,7 @@ from .positions import PositionSchema
 DATA_SCHEMAS = {
     "order": OrderDetailSchema(exclude=("transactions",)),
     "position": PositionSchema(exclude=("last_price", "unrealized_pnl", "day_pnl")),
-    "account": AccountSchema(exclude=("unrealized_pnl",)),
+    "account": AccountSchema(exclude=("unrealized_pnl", "scopes")),
 }
 
 

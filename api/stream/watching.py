@@ -13,7 +13,8 @@ from trading.market.live_quotes import LiveQuote
 
 from .listeners import text_frame
 from .outbox import Outbox
-from .quote_feed import Outgoing, QuoteFeed, Watcher
+from .quote_feed import QuoteFeed
+from .watchers import Outgoing, Watcher
 
 WATCH = WatchSchema()
 # The members of a quote, with their places in a LiveQuote, whose values are texts and numbers of JSON already.

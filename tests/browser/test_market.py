@@ -11,6 +11,7 @@ from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.desk import Desk
 from tests.browser.quotes import Feed
+from tests.browser.test_page import grave_violations
 from tests.support.processes import ProcessStarter, Running
 from trading.matching.stock_changes import ImportedFacts, set_facts
 
@@ -178,6 +179,12 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(desk.page.get_by_role("tab", name="Equity")).to_be_focused()
     expect(desk.page.locator("#equity-plot canvas")).to_be_visible()
     expect(plot).to_be_hidden()
+    desk.page.locator("#more summary").click()
+    desk.page.locator("#watch-search").fill("in")
+    expect(desk.page.locator("#watch-search-list")).to_be_visible()
+    for _ in desk.looks():
+        assert grave_violations(desk) == []
+        assert desk.overflow() <= 0
 
     desk.page.reload()
     desk.wait_until_live()

@@ -1,7 +1,9 @@
 """The demo's quotes through the API, and what a person sees of a day at its hours."""
 
+import contextlib
 import dataclasses
 import random
+import urllib.error
 from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
@@ -100,6 +102,17 @@ def test_the_example_is_traded_once_the_demo_account_has_a_trade(feed: Feed, cli
     assert not feed.example_is_traded()
     assert sweep_once(limit=10).executed == 1
     assert feed.example_is_traded()
+
+
+@pytest.mark.parametrize(("status", "is_raised"), [(401, False), (503, True)])
+def test_a_revoked_token_of_the_demo_account_does_not_stop_the_quotes(status: int, is_raised: bool) -> None:
+    def refuse(*_: Any) -> Any:
+        raise urllib.error.HTTPError("http://127.0.0.1", status, "", {}, None)  # type: ignore[arg-type]
+
+    feed = Feed("http://127.0.0.1", "feed", "revoked")
+    feed._send = refuse  # type: ignore[method-assign]
+    with pytest.raises(urllib.error.HTTPError) if is_raised else contextlib.nullcontext():
+        assert feed.example_is_traded()
 
 
 @pytest.mark.parametrize(

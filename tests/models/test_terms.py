@@ -83,7 +83,6 @@ OFFERED = {
     "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
-    "OwnAccountSchema.status": AccountStatus,
     "MarketClockSchema.calendar": (Exchange.NSE,),
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),

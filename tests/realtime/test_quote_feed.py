@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from api.stream import quote_feed
-from api.stream.quote_feed import Outgoing, QuoteFeed, Watcher
+from api.stream.quote_feed import QuoteFeed
+from api.stream.watchers import Outgoing, Watcher
 from api.stream.watching import as_text
 from models.database import DatabaseUnavailable
 from tests.realtime.conftest import Database
