@@ -40,6 +40,9 @@ keepalive = _settings.keep_alive_s  # longer than the proxy's, so that the proxy
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
+# Room for 200 stocks with long symbols in one address. The default is 4,094.
+limit_request_line = 8000
+
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None
 

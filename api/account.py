@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Response
 
 from models.database import session
-from schemas.accounts import OwnAccountSchema
+from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
@@ -20,7 +20,7 @@ from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
-ACCOUNT, TRANSACTION_PAGE = OwnAccountSchema(), TransactionPageSchema()
+ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
 NEWEST_FIRST = Keyset({"id": read_integer})
 
 

@@ -47,6 +47,7 @@ SWEPT = Counter("tradepost_swept_orders", "Orders that sweeps found, by outcome.
 ACCOUNT_WAITS = Counter("tradepost_account_waits", "Waits for a busy account, by outcome.", ["outcome"])
 REPLAYS = Counter("tradepost_stream_replays", "Beginnings of streams: live, replayed or reset.", ["outcome"])
 TAKEN_BACK = Counter("tradepost_events_taken_back", "Accounts that lost events in a failover or restore.", ["of"])
+LIVE_QUOTES = Counter("tradepost_live_quotes", "Quotes for listeners that watch their stocks.", ["outcome"])
 LISTENERS = Gauge("tradepost_listeners", "Listeners of a process.", ["state"], multiprocess_mode="liveall")
 CONNECTIONS = Gauge("tradepost_connections", "Client connections of a process.", ["state"], multiprocess_mode="liveall")
 CONNECTIONS_ENDED = Counter("tradepost_connections_ended", "Connections ended for want of room.", ["reason"])
@@ -73,6 +74,7 @@ KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in SWEPT_OUTCOMES),
     ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
+    LIVE_QUOTES: (("sent",), ("postponed",)),
     TAKEN_BACK: (("accounts",),),
     POOL_WAITS: (("session",), ("account",)),
     CONNECTS: tuple((outcome,) for outcome in CONNECT_OUTCOMES),

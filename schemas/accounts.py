@@ -14,7 +14,7 @@ SERVICE_SCOPES = ("feed", "admin")
 
 
 class AccountSchema(StrictSchema):
-    """An account; the caller adds `unrealized_pnl` to its row."""
+    """An account; the caller adds `unrealized_pnl`, and in the account's own answer `scopes`, to its row."""
 
     id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
     name = fields.String(metadata={"example": "Asha"})
@@ -46,12 +46,11 @@ class AccountSchema(StrictSchema):
             "description": "How new orders fill: at once at their own price, or against live quotes.",
         },
     )
-
-
-class OwnAccountSchema(AccountSchema):
-    """An account as the holder of a token reads it."""
-
     scopes = fields.List(
-        fields.String(metadata={"enum": [*ACCOUNT_SCOPES, *SERVICE_SCOPES], "example": "trade"}),
-        metadata={"description": "The scopes of the token that the request was sent with."},
+        fields.String(metadata={"enum": [*ACCOUNT_SCOPES, *SERVICE_SCOPES]}),
+        metadata={
+            "x-optional": True,
+            "example": ["read", "trade"],
+            "description": "The scopes of the token; only where the account is read with it.",
+        },
     )

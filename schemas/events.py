@@ -6,16 +6,16 @@ from .accounts import AccountSchema
 from .base import StrictSchema
 from .examples import ACCOUNT_ID
 from .fields import Timestamp, Whole, WholeParameter
+from .live_quotes import MAX_WATCHED, StockKeysParameter
 from .orders import OrderDetailSchema
 from .pages import LIMIT_DEFAULT, MAX_LIMIT, AccountChoiceSchema
 from .positions import PositionSchema
-from .ticks import MAX_WATCHED, StockKeysParameter
 
 # An event omits the members that move with the market, and the ledger entries.
 DATA_SCHEMAS = {
     "order": OrderDetailSchema(exclude=("transactions",)),
     "position": PositionSchema(exclude=("last_price", "unrealized_pnl", "day_pnl")),
-    "account": AccountSchema(exclude=("unrealized_pnl",)),
+    "account": AccountSchema(exclude=("unrealized_pnl", "scopes")),
 }
 
 

@@ -9,6 +9,7 @@ from marshmallow.exceptions import ValidationError
 from .base import StrictSchema
 from .calendars import SESSION_CLASSES
 from .fields import CLEAN_PATTERN, MAX_PRICE, Choice, GivenMoney, Symbol, Text, WholeParameter, described
+from .live_quotes import StockKeysParameter
 from .market import StockKeySchema, StockSchema
 from .orders import EXCHANGES
 from .pages import ListSchema
@@ -17,23 +18,8 @@ MAX_TICK_SIZE = Decimal("1000.00")
 MAX_LOT_SIZE = 1_000_000
 MAX_NAME_LENGTH = 120
 MAX_SEARCH_LENGTH = 64
-MAX_KEYS = 200
 # Clean, and not only blanks.
 SEARCH_PATTERN = rf"^{CLEAN_PATTERN}*[^\s{CLEAN_PATTERN[2:]}{CLEAN_PATTERN}*$"
-
-Key = tuple[str, str]  # exchange, symbol
-KEY = StockKeySchema()
-
-
-def parse_key(text: Any) -> Key | None:
-    """Return the exchange and the symbol of a text such as NSE:RELIANCE, or None."""
-    exchange, colon, symbol = text.partition(":") if isinstance(text, str) else ("", "", "")
-    given = {"exchange": exchange.upper() if exchange.isascii() else "", "symbol": symbol}
-    try:
-        loaded = KEY.load(given) if colon else None
-    except ValidationError:
-        return None
-    return None if loaded is None else (loaded["exchange"], loaded["symbol"])
 
 
 class SearchText(Text):
@@ -45,34 +31,6 @@ class SearchText(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
         return super()._deserialize(" ".join(text.split()), attr, data, **options)
-
-
-class StockKeys(fields.Field[list[Key]]):
-    """A list of stocks of a query string, such as NSE:RELIANCE,NSE:INFY; each stock counts once."""
-
-    default_error_messages = {
-        "invalid": "Must be stocks such as NSE:RELIANCE,NSE:INFY.",
-        "key": '"{given}" is no stock such as NSE:RELIANCE.',
-        "length": "Must have 1 to {maximum} stocks.",
-    }
-
-    def __init__(self, *, maximum: int = MAX_KEYS, **options: Any) -> None:
-        key = r"[A-Za-z]{3}:[A-Za-z0-9&_.\-]{1,32}"
-        pattern = rf"^{key}(,{key}){{0,{maximum - 1}}}$"
-        super().__init__(**described(options, type="string", pattern=pattern))
-        self.maximum = maximum
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[Key]:
-        if not isinstance(value, str):
-            raise self.make_error("invalid")
-        parts = value.split(",")
-        if len(parts) > self.maximum:
-            raise self.make_error("length", maximum=self.maximum)
-        keys = {part: parse_key(part) for part in parts}
-        for part, key in keys.items():
-            if key is None:
-                raise self.make_error("key", given=part[:64])
-        return list(dict.fromkeys(key for key in keys.values() if key is not None))
 
 
 class StockListSchema(ListSchema):
@@ -88,7 +46,7 @@ class StockListSchema(ListSchema):
             "description": "Any part of the symbol or of the name. The best `limit` stocks are listed, and no others.",
         },
     )
-    symbols = StockKeys(
+    symbols = StockKeysParameter(
         load_default=None,
         metadata={
             "example": "NSE:RELIANCE,NSE:INFY",

@@ -13,7 +13,7 @@ from api.http.responses import encode
 from api.stream.websocket import ENDINGS
 from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, EventStreamSchema, StreamRequestSchema
 from schemas.fields import Money
-from schemas.ticks import TickSchema
+from schemas.live_quotes import LiveQuoteSchema
 
 from .examples import remove_hints
 from .openapi import without_null
@@ -169,7 +169,7 @@ def _schemas() -> dict[str, Document]:
 
     shapes = {subject_of(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
     queries = {"EventStream": query(EventStreamSchema()), "StreamRequest": query(StreamRequestSchema())}
-    return {"Event": described(EventSchema()), **shapes, "Quote": described(TickSchema()), **queries}
+    return {"Event": described(EventSchema()), **shapes, "Quote": described(LiveQuoteSchema()), **queries}
 
 
 def _with_all_required(schema: Document) -> Document:

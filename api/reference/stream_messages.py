@@ -6,7 +6,7 @@ from typing import Any
 from schemas.events import EVENT_TYPES
 from schemas.examples import POSITION_ID
 from schemas.fields import MAX_IDENTIFIER
-from schemas.ticks import KEY_FACTS, MAX_WATCHED, PROBLEM_CODES
+from schemas.live_quotes import KEY_FACTS, MAX_WATCHED, PROBLEM_CODES
 
 from .examples import example_of
 

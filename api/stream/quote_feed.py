@@ -8,69 +8,15 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
+from runtime import metrics
 from trading.market.live_quotes import LastPrice, LiveQuote, read_quotes
+
+from .watchers import Outgoing, Stock, Watcher
 
 # A stock's quotes are handed out at most four times a second, the newest each time.
 INTERVAL_S = 0.25
 # Other work of the process goes on after this many watchers.
 WATCHERS_AT_ONCE = 25
-
-Writer = Callable[[LiveQuote], bytes]
-
-
-class Tick:
-    """A quote that is handed out; each way of writing it is used once for all watchers."""
-
-    __slots__ = ("_written", "quote")
-
-    def __init__(self, quote: LiveQuote) -> None:
-        self.quote = quote
-        self._written: dict[Writer, bytes] = {}
-
-    def written(self, write: Writer) -> bytes:
-        """Return the quote as this function writes it."""
-        found = self._written.get(write)
-        if found is None:
-            found = self._written[write] = write(self.quote)
-        return found
-
-
-class Stock:
-    """A watched stock."""
-
-    __slots__ = ("id", "is_doubtful", "key", "next_at", "tick", "watchers")
-
-    def __init__(self, stock_id: UUID, quote: LiveQuote) -> None:
-        self.id = stock_id
-        self.key = quote.key
-        self.tick = Tick(quote)
-        self.watchers: set[Watcher] = set()
-        self.next_at = 0.0
-        # A message was lost, and a last price alone does not tell the rest: the database is asked.
-        self.is_doubtful = False
-
-    @property
-    def number(self) -> int:
-        """The number of the newest known quote."""
-        return self.tick.quote.quote_number
-
-
-class Watcher:
-    """A receiver of quotes; `watched` belongs to the feed."""
-
-    __slots__ = ("watched",)
-
-    def __init__(self) -> None:
-        self.watched: set[Stock] = set()
-
-    @property
-    def is_behind(self) -> bool:
-        """True if it has not read enough of what it got to be given more."""
-        raise NotImplementedError
-
-    def take(self, ticks: list[Tick]) -> None:
-        """Send quotes; never waits."""
-        raise NotImplementedError
 
 
 class QuoteFeed:
@@ -155,7 +101,7 @@ class QuoteFeed:
                     continue
                 if isinstance(quote, LastPrice):
                     stock.is_doubtful = stock.is_doubtful or quote.quote_number > stock.number + 1
-                    quote = stock.tick.quote.with_last_price(*quote[1:])
+                    quote = stock.newest.quote.with_last_price(*quote[1:])
                 else:
                     stock.is_doubtful = False
                 self._change(stock, quote)
@@ -173,7 +119,7 @@ class QuoteFeed:
                     continue
                 if quote.quote_number >= stock.number or quote.quote_number < known[stock.id]:
                     stock.is_doubtful = False
-                    if quote != stock.tick.quote:
+                    if quote != stock.newest.quote:
                         self._change(stock, quote)
             self._tell()
 
@@ -182,13 +128,18 @@ class QuoteFeed:
 
         A single thread calls it, so that no quote overtakes a newer one.
         """
+        counts = {"sent": 0, "postponed": 0}
         for number, (watcher, stocks) in enumerate(self._take_due().items(), 1):
             if watcher.is_behind:
                 self._postpone(watcher, stocks)
-            elif ticks := [stock.tick for stock in stocks if stock in watcher.watched]:
-                watcher.take(ticks)
+                counts["postponed"] += len(stocks)
+            elif quotes := [stock.newest for stock in stocks if stock in watcher.watched]:
+                watcher.take(quotes)
+                counts["sent"] += len(quotes)
             if number % WATCHERS_AT_ONCE == 0:
                 time.sleep(0)
+        for outcome, count in counts.items():
+            metrics.of(metrics.LIVE_QUOTES, outcome).inc(count)
 
     def _take_due(self) -> dict[Watcher, set[Stock]]:
         now = time.monotonic()
@@ -233,7 +184,7 @@ class QuoteFeed:
                 self._is_watched.clear()
 
     def _change(self, stock: Stock, quote: LiveQuote) -> None:
-        stock.tick = Tick(quote)
+        stock.newest = Outgoing(quote)
         self._changed.add(stock)
 
     def _tell(self) -> None:

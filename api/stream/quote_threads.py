@@ -34,8 +34,8 @@ def _hand_out(feed: QuoteFeed) -> None:
         began = time.monotonic()
         try:
             feed.hand_out()
-        except Exception:  # one bad quote may not end the ticks of thousands of listeners
-            logger.exception("ticks_failed")
+        except Exception:  # one bad quote may not end the quotes of thousands of listeners
+            logger.exception("quotes_failed")
         time.sleep(min(INTERVAL_S, max(MIN_PAUSE_S, PAUSE_SHARE * (time.monotonic() - began))))
 
 

@@ -8,16 +8,17 @@ from marshmallow import ValidationError
 
 from api.http.responses import encode
 from models.database import DatabaseUnavailable
-from schemas.ticks import MAX_WATCHED, TickSchema, WatchSchema
+from schemas.live_quotes import MAX_WATCHED, LiveQuoteSchema, WatchSchema
 from trading.market.live_quotes import LiveQuote
 
 from .listeners import text_frame
 from .outbox import Outbox
-from .quote_feed import QuoteFeed, Tick, Watcher
+from .quote_feed import QuoteFeed
+from .watchers import Outgoing, Watcher
 
 WATCH = WatchSchema()
 # The members of a quote, with their places in a LiveQuote, whose values are texts and numbers of JSON already.
-MEMBERS = [(key, LiveQuote._fields.index(name)) for name, key, _ in TickSchema().renderers]
+MEMBERS = [(key, LiveQuote._fields.index(name)) for name, key, _ in LiveQuoteSchema().renderers]
 
 
 def as_text(quote: LiveQuote) -> str:
@@ -51,9 +52,9 @@ class SocketWatcher(Watcher):
         """True if the socket has not taken, or the other side has not acknowledged, enough of what was written."""
         return self._outbox.is_behind or self._outbox.is_unacknowledged
 
-    def take(self, ticks: list[Tick]) -> None:
+    def take(self, quotes: list[Outgoing]) -> None:
         """Write quotes, in one write."""
-        self._outbox.push(b"".join([tick.written(self._write) for tick in ticks]))
+        self._outbox.push(b"".join([quote.written(self._write) for quote in quotes]))
 
     def answer(self, text: str | bytes) -> str | None:
         """Do as a message says, and return the text of the answer, or None for a message that gets no answer."""

@@ -24,14 +24,15 @@ ACCOUNT, STOCK = 2, 1
 
 
 @transactional
-def _let_orders_rest() -> None:
+def let_orders_rest() -> None:
+    """Let the orders of the account rest."""
     execute("UPDATE account SET fill_model = 'QUOTES' WHERE name = %s", (f"Bench {ACCOUNT}",))
 
 
 def quote_to_fill(services: Services, *, rounds: int, orders: int = ORDERS) -> list[Figure]:
     """Let one order after the other rest and cross it by a quote; by turns place one that fills at its first look."""
     services.use()
-    _let_orders_rest()
+    let_orders_rest()
     feeder, link = Feeder(services), Connection(services.port)
     above, reach = (feeder.request([STOCK], price) for price in (ABOVE, LIMIT))
     worker, crowd = services.start_worker(), Crowd(services.port)

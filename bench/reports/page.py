@@ -7,8 +7,9 @@ from typing import Any
 from bench.reports.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-LATEST, PUBLISHED, GROWTH, LISTENERS, TICKS, MATCHING = (
-    RESULTS / f"{name}.json" for name in ("latest", "published", "growth", "listeners", "ticks", "matching")
+LATEST, PUBLISHED, GROWTH, LISTENERS, LIVE_QUOTES, MATCHING, DESK = (
+    RESULTS / f"{name}.json"
+    for name in ("latest", "published", "growth", "listeners", "live_quotes", "matching", "desk")
 )
 
 
@@ -36,7 +37,13 @@ def section(results: dict[str, Any]) -> str:
         "",
         *_remarks(results["figures"]),
     ]
-    parts = ((MATCHING, matched), (GROWTH, _grown), (LISTENERS, listening), (TICKS, ticking))
+    parts = (
+        (MATCHING, matched),
+        (GROWTH, _grown),
+        (LISTENERS, listening),
+        (LIVE_QUOTES, live_quoted),
+        (DESK, _desk),
+    )
     for path, written in parts:
         if found := committed(path):
             lines += written(found)
@@ -56,6 +63,11 @@ def matched(found: dict[str, Any]) -> list[str]:
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 
 
+def _desk(found: dict[str, Any]) -> list[str]:
+    head = f"The desk ({found['measured_at'][:10]}, measure anew with `python -m bench.desk`):"
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
+
+
 def listening(found: dict[str, Any]) -> list[str]:
     """Return the table of a web process with thousands of listeners."""
     head = (
@@ -65,12 +77,12 @@ def listening(found: dict[str, Any]) -> list[str]:
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 
 
-def ticking(found: dict[str, Any]) -> list[str]:
+def live_quoted(found: dict[str, Any]) -> list[str]:
     """Return the table of a web process whose listeners watch stocks."""
     head = (
         f"One web process with {found['listeners']:,} listeners that watch {found['watched']} of {found['stocks']:,}"
         f" stocks each, at {found['quotes']:,} quotes/s ({found['measured_at'][:10]}, measure anew with"
-        " `python -m bench.ticks`):"
+        " `python -m bench.live_quotes`):"
     )
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 

@@ -31,11 +31,12 @@ READS = {
     "market.read_stock": "/api/market/stocks/NSE/RELIANCE",
     "admin.read": "/api/admin/accounts/{account}",
     "operations.read": "/api/admin/operations",
+    "operations.read_history": "/api/admin/operations/history",
     "metrics.read": "/metrics",
 }
 # What is of one account; an administrator names it.
 OF_AN_ACCOUNT = "/api/trading/"
-OF_ADMINISTRATORS = ("admin.read", "operations.read")
+OF_ADMINISTRATORS = ("admin.read", "operations.read", "operations.read_history")
 NO_READS = {
     "health.ready": "says of each thing by itself whether it answers now",
     "cron.sweep_orders": "executes, and says what is left",

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.support.trading import run
 from trading.market.stocks import import_stocks
 from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
 
@@ -106,6 +107,11 @@ def test_an_inactive_stock_is_found_again_once_it_is_active(found, get):
     assert found(search="betatata") == ["NSE:OTHER"]
 
 
+def test_an_inactive_stock_takes_no_place_in_the_list(found, get):
+    deactivate_stocks([UUID(get("stocks/NSE/TATA").get_json()["stockId"])])
+    assert found(search="tata", limit=1) == ["BSE:TATAMOTORS"]
+
+
 @pytest.mark.parametrize(
     ("query", "fields"),
     [
@@ -158,3 +164,5 @@ def test_a_stock_shows_its_name_and_the_volume_of_the_day_of_its_quote(client, h
     assert get("stocks/NSE/TCS").get_json()["volume"] == 1_000
     put(bidPrice="3999.95")
     assert get("stocks", symbols="NSE:TCS").get_json()["data"][0]["volume"] == 1_000
+    run("UPDATE stock SET volume_day = volume_day - 1")  # today's quotes have brought no volume yet
+    assert get("stocks", search="tcs").get_json()["data"][0]["volume"] is None

@@ -5,12 +5,23 @@ import sys
 
 import redis
 
-from bench.clients.load import build_requests
+from bench.clients.load import Connection, build_requests, exchange, order_request
 from bench.clients.pace import place_at_pace
 from bench.clients.pgbench import run_pgbench
+from bench.clients.watchers import WatchingCrowd
 from bench.parts.backlog import fill, sweep_rate
-from bench.parts.resting import ABOVE, LIMIT, Feeder, count_matched, count_resting, end_all_now, fill_resting
-from bench.seeding import ACCOUNTS, seed
+from bench.parts.resting import (
+    ABOVE,
+    LIMIT,
+    RESTING_PREFIX,
+    Feeder,
+    count_matched,
+    count_resting,
+    end_all_now,
+    fill_resting,
+    quote_stocks,
+)
+from bench.seeding import ACCOUNTS, EXCHANGE, seed, token_of
 from bench.services import Services
 from tests.support.processes import ROOT, ProcessStarter, Running
 from trading.execution.sweeping import MAX_BATCH
@@ -67,3 +78,22 @@ def test_the_stock_worker_polls_as_dramatiq_does(process_environment: dict[str, 
         [sys.executable, "-c", code], cwd=ROOT, env=process_environment, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_watchers_of_the_benchmark_get_quotes_and_events(start: ProcessStarter, web: Running) -> None:
+    seed()
+    quote_stocks(stocks=20)
+    assert web.port is not None
+    feeder = Feeder(Services("", redis.Redis(), start, web), connects=False)
+    crowd = WatchingCrowd(web.port)
+    keys = [f"{EXCHANGE}:{RESTING_PREFIX}{number}" for number in range(1, 21)]
+    crowd.join([token_of(number) for number in range(1, 11)], keys, 20)
+    crowd.measure(0.5)  # the quotes as they are
+    feeder.send(feeder.request(range(1, 21), ABOVE), accepted=20)
+    order = order_request(web.port, 10)  # of the listener that reads its messages
+    exchange(Connection(web.port), order)
+    found = crowd.measure(3.0)
+    assert found.ticks == 10 * 20
+    assert len(found.tick_delays_ms) == 20
+    assert len(found.event_delays_ms) == 2
+    assert all(0 < delay < 3_000 for delay in (*found.tick_delays_ms, *found.event_delays_ms))

@@ -4,13 +4,34 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocket, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Route, WebSocket, expect
 
 PLACEMENT_PATH = "/api/trading/orders"
 WATCH_POLICY = """
   window.policyViolations = [];
   addEventListener("securitypolicyviolation", (event) => window.policyViolations.push(event.violatedDirective));
 """
+
+
+class Held:
+    """Requests of a page that are held until they are released; later ones pass."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.routes: list[Route] = []
+        self._is_holding = True
+        page.route(pattern, self._take)
+
+    def release(self) -> None:
+        """Send the held requests."""
+        self._is_holding = False
+        for route in self.routes:
+            route.continue_()
+
+    def _take(self, route: Route) -> None:
+        if self._is_holding:
+            self.routes.append(route)
+        else:
+            route.continue_()
 
 
 class Desk:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -12,7 +13,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
 from tests.browser.presses import press_twice
-from tests.support.processes import ProcessStarter, Running
+from tests.support.processes import ProcessStarter, Running, wait_until
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -320,3 +321,72 @@ def test_holdings_show_their_shares_and_their_profit(desk_of: Callable[..., Desk
 def _answer_with_holding(route: Route) -> None:
     body = json.dumps({"data": [HOLDING], "nextCursor": None})
     route.fulfill(status=200, content_type="application/json", body=body)
+
+
+def test_on_a_day_without_trading_the_charges_are_those_of_the_day_before(
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any
+) -> None:
+    start.worker()
+    quote("RELIANCE", "2500.00")
+    made = account()
+    api = Api(web, made.headers)
+    api.place(orderType="MARKET", price=None)
+    trade = wait_until(lambda: api.send("GET", "/api/trading/trades")["data"])[0]
+    desk = desk_of(web)
+    days: list[str] = []
+
+    def answer(route: Route) -> None:
+        first = parse_qs(urlsplit(route.request.url).query).get("from", ["newest"])[0]
+        days.append(first)
+        body = [] if days.index(first) == 0 else [trade | {"tradedAt": "2026-11-20T10:00:00.000000Z"}]
+        route.fulfill(status=200, content_type="application/json", body=json.dumps({"data": body, "nextCursor": None}))
+
+    desk.page.route("**/api/trading/trades*", answer)
+    desk.page.route("**/api/trading/orders?*", _answer_with_nothing)
+    desk.log_in(made.token)
+    expect(desk.page.locator("#positions-total .charges")).to_have_text(trade["charges"])
+    assert "2026-11-19T18:30:00.000Z" in days
+
+
+def _answer_with_nothing(route: Route) -> None:
+    route.fulfill(status=200, content_type="application/json", body='{"data": [], "nextCursor": null}')
+
+
+COUNT_CHANGES = """async () => {
+  const { Table } = await import("/static/common/table.js");
+  const scroller = document.createElement("div");
+  scroller.innerHTML = '<div class="scroller open-orders"><table class="grid"><tbody></tbody></table></div>';
+  document.body.append(scroller);
+  const body = scroller.querySelector("tbody");
+  const columns = ["price", "last"].map((name) => ({ name, value: (item) => item[name] }));
+  const table = new Table(body, columns, { keyOf: (item) => item.key });
+  const items = [...Array(500).keys()].map((key) => ({ key: String(key), price: "1.00", last: "1.00" }));
+  table.show(items);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  let changes = 0;
+  const observer = new MutationObserver((list) => { changes += list.length; });
+  observer.observe(body, { subtree: true, childList: true, characterData: true, attributes: true });
+  const counted = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const seen = changes;
+    changes = 0;
+    return seen;
+  };
+  table.update(items.map((item) => ({ ...item })));
+  const same = await counted();
+  table.update(items.map((item) => ({ ...item, last: "2.00" })));
+  const ticked = await counted();
+  body.closest(".scroller").scrollTop = 1e6;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return { same, ticked, late: body.lastElementChild.textContent };
+}"""
+
+
+def test_a_tick_changes_only_the_cells_that_read_differently_and_are_in_sight(
+    desk_of: Callable[..., Desk], web: Running
+) -> None:
+    desk = desk_of(web).open()
+    changes = desk.page.evaluate(COUNT_CHANGES)
+    assert changes["same"] == 0
+    assert 0 < changes["ticked"] < 60
+    assert changes["late"] == "1.002.00"

@@ -1,20 +1,24 @@
 """The watch list, the plots and the announcement of fills."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.desk import Desk
 from tests.browser.quotes import Feed
+from tests.browser.test_page import grave_violations
 from tests.support.processes import ProcessStarter, Running
 from trading.matching.stock_changes import ImportedFacts, set_facts
 
 pytestmark = [pytest.mark.acceptance]
 
+READS = re.compile(r"/api/market/stocks\?symbols=")
+STREAM = re.compile(r"/api/trading/stream")
 DAY = {"previousClose": "2400.00", "low": "2380.00", "high": "2520.00", "open": "2410.00"}
 # A headless browser has no loudspeaker: count the tones that the page starts.
 COUNT_TONES = """
@@ -113,6 +117,34 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     expect(desk.page.locator("#symbol-hint")).to_contain_text("Last 200.00 · ")
 
 
+def test_prices_come_by_the_stream_and_by_http_while_it_gives_none(
+    desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
+) -> None:
+    feed("RELIANCE", lastPrice="2500.00")
+    token = account().token
+    desk = desk_of(web)
+    desk.page.route(READS, lambda route: route.abort())
+    desk.log_in(token)
+    last = row_of(desk, "RELIANCE").locator(".watch-last")
+    expect(last).to_have_text("2,500.00")
+    feed("RELIANCE", lastPrice="2501.00")
+    expect(last).to_have_text("2,501.00")
+
+    desk = desk_of(web)
+    desk.page.route_web_socket(STREAM, _drop_quotes)
+    desk.log_in(token)
+    last = row_of(desk, "RELIANCE").locator(".watch-last")
+    expect(last).to_have_text("2,501.00")
+    feed("RELIANCE", lastPrice="2502.00")
+    expect(last).to_have_text("2,502.00")
+
+
+def _drop_quotes(socket: WebSocketRoute) -> None:
+    """Connect the page with the server, and let no quote through."""
+    server = socket.connect_to_server()
+    server.on_message(lambda message: None if '"type":"quote"' in message else socket.send(message))
+
+
 def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_heard_if_wanted(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, feed: Feed
 ) -> None:
@@ -147,6 +179,12 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(desk.page.get_by_role("tab", name="Equity")).to_be_focused()
     expect(desk.page.locator("#equity-plot canvas")).to_be_visible()
     expect(plot).to_be_hidden()
+    desk.page.locator("#more summary").click()
+    desk.page.locator("#watch-search").fill("in")
+    expect(desk.page.locator("#watch-search-list")).to_be_visible()
+    for _ in desk.looks():
+        assert grave_violations(desk) == []
+        assert desk.overflow() <= 0
 
     desk.page.reload()
     desk.wait_until_live()

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, Held
 from tests.support.processes import Running
 
 pytestmark = [pytest.mark.acceptance]
@@ -101,17 +101,15 @@ def test_a_link_signs_in_and_its_token_leaves_the_address(
 
 def test_the_form_is_busy_while_its_token_is_tested(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
     desk = desk_of(web).open()
-    asked: list[Any] = []
-    desk.page.route("**/api/trading/account", lambda route: asked.append(route))
+    held = Held(desk.page, "**/api/trading/account")
     button = desk.page.locator("#login-form button")
     desk.page.get_by_label("Token").fill(account().token)
     desk.page.get_by_label("Token").press("Enter")
     expect(button).to_have_text("Checking the token …")
     expect(button).to_have_attribute("aria-busy", "true")
     button.dispatch_event("click")  # a click would wait until the button is ready
-    assert len(asked) == 1
-    desk.page.unroute_all()
-    asked[0].continue_()
+    assert len(held.routes) == 1
+    held.release()
     desk.wait_until_live()
 
 

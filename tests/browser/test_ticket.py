@@ -152,6 +152,8 @@ def test_the_estimate_says_when_the_order_fills_and_the_position_after_it(
     desk.page.locator("#more summary").click()
     desk.page.get_by_label("Validity").select_option("IOC")
     expect(outlook).to_have_text("Ends at once without a fill: the market is not at this price")
+    desk.page.locator("#submit").click()
+    expect(desk.message).to_have_text("Ended without a fill: the market was not at its price.")
 
 
 def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(

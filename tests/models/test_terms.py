@@ -83,7 +83,6 @@ OFFERED = {
     "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
-    "OwnAccountSchema.status": AccountStatus,
     "MarketClockSchema.calendar": (Exchange.NSE,),
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
@@ -105,7 +104,7 @@ def fields_with_words() -> dict[str, list[str]]:
     while waiting:
         schema = waiting.pop()
         waiting += schema.__subclasses__()
-        if schema.__module__.startswith("schemas.") and schema.__module__ != "schemas.operations":
+        if schema.__module__.startswith("schemas.") and not schema.__module__.startswith("schemas.operation"):
             for name, field in schema._declared_fields.items():
                 if "enum" in field.metadata:
                     found[f"{schema.__name__}.{name}"] = field.metadata["enum"]

@@ -149,13 +149,16 @@ def test_a_lone_surrogate_as_token_is_a_bad_token(web: Running) -> None:
         assert stream.close_code() == 4401
 
 
-def test_messages_after_the_first_are_ignored(served: Served, account: MakeAccount, plain_sql: Database) -> None:
+def test_a_second_token_is_ignored_and_bytes_are_a_problem(
+    served: Served, account: MakeAccount, plain_sql: Database
+) -> None:
     one, other = account(), account()
     with Stream(served.port) as stream:
         stream.authenticate(one.token)
         stream.ready()
         stream.authenticate(other.token, since=0)
         stream.socket.send(b"\x00\xff")
+        assert stream.next()["code"] == "malformed_json"
         plain_sql.change(other.id)
         plain_sql.change(one.id)
         event = stream.next()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from api.stream import quote_feed
-from api.stream.quote_feed import QuoteFeed, Tick, Watcher
+from api.stream.quote_feed import QuoteFeed
+from api.stream.watchers import Outgoing, Watcher
 from api.stream.watching import as_text
 from models.database import DatabaseUnavailable
 from tests.realtime.conftest import Database
@@ -25,13 +26,13 @@ class Reader(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self.is_slow = False
-        self.batches: list[list[Tick]] = []
+        self.batches: list[list[Outgoing]] = []
 
     @property
     def is_behind(self) -> bool:
         return self.is_slow
 
-    def take(self, ticks: list[Tick]) -> None:
+    def take(self, ticks: list[Outgoing]) -> None:
         self.batches.append(ticks)
 
     @property

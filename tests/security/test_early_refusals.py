@@ -22,3 +22,11 @@ def test_a_refusal_before_the_application_is_a_problem_too(web):
         assert len(answer.headers["X-Request-Id"]) == 32
         assert set(problem) == {"type", "title", "status", "detail", "instance", "code"}
         assert "unicorn" not in str(answer.headers) + str(problem)
+
+
+def test_an_address_with_two_hundred_long_symbols_is_read(web):
+    keys = ",".join(f"NSE:{'S' * 28}{number:03}" for number in range(200))
+    link = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
+    link.request("GET", f"/api/market/stocks?symbols={keys}")
+    assert json.loads(link.getresponse().read())["code"] == "unauthenticated"
+    link.close()

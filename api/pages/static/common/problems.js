@@ -13,10 +13,13 @@ const SENTENCES = {
   no_price: () => "This stock has no last price yet: use a limit price.",
   account_suspended: () => "The account is suspended and may not trade.",
   market_closed: ({ nextOpen }) => `The market is closed${nextOpen ? `; it opens ${dayAndClock(nextOpen)}` : ""}.`,
-  order_not_open: ({ matchedAt }) =>
-    matchedAt ? "The market has traded the order already; its fill follows." : "The order has ended in the meantime.",
+  order_not_open: ({ matchedAt, origin }) => {
+    if (origin === "SQUARE_OFF") return "The square-off closes the position by this order: it stays as it is.";
+    return matchedAt ? "The market has traded the order already; its fill follows." : "The order has ended in the meantime.";
+  },
   precondition_failed: () => "The order has changed in the meantime.",
   nothing_to_close: () => "The position is flat, or pending orders already close all of it.",
+  not_closable: ({ closable }) => `Only ${closable} can be closed: live orders close the rest.`,
   forbidden: () => "This token may read, but not trade.",
   rate_limited: () => "Too many orders at once: wait a second.",
 };

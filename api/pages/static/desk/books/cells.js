@@ -23,7 +23,8 @@ export function orderSymbol(kind) {
 export function tradedSymbol(fill) {
   return (cell, thing) => {
     const button = make("button", { type: "button", className: "link", textContent: thing.symbol });
-    button.setAttribute("aria-label", `${thing.symbol}${thing.product ? ` ${nameOf(thing.product)}` : " holding"}: fill the ticket`);
+    const name = `${thing.symbol} ${thing.product ? nameOf(thing.product) : "holding"}`;
+    button.setAttribute("aria-label", `${name}: fill the ticket`);
     button.onclick = () => fill(cell);
     cell.replaceChildren(button, exchangeOf(thing));
   };

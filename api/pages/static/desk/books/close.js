@@ -7,7 +7,7 @@ import { sentenceOf } from "../../common/problems.js";
 import { mayTrade } from "../../common/session.js";
 import { nameOf, productName } from "../../common/words.js";
 import { positionToTicket } from "./to_ticket.js";
-import { askTwice } from "./two_step.js";
+import { askTwice } from "../../common/two_step.js";
 
 const closing = new Set();
 

@@ -4,6 +4,7 @@ import { debounce } from "../../common/dom.js";
 import { get } from "../../common/http.js";
 import { sumOf } from "./live.js";
 
+const TRADES = "/api/trading/trades";
 const MAX_PAGE = 200;
 const INDIA = 330 * 60_000;
 const DAY = 86_400_000;
@@ -18,14 +19,15 @@ export class DayCharges {
   /** [position, charges] by the id of the order. */
   #paid = new Map();
   #totals = new Map();
-  #day = startOfDay();
+  #from = startOfDay();
+  #readOn = this.#from;
   #isRead = false;
 
   constructor(store, changed) {
     Object.assign(this, { store, changed });
     store.on(["orders"], debounce(() => this.#takeOrders(), 50));
     store.on(["loaded"], () => this.#read());
-    setInterval(() => this.#day !== startOfDay() && this.#read(), 60_000);
+    setInterval(() => this.#readOn !== startOfDay() && this.#read(), 60_000);
   }
 
   /** Return the charges of the day of one position. */
@@ -39,25 +41,36 @@ export class DayCharges {
   }
 
   async #read() {
-    this.#day = startOfDay();
-    this.#paid.clear();
+    this.#readOn = startOfDay();
     try {
-      let cursor = null;
-      do {
-        const page = await get("/api/trading/trades", { from: this.#day, limit: MAX_PAGE, cursor });
-        for (const trade of page.data) this.#paid.set(trade.orderId, [trade.positionId, trade.charges]);
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+      const { from, trades } = await this.#readTrades();
+      this.#from = from;
+      this.#paid = new Map(trades.map((trade) => [trade.orderId, [trade.positionId, trade.charges]]));
       this.#isRead = true;
+      this.#takeOrders();
     } catch {
       setTimeout(() => this.#read(), 5000);
     }
-    this.#takeOrders();
+  }
+
+  /** Read the trades of the day; on a day without trading the positions still show the figures of the day before. */
+  async #readTrades() {
+    const today = { from: this.#readOn, trades: await tradesFrom(this.#readOn) };
+    if (today.trades.length > 0 || !this.#haveFigures()) return today;
+    const newest = (await get(TRADES, { limit: 1 })).data[0];
+    if (!newest) return today;
+    const from = startOfDay(Date.parse(newest.tradedAt));
+    return { from, trades: await tradesFrom(from) };
+  }
+
+  #haveFigures() {
+    const positions = [...this.store.positions.values()];
+    return positions.some(({ dayBuyQuantity, daySellQuantity }) => dayBuyQuantity > 0 || daySellQuantity > 0);
   }
 
   #takeOrders() {
     for (const { orderId, status, executedAt, positionId, charges } of this.store.orders.values()) {
-      if (status === "EXECUTED" && executedAt >= this.#day) this.#paid.set(orderId, [positionId, charges]);
+      if (status === "EXECUTED" && executedAt >= this.#from) this.#paid.set(orderId, [positionId, charges]);
     }
     this.#add();
     if (this.#isRead) this.store.putDayCharges(this.total());
@@ -72,4 +85,16 @@ export class DayCharges {
     }
     this.#totals = new Map([...lists].map(([positionId, list]) => [positionId, sumOf(list)]));
   }
+}
+
+/** Return all trades since a moment. */
+async function tradesFrom(from) {
+  const trades = [];
+  let cursor = null;
+  do {
+    const page = await get(TRADES, { from, limit: MAX_PAGE, cursor });
+    trades.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return trades;
 }

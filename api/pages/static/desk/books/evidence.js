@@ -7,6 +7,7 @@ import { indiaClock } from "./india.js";
 const AT_MOST = { BUY: "≤", SELL: "≥" };
 const BEYOND = { BUY: "<", SELL: ">" };
 const TRIGGERS = { BUY: "≥", SELL: "≤" };
+const RESTED = ", at which it rested,";
 
 /** Return the sentence about an executed order's fill, or an empty text for another order. */
 export function evidenceSentence(order) {
@@ -18,12 +19,11 @@ export function evidenceSentence(order) {
 
 const REASONS = {
   first_look: (order, fill) => `${triggered(order, fill)}${sideOf(order, fill)} ${AT_MOST[order.side]} ${levelOf(order)}`,
-  book: (order, fill) => `${sideOf(order, fill)} ${AT_MOST[order.side]} ${levelOf(order)}, at which it rested,`,
-  trade_through: (order, fill) => `a trade at ${grouped(fill.last)} ${BEYOND[order.side]} ${levelOf(order)}, at which it rested,`,
-  touch: (order, fill) => `a trade at ${grouped(fill.last)} touched ${levelOf(order)}, at which it rested,`,
+  book: (order, fill) => `${sideOf(order, fill)} ${AT_MOST[order.side]} ${levelOf(order)}${RESTED}`,
+  trade_through: (order, fill) => `a trade at ${grouped(fill.last)} ${BEYOND[order.side]} ${levelOf(order)}${RESTED}`,
+  touch: (order, fill) => `a trade at ${grouped(fill.last)} touched ${levelOf(order)}${RESTED}`,
   market: (order, fill) => `${kindOf(order)} takes ${sideOf(order, fill)}${cap(order)}`,
-  stop: (order, fill) =>
-    `last ${grouped(fill.last)} ${TRIGGERS[order.side]} trigger ${grouped(order.triggerPrice)}, and a stop takes ${sideOf(order, fill)}${cap(order)}`,
+  stop: (order, fill) => `${crossing(order, fill)}, and a stop takes ${sideOf(order, fill)}${cap(order)}`,
   close_price: () => "no usable quote came before the close, and this is the day's closing price",
 };
 
@@ -45,7 +45,11 @@ function triggered(order, fill) {
   const [last, trigger] = [fill.last, order.triggerPrice];
   const crosses = last !== null && (order.side === "BUY" ? atLeast(last, trigger) : atLeast(trigger, last));
   if (!crosses) return `its trigger ${grouped(trigger)} had been reached and `;
-  return `last ${grouped(last)} ${TRIGGERS[order.side]} trigger ${grouped(trigger)} and `;
+  return `${crossing(order, fill)} and `;
+}
+
+function crossing(order, fill) {
+  return `last ${grouped(fill.last)} ${TRIGGERS[order.side]} trigger ${grouped(order.triggerPrice)}`;
 }
 
 const atLeast = (left, right) => hundredths(left) >= hundredths(right);

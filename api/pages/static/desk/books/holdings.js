@@ -17,15 +17,13 @@ export function showHoldings(store) {
     pressed: holdingToTicket,
   });
   const totals = showTotals(byId("holdings-total"), totalsOf);
-  const show = () => {
+  store.on(["holdings"], () => {
     const holdings = [...store.holdings.values()].sort((left, right) => (left.symbol < right.symbol ? -1 : 1));
     table.show(holdings);
     setText(byId("holdings-count"), String(holdings.length));
     byId("holdings-empty").hidden = table.size > 0;
     totals(store);
-  };
-  store.on(["holdings"], show);
-  show();
+  });
   onTicks(store, (keys) => {
     table.update([...store.holdings.values()].filter((holding) => keys.has(keyOf(holding))));
     totals(store);

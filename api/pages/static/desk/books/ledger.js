@@ -38,7 +38,6 @@ export class Ledger {
     this.table = new Table(byId("ledger"), COLUMNS, { keyOf: (row) => row.id });
     const follow = debounce(() => this.#cursors.length === 1 && this.#read(), 150);
     store.on(["ledger", "history"], follow);
-    if (store.isLoaded) follow();
     byId("ledger-newer").addEventListener("click", () => this.#turn(() => this.#cursors.pop()));
     byId("ledger-older").addEventListener("click", () => this.#turn(() => this.#cursors.push(this.#next)));
   }

@@ -77,7 +77,7 @@ export class Editor {
   #changes() {
     const given = [...this.inputs].map(([name, input]) => [name, input.value.replaceAll(",", "").trim()]);
     const changed = given.filter(([name, text]) => text !== this.#terms[name]);
-    return Object.fromEntries(changed.map(([name, text]) => [name, name === "quantity" && /^\d{1,9}$/.test(text) ? Number(text) : text]));
+    return Object.fromEntries(changed.map(([name, text]) => [name, name === "quantity" ? wholeOf(text) : text]));
   }
 
   async #send() {
@@ -126,6 +126,9 @@ export class Editor {
     setText(this.message, text);
   }
 }
+
+/** Return a text as a number; if it is no whole number leave it, so that the API refuses it. */
+const wholeOf = (text) => (/^\d{1,9}$/.test(text) ? Number(text) : text);
 
 /** Return the names of the members that may be changed. */
 function fieldsOf(order) {

@@ -1,4 +1,4 @@
-/** @file The table of live orders: their distance to the market, the thing each waits for, and their change and cancellation. */
+/** @file The table of live orders: their distance to the market, the thing each waits for, their change and their end. */
 
 import { byId, make, notify, setText } from "../../common/dom.js";
 import { send } from "../../common/http.js";
@@ -15,7 +15,7 @@ import { keyOf } from "../store.js";
 import { Editors } from "./editors.js";
 import { expiryText, inWords, limitText, typeName, waitsFor, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
-import { askTwice } from "./two_step.js";
+import { askTwice } from "../../common/two_step.js";
 
 const cancelling = new Set();
 
@@ -36,7 +36,8 @@ export function showOpenOrders(store) {
     byId("open-orders-empty").hidden = table.size > 0;
   };
   store.on(["orders"], show);
-  onTicks(store, (keys) => table.update([...store.orders.values()].filter((order) => isLive(order) && keys.has(keyOf(order)))));
+  const isTicked = (keys) => (order) => isLive(order) && keys.has(keyOf(order));
+  onTicks(store, (keys) => table.update([...store.orders.values()].filter(isTicked(keys))));
 }
 
 function columnsFor(store, editors, table) {
@@ -53,8 +54,18 @@ function columnsFor(store, editors, table) {
     { name: "distance", label: "Distance", value: (order) => distanceText(order, quoteOf(store, order)) },
     { name: "waits", label: "Waits for", value: waitsFor, paint: paintWaits },
     { name: "expires", label: "Expires", value: expiryText, paint: paintExpiry },
-    { name: "action", value: actionOf, paint: (cell, order) => paintActions(cell, order, { editors, repaint }), isSized: false },
-    { name: "editor", value: (order) => editors.stateOf(order), paint: (cell, order) => editors.paint(cell, order), isSized: false },
+    {
+      name: "action",
+      value: actionOf,
+      paint: (cell, order) => paintActions(cell, order, { editors, repaint }),
+      isSized: false,
+    },
+    {
+      name: "editor",
+      value: (order) => editors.stateOf(order),
+      paint: (cell, order) => editors.paint(cell, order),
+      isSized: false,
+    },
   ];
 }
 

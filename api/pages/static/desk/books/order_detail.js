@@ -1,4 +1,4 @@
-/** @file The details of one order: everything the API knows, its history, its fill's evidence, its trades and ledger rows. */
+/** @file The details of one order: all that the API knows, its history, its fill's evidence, its trades and ledger rows. */
 
 import { byId, make, notify } from "../../common/dom.js";
 import { get } from "../../common/http.js";
@@ -90,7 +90,8 @@ function origins(order) {
 const given = (term, value, text) => (value === null || value === undefined ? [] : [[term, text(value)]]);
 
 function tradePair(trade) {
-  return [indiaMoment(trade.tradedAt), `${grouped(trade.quantity)} at ${grouped(trade.price)}, charges ${grouped(trade.charges)}`];
+  const { tradedAt, quantity, price, charges } = trade;
+  return [indiaMoment(tradedAt), `${grouped(quantity)} at ${grouped(price)}, charges ${grouped(charges)}`];
 }
 
 function chargePairs(order) {

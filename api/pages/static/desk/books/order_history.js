@@ -24,6 +24,7 @@ const CHANGES = {
   protectionPrice: (value) => value && `protection price ${grouped(value)}`,
   waitingFor: (value) => value && `waits for: ${value}`,
   averagePrice: (value) => `at ${grouped(value)}`,
+  fill: (fill) => fill && `by quote ${grouped(fill.quoteNumber)}, ${nameOf(fill.rule).toLowerCase()}`,
   blockedMargin: (value) => `margin ${grouped(value)}`,
   charges: (value) => `charges ${grouped(value)}`,
   rejectionReason: (value) => nameOf(value).toLowerCase(),

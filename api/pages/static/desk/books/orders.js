@@ -9,7 +9,7 @@ import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
 import { OrderFilters, passes } from "./order_filters.js";
 import { endText, limitText, typeName, waitsFor } from "./order_words.js";
-import { Sorting } from "./sorting.js";
+import { Sorting } from "../../common/sorting.js";
 import { orderToTicket } from "./to_ticket.js";
 
 const PAGE = 50;

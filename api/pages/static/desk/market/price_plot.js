@@ -8,7 +8,7 @@ import { keyOf } from "../store.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const SHORTEST = 30;
-const EARLIER = 60;
+const EARLIER = 30;
 const MARK = 6;
 
 /** The plot of the chosen stock. */
@@ -67,7 +67,7 @@ export class PricePlot {
 
 /** Return the time from which fills are marked: not so long before the record that its line would shrink to a speck. */
 function earliest(recordedFrom, now) {
-  return recordedFrom - 2 * (now - recordedFrom) - EARLIER;
+  return recordedFrom - (now - recordedFrom) - EARLIER;
 }
 
 /** Return the fills of a stock from a time on, oldest first. */

@@ -13,11 +13,13 @@ import { MOST, Watched } from "./watched.js";
 // A new watch list begins with the first stocks of a server that has only so many; of thousands it could not choose.
 const FEW = 60;
 const FIRST = 10;
+const PAUSE = 250;
 
 /** The panel of the watch list. */
 export class WatchList {
   #rows = new Map();
   #focused = null;
+  #changed = new Set();
 
   constructor(store) {
     this.store = store;
@@ -91,8 +93,15 @@ export class WatchList {
     return row;
   }
 
+  /** Show changed quotes together, four times a second: the ticks of many stocks come one by one. */
   #showQuotes(changed) {
-    for (const key of changed) this.#rows.get(key)?.show(this.store.quotes.get(key), this.store);
+    if (this.#changed.size === 0) setTimeout(() => this.#flush(), PAUSE);
+    for (const key of changed) this.#changed.add(key);
+  }
+
+  #flush() {
+    for (const key of this.#changed) this.#rows.get(key)?.show(this.store.quotes.get(key), this.store);
+    this.#changed.clear();
   }
 
   #showChosen() {

@@ -1,7 +1,7 @@
 /** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
 import { Combobox } from "../market/combobox.js";
-import { findStocks, isUnheardOf } from "../market/stock_search.js";
+import { findStocks } from "../market/stock_search.js";
 import { byId, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
 import { currentErrors, focusFirstError, showFieldErrors } from "./field_errors.js";
@@ -12,12 +12,12 @@ import { sentenceOf } from "../../common/problems.js";
 import { refusalOf, refusedByModel } from "./refusals.js";
 import * as session from "../../common/session.js";
 import { StockLine } from "./stock_line.js";
+import { SymbolQuestion } from "./symbol_question.js";
 import { FIELDS, isComplete, orderOf, showTerms } from "./terms.js";
 import { nameOf } from "../../common/words.js";
 
 // Enter held down, or pressed twice within this time, places one order.
 const SAME_AGAIN_AFTER = 500;
-const ANSWER_AFTER = 600;
 const GIVEN = ["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"];
 
 let ticket = null;
@@ -42,16 +42,14 @@ class Ticket {
   /** The body and key of a placement without an answer: sent again with its key, it places no second order. */
   #unanswered = null;
   #isPlacing = false;
-  #accepted = { text: "", at: 0 };
-  /** The order about whose unknown symbol the person is asked, as text. */
-  #asked = "";
-  #answerable = 0;
+  #accepted = { text: "", at: 0, orderId: null };
 
   constructor(form, store) {
     this.form = form;
     this.store = store;
     this.estimate = new Estimate(() => this.completeOrder(), store);
     this.stock = new StockLine(form, store, (price) => this.#takePrice(price));
+    this.question = new SymbolQuestion(byId("submit"), this.stock);
     this.stocks = new Combobox({
       input: form.symbol,
       list: byId("symbol-list"),
@@ -65,6 +63,7 @@ class Ticket {
       this.#place();
     });
     document.addEventListener("keydown", (event) => this.#shortcut(event));
+    store.on(["orders"], () => this.#followAccepted());
     this.#change();
     if (!session.mayTrade()) this.#refuseToTrade();
   }
@@ -116,8 +115,9 @@ class Ticket {
     const { form } = this;
     form.dataset.side = form.side.value;
     showTerms(form);
-    this.#askAnew();
+    this.#nameOrder();
     if (name) {
+      this.#accepted.orderId = null;
       showFieldErrors(form, { ...currentErrors(), [name]: [], ...(name === "orderType" ? { price: [], triggerPrice: [] } : {}) });
       this.#say("");
     }
@@ -141,7 +141,7 @@ class Ticket {
     if (Object.keys(errors).length > 0) return void this.#showErrors(errors);
     this.#setPlacing(true);
     try {
-      if (await this.#isMeant(body, text)) await this.#send(body, text);
+      if (await this.question.isSettled(body, text, (...said) => this.#say(...said))) await this.#send(body, text);
     } finally {
       this.#setPlacing(false);
     }
@@ -150,43 +150,35 @@ class Ticket {
   async #send(body, text) {
     const key = this.#unanswered?.text === text ? this.#unanswered.key : crypto.randomUUID();
     this.#unanswered = null;
-    this.#askAnew();
+    this.#nameOrder();
     this.#say("");
     try {
       const headers = { "Idempotency-Key": key };
       const placement = await send("POST", "/api/trading/orders", { body, headers });
-      this.#accepted = { text, at: Date.now() };
+      this.#accepted = { text, at: Date.now(), orderId: placement.orderId };
       showFieldErrors(this.form, {});
       this.#say(`Accepted: ${describe(placement.order)}.`, "success");
+      this.#followAccepted();
     } catch (error) {
       this.#refused(error, { text, key });
     }
   }
 
-  /** Return true unless the symbol is one that nobody has quoted or imported; then ask first, and take a second press. */
-  async #isMeant(body, text) {
-    if (this.#asked === text) return byId("submit").getAttribute("aria-disabled") !== "true";
-    const stock = body.symbol ? await this.stock.look() : undefined;
-    if (stock === undefined || !isUnheardOf(stock)) return true;
-    this.#asked = text;
-    this.#say(`Nobody has quoted or imported ${body.symbol}. Place anyway?`, "question");
-    setText(byId("submit"), `Place ${body.symbol} anyway`);
-    byId("submit").dataset.step = "confirm";
-    // A double click asks, and does not answer.
-    byId("submit").setAttribute("aria-disabled", "true");
-    this.#answerable = setTimeout(() => byId("submit").removeAttribute("aria-disabled"), ANSWER_AFTER);
-    return false;
-  }
-
-  /** Take back the question about the symbol: the button names the order again. */
-  #askAnew() {
+  /** Name the order on the button, and take back a question about its symbol. */
+  #nameOrder() {
     const { side, symbol, quantity } = this.form;
     const parts = [grouped(plainNumber(quantity.value)), symbol.value.trim().toUpperCase()];
-    this.#asked = "";
-    clearTimeout(this.#answerable);
-    byId("submit").removeAttribute("aria-disabled");
+    this.question.withdraw();
     setText(byId("submit"), `${nameOf(side.value)} ${parts.filter(Boolean).join(" ")}`);
-    delete byId("submit").dataset.step;
+  }
+
+  /** Say of the order that was accepted last if it has ended without a fill. */
+  #followAccepted() {
+    const order = this.store.orders.get(this.#accepted.orderId);
+    const end = order && endOf(order);
+    if (!end) return;
+    this.#accepted.orderId = null;
+    this.#say(end, "problem");
   }
 
   #isRepeated(text) {
@@ -242,6 +234,12 @@ class Ticket {
 }
 
 const RETRY = " Press again to retry: the order cannot be placed twice.";
+
+/** Return a sentence about an order that has ended without a fill and without the person, or null. */
+function endOf({ status, rejectionReason, endReason }) {
+  if (status === "REJECTED") return `Rejected: ${refusalOf(rejectionReason).text}`;
+  return endReason === "ioc" ? "Ended without a fill: the market was not at its price." : null;
+}
 
 function describe({ side, quantity, symbol, orderType, price, triggerPrice }) {
   const limit = price === null ? "at market" : `at ${grouped(price)}`;

@@ -1,6 +1,6 @@
 /** @file A button whose first press arms it for 4 seconds and whose second press acts. */
 
-import { notify, setText } from "../../common/dom.js";
+import { notify, setText } from "./dom.js";
 
 const ARMED_FOR = 4000;
 // A double click is one press: its second click comes sooner than a decision.

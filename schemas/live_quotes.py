@@ -16,6 +16,9 @@ MAX_WATCHED = 200
 PROBLEM_CODES = ("malformed_json", "bad_request", "validation_failed", "service_unavailable")
 KEY = re.compile(rf"({'|'.join(EXCHANGES)}):[A-Z0-9&_.\-]{{1,32}}")
 KEY_FACTS = {"type": "string", "pattern": f"^{KEY.pattern}$", "example": "NSE:RELIANCE"}
+# A key before it is folded.
+ANY_CASE = "|".join("".join(f"[{letter}{letter.lower()}]" for letter in exchange) for exchange in EXCHANGES)
+GIVEN_KEY = rf"({ANY_CASE}):[A-Za-z0-9&_.\-]{{1,32}}"
 ERRORS: dict[str, Any] = {
     "invalid": "Must be a list.",
     "length": "Must have 1 to {maximum} items.",
@@ -43,7 +46,8 @@ class StockKeysParameter(fields.Field[Any]):
     default_error_messages = ERRORS
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**described(options, type="string"))
+        pattern = rf"^{GIVEN_KEY}(,{GIVEN_KEY}){{0,{MAX_WATCHED - 1}}}$"
+        super().__init__(**described(options, type="string", pattern=pattern))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[str]:
         return _read_keys(self, value.split(",") if isinstance(value, str) else [])
@@ -66,7 +70,7 @@ class WatchSchema(StrictSchema):
     symbols = StockKeys(required=True)
 
 
-class TickSchema(StockSchema):
+class LiveQuoteSchema(StockSchema):
     """The newest quote of a watched stock, in the words of `GET /api/market/stocks`."""
 
     class Meta(StrictSchema.Meta):

@@ -18,11 +18,11 @@ import psutil
 
 from bench.clients.load import Connection, LoadError, exchange, order_request
 from bench.clients.streams import StreamError
-from bench.clients.ticks import Found, serve
+from bench.clients.watchers import Found, serve
 from bench.listeners import REST_RATIO_ALLOWED, Bench
 from bench.parts.resting import ABOVE, RESTING_PREFIX, Feeder, quote_stocks
 from bench.reports.figures import Figure
-from bench.reports.page import TICKS, ticking
+from bench.reports.page import LIVE_QUOTES, live_quoted
 from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS, EXCHANGE
 from bench.services import run_to_the_end, running
@@ -191,7 +191,7 @@ def _run(interruption: Interruption, options: argparse.Namespace, allowed: tuple
         "wrong": wrong,
     }
     options.json.write_text(json.dumps(document, indent=1) + "\n")
-    print("\n".join(ticking(document)))
+    print("\n".join(live_quoted(document)))
     for line in [f"WRONG: {fact}" for fact in wrong] or ["the ledgers are right, and no stream broke"]:
         print(line)
     return 1 if wrong else 0
@@ -214,14 +214,14 @@ def main() -> int:
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.ticks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.live_quotes", description=__doc__)
     parser.add_argument("--listeners", type=int, default=1_000, help="number of listeners (1000)")
     parser.add_argument("--watched", type=int, default=50, help="stocks that each of them watches (50)")
     parser.add_argument("--stocks", type=int, default=500, help="stocks that are quoted (500)")
     parser.add_argument("--quotes", type=int, default=1_000, help="quotes per second (1000)")
     parser.add_argument("--accounts", type=int, default=500, help="accounts with listeners (500)")
     parser.add_argument("--seconds", type=float, default=15.0, help="seconds of a measurement (15)")
-    parser.add_argument("--json", type=Path, metavar="FILE", default=TICKS, help="the file for the results")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=LIVE_QUOTES, help="the file for the results")
     options = parser.parse_args(arguments)
     if min(options.listeners, options.watched, options.quotes, options.accounts, options.seconds) < 1:
         parser.error("every number must be at least 1")

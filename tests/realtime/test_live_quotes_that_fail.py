@@ -13,7 +13,7 @@ from tests.conftest import OwnCommands, TestAccount
 from tests.realtime.clients import PING, PONG, TEXT, RawStream, Stream
 from tests.realtime.conftest import Database
 from tests.realtime.network import Proxy
-from tests.realtime.test_ticks import INFY, RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
+from tests.realtime.test_live_quotes import INFY, RELIANCE, Market, next_of, tick_of, wait_until_prompt, watch
 from tests.support.processes import ProcessStarter, Running, wait_until
 from tests.support.servers import Servers
 
@@ -84,12 +84,16 @@ def test_with_pub_sub_cut_and_the_socket_open_quotes_arrive_within_two_seconds(
     start: ProcessStarter, proxy: Proxy, account: MakeAccount, feeder: Callable[[Running], Market]
 ) -> None:
     web, other = start.web(REDIS_URL=proxy.url), start.web()
-    market = feeder(other)
+    market, through = feeder(other), feeder(web)
     market.put("100.00")
     with Stream(web.port, account().token, query=f"?symbols={RELIANCE}") as stream:
-        wait_until_prompt(stream, market)
+        wait_until_prompt(stream, through)
         proxy.swallow()
         assert min(delay_of(stream, market, f"{number}.25") for number in range(101, 105)) < 2
+        begun = time.monotonic()
+        through.put("105.25")  # its message is given up, and its quote comes all the same
+        tick_of(stream, "105.25")
+        assert time.monotonic() - begun < 4
         proxy.heal()  # the old connection stays dead: the feed has to find out by asking
         wait_until_prompt(stream, market)
     assert "quotes_wait_for_redis" in web.log

@@ -1,6 +1,6 @@
 /** @file Sort a table by its columns: buttons in its head, and a list for the cards of a narrow window. */
 
-import { make } from "../../common/dom.js";
+import { make } from "./dom.js";
 
 /**
  * Sorting of a table by the columns that have `sortBy(item)`, a number or a text.

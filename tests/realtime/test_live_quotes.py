@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import requests
+from wsproto.frame_protocol import FrameProtocol
 
+from api.stream.listeners import text_frame
 from tests.conftest import TestAccount
 from tests.realtime.clients import Stream, refusal
 from tests.realtime.conftest import Database, Served
-from tests.support.processes import Running, wait_until
+from tests.support.processes import ProcessStarter, Running, wait_until
 from trading.accounts import tokens
 
 MakeAccount = Callable[..., TestAccount]
@@ -229,3 +231,22 @@ def test_a_token_with_the_scope_read_may_watch_and_others_may_not(
     with Stream(served.port, query=f"?symbols={RELIANCE}") as stream:
         stream.socket.send(watch_at_once)  # before the token
         assert stream.close_code() == 4401
+
+
+def test_compressed_quotes_are_read_by_a_client_that_offers_it(
+    start: ProcessStarter, account: MakeAccount, headers_for: Any
+) -> None:
+    web = start.web(STREAM_COMPRESSION="on")
+    market = Market(web.base_url, headers_for("feed"))
+    market.put("100.00", "RELIANCE", "INFY", **FULL)
+    with Stream(web.port, account().token, query=f"?symbols={RELIANCE},{INFY}") as stream:
+        assert stream.socket.protocol.extensions
+        assert {tick_of(stream, "100.00")["symbol"] for _ in range(2)} == {"RELIANCE", "INFY"}
+        market.put("101.00", "RELIANCE", "INFY")
+        assert {tick_of(stream, "101.00")["symbol"] for _ in range(2)} == {"RELIANCE", "INFY"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 100_000])
+def test_a_frame_is_that_of_the_library(size: int) -> None:
+    frame = FrameProtocol(client=False, extensions=[]).send_data("x" * size, fin=True)
+    assert text_frame("x" * size) == bytes(frame)

@@ -1,0 +1,40 @@
+/** @file The question about a symbol that nobody has quoted or imported, which a second press of the button answers. */
+
+import { setText } from "../../common/dom.js";
+import { isUnheardOf } from "../market/stock_search.js";
+
+// The second press of a double click comes sooner, and does not answer.
+const ANSWER_AFTER = 600;
+
+/** The question, asked on the button; `stock` looks the ticket's stock up. */
+export class SymbolQuestion {
+  /** The order that is asked about, as text. */
+  #asked = "";
+  #timer = 0;
+
+  constructor(button, stock) {
+    Object.assign(this, { button, stock });
+  }
+
+  /** Return true if an order may be sent: its stock is known, or the question was answered; else ask with `say`. */
+  async isSettled({ symbol }, text, say) {
+    if (this.#asked === text) return this.button.getAttribute("aria-disabled") !== "true";
+    const stock = symbol ? await this.stock.look() : undefined;
+    if (stock === undefined || !isUnheardOf(stock)) return true;
+    this.#asked = text;
+    say(`Nobody has quoted or imported ${symbol}. Place anyway?`, "question");
+    setText(this.button, `Place ${symbol} anyway`);
+    this.button.dataset.step = "confirm";
+    this.button.setAttribute("aria-disabled", "true");
+    this.#timer = setTimeout(() => this.button.removeAttribute("aria-disabled"), ANSWER_AFTER);
+    return false;
+  }
+
+  /** Take the question back. */
+  withdraw() {
+    this.#asked = "";
+    clearTimeout(this.#timer);
+    this.button.removeAttribute("aria-disabled");
+    delete this.button.dataset.step;
+  }
+}
