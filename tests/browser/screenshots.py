@@ -25,9 +25,9 @@ PICTURES = (
 # The price is plotted since the page was opened.
 RECORDING_MS = 30_000
 OPERATORS_PICTURES = (
-    ("ops-1280-light", 1280, 540, "light"),
-    ("ops-1280-dark", 1280, 540, "dark"),
-    ("ops-390", 390, 1180, "light"),
+    ("ops-1280-light", 1280, 990, "light"),
+    ("ops-1280-dark", 1280, 990, "dark"),
+    ("ops-390", 390, 1400, "light"),
 )
 
 
@@ -59,9 +59,10 @@ def show_ticket(desk: Desk, token: str) -> None:
 
 
 def show_operations(desk: Desk, token: str) -> None:
-    """Log in to the operator's page."""
+    """Log in to the operator's page, and wait until its plots of a minute are full."""
     log_in_to_operations(desk, token)
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
+    desk.page.wait_for_timeout(60_000)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ const token = () => tokens.token();
 function open(operations) {
   byId("login").hidden = true;
   byId("desk").hidden = false;
-  if (operations) byId("operations").focus();
+  if (operations) byId("operations").focus({ preventScroll: true });
   record.restore();
   makePlots(chooseSpan);
   connect({ token, read: refresh });
