@@ -9,6 +9,8 @@ import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const PAGE = 200;
 const SHORTEST = 30;
+// On a short span the history begins not so long before the record that the record would shrink to a speck.
+const SHORT = 900;
 
 /** The plot of balance and equity. */
 export class EquityPlot {
@@ -33,7 +35,7 @@ export class EquityPlot {
   draw(span) {
     this.#history ?? this.#read();
     const now = Date.now() / 1000;
-    const from = now - span;
+    const from = Math.max(now - span, span > SHORT ? 0 : this.#beforeRecord(now));
     const old = (this.#history ?? []).filter(([at]) => at < (this.recorder.start ?? now));
     const before = old.filter(([at]) => at < from).slice(-1).map(([, value]) => [from, value]);
     const balance = [...before, ...old.filter(([at]) => at >= from), ...pairs(this.recorder.balance.since(from))];
@@ -43,6 +45,11 @@ export class EquityPlot {
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
     this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
     setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
+  }
+
+  #beforeRecord(now) {
+    const start = this.recorder.start ?? now;
+    return start - (now - start) - SHORTEST;
   }
 
   async #read() {
