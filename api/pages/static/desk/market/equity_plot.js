@@ -8,6 +8,7 @@ import { micros } from "../../common/time.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const PAGE = 200;
+const RETRY = 5000;
 const SHORTEST = 30;
 // On a short span the history begins not so long before the record that the record would shrink to a speck.
 const SHORT = 900;
@@ -55,7 +56,7 @@ export class EquityPlot {
   async #read() {
     this.#history = [];
     const page = await get("/api/trading/transactions", { limit: PAGE }).catch(() => null);
-    if (!page) this.#history = null;
+    if (!page) setTimeout(() => (this.#history = null), RETRY);
     else this.#history = page.data.map((row) => [micros(row.createdAt) / 1e6, Number(row.balanceAfter)]).reverse();
   }
 }
