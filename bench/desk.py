@@ -142,8 +142,8 @@ def main() -> int:
         with running(interruption, web_concurrency=1) as services:
             figure = measure(services, rounds=options.rounds, seconds=options.seconds)
         figures = [figure.as_dict()]
-        document = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "figures": figures}
-        DESK.write_text(json.dumps(document | {"rounds": options.rounds}, indent=1) + "\n")
+        facts = {"measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "rounds": options.rounds}
+        DESK.write_text(json.dumps(facts | {"figures": figures}, indent=1) + "\n")
         print(table(figures), figure.remarks, sep="\n")
         return 0
 

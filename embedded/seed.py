@@ -12,6 +12,7 @@ from config import Settings, require_database_url
 from models import database
 from trading.accounts import administration, tokens
 from trading.market import calendars
+from trading.market.stocks import find_stocks
 from trading.matching import feed
 from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.rules.terms import FillModel
@@ -43,7 +44,9 @@ def seed(settings: Settings) -> Demo:
     try:
         if settings.market_calendar is not None:
             _add_holidays(settings.market_calendar)
-        return _with_feed(_existing(path) or _create(path), path)
+        demo = _existing(path) or _create(path)
+        _name_stocks()
+        return _with_feed(demo, path)
     finally:
         database.db.dispose()  # processes forked later must not share a connection
 
@@ -73,7 +76,6 @@ def _add_holidays(calendar: str) -> None:
 def _create(path: Path) -> Demo:
     path.with_name(MEMORY_NAME).unlink(missing_ok=True)  # of another database
     feed.set_quotes(read_stocks())
-    set_facts(read_names())
     account = administration.create_account(DEMO_NAME, DEMO_BALANCE, fill_model=FillModel.QUOTES)
     _, secret = tokens.create_token(list(DEMO_SCOPES), account_id=account["id"])
     demo = Demo(account_id=str(account["id"]), token=secret)
@@ -98,10 +100,12 @@ def read_stocks() -> list[Quote]:
         return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
 
 
-def read_names() -> list[ImportedFacts]:
-    """Return the names of the demo's stocks."""
+def _name_stocks() -> None:
+    """Name the demo's stocks that have no name, as those of an earlier release have not."""
     with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
-        return [ImportedFacts(row["exchange"], row["symbol"], name=row["name"]) for row in csv.DictReader(file)]
+        names = {(row["exchange"], row["symbol"]): row["name"] for row in csv.DictReader(file)}
+    nameless = [(row["exchange"], row["symbol"]) for row in find_stocks(names) if row["name"] is None]
+    set_facts([ImportedFacts(*pair, name=names[pair]) for pair in nameless])
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,33 +1,34 @@
-"""Print the live quotes of stocks: pip install websockets; TRADEPOST_TOKEN=... python ticks.py NSE:RELIANCE NSE:INFY"""
+"""Print the live quotes of stocks: TRADEPOST_TOKEN=... python ticks.py NSE:RELIANCE NSE:INFY
+
+It needs the package simple-websocket, which Tradepost has installed for itself.
+"""
 
 import json
 import os
 import sys
 import time
 
-from websockets import exceptions
-from websockets.sync.client import connect
+import simple_websocket
 
 URL = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000").replace("http", "ws", 1) + "/api/trading/stream"
-TOKEN, KEYS = os.environ["TRADEPOST_TOKEN"], sys.argv[1:]
-PROXY = None if "//127." in URL or "//localhost" in URL or "//[::1]" in URL else True
+HEADERS, KEYS = {"Authorization": "Bearer " + os.environ["TRADEPOST_TOKEN"]}, sys.argv[1:]
 
 
 def ticks(keys):
     while True:  # quotes are not replayed: each connection watches again, and begins with the quotes as they are
         try:
-            with connect(URL, additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=PROXY) as stream:
-                stream.send(json.dumps({"action": "watch", "symbols": keys}))
-                for text in stream:
-                    message = json.loads(text)
-                    if message["type"] == "quote":
-                        yield message["data"]
-                    elif message["type"] == "problem" or message.get("unknown"):
-                        print(message.get("detail") or "unknown: " + ", ".join(message["unknown"]), file=sys.stderr)
-        except exceptions.InvalidStatus as refusal:
-            if 400 <= refusal.response.status_code < 500:
-                sys.exit(refusal.response.body.decode())
-        except (OSError, exceptions.WebSocketException) as error:
+            stream = simple_websocket.Client.connect(URL, headers=HEADERS, ping_interval=25)
+            stream.send(json.dumps({"action": "watch", "symbols": keys}))
+            while True:
+                message = json.loads(stream.receive())
+                if message["type"] == "quote":
+                    yield message["data"]
+                elif message["type"] == "problem" or message.get("unknown"):
+                    print(message.get("detail") or "unknown: " + ", ".join(message["unknown"]), file=sys.stderr)
+        except simple_websocket.ConnectionError as refusal:
+            if 400 <= refusal.status_code < 500:
+                sys.exit(f"the stream is refused: {refusal}")
+        except (OSError, simple_websocket.ConnectionClosed) as error:
             print("reconnecting after:", error, file=sys.stderr)
         time.sleep(1)
 

@@ -7,7 +7,7 @@ import re
 from .static_files import read_static
 
 STATIC = "/static/"
-MODULE_LINK = re.compile(r'<link rel="(modulepreload|later)" href="/static/([^"]+)"( fetchpriority="low")?>')
+MODULE_LINK = re.compile(r'<link rel="modulepreload" href="/static/([^"]+)"( fetchpriority="low")?>')
 STYLES = re.compile(r'(?:<link rel="stylesheet" href="/static/[^"]+">\n)+')
 # A static import, of one line or several; import() is asked for when it is needed.
 IMPORT = re.compile(r'^(?:import|export)\s(?:[^"\';]*?\sfrom\s)?"(\.{1,2}/[^"]+)"', re.MULTILINE)
@@ -17,15 +17,14 @@ IMPORT = re.compile(r'^(?:import|export)\s(?:[^"\';]*?\sfrom\s)?"(\.{1,2}/[^"]+)
 def assemble(text: str, version: str) -> str:
     """Return a page with versioned addresses, one stylesheet, and a link for each module that its modules import.
 
-    A browser would find the modules import by import, one round trip for each level. Those of a `<link rel="later">`
-    are only listed; the page asks for them when it has been painted.
+    A browser would find the modules import by import, one round trip for each level.
     """
     listed: set[str] = set()
 
     def links(link: re.Match[str]) -> str:
-        names = [name for name in needed_modules(link[2]) if name not in listed]
+        names = [name for name in needed_modules(link[1]) if name not in listed]
         listed.update(names)
-        return "\n".join(f'<link rel="{link[1]}" href="{STATIC}{name}"{link[3] or ""}>' for name in names)
+        return "\n".join(f'<link rel="modulepreload" href="{STATIC}{name}"{link[2] or ""}>' for name in names)
 
     text = STYLES.sub(_as_one, text)
     return MODULE_LINK.sub(links, text).replace(f'"{STATIC}', f'"{STATIC}v-{version}/')

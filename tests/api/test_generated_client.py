@@ -18,7 +18,7 @@ import json, os
 from tradepost_client import AuthenticatedClient
 from tradepost_client.api.account import account_read
 from tradepost_client.api.orders import orders_place, orders_read
-from tradepost_client.models import OrderDetail, OrderRequest, OwnAccount, Placement, Problem
+from tradepost_client.models import Account, OrderDetail, OrderRequest, Placement, Problem
 from tradepost_client.models import OrderRequestExchange, OrderRequestOrderType, OrderRequestSide
 
 client = AuthenticatedClient(base_url=os.environ["URL"], token=os.environ["TOKEN"])
@@ -37,7 +37,7 @@ account = account_read.sync(client=client)
 order.quantity = 1_000_000
 refused = orders_place.sync(client=client, body=order)
 assert [type(each) for each in (answer.parsed, again, read, account, refused)] == [
-    Placement, Placement, OrderDetail, OwnAccount, Problem
+    Placement, Placement, OrderDetail, Account, Problem
 ]
 print(json.dumps({
     "status": answer.status_code,

@@ -51,9 +51,14 @@ def desk_of(browser: Browser, clean: None) -> Iterator[Callable[..., Desk]]:
     """Return a function that opens the desk of a web process in a browser of its own: desk_of(web, width=390)."""
     desks: list[Desk] = []
 
-    def make(web: Running, *, width: int = 1280, height: int = 900, scheme: Any = "light") -> Desk:
+    def make(
+        web: Running, *, width: int = 1280, height: int = 900, scheme: Any = "light", timezone: str | None = None
+    ) -> Desk:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            timezone_id=timezone,
         )
         context.set_default_timeout(PATIENCE_MS)
         desks.append(Desk(context.new_page(), web.base_url))

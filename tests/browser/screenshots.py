@@ -17,10 +17,13 @@ from tests.browser.desk import Desk, log_in_to_operations
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PICTURES = (
-    ("desk-1280-light", 1280, 1120, "light"),
-    ("desk-1280-dark", 1280, 1120, "dark"),
+    ("desk-1280-light", 1280, 1000, "light"),
+    ("desk-1280-dark", 1280, 1000, "dark"),
+    ("desk-1920-dark", 1920, 1080, "dark"),
     ("desk-390", 390, 1500, "light"),
 )
+# The price is plotted since the page was opened.
+RECORDING_MS = 45_000
 OPERATORS_PICTURES = (
     ("ops-1280-light", 1280, 990, "light"),
     ("ops-1280-dark", 1280, 990, "dark"),
@@ -32,7 +35,7 @@ def take(browser: Browser, url: str, picture: tuple[str, int, int, str], prepare
     """Take one picture of the window, after the element to show has appeared."""
     name, width, height, scheme = picture
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=2 if width < 500 else 1.5
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=2 if width < 500 else 1.25
     )
     desk = Desk(context.new_page(), url)
     prepare(desk)
@@ -43,10 +46,15 @@ def take(browser: Browser, url: str, picture: tuple[str, int, int, str], prepare
 
 
 def show_ticket(desk: Desk, token: str) -> None:
-    """Log in to the desk and fill in its ticket."""
-    desk.log_in(token).fill(symbol="INFY", quantity="40", price="1860.00")
+    """Log in to the desk, choose a stock, wait until its price has a history, and fill in the ticket."""
+    desk.log_in(token)
+    desk.page.locator("#watch-list button").first.click()
+    expect(desk.page.locator("#price-plot canvas")).to_be_visible()
+    desk.page.wait_for_timeout(RECORDING_MS)
+    symbol = desk.page.get_by_label("Symbol", exact=True).input_value()
+    last = float(desk.page.locator("#chart-last").inner_text().replace(",", ""))
+    desk.fill(symbol=symbol, quantity="40", price=f"{last * 0.995:.1f}0")
     expect(desk.page.locator("#estimate")).to_have_attribute("data-state", "known")
-    expect(desk.page.locator("#margin-plot canvas")).to_be_visible()
     expect(desk.page.locator("#verdict")).not_to_be_empty()
 
 

@@ -56,13 +56,12 @@ def test_browsers_keep_the_files_of_a_version(client: Any, monkeypatch: Any, tmp
 
 def test_the_page_names_each_module_once_and_those_of_its_first_paint_at_once(client: Any) -> None:
     page = client.get("/").text
-    links = re.findall(r'<link rel="(modulepreload|later)" href="/static/v-\w+/([^"]+)"', page)
-    names = [name for _, name in links]
+    links = re.findall(r'<link rel="modulepreload" href="/static/v-\w+/([^"]+)"( fetchpriority="low")?>', page)
+    names = [name for name, _ in links]
     assert len(names) == len(set(names))
-    at_once = {name for relation, name in links if relation == "modulepreload"}
-    assert set(needed_modules("desk/open.js")) <= at_once
+    at_once = {name for name, is_low in links if not is_low}
+    assert at_once == {*needed_modules("desk/main.js"), *needed_modules("desk/open.js")}
     assert set(needed_modules("desk/later.js")) <= set(names)
-    assert not any(name.startswith("desk/ticket/") for name in at_once)
 
 
 def test_imports_of_every_form_are_found(monkeypatch: Any, tmp_path: Any) -> None:

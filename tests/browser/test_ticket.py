@@ -216,6 +216,32 @@ def test_a_refusal_that_the_desk_knows_is_said_before_and_a_closed_market_names_
     expect(desk.message).to_contain_text("The market is closed; it opens Mon 30 Nov 09:15 IST · Mon 30 Nov 03:45 UTC.")
 
 
+def test_a_row_that_is_pressed_before_the_ticket_is_there_fills_it(
+    desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
+) -> None:
+    feed("RELIANCE", **BOOK)
+    trader = account()
+    order = {
+        "exchange": "NSE",
+        "symbol": "RELIANCE",
+        "side": "SELL",
+        "quantity": 7,
+        "orderType": "LIMIT",
+        "price": "2600.00",
+    }
+    requests.post(f"{web.base_url}/api/trading/orders", json=order, headers=trader.headers, timeout=10)
+    desk, routes = desk_of(web), list[Route]()
+    desk.page.route(re.compile(r"/desk/later\.js"), lambda route: routes.append(route))
+    desk.log_in(trader.token)
+    desk.orders.first.locator(".price").click()
+    while not routes:
+        desk.page.wait_for_timeout(20)
+    for route in routes:
+        route.continue_()
+    expect(desk.page.locator("#submit")).to_have_text("Sell 7 RELIANCE")
+    expect(desk.page.locator("#price")).to_have_value("2600.00")
+
+
 def _refuse_as_closed(route: Route) -> None:
     problem = {"code": "market_closed", "detail": "The market is closed.", "nextOpen": "2026-11-30T03:45:00Z"}
     route.fulfill(status=422, content_type="application/problem+json", body=json.dumps(problem))

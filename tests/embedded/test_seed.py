@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import ROOT
-from tests.support.trading import one
+from tests.support.trading import one, run
 from trading.accounts.administration import change_account
 
 SEED = "import config, os; from embedded.seed import seed; print(seed(config.load(os.environ)).account_id)"
@@ -29,5 +29,8 @@ def test_the_demo_account_fills_against_quotes_and_an_existing_one_stays(
     assert one(stock) == "2500.00"
     assert one("SELECT bool_and(is_usable AND name IS NOT NULL) FROM stock")
     change_account(json.loads((tmp_path / "demo.json").read_text())["account_id"], {"fill_model": "IMMEDIATE"})
+    run("UPDATE stock SET name = CASE symbol WHEN 'TCS' THEN 'Mine' END WHERE symbol IN ('TCS', 'INFY')")
     assert seed(environment) == account_id
     assert one("SELECT array_agg(fill_model::text) FROM account") == ["IMMEDIATE"]
+    names = "SELECT array_agg(DISTINCT name ORDER BY name) FROM stock WHERE symbol IN ('TCS', 'INFY')"
+    assert one(names) == ["Infosys", "Mine"]

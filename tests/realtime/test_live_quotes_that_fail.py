@@ -204,3 +204,15 @@ def test_a_watcher_that_breaks_off_leaves_nothing_behind(
         stream.reset() if number % 2 else stream.socket.close()
     # Nobody watches: the process follows the channel no longer.
     wait_until(lambda: redis_client.pubsub_numpat() == followers, timeout_s=30, what="the feed follows Redis no longer")
+
+
+def test_without_any_redis_quotes_come_from_the_database(
+    start: ProcessStarter, account: MakeAccount, feeder: Callable[[Running], Market]
+) -> None:
+    web = start.web(REDIS_URL="", ORDER_DISPATCH="inline")
+    market = feeder(web)
+    market.put("100.00")
+    with Stream(web.port, account().token, query=f"?symbols={RELIANCE}") as stream:
+        tick_of(stream, "100.00")
+        assert min(delay_of(stream, market, f"{number}.25") for number in range(101, 105)) < 2
+    assert "quotes_wait_for_redis" not in web.log

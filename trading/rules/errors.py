@@ -153,7 +153,7 @@ class NothingToClose(Refused):
 
 
 class NotClosable(Refused):
-    """Fewer shares can be closed: PENDING and OPEN orders will close the others."""
+    """Fewer shares can be closed: no more than are open, less those that PENDING and OPEN orders will close."""
 
     code = "not_closable"
 

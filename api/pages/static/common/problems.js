@@ -19,7 +19,7 @@ const SENTENCES = {
   },
   precondition_failed: () => "The order has changed in the meantime.",
   nothing_to_close: () => "The position is flat, or pending orders already close all of it.",
-  not_closable: ({ closable }) => `Only ${closable} can be closed: live orders close the rest.`,
+  not_closable: ({ closable }) => `No more than ${closable} can be closed.`,
   forbidden: () => "This token may read, but not trade.",
   rate_limited: () => "Too many orders at once: wait a second.",
 };

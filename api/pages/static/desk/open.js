@@ -42,8 +42,6 @@ function paintOfTables(store) {
 
 /** Start what the first paint does not need. */
 async function startLater(store) {
-  // The server lists the modules that follow, so that they need not be found import by import.
-  for (const link of document.querySelectorAll("link[rel=later]")) link.rel = "modulepreload";
   const later = await import("./later.js");
   later.startLater(store);
   byId("ticket").closest("[inert]").inert = false;

@@ -1,5 +1,7 @@
 /** @file Ways from a row of the books to the order ticket. */
 
+import { byId } from "../../common/dom.js";
+
 /** Fill the ticket with an order's terms. */
 export function orderToTicket({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product }) {
   fill({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product });
@@ -22,5 +24,7 @@ export function holdingToTicket({ exchange, symbol, quantity }) {
 
 async function fill(order) {
   const { fillTicket } = await import("../ticket/ticket.js");
+  // The ticket starts after the tables have been painted, and is inert until then.
+  while (byId("ticket").closest("[inert]")) await new Promise(requestAnimationFrame);
   fillTicket(order);
 }

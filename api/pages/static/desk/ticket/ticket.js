@@ -9,6 +9,7 @@ import { plainNumber } from "./numbers.js";
 import { Problem, Silence, send } from "../../common/http.js";
 import { grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
+import { describe, endOf } from "./placed.js";
 import { refusalOf, refusedByModel } from "./refusals.js";
 import * as session from "../../common/session.js";
 import { StockLine } from "./stock_line.js";
@@ -21,11 +22,14 @@ const SAME_AGAIN_AFTER = 500;
 const GIVEN = ["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"];
 
 let ticket = null;
+/** What a row has asked for before the ticket was there: the tables are painted first. */
+let waiting = null;
 
 /** Start the ticket. */
 export function startTicket(store) {
   ticket = new Ticket(byId("ticket"), store);
   store.on(["account", "positions"], () => ticket.estimate.refresh());
+  if (waiting) fillTicket(...waiting);
 }
 
 /**
@@ -34,6 +38,10 @@ export function startTicket(store) {
  * Another stock clears the old prices. The quantity is focused, unless `isFocused` is false.
  */
 export function fillTicket(given, { isFocused = true } = {}) {
+  if (!ticket) {
+    waiting = [given, { isFocused }];
+    return;
+  }
   ticket.fill(given);
   if (isFocused) ticket.focus("quantity");
 }
@@ -234,15 +242,3 @@ class Ticket {
 }
 
 const RETRY = " Press again to retry: the order cannot be placed twice.";
-
-/** Return a sentence about an order that has ended without a fill and without the person, or null. */
-function endOf({ status, rejectionReason, endReason }) {
-  if (status === "REJECTED") return `Rejected: ${refusalOf(rejectionReason).text}`;
-  return endReason === "ioc" ? "Ended without a fill: the market was not at its price." : null;
-}
-
-function describe({ side, quantity, symbol, orderType, price, triggerPrice }) {
-  const limit = price === null ? "at market" : `at ${grouped(price)}`;
-  const stop = orderType.startsWith("STOP") ? ` when ${grouped(triggerPrice)} is traded` : "";
-  return `${nameOf(side).toLowerCase()} ${grouped(quantity)} ${symbol} ${limit}${stop}`;
-}
