@@ -1,13 +1,13 @@
 /** @file The table of positions with their profit at the present price, and a two-step button to close each. */
 
 import { byId, setText } from "../../common/dom.js";
-import { MINUS, NOTHING, difference, grouped, signed, toneOf } from "../../common/money.js";
+import { MINUS, difference, grouped, signed, toneOf } from "../../common/money.js";
 import { Table } from "../../common/table.js";
 import { productName } from "../../common/words.js";
 import { tradedSymbol } from "./cells.js";
 import { closingState, paintClosing } from "./close.js";
 import { DayCharges } from "./day_charges.js";
-import { atPresentPrice, lastPriceOf, onTicks, sumOf } from "./live.js";
+import { atPresentPrice, lastPriceOf, onProfit, onTicks, sumOf, unrealizedOf } from "./live.js";
 import { keyOf } from "../store.js";
 import { ageTone } from "./open_orders.js";
 import { positionToTicket } from "./to_ticket.js";
@@ -27,20 +27,18 @@ export function showPositions(store) {
     const all = [...store.positions.values()].sort(openFirst);
     return byId("show-flat").checked ? all : all.filter(isOpen);
   };
-  const total = () => totals(store, charges);
   const show = (options = {}) => {
     table.show(shown(), options);
     setText(byId("positions-count"), String([...store.positions.values()].filter(isOpen).length));
     byId("positions-empty").hidden = table.size > 0;
     byId("positions-total").hidden = store.positions.size === 0;
-    total();
   };
   const refresh = (keys = null) => {
     table.update([...store.positions.values()].filter((position) => keys === null || keys.has(keyOf(position))));
-    total();
   };
   store.on(["positions"], () => show());
   onTicks(store, refresh);
+  onProfit(store, (profit) => totals(store, profit));
   byId("show-flat").addEventListener("change", () => show({ isAsked: true }));
 }
 
@@ -78,10 +76,6 @@ function quantityOf(position) {
   return position.quantity < 0 ? `${MINUS}${size}` : `+${size}`;
 }
 
-function unrealizedOf(store, position) {
-  return isOpen(position) ? atPresentPrice(store, position, position.unrealizedPnl) : null;
-}
-
 /** Return a position's profit of the day less its charges of the day, or null without a price that it needs. */
 function netOfDay(store, charges, position) {
   const gross = atPresentPrice(store, position, position.dayPnl);
@@ -89,18 +83,15 @@ function netOfDay(store, charges, position) {
 }
 
 /** Return the totals of all positions, closed ones included. */
-function totalsOf(store, charges) {
+function totalsOf(store, { unrealized, net }) {
   const all = [...store.positions.values()];
-  const gross = sumOf(all.map((position) => atPresentPrice(store, position, position.dayPnl)));
-  const paid = charges.total();
   return {
     margin: [sumOf(all.map((position) => position.blockedMargin))],
-    unrealized: tonedSum(all.map((position) => unrealizedOf(store, position))),
-    realized: tonedSum(all.map((position) => position.realizedPnl)),
-    charges: [paid],
-    net: all.length === 0 ? [NOTHING] : toned(difference(gross, paid)),
+    unrealized: toned(unrealized),
+    realized: toned(sumOf(all.map((position) => position.realizedPnl))),
+    charges: [store.dayCharges],
+    net: toned(net),
   };
 }
 
-const tonedSum = (amounts) => toned(sumOf(amounts));
 const toned = (amount) => [amount, toneOf(amount)];
