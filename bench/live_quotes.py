@@ -29,7 +29,7 @@ from bench.services import run_to_the_end, running
 from embedded.interruption import Interruption
 from trading.upkeep.verify import verify
 
-QUOTES_OF_REQUEST = 10
+QUOTES_OF_REQUEST, FEEDERS = 10, 4
 ORDERS_PER_SECOND = 25.0  # two events each
 TICK_P99_MS, EVENT_P99_MS, MEMORY_ALLOWED_KB = 500.0, 250.0, 60.0
 SETTLE_S = 2.0
@@ -101,13 +101,19 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     quote_stocks(stocks=options.stocks)
     worker, crowd = psutil.Process(bench.worker_pid), Crowd(bench.services.port)
     feeder = Feeder(bench.services)
+    # Each feeder has stocks of its own, and a rate that one connection keeps.
     requests = [
-        feeder.request(range(first, first + QUOTES_OF_REQUEST), ABOVE + Decimal(turn))
-        for turn in (1, 2)
-        for first in range(1, options.stocks, QUOTES_OF_REQUEST)
+        [
+            feeder.request(range(first, first + QUOTES_OF_REQUEST), ABOVE + Decimal(turn))
+            for turn in (1, 2)
+            for first in range(1 + number * QUOTES_OF_REQUEST, options.stocks, FEEDERS * QUOTES_OF_REQUEST)
+        ]
+        for number in range(FEEDERS)
     ]
-    quotes = Pace(bench.services.port, requests, options.quotes / QUOTES_OF_REQUEST)
-    quotes.start()
+    rate = options.quotes / QUOTES_OF_REQUEST / FEEDERS
+    feeders = [Pace(bench.services.port, own, rate) for own in requests]
+    for one in feeders:
+        one.start()
     bench.rest_p50_ms()  # warm up
     _progress("requests beside quotes that nobody watches")
     before_cpu, began = worker.cpu_times(), time.monotonic()
@@ -125,17 +131,18 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     )
     orders.start()
     crowd.begin("measure", options.seconds)
-    before_cpu, began, sent = worker.cpu_times(), time.monotonic(), quotes.sent
+    before_cpu, began, sent = worker.cpu_times(), time.monotonic(), sum(one.sent for one in feeders)
     found: Found = crowd.answer()
-    rate = (quotes.sent - sent) * QUOTES_OF_REQUEST / (time.monotonic() - began)
+    stored = (sum(one.sent for one in feeders) - sent) * QUOTES_OF_REQUEST / (time.monotonic() - began)
     cpu, kb = _share(worker, before_cpu, began), bench.memory_kb()
     orders.stop()
     _progress("requests beside listeners")
     beside = bench.rest_p50_ms()
-    quotes.stop()
+    for one in feeders:
+        one.stop()
     crowd.leave()
     memory = [(after - before) / options.listeners for after, before in zip(kb, before_kb, strict=True)]
-    return _figures(options, found, {"quotes": rate, "cpu": cpu, "alone_cpu": alone_cpu}, memory, alone, beside)
+    return _figures(options, found, {"quotes": stored, "cpu": cpu, "alone_cpu": alone_cpu}, memory, alone, beside)
 
 
 def _share(process: psutil.Process, before: Any, began: float) -> float:

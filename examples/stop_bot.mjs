@@ -77,7 +77,7 @@ function orderOf(answer) { // null if the market was faster than the request: an
 const place = async (terms) => orderOf(await call("POST", "/api/trading/orders", { exchange, symbol, quantity: 1, ...terms }));
 
 async function follow(order, name, price) { // raise the price or the trigger of an order that waits
-  if (order.status !== "OPEN" || Number(below(price)) <= Number(order[name])) return order;
+  if (order.status === "EXECUTED" || Number(below(price)) <= Number(order[name])) return order;
   return orderOf(await call("PATCH", `/api/trading/orders/${order.orderId}`, { [name]: below(price) })) ?? order;
 }
 

@@ -81,7 +81,7 @@ def place(**terms):
 
 def follow(order, name, price):
     """Raise the price or the trigger of an order that waits, behind a market that has risen."""
-    if order["status"] != "OPEN" or Decimal(below(price)) <= Decimal(order[name]):
+    if order["status"] == "EXECUTED" or Decimal(below(price)) <= Decimal(order[name]):
         return order
     return order_of(call("PATCH", "/api/trading/orders/" + order["orderId"], {name: below(price)})) or order
 

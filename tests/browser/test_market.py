@@ -32,7 +32,7 @@ COUNT_TONES = """
 
 
 def watched(desk: Desk) -> list[str]:
-    return [str(symbol) for symbol in desk.page.locator("#watch-list .watch-symbol b").all_inner_texts()]
+    return [str(symbol) for symbol in desk.page.locator("#watch-list .watch-symbol b").all_text_contents()]
 
 
 def row_of(desk: Desk, symbol: str) -> Any:

@@ -82,7 +82,7 @@ def test_an_unknown_symbol_is_asked_about_and_a_double_click_does_not_answer(
     button.dblclick()
     expect(desk.message).to_have_text("Nobody has quoted or imported RELAINCE. Place anyway?")
     expect(button).to_have_text("Place RELAINCE anyway")
-    desk.page.wait_for_function("window.hasPressed")
+    desk.page.wait_for_function("() => window.hasPressed")
     expect(button).to_be_enabled()
     assert desk.placement_keys == []
     desk.page.get_by_label("Symbol").fill("RELIANCE")

@@ -7,8 +7,7 @@ import { changeOf, changeText } from "./figures.js";
 import { whenSeen } from "./seen.js";
 
 const TABS = ["price", "equity"];
-const REDRAW = 500;
-const CLOCK = 1000;
+const REDRAW = 1000;
 
 /** The tabs, the span of time, and the plot that is shown. */
 export class Chart {
@@ -22,10 +21,14 @@ export class Chart {
     for (const tab of TABS) byId(`${tab}-tab`).addEventListener("click", () => this.#turn(tab));
     byId("chart-tabs").addEventListener("keydown", (event) => this.#press(event));
     byId("chart-span").addEventListener("change", () => this.#draw());
-    store.on(["selected", "quotes", "account", "orders", "positions"], () => this.#soon());
-    store.on(["selected"], () => this.#title());
+    store.on(["quotes", "account", "positions"], () => this.#soon());
+    store.on(["orders"], () => this.#redraw());
+    store.on(["selected"], () => {
+      this.#title();
+      this.#redraw();
+    });
     store.on(["quotes"], (changed) => store.selected && changed.has(keyOf(store.selected)) && this.#title());
-    setInterval(() => !document.hidden && this.#soon(), CLOCK);
+    setInterval(() => !document.hidden && this.#soon(), REDRAW);
     whenSeen(byId("chart-panel"), () => this.#load());
   }
 
@@ -40,9 +43,9 @@ export class Chart {
     }
   }
 
-  /** Draw at most twice a second, however often the market moves. */
+  /** Draw once a second, however often the market moves. */
   #soon() {
-    if (performance.now() - this.#drawnAt > REDRAW) this.#redraw();
+    if (performance.now() - this.#drawnAt >= 0.9 * REDRAW) this.#redraw();
   }
 
   #draw() {

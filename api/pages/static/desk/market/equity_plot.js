@@ -8,7 +8,10 @@ import { micros } from "../../common/time.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const PAGE = 200;
+const RETRY = 5000;
 const SHORTEST = 30;
+// On a short span the history begins not so long before the record that the record would shrink to a speck.
+const SHORT = 900;
 
 /** The plot of balance and equity. */
 export class EquityPlot {
@@ -33,7 +36,7 @@ export class EquityPlot {
   draw(span) {
     this.#history ?? this.#read();
     const now = Date.now() / 1000;
-    const from = now - span;
+    const from = Math.max(now - span, span > SHORT ? 0 : this.#beforeRecord(now));
     const old = (this.#history ?? []).filter(([at]) => at < (this.recorder.start ?? now));
     const before = old.filter(([at]) => at < from).slice(-1).map(([, value]) => [from, value]);
     const balance = [...before, ...old.filter(([at]) => at >= from), ...pairs(this.recorder.balance.since(from))];
@@ -45,10 +48,15 @@ export class EquityPlot {
     setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
   }
 
+  #beforeRecord(now) {
+    const start = this.recorder.start ?? now;
+    return start - (now - start) - SHORTEST;
+  }
+
   async #read() {
     this.#history = [];
     const page = await get("/api/trading/transactions", { limit: PAGE }).catch(() => null);
-    if (!page) this.#history = null;
+    if (!page) setTimeout(() => (this.#history = null), RETRY);
     else this.#history = page.data.map((row) => [micros(row.createdAt) / 1e6, Number(row.balanceAfter)]).reverse();
   }
 }
