@@ -160,6 +160,7 @@ def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(
     desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
 ) -> None:
     feed("RELIANCE", **BOOK)
+    feed("INFY", lastPrice="1500.00")
     trader = account(fill_model="QUOTES")
     desk = desk_of(web).log_in(trader.token)
     desk.fill(quantity="5")
@@ -195,6 +196,22 @@ def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(
     assert [first[term] for term in terms] == ["STOP_LIMIT", "2560.00", "2550.00", "TTL", 90, True]
     ticket.get_by_role("radio", name="Market").check()
     expect(ticket.get_by_label("Validity")).to_have_value("DAY")
+
+    # The folded terms are those of one order: a row brings its own, and another stock none.
+    folded = desk.page.locator("#more-summary")
+    ticket.get_by_label("Validity").select_option("IOC")
+    ticket.get_by_label("After hours").check()
+    expect(folded).to_have_text("at once or not (IOC), protection 2.5 %, after hours")
+    desk.page.locator("#watch-list li[data-key='NSE:RELIANCE'] .watch-row").click()
+    expect(folded).to_have_text("at once or not (IOC), protection 2.5 %, after hours")
+    desk.page.locator("#watch-list li[data-key='NSE:INFY'] .watch-row").click()
+    expect(folded).to_have_text("day")
+    desk.orders.nth(0).locator(".price").click()
+    expect(folded).to_have_text("until cancelled (GTC), protection 2.50 %, after hours")
+    desk.orders.nth(1).locator(".price").click()
+    expect(folded).to_have_text("90 minutes, after hours")
+    desk.page.get_by_role("button", name="Sell RELIANCE by the ticket").click()
+    expect(folded).to_have_text("day")
 
 
 def test_a_refusal_that_the_desk_knows_is_said_before_and_a_closed_market_names_the_zone(

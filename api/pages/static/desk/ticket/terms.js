@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
+import { keyOf } from "../store.js";
 import { plainNumber } from "./numbers.js";
 
 /** The fields of the ticket, by the API's names. */
@@ -41,6 +42,24 @@ export function orderOf(form) {
   if (PROTECTED.includes(orderType)) order.marketProtection = plainNumber(form.marketProtection.value);
   if (form.afterMarket.checked) order.afterMarket = true;
   return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== ""));
+}
+
+/** Fill in the given terms; another stock clears the old prices, and another stock or a side the folded terms. */
+export function fillTerms(form, given) {
+  const isOther = given.symbol !== undefined && keyOf(given) !== keyOf(orderOf(form));
+  if (isOther) form.price.value = form.triggerPrice.value = "";
+  if (isOther || given.side) clearFolded(form);
+  for (const name of FIELDS) {
+    if (given[name] === undefined || given[name] === null) continue;
+    if (name === "afterMarket") form[name].checked = given[name];
+    else form[name].value = String(given[name]);
+  }
+}
+
+function clearFolded(form) {
+  form.validity.value = "DAY";
+  form.validityMinutes.value = form.marketProtection.value = "";
+  form.afterMarket.checked = false;
 }
 
 /** Return true if an order is complete enough for an estimate. */

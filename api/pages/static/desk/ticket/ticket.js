@@ -14,12 +14,11 @@ import { refusalOf, refusedByModel } from "./refusals.js";
 import * as session from "../../common/session.js";
 import { StockLine } from "./stock_line.js";
 import { SymbolQuestion } from "./symbol_question.js";
-import { FIELDS, isComplete, orderOf, showTerms } from "./terms.js";
+import { FIELDS, fillTerms, isComplete, orderOf, showTerms } from "./terms.js";
 import { nameOf } from "../../common/words.js";
 
 // Enter held down, or pressed twice within this time, places one order.
 const SAME_AGAIN_AFTER = 500;
-const GIVEN = ["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"];
 
 let ticket = null;
 /** What a row has asked for before the ticket was there: the tables are painted first. */
@@ -33,9 +32,10 @@ export function startTicket(store) {
 }
 
 /**
- * Fill the ticket in, with any of exchange, symbol, side, quantity, orderType, price, triggerPrice and product.
+ * Fill the ticket in, with any of its fields.
  *
- * Another stock clears the old prices. The quantity is focused, unless `isFocused` is false.
+ * Another stock clears the old prices, and another stock or a side the folded terms: those of one order are not for the
+ * next. The quantity is focused, unless `isFocused` is false.
  */
 export function fillTicket(given, { isFocused = true } = {}) {
   if (!ticket) {
@@ -85,13 +85,8 @@ class Ticket {
 
   /** Fill in the given fields; a price needs an order type that takes one. */
   fill(given) {
-    const { form } = this;
-    const isOther = given.symbol !== undefined && (given.symbol !== form.symbol.value.trim().toUpperCase() || given.exchange !== form.exchange.value);
-    if (isOther) form.price.value = form.triggerPrice.value = "";
-    for (const name of GIVEN) {
-      if (given[name] !== undefined && given[name] !== null) form[name].value = String(given[name]);
-    }
-    showFieldErrors(form, {});
+    fillTerms(this.form, given);
+    showFieldErrors(this.form, {});
     this.#change("symbol");
   }
 
