@@ -16,7 +16,6 @@ export const FOLDED = ["validity", "validityMinutes", "marketProtection", "after
 const PRICED = ["LIMIT", "STOP_LIMIT"];
 const STOPS = ["STOP_LIMIT", "STOP_MARKET"];
 const PROTECTED = ["MARKET", "STOP_MARKET"];
-const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
 const WHOLE = /^\d{1,15}$/;
 const VALIDITIES = { MARKET: ["DAY", "IOC"], LIMIT: ["DAY", "IOC", "TTL", "GTC"] };
 const STOP_VALIDITIES = ["DAY", "TTL", "GTC"];
@@ -62,18 +61,13 @@ function clearFolded(form) {
   form.afterMarket.checked = false;
 }
 
-/** Return true if an order is complete enough for an estimate. */
-export function isComplete(order) {
-  const isGiven = (name, isNeeded) => !isNeeded || AMOUNT.test(order[name] ?? "");
-  return Boolean(
-    order.symbol &&
-      Number.isInteger(order.quantity) &&
-      order.quantity > 0 &&
-      isGiven("price", PRICED.includes(order.orderType)) &&
-      isGiven("triggerPrice", isStop(order.orderType)) &&
-      isGiven("marketProtection", "marketProtection" in order) &&
-      (order.validity !== "TTL" || Number.isInteger(order.validityMinutes)),
-  );
+/** Return the fields that an order of its type and validity needs. */
+export function needsOf({ orderType, validity }) {
+  const needs = ["symbol", "quantity"];
+  if (PRICED.includes(orderType)) needs.push("price");
+  if (isStop(orderType)) needs.push("triggerPrice");
+  if (validity === "TTL") needs.push("validityMinutes");
+  return needs;
 }
 
 /** Show the fields that the order's type takes, and clear the others, so that no old value is sent or believed. */
