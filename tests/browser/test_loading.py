@@ -44,14 +44,7 @@ def slow_load(desk: Desk, path: str = "/") -> None:
 
 def painted(desk: Desk, name: str) -> float:
     """Wait until the form or the money is painted, and return the milliseconds since the page was asked for."""
-    if name == "form":
-        expect(desk.page.get_by_label("Token")).to_be_visible()
-    else:
-        expect(desk.fund("availableMargin")).to_contain_text("10,00,000.00")
-    milliseconds: float = desk.page.evaluate(
-        f"new Promise((give) => {{ const ask = () => window.paints.{name} ? give(window.paints.{name}) : "
-        "requestAnimationFrame(ask); ask(); })"
-    )
+    milliseconds: float = desk.page.wait_for_function(f"() => window.paints.{name}").json_value()
     return milliseconds
 
 
