@@ -177,10 +177,10 @@ def test_the_estimate_says_when_the_order_fills_and_the_position_after_it(
     previews: list[str] = []
     desk.page.on("request", lambda request: PREVIEWS in request.url and previews.append(request.url))
     begun = time.monotonic()
-    for ask in ("2502.00", "2503.00", "2504.00", "2505.00", "2506.00", "2507.00"):
-        feed("RELIANCE", **BOOK | {"askPrice": ask})
-        desk.page.wait_for_timeout(100)
-    expect(outlook).to_have_text("Fills now at 2,507.00")
+    for tick in range(1, 9):
+        feed("RELIANCE", **BOOK | {"lastPrice": f"250{tick}.00", "askPrice": f"251{tick}.00"})
+        desk.page.wait_for_timeout(300)
+    expect(outlook).to_have_text("Fills now at 2,518.00")
     expect(outlook).to_have_attribute("aria-live", "off")
     assert 1 <= len(previews) <= time.monotonic() - begun + 2
     feed("RELIANCE", **BOOK)

@@ -17,30 +17,31 @@ export class Estimate {
   #asking = null;
   #askedAt = 0;
   #timer = 0;
-  #isByTick = false;
+  #isFollowing = false;
   #items = "";
 
   constructor(ticket, store) {
     this.ticket = ticket;
     this.store = store;
     this.refresh = debounce(() => this.#ask(), QUIET);
-    store.on(["account", "positions"], this.refresh);
-    store.on(["quotes"], (changed) => changed.has(ticket.stock.key) && this.#followTick());
+    // The positions and the account are valued anew at each tick, too.
+    store.on(["account", "positions"], () => this.#follow());
+    store.on(["quotes"], (changed) => changed.has(ticket.stock.key) && this.#follow());
   }
 
-  /** Ask again after a tick, at most once a second; a slow server is waited for. */
-  #followTick() {
-    if (this.#timer || !this.ticket.completeOrder()) return;
+  /** Ask again after a change of the market or the account, at most once a second; a slow server is waited for. */
+  #follow() {
+    if (this.#timer) return;
     const pause = Math.max(QUIET, this.#askedAt + PACE - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = 0;
-      if (this.#asking) this.#followTick();
-      else this.#ask({ isByTick: true });
+      if (this.#asking) this.#follow();
+      else this.#ask({ isFollowing: true });
     }, pause);
   }
 
-  async #ask({ isByTick = false } = {}) {
-    this.#isByTick = isByTick;
+  async #ask({ isFollowing = false } = {}) {
+    this.#isFollowing = isFollowing;
     this.#asking?.abort();
     this.#asking = null;
     const order = this.ticket.completeOrder();
@@ -77,10 +78,10 @@ export class Estimate {
     this.#say(text, text !== "");
   }
 
-  /** Show the outlook; of ticks a screen reader is told only when they change its kind. */
+  /** Show the outlook; a screen reader is told of the market only when it changes its kind. */
   #foresee(text, kind) {
     const outlook = byId("outlook");
-    outlook.setAttribute("aria-live", this.#isByTick && outlook.dataset.fills === kind ? "off" : "polite");
+    outlook.setAttribute("aria-live", this.#isFollowing && outlook.dataset.fills === kind ? "off" : "polite");
     outlook.dataset.fills = kind;
     setText(outlook, text);
   }
