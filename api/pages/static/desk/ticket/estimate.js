@@ -24,7 +24,7 @@ export class Estimate {
     this.ticket = ticket;
     this.store = store;
     this.refresh = debounce(() => this.#ask(), QUIET);
-    // The positions and the account are valued anew at each tick, too.
+    // A burst of fills changes these many times, too.
     store.on(["account", "positions"], () => this.#follow());
     store.on(["quotes"], (changed) => changed.has(ticket.stock.key) && this.#follow());
   }
