@@ -20,6 +20,14 @@ pytestmark = [pytest.mark.acceptance]
 READS = re.compile(r"/api/market/stocks\?symbols=")
 STREAM = re.compile(r"/api/trading/stream")
 DAY = {"previousClose": "2400.00", "low": "2380.00", "high": "2520.00", "open": "2410.00"}
+# The room between the asked price of a row and the change beside it.
+GAP = """
+  (row) => {
+    const range = document.createRange();
+    range.selectNodeContents(row.querySelector(".watch-change"));
+    return range.getBoundingClientRect().left - row.querySelector(".watch-ask").getBoundingClientRect().right;
+  }
+"""
 COLOUR = "element => getComputedStyle(element).color"
 # The label of an axis has no more digits than its step needs, and no fewer.
 LABELS = """
@@ -89,6 +97,13 @@ def test_a_watch_list_is_searched_for_followed_ordered_and_kept(
     assert watched(desk) == ["TCS", "RELIANCE", "INFY"]
     row = row_of(desk, "RELIANCE")
     expect(row.locator(".watch-last")).to_have_text("2,412.50")
+    low = row.bounding_box()
+    feed("RELIANCE", lastPrice="123456.50", bidPrice="123456.00", askPrice="123457.00", **DAY)
+    expect(row.locator(".watch-last")).to_have_text("1,23,456.50")
+    assert row.bounding_box() == low
+    assert row.evaluate(GAP) > 0
+    feed("RELIANCE", lastPrice="2412.50", bidPrice="2412.00", askPrice="2413.00", **DAY)
+    expect(row.locator(".watch-last")).to_have_text("2,412.50")
     expect(row.locator(".watch-change")).to_have_text("+12.50 +0.52%")
     expect(row.locator(".watch-book")).to_have_text("Bid 2,412.00Ask 2,413.00")
     assert row.locator(".watch-range i").evaluate("mark => mark.style.left") == "23%"
@@ -137,6 +152,8 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     desk.log_in(account().token)
     expect(row_of(desk, "OLD").locator(".watch-age")).to_have_text("5 min old")
     assert watched(desk) == ["FRESH", "OLD"]
+    desk.page.locator("#watch-list li[data-key='NSE:OLD'] .watch-row").click()
+    old_height = row_of(desk, "FRESH").evaluate("row => row.offsetHeight")
     fresh, last = row_of(desk, "FRESH"), row_of(desk, "FRESH").locator(".watch-last")
     expect(fresh.locator(".watch-age")).to_be_empty()
     desk.fill(symbol="FRESH")
@@ -147,6 +164,7 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     desk.page.clock.run_for(16_000)
     expect(fresh.locator(".watch-age")).to_contain_text("s old")
     expect(desk.page.locator("#symbol-hint")).to_contain_text("Last 200.00 · ")
+    assert row_of(desk, "OLD").evaluate("row => row.offsetHeight") == old_height
     grey = fresh.locator(".watch-age").evaluate(COLOUR)
     for price, before in zip(prices, vivid, strict=True):
         assert before != grey == price.evaluate(COLOUR)
