@@ -28,6 +28,7 @@ GAP = """
     return range.getBoundingClientRect().left - row.querySelector(".watch-ask").getBoundingClientRect().right;
   }
 """
+KEPT = "sessionStorage.getItem('tradepost.record')"
 COLOUR = "element => getComputedStyle(element).color"
 # The label of an axis has no more digits than its step needs, and no fewer.
 LABELS = """
@@ -246,6 +247,12 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     desk.wait_until_live()
     expect(desk.page.get_by_label("A tone when an order is filled")).to_be_checked()
     expect(fills).to_have_count(0)
+    row_of(desk, "RELIANCE").locator(".watch-row").click()
+    expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 2 fills are marked")
     orders = requests.get(f"{web.base_url}/api/trading/orders", headers=trader.headers, timeout=10).json()["data"]
     assert [order["status"] for order in orders] == ["EXECUTED", "EXECUTED"]
     assert desk.policy_violations() == []
+    assert desk.page.evaluate(KEPT) is not None
+    desk.page.get_by_role("button", name="Sign out").click()
+    expect(desk.page.get_by_label("Token")).to_be_visible()
+    assert desk.page.evaluate(KEPT) is None
