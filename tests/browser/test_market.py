@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -222,7 +223,13 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     feed("RELIANCE", lastPrice="2511.00", bidPrice="2511.00", askPrice="2512.00")
     expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 1 fill is marked")
     desk.place(quantity="4", side="Sell")
-    expect(fills.last).to_have_text("Sold 4 RELIANCE at 2,511.00 · realised +40.00")
+    expect(fills.last).to_have_text(re.compile(r"^Sold 4 RELIANCE at 2,511\.00 · \+\d\d\.\d\d net of charges$"))
+    newest = requests.get(f"{web.base_url}/api/trading/orders", headers=trader.headers, timeout=10).json()["data"][0]
+    net = Decimal("40.00") - Decimal(newest["charges"])
+    expect(fills.last).to_have_text(f"Sold 4 RELIANCE at 2,511.00 · +{net} net of charges")
+    fills.last.get_by_role("button").click()
+    expect(desk.page.locator("#detail-title")).to_have_text("Sell 4 RELIANCE")
+    desk.page.keyboard.press("Escape")
     assert desk.page.evaluate("window.tones.slice(2)") == [880, 660]
 
     row_of(desk, "INFY").locator(".watch-row").click()
