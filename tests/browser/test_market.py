@@ -29,6 +29,12 @@ GAP = """
     return range.getBoundingClientRect().left - row.querySelector(".watch-ask").getBoundingClientRect().right;
   }
 """
+# The page can be scrolled until its last panel stands above the bar of the fills.
+ROOM_AT_THE_FOOT = """() => {
+  scrollTo(0, document.documentElement.scrollHeight);
+  const ends = [...document.querySelectorAll(".panel")].map((panel) => panel.getBoundingClientRect().bottom);
+  return document.querySelector(".fill-bar").getBoundingClientRect().top - Math.max(...ends);
+}"""
 KEPT = "sessionStorage.getItem('tradepost.record')"
 COLOUR = "element => getComputedStyle(element).color"
 # The label of an axis has no more digits than its step needs, and no fewer.
@@ -231,6 +237,10 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(desk.page.locator("#detail-title")).to_have_text("Sell 4 RELIANCE")
     desk.page.keyboard.press("Escape")
     assert desk.page.evaluate("window.tones.slice(2)") == [880, 660]
+    dismiss = desk.page.get_by_role("button", name="Dismiss the fills")
+    dismiss.click()
+    expect(fills).to_have_count(0)
+    expect(dismiss).to_be_hidden()
 
     row_of(desk, "INFY").locator(".watch-row").click()
     expect(plot).to_have_attribute("aria-label", "Price of INFY: 1 price recorded, 0 fills are marked")
@@ -249,6 +259,7 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     for _ in desk.looks():
         assert grave_violations(desk) == []
         assert desk.overflow() <= 0
+        assert desk.page.evaluate(ROOM_AT_THE_FOOT) >= 0
 
     desk.page.reload()
     desk.wait_until_live()
