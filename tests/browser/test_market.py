@@ -48,6 +48,7 @@ LATENCIES = """
   const order = (more) => ({ placedAt: at("00.000000"), executedAt: at("12.000000"), fill: null, ...more });
   return latenciesOf([
     order({ executedAt: at("00.015000") }),
+    order({ executedAt: at("00.025000"), fill: { rule: "market" } }),
     order({ matchedAt: at("11.980000"), fill: { rule: "book" } }),
     order({ fill: { rule: "close_price" } }),
     order({ executedAt: null }),
@@ -222,6 +223,7 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     desk.place(quantity="10")
     expect(fills).to_have_text(["Bought 10 RELIANCE at 2,501.00"])
     expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 1 price recorded, 1 fill is marked")
+    expect(desk.page.locator("#latency-summary")).to_contain_text("p50")
     assert desk.page.evaluate("window.tones") == []
 
     desk.page.get_by_label("A tone when an order is filled").check()
@@ -252,7 +254,7 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(plot).to_be_hidden()
     expect(desk.page.locator("#chart-note")).to_contain_text("times in IST")
     assert desk.page.evaluate(f"async () => {{{LABELS}}}") == ["9,99,900", "9,99,920", "9,999.50"]
-    assert desk.page.evaluate(f"async () => {{{LATENCIES}}}") == [15, 20]
+    assert desk.page.evaluate(f"async () => {{{LATENCIES}}}") == [15, 25, 20]
     desk.page.locator("#more summary").click()
     desk.page.locator("#watch-search").fill("in")
     expect(desk.page.locator("#watch-search-list")).to_be_visible()
