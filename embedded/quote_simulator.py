@@ -1,8 +1,8 @@
 """The quotes of the demo: bid, ask, the day's prices and the volume of the seeded stocks, sent through the API.
 
 A stock that another client has quoted is left alone for good, so that an experiment is not disturbed. The price of the
-examples' stock stands still until the demo account has traded it; its quote is repeated like the others, so that no
-order waits for a fresh one. Outside the session prices stand still.
+examples' stock stands still until the demo account has an order in it; its quote is repeated like the others, so that
+no order waits for a fresh one. Outside the session prices stand still.
 """
 
 import http.client
@@ -116,7 +116,7 @@ class Simulator:
         self.stocks: dict[Key, DemoStock] = {}
 
     def next_quotes(
-        self, stored: dict[Key, Stored], market: Market, *, example_is_traded: bool = True
+        self, stored: dict[Key, Stored], market: Market, *, example_moves: bool = True
     ) -> list[dict[str, Any]]:
         """Return the quotes to send, given those that the service has stored, and remember them. Raises OSError."""
         quotes = []
@@ -128,7 +128,7 @@ class Simulator:
                 self.stocks[key] = DemoStock(self.firsts[key], stored[key], self.chance)
             stock = self.stocks[key]
             expected = Expected(stored[key].number, stored[key].price)
-            stands_still = not stored[key].has_day or (key == EXAMPLE and not example_is_traded)
+            stands_still = not stored[key].has_day or (key == EXAMPLE and not example_moves)
             is_due = market.is_open or not stored[key].has_day
             quote = self._next_quote(stock, market, is_due=is_due, stands_still=stands_still)
             if quote is not None:
@@ -173,7 +173,7 @@ class Feed:
     def __init__(self, base_url: str, feed_token: str, demo_token: str) -> None:
         self.base_url = base_url
         self.feed_token, self.demo_token = feed_token, demo_token
-        self._example_is_traded = False
+        self._example_moves = False
 
     def market(self) -> Market:
         """Return the service's time and session."""
@@ -191,17 +191,20 @@ class Feed:
             cursor = page["nextCursor"]
         return found
 
-    def example_is_traded(self) -> bool:
-        """Return True if the demo account has traded the examples' stock, or its token is not valid any more."""
-        if not self._example_is_traded:
-            path = f"/api/trading/trades?symbol={EXAMPLE[1]}&limit=1"
+    def example_moves(self) -> bool:
+        """Return True from the demo account's first order in the examples' stock on, or if its token is not valid.
+
+        An order counts once a worker has looked at it, so that the very first one fills at the price of the README.
+        """
+        if not self._example_moves:
             try:
-                self._example_is_traded = bool(self._send("GET", path, self.demo_token)["data"])
+                orders = self._send("GET", f"/api/trading/orders?symbol={EXAMPLE[1]}&limit=20", self.demo_token)["data"]
+                self._example_moves = any(order["status"] != "PENDING" for order in orders)
             except urllib.error.HTTPError as refusal:
                 if refusal.code != UNAUTHENTICATED:
                     raise
-                self._example_is_traded = True
-        return self._example_is_traded
+                self._example_moves = True
+        return self._example_moves
 
     def put(self, quotes: list[dict[str, Any]], at: str) -> None:
         """Send quotes as of a time: the service leaves out those of stocks that were quoted since then."""
@@ -222,8 +225,8 @@ def run(feed: Feed, simulator: Simulator) -> None:
     while True:
         quotes: list[dict[str, Any]] = []
         try:
-            market, is_traded = feed.market(), feed.example_is_traded()
-            quotes = simulator.next_quotes(feed.stored(), market, example_is_traded=is_traded)
+            market, example_moves = feed.market(), feed.example_moves()
+            quotes = simulator.next_quotes(feed.stored(), market, example_moves=example_moves)
             feed.put(quotes, market.at)
         except (OSError, http.client.HTTPException, ValueError):
             if quotes:  # before the service is ready nothing was sent, and what is remembered still holds

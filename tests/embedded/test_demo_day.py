@@ -64,7 +64,7 @@ def feed(client: Any, headers_for: Any, account: Any, quote: Any, monkeypatch: p
 def round_of(feed: Feed, simulator: Simulator) -> list[dict[str, Any]]:
     """Let the simulator quote once through the API."""
     market = feed.market()
-    quotes = simulator.next_quotes(feed.stored(), market, example_is_traded=feed.example_is_traded())
+    quotes = simulator.next_quotes(feed.stored(), market, example_moves=feed.example_moves())
     feed.put(quotes, market.at)
     return quotes
 
@@ -86,22 +86,37 @@ def test_quotes_through_the_api_are_usable_and_survive_a_restart_in_their_day(fe
 
 def test_a_quote_that_another_client_sends_meanwhile_stays(feed: Feed, make: Any, quote: Any) -> None:
     market, simulator = feed.market(), make(EXAMPLES)
-    while not (quotes := simulator.next_quotes(feed.stored(), market, example_is_traded=False)):
+    while not (quotes := simulator.next_quotes(feed.stored(), market, example_moves=False)):
         pass
     quote("RELIANCE", "2600.00")
     feed.put(quotes, market.at)
     assert feed.stored()[EXAMPLE][:2] == (Decimal("2600.00"), 2)
 
 
-def test_the_example_is_traded_once_the_demo_account_has_a_trade(feed: Feed, client: Any, make: Any) -> None:
-    assert not feed.example_is_traded()
-    round_of(feed, make(EXAMPLES))
-    order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1}
+@pytest.mark.parametrize("is_limit", [False, True])
+def test_the_example_moves_once_a_worker_has_looked_at_an_order_of_the_demo_account(
+    feed: Feed, client: Any, make: Any, is_limit: bool
+) -> None:
+    assert not feed.example_moves()
+    simulator = make(EXAMPLES)
+    round_of(feed, simulator)
+    order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10}
+    terms = {"orderType": "LIMIT", "price": "2497.50"} if is_limit else {}
     headers = {"Authorization": f"Bearer {feed.demo_token}"}
-    assert client.post("/api/trading/orders", json=order, headers=headers).status_code == 202
-    assert not feed.example_is_traded()
-    assert sweep_once(limit=10).executed == 1
-    assert feed.example_is_traded()
+    assert client.post("/api/trading/orders", json=order | terms, headers=headers).status_code == 202
+    assert not feed.example_moves()  # an order at the market fills at 2500.00, as the README has it
+    sweep_once(limit=10)
+    for _ in range(60):  # about a minute
+        round_of(feed, simulator)
+    sweep_once(limit=10)
+    (filled,) = client.get("/api/trading/orders", headers=headers).get_json()["data"]
+    assert (filled["status"], filled["averagePrice"]) == ("EXECUTED", "2497.50" if is_limit else "2500.00")
+    sent: list[str] = []
+    after_a_restart = Feed(feed.base_url, feed.feed_token, feed.demo_token)
+    after_a_restart._send = lambda *call: sent.append(call[1]) or feed._send(*call)  # type: ignore[method-assign]
+    assert after_a_restart.example_moves()
+    assert after_a_restart.example_moves()
+    assert len(sent) == 1  # asked no more
 
 
 @pytest.mark.parametrize(("status", "is_raised"), [(401, False), (503, True)])
@@ -112,7 +127,7 @@ def test_a_revoked_token_of_the_demo_account_does_not_stop_the_quotes(status: in
     feed = Feed("http://127.0.0.1", "feed", "revoked")
     feed._send = refuse  # type: ignore[method-assign]
     with pytest.raises(urllib.error.HTTPError) if is_raised else contextlib.nullcontext():
-        assert feed.example_is_traded()
+        assert feed.example_moves()
 
 
 @pytest.mark.parametrize(

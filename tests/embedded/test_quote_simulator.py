@@ -76,12 +76,10 @@ def test_a_quote_has_a_book_a_day_and_a_volume(make: Any, there: dict[Key, Store
     assert not {"lowerCircuit", "upperCircuit"} & set().union(*quotes)
 
 
-def test_the_stock_of_the_examples_stands_still_until_the_demo_account_has_traded_it(
-    make: Any, there: dict[Key, Stored]
-) -> None:
+def test_the_stock_of_the_examples_stands_still_until_it_may_move(make: Any, there: dict[Key, Stored]) -> None:
     simulator, sent = make(EXAMPLES), []
     for _ in range(100):
-        quotes = simulator.next_quotes(there, OPEN, example_is_traded=False)
+        quotes = simulator.next_quotes(there, OPEN, example_moves=False)
         put(there, quotes)
         sent += quotes
     assert len(sent) > 50  # of rounds of 0.8 s: never 60 s without a quote

@@ -76,6 +76,8 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     run.signal(signal.SIGINT)
     assert run.wait() == 0
     wait_until(lambda: not runs.processes(), what="nothing is left")
+    assert "| web stopped\n" in run.log
+    assert "(rc=" not in run.log  # nothing failed
 
     done = subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
