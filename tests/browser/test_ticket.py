@@ -56,7 +56,7 @@ def test_enter_picks_a_suggestion_and_never_sends_the_order(
     symbol.fill("")
     symbol.press_sequentially("TATAPOWER")
     symbol.press("Enter")
-    desk.page.wait_for_function("document.activeElement.id === 'symbol'")
+    desk.page.wait_for_function("() => document.activeElement.id === 'symbol'")
     while not routes:
         desk.page.wait_for_timeout(20)
     symbol.press("Enter")
@@ -82,7 +82,7 @@ def test_an_unknown_symbol_is_asked_about_and_a_double_click_does_not_answer(
     button.dblclick()
     expect(desk.message).to_have_text("Nobody has quoted or imported RELAINCE. Place anyway?")
     expect(button).to_have_text("Place RELAINCE anyway")
-    desk.page.wait_for_function("window.hasPressed")
+    desk.page.wait_for_function("() => window.hasPressed")
     expect(button).to_be_enabled()
     assert desk.placement_keys == []
     desk.page.get_by_label("Symbol").fill("RELIANCE")
