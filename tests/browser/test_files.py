@@ -61,7 +61,7 @@ def test_the_page_names_each_module_once_and_those_of_its_first_paint_at_once(cl
     assert len(names) == len(set(names))
     at_once = {name for name, is_low in links if not is_low}
     assert at_once == {*needed_modules("desk/main.js"), *needed_modules("desk/open.js")}
-    assert set(needed_modules("desk/later.js")) <= set(names)
+    assert {*needed_modules("desk/ticket/ticket.js"), *needed_modules("desk/later.js")} <= set(names)
 
 
 def test_imports_of_every_form_are_found(monkeypatch: Any, tmp_path: Any) -> None:

@@ -39,7 +39,7 @@ def first_paints(desk: Desk, awaited: str) -> dict[str, float]:
     session.send("Network.clearBrowserCache")
     session.send("Network.emulateNetworkConditions", SLOW_LINK)
     desk.open()
-    desk.page.wait_for_function(f"window.paints.{awaited}")
+    desk.page.wait_for_function(f"() => window.paints.{awaited}")
     paints: dict[str, float] = desk.page.evaluate("window.paints")
     session.detach()
     return paints

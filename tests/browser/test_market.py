@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,6 +21,23 @@ pytestmark = [pytest.mark.acceptance]
 READS = re.compile(r"/api/market/stocks\?symbols=")
 STREAM = re.compile(r"/api/trading/stream")
 DAY = {"previousClose": "2400.00", "low": "2380.00", "high": "2520.00", "open": "2410.00"}
+COLOUR = "element => getComputedStyle(element).color"
+# The label of an axis has no more digits than its step needs, and no fewer.
+LABELS = """
+  const { rupees } = await import("/static/desk/market/axes.js");
+  return [[999_900, 20], [999_920, 20], [9_999.5, 0.5]].map(([value, step]) => rupees(value, step));
+"""
+LATENCIES = """
+  const { latenciesOf } = await import("/static/desk/market/latency.js");
+  const at = (second) => `2026-11-27T10:00:${second}Z`;
+  const order = (more) => ({ placedAt: at("00.000000"), executedAt: at("12.000000"), fill: null, ...more });
+  return latenciesOf([
+    order({ executedAt: at("00.015000") }),
+    order({ matchedAt: at("11.980000"), fill: { rule: "book" } }),
+    order({ fill: { rule: "close_price" } }),
+    order({ executedAt: null }),
+  ]);
+"""
 # A headless browser has no loudspeaker: count the tones that the page starts.
 COUNT_TONES = """
   window.tones = [];
@@ -47,9 +65,22 @@ def test_a_watch_list_is_searched_for_followed_ordered_and_kept(
     for symbol in ("RELIANCE", "INFY", "TCS"):
         feed(symbol, lastPrice="2412.50", bidPrice="2412.00", askPrice="2413.00", **DAY)
     set_facts(
-        [ImportedFacts("NSE", "INFY", name="Infosys"), ImportedFacts("NSE", "TCS", name="Tata Consultancy Services")]
+        [
+            ImportedFacts("NSE", "INFY", name="Infosys"),
+            ImportedFacts("NSE", "TCS", name="Tata Consultancy Services"),
+            ImportedFacts("NSE", "QUIET", name="Quiet"),
+        ]
     )
     search, found = desk.page.locator("#watch-search"), desk.page.locator("#watch-search-list [role=option]")
+    search.fill("quiet")
+    expect(found.first).to_contain_text("QUIET")
+    search.press("Enter")
+    expect(desk.page.locator("#chart-stock")).to_have_text("QUIET NSE")
+    expect(desk.page.locator("#chart-note")).to_have_text("Waiting for the first tick.")
+    assert desk.page.locator("#price-plot").evaluate("plot => getComputedStyle(plot, '::after').content") == (
+        '"Waiting for the first tick."'
+    )
+    row_of(desk, "QUIET").get_by_role("button", name="Remove").click()
     for text, symbol in (("consul", "TCS"), ("rel", "RELIANCE"), ("infosys", "INFY")):
         search.fill(text)
         expect(found.first).to_contain_text(symbol)
@@ -109,12 +140,17 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     assert watched(desk) == ["FRESH", "OLD"]
     fresh, last = row_of(desk, "FRESH"), row_of(desk, "FRESH").locator(".watch-last")
     expect(fresh.locator(".watch-age")).to_be_empty()
-    vivid = last.evaluate("cell => getComputedStyle(cell).color")
+    desk.fill(symbol="FRESH")
+    expect(desk.page.locator("#chart-stock")).to_have_text("FRESH NSE")
+    prices = [last, *(desk.page.locator(f"#{name}") for name in ("chart-last", "bid", "ask"))]
+    expect(desk.page.locator("#ask")).to_have_text("Ask 201.00")
+    vivid = [price.evaluate(COLOUR) for price in prices]
     desk.page.clock.run_for(16_000)
     expect(fresh.locator(".watch-age")).to_contain_text("s old")
-    assert last.evaluate("cell => getComputedStyle(cell).color") != vivid
-    desk.fill(symbol="FRESH")
     expect(desk.page.locator("#symbol-hint")).to_contain_text("Last 200.00 · ")
+    grey = fresh.locator(".watch-age").evaluate(COLOUR)
+    for price, before in zip(prices, vivid, strict=True):
+        assert before != grey == price.evaluate(COLOUR)
 
 
 def test_prices_come_by_the_stream_and_by_http_while_it_gives_none(
@@ -168,7 +204,13 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     feed("RELIANCE", lastPrice="2511.00", bidPrice="2511.00", askPrice="2512.00")
     expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 1 fill is marked")
     desk.place(quantity="4", side="Sell")
-    expect(fills.last).to_have_text("Sold 4 RELIANCE at 2,511.00 · realised +40.00")
+    expect(fills.last).to_have_text(re.compile(r"^Sold 4 RELIANCE at 2,511\.00 · \+\d\d\.\d\d net of charges$"))
+    newest = requests.get(f"{web.base_url}/api/trading/orders", headers=trader.headers, timeout=10).json()["data"][0]
+    net = Decimal("40.00") - Decimal(newest["charges"])
+    expect(fills.last).to_have_text(f"Sold 4 RELIANCE at 2,511.00 · +{net} net of charges")
+    fills.last.get_by_role("button").click()
+    expect(desk.page.locator("#detail-title")).to_have_text("Sell 4 RELIANCE")
+    desk.page.keyboard.press("Escape")
     assert desk.page.evaluate("window.tones.slice(2)") == [880, 660]
 
     row_of(desk, "INFY").locator(".watch-row").click()
@@ -179,6 +221,9 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(desk.page.get_by_role("tab", name="Equity")).to_be_focused()
     expect(desk.page.locator("#equity-plot canvas")).to_be_visible()
     expect(plot).to_be_hidden()
+    expect(desk.page.locator("#chart-note")).to_contain_text("times in IST")
+    assert desk.page.evaluate(f"async () => {{{LABELS}}}") == ["9,99,900", "9,99,920", "9,999.50"]
+    assert desk.page.evaluate(f"async () => {{{LATENCIES}}}") == [15, 20]
     desk.page.locator("#more summary").click()
     desk.page.locator("#watch-search").fill("in")
     expect(desk.page.locator("#watch-search-list")).to_be_visible()

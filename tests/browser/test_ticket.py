@@ -26,6 +26,21 @@ PRESS_SOON = """
 """
 PLACEMENTS = re.compile(r"/api/trading/orders$")
 SEARCHES = re.compile(r"/api/market/stocks\?search=")
+PREVIEWS = "/orders/preview"
+MISTAKEN_PRICES = {
+    "0": "Must be from 0.01 to 1,00,00,000.00.",
+    "-5": "Must be from 0.01 to 1,00,00,000.00.",
+    "1e3": "Write digits, such as 1050.00.",
+    "1864.455": "At most two decimals.",
+    "1864,45": "Write 1864.45.",
+    ".5": "Write 0.5.",
+    "1800.": "Write 1800.",
+}
+MISTAKEN_QUANTITIES = {
+    "0": "Must be from 1 to 10,00,000.",
+    "1000001": "Must be from 1 to 10,00,000.",
+    "1.5": "Must be a whole number from 1 to 10,00,000.",
+}
 BOOK = {"lastPrice": "2500.00", "bidPrice": "2499.00", "askPrice": "2501.00", "bidQuantity": 120, "askQuantity": 75}
 
 
@@ -117,8 +132,30 @@ def test_the_ticket_reads_its_own_numbers_and_forgets_old_prices_and_messages(
     expect(desk.message).to_be_empty()
     desk.page.locator("#ticket").get_by_role("radio", name="Limit").check()
     expect(price).to_have_value("")
-    desk.place(quantity="1", price="1,5")
-    expect(desk.error_at("price")).not_to_be_empty()
+
+    # A mistake is said at its field before anything is sent.
+    previews: list[dict[str, Any]] = []
+    desk.page.on("request", lambda request: PREVIEWS in request.url and previews.append(request.post_data_json))
+    ticket = desk.page.locator("#ticket")
+    for price_text, message in MISTAKEN_PRICES.items():
+        ticket.get_by_label("Price").fill(price_text)
+        expect(desk.error_at("price")).to_have_text(message)
+    expect(ticket.get_by_label("Price")).to_be_focused()
+    expect(desk.page.locator("#outlook")).to_have_text("Correct the order for an estimate.")
+    ticket.get_by_label("Price").fill("1864.45")
+    for quantity, message in MISTAKEN_QUANTITIES.items():
+        ticket.get_by_label("Quantity").fill(quantity)
+        ticket.get_by_label("Quantity").blur()
+        expect(desk.error_at("quantity")).to_have_text(message)
+    ticket.get_by_label("Quantity").fill("7")
+    ticket.get_by_label("Symbol").fill("RELIANCE LTD")
+    ticket.get_by_label("Symbol").blur()
+    expect(desk.error_at("symbol")).to_have_text("A symbol has letters, digits and & _ . - only.")
+    ticket.get_by_label("Symbol").fill("")
+    desk.page.locator("#submit").click()
+    expect(desk.error_at("symbol")).to_have_text("Choose a stock.")
+    assert len(desk.placement_keys) == 2
+    assert {(order["quantity"], order["price"]) for order in previews} <= {(100_000, "1864.45"), (7, "1864.45")}
 
 
 def test_the_estimate_says_when_the_order_fills_and_the_position_after_it(
@@ -160,6 +197,7 @@ def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(
     desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
 ) -> None:
     feed("RELIANCE", **BOOK)
+    feed("INFY", lastPrice="1500.00")
     trader = account(fill_model="QUOTES")
     desk = desk_of(web).log_in(trader.token)
     desk.fill(quantity="5")
@@ -177,7 +215,7 @@ def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(
     ticket.get_by_label("Validity").select_option("TTL")
     ticket.get_by_label("Minutes").fill("1,441")
     desk.page.locator("#submit").click()
-    expect(desk.error_at("validityMinutes")).to_have_text("Must be from 1 to 1440.")
+    expect(desk.error_at("validityMinutes")).to_have_text("Must be from 1 to 1,440.")
     ticket.get_by_label("Minutes").fill("90")
     ticket.get_by_label("After hours").check()
     expect(desk.page.locator("#more-summary")).to_have_text("90 minutes, after hours")
@@ -195,6 +233,22 @@ def test_a_stop_is_placed_with_all_its_terms_and_a_refusal_stands_at_its_field(
     assert [first[term] for term in terms] == ["STOP_LIMIT", "2560.00", "2550.00", "TTL", 90, True]
     ticket.get_by_role("radio", name="Market").check()
     expect(ticket.get_by_label("Validity")).to_have_value("DAY")
+
+    # The folded terms are those of one order: a row brings its own, and another stock none.
+    folded = desk.page.locator("#more-summary")
+    ticket.get_by_label("Validity").select_option("IOC")
+    ticket.get_by_label("After hours").check()
+    expect(folded).to_have_text("at once or not (IOC), protection 2.5 %, after hours")
+    desk.page.locator("#watch-list li[data-key='NSE:RELIANCE'] .watch-row").click()
+    expect(folded).to_have_text("at once or not (IOC), protection 2.5 %, after hours")
+    desk.page.locator("#watch-list li[data-key='NSE:INFY'] .watch-row").click()
+    expect(folded).to_have_text("day")
+    desk.orders.nth(0).locator(".price").click()
+    expect(folded).to_have_text("until cancelled (GTC), protection 2.50 %, after hours")
+    desk.orders.nth(1).locator(".price").click()
+    expect(folded).to_have_text("90 minutes, after hours")
+    desk.page.get_by_role("button", name="Sell RELIANCE by the ticket").click()
+    expect(folded).to_have_text("day")
 
 
 def test_a_refusal_that_the_desk_knows_is_said_before_and_a_closed_market_names_the_zone(

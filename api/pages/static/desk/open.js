@@ -1,4 +1,4 @@
-/** @file Open the desk in steps: the funds and the tables first, then the stream, then the rest. */
+/** @file Open the desk in steps: the funds and the tables first, then the stream, the ticket, and the rest. */
 
 import { byId } from "../common/dom.js";
 import * as session from "../common/session.js";
@@ -26,8 +26,12 @@ export async function openDesk({ isNew }) {
   const painted = paintOfTables(store);
   (await live).startLive(store, sync, { refused });
   await painted;
-  await startLater(store);
+  const { startTicket } = await import("./ticket/ticket.js");
+  startTicket(store);
+  byId("ticket").closest("[inert]").inert = false;
   if (isNew) byId("symbol").focus();
+  const { startLater } = await import("./later.js");
+  await startLater(store);
 }
 
 /** Wait until the tables have been painted, and end their look of loading: what is empty now is empty. */
@@ -38,13 +42,6 @@ function paintOfTables(store) {
       requestAnimationFrame(() => setTimeout(resolve, 0));
     });
   });
-}
-
-/** Start what the first paint does not need. */
-async function startLater(store) {
-  const later = await import("./later.js");
-  later.startLater(store);
-  byId("ticket").closest("[inert]").inert = false;
 }
 
 /** Sign out, and reload, so that the page keeps no data of the account. */

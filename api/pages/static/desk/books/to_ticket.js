@@ -2,9 +2,14 @@
 
 import { byId } from "../../common/dom.js";
 
+const TERMS = [
+  ...["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"],
+  ...["validity", "validityMinutes", "marketProtection", "afterMarket"],
+];
+
 /** Fill the ticket with an order's terms. */
-export function orderToTicket({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product }) {
-  fill({ exchange, symbol, side, quantity, orderType, price, triggerPrice, product });
+export function orderToTicket(order) {
+  fill(Object.fromEntries(TERMS.map((name) => [name, order[name]])));
 }
 
 /** Fill the ticket with the order that closes a position; without a last price it is a LIMIT order. */

@@ -3,7 +3,7 @@
 import { byId, debounce, setText } from "../../common/dom.js";
 import { grouped, toneOf } from "../../common/money.js";
 import { keyOf } from "../store.js";
-import { changeOf, changeText } from "./figures.js";
+import { changeOf, changeText, emptyText } from "./figures.js";
 import { whenSeen } from "./seen.js";
 
 const TABS = ["price", "equity"];
@@ -75,11 +75,15 @@ export class Chart {
 
   #title() {
     const { selected, quotes } = this.store;
-    const stock = quotes.get(keyOf(selected));
+    const key = keyOf(selected);
+    const stock = quotes.get(key);
     setText(byId("chart-stock"), `${selected.symbol} ${selected.exchange}`);
     setText(byId("chart-last"), stock?.lastPrice ? grouped(stock.lastPrice) : "");
     const change = stock && changeOf(stock);
     setText(byId("chart-change"), change ? changeText(stock) : "");
     byId("chart-change").className = `num ${toneOf(change)}`;
+    byId("chart-title").classList.toggle("is-aged", this.store.ageOf(key) !== "");
+    byId("price-plot").dataset.empty = emptyText(key);
+    if (!this.#plots) setText(byId("chart-note"), emptyText(key));
   }
 }

@@ -2,9 +2,9 @@
 
 import { byId, setText } from "../../common/dom.js";
 import { get } from "../../common/http.js";
-import { grouped } from "../../common/money.js";
 import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
+import { rupees } from "./axes.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const PAGE = 200;
@@ -21,7 +21,7 @@ export class EquityPlot {
   constructor(store, recorder) {
     Object.assign(this, { store, recorder });
     this.plot = new LinePlot(byId("equity-plot"), {
-      tick: compact,
+      tick: rupees,
       seriesOf: () => {
         const stepped = { paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, spanGaps: true };
         return [
@@ -45,7 +45,7 @@ export class EquityPlot {
     const values = data.slice(1).flat().filter((value) => value !== null);
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
     this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
-    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened. Dashed: the balance.");
+    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened; times in IST. Dashed: the balance.");
   }
 
   #beforeRecord(now) {
@@ -71,11 +71,4 @@ function joined(first, second) {
   }
   const times = [...rows.keys()].sort((a, b) => a - b);
   return [times, ...[0, 1].map((index) => times.map((at) => rows.get(at)[index] ?? null))];
-}
-
-/** Return an amount in lakhs or crores where it is large. */
-function compact(value) {
-  if (Math.abs(value) >= 1e7) return `${(value / 1e7).toFixed(3)} Cr`;
-  if (Math.abs(value) >= 1e5) return `${(value / 1e5).toFixed(3)} L`;
-  return grouped(Math.round(value));
 }

@@ -18,6 +18,11 @@ function shareText(change, base) {
   return `${signed(share)}%`;
 }
 
+/** Return the text of the plot of a stock for which no price is recorded. */
+export function emptyText(key) {
+  return key ? "Waiting for the first tick." : "Choose a stock to see its price.";
+}
+
 /** Return the last price's place in the day's range from 0 to 1, or null if there is no range. */
 export function placeInRange({ lastPrice, low, high }) {
   if (lastPrice == null || low == null || high == null) return null;

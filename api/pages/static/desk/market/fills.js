@@ -1,4 +1,4 @@
-/** @file Announce each fill: side, quantity, symbol, price and the profit that it realised, with a tone if wanted. */
+/** @file Announce each fill: side, quantity, symbol, price and the net profit that it realised, with a tone if wanted. */
 
 import { byId, make } from "../../common/dom.js";
 import { get } from "../../common/http.js";
@@ -26,21 +26,21 @@ async function announce(order) {
   const text = `${order.side === "BUY" ? "Bought" : "Sold"} ${grouped(order.filledQuantity)} ${order.symbol}`;
   const button = make("button", { type: "button", className: "link", textContent: text });
   button.setAttribute("aria-label", `${text}: details of this fill`);
-  button.onclick = () => openDetail(order.orderId);
+  button.onclick = () => openDetail(order);
   const line = make("p", { className: order.side.toLowerCase() }, button, ` at ${grouped(order.averagePrice)}`);
   if (profit !== null) {
-    line.append(" · realised ", make("b", { className: toneOf(profit), textContent: signed(profit) }));
+    line.append(" · ", make("b", { className: toneOf(profit), textContent: signed(profit) }), " net of charges");
   }
   show(line);
 }
 
-/** Return the profit that an order realised by closing, or null if it closed nothing or there is no answer. */
+/** Return the profit that an order realised by closing, less its charges; null if it closed nothing or without an answer. */
 async function profitOf({ orderId }) {
   const order = await get(`/api/trading/orders/${orderId}`).catch(() => null);
   const closings = (order?.transactions ?? []).filter((row) => row.kind === "PROFIT" || row.kind === "LOSS");
   if (closings.length === 0) return null;
   const sum = closings.reduce((total, { kind, amount }) => total + (kind === "LOSS" ? -1n : 1n) * hundredths(amount), 0n);
-  return fromHundredths(sum);
+  return fromHundredths(sum - hundredths(order.charges));
 }
 
 function show(line) {

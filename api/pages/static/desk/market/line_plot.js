@@ -1,9 +1,9 @@
 /** @file A plot of values over time, which fills its holder and follows its width and the colour scheme. */
 
 import { uPlot } from "../../common/uplot.js";
+import { SECONDS, clockTicks, indiaDate, ticksOf, widthOf } from "./axes.js";
 
 const FONT = "11px system-ui, sans-serif";
-const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
 
 /** Return the value of one of the page's colours. */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -12,7 +12,7 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 export class LinePlot {
   #plot = null;
 
-  /** `seriesOf()` returns uPlot's series in the present colours, `paint(plot)` draws over them, `tick(value)` is a label. */
+  /** `seriesOf()` returns uPlot's series in the present colours, `paint(plot)` draws over them, `tick(value, step)` a label. */
   constructor(holder, { seriesOf, tick, paint = () => {} }) {
     Object.assign(this, { holder, seriesOf, tick, paint });
     this.last = null;
@@ -39,17 +39,17 @@ export class LinePlot {
 
   #options(width, height) {
     const axis = { stroke: colour("--muted"), font: FONT, ticks: { show: false } };
-    const size = (_, labels) => Math.max(48, 14 + 6.5 * Math.max(0, ...(labels ?? []).map((label) => label.length)));
     return {
       width,
       height,
       padding: [10, 16, 0, 0],
       legend: { show: false },
+      tzDate: indiaDate,
       cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
       scales: { x: { range: () => this.range.time }, y: { range: () => this.range.values } },
       axes: [
         { ...axis, size: 24, space: 70, grid: { show: false }, incrs: SECONDS, values: clockTicks },
-        { ...axis, size, space: 28, grid: { stroke: colour("--line"), width: 1 }, values: (_, ticks) => ticks.map(this.tick) },
+        { ...axis, size: widthOf, space: 28, grid: { stroke: colour("--line"), width: 1 }, values: ticksOf(this.tick) },
       ],
       series: [{}, ...this.seriesOf()],
       hooks: { draw: [(plot) => this.paint(plot)] },
@@ -62,9 +62,4 @@ export function roomy(values, share = 0.0004) {
   const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
   const margin = Math.max((high - low) * 0.12, high * share, 0.05);
   return [low - margin, high + margin];
-}
-
-function clockTicks(_, ticks) {
-  const isShort = ticks.length > 1 && ticks.at(-1) - ticks[0] < 600;
-  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, isShort ? 8 : 5));
 }

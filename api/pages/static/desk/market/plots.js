@@ -1,23 +1,26 @@
 /** @file Two plots: the available margin over time, and the latency of orders from acceptance to execution. */
 
-import { byId, debounce, setText } from "../../common/dom.js";
-import { grouped } from "../../common/money.js";
-import { duration, millisecondsBetween } from "../../common/time.js";
+import { byId, debounce, make, setText } from "../../common/dom.js";
+import { duration } from "../../common/time.js";
 import { uPlot } from "../../common/uplot.js";
+import { SECONDS, clockTicks, indiaDate, rupees, ticksOf, widthOf } from "./axes.js";
+import { latenciesOf } from "./latency.js";
 
 const HEIGHT = 132;
 const MAX_ORDERS = 200;
-const SECONDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400];
 const STEPS = [1, 2, 5].flatMap((digit) => [0, 1, 2, 3, 4, 5].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
 const COUNTS = [1, 2, 5, 10, 20, 50, 100];
-const TICK_FONT = "11px Inter, system-ui, sans-serif";
+const NOTE =
+  "Times in IST. Latency: from an order's acceptance to its fill; for an order that rested, from its match.";
+const TICK_FONT = "11px system-ui, sans-serif";
 
 /** Show both plots, and redraw them when the store, the window's width or the colour scheme changes. */
 export function showPlots(store) {
   const plots = [
-    new Plot(byId("margin-plot"), { tick: compact, isStepped: true, dataOf: () => marginData(store) }),
+    new Plot(byId("margin-plot"), { tick: rupees, isStepped: true, dataOf: () => marginData(store) }),
     new Plot(byId("latency-plot"), { tick: milliseconds, dataOf: () => latencyData(store) }),
   ];
+  byId("plots-panel").append(make("p", { id: "plots-note", className: "muted small", textContent: NOTE }));
   const draw = debounce(() => plots.forEach((plot) => plot.draw()), 100);
   store.on(["history", "orders", "account"], draw);
   new ResizeObserver(draw).observe(byId("margin-plot"));
@@ -66,11 +69,12 @@ function plotOptions({ tick, isStepped }, width) {
     height: HEIGHT,
     padding: [8, isStepped ? 28 : 8, 0, 0],
     legend: { show: false },
+    tzDate: indiaDate,
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: isStepped ? { y: { range: roomy } } : { x: { time: false, range: wholeDots }, y: { distr: 3, range: aroundDots } },
     axes: [
       { ...axis, size: 24, space: 60, grid: { show: false }, ...(isStepped ? { values: clockTicks, incrs: SECONDS } : { incrs: COUNTS }) },
-      { ...axis, size: 56, space: 28, grid, values: (_, ticks) => ticks.map(tick), ...(isStepped ? {} : { splits, filter: (_, ticks) => ticks }) },
+      { ...axis, size: widthOf, space: 28, grid, values: ticksOf(tick), ...(isStepped ? {} : { splits, filter: (_, ticks) => ticks }) },
     ],
     series: [{}, isStepped ? stepped : dots],
   };
@@ -89,11 +93,9 @@ function marginData(store) {
 
 /** Return the last executed orders in order of time, with their latency in milliseconds. */
 function latencyData(store) {
-  const executed = store.newestOrders().filter((order) => order.executedAt);
-  const recent = executed.slice(0, MAX_ORDERS).reverse();
-  const took = recent.map((order) => Math.max(0.1, millisecondsBetween(order.placedAt, order.executedAt)));
+  const took = latenciesOf(store.newestOrders()).slice(0, MAX_ORDERS).reverse();
   summarise(took);
-  return [recent.map((_, index) => index + 1), took];
+  return [took.map((_, index) => index + 1), took];
 }
 
 function summarise(took) {
@@ -123,16 +125,4 @@ function splits(_, __, low, high) {
 
 function milliseconds(value) {
   return value < 1000 ? `${value} ms` : `${value / 1000} s`;
-}
-
-function clockTicks(_, ticks) {
-  const isShort = ticks.length > 1 && ticks.at(-1) - ticks[0] < 600;
-  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, isShort ? 8 : 5));
-}
-
-/** Return an amount in lakhs or crores: 1,000,000 is "10.00 L". */
-function compact(value) {
-  if (Math.abs(value) >= 1e7) return `${(value / 1e7).toFixed(2)} Cr`;
-  if (Math.abs(value) >= 1e5) return `${(value / 1e5).toFixed(2)} L`;
-  return grouped(Math.round(value));
 }

@@ -5,6 +5,7 @@ import { fromHundredths, grouped } from "../../common/money.js";
 import { uPlot } from "../../common/uplot.js";
 import { micros } from "../../common/time.js";
 import { keyOf } from "../store.js";
+import { emptyText } from "./figures.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
 const SHORTEST = 30;
@@ -51,7 +52,7 @@ export class PricePlot {
     const text = key ? `Price of ${this.store.selected.symbol}: ${recorded} recorded, ${marks}` : "Price of the chosen stock";
     if (byId("price-plot").getAttribute("aria-label") !== text) byId("price-plot").setAttribute("aria-label", text);
     const average = this.average.length ? ` · dashed: your average, ${grouped(this.average[0].toFixed(2))}` : "";
-    setText(byId("chart-note"), key ? `Since this page was opened. ▲ bought ▼ sold${average}` : "Choose a stock to see its price.");
+    setText(byId("chart-note"), this.count ? `Since this page was opened, times in IST. ▲ bought ▼ sold${average}` : emptyText(key));
   }
 
   #paint(plot) {

@@ -10,20 +10,19 @@ import { refusalOf } from "./refusals.js";
 const FIELDS = ["price", "margin", "charges", "availableMarginAfter"];
 const QUIET = 200;
 
-/** The estimate below the ticket; `orderOf()` returns the order, or null while the order is incomplete. */
+/** The estimate below the ticket, which has the order, or null while it is incomplete or mistaken. */
 export class Estimate {
   #asking = null;
 
-  constructor(orderOf, store) {
-    this.orderOf = orderOf;
+  constructor(ticket, store) {
+    this.ticket = ticket;
     this.store = store;
     this.refresh = debounce(() => this.#ask(), QUIET);
-    this.#showNothing("");
   }
 
   async #ask() {
     this.#asking?.abort();
-    const order = this.orderOf();
+    const order = this.ticket.completeOrder();
     if (!order) return this.#showNothing("");
     const asking = new AbortController();
     this.#asking = asking;
@@ -51,7 +50,8 @@ export class Estimate {
     for (const field of FIELDS) setText(valueOf(field), NOTHING);
     byId("estimate").dataset.state = "empty";
     byId("charge-items").replaceChildren(...list([["Not known yet", NOTHING]]).children);
-    setText(byId("outlook"), text ? "" : "Complete the order for an estimate.");
+    const isMistaken = !text && this.ticket.isMistaken();
+    setText(byId("outlook"), text ? "" : `${isMistaken ? "Correct" : "Complete"} the order for an estimate.`);
     byId("outlook").dataset.fills = "unknown";
     this.#say(text, text !== "");
   }

@@ -1,7 +1,11 @@
 /** @file Messages at the fields of the ticket. */
 
-import { byId, setText } from "../../common/dom.js";
-import { FIELDS, FOLDED } from "./terms.js";
+import { byId, debounce, setText } from "../../common/dom.js";
+import { mistakesOf } from "./mistakes.js";
+import { FIELDS, FOLDED, orderOf } from "./terms.js";
+
+// Typing has paused.
+const PAUSE = 700;
 
 // The place of the others is always there, so that a message moves nothing.
 const HIDDEN_WHEN_EMPTY = ["exchange", "side", "orderType", "product", "afterMarket"];
@@ -24,6 +28,19 @@ export function showFieldErrors(form, errors) {
 /** Return the messages that are shown now, by field. */
 export function currentErrors() {
   return Object.fromEntries(FIELDS.map((name) => [name, [byId(`${name}-error`).textContent].filter(Boolean)]));
+}
+
+/** Say mistakes at their fields when the typing pauses, and when a field is left. */
+export function watchMistakes(form) {
+  form.addEventListener("input", debounce(() => showMistakes(form), PAUSE));
+  form.addEventListener("focusout", () => showMistakes(form));
+}
+
+/** Show the mistakes; a name of a stock that is being searched for is none. */
+function showMistakes(form) {
+  const { symbol, ...mistakes } = mistakesOf(orderOf(form));
+  if (symbol && document.activeElement !== form.symbol) mistakes.symbol = symbol;
+  if (Object.keys(mistakes).length > 0) showFieldErrors(form, { ...currentErrors(), ...mistakes });
 }
 
 /** Focus the first field with a message. */

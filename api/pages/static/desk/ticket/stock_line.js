@@ -4,8 +4,7 @@ import { byId, debounce, setText } from "../../common/dom.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { readStock } from "../market/stock_search.js";
 import { keyOf } from "../store.js";
-
-const SYMBOL = /^[A-Z0-9&_.-]{1,32}$/;
+import { SYMBOL } from "./mistakes.js";
 
 /** Follows the stock that the ticket names; `priced(price)` is called when a side of the book is pressed. */
 export class StockLine {

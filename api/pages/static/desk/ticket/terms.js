@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
+import { keyOf } from "../store.js";
 import { plainNumber } from "./numbers.js";
 
 /** The fields of the ticket, by the API's names. */
@@ -15,7 +16,6 @@ export const FOLDED = ["validity", "validityMinutes", "marketProtection", "after
 const PRICED = ["LIMIT", "STOP_LIMIT"];
 const STOPS = ["STOP_LIMIT", "STOP_MARKET"];
 const PROTECTED = ["MARKET", "STOP_MARKET"];
-const AMOUNT = /^\d{1,8}(\.\d{1,2})?$/;
 const WHOLE = /^\d{1,15}$/;
 const VALIDITIES = { MARKET: ["DAY", "IOC"], LIMIT: ["DAY", "IOC", "TTL", "GTC"] };
 const STOP_VALIDITIES = ["DAY", "TTL", "GTC"];
@@ -43,18 +43,31 @@ export function orderOf(form) {
   return Object.fromEntries(Object.entries(order).filter(([, value]) => value !== ""));
 }
 
-/** Return true if an order is complete enough for an estimate. */
-export function isComplete(order) {
-  const isGiven = (name, isNeeded) => !isNeeded || AMOUNT.test(order[name] ?? "");
-  return Boolean(
-    order.symbol &&
-      Number.isInteger(order.quantity) &&
-      order.quantity > 0 &&
-      isGiven("price", PRICED.includes(order.orderType)) &&
-      isGiven("triggerPrice", isStop(order.orderType)) &&
-      isGiven("marketProtection", "marketProtection" in order) &&
-      (order.validity !== "TTL" || Number.isInteger(order.validityMinutes)),
-  );
+/** Fill in the given terms; another stock clears the old prices, and another stock or a side the folded terms. */
+export function fillTerms(form, given) {
+  const isOther = given.symbol !== undefined && keyOf(given) !== keyOf(orderOf(form));
+  if (isOther) form.price.value = form.triggerPrice.value = "";
+  if (isOther || given.side) clearFolded(form);
+  for (const name of FIELDS) {
+    if (given[name] === undefined || given[name] === null) continue;
+    if (name === "afterMarket") form[name].checked = given[name];
+    else form[name].value = String(given[name]);
+  }
+}
+
+function clearFolded(form) {
+  form.validity.value = "DAY";
+  form.validityMinutes.value = form.marketProtection.value = "";
+  form.afterMarket.checked = false;
+}
+
+/** Return the fields that an order of its type and validity needs. */
+export function needsOf({ orderType, validity }) {
+  const needs = ["symbol", "quantity"];
+  if (PRICED.includes(orderType)) needs.push("price");
+  if (isStop(orderType)) needs.push("triggerPrice");
+  if (validity === "TTL") needs.push("validityMinutes");
+  return needs;
 }
 
 /** Show the fields that the order's type takes, and clear the others, so that no old value is sent or believed. */

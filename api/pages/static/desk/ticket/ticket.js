@@ -4,7 +4,8 @@ import { Combobox } from "../market/combobox.js";
 import { findStocks } from "../market/stock_search.js";
 import { byId, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
-import { currentErrors, focusFirstError, showFieldErrors } from "./field_errors.js";
+import { currentErrors, focusFirstError, showFieldErrors, watchMistakes } from "./field_errors.js";
+import { errorsOf, mistakesOf } from "./mistakes.js";
 import { plainNumber } from "./numbers.js";
 import { Problem, Silence, send } from "../../common/http.js";
 import { grouped } from "../../common/money.js";
@@ -14,12 +15,11 @@ import { refusalOf, refusedByModel } from "./refusals.js";
 import * as session from "../../common/session.js";
 import { StockLine } from "./stock_line.js";
 import { SymbolQuestion } from "./symbol_question.js";
-import { FIELDS, isComplete, orderOf, showTerms } from "./terms.js";
+import { FIELDS, fillTerms, orderOf, showTerms } from "./terms.js";
 import { nameOf } from "../../common/words.js";
 
 // Enter held down, or pressed twice within this time, places one order.
 const SAME_AGAIN_AFTER = 500;
-const GIVEN = ["exchange", "symbol", "side", "quantity", "orderType", "price", "triggerPrice", "product"];
 
 let ticket = null;
 /** What a row has asked for before the ticket was there: the tables are painted first. */
@@ -33,9 +33,10 @@ export function startTicket(store) {
 }
 
 /**
- * Fill the ticket in, with any of exchange, symbol, side, quantity, orderType, price, triggerPrice and product.
+ * Fill the ticket in, with any of its fields.
  *
- * Another stock clears the old prices. The quantity is focused, unless `isFocused` is false.
+ * Another stock clears the old prices, and another stock or a side the folded terms: those of one order are not for the
+ * next. The quantity is focused, unless `isFocused` is false.
  */
 export function fillTicket(given, { isFocused = true } = {}) {
   if (!ticket) {
@@ -55,7 +56,7 @@ class Ticket {
   constructor(form, store) {
     this.form = form;
     this.store = store;
-    this.estimate = new Estimate(() => this.completeOrder(), store);
+    this.estimate = new Estimate(this, store);
     this.stock = new StockLine(form, store, (price) => this.#takePrice(price));
     this.question = new SymbolQuestion(byId("submit"), this.stock);
     this.stocks = new Combobox({
@@ -66,6 +67,7 @@ class Ticket {
       closed: () => this.estimate.refresh(),
     });
     form.addEventListener("input", (event) => this.#change(event.target.name));
+    watchMistakes(form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#place();
@@ -79,19 +81,18 @@ class Ticket {
   /** Return the order if it is complete enough for an estimate, or null. */
   completeOrder() {
     const order = orderOf(this.form);
-    const isRefused = Object.keys(refusedByModel(order, this.store.account)).length > 0;
-    return !this.stocks.isUndecided && isComplete(order) && !isRefused ? order : null;
+    return this.stocks.isUndecided || hasAny(errorsOf(order, this.store.account)) ? null : order;
+  }
+
+  /** Return true if a value is wrong, and not only missing. */
+  isMistaken() {
+    return !this.stocks.isUndecided && hasAny(mistakesOf(orderOf(this.form)));
   }
 
   /** Fill in the given fields; a price needs an order type that takes one. */
   fill(given) {
-    const { form } = this;
-    const isOther = given.symbol !== undefined && (given.symbol !== form.symbol.value.trim().toUpperCase() || given.exchange !== form.exchange.value);
-    if (isOther) form.price.value = form.triggerPrice.value = "";
-    for (const name of GIVEN) {
-      if (given[name] !== undefined && given[name] !== null) form[name].value = String(given[name]);
-    }
-    showFieldErrors(form, {});
+    fillTerms(this.form, given);
+    showFieldErrors(this.form, {});
     this.#change("symbol");
   }
 
@@ -138,15 +139,15 @@ class Ticket {
   /** Say at once that the account's fill model does not take these terms. */
   #showModelRefusal(name) {
     const errors = refusedByModel(orderOf(this.form), this.store.account);
-    if (name && Object.keys(errors).length > 0) showFieldErrors(this.form, { ...currentErrors(), ...errors });
+    if (name && hasAny(errors)) showFieldErrors(this.form, { ...currentErrors(), ...errors });
   }
 
   async #place() {
     const body = orderOf(this.form);
     const text = JSON.stringify(body);
     if (this.#isPlacing || !session.mayTrade() || this.#isRepeated(text)) return;
-    const errors = refusedByModel(body, this.store.account);
-    if (Object.keys(errors).length > 0) return void this.#showErrors(errors);
+    const errors = errorsOf(body, this.store.account);
+    if (hasAny(errors)) return void this.#showErrors(errors);
     this.#setPlacing(true);
     try {
       if (await this.question.isSettled(body, text, (...said) => this.#say(...said))) await this.#send(body, text);
@@ -202,7 +203,7 @@ class Ticket {
     if (error.code === "forbidden") return this.#refuseToTrade();
     const { field, text } = refusalOf(error.code, error.document);
     const errors = field ? { [field]: [text] } : error.errors;
-    if (Object.keys(errors).length > 0) return this.#showErrors(errors);
+    if (hasAny(errors)) return this.#showErrors(errors);
     showFieldErrors(this.form, {});
     return this.#say(text + (isUnknown ? RETRY : ""), "problem");
   }
@@ -241,4 +242,5 @@ class Ticket {
   }
 }
 
+const hasAny = (errors) => Object.keys(errors).length > 0;
 const RETRY = " Press again to retry: the order cannot be placed twice.";
