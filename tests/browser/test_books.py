@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -126,6 +127,7 @@ def test_a_position_is_closed_in_part_and_its_figures_are_net(
     expect(row.locator(".last")).to_have_text("2,510.00")
     press_twice(row.get_by_role("button", name="Close RELIANCE Intraday"))
     expect(row.locator(".quantity")).to_have_text("+6")
+    expect(part).to_have_value("6")
     expect(row.locator(".realized")).to_have_text("+40.00")
     expect(row.locator(".unrealized")).to_have_text("+60.00")
 
@@ -137,6 +139,29 @@ def test_a_position_is_closed_in_part_and_its_figures_are_net(
     expect(total.locator(".charges")).to_have_text(f"{charges:.2f}")
     expect(row.locator(".net")).to_have_text(f"+{100 - charges:.2f}")
     expect(total.locator(".net")).to_have_text(f"+{100 - charges:.2f}")
+
+    reserved = api.send("GET", f"{ORDERS}/{api.place()}")["charges"]
+    for place in (row, total):
+        expect(place.locator(".charges")).to_have_attribute("title", f"{reserved} more are reserved for live orders.")
+    _look_at_old_prices(desk)
+
+
+def _look_at_old_prices(desk: Desk) -> None:
+    """Let the price of the only position grow old: the figures that it moves lose their colour."""
+    row, total = desk.positions.first, desk.page.locator("#positions-total")
+    desk.page.evaluate(OLD_PRICES)
+    expect(row.locator(".last .age")).to_have_text(re.compile(r"^ ?2 min$"))
+    for name in ("last", "unrealized", "net"):
+        expect(row.locator(f".{name}")).to_have_class(f"{name} is-old")
+        expect(row.locator(f".{name}")).to_have_attribute("title", "The price is 2 min old.")
+    for name in ("unrealized", "net"):
+        expect(total.locator(f".{name}")).to_have_class(f"{name} is-old")
+        expect(total.locator(f".{name}")).to_have_attribute("title", "The prices of 1 of 1 rows are old.")
+    expect(row.locator(".realized")).to_have_class("realized gain")
+
+
+# The page's clock goes on as it did, two minutes ahead.
+OLD_PRICES = "() => { const now = Date.now; Date.now = () => now() + 121_000; }"
 
 
 def test_rows_fill_the_ticket_and_a_position_without_a_price_is_closed_by_a_limit(
@@ -192,24 +217,29 @@ def test_orders_are_filtered_sorted_and_exported(
     expect(desk.page.locator("#orders-head .price")).to_have_attribute("aria-sort", "descending")
     expect(desk.orders.first.locator(".price")).to_have_text("151.00")
 
-    rows = _export(desk, tmp_path)
+    rows = _export(desk, tmp_path / "orders.csv")
     assert [row["price"] for row in rows] == [f"{100 + number}.00" for number in reversed(range(52))]
     assert {row["tag"] for row in rows} == {"'=1+1"}
     desk.page.get_by_label("Stock contains").press("Escape")
     desk.page.get_by_label("Status").select_option("Any status")
-    assert len(_export(desk, tmp_path)) == 53
+    assert len(_export(desk, tmp_path / "all.csv")) == 53
 
 
-def _export(desk: Desk, folder: Any) -> list[dict[str, str]]:
+def _export(desk: Desk, path: Path, book: str = "orders") -> list[dict[str, str]]:
+    """Press the button of a book that exports it, and return the rows of the file."""
     with desk.page.expect_download() as download:
-        desk.page.get_by_role("button", name="CSV").press("Enter")
-    path = folder / "orders.csv"
+        desk.page.locator(f"#{book}-export").press("Enter")
     download.value.save_as(path)
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def test_the_details_of_an_order_say_everything_with_the_evidence_of_its_fill(
-    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, trader: tuple[Api, str], quote: Any
+    desk_of: Callable[..., Desk],
+    web: Running,
+    start: ProcessStarter,
+    trader: tuple[Api, str],
+    quote: Any,
+    tmp_path: Any,
 ) -> None:
     api, token = trader
     quote("RELIANCE", "2500.00")
@@ -220,14 +250,12 @@ def test_the_details_of_an_order_say_everything_with_the_evidence_of_its_fill(
     row = desk.page.locator("#open-orders tr").first
     expect(row.locator(".waits")).to_have_text("Its price")
     row.get_by_role("button", name="RELIANCE: details of this open order").press("Enter")
-    expect(details).to_contain_text("It fills when the ask is at or below 2,400.00.")
+    expect(details).to_contain_text("It fills when the ask is at or below 2,400.00, or when a trade is below it.")
     expect(details).to_contain_text("Margin blocked4,800.00")
     expect(details).to_contain_text("ValidityUntil cancelled")
-    desk.page.keyboard.press("Escape")
 
     quote("RELIANCE", "2390.00")
     expect(desk.orders.first.locator(".state")).to_have_text("Executed")
-    desk.orders.first.get_by_role("button", name="RELIANCE: details of this order").click()
     expect(details.locator(".evidence")).to_have_text(
         re.compile(
             r"^Filled at 2,400\.00 because last 2,390\.00 \(the quote has no book\) ≤ limit 2,400\.00, "
@@ -238,6 +266,13 @@ def test_the_details_of_an_order_say_everything_with_the_evidence_of_its_fill(
     for text in ("TypeLimit, Intraday", "Tagscalper-1", "OriginYou", "10 at 2,400.00, charges", "Margin block"):
         expect(details).to_contain_text(text)
     expect(details.locator(".history b")).to_have_text(["Accepted", "Opened in the market", "Executed"])
+    expect(details).to_contain_text(re.compile(r"Matched.* IST \(rested [\d.]+ m?s\)Executed.* m?s after its match\)"))
+    expect(desk.orders.first.locator(".timeline .rested")).to_have_text(re.compile(r"^rested [\d.]+ m?s$"))
+    desk.page.keyboard.press("Escape")
+    rows = _export(desk, tmp_path / "ledger.csv", "ledger")
+    assert [row["kind"] for row in rows] == [
+        row["kind"] for row in api.send("GET", "/api/trading/transactions", params={"limit": 200})["data"]
+    ]
 
 
 EVIDENCE: list[tuple[dict[str, Any], str]] = [

@@ -20,7 +20,7 @@ export function showLight(state) {
 function textOf(state) {
   if (state.name === "live") return state.replayed === null ? "Live" : `Live · ${events(state.replayed)} replayed`;
   const since = shortClock(new Date(state.lostAt).toISOString());
-  return state.name === "stale" ? `Stale since ${since} · reconnecting` : "Reconnecting…";
+  return state.name === "stale" ? `Stale since ${since} IST · reconnecting` : "Reconnecting…";
 }
 
 function events(number) {

@@ -12,7 +12,7 @@ const SENTENCES = {
   insufficient_holdings: () => "The delivery sell is larger than the holdings that other pending orders leave.",
   no_price: () => "This stock has no last price yet: use a limit price.",
   account_suspended: () => "The account is suspended and may not trade.",
-  market_closed: ({ nextOpen }) => `The market is closed${nextOpen ? `; it opens ${dayAndClock(nextOpen)}` : ""}.`,
+  market_closed: ({ nextOpen }) => `The market is closed${nextOpen ? `; it opens ${dayAndClock(nextOpen)} IST` : ""}.`,
   order_not_open: ({ matchedAt, origin }) => {
     if (origin === "SQUARE_OFF") return "The square-off closes the position by this order: it stays as it is.";
     return matchedAt ? "The market has traded the order already; its fill follows." : "The order has ended in the meantime.";

@@ -7,8 +7,9 @@ import { Steady } from "./steady.js";
  * A table body with one row for each item of a list.
  *
  * Each column has a `name`, a `label` and `value(item)`. A cell is updated when its value has changed: `paint(cell, item)`
- * fills it, or it shows the value as text if the column has no `paint`. `tone(item)` adds a class to the cell. The widest
- * text of a column is published as `--w-<name>` in `ch`, so that the style sheet never cuts a number.
+ * fills it, or it shows the value as text if the column has no `paint`. `tone(item)` adds a class to the cell, and
+ * `title(item)` is its title. The widest text of a column, its value or `sizeOf(item)`, is published as `--w-<name>` in `ch`,
+ * so that the style sheet never cuts a number.
  *
  * `formerly(key)` returns the last state of an item whose row has lost its place in the list while the pointer is over the
  * table, and `pressed(item)` is called when a row is clicked outside its controls.
@@ -68,7 +69,7 @@ export class Table {
     let row = this.rows.get(key);
     if (!row) {
       const cells = this.columns.map((column) => makeCell(column));
-      row = { element: make("tr", { role: "row" }, ...cells), cells, values: [], tones: [], isInSight: true };
+      row = { element: make("tr", { role: "row" }, ...cells), cells, values: [], tones: [], titles: [], isInSight: true };
       row.element.dataset.key = key;
       this.rows.set(key, row);
       this.sight.observe(row.element);
@@ -116,13 +117,14 @@ export class Table {
     const value = column.value(item);
     const cell = row.cells[index];
     if (column.tone) paintTone(row, index, column.name, column.tone(item));
+    if (column.title) paintTitle(row, index, column.title(item));
     if (row.values[index] === value) return;
     const isFirst = row.values[index] === undefined;
     row.values[index] = value;
     const held = cell.contains(document.activeElement);
     if (column.paint) column.paint(cell, item);
     else setText(cell, value);
-    if (column.isSized !== false) this.#widen(column.name, value);
+    if (column.isSized !== false) this.#widen(column.name, column.sizeOf?.(item) ?? value);
     if (held && !cell.contains(document.activeElement)) this.#focusTable();
     if (column.flash && !isFirst) flash(cell);
   }
@@ -160,6 +162,11 @@ function paintTone(row, index, name, tone) {
   if (row.tones[index] === tone) return;
   row.tones[index] = tone;
   row.cells[index].className = tone ? `${name} ${tone}` : name;
+}
+
+function paintTitle(row, index, title) {
+  if ((row.titles[index] ?? "") === title) return;
+  row.titles[index] = row.cells[index].title = title;
 }
 
 /** Highlight a cell that has just changed, unless the person prefers reduced motion. */

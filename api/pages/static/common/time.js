@@ -14,42 +14,53 @@ export function millisecondsBetween(first, second) {
   return (micros(second) - micros(first)) / 1000;
 }
 
-/** Return the local time of day with milliseconds: "20:40:41.504". */
+/*
+ * The rule for times in all tables: they are in the market's zone, India, whose zone has had no summer time since 1945. The
+ * column's head says "IST", and the cell's title has the person's own time, where it differs.
+ */
+
+/** Return the time of day in India with milliseconds: "10:02:11.120". */
 export function clock(timestamp) {
-  const moment = new Date(micros(timestamp) / 1000);
-  const parts = [moment.getHours(), moment.getMinutes(), moment.getSeconds()];
-  const millis = String(Math.floor(micros(timestamp) / 1000) % 1000).padStart(3, "0");
-  return `${parts.map(twoDigits).join(":")}.${millis}`;
+  return inIndia(timestamp).toISOString().slice(11, 23);
 }
 
-/** Return the local time of day to the second. */
+/** Return the time of day in India to the second. */
 export function shortClock(timestamp) {
   return clock(timestamp).slice(0, 8);
 }
 
-/** Return the day and the time with milliseconds. */
+/** Return the day and the time of day in India, with the zone's name: "27 Nov 10:02:11.120 IST". */
 export function fullClock(timestamp) {
-  return `${day(timestamp)} ${clock(timestamp)}`;
+  return `${day(timestamp)} ${clock(timestamp)} IST`;
 }
 
-/** Return the start and the end of a span, with milliseconds if it started today. */
+/** Return the start and the end of a span in India, with milliseconds if it started today. */
 export function span(first, last) {
   const text = isToday(first) ? clock : shortClock;
   return `${isToday(first) ? "" : `${day(first)} `}${text(first)} → ${last ? text(last) : "…"}`;
 }
 
-/** Return the time, with the day before it unless it is today. */
+/** Return the time in India, with the day before it unless it is today. */
 export function dayAndClock(timestamp) {
   return isToday(timestamp) ? shortClock(timestamp) : `${day(timestamp)} ${shortClock(timestamp).slice(0, 5)}`;
 }
 
-/** Return a duration as text: "17.2 ms", "1.20 s". */
+/** Return the title of a cell with a time: "Your time: 27 Nov 05:32:11 CET", or "" for a person in the market's zone. */
+export function ownTime(timestamp) {
+  const at = new Date(micros(timestamp) / 1000);
+  const [india, here] = [partsIn(INDIA, at), partsIn(HERE, at)];
+  if (isSameTime(india, here)) return "";
+  return `Your time: ${here.day} ${here.month} ${here.hour}:${here.minute}:${here.second} ${here.timeZoneName}`;
+}
+
+/** Return a duration as text: "17.2 ms", "1.20 s"; `ageText` is for those of minutes and hours. */
 export function duration(milliseconds) {
   if (milliseconds < 1000) return `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`;
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
 const INDIA = "Asia/Kolkata";
+const INDIA_AHEAD = 330 * 60_000;
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const clocks = new Map();
 
@@ -99,12 +110,18 @@ function isSameTime(first, second) {
   return first.hour === second.hour && first.minute === second.minute;
 }
 
-function isToday(timestamp) {
-  return new Date(micros(timestamp) / 1000).toDateString() === new Date().toDateString();
+function inIndia(timestamp) {
+  return new Date(Math.floor(micros(timestamp) / 1000) + INDIA_AHEAD);
 }
 
+function isToday(timestamp) {
+  return dateOf(inIndia(timestamp)) === dateOf(new Date(Date.now() + INDIA_AHEAD));
+}
+
+const dateOf = (moment) => moment.toISOString().slice(0, 10);
+
 function day(timestamp) {
-  return new Date(micros(timestamp) / 1000).toLocaleDateString("en-GB", { day: "2-digit", month: "short" });
+  return inIndia(timestamp).toLocaleDateString("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
 }
 
 function twoDigits(number) {

@@ -20,7 +20,7 @@ export function connect({ token, read }) {
 
 /** Show the last check of the ledger, and one that is asked for or running. */
 export function showCheck(last, unfinished, hasWorker) {
-  const parts = last ? [dayAndClock(last.at), violations(last.violations), duration(last.durationMs)] : ["not yet"];
+  const parts = last ? [`${dayAndClock(last.at)} IST`, violations(last.violations), duration(last.durationMs)] : ["not yet"];
   const result = parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
   setText(byId("ledger-check"), unfinished ? stateOf(unfinished, hasWorker) : result);
   byId("ledger-check").className = !unfinished && last?.violations ? "loss" : "";
@@ -62,8 +62,8 @@ async function verify() {
 }
 
 function stateOf({ state, since }, hasWorker) {
-  if (state === "running") return `checking since ${shortClock(since)}`;
-  return hasWorker ? `asked for at ${shortClock(since)}` : `asked for at ${shortClock(since)}, but no worker is seen`;
+  if (state === "running") return `checking since ${shortClock(since)} IST`;
+  return hasWorker ? `asked for at ${shortClock(since)} IST` : `asked for at ${shortClock(since)} IST, but no worker is seen`;
 }
 
 function violations(number) {

@@ -2,7 +2,7 @@
 
 import { byId, make, setText } from "../common/dom.js";
 import { Table } from "../common/table.js";
-import { dayAndClock, duration } from "../common/time.js";
+import { dayAndClock, duration, ownTime } from "../common/time.js";
 
 // A worker reports itself with each sweep: every 750 ms by default.
 const SILENT = 10_000;
@@ -35,7 +35,7 @@ function showWorkers(workers) {
 function letterTable(requeue) {
   const columns = [
     { name: "kind", value: (letter) => letter.actor },
-    { name: "time", label: "Failed", value: (letter) => dayAndClock(letter.diedAt) },
+    { name: "time", label: "Failed (IST)", value: (letter) => dayAndClock(letter.diedAt), title: (letter) => ownTime(letter.diedAt) },
     { name: "arguments", label: "For", value: (letter) => letter.arguments.join(", ") || "–" },
     { name: "fault", label: "Error", value: (letter) => letter.error ?? "–" },
     { name: "action", value: () => "Re-queue", paint: (cell, letter) => paintAction(cell, letter, requeue) },

@@ -92,7 +92,7 @@ function showLight(state, text) {
 }
 
 function show(operations) {
-  showLight("live", `Live · ${shortClock(operations.at)}`);
+  showLight("live", `Live · ${shortClock(operations.at)} IST`);
   record.add(operations);
   showFigures(operations);
   showSeconds(operations.throughput.seconds);

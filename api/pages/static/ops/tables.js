@@ -83,7 +83,7 @@ function paintAge(cell, order) {
 
 function doneText(run) {
   if (run.skipped) return "skipped";
-  return run.finishedAt ? dayAndClock(run.finishedAt) : "not yet";
+  return run.finishedAt ? `${dayAndClock(run.finishedAt)} IST` : "not yet";
 }
 
 function paintDone(cell, run) {

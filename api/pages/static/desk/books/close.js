@@ -39,7 +39,7 @@ function makeControls(position, { current, repaint }) {
   field.setAttribute("aria-label", `How many ${name} to close`);
   const button = make("button", { type: "button", className: "quiet two-step" });
   const chosen = () => readQuantity(field, current());
-  askTwice(button, { words: () => wordsFor(current(), chosen()), act: () => close(current(), chosen(), repaint) });
+  askTwice(button, { words: () => wordsFor(current(), chosen()), act: () => close(current(), chosen(), { repaint, field }) });
   button.addEventListener("click", (event) => refuseBadQuantity(event, field, current()), true);
   field.oninput = () => {
     field.removeAttribute("aria-invalid");
@@ -84,7 +84,7 @@ function wordsFor(position, quantity) {
   };
 }
 
-async function close(position, quantity, repaint) {
+async function close(position, quantity, { repaint, field }) {
   closing.add(position.positionId);
   repaint();
   const isPart = quantity < Math.abs(position.quantity);
@@ -92,6 +92,8 @@ async function close(position, quantity, repaint) {
     const path = `/api/trading/positions/${position.positionId}/close`;
     const options = { headers: { "Idempotency-Key": crypto.randomUUID() }, ...(isPart ? { body: { quantity } } : {}) };
     const { order } = await send("POST", path, options);
+    // The field follows the position again: the quantity that was typed has been used.
+    if (field.isConnected) field.value = "";
     notify(`Closing ${position.symbol}: ${nameOf(order.side).toLowerCase()} ${grouped(order.quantity)} at market.`);
   } catch (error) {
     if (error instanceof Problem && error.code === "no_price") positionToTicket({ ...position, lastPrice: null }, quantity);

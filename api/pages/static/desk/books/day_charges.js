@@ -2,6 +2,8 @@
 
 import { debounce } from "../../common/dom.js";
 import { get } from "../../common/http.js";
+import { grouped, signOf } from "../../common/money.js";
+import { isLive } from "../../common/words.js";
 import { sumOf } from "./live.js";
 
 const TRADES = "/api/trading/trades";
@@ -19,6 +21,8 @@ export class DayCharges {
   /** [position, charges] by the id of the order. */
   #paid = new Map();
   #totals = new Map();
+  /** The charges of live orders by their stock and product. */
+  #reserved = new Map();
   #from = startOfDay();
   #readOn = this.#from;
   #isRead = false;
@@ -38,6 +42,16 @@ export class DayCharges {
   /** Return the charges of the day of all positions. */
   total() {
     return sumOf([...this.#totals.values()]);
+  }
+
+  /** Return the sentence about the charges that are reserved for a position's live orders, or an empty text. */
+  reservedSentence(position) {
+    return sentenceOf(this.#reserved.get(bookOf(position)));
+  }
+
+  /** Return the sentence about the charges that are reserved for all live orders, or an empty text. */
+  allReservedSentence() {
+    return sentenceOf(sumOf([...this.#reserved.values()]));
   }
 
   async #read() {
@@ -73,8 +87,15 @@ export class DayCharges {
       if (status === "EXECUTED" && executedAt >= this.#from) this.#paid.set(orderId, [positionId, charges]);
     }
     this.#add();
+    this.#reserve();
     if (this.#isRead) this.store.putDayCharges(this.total());
     this.changed();
+  }
+
+  #reserve() {
+    const live = [...this.store.orders.values()].filter((order) => isLive(order) && order.charges);
+    this.#reserved = new Map();
+    for (const order of live) this.#reserved.set(bookOf(order), sumOf([this.#reserved.get(bookOf(order)), order.charges]));
   }
 
   #add() {
@@ -86,6 +107,9 @@ export class DayCharges {
     this.#totals = new Map([...lists].map(([positionId, list]) => [positionId, sumOf(list)]));
   }
 }
+
+const bookOf = ({ exchange, symbol, product }) => `${exchange}:${symbol} ${product}`;
+const sentenceOf = (amount = "0.00") => (signOf(amount) ? `${grouped(amount)} more are reserved for live orders.` : "");
 
 /** Return all trades since a moment. */
 async function tradesFrom(from) {

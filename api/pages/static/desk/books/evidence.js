@@ -1,7 +1,7 @@
 /** @file The sentence that says which quote filled an order, and why. */
 
 import { grouped, hundredths } from "../../common/money.js";
-import { indiaClock } from "./india.js";
+import { clock } from "../../common/time.js";
 
 // How a rule compares a price of the quote with the order's level, for a BUY and a SELL.
 const AT_MOST = { BUY: "≤", SELL: "≥" };
@@ -64,7 +64,7 @@ function cap(order) {
 
 function momentOf(fill) {
   const quote = fill.quoteNumber === null || fill.quoteNumber === undefined ? "" : `, quote ${grouped(fill.quoteNumber)}`;
-  return fill.quotedAt ? ` at ${indiaClock(fill.quotedAt)} IST${quote}` : quote;
+  return fill.quotedAt ? ` at ${clock(fill.quotedAt)} IST${quote}` : quote;
 }
 
 function immediate(order, price) {

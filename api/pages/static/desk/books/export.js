@@ -1,4 +1,4 @@
-/** @file Export orders as comma-separated values, with the progress on the button. */
+/** @file Export the books as comma-separated values; what is read page by page has its progress on the button. */
 
 import { make, notify, setText } from "../../common/dom.js";
 import { get } from "../../common/http.js";
@@ -7,67 +7,82 @@ import { passes, queryFor } from "./order_filters.js";
 
 const MAX_PAGE = 200;
 const TEXTS = new Set(["clientOrderId", "tag"]);
-const FIELDS = [
+const ORDER_FIELDS = [
   ...["orderId", "placedAt", "exchange", "symbol", "side", "product", "orderType", "quantity", "price", "triggerPrice"],
   ...["validity", "marketProtection", "protectionPrice", "status", "waitingFor", "filledQuantity", "averagePrice", "charges"],
-  ...["rejectionReason", "endReason", "triggeredAt", "expiresAt", "executedAt", "updatedAt", "fillRule", "fillQuote"],
-  ...["origin", "clientOrderId", "tag", "positionId"],
+  ...["rejectionReason", "endReason", "triggeredAt", "matchedAt", "expiresAt", "executedAt", "updatedAt", "fillRule"],
+  ...["fillQuote", "origin", "clientOrderId", "tag", "positionId"],
 ];
+const LEDGER_FIELDS = ["id", "createdAt", "kind", "amount", "balanceAfter", "blockedAfter", "orderId"];
 
-let reading = null;
+/** The readings that a second press of their button stops. */
+const readings = new Map();
 
 /** Export all orders that pass the chosen filters; called again while it reads, stop. */
-export async function exportOrStop({ button, store, chosen }) {
-  if (reading) return reading.abort();
-  const { signal } = (reading = new AbortController());
+export function exportOrStop({ button, store, chosen }) {
+  const passing = (order) => passes(order, chosen);
+  return readOrStop(button, "order", async (reading) => {
+    const read = await readAll("/api/trading/orders", { ...reading, query: queryFor(chosen) });
+    // Those that are loaded are as new as the events.
+    const found = new Map([...read, ...store.newestOrders()].filter(passing).map((order) => [order.orderId, order]));
+    const key = (order) => order.placedAt + order.orderId;
+    const orders = [...found.values()].sort((left, right) => (key(left) < key(right) ? 1 : -1));
+    offerRows("order", ORDER_FIELDS, orders.map(withFill));
+  });
+}
+
+/** Export the whole ledger; called again while it reads, stop. */
+export function exportLedger(button) {
+  return readOrStop(button, "ledger entry", async (reading) => {
+    offerRows("ledger entry", LEDGER_FIELDS, await readAll("/api/trading/transactions", reading));
+  });
+}
+
+/** Export rows that are at hand; the members of the first name the columns. */
+export function exportRows({ noun, rows }) {
+  if (rows.length === 0) notify(`There is no ${noun} to export.`);
+  else offerRows(noun, Object.keys(rows[0]), rows);
+}
+
+async function readOrStop(button, noun, exported) {
+  if (readings.has(button)) return readings.get(button).abort();
+  const controller = new AbortController();
+  readings.set(button, controller);
+  setText(button, "Stop · 0");
   try {
-    await exportOrders({ button, store, chosen, signal });
+    await exported({ signal: controller.signal, progress: (read) => setText(button, `Stop · ${read}`) });
   } catch (error) {
-    if (signal.aborted) notify("The export was stopped.");
-    else notify(`The orders were not exported. ${sentenceOf(error)}`, "problem");
+    if (controller.signal.aborted) notify("The export was stopped.");
+    else notify(`The ${pluralOf(noun)} were not exported. ${sentenceOf(error)}`, "problem");
   } finally {
-    reading = null;
+    readings.delete(button);
     setText(button, "CSV");
   }
   return undefined;
 }
 
-async function exportOrders({ button, store, chosen, signal }) {
-  setText(button, "Stop · 0");
-  const orders = await readOrders({
-    loaded: store.newestOrders(),
-    query: queryFor(chosen),
-    passes: (order) => passes(order, chosen),
-    progress: (read) => setText(button, `Stop · ${read}`),
-    signal,
-  });
-  offerFile(`orders-${new Date().toISOString().slice(0, 10)}.csv`, ordersAsCsv(orders));
-  notify(orders.length === 1 ? "1 order was exported." : `${orders.length} orders were exported.`);
-}
-
-/**
- * Return all orders that pass, newest first: those that are loaded as they are, the rest page by page.
- *
- * `progress(read, found)` is called after each page; the signal ends the reading with an AbortError.
- */
-async function readOrders({ loaded, query, passes, progress, signal }) {
-  const found = new Map(loaded.filter(passes).map((order) => [order.orderId, order]));
-  let [cursor, read] = [null, 0];
+/** Return all rows of a list, page by page; the signal ends the reading with an AbortError. */
+async function readAll(path, { query = {}, progress, signal }) {
+  const rows = [];
+  let cursor = null;
   do {
-    const page = await get("/api/trading/orders", { ...query, limit: MAX_PAGE, cursor }, { signal });
-    for (const order of page.data.filter(passes)) found.set(order.orderId, order);
+    const page = await get(path, { ...query, limit: MAX_PAGE, cursor }, { signal });
+    rows.push(...page.data);
     cursor = page.nextCursor;
-    read += page.data.length;
-    progress(read, found.size);
+    progress(rows.length);
   } while (cursor !== null);
-  return [...found.values()].sort((left, right) => (left.placedAt + left.orderId < right.placedAt + right.orderId ? 1 : -1));
+  return rows;
 }
 
-/** Return orders as a text of comma-separated values (RFC 4180). */
-function ordersAsCsv(orders) {
-  const lines = orders.map((order) => FIELDS.map((name) => quoted(name, valueOf(order, name))).join(","));
-  return [FIELDS.join(","), ...lines, ""].join("\r\n");
+/** Give rows to the person as a file of comma-separated values (RFC 4180). */
+function offerRows(noun, fields, rows) {
+  const lines = rows.map((row) => fields.map((name) => quoted(name, row[name])).join(","));
+  const day = new Date().toISOString().slice(0, 10);
+  offerFile(`${pluralOf(noun).replace(" ", "-")}-${day}.csv`, [fields.join(","), ...lines, ""].join("\r\n"));
+  notify(rows.length === 1 ? `1 ${noun} was exported.` : `${rows.length} ${pluralOf(noun)} were exported.`);
 }
+
+const pluralOf = (noun) => (noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`);
 
 /** Give a text to the person as a file. */
 function offerFile(name, text) {
@@ -77,9 +92,8 @@ function offerFile(name, text) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-function valueOf(order, name) {
-  if (name === "fillRule") return order.fill?.rule;
-  return name === "fillQuote" ? order.fill?.quoteNumber : order[name];
+function withFill(order) {
+  return { ...order, fillRule: order.fill?.rule, fillQuote: order.fill?.quoteNumber };
 }
 
 function quoted(name, value) {

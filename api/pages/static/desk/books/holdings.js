@@ -1,28 +1,42 @@
 /** @file The table of holdings: the delivery shares of earlier days. */
 
 import { byId, setText } from "../../common/dom.js";
-import { NOTHING, difference, fromHundredths, grouped, hundredths, signed, toneOf } from "../../common/money.js";
+import { NOTHING, difference, fromHundredths, grouped, hundredths, signed } from "../../common/money.js";
+import { Sorting } from "../../common/sorting.js";
 import { Table } from "../../common/table.js";
 import { tradedSymbol } from "./cells.js";
+import { lastColumn, numberOf, pricedTone, pricedTotal } from "./last_price.js";
 import { atPresentPrice, lastPriceOf, onTicks, sumOf } from "./live.js";
 import { keyOf } from "../store.js";
-import { ageTone } from "./open_orders.js";
+import { SymbolFilter, countText } from "./order_filters.js";
 import { holdingToTicket } from "./to_ticket.js";
 import { showTotals } from "./totals.js";
 
 /** Show the table of holdings, and update it when holdings or quotes change. */
 export function showHoldings(store) {
-  const table = new Table(byId("holdings"), columnsFor(store), {
+  const columns = columnsFor(store);
+  const table = new Table(byId("holdings"), columns, {
     keyOf: (holding) => holding.positionId,
     pressed: holdingToTicket,
   });
   const totals = showTotals(byId("holdings-total"), totalsOf);
-  store.on(["holdings"], () => {
-    const holdings = [...store.holdings.values()].sort((left, right) => (left.symbol < right.symbol ? -1 : 1));
-    table.show(holdings);
-    setText(byId("holdings-count"), String(holdings.length));
-    byId("holdings-empty").hidden = table.size > 0;
+  const asked = () => show({ isAsked: true });
+  const filter = new SymbolFilter(byId("holdings-symbol"), asked);
+  const sorting = new Sorting({ head: byId("holdings-head"), list: byId("holdings-sort"), columns, changed: asked });
+  const shown = () => {
+    const passing = [...store.holdings.values()].filter((holding) => filter.passes(holding));
+    return sorting.sorted(passing.sort((left, right) => (left.symbol < right.symbol ? -1 : 1)));
+  };
+  const show = (options) => {
+    table.show(shown(), options);
+    setText(byId("holdings-count"), countText(shown().length, store.holdings.size));
+    byId("holdings-empty").hidden = store.holdings.size > 0;
     totals(store);
+  };
+  store.on(["holdings"], () => show());
+  byId("holdings-export").addEventListener("click", async () => {
+    const { exportRows } = await import("./export.js");
+    exportRows({ noun: "holding", rows: shown().map((holding) => rowOf(store, holding)) });
   });
   onTicks(store, (keys) => {
     table.update([...store.holdings.values()].filter((holding) => keys.has(keyOf(holding))));
@@ -30,20 +44,40 @@ export function showHoldings(store) {
   });
 }
 
+/** Return a holding as a row of the file: the figures at the present price. */
+function rowOf(store, holding) {
+  const { positionId, exchange, symbol, quantity, settledQuantity, t1Quantity, soldToday, averagePrice, previousClose } = holding;
+  const shares = { quantity, settledQuantity, t1Quantity, soldToday };
+  const prices = { averagePrice, lastPrice: lastPriceOf(store, holding), previousClose };
+  const unrealizedPnl = atPresentPrice(store, holding, holding.unrealizedPnl);
+  return { positionId, exchange, symbol, ...shares, ...prices, value: valueOf(store, holding), unrealizedPnl };
+}
+
 function columnsFor(store) {
+  const change = (holding) => changeOf(store, holding);
+  const value = (holding) => valueOf(store, holding);
   const unrealized = (holding) => atPresentPrice(store, holding, holding.unrealizedPnl);
   return [
-    { name: "symbol", value: (holding) => `${holding.symbol} ${holding.exchange}`, paint: symbolOf(store) },
-    { name: "quantity", label: "Quantity", value: (holding) => grouped(holding.quantity) },
-    { name: "settled", label: "Settled", value: (holding) => grouped(holding.settledQuantity) },
-    { name: "t1", label: "T1", value: (holding) => grouped(holding.t1Quantity) },
-    { name: "sold", label: "Sold today", value: (holding) => grouped(holding.soldToday) },
-    { name: "average", label: "Average", value: (holding) => grouped(holding.averagePrice) },
-    { name: "last", label: "Last", value: (holding) => grouped(lastPriceOf(store, holding)), tone: (holding) => ageTone(store, holding) },
-    { name: "change", label: "Day change", value: (holding) => changeText(store, holding), tone: (holding) => toneOf(changeOf(store, holding)) },
-    { name: "value", label: "Value", value: (holding) => grouped(valueOf(store, holding)) },
-    { name: "unrealized", label: "Unrealised", value: (holding) => signed(unrealized(holding)), tone: (holding) => toneOf(unrealized(holding)) },
+    {
+      name: "symbol",
+      value: (holding) => `${holding.symbol} ${holding.exchange}`,
+      paint: symbolOf(store),
+      sortBy: (holding) => holding.symbol,
+    },
+    countColumn("quantity", "Quantity", (holding) => holding.quantity),
+    countColumn("settled", "Settled", (holding) => holding.settledQuantity),
+    countColumn("t1", "T1", (holding) => holding.t1Quantity),
+    countColumn("sold", "Sold today", (holding) => holding.soldToday),
+    countColumn("average", "Average", (holding) => holding.averagePrice),
+    lastColumn(store, (holding) => lastPriceOf(store, holding)),
+    { name: "change", label: "Day change", value: (holding) => changeText(store, holding), ...pricedTone(store, change) },
+    { name: "value", label: "Value", value: (holding) => grouped(value(holding)), sortBy: (holding) => numberOf(value(holding)) },
+    { name: "unrealized", label: "Unrealised", value: (holding) => signed(unrealized(holding)), ...pricedTone(store, unrealized) },
   ];
+}
+
+function countColumn(name, label, of) {
+  return { name, label, value: (holding) => grouped(of(holding)), sortBy: (holding) => numberOf(of(holding)) };
 }
 
 function symbolOf(store) {
@@ -77,8 +111,8 @@ function totalsOf(store) {
   const change = sumOf(all.map((holding) => times(changeOf(store, holding), holding.quantity)));
   const unrealized = sumOf(all.map((holding) => atPresentPrice(store, holding, holding.unrealizedPnl)));
   return {
-    change: [change, toneOf(change)],
+    change: pricedTotal(store, change, all),
     value: [sumOf(all.map((holding) => valueOf(store, holding)))],
-    unrealized: [unrealized, toneOf(unrealized)],
+    unrealized: pricedTotal(store, unrealized, all),
   };
 }

@@ -5,7 +5,7 @@ import { get } from "../../common/http.js";
 import { MINUS, difference, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
 import { Table } from "../../common/table.js";
-import { dayAndClock } from "../../common/time.js";
+import { dayAndClock, ownTime } from "../../common/time.js";
 import { nameOf } from "../../common/words.js";
 
 const PAGE = 8;
@@ -16,7 +16,7 @@ const SIGNS = {
 };
 
 const COLUMNS = [
-  { name: "time", label: "Time", value: (row) => dayAndClock(row.createdAt) },
+  { name: "time", label: "Time (IST)", value: (row) => dayAndClock(row.createdAt), title: (row) => ownTime(row.createdAt) },
   { name: "kind", label: "Entry", value: (row) => nameOf(row.kind) },
   { name: "amount", label: "Amount", value: amountOf },
   { name: "balance", label: "Balance after", value: (row) => grouped(row.balanceAfter) },
@@ -38,6 +38,10 @@ export class Ledger {
     this.table = new Table(byId("ledger"), COLUMNS, { keyOf: (row) => row.id });
     const follow = debounce(() => this.#cursors.length === 1 && this.#read(), 150);
     store.on(["ledger", "history"], follow);
+    byId("ledger-export").addEventListener("click", async ({ currentTarget: button }) => {
+      const { exportLedger } = await import("./export.js");
+      exportLedger(button);
+    });
     byId("ledger-newer").addEventListener("click", () => this.#turn(() => this.#cursors.pop()));
     byId("ledger-older").addEventListener("click", () => this.#turn(() => this.#cursors.push(this.#next)));
   }

@@ -5,14 +5,17 @@ import { send } from "../../common/http.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
 import { mayTrade } from "../../common/session.js";
+import { Sorting } from "../../common/sorting.js";
 import { Table } from "../../common/table.js";
-import { bothClocks } from "../../common/time.js";
+import { ownTime } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
-import { distanceText } from "./distance.js";
+import { distanceOf, distanceText } from "./distance.js";
+import { ageTitle, ageTone, lastColumn, numberOf } from "./last_price.js";
 import { onTicks, quoteOf } from "./live.js";
 import { keyOf } from "../store.js";
 import { Editors } from "./editors.js";
+import { SymbolFilter, countText } from "./order_filters.js";
 import { expiryText, inWords, limitText, typeName, waitsFor, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
 import { askTwice } from "../../common/two_step.js";
@@ -22,38 +25,50 @@ const cancelling = new Set();
 /** Show the table of open orders, and update it as orders and quotes change. */
 export function showOpenOrders(store) {
   const editors = new Editors({ store, changed: (order) => table.update([order]) });
-  const table = new Table(byId("open-orders"), columnsFor(store, editors, () => table), {
+  const columns = columnsFor(store, editors, () => table);
+  const table = new Table(byId("open-orders"), columns, {
     keyOf: (order) => order.orderId,
     classOf: (order) => (isLive(order) ? "" : "is-final"),
     formerly: (orderId) => store.orders.get(orderId),
     pressed: orderToTicket,
   });
-  const show = () => {
+  const asked = () => show({ isAsked: true });
+  const filter = new SymbolFilter(byId("open-orders-symbol"), asked);
+  const places = { head: byId("open-orders-head"), list: byId("open-orders-sort") };
+  const sorting = new Sorting({ ...places, columns, changed: asked });
+  const show = (options) => {
     const live = store.newestOrders().filter(isLive);
-    table.show(live);
+    const passing = live.filter((order) => filter.passes(order));
+    table.show(sorting.sorted(passing), options);
     editors.keep(new Set(live.map((order) => order.orderId)));
-    setText(byId("open-orders-count"), String(live.length));
+    setText(byId("open-orders-count"), countText(passing.length, live.length));
     byId("open-orders-empty").hidden = table.size > 0;
   };
-  store.on(["orders"], show);
+  store.on(["orders"], () => show());
   const isTicked = (keys) => (order) => isLive(order) && keys.has(keyOf(order));
   onTicks(store, (keys) => table.update([...store.orders.values()].filter(isTicked(keys))));
 }
 
 function columnsFor(store, editors, table) {
   const repaint = (order) => table().update([store.orders.get(order.orderId) ?? order]);
-  const lastOf = (order) => grouped(quoteOf(store, order)?.lastPrice ?? null);
+  const aged = { tone: (order) => ageTone(store, order), title: (order) => ageTitle(store, order) };
+  const wayOf = (order) => distanceOf(order, quoteOf(store, order))?.way ?? null;
   return [
-    { name: "side", value: (order) => order.side, paint: sideTag, isSized: false },
-    { name: "symbol", value: (order) => `${order.symbol} ${order.exchange}`, paint: orderSymbol("open order") },
-    { name: "type", label: "Type", value: (order) => `${typeName(order)} · ${nameOf(order.product)}` },
-    { name: "quantity", label: "Quantity", value: (order) => grouped(order.quantity) },
-    { name: "price", label: "Limit", value: limitText },
-    { name: "trigger", label: "Trigger", value: triggerText },
-    { name: "last", label: "Last", value: lastOf, tone: (order) => ageTone(store, order) },
-    { name: "distance", label: "Distance", value: (order) => distanceText(order, quoteOf(store, order)) },
-    { name: "waits", label: "Waits for", value: waitsFor, paint: paintWaits },
-    { name: "expires", label: "Expires", value: expiryText, paint: paintExpiry },
+    { name: "side", value: (order) => order.side, paint: sideTag, sortBy: (order) => order.side, isSized: false },
+    {
+      name: "symbol",
+      value: (order) => `${order.symbol} ${order.exchange}`,
+      paint: orderSymbol("open order"),
+      sortBy: (order) => order.symbol,
+    },
+    { name: "type", label: "Type", value: (order) => `${typeName(order)} · ${nameOf(order.product)}`, sortBy: typeName },
+    { name: "quantity", label: "Quantity", value: (order) => grouped(order.quantity), sortBy: (order) => order.quantity },
+    { name: "price", label: "Limit", value: limitText, sortBy: (order) => numberOf(order.price) },
+    { name: "trigger", label: "Trigger", value: triggerText, sortBy: (order) => numberOf(order.triggerPrice) },
+    lastColumn(store, (order) => quoteOf(store, order)?.lastPrice ?? null),
+    { name: "distance", label: "Distance", value: (order) => distanceText(order, quoteOf(store, order)), ...aged, sortBy: wayOf },
+    { name: "waits", label: "Waits for", value: waitsFor, paint: paintWaits, sortBy: waitsFor },
+    { name: "expires", label: "Expires (IST)", value: expiryText, paint: paintExpiry, sortBy: (order) => order.expiresAt },
     {
       name: "action",
       value: actionOf,
@@ -71,11 +86,6 @@ function columnsFor(store, editors, table) {
 
 const triggerText = (order) => (order.triggerPrice ? `${grouped(order.triggerPrice)}${order.triggeredAt ? " ✓" : ""}` : NOTHING);
 
-/** Return the class of a price whose quote is old. */
-export function ageTone(store, thing) {
-  return store.ageOf(keyOf(thing)) ? "is-old" : "";
-}
-
 function paintWaits(cell, order) {
   setText(cell, waitsFor(order));
   cell.title = waitsSentence(order);
@@ -83,11 +93,12 @@ function paintWaits(cell, order) {
 
 function paintExpiry(cell, order) {
   setText(cell, expiryText(order));
-  cell.title = order.expiresAt ? bothClocks(order.expiresAt) : "";
+  cell.title = order.expiresAt ? ownTime(order.expiresAt) : "";
 }
 
 function actionOf(order) {
-  if (!isLive(order) || !mayTrade()) return "";
+  // The server's square-off refuses changes by its client.
+  if (!isLive(order) || !mayTrade() || order.origin === "SQUARE_OFF") return "";
   if (order.matchedAt) return "matched";
   return cancelling.has(order.orderId) ? "cancelling" : `open ${order.quantity} ${order.price} ${order.orderType}`;
 }

@@ -1,29 +1,47 @@
 /** @file The details of one order: all that the API knows, its history, its fill's evidence, its trades and ledger rows. */
 
-import { byId, make, notify } from "../../common/dom.js";
+import { byId, debounce, make, notify } from "../../common/dom.js";
 import { get } from "../../common/http.js";
 import { NOTHING, grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
-import { duration, millisecondsBetween } from "../../common/time.js";
+import { duration, fullClock } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { evidenceSentence } from "./evidence.js";
-import { indiaMoment } from "./india.js";
 import { amountOf } from "./ledger.js";
 import { historyList } from "./order_history.js";
-import { endText, inWords, limitText, typeName, validityText, waitsSentence } from "./order_words.js";
+import { endText, executionOf, inWords, limitText, restedText, typeName, validityText, waitsSentence } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
+
+/** The order that the dialog shows, as it was read; null before the first. */
+let shown = null;
 
 /** Read an order with its history and its trades, and show them in a dialog. */
 export async function openDetail({ orderId }) {
-  const path = `/api/trading/orders/${orderId}`;
   try {
-    const [order, history, trades] = await Promise.all([get(path), get(`${path}/history`), get(`${path}/trades`)]);
-    byId("detail-title").textContent = `${nameOf(order.side)} ${grouped(order.quantity)} ${order.symbol}`;
-    byId("detail-body").replaceChildren(...sections(order, history.data, trades.data));
+    await read(orderId);
     byId("detail").showModal();
   } catch (error) {
     notify(sentenceOf(error), "problem");
   }
+}
+
+/** Show the order of the open dialog again each time that it has changed. */
+export function followDetail(store) {
+  const follow = debounce(() => read(shown.orderId).catch((error) => notify(sentenceOf(error), "problem")), 100);
+  store.on(["orders"], () => {
+    if (!byId("detail").open || !(store.orders.get(shown.orderId)?.updatedAt > shown.updatedAt)) return;
+    follow();
+  });
+}
+
+async function read(orderId) {
+  const path = `/api/trading/orders/${orderId}`;
+  const [order, history, trades] = await Promise.all([get(path), get(`${path}/history`), get(`${path}/trades`)]);
+  shown = order;
+  const isHeld = byId("detail-body").contains(document.activeElement);
+  byId("detail-title").textContent = `${nameOf(order.side)} ${grouped(order.quantity)} ${order.symbol}`;
+  byId("detail-body").replaceChildren(...sections(order, history.data, trades.data));
+  if (isHeld) byId("detail-body").querySelector(".to-ticket").focus({ preventScroll: true });
 }
 
 function sections(order, history, trades) {
@@ -64,14 +82,15 @@ function facts(order) {
 }
 
 function moments(order) {
-  const took = order.executedAt ? ` (${duration(millisecondsBetween(order.placedAt, order.executedAt))})` : "";
+  const took = order.executedAt ? ` (${duration(executionOf(order))}${order.matchedAt ? " after its match" : ""})` : "";
+  const rested = restedText(order) && ` (${restedText(order)})`;
   return [
-    ["Accepted", indiaMoment(order.placedAt)],
-    ...given("Triggered", order.triggeredAt, indiaMoment),
-    ...given("Matched", order.matchedAt, indiaMoment),
-    ...given("Executed", order.executedAt, (at) => indiaMoment(at) + took),
-    ...given("Expires", isLive(order) ? order.expiresAt : null, indiaMoment),
-    ...(isLive(order) || order.executedAt ? [] : [["Ended", indiaMoment(order.updatedAt)]]),
+    ["Accepted", fullClock(order.placedAt)],
+    ...given("Triggered", order.triggeredAt, fullClock),
+    ...given("Matched", order.matchedAt, (at) => fullClock(at) + rested),
+    ...given("Executed", order.executedAt, (at) => fullClock(at) + took),
+    ...given("Expires", isLive(order) ? order.expiresAt : null, fullClock),
+    ...(isLive(order) || order.executedAt ? [] : [["Ended", fullClock(order.updatedAt) + rested]]),
   ];
 }
 
@@ -91,7 +110,7 @@ const given = (term, value, text) => (value === null || value === undefined ? []
 
 function tradePair(trade) {
   const { tradedAt, quantity, price, charges } = trade;
-  return [indiaMoment(tradedAt), `${grouped(quantity)} at ${grouped(price)}, charges ${grouped(charges)}`];
+  return [fullClock(tradedAt), `${grouped(quantity)} at ${grouped(price)}, charges ${grouped(charges)}`];
 }
 
 function chargePairs(order) {
@@ -100,7 +119,7 @@ function chargePairs(order) {
 }
 
 function entryPair(row) {
-  return [`${indiaMoment(row.createdAt)} · ${nameOf(row.kind)}`, `${amountOf(row)} → ${grouped(row.balanceAfter)}`];
+  return [`${fullClock(row.createdAt)} · ${nameOf(row.kind)}`, `${amountOf(row)} → ${grouped(row.balanceAfter)}`];
 }
 
 function ticketButton(order) {

@@ -2,8 +2,8 @@
 
 import { make } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
+import { fullClock, ownTime } from "../../common/time.js";
 import { nameOf } from "../../common/words.js";
-import { indiaMoment } from "./india.js";
 
 const TITLES = {
   "order.pending": "Accepted",
@@ -40,5 +40,5 @@ function itemOf(moment) {
   const title = make("b", { textContent: TITLES[moment.type] ?? nameOf(moment.status) });
   const texts = Object.entries(moment.changes ?? {}).map(([name, value]) => CHANGES[name]?.(value)).filter(Boolean);
   const changes = make("span", { textContent: texts.join(", ") });
-  return make("li", {}, make("time", { textContent: indiaMoment(moment.at), dateTime: moment.at }), title, changes);
+  return make("li", {}, make("time", { textContent: fullClock(moment.at), title: ownTime(moment.at), dateTime: moment.at }), title, changes);
 }

@@ -1,7 +1,7 @@
 /** @file Plain words for an order: its type, its prices, the thing that it waits for, its end. */
 
 import { NOTHING, grouped } from "../../common/money.js";
-import { dayAndClock } from "../../common/time.js";
+import { ageText, dayAndClock, duration, millisecondsBetween } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 
 const TYPES = { MARKET: "Market", LIMIT: "Limit", STOP_LIMIT: "Stop limit", STOP_MARKET: "Stop market" };
@@ -28,16 +28,38 @@ export function waitsFor(order) {
 
 /** Return the sentence about the thing that an order waits for. */
 export function waitsSentence(order) {
-  const side = order.side === "BUY" ? "the ask is at or below" : "the bid is at or above";
+  const [side, beyond] = order.side === "BUY" ? ["the ask is at or below", "below"] : ["the bid is at or above", "above"];
   const crossing = order.side === "BUY" ? "at or above" : "at or below";
   const level = order.price ?? order.protectionPrice;
   if (!isLive(order)) return "";
   if (order.matchedAt) return "The market has traded the order; a worker books the fill.";
-  if (order.waitingFor === "price" && level) return `It fills when ${side} ${grouped(level)}.`;
+  if (order.waitingFor === "price" && level) return `It fills when ${side} ${grouped(level)}, or when a trade is ${beyond} it.`;
   if (order.waitingFor === "trigger") return `It is triggered by a last price ${crossing} ${grouped(order.triggerPrice)}.`;
   if (order.waitingFor === "quote") return "It waits for a quote that is new enough and has the side that it needs.";
   if (order.waitingFor === "session") return "It is sent to the market when the session opens.";
   return "It waits for a worker.";
+}
+
+/**
+ * Return the milliseconds for which an order rested in the market, or null.
+ *
+ * `matchedAt` is set only if the market traded an order at rest. One that ended without a fill rested until then.
+ */
+export function restedFor(order) {
+  if (order.matchedAt) return millisecondsBetween(order.placedAt, order.matchedAt);
+  const hasEnded = order.fillModel === "QUOTES" && (order.status === "CANCELLED" || order.status === "EXPIRED");
+  return hasEnded && order.validity !== "IOC" ? millisecondsBetween(order.placedAt, order.updatedAt) : null;
+}
+
+/** Return the time for which an order rested as text: "rested 12 s", or an empty text. */
+export function restedText(order) {
+  const rested = restedFor(order);
+  return rested === null ? "" : `rested ${rested < 1000 ? duration(rested) : ageText(rested)}`;
+}
+
+/** Return the milliseconds that an order's execution took: from its match if it rested, else from its acceptance. */
+export function executionOf(order) {
+  return order.executedAt ? millisecondsBetween(order.matchedAt ?? order.placedAt, order.executedAt) : null;
 }
 
 /** Return the price of an order as text: its limit, or "Market". */

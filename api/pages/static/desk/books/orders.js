@@ -3,13 +3,14 @@
 import { byId, make, notify, setText } from "../../common/dom.js";
 import { grouped } from "../../common/money.js";
 import { sentenceOf } from "../../common/problems.js";
+import { Sorting } from "../../common/sorting.js";
 import { Table } from "../../common/table.js";
-import { duration, millisecondsBetween, span } from "../../common/time.js";
+import { duration, millisecondsBetween, ownTime, span } from "../../common/time.js";
 import { isLive, nameOf } from "../../common/words.js";
 import { orderSymbol, sideTag } from "./cells.js";
+import { numberOf } from "./last_price.js";
 import { OrderFilters, passes } from "./order_filters.js";
-import { endText, limitText, typeName, waitsFor } from "./order_words.js";
-import { Sorting } from "../../common/sorting.js";
+import { endText, executionOf, limitText, restedText, typeName, waitsFor } from "./order_words.js";
 import { orderToTicket } from "./to_ticket.js";
 
 const PAGE = 50;
@@ -32,7 +33,7 @@ export function showOrders(store, sync) {
     const chosen = filters.chosen();
     const orders = store.newestOrders().filter((order) => passes(order, chosen));
     table.show(sorting.sorted(orders).slice(0, limit), options);
-    setText(byId("orders-count"), countText(orders.length, store.orders.size, sync.hasOlderOrders));
+    setText(byId("orders-count"), ordersCount(orders.length, store.orders.size, sync.hasOlderOrders));
     setText(byId("orders-empty"), store.orders.size ? NONE_PASSES : EMPTY);
     byId("orders-empty").hidden = table.size > 0;
     byId("orders-older").hidden = !(orders.length > limit || sync.hasOlderOrders);
@@ -64,12 +65,10 @@ function countPassing(store, filters) {
 }
 
 /** Return the number of orders: "12", "12 of 50+". */
-function countText(passing, loaded, hasOlder) {
+function ordersCount(passing, loaded, hasOlder) {
   const all = `${loaded}${hasOlder ? "+" : ""}`;
   return passing === loaded ? all : `${passing} of ${all}`;
 }
-
-const number = (text) => (text === null || text === undefined ? null : Number(text));
 
 const COLUMNS = [
   { name: "side", value: (order) => order.side, paint: sideTag, sortBy: (order) => order.side, isSized: false },
@@ -81,12 +80,20 @@ const COLUMNS = [
     value: (order) => `${grouped(order.filledQuantity)}/${grouped(order.quantity)}`,
     sortBy: (order) => order.quantity,
   },
-  { name: "price", label: "Price", value: limitText, sortBy: (order) => number(order.price) },
-  { name: "trigger", label: "Trigger", value: (order) => grouped(order.triggerPrice), sortBy: (order) => number(order.triggerPrice) },
-  { name: "average", label: "Average", value: (order) => grouped(order.averagePrice), sortBy: (order) => number(order.averagePrice) },
+  { name: "price", label: "Price", value: limitText, sortBy: (order) => numberOf(order.price) },
+  { name: "trigger", label: "Trigger", value: (order) => grouped(order.triggerPrice), sortBy: (order) => numberOf(order.triggerPrice) },
+  { name: "average", label: "Average", value: (order) => grouped(order.averagePrice), sortBy: (order) => numberOf(order.averagePrice) },
   { name: "status", label: "Status", value: statusOf, paint: paintStatus, sortBy: (order) => order.status, flash: true },
-  { name: "timeline", label: "Accepted → final", value: timelineOf, sortBy: (order) => order.placedAt },
-  { name: "took", label: "Took", value: tookText, sortBy: tookOf },
+  {
+    name: "timeline",
+    label: "Accepted → final (IST)",
+    value: (order) => `${timelineOf(order)} ${restedText(order)}`,
+    paint: paintTimeline,
+    sizeOf: timelineOf,
+    title: (order) => ownTime(order.placedAt),
+    sortBy: (order) => order.placedAt,
+  },
+  { name: "took", label: "Took", value: tookText, paint: paintTook, sizeOf: tookSize, sortBy: tookOf },
 ];
 
 /** Return when an order reached its final state, or null. */
@@ -98,15 +105,36 @@ function timelineOf(order) {
   return span(order.placedAt, finalAt(order));
 }
 
+function paintTimeline(cell, order) {
+  cell.replaceChildren(timelineOf(order), ...small(restedText(order)));
+}
+
+/** Return the milliseconds of the execution; of an order that ended without one and did not rest, those until its end. */
 function tookOf(order) {
   const end = finalAt(order);
-  return end ? millisecondsBetween(order.placedAt, end) : null;
+  if (!end || order.executedAt || restedText(order)) return executionOf(order);
+  return millisecondsBetween(order.placedAt, end);
 }
 
 function tookText(order) {
   const took = tookOf(order);
-  return took === null ? "" : duration(took);
+  return [took === null ? "" : duration(took), restedText(order)].filter(Boolean).join(" ");
 }
+
+/** Show the time of the execution, and below it the time for which the order rested. */
+function paintTook(cell, order) {
+  const took = tookOf(order);
+  cell.replaceChildren(took === null ? "" : duration(took), ...small(restedText(order)));
+  cell.title = took !== null && order.matchedAt ? "From the market's trade to the execution." : "";
+}
+
+/** Return the longer of the cell's two texts. */
+function tookSize(order) {
+  const execution = duration(tookOf(order) ?? 0);
+  return restedText(order).length > execution.length ? restedText(order) : execution;
+}
+
+const small = (text) => (text ? [make("small", { className: "rested", textContent: text })] : []);
 
 /** Return the status with the reason of it, or the thing that the order waits for. */
 function statusOf(order) {

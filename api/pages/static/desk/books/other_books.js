@@ -4,7 +4,7 @@ import "./export.js";
 import { showHoldings } from "./holdings.js";
 import { Ledger } from "./ledger.js";
 import "./modify.js";
-import "./order_detail.js";
+import { followDetail } from "./order_detail.js";
 import { QuotePoll } from "../market/quote_poll.js";
 import { isLive } from "../../common/words.js";
 import { keyOf } from "../store.js";
@@ -13,6 +13,7 @@ import { keyOf } from "../store.js";
 export function showOtherBooks(store) {
   showHoldings(store);
   new Ledger(store);
+  followDetail(store);
   watchBooks(store);
 }
 

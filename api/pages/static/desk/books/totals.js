@@ -6,7 +6,7 @@ import { grouped, signed } from "../../common/money.js";
 /**
  * Return a function that updates the cells of a row of totals.
  *
- * `totalsOf(...)` returns `{ name: [amount, tone?] }`; an amount with a tone is shown with its sign. Each cell has its name
+ * `totalsOf(...)` returns `{ name: [amount, tone?, title?] }`; an amount with a tone is shown with its sign. Each cell has its name
  * in `data-total`.
  */
 export function showTotals(row, totalsOf) {
@@ -17,11 +17,12 @@ export function showTotals(row, totalsOf) {
     const totals = totalsOf(...given);
     for (const cell of cells) {
       const name = cell.dataset.total;
-      const [amount, tone] = totals[name];
+      const [amount, tone, title = ""] = totals[name];
       const text = tone === undefined ? grouped(amount) : signed(amount);
       setText(cell, text);
       const className = tone ? `${name} ${tone}` : name;
       if (cell.className !== className) cell.className = className;
+      if (cell.title !== title) cell.title = title;
       if (text.length <= (widths.get(name) ?? 0)) continue;
       widths.set(name, text.length);
       table.style.setProperty(`--t-${name}`, `${text.length}ch`);
