@@ -32,6 +32,11 @@ OUTSIDE = """
     return text.width > 0 && (text.right > panel.right + 1 || text.left < panel.left - 1);
   }).map((element) => `${element.className}: ${element.textContent}`)
 """
+# The count of the funds in each row.
+FUNDS_IN_ROWS = """
+  Object.values(Object.groupBy(document.querySelectorAll("#funds dd"), (dd) => dd.closest("div").offsetTop))
+    .map((row) => row.length)
+"""
 
 
 def test_no_width_scrolls_sideways_or_cuts_a_number(
@@ -50,6 +55,8 @@ def test_no_width_scrolls_sideways_or_cuts_a_number(
         assert desk.overflow() <= 0, width
         assert desk.page.evaluate(CUT_NUMBERS) == [], width
         assert desk.page.evaluate(OUTSIDE) == [], (width, desk.page.evaluate(OUTSIDE))
+        columns = 2 if width < 768 else 3 if width < 1280 else 6
+        assert desk.page.evaluate(FUNDS_IN_ROWS) == [columns] * (6 // columns), width
 
 
 def test_the_ticket_stands_beside_the_books_from_1280_px_and_above_them_below(

@@ -32,32 +32,62 @@ WATCH_PAINTS = """
 """
 
 
-def first_paints(desk: Desk, awaited: str) -> dict[str, float]:
-    """Load the page over a slow link with an empty cache, and return the milliseconds to each paint."""
+def slow_load(desk: Desk, path: str = "/") -> None:
+    """Start to load a page over a slow link with an empty cache."""
     session = desk.page.context.new_cdp_session(desk.page)
     session.send("Network.enable")
     session.send("Network.clearBrowserCache")
     session.send("Network.emulateNetworkConditions", SLOW_LINK)
-    desk.open()
-    desk.page.wait_for_function(f"() => window.paints.{awaited}")
-    paints: dict[str, float] = desk.page.evaluate("window.paints")
-    session.detach()
-    return paints
+    desk.page.goto("about:blank")
+    desk.page.goto(desk.base_url + path, wait_until="commit")
+
+
+def painted(desk: Desk, name: str) -> float:
+    """Wait until the form or the money is painted, and return the milliseconds since the page was asked for."""
+    milliseconds: float = desk.page.wait_for_function(f"() => window.paints.{name}").json_value()
+    return milliseconds
+
+
+def form(desk: Desk, _token: str) -> float:
+    slow_load(desk)
+    return painted(desk, "form")
+
+
+def money_by_form(desk: Desk, token: str) -> float:
+    """Return the milliseconds from the press of Enter in the form of a page that has just come."""
+    slow_load(desk)
+    field = desk.page.get_by_label("Token")
+    expect(field).to_be_focused()
+    field.fill(token)
+    pressed: float = desk.page.evaluate("performance.now()")
+    field.press("Enter")
+    return painted(desk, "money") - pressed
+
+
+def money_by_link(desk: Desk, token: str) -> float:
+    slow_load(desk, f"/#token={token}")
+    return painted(desk, "money")
+
+
+def money_by_stored_token(desk: Desk, token: str) -> float:
+    slow_load(desk, "/static/favicon.svg")
+    desk.page.evaluate(f"sessionStorage.setItem('tradepost.token', '{token}')")
+    slow_load(desk)
+    return painted(desk, "money")
 
 
 def test_on_a_slow_link_the_form_and_the_money_are_painted_within_three_seconds(
     desk_of: Callable[..., Desk], web: Running, account: Any
 ) -> None:
-    desk = desk_of(web)
-    desk.page.add_init_script(WATCH_PAINTS)
     token = account().token
-    for awaited in ("form", "money"):
-        if awaited == "money":
-            desk.page.evaluate(f"sessionStorage.setItem('tradepost.token', '{token}')")
-        tries = []
+    for measure in (form, money_by_form, money_by_link, money_by_stored_token):
+        tries: list[float] = []
         while len(tries) < TRIES and not (tries and tries[-1] <= LONGEST_MS):
-            tries.append(first_paints(desk, awaited)[awaited])
-        assert tries[-1] <= LONGEST_MS, (awaited, tries)
+            desk = desk_of(web)
+            desk.page.add_init_script(WATCH_PAINTS)
+            tries.append(measure(desk, token))
+            desk.page.close()
+        assert tries[-1] <= LONGEST_MS, (measure.__name__, tries)
 
 
 def test_a_desk_without_its_data_looks_like_loading_and_not_like_emptiness(

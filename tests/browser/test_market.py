@@ -21,6 +21,21 @@ pytestmark = [pytest.mark.acceptance]
 READS = re.compile(r"/api/market/stocks\?symbols=")
 STREAM = re.compile(r"/api/trading/stream")
 DAY = {"previousClose": "2400.00", "low": "2380.00", "high": "2520.00", "open": "2410.00"}
+# The room between the asked price of a row and the change beside it.
+GAP = """
+  (row) => {
+    const range = document.createRange();
+    range.selectNodeContents(row.querySelector(".watch-change"));
+    return range.getBoundingClientRect().left - row.querySelector(".watch-ask").getBoundingClientRect().right;
+  }
+"""
+# The page can be scrolled until its last panel stands above the bar of the fills.
+ROOM_AT_THE_FOOT = """() => {
+  scrollTo(0, document.documentElement.scrollHeight);
+  const ends = [...document.querySelectorAll(".panel")].map((panel) => panel.getBoundingClientRect().bottom);
+  return document.querySelector(".fill-bar").getBoundingClientRect().top - Math.max(...ends);
+}"""
+KEPT = "sessionStorage.getItem('tradepost.record')"
 COLOUR = "element => getComputedStyle(element).color"
 # The label of an axis has no more digits than its step needs, and no fewer.
 LABELS = """
@@ -33,6 +48,7 @@ LATENCIES = """
   const order = (more) => ({ placedAt: at("00.000000"), executedAt: at("12.000000"), fill: null, ...more });
   return latenciesOf([
     order({ executedAt: at("00.015000") }),
+    order({ executedAt: at("00.025000"), fill: { rule: "market" } }),
     order({ matchedAt: at("11.980000"), fill: { rule: "book" } }),
     order({ fill: { rule: "close_price" } }),
     order({ executedAt: null }),
@@ -90,6 +106,13 @@ def test_a_watch_list_is_searched_for_followed_ordered_and_kept(
     assert watched(desk) == ["TCS", "RELIANCE", "INFY"]
     row = row_of(desk, "RELIANCE")
     expect(row.locator(".watch-last")).to_have_text("2,412.50")
+    low = row.bounding_box()
+    feed("RELIANCE", lastPrice="123456.50", bidPrice="123456.00", askPrice="123457.00", **DAY)
+    expect(row.locator(".watch-last")).to_have_text("1,23,456.50")
+    assert row.bounding_box() == low
+    assert row.evaluate(GAP) > 0
+    feed("RELIANCE", lastPrice="2412.50", bidPrice="2412.00", askPrice="2413.00", **DAY)
+    expect(row.locator(".watch-last")).to_have_text("2,412.50")
     expect(row.locator(".watch-change")).to_have_text("+12.50 +0.52%")
     expect(row.locator(".watch-book")).to_have_text("Bid 2,412.00Ask 2,413.00")
     assert row.locator(".watch-range i").evaluate("mark => mark.style.left") == "23%"
@@ -138,6 +161,8 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     desk.log_in(account().token)
     expect(row_of(desk, "OLD").locator(".watch-age")).to_have_text("5 min old")
     assert watched(desk) == ["FRESH", "OLD"]
+    desk.page.locator("#watch-list li[data-key='NSE:OLD'] .watch-row").click()
+    old_height = row_of(desk, "FRESH").evaluate("row => row.offsetHeight")
     fresh, last = row_of(desk, "FRESH"), row_of(desk, "FRESH").locator(".watch-last")
     expect(fresh.locator(".watch-age")).to_be_empty()
     desk.fill(symbol="FRESH")
@@ -148,6 +173,7 @@ def test_a_new_watch_list_begins_with_the_stocks_of_a_small_server_and_an_old_pr
     desk.page.clock.run_for(16_000)
     expect(fresh.locator(".watch-age")).to_contain_text("s old")
     expect(desk.page.locator("#symbol-hint")).to_contain_text("Last 200.00 · ")
+    assert row_of(desk, "OLD").evaluate("row => row.offsetHeight") == old_height
     grey = fresh.locator(".watch-age").evaluate(COLOUR)
     for price, before in zip(prices, vivid, strict=True):
         assert before != grey == price.evaluate(COLOUR)
@@ -197,6 +223,7 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     desk.place(quantity="10")
     expect(fills).to_have_text(["Bought 10 RELIANCE at 2,501.00"])
     expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 1 price recorded, 1 fill is marked")
+    expect(desk.page.locator("#latency-summary")).to_contain_text("p50")
     assert desk.page.evaluate("window.tones") == []
 
     desk.page.get_by_label("A tone when an order is filled").check()
@@ -212,6 +239,10 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(desk.page.locator("#detail-title")).to_have_text("Sell 4 RELIANCE")
     desk.page.keyboard.press("Escape")
     assert desk.page.evaluate("window.tones.slice(2)") == [880, 660]
+    dismiss = desk.page.get_by_role("button", name="Dismiss the fills")
+    dismiss.click()
+    expect(fills).to_have_count(0)
+    expect(dismiss).to_be_hidden()
 
     row_of(desk, "INFY").locator(".watch-row").click()
     expect(plot).to_have_attribute("aria-label", "Price of INFY: 1 price recorded, 0 fills are marked")
@@ -223,18 +254,25 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(plot).to_be_hidden()
     expect(desk.page.locator("#chart-note")).to_contain_text("times in IST")
     assert desk.page.evaluate(f"async () => {{{LABELS}}}") == ["9,99,900", "9,99,920", "9,999.50"]
-    assert desk.page.evaluate(f"async () => {{{LATENCIES}}}") == [15, 20]
+    assert desk.page.evaluate(f"async () => {{{LATENCIES}}}") == [15, 25, 20]
     desk.page.locator("#more summary").click()
     desk.page.locator("#watch-search").fill("in")
     expect(desk.page.locator("#watch-search-list")).to_be_visible()
     for _ in desk.looks():
         assert grave_violations(desk) == []
         assert desk.overflow() <= 0
+        assert desk.page.evaluate(ROOM_AT_THE_FOOT) >= 0
 
     desk.page.reload()
     desk.wait_until_live()
     expect(desk.page.get_by_label("A tone when an order is filled")).to_be_checked()
     expect(fills).to_have_count(0)
+    row_of(desk, "RELIANCE").locator(".watch-row").click()
+    expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 2 fills are marked")
     orders = requests.get(f"{web.base_url}/api/trading/orders", headers=trader.headers, timeout=10).json()["data"]
     assert [order["status"] for order in orders] == ["EXECUTED", "EXECUTED"]
     assert desk.policy_violations() == []
+    assert desk.page.evaluate(KEPT) is not None
+    desk.page.get_by_role("button", name="Sign out").click()
+    expect(desk.page.get_by_label("Token")).to_be_visible()
+    assert desk.page.evaluate(KEPT) is None

@@ -61,6 +61,8 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
     assert (desk.complaints, desk.policy_violations()) == ([], [])
 
 
+HISTORY = "localStorage.getItem('tradepost.operations')"
+
 # The number of pixels of a plot that have the colour of a variable of the style sheet.
 PIXELS = """(name) => {
   const wanted = document.createElement("canvas").getContext("2d");
@@ -111,12 +113,24 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     desk.page.get_by_role("button", name="1 hour").click()
     expect(desk.page.get_by_role("button", name="1 hour")).to_have_attribute("aria-pressed", "true")
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
-    desk.page.evaluate("dispatchEvent(new Event('pagehide'))")
-    kept = json.loads(desk.page.evaluate("sessionStorage.getItem('tradepost.operations')"))
+    kept = json.loads(desk.page.evaluate(HISTORY))
     assert kept[0]["refusals"]["insufficient_margin"] >= 1
+    minute_ago = [{**kept[0], "at": kept[0]["at"] - 60_000, "quotes": 0}, *kept]
+    desk.page.evaluate("(text) => localStorage.setItem('tradepost.operations', text)", json.dumps(minute_ago))
     desk.page.reload()
     desk.wait_until_live()
-    assert desk.page.evaluate("Object.keys(sessionStorage)") == ["tradepost.operator"]
+    wait_until(lambda: len(json.loads(desk.page.evaluate(HISTORY))) > len(minute_ago), what="the hour goes on")
+    desk.page.get_by_role("button", name="1 hour").click()
+    expect(desk.page.locator("#quotes canvas")).to_be_visible()
+    expect(desk.page.locator("#recorded")).to_contain_text(
+        re.compile(r"^Quotes and p95: as recorded by this page while it was open, since .* IST")
+    )
+    assert json.loads(desk.page.evaluate(HISTORY))[: len(minute_ago)] == minute_ago
+    desk.page.get_by_role("button", name="1 minute").click()
+    expect(desk.page.locator("#recorded")).to_be_hidden()
+    desk.page.get_by_role("button", name="Sign out").click()
+    expect(desk.page.get_by_label("Token")).to_be_focused()
+    assert desk.page.evaluate(HISTORY) is None
 
 
 def test_axe_finds_no_grave_violation_on_the_operators_page(

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.desk import Desk
 from tests.support.processes import ProcessStarter, Running
 
-GRAVE = ("serious", "critical")
+GRAVE = ("moderate", "serious", "critical")
 
 
 def grave_violations(desk: Desk, within: str | None = None) -> list[str]:

@@ -1,5 +1,6 @@
-"""The layout of the desk does not shift by itself."""
+"""The layout of the desk does not shift by itself, and its sums agree in every frame."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.desk import Desk
+from tests.browser.quotes import Feed
 from tests.support.processes import ProcessStarter, Running
 
 # "To provide a good user experience, sites should strive to have a CLS score of 0.1 or less" (web.dev/articles/cls,
@@ -22,12 +24,44 @@ WATCH_SHIFTS = """
     }
   }).observe({ type: "layout-shift", buffered: true });
 """
+# [unrealised, net] of the funds, then of the total of the positions.
+WATCH_SUMS = """
+  window.sums = [];
+  const textOf = (selector) => document.querySelector(selector).textContent;
+  const look = () => {
+    window.sums.push(["#funds [data-field=unrealizedPnl]", "#funds [data-field=dayNet]",
+      "#positions-total .unrealized", "#positions-total .net"].map(textOf));
+    requestAnimationFrame(look);
+  };
+  look();
+"""
+
+
+def check_sums(desk: Desk, feed: Feed) -> None:
+    """Move the price for some seconds, and compare the funds with the total of the positions in each frame."""
+    desk.page.evaluate(WATCH_SUMS)
+    for step in range(10):
+        feed("RELIANCE", lastPrice=f"25{step + 20}.00")
+        expect(desk.positions.first.locator(".last")).to_have_text(f"2,5{step + 20}.00")
+    sums = desk.page.evaluate("window.sums")
+    assert len({tuple(frame) for frame in sums}) >= 10
+    assert [frame for frame in sums if frame[:2] != frame[2:]] == []
+
+
+def check_age(desk: Desk) -> None:
+    """Let a minute pass without a quote: the sums with old prices are grey, and tell the age."""
+    ages = desk.page.locator("#funds .age")
+    expect(ages).to_have_text(["", ""])
+    desk.page.evaluate("const now = Date.now; Date.now = () => now() + 60_000")
+    expect(ages).to_have_text([re.compile(r"^6\d s$")] * 2)
+    for name in ("unrealizedPnl", "dayNet"):
+        expect(desk.fund(name)).to_have_class("is-old")
 
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_layout_does_not_shift_while_the_desk_loads_and_an_order_is_filled(
-    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any, width: int
+    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, quote: Any, feed: Feed, width: int
 ) -> None:
     quote("RELIANCE", "2500.00")
     desk = desk_of(web, width=width)
@@ -49,8 +83,11 @@ def test_the_layout_does_not_shift_while_the_desk_loads_and_an_order_is_filled(
     desk.page.reload()
     desk.wait_until_live()
     expect(desk.positions.first).to_contain_text("+10")
+    expect(desk.page.locator("#session")).to_be_visible()
+    check_sums(desk, feed)
     shifts = desk.page.evaluate("window.shifts")
     assert sum(shift["value"] for shift in shifts) < GOOD_SCORE, shifts
+    check_age(desk)
 
 
 @pytest.mark.acceptance

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ PRESS_SOON = """
   new MutationObserver((_, observer) => {
     if (!button.dataset.step) return;
     observer.disconnect();
-    setTimeout(() => { button.click(); window.hasPressed = true; }, 50);
+    setTimeout(() => { button.click(); button.dataset.pressed = "soon"; }, 50);
   }).observe(button, { attributes: true });
 """
 PLACEMENTS = re.compile(r"/api/trading/orders$")
@@ -71,7 +72,7 @@ def test_enter_picks_a_suggestion_and_never_sends_the_order(
     symbol.fill("")
     symbol.press_sequentially("TATAPOWER")
     symbol.press("Enter")
-    desk.page.wait_for_function("() => document.activeElement.id === 'symbol'")
+    expect(symbol).to_be_focused()
     while not routes:
         desk.page.wait_for_timeout(20)
     symbol.press("Enter")
@@ -97,7 +98,7 @@ def test_an_unknown_symbol_is_asked_about_and_a_double_click_does_not_answer(
     button.dblclick()
     expect(desk.message).to_have_text("Nobody has quoted or imported RELAINCE. Place anyway?")
     expect(button).to_have_text("Place RELAINCE anyway")
-    desk.page.wait_for_function("() => window.hasPressed")
+    expect(button).to_have_attribute("data-pressed", "soon")
     expect(button).to_be_enabled()
     assert desk.placement_keys == []
     desk.page.get_by_label("Symbol").fill("RELIANCE")
@@ -170,6 +171,20 @@ def test_the_estimate_says_when_the_order_fills_and_the_position_after_it(
     desk.fill(quantity="1")
     expect(outlook).to_have_text("Fills now at 2,501.00")
     expect(verdict).to_have_text("Opens 1 long, then 13 long in all")
+    expect(desk.page.locator("#estimate dt").first).to_have_text("Reserved at")
+
+    # Ticks move it, at most once a second.
+    previews: list[str] = []
+    desk.page.on("request", lambda request: PREVIEWS in request.url and previews.append(request.url))
+    begun = time.monotonic()
+    for tick in range(1, 9):
+        feed("RELIANCE", **BOOK | {"lastPrice": f"250{tick}.00", "askPrice": f"251{tick}.00"})
+        desk.page.wait_for_timeout(300)
+    expect(outlook).to_have_text("Fills now at 2,518.00")
+    expect(outlook).to_have_attribute("aria-live", "off")
+    assert 1 <= len(previews) <= time.monotonic() - begun + 2
+    feed("RELIANCE", **BOOK)
+    expect(outlook).to_have_text("Fills now at 2,501.00")
     desk.fill(quantity="15", price="2,499.50", side="Sell")
     expect(outlook).to_have_text("Rests until the bid is at or above 2,499.50")
     expect(verdict).to_have_text("Closes 12, opens 3 short, then 3 short in all")

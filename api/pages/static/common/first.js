@@ -2,13 +2,21 @@
 
 {
   const { token: name, requests } = document.currentScript.dataset;
-  const token = sessionStorage.getItem(name) ?? localStorage.getItem(name);
-  const isSignedIn = token !== null && !location.hash.startsWith("#token=");
-  document.getElementById(isSignedIn ? "desk" : "login").hidden = false;
-  if (isSignedIn && requests) {
+  const linked = /^#token=(.+)$/.exec(location.hash)?.[1];
+  const decoded = (text) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  const token = linked ? decoded(linked) : (sessionStorage.getItem(name) ?? localStorage.getItem(name));
+  document.getElementById(token === null ? "login" : "desk").hidden = false;
+  if (token !== null && requests) {
     const options = { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(10_000) };
+    const answers = new Map(requests.split(/\s+/).map((path) => [path, fetch(path, options)]));
+    for (const answer of answers.values()) answer.catch(() => {});
     // common/http.js uses these answers when it is asked for the same.
-    globalThis.firstAnswers = new Map(requests.split(/\s+/).map((path) => [path, fetch(path, options)]));
-    for (const answer of globalThis.firstAnswers.values()) answer.catch(() => {});
+    globalThis.first = { token, answers };
   }
 }

@@ -49,10 +49,10 @@ export function get(path, query = {}, options = {}) {
 
 /** Return the answer to a request that first.js has sent, once. */
 function firstAnswer(method, path, token) {
-  const answers = globalThis.firstAnswers;
-  if (method !== "GET" || token !== session.token() || !answers?.has(path)) return null;
-  const answer = answers.get(path);
-  answers.delete(path);
+  const first = globalThis.first;
+  if (method !== "GET" || token !== first?.token || !first.answers.has(path)) return null;
+  const answer = first.answers.get(path);
+  first.answers.delete(path);
   return answer;
 }
 

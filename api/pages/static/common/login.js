@@ -57,8 +57,9 @@ class Form {
     byId("token").focus();
   }
 
+  /** Test the token of a link, behind the empty page if common/first.js has shown it. */
   useLink(secret) {
-    this.show("");
+    if (byId("desk").hidden) this.show("");
     this.#try(secret, {});
   }
 
@@ -81,7 +82,7 @@ class Form {
   }
 
   #refuse(reason) {
-    this.#explain(reason);
+    this.show(reason);
     byId("token").setAttribute("aria-invalid", "true");
     byId("token").focus();
     byId("token").select();

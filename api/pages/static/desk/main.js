@@ -10,7 +10,7 @@ const REASONS = {
   validation_failed: "This token belongs to no trading account. The desk needs the token of an account.",
 };
 
-/** Read the account of a token. */
+/** Read the account of a token; the desk opens with it. */
 function readAccount(token) {
   return get("/api/trading/account", {}, { token });
 }
@@ -22,6 +22,6 @@ signIn({
   reasons: REASONS,
   async opened(account) {
     const { openDesk } = await import("./open.js");
-    openDesk({ isNew: account !== null });
+    openDesk({ account });
   },
 });

@@ -8,8 +8,8 @@ import { Sync } from "./sync.js";
 
 const REVOKED = "The token was revoked or has expired. Sign in with another one.";
 
-/** Show the desk for the stored token; `isNew` means that the person has just signed in. */
-export async function openDesk({ isNew }) {
+/** Show the desk for the stored token; `account` has been read if the person has just signed in, else it is null. */
+export async function openDesk({ account }) {
   byId("login").hidden = true;
   byId("desk").hidden = false;
   byId("sign-out").addEventListener("click", () => leave(""));
@@ -19,7 +19,7 @@ export async function openDesk({ isNew }) {
   const sync = new Sync(store, { refused });
   store.on(["account"], () => session.rememberMayTrade(store.account.scopes.includes("trade")));
   showFunds(store);
-  sync.load();
+  sync.load(account);
   const live = import("./live.js");
   const { showBooks } = await import("./books/books.js");
   showBooks(store, sync);
@@ -29,7 +29,7 @@ export async function openDesk({ isNew }) {
   const { startTicket } = await import("./ticket/ticket.js");
   startTicket(store);
   byId("ticket").closest("[inert]").inert = false;
-  if (isNew) byId("symbol").focus();
+  if (account) byId("symbol").focus();
   const { startLater } = await import("./later.js");
   await startLater(store);
 }

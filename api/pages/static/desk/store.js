@@ -43,8 +43,8 @@ export class Store {
   #fills = null;
 
   /**
-   * Call `action` soon after a topic has changed: account, orders, positions, holdings, ledger, history, quotes, selected,
-   * clock, loaded or fills. For "quotes" it is called with the Set of changed keys, for "fills" with the orders that an
+   * Call `action` soon after a topic has changed: account, charges (of the day), orders, positions, holdings, ledger,
+   * history, quotes, selected, clock, loaded or fills. For "quotes" it is called with the Set of changed keys, for "fills" with the orders that an
    * event (and not loading) has made EXECUTED. A view that starts late is called once for what has changed before. In a
    * hidden tab only "fills" is announced; the rest follows when it is shown again.
    */
@@ -102,10 +102,12 @@ export class Store {
 
   /** Return the age of a stock's quote as text if it is old ("15 s"), else "": also while its session is closed. */
   ageOf(key) {
-    const quote = this.quotes.get(key);
-    const moment = quote?.quotedAt ?? quote?.lastPriceAt;
-    if (!moment || this.#isClosed(quote)) return "";
-    const age = Date.now() + this.clockOffset - Date.parse(moment);
+    return this.oldestAgeOf([key]);
+  }
+
+  /** Return the age of the oldest of these stocks' quotes as text if it is old, else "". */
+  oldestAgeOf(keys) {
+    const age = Math.max(0, ...keys.map((key) => this.#millisecondsSince(this.quotes.get(key))));
     return age > OLD_AFTER ? ageText(age) : "";
   }
 
@@ -118,6 +120,11 @@ export class Store {
       (this.#changedKeys ??= new Set()).add(key);
     }
     if (this.#changedKeys) this.#announcer.announce("quotes", () => this.#takeChangedKeys());
+  }
+
+  #millisecondsSince(quote) {
+    const moment = quote?.quotedAt ?? quote?.lastPriceAt;
+    return !moment || this.#isClosed(quote) ? 0 : Date.now() + this.clockOffset - Date.parse(moment);
   }
 
   #isClosed({ sessionClass }) {
@@ -135,7 +142,7 @@ export class Store {
   /** Replace the charges of the day. */
   putDayCharges(amount) {
     this.dayCharges = amount;
-    this.#announcer.announce("account");
+    this.#announcer.announce("charges");
   }
 
   /** Replace the clock of the market; `offset` is by how many milliseconds the server's time is ahead. */

@@ -26,9 +26,9 @@ export class Sync {
     this.refused = refused;
   }
 
-  /** Read the whole state; apply the events that came in the meantime afterwards. */
-  load() {
-    this.#loading = this.#load(++this.#run);
+  /** Read the whole state, but for an account that has just been read; apply the events that come meanwhile afterwards. */
+  load(account = null) {
+    this.#loading = this.#load(++this.#run, account);
   }
 
   /** Read the whole state again when the present reading has ended. */
@@ -38,11 +38,11 @@ export class Sync {
     if (run === this.#run) this.load();
   }
 
-  async #load(run) {
+  async #load(run, account) {
     this.#isLoaded = false;
     while (run === this.#run) {
       try {
-        await this.#readAll(run);
+        await this.#readAll(run, account);
         return;
       } catch (error) {
         if (this.#isRefusal(error)) return;
@@ -76,10 +76,10 @@ export class Sync {
     this.store.putOrders(page.data);
   }
 
-  async #readAll(run) {
+  async #readAll(run, known) {
     // What a person looks for first is asked for first.
     const [account, positions, orders, open] = await Promise.all([
-      get(ACCOUNT),
+      known ?? get(ACCOUNT),
       pages(POSITIONS),
       get(ORDERS, { limit: 50 }),
       pages(ORDERS, { status: "OPEN" }), // these may be older than the newest page

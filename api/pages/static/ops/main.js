@@ -44,7 +44,6 @@ function open(operations) {
   byId("sign-out").addEventListener("click", leave);
   document.addEventListener("visibilitychange", () => !document.hidden && refresh());
   tokens.onChange(() => location.reload());
-  addEventListener("pagehide", () => token() && record.store());
   if (operations) show(operations);
   refresh();
 }
@@ -77,6 +76,7 @@ async function refreshHistory() {
 }
 
 function leave() {
+  record.forget();
   tokens.end();
   location.reload();
 }

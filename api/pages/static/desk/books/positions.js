@@ -1,7 +1,7 @@
 /** @file The table of positions with their profit at the present price, and a two-step button to close each. */
 
 import { byId, setText } from "../../common/dom.js";
-import { MINUS, NOTHING, difference, grouped, signed, toneOf } from "../../common/money.js";
+import { MINUS, difference, grouped, signed, toneOf } from "../../common/money.js";
 import { Sorting } from "../../common/sorting.js";
 import { Table } from "../../common/table.js";
 import { productName } from "../../common/words.js";
@@ -9,7 +9,7 @@ import { tradedSymbol } from "./cells.js";
 import { closingState, paintClosing } from "./close.js";
 import { DayCharges } from "./day_charges.js";
 import { lastColumn, numberOf, pricedTone, pricedTotal } from "./last_price.js";
-import { atPresentPrice, lastPriceOf, onTicks, sumOf } from "./live.js";
+import { atPresentPrice, lastPriceOf, onProfit, onTicks, sumOf, unrealizedOf } from "./live.js";
 import { keyOf } from "../store.js";
 import { SymbolFilter, countText } from "./order_filters.js";
 import { positionToTicket } from "./to_ticket.js";
@@ -33,7 +33,6 @@ export function showPositions(store) {
     const all = [...store.positions.values()].sort(openFirst).filter((position) => filter.passes(position));
     return sorting.sorted(byId("show-flat").checked ? all : all.filter(isOpen));
   };
-  const total = () => totals(store, charges);
   const show = (options = {}) => {
     table.show(shown(), options);
     const open = [...store.positions.values()].filter(isOpen);
@@ -41,14 +40,13 @@ export function showPositions(store) {
     setText(byId("positions-count"), countText(passing.length, open.length));
     byId("positions-empty").hidden = table.size > 0;
     byId("positions-total").hidden = store.positions.size === 0;
-    total();
   };
   const refresh = (keys = null) => {
     table.update([...store.positions.values()].filter((position) => keys === null || keys.has(keyOf(position))));
-    total();
   };
   store.on(["positions"], () => show());
   onTicks(store, refresh);
+  onProfit(store, (profit) => totals(store, charges, profit));
   byId("show-flat").addEventListener("change", asked);
   byId("positions-export").addEventListener("click", async () => {
     const { exportRows } = await import("./export.js");
@@ -116,10 +114,6 @@ function quantityOf(position) {
   return position.quantity < 0 ? `${MINUS}${size}` : `+${size}`;
 }
 
-function unrealizedOf(store, position) {
-  return isOpen(position) ? atPresentPrice(store, position, position.unrealizedPnl) : null;
-}
-
 /** Return a position's profit of the day less its charges of the day, or null without a price that it needs. */
 function netOfDay(store, charges, position) {
   const gross = atPresentPrice(store, position, position.dayPnl);
@@ -127,17 +121,15 @@ function netOfDay(store, charges, position) {
 }
 
 /** Return the totals of all positions, closed ones included. */
-function totalsOf(store, charges) {
+function totalsOf(store, charges, { unrealized, net }) {
   const all = [...store.positions.values()];
   const open = all.filter(isOpen);
-  const gross = sumOf(all.map((position) => atPresentPrice(store, position, position.dayPnl)));
-  const paid = charges.total();
   return {
     margin: [sumOf(all.map((position) => position.blockedMargin))],
-    unrealized: pricedTotal(store, sumOf(all.map((position) => unrealizedOf(store, position))), open),
+    unrealized: pricedTotal(store, unrealized, open),
     realized: toned(sumOf(all.map((position) => position.realizedPnl))),
-    charges: [paid, undefined, charges.allReservedSentence()],
-    net: all.length === 0 ? [NOTHING] : pricedTotal(store, difference(gross, paid), open),
+    charges: [store.dayCharges, undefined, charges.allReservedSentence()],
+    net: pricedTotal(store, net, open),
   };
 }
 

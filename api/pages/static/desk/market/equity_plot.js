@@ -45,7 +45,7 @@ export class EquityPlot {
     const values = data.slice(1).flat().filter((value) => value !== null);
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
     this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
-    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded since this page was opened; times in IST. Dashed: the balance.");
+    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded in this tab; times in IST. Dashed: the balance.");
   }
 
   #beforeRecord(now) {

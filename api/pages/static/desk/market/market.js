@@ -2,6 +2,7 @@
 
 import { keyOf } from "../store.js";
 import { Chart } from "./chart.js";
+import { showFillBar } from "./fill_bar.js";
 import { announceFills } from "./fills.js";
 import { QuotePoll } from "./quote_poll.js";
 import { Recorder } from "./recorder.js";
@@ -13,5 +14,6 @@ export function showMarket(store) {
   const list = new WatchList(store);
   new QuotePoll(store, () => [...new Set([...list.watched.keys, ...(store.selected ? [keyOf(store.selected)] : [])])]);
   new Chart(store, recorder);
+  showFillBar();
   announceFills(store);
 }

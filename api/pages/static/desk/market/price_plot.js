@@ -52,7 +52,7 @@ export class PricePlot {
     const text = key ? `Price of ${this.store.selected.symbol}: ${recorded} recorded, ${marks}` : "Price of the chosen stock";
     if (byId("price-plot").getAttribute("aria-label") !== text) byId("price-plot").setAttribute("aria-label", text);
     const average = this.average.length ? ` · dashed: your average, ${grouped(this.average[0].toFixed(2))}` : "";
-    setText(byId("chart-note"), this.count ? `Since this page was opened, times in IST. ▲ bought ▼ sold${average}` : emptyText(key));
+    setText(byId("chart-note"), this.count ? `Recorded in this tab, times in IST. ▲ bought ▼ sold${average}` : emptyText(key));
   }
 
   #paint(plot) {

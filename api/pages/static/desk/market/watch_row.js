@@ -13,6 +13,9 @@ const TOOLS = [
   ["remove", "Remove", (symbol) => `Remove ${symbol} from the watch list`],
 ];
 
+// So many characters of bid, ask and change stand beside their words in the second line.
+const ROOM = 30;
+
 /** A row; `act(tool, key)` is called when one of its buttons is pressed, with "choose" for the row itself. */
 export class WatchRow {
   constructor(key, act) {
@@ -56,6 +59,7 @@ export class WatchRow {
     if (setText(change, stock ? changeText(stock) : NOTHING)) change.className = `watch-change ${toneOf(stock && changeOf(stock))}`;
     setText(bid, grouped(stock?.bidPrice));
     setText(ask, grouped(stock?.askPrice));
+    this.element.classList.toggle("is-long", [bid, ask, change].reduce((sum, part) => sum + part.textContent.length, 0) > ROOM);
     this.#showRange(stock);
     if (!this.tools.hidden) setText(this.facts, factsOf(stock));
     this.#showAge(store.ageOf(this.key));

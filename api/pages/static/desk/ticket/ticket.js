@@ -28,7 +28,6 @@ let waiting = null;
 /** Start the ticket. */
 export function startTicket(store) {
   ticket = new Ticket(byId("ticket"), store);
-  store.on(["account", "positions"], () => ticket.estimate.refresh());
   if (waiting) fillTicket(...waiting);
 }
 
