@@ -109,7 +109,12 @@ def _change_against_another(desk: Desk, api: Api, order_id: str) -> None:
 
 
 def test_a_position_is_closed_in_part_and_its_figures_are_net(
-    desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, trader: tuple[Api, str], quote: Any
+    desk_of: Callable[..., Desk],
+    web: Running,
+    start: ProcessStarter,
+    trader: tuple[Api, str],
+    quote: Any,
+    tmp_path: Path,
 ) -> None:
     api, token = trader
     quote("RELIANCE", "2500.00")
@@ -143,6 +148,9 @@ def test_a_position_is_closed_in_part_and_its_figures_are_net(
     reserved = api.send("GET", f"{ORDERS}/{api.place()}")["charges"]
     for place in (row, total):
         expect(place.locator(".charges")).to_have_attribute("title", f"{reserved} more are reserved for live orders.")
+    [exported] = _export(desk, tmp_path / "positions.csv", "positions")
+    assert (exported["quantity"], exported["lastPrice"], exported["unrealizedPnl"]) == ("6", "2510.00", "60.00")
+    assert exported["netToday"] == f"{100 - charges:.2f}"
     _look_at_old_prices(desk)
 
 
@@ -311,6 +319,20 @@ def test_each_fill_rule_has_a_sentence(desk_of: Callable[..., Desk], web: Runnin
         assert sentence.startswith(f"Filled at 1,498.50 because {expected}"), sentence
 
 
+TIMES = """async () => {
+  const { clock, dayAndClock, ownTime } = await import("/static/common/time.js");
+  const at = "2026-11-20T20:40:41.504741Z";
+  return [clock(at), dayAndClock(at), ownTime(at)];
+}"""
+
+
+def test_times_are_in_indias_zone_with_the_persons_own_in_the_title(desk_of: Callable[..., Desk], web: Running) -> None:
+    desk = desk_of(web, timezone="Europe/Berlin").open()
+    assert desk.page.evaluate(TIMES) == ["02:10:41.504", "21 Nov 02:10", "Your time: 20 Nov 21:40:41 CET"]
+    for head in (".expires", ".timeline", ".time"):
+        assert "(IST)" in (desk.page.locator(f"th{head}").text_content() or "")
+
+
 def _filled(*, rule: str | None, **changes: Any) -> dict[str, Any]:
     prices = {"bid": "1497.00", "ask": "1498.50", "last": "1498.00"}
     fill = {**prices, "rule": rule, "quoteNumber": 48213, "quotedAt": "2026-11-27T04:32:11.120456Z"}
@@ -335,10 +357,18 @@ HOLDING = {
 }
 
 
-def test_holdings_show_their_shares_and_their_profit(desk_of: Callable[..., Desk], web: Running, account: Any) -> None:
+def test_holdings_show_their_profit_and_books_are_sorted_filtered_and_exported(
+    desk_of: Callable[..., Desk], web: Running, trader: tuple[Api, str], quote: Any, tmp_path: Path
+) -> None:
+    api, token = trader
+    quote("RELIANCE", "2500.00")
+    quote("INFY", "3000.00")
+    api.place()
+    api.place(symbol="INFY", price="2900.00")
     desk = desk_of(web)
     desk.page.route("**/api/trading/holdings*", _answer_with_holding)
-    desk.log_in(account().token)
+    desk.page.route("**/api/trading/orders?*", _call_it_a_square_off)
+    desk.log_in(token)
     row = desk.page.locator("#holdings tr")
     for name, text in (
         ("settled", "10"),
@@ -351,6 +381,32 @@ def test_holdings_show_their_shares_and_their_profit(desk_of: Callable[..., Desk
     total = desk.page.locator("#holdings-total")
     expect(total.locator(".unrealized")).to_have_text("+300.00")
     expect(total.locator(".change")).to_have_text("+150.00")
+    [exported] = _export(desk, tmp_path / "holdings.csv", "holdings")
+    assert (exported["symbol"], exported["value"], exported["unrealizedPnl"]) == ("TCS", "60300.00", "300.00")
+    desk.page.get_by_label("Find in holdings").fill("inf")
+    expect(row).to_have_count(0)
+    expect(desk.page.locator("#holdings-count")).to_have_text("0 of 1")
+
+    waits = desk.page.locator("#open-orders tr")
+    expect(waits.get_by_role("button", name="Modify")).to_have_count(1)
+    expect(waits.filter(has_text="INFY").get_by_role("button", name="Modify")).to_have_count(0)
+    symbols = waits.locator(".symbol .link")
+    desk.page.locator("#open-orders-head .price button").press("Enter")
+    expect(symbols).to_have_text(["RELIANCE", "INFY"])
+    desk.page.locator("#open-orders-head .price button").press("Enter")
+    expect(symbols).to_have_text(["INFY", "RELIANCE"])
+    desk.page.get_by_label("Find in open orders").fill("rel")
+    expect(symbols).to_have_text(["RELIANCE"])
+    expect(desk.page.locator("#open-orders-count")).to_have_text("1 of 2")
+
+
+def _call_it_a_square_off(route: Route) -> None:
+    """Let the order of INFY be one of the server's square-off."""
+    answer = route.fetch()
+    page = answer.json()
+    for order in page["data"]:
+        order["origin"] = "SQUARE_OFF" if order["symbol"] == "INFY" else order["origin"]
+    route.fulfill(response=answer, json=page)
 
 
 def _answer_with_holding(route: Route) -> None:

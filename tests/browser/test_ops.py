@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.browser.test_page import grave_violations
 from tests.support.dead_letters import bury_next
 from tests.support.processes import ProcessStarter, Running, wait_until
 from trading.accounts import tokens
+from trading.rules.sessions import INDIAN_TIME
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -53,13 +55,15 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
 
     start.worker()
     expect(figure(desk, "pending")).to_have_text("0", timeout=20_000)
-    expect(desk.page.locator("#ledger-check")).to_contain_text("the books are right")
+    expect(desk.page.locator("#ledger-check")).to_contain_text(re.compile(r":\d\d\sIST\s·\sthe\sbooks\sare\sright"))
     expect(verify).to_be_enabled()
     expect(desk.page.locator("#workers")).to_contain_text("1, last seen")
     expect(figure(desk, "p50")).not_to_have_text("–")
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
     assert (desk.complaints, desk.policy_violations()) == ([], [])
 
+
+HISTORY = "localStorage.getItem('tradepost.operations')"
 
 # The number of pixels of a plot that have the colour of a variable of the style sheet.
 PIXELS = """(name) => {
@@ -85,7 +89,11 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     refused = requests.post(f"{web.base_url}/api/trading/orders", json=order, headers=poor.headers, timeout=10)
     assert refused.status_code == 422
     place(web, trader.headers)
-    desk = log_in(desk_of(web), headers_for("admin"))
+    desk = log_in(desk_of(web, timezone="Europe/Berlin"), headers_for("admin"))
+    minutes = {f"{datetime.now(INDIAN_TIME) - timedelta(seconds=age):%H:%M}" for age in (0, 15)}
+    light = desk.page.locator("#light")
+    expect(light).to_have_text(re.compile(rf"^Live · ({'|'.join(minutes)}):\d\d IST$"))
+    expect(light).to_have_attribute("title", re.compile(r"^Your time: .* (CET|CEST|GMT\+[12])$"))
     due = desk.page.locator("#due tr")
     expect(due).to_have_count(1)
     expect(due).to_contain_text(str(trader.id))
@@ -104,6 +112,7 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     expect(due).to_have_count(0)
     expect(desk.page.locator("#daily")).to_have_text("nothing is late")
     expect(desk.page.locator("#jobs tr")).to_contain_text(["Settlement"])
+    expect(desk.page.locator("#jobs .state-of").first).to_have_attribute("title", re.compile("^Your time: "))
     expect(figure(desk, "executed")).not_to_have_text("0.0")
     assert (desk.complaints, desk.policy_violations()) == ([], [])
     wait_until(lambda: all(desk.page.evaluate(PIXELS, name) > 100 for name in ("--buy", "--gain")), what="two lines")
@@ -111,12 +120,24 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     desk.page.get_by_role("button", name="1 hour").click()
     expect(desk.page.get_by_role("button", name="1 hour")).to_have_attribute("aria-pressed", "true")
     expect(desk.page.locator("#throughput canvas")).to_be_visible()
-    desk.page.evaluate("dispatchEvent(new Event('pagehide'))")
-    kept = json.loads(desk.page.evaluate("sessionStorage.getItem('tradepost.operations')"))
+    kept = json.loads(desk.page.evaluate(HISTORY))
     assert kept[0]["refusals"]["insufficient_margin"] >= 1
+    minute_ago = [{**kept[0], "at": kept[0]["at"] - 60_000, "quotes": 0}, *kept]
+    desk.page.evaluate("(text) => localStorage.setItem('tradepost.operations', text)", json.dumps(minute_ago))
     desk.page.reload()
     desk.wait_until_live()
-    assert desk.page.evaluate("Object.keys(sessionStorage)") == ["tradepost.operator"]
+    wait_until(lambda: len(json.loads(desk.page.evaluate(HISTORY))) > len(minute_ago), what="the hour goes on")
+    desk.page.get_by_role("button", name="1 hour").click()
+    expect(desk.page.locator("#quotes canvas")).to_be_visible()
+    expect(desk.page.locator("#recorded")).to_contain_text(
+        re.compile(r"^Quotes and p95: as recorded by this page while it was open, since .* IST")
+    )
+    assert json.loads(desk.page.evaluate(HISTORY))[: len(minute_ago)] == minute_ago
+    desk.page.get_by_role("button", name="1 minute").click()
+    expect(desk.page.locator("#recorded")).to_be_hidden()
+    desk.page.get_by_role("button", name="Sign out").click()
+    expect(desk.page.get_by_label("Token")).to_be_focused()
+    assert desk.page.evaluate(HISTORY) is None
 
 
 def test_axe_finds_no_grave_violation_on_the_operators_page(

@@ -1,6 +1,7 @@
 /** @file Plots of the last minute or the last hour: orders, quotes, and times to the fill. */
 
-import { byId } from "../common/dom.js";
+import { byId, setText } from "../common/dom.js";
+import { dayAndClock, ownTime, shortClock } from "../common/time.js";
 import { rate, readings } from "./record.js";
 
 const HEIGHT = 132;
@@ -9,6 +10,8 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 50
 // Placed is a broad line over a filled area, so that it is seen on both sides of executed.
 const PLACED = { colour: "--buy", width: 5, fill: "--buy-soft" };
 const EXECUTED = { colour: "--gain", width: 1.5 };
+// A hidden page is let read once a minute.
+const LONG = 150_000;
 const { uPlot } = globalThis;
 
 let span = "minute";
@@ -52,10 +55,27 @@ function draw() {
     orders.map((one) => one.placed / each),
     orders.map((one) => one.executed / each),
   ]);
-  const read = readings(span);
+  showSince(readings("hour")[0]);
+  const read = withGaps(readings(span));
   const times = read.map((one) => one.at / 1000);
+  byId("plots-title").title = times.length ? ownTime(timestampOf(times.at(-1))) : "";
   plots.quotes.show(span, [times, read.map((one, index) => rate("quotes", read[index - 1], one))]);
   plots.times.show(span, [times, read.map((one) => one.latency), read.map((one) => one.fill)]);
+}
+
+/** Say since when the browser has recorded the hour; the service has it of the orders alone. */
+function showSince(first) {
+  byId("recorded").hidden = span !== "hour" || !first;
+  if (!first) return;
+  const at = timestampOf(first.at / 1000);
+  setText(byId("recorded"), `Quotes and p95: as recorded by this page while it was open, since ${dayAndClock(at)} IST.`);
+  byId("recorded").title = ownTime(at);
+}
+
+/** Return readings with an empty one wherever nothing was recorded for a while, at which the lines break off. */
+function withGaps(read) {
+  const isGap = (index) => index > 0 && read[index].at - read[index - 1].at > LONG;
+  return read.flatMap((one, index) => (isGap(index) ? [{ at: one.at - 1, latency: null, fill: null }, one] : [one]));
 }
 
 /** A plot of some lines; it is made anew when the colour scheme changes. */
@@ -124,6 +144,8 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function clock(tick) {
-  return new Date(tick * 1000).toTimeString().slice(0, 8);
+const clock = (tick) => shortClock(timestampOf(tick));
+
+function timestampOf(seconds) {
+  return new Date(seconds * 1000).toISOString();
 }

@@ -1,4 +1,4 @@
-/** @file What this tab has read in the last hour: every reading of a minute, and one in ten seconds of an hour. */
+/** @file What this browser has read in the last hour: every reading of a minute, and one in ten seconds of an hour. */
 
 const STORED = "tradepost.operations";
 const MINUTE = 60_000;
@@ -10,20 +10,14 @@ const SOON = 1000;
 let minute = [];
 let hour = [];
 
-/** Take over the hour that the tab stored before a reload. */
+/** Take over the hour that this browser has recorded, before a reload or in another tab. */
 export function restore() {
-  try {
-    const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
-    hour = stored.filter((reading) => reading.at > Date.now() - HOUR);
-  } catch {
-    hour = [];
-  }
-  sessionStorage.removeItem(STORED);
+  hour = stored(Date.now());
 }
 
-/** Store the hour for a reload; called when the page is left. */
-export function store() {
-  sessionStorage.setItem(STORED, JSON.stringify(hour));
+/** Delete the recorded hour. */
+export function forget() {
+  localStorage.removeItem(STORED);
 }
 
 /** Add a reading of the operations. */
@@ -31,7 +25,29 @@ export function add(operations) {
   const reading = readingOf(operations);
   if (reading.at - (minute.at(-1)?.at ?? 0) < SOON) return;
   minute = [...minute.filter((one) => one.at > reading.at - MINUTE - COARSE), reading];
-  if (reading.at - (hour.at(-1)?.at ?? 0) >= COARSE) hour = [...hour.filter((one) => one.at > reading.at - HOUR), reading];
+  if (reading.at - (hour.at(-1)?.at ?? 0) >= COARSE) record(reading);
+}
+
+/** Store a reading, unless another tab has just stored one; a browser that stores nothing keeps the hour of this page. */
+function record(reading) {
+  const known = stored(reading.at);
+  hour = known.length ? known : hour.filter((one) => one.at > reading.at - HOUR);
+  if (reading.at - (hour.at(-1)?.at ?? 0) < COARSE) return;
+  hour.push(reading);
+  try {
+    localStorage.setItem(STORED, JSON.stringify(hour));
+  } catch {
+    // The quota is used up, or storage is off.
+  }
+}
+
+function stored(now) {
+  try {
+    const found = JSON.parse(localStorage.getItem(STORED) ?? "[]");
+    return found.filter(({ at, refusals }) => at > now - HOUR && at <= now && refusals);
+  } catch {
+    return [];
+  }
 }
 
 /** Return the readings of the last minute or of the last hour, the oldest first. */

@@ -35,15 +35,15 @@ export function unrealizedOf(store, position) {
   return position.quantity === 0 ? null : atPresentPrice(store, position, position.unrealizedPnl);
 }
 
-const ofTicks = new WeakMap();
-const ofProfit = new WeakMap();
-
 // The books are painted at most 4 times a second, in a frame that paints quotes anyway: each frame of its own costs more
 // than the cells in it. A change that no other follows is painted a little later.
 const PAUSE = 200;
 const LATEST = 300;
 
-/** Call `action` with the set of changed stocks, at most 4 times a second, when quotes have changed; all at once. */
+const ofTicks = new WeakMap();
+const ofProfit = new WeakMap();
+
+/** Call `action` with the set of changed stocks, at most 4 times a second, when quotes have changed; all at the same time. */
 export function onTicks(store, action) {
   if (!ofTicks.has(store)) ofTicks.set(store, heardTicks(store));
   ofTicks.get(store).push(action);
@@ -53,7 +53,7 @@ function heardTicks(store) {
   const actions = [];
   let changed = new Set();
   let [timer, actedAt] = [0, 0];
-  const act = () => {
+  const tell = () => {
     clearTimeout(timer);
     timer = 0;
     if (document.visibilityState !== "visible") return;
@@ -64,8 +64,8 @@ function heardTicks(store) {
   };
   store.on(["quotes"], (keys) => {
     for (const key of keys ?? store.quotes.keys()) changed.add(key);
-    if (performance.now() - actedAt >= PAUSE) act();
-    else timer ||= setTimeout(act, LATEST);
+    if (performance.now() - actedAt >= PAUSE) tell();
+    else timer ||= setTimeout(tell, LATEST);
   });
   return actions;
 }
