@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.browser.test_page import grave_violations
 from tests.support.dead_letters import bury_next
 from tests.support.processes import ProcessStarter, Running, wait_until
 from trading.accounts import tokens
+from trading.rules.sessions import INDIAN_TIME
 
 pytestmark = [pytest.mark.acceptance]
 
@@ -53,7 +55,7 @@ def test_a_dead_letter_is_sent_again_and_its_order_executed(
 
     start.worker()
     expect(figure(desk, "pending")).to_have_text("0", timeout=20_000)
-    expect(desk.page.locator("#ledger-check")).to_contain_text("the books are right")
+    expect(desk.page.locator("#ledger-check")).to_contain_text(re.compile(r":\d\d\sIST\s·\sthe\sbooks\sare\sright"))
     expect(verify).to_be_enabled()
     expect(desk.page.locator("#workers")).to_contain_text("1, last seen")
     expect(figure(desk, "p50")).not_to_have_text("–")
@@ -87,7 +89,11 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     refused = requests.post(f"{web.base_url}/api/trading/orders", json=order, headers=poor.headers, timeout=10)
     assert refused.status_code == 422
     place(web, trader.headers)
-    desk = log_in(desk_of(web), headers_for("admin"))
+    desk = log_in(desk_of(web, timezone="Europe/Berlin"), headers_for("admin"))
+    minutes = {f"{datetime.now(INDIAN_TIME) - timedelta(seconds=age):%H:%M}" for age in (0, 15)}
+    light = desk.page.locator("#light")
+    expect(light).to_have_text(re.compile(rf"^Live · ({'|'.join(minutes)}):\d\d IST$"))
+    expect(light).to_have_attribute("title", re.compile(r"^Your time: .* (CET|CEST|GMT\+[12])$"))
     due = desk.page.locator("#due tr")
     expect(due).to_have_count(1)
     expect(due).to_contain_text(str(trader.id))
@@ -106,6 +112,7 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     expect(due).to_have_count(0)
     expect(desk.page.locator("#daily")).to_have_text("nothing is late")
     expect(desk.page.locator("#jobs tr")).to_contain_text(["Settlement"])
+    expect(desk.page.locator("#jobs .state-of").first).to_have_attribute("title", re.compile("^Your time: "))
     expect(figure(desk, "executed")).not_to_have_text("0.0")
     assert (desk.complaints, desk.policy_violations()) == ([], [])
     wait_until(lambda: all(desk.page.evaluate(PIXELS, name) > 100 for name in ("--buy", "--gain")), what="two lines")

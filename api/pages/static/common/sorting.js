@@ -30,7 +30,7 @@ export class Sorting {
   #addColumn(head, column) {
     const cell = head.querySelector(`th.${column.name}`);
     const name = cell.textContent;
-    const hint = make("span", { className: "hidden", textContent: ": sort" });
+    const hint = make("span", { className: "hidden", textContent: `: sort ${nounOf(head)}` });
     const button = make("button", { type: "button", className: "sort" }, name, hint);
     button.onclick = () => this.#press(column);
     cell.replaceChildren(button);
@@ -69,4 +69,9 @@ function compare(left, right) {
   if (left === right) return 0;
   if (left === null || right === null) return left === null ? 1 : -1;
   return left < right ? -1 : 1;
+}
+
+/** Return the name of a table by the id of its title, `open-orders-title`: a page has several columns of one name. */
+function nounOf(head) {
+  return head.closest("table").getAttribute("aria-labelledby").replace(/-title$/, "").replace("-", " ");
 }

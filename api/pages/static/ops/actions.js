@@ -3,7 +3,7 @@
 import { byId, notify, setText } from "../common/dom.js";
 import { Silence, send } from "../common/http.js";
 import { sentenceOf } from "../common/problems.js";
-import { dayAndClock, duration, shortClock } from "../common/time.js";
+import { dayAndClock, duration, ownTime, shortClock } from "../common/time.js";
 
 const COUNTS = ["executed", "rejected", "opened", "cancelled", "expired", "failed"];
 
@@ -20,9 +20,11 @@ export function connect({ token, read }) {
 
 /** Show the last check of the ledger, and one that is asked for or running. */
 export function showCheck(last, unfinished, hasWorker) {
+  const at = unfinished?.since ?? last?.at;
   const parts = last ? [`${dayAndClock(last.at)} IST`, violations(last.violations), duration(last.durationMs)] : ["not yet"];
   const result = parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
   setText(byId("ledger-check"), unfinished ? stateOf(unfinished, hasWorker) : result);
+  byId("ledger-check").title = at ? ownTime(at) : "";
   byId("ledger-check").className = !unfinished && last?.violations ? "loss" : "";
   byId("verify").disabled = Boolean(unfinished);
 }
@@ -63,7 +65,7 @@ async function verify() {
 
 function stateOf({ state, since }, hasWorker) {
   if (state === "running") return `checking since ${shortClock(since)} IST`;
-  return hasWorker ? `asked for at ${shortClock(since)} IST` : `asked for at ${shortClock(since)} IST, but no worker is seen`;
+  return `asked for at ${shortClock(since)} IST${hasWorker ? "" : ", but no worker is seen"}`;
 }
 
 function violations(number) {

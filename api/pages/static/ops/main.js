@@ -5,7 +5,7 @@ import { Problem, Silence, get } from "../common/http.js";
 import { signIn } from "../common/login.js";
 import { grouped } from "../common/money.js";
 import { sentenceOf } from "../common/problems.js";
-import { duration, shortClock } from "../common/time.js";
+import { duration, ownTime, shortClock } from "../common/time.js";
 import { Tokens } from "../common/tokens.js";
 import { connect, requeue, showCheck } from "./actions.js";
 import { showBroker } from "./broker.js";
@@ -86,13 +86,14 @@ function tokenEnded() {
   location.reload();
 }
 
-function showLight(state, text) {
+function showLight(state, text, title = "") {
   byId("light").dataset.state = byId("desk").dataset.state = state;
   setText(byId("light-text"), text);
+  byId("light").title = title;
 }
 
 function show(operations) {
-  showLight("live", `Live · ${shortClock(operations.at)} IST`);
+  showLight("live", `Live · ${shortClock(operations.at)} IST`, ownTime(operations.at));
   record.add(operations);
   showFigures(operations);
   showSeconds(operations.throughput.seconds);

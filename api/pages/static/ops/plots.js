@@ -1,7 +1,7 @@
 /** @file Plots of the last minute or the last hour: orders, quotes, and times to the fill. */
 
 import { byId, setText } from "../common/dom.js";
-import { bothClocks } from "../common/time.js";
+import { dayAndClock, ownTime, shortClock } from "../common/time.js";
 import { rate, readings } from "./record.js";
 
 const HEIGHT = 132;
@@ -58,6 +58,7 @@ function draw() {
   showSince(readings("hour")[0]);
   const read = withGaps(readings(span));
   const times = read.map((one) => one.at / 1000);
+  byId("plots-title").title = times.length ? ownTime(timestampOf(times.at(-1))) : "";
   plots.quotes.show(span, [times, read.map((one, index) => rate("quotes", read[index - 1], one))]);
   plots.times.show(span, [times, read.map((one) => one.latency), read.map((one) => one.fill)]);
 }
@@ -65,7 +66,10 @@ function draw() {
 /** Say since when the browser has recorded the hour; the service has it of the orders alone. */
 function showSince(first) {
   byId("recorded").hidden = span !== "hour" || !first;
-  if (first) setText(byId("recorded"), `Quotes and p95: as recorded by this page while it was open, since ${bothClocks(first.at)}`);
+  if (!first) return;
+  const at = timestampOf(first.at / 1000);
+  setText(byId("recorded"), `Quotes and p95: as recorded by this page while it was open, since ${dayAndClock(at)} IST.`);
+  byId("recorded").title = ownTime(at);
 }
 
 /** Return readings with an empty one wherever nothing was recorded for a while, at which the lines break off. */
@@ -140,6 +144,8 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function clock(tick) {
-  return new Date(tick * 1000).toTimeString().slice(0, 8);
+const clock = (tick) => shortClock(timestampOf(tick));
+
+function timestampOf(seconds) {
+  return new Date(seconds * 1000).toISOString();
 }

@@ -3,7 +3,7 @@
 import { byId, setText } from "../common/dom.js";
 import { grouped } from "../common/money.js";
 import { Table } from "../common/table.js";
-import { dayAndClock, duration } from "../common/time.js";
+import { dayAndClock, duration, ownTime } from "../common/time.js";
 import { nameOf } from "../common/words.js";
 import { recentRefusals } from "./record.js";
 
@@ -66,7 +66,7 @@ const DUE_COLUMNS = [
 const JOB_COLUMNS = [
   { name: "kind", value: (run) => nameOf(run.name) },
   { name: "", label: "Day", value: (run) => run.day },
-  { name: "state-of", label: "Done", value: doneText, paint: (cell, run) => paintDone(cell, run) },
+  { name: "state-of", label: "Done (IST)", value: doneText, paint: paintDone, title: ({ finishedAt }) => (finishedAt ? ownTime(finishedAt) : "") },
 ];
 
 const REFUSAL_COLUMNS = [
@@ -83,7 +83,7 @@ function paintAge(cell, order) {
 
 function doneText(run) {
   if (run.skipped) return "skipped";
-  return run.finishedAt ? `${dayAndClock(run.finishedAt)} IST` : "not yet";
+  return run.finishedAt ? dayAndClock(run.finishedAt) : "not yet";
 }
 
 function paintDone(cell, run) {
