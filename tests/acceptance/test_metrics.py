@@ -23,6 +23,7 @@ TOLD_LATER = {
     "dramatiq_message_errors_total",
     "dramatiq_message_retries_total",
     "dramatiq_message_rejects_total",
+    "tradepost_session_days_left",  # with MARKET_CALENDAR
 }
 METRIC = re.compile(r"\b(?:tradepost|dramatiq)_[a-z_]+\b")
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
@@ -47,7 +49,8 @@ def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(
 ) -> None:
     start.worker()
     quote("RELIANCE", "2500.00")
-    desk = desk_of(web).log_in(account("100000000.00").token)
+    trader = account("100000000.00")
+    desk = desk_of(web).log_in(trader.token)
     expect(desk.fund("balance")).to_have_text("10,00,00,000.00")
     desk.place(quantity="100")
     expect(desk.positions.first.locator(".average")).to_have_text("2,500.00")
@@ -60,8 +63,10 @@ def test_a_position_shows_its_profit_as_the_price_moves_and_is_closed(
     desk.page.mouse.move(0, 0)
     expect(desk.positions).to_have_count(0)
     expect(desk.page.locator("#positions-empty")).to_be_visible()
-    gross, charges = 1250, float((desk.fund("dayCharges").text_content() or "").replace(",", ""))
-    expect(desk.fund("dayNet")).to_have_text(f"+{gross - charges:,.2f}")
+    trades = requests.get(f"{web.base_url}/api/trading/trades", headers=trader.headers, timeout=10).json()["data"]
+    charges = sum(Decimal(trade["charges"]) for trade in trades)
+    expect(desk.fund("dayCharges")).to_have_text(f"{charges:,.2f}")
+    expect(desk.fund("dayNet")).to_have_text(f"+{1250 - charges:,.2f}")
     expect(desk.fund("blockedMargin")).to_have_text("0.00")
     desk.page.get_by_label("Show closed").check()
     expect(desk.positions.first.locator(".quantity")).to_have_text("Flat")

@@ -22,6 +22,7 @@ from trading.day.closing_orders import place_closing_orders
 from trading.day.ending import end_orders_for
 from trading.day.jobs import Progress
 from trading.day.square_off_rows import LiveOrder, Pair
+from trading.execution import expiry
 from trading.execution.patience import LOCK_NOT_AVAILABLE, execute_patiently
 from trading.execution.second_look import OrderAndStock
 from trading.market import calendars
@@ -150,8 +151,10 @@ def _work_on_batch(of: SquareOff, pairs: Sequence[Pair], now: datetime) -> Pass:
     has_closed, live = now >= of.closes_at, square_off_rows.live_orders(of, pairs)
     matched = [_named(order) for order in live if order["is_matched"]]
     waiting = [_named(order) for order in live if not order["is_matched"] and not order["is_clients"]]
-    ending = [_named(order) for order in live if not order["is_matched"] and order["is_clients"]]
-    ended = end_orders_for(EndReason.SQUARE_OFF, ending)
+    clients = [order for order in live if not order["is_matched"] and order["is_clients"]]
+    # A square-off that comes after the close finds orders whose time is over: they expire, whoever finds them first.
+    ended = len(expiry.expire([_named(order) for order in clients if order["is_over"]]))
+    ended += end_orders_for(EndReason.SQUARE_OFF, [_named(order) for order in clients if not order["is_over"]])
     executed = _execute(matched)
     placed = place_closing_orders(of, pairs, settings().square_off_fee)
     closing = [*waiting, *placed]

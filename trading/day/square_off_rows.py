@@ -48,7 +48,7 @@ PAIRS = "unnest(%(accounts)s::uuid[], %(stocks)s::uuid[]) AS pair (account_id, s
 LIVE_ORDERS = f"""
 {PREPARE}
 SELECT id, account_id, stock_id, status, (matched_at IS NOT NULL OR fill_model = 'IMMEDIATE') AS is_matched,
-    origin = 'CLIENT' AS is_clients
+    origin = 'CLIENT' AS is_clients, coalesce(expires_at <= (SELECT market_now()), false) AS is_over
 FROM {PAIRS} JOIN trading_order USING (account_id, stock_id)
 WHERE {LIVE} AND (origin = 'SQUARE_OFF' OR {OF_SESSION})
 ORDER BY id
@@ -82,6 +82,7 @@ class LiveOrder(TypedDict):
     status: str
     is_matched: bool
     is_clients: bool
+    is_over: bool
 
 
 def find(of: SquareOff) -> int:

@@ -4,7 +4,7 @@ A run takes the buckets of the orders' stocks first and judges the time afterwar
 end has matched it by then. What another transaction has locked is left to the next run.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from runtime import metrics
 from runtime.logs import get_logger
 from trading.events import publishing
 from trading.execution.ends import end_free_orders
+from trading.execution.second_look import OrderAndStock
 from trading.rules.terms import OrderStatus
 
 # Quotes of the batch's stocks wait for it, so that it is short. Batches of 500 were no faster.
@@ -58,14 +59,22 @@ def run_once(limit: int) -> ExpiryCounts:
         found = _find(room, left_out)
         if not found:
             break
-        order_ids, stock_ids = [order["id"] for order in found], [order["stock_id"] for order in found]
-        ended = end_free_orders(order_ids, stock_ids, IS_OVER, OrderStatus.EXPIRED, None)
-        _announce(ended)
+        ended = expire([OrderAndStock(order["id"], order["stock_id"]) for order in found])
         ids = {order["id"] for order in ended}
         missed = [order for order in found if order["id"] not in ids]
         counts = ExpiryCounts(counts.expired + len(ended), counts.busy + len(missed))
         left_out |= {order["account_id"] for order in missed}
     return counts
+
+
+def expire(wanted: Sequence[OrderAndStock]) -> list[OrderRow]:
+    """Expire those of these orders whose time is over and that are unmatched and free with their accounts; return them."""
+    if not wanted:
+        return []
+    order_ids, stock_ids = zip(*wanted, strict=True)
+    ended = end_free_orders(order_ids, stock_ids, IS_OVER, OrderStatus.EXPIRED, None)
+    _announce(ended)
+    return ended
 
 
 @transactional

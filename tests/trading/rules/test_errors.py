@@ -13,6 +13,7 @@ DETAILS = {
     errors.MarketClosed: {"next_open": datetime(2026, 11, 23, tzinfo=UTC)},
     errors.InsufficientMargin: {"required": Decimal("2.00"), "available": Decimal("1.00")},
     errors.DuplicateClientOrderId: {"order_id": uuid4()},
+    errors.NotClosable: {"closable": 5},
     errors.NotConvertible: {"convertible": 5},
     errors.OrderNotOpen: {"status": "EXECUTED"},
     errors.NotSimulated: {"fields": ["triggerPrice"]},
