@@ -68,7 +68,7 @@ def run_once(limit: int) -> ExpiryCounts:
 
 
 def expire(wanted: Sequence[OrderAndStock]) -> list[OrderRow]:
-    """Expire those of these orders whose time is over and that are unmatched and free with their accounts; return them."""
+    """Expire those of these orders whose time is over, unmatched and free with their accounts; return them."""
     if not wanted:
         return []
     order_ids, stock_ids = zip(*wanted, strict=True)
