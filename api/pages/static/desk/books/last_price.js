@@ -51,5 +51,8 @@ export const numberOf = (text) => (text === null || text === undefined ? null : 
 /** Show the price, and its age in small letters: the text of the price has no space. */
 function paintPrice(cell, text) {
   const [price, ...age] = text.split(" ");
-  cell.replaceChildren(price, ...(age.length ? [make("small", { className: "age", textContent: ` ${age.join(" ")}` })] : []));
+  const [first, ...others] = cell.childNodes;
+  // A new text in the same node costs much less than a new node.
+  if (first?.nodeType === Node.TEXT_NODE && others.length === 0 && age.length === 0) first.data = price;
+  else cell.replaceChildren(price, ...(age.length ? [make("small", { className: "age", textContent: ` ${age.join(" ")}` })] : []));
 }

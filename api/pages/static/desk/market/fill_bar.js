@@ -9,6 +9,7 @@ export function showFillBar() {
   dismiss.setAttribute("aria-label", "Dismiss the fills");
   dismiss.onclick = () => list.replaceChildren();
   const bar = make("footer", { className: "fill-bar" });
+  document.documentElement.classList.add("has-fill-bar");
   list.replaceWith(bar);
   bar.append(list, dismiss);
   new MutationObserver(() => (dismiss.hidden = list.children.length === 0)).observe(list, { childList: true });

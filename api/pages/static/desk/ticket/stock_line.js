@@ -52,7 +52,9 @@ export class StockLine {
     const isPriced = stock && stock.lastPrice != null;
     const age = isPriced ? this.store.ageOf(this.key) : "";
     setText(byId("symbol-hint"), isPriced ? `Last ${grouped(stock.lastPrice)}${age && ` · ${age} old`}` : "");
-    byId("symbol-hint").classList.toggle("is-old", age !== "");
+    for (const element of [byId("symbol-hint"), byId("ticket").querySelector(".book")]) {
+      element.classList.toggle("is-old", age !== "");
+    }
     setText(byId("stock-name"), stock?.name ?? "");
     this.#showSide("bid", "Bid", stock?.bidPrice, stock?.bidQuantity);
     this.#showSide("ask", "Ask", stock?.askPrice, stock?.askQuantity);
