@@ -13,6 +13,7 @@ from runtime import redis_link
 from trading.market import live_quotes
 from trading.market.live_quotes import LastPrice, LiveQuote, channel, read_message, read_quotes
 from trading.market.quotes import GivenQuote
+from trading.market.stocks import forget_stocks
 from trading.matching import feed
 from trading.matching.feed import MarketRules, receive_quotes
 
@@ -25,7 +26,8 @@ def given(symbol: str = "RELIANCE", last: str = "100.00", **more: Any) -> GivenQ
 
 @pytest.fixture
 def linked(clean: None, configured: None, servers: Any) -> None:
-    """Connect this process to the run's Redis."""
+    """Connect this process to the run's Redis, without the ids of stocks that another test has deleted."""
+    forget_stocks()
     redis_link.configure(servers.redis_url)
 
 
