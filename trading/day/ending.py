@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from runtime.logs import get_logger
-from trading.events import publishing
 from trading.execution.ends import end_free_orders
 from trading.execution.second_look import OrderAndStock
 from trading.rules.terms import OrderStatus
@@ -18,11 +17,7 @@ def end_orders_for(reason: str, wanted: Sequence[OrderAndStock]) -> int:
 
     A quote that came before has matched what it crossed, because it holds the buckets of its stocks until its commit.
     """
-    if not wanted:
-        return 0
-    order_ids, stock_ids = zip(*wanted, strict=True)
-    ended = end_free_orders(order_ids, stock_ids, IS_LIVE, OrderStatus.CANCELLED, reason)
-    publishing.nudge({order["account_id"] for order in ended})
+    ended = end_free_orders(wanted, IS_LIVE, OrderStatus.CANCELLED, reason)
     for order in ended:
         names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
         logger.info("order_ended", **names, status=str(OrderStatus.CANCELLED), reason=reason)

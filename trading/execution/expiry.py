@@ -12,7 +12,6 @@ from models.database import fetch_all, transactional
 from models.rows import OrderRow
 from runtime import metrics
 from runtime.logs import get_logger
-from trading.events import publishing
 from trading.execution.ends import end_free_orders
 from trading.execution.second_look import OrderAndStock
 from trading.rules.terms import OrderStatus
@@ -69,22 +68,14 @@ def run_once(limit: int) -> ExpiryCounts:
 
 def expire(wanted: Sequence[OrderAndStock]) -> list[OrderRow]:
     """Expire those of these orders whose time is over, unmatched and free with their accounts; return them."""
-    if not wanted:
-        return []
-    order_ids, stock_ids = zip(*wanted, strict=True)
-    ended = end_free_orders(order_ids, stock_ids, IS_OVER, OrderStatus.EXPIRED, None)
-    _announce(ended)
+    ended = end_free_orders(wanted, IS_OVER, OrderStatus.EXPIRED, None)
+    metrics.count_expired(order["validity"] for order in ended)
+    for order in ended:
+        names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
+        logger.info("order_expired", **names, validity=order["validity"])
     return ended
 
 
 @transactional
 def _find(limit: int, but: Collection[UUID]) -> list[FoundOrder]:
     return fetch_all(FIND, {"limit": limit, "but": list(but)}, FoundOrder)
-
-
-def _announce(orders: list[OrderRow]) -> None:
-    publishing.nudge({order["account_id"] for order in orders})
-    metrics.count_expired(order["validity"] for order in orders)
-    for order in orders:
-        names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
-        logger.info("order_expired", **names, validity=order["validity"])
