@@ -1,7 +1,6 @@
 """Measure a web process with thousands of listeners: memory, delivery, and the latency of other requests."""
 
 import argparse
-import json
 import re
 import resource
 import selectors
@@ -19,7 +18,7 @@ from bench.clients.load import Connection, LoadError, exchange, order_request, r
 from bench.clients.streams import Crowd, StreamError
 from bench.door_to_socket import from_door_to_socket
 from bench.reports.figures import Figure
-from bench.reports.page import LISTENERS, listening
+from bench.reports.page import LISTENERS, listening, report
 from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS, token_of
 from bench.services import READY_TIMEOUT_S, Services, run_to_the_end, running
@@ -158,11 +157,7 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
         "figures": [figure.as_dict() for figure in figures],
         "wrong": wrong,
     }
-    options.json.write_text(json.dumps(document, indent=1) + "\n")
-    print("\n".join(listening(document)))
-    for line in [f"WRONG: {fact}" for fact in wrong] or ["the ledgers are right, and no event was lost"]:
-        print(line)
-    return 1 if wrong else 0
+    return report(options.json, document, listening(document), "the ledgers are right, and no event was lost")
 
 
 def _crowded(bench: Bench, crowd: Crowd) -> list[Figure]:

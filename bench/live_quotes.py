@@ -1,7 +1,6 @@
 """Measure live quotes: one web process, a thousand listeners that watch fifty stocks each, 1,000 quotes a second."""
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -22,7 +21,7 @@ from bench.clients.watchers import Found, serve
 from bench.listeners import REST_RATIO_ALLOWED, Bench
 from bench.parts.resting import ABOVE, RESTING_PREFIX, Feeder, quote_stocks
 from bench.reports.figures import Figure
-from bench.reports.page import LIVE_QUOTES, live_quoted
+from bench.reports.page import LIVE_QUOTES, live_quoted, report
 from bench.reports.report import percentiles
 from bench.seeding import ACCOUNTS, EXCHANGE
 from bench.services import run_to_the_end, running
@@ -197,11 +196,7 @@ def _run(interruption: Interruption, options: argparse.Namespace, allowed: tuple
         "figures": [figure.as_dict() for figure in figures],
         "wrong": wrong,
     }
-    options.json.write_text(json.dumps(document, indent=1) + "\n")
-    print("\n".join(live_quoted(document)))
-    for line in [f"WRONG: {fact}" for fact in wrong] or ["the ledgers are right, and no stream broke"]:
-        print(line)
-    return 1 if wrong else 0
+    return report(options.json, document, live_quoted(document), "the ledgers are right, and no stream broke")
 
 
 def _progress(text: str) -> None:

@@ -18,6 +18,15 @@ def committed(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def report(path: Path, document: dict[str, Any], lines: list[str], good: str) -> int:
+    """Store a run and print its lines and what is wrong, else `good`; return the exit code."""
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    print("\n".join(lines))
+    for line in [f"WRONG: {fact}" for fact in document["wrong"]] or [good]:
+        print(line)
+    return 1 if document["wrong"] else 0
+
+
 def growth_rows(grown: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of the comparison of full and empty tables."""
     return [row for part in ("throughput", "busy", "latency", "reads") for row in grown.get(part, ())]
