@@ -4,6 +4,9 @@ import * as session from "./session.js";
 
 const TIMEOUT = 10_000;
 
+/** The largest number of rows on a page of a list. */
+export const MAX_PAGE = 200;
+
 /** A refusal by the API; `document` is the problem document. */
 export class Problem extends Error {
   constructor(status, document) {
@@ -45,6 +48,19 @@ export function get(path, query = {}, options = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const text = new URLSearchParams(given).toString();
   return send("GET", text ? `${path}?${text}` : path, options);
+}
+
+/** Return the rows of all pages of a list; `progress` is told their number so far, and the signal ends the reading. */
+export async function getAll(path, { query = {}, progress = () => {}, signal } = {}) {
+  const rows = [];
+  let cursor = null;
+  do {
+    const page = await get(path, { ...query, limit: MAX_PAGE, cursor }, { signal });
+    rows.push(...page.data);
+    cursor = page.nextCursor;
+    progress(rows.length);
+  } while (cursor !== null);
+  return rows;
 }
 
 /** Return the answer to a request that first.js has sent, once. */

@@ -59,8 +59,8 @@ export function duration(milliseconds) {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-const INDIA = "Asia/Kolkata";
-const INDIA_AHEAD = 330 * 60_000;
+export const INDIA = "Asia/Kolkata";
+export const INDIA_AHEAD = 330 * 60_000; // in milliseconds
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const clocks = new Map();
 

@@ -1,10 +1,9 @@
 /** @file Read the state over HTTP: all of it at the start, then the values that move with the market every 2 seconds. */
 
-import { Problem, get } from "../common/http.js";
+import { MAX_PAGE, Problem, get, getAll } from "../common/http.js";
 
 const POLL = 2000;
 const RETRY = 1000;
-const MAX_PAGE = 200;
 
 const ACCOUNT = "/api/trading/account";
 const POSITIONS = "/api/trading/positions";
@@ -80,9 +79,9 @@ export class Sync {
     // What a person looks for first is asked for first.
     const [account, positions, orders, open] = await Promise.all([
       known ?? get(ACCOUNT),
-      pages(POSITIONS),
+      getAll(POSITIONS),
       get(ORDERS, { limit: 50 }),
-      pages(ORDERS, { status: "OPEN" }), // these may be older than the newest page
+      getAll(ORDERS, { query: { status: "OPEN" } }), // these may be older than the newest page
     ]);
     if (run !== this.#run) return;
     this.#cursor = orders.nextCursor;
@@ -91,8 +90,8 @@ export class Sync {
     this.store.putOrders([...open, ...orders.data]);
     this.store.setLoaded();
     const [pending, holdings, ledger] = await Promise.all([
-      pages(ORDERS, { status: "PENDING" }),
-      pages(HOLDINGS),
+      getAll(ORDERS, { query: { status: "PENDING" } }),
+      getAll(HOLDINGS),
       get(LEDGER, { limit: MAX_PAGE }),
     ]);
     if (run !== this.#run) return;
@@ -120,7 +119,7 @@ export class Sync {
 
   async #readMarket() {
     const version = this.store.accountVersion;
-    const [account, positions, holdings] = await Promise.all([get(ACCOUNT), pages(POSITIONS), pages(HOLDINGS)]);
+    const [account, positions, holdings] = await Promise.all([get(ACCOUNT), getAll(POSITIONS), getAll(HOLDINGS)]);
     this.store.putPositions(positions);
     this.store.putHoldings(holdings);
     // An event may have overtaken the answer.
@@ -132,16 +131,4 @@ export class Sync {
     if (isRefused) this.refused();
     return isRefused;
   }
-}
-
-/** Return the items of all pages of a list. */
-async function pages(path, query = {}) {
-  const items = [];
-  let cursor = null;
-  do {
-    const page = await get(path, { ...query, limit: MAX_PAGE, cursor });
-    items.push(...page.data);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return items;
 }

@@ -1,19 +1,18 @@
 /** @file The charges that the orders of the day have paid, for each position and in all. */
 
 import { debounce } from "../../common/dom.js";
-import { get } from "../../common/http.js";
+import { get, getAll } from "../../common/http.js";
 import { grouped, signOf } from "../../common/money.js";
+import { INDIA_AHEAD } from "../../common/time.js";
 import { isLive } from "../../common/words.js";
 import { sumOf } from "./live.js";
 
 const TRADES = "/api/trading/trades";
-const MAX_PAGE = 200;
-const INDIA = 330 * 60_000;
 const DAY = 86_400_000;
 
 /** Return the start of the present day in India as a timestamp. */
 export function startOfDay(now = Date.now()) {
-  return new Date(Math.floor((now + INDIA) / DAY) * DAY - INDIA).toISOString();
+  return new Date(Math.floor((now + INDIA_AHEAD) / DAY) * DAY - INDIA_AHEAD).toISOString();
 }
 
 /** The charges of the day's fills: read once from the trades, then taken from orders as they fill. */
@@ -69,12 +68,12 @@ export class DayCharges {
 
   /** Read the trades of the day; on a day without trading the positions still show the figures of the day before. */
   async #readTrades() {
-    const today = { from: this.#readOn, trades: await tradesFrom(this.#readOn) };
+    const today = { from: this.#readOn, trades: await getAll(TRADES, { query: { from: this.#readOn } }) };
     if (today.trades.length > 0 || !this.#haveFigures()) return today;
     const newest = (await get(TRADES, { limit: 1 })).data[0];
     if (!newest) return today;
     const from = startOfDay(Date.parse(newest.tradedAt));
-    return { from, trades: await tradesFrom(from) };
+    return { from, trades: await getAll(TRADES, { query: { from } }) };
   }
 
   #haveFigures() {
@@ -110,15 +109,3 @@ export class DayCharges {
 
 const bookOf = ({ exchange, symbol, product }) => `${exchange}:${symbol} ${product}`;
 const sentenceOf = (amount = "0.00") => (signOf(amount) ? `${grouped(amount)} more are reserved for live orders.` : "");
-
-/** Return all trades since a moment. */
-async function tradesFrom(from) {
-  const trades = [];
-  let cursor = null;
-  do {
-    const page = await get(TRADES, { from, limit: MAX_PAGE, cursor });
-    trades.push(...page.data);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return trades;
-}

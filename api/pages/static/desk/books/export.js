@@ -1,11 +1,10 @@
 /** @file Export the books as comma-separated values; what is read page by page has its progress on the button. */
 
 import { make, notify, setText } from "../../common/dom.js";
-import { get } from "../../common/http.js";
+import { getAll } from "../../common/http.js";
 import { sentenceOf } from "../../common/problems.js";
 import { passes, queryFor } from "./order_filters.js";
 
-const MAX_PAGE = 200;
 const TEXTS = new Set(["clientOrderId", "tag"]);
 const ORDER_FIELDS = [
   ...["orderId", "placedAt", "exchange", "symbol", "side", "product", "orderType", "quantity", "price", "triggerPrice"],
@@ -22,7 +21,7 @@ const readings = new Map();
 export function exportOrStop({ button, store, chosen }) {
   const passing = (order) => passes(order, chosen);
   return readOrStop(button, "order", async (reading) => {
-    const read = await readAll("/api/trading/orders", { ...reading, query: queryFor(chosen) });
+    const read = await getAll("/api/trading/orders", { ...reading, query: queryFor(chosen) });
     // Those that are loaded are as new as the events.
     const found = new Map([...read, ...store.newestOrders()].filter(passing).map((order) => [order.orderId, order]));
     const key = (order) => order.placedAt + order.orderId;
@@ -34,7 +33,7 @@ export function exportOrStop({ button, store, chosen }) {
 /** Export the whole ledger; called again while it reads, stop. */
 export function exportLedger(button) {
   return readOrStop(button, "ledger entry", async (reading) => {
-    offerRows("ledger entry", LEDGER_FIELDS, await readAll("/api/trading/transactions", reading));
+    offerRows("ledger entry", LEDGER_FIELDS, await getAll("/api/trading/transactions", reading));
   });
 }
 
@@ -59,19 +58,6 @@ async function readOrStop(button, noun, exported) {
     setText(button, "CSV");
   }
   return undefined;
-}
-
-/** Return all rows of a list, page by page; the signal ends the reading with an AbortError. */
-async function readAll(path, { query = {}, progress, signal }) {
-  const rows = [];
-  let cursor = null;
-  do {
-    const page = await get(path, { ...query, limit: MAX_PAGE, cursor }, { signal });
-    rows.push(...page.data);
-    cursor = page.nextCursor;
-    progress(rows.length);
-  } while (cursor !== null);
-  return rows;
 }
 
 /** Give rows to the person as a file of comma-separated values (RFC 4180). */

@@ -1,10 +1,9 @@
 /** @file The labels of the plots' axes: times in India, and amounts with as many digits as their steps need. */
 
 import { grouped } from "../../common/money.js";
+import { INDIA, INDIA_AHEAD } from "../../common/time.js";
 import { uPlot } from "../../common/uplot.js";
 
-const INDIA = "Asia/Kolkata";
-const INDIA_AHEAD = 19_800;
 const MINUTES_ONLY_FROM = 600;
 
 /** The steps between the labels of a time axis, in seconds. */
@@ -16,7 +15,7 @@ export const indiaDate = (seconds) => uPlot.tzDate(new Date(seconds * 1000), IND
 /** Return the labels of times: with seconds on a short axis. */
 export function clockTicks(_, ticks) {
   const isShort = ticks.length > 1 && ticks.at(-1) - ticks[0] < MINUTES_ONLY_FROM;
-  return ticks.map((tick) => new Date((tick + INDIA_AHEAD) * 1000).toISOString().slice(11, isShort ? 19 : 16));
+  return ticks.map((tick) => new Date(tick * 1000 + INDIA_AHEAD).toISOString().slice(11, isShort ? 19 : 16));
 }
 
 /** Return an amount in full, with paise where the labels are less than a rupee apart: no two labels read the same. */
