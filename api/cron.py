@@ -54,7 +54,7 @@ def sweep_orders(query: dict[str, Any]) -> Response:
 
 
 def sweep(limit: int, *, by: str) -> dict[str, Any]:
-    """Do what is due, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
+    """Do the due work, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
     is_done = do_daily_work()
     release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)

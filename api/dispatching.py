@@ -49,7 +49,7 @@ def is_final(order: OrderRow) -> bool:
 
 
 def waits_for_session(order: OrderRow) -> bool:
-    """Return True if an order was accepted for a later session: nobody executes it before, and no client waits."""
+    """Return True if an order waits for a later session: no worker executes it before, and no client waits for it."""
     # An answer that an earlier release has kept for a key lacks the column.
     return order.get("waiting_for") == WaitingFor.SESSION
 

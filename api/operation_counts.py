@@ -1,4 +1,4 @@
-"""What the processes of this machine have counted, for the operator's page."""
+"""The counts of the processes of this machine, for the operator's page."""
 
 from collections.abc import Mapping
 from typing import Any

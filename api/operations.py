@@ -67,7 +67,7 @@ def read_history() -> Response:
 @takes_no_query
 @blueprint.response(200, SWEEP)
 def sweep_now() -> Response:
-    """Do what is due now, as the cron endpoint does: the daily work, and up to 100 orders of each kind."""
+    """Do the due work now, as the cron endpoint does: the daily work, and up to 100 orders of each kind."""
     audit("sweep", {"limit": MAX_SWEPT})
     return respond(SWEEP, sweep(MAX_SWEPT, by="admin"))
 

@@ -1,4 +1,4 @@
-"""What the quote simulator remembers over restarts: its last quotes, and the stocks that other clients quote."""
+"""The quote simulator's memory over restarts: its last quotes, and the stocks that other clients quote."""
 
 import json
 import os

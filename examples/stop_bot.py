@@ -1,4 +1,4 @@
-"""Rest a limit under the market, then guard what it bought by a stop that follows the price, until the stop sells.
+"""Rest a limit under the market, then guard the bought shares by a stop that follows the price, until it sells.
 
 TRADEPOST_TOKEN=... .venv/bin/python examples/stop_bot.py NSE RELIANCE
 
@@ -87,7 +87,7 @@ def follow(order, name, price):
 
 
 def guard(bought):
-    """Place the stop under what was bought; sell at once if the market is below it already."""
+    """Place the stop under the bought shares; sell at once if the market is below it already."""
     print("bought at", bought["averagePrice"], flush=True)
     stop = place(side="SELL", orderType="STOP_MARKET", triggerPrice=below(bought["averagePrice"]))
     return stop or order_of(call("POST", f"/api/trading/positions/{bought['positionId']}/close"))

@@ -41,7 +41,7 @@ class Outbox:
 
     @property
     def is_unacknowledged(self) -> bool:
-        """True if the other side has not acknowledged much of what was written."""
+        """True if the other side has yet to acknowledge much of the written data."""
         return _unacknowledged(self._sock) > MAX_UNACKNOWLEDGED_BYTES
 
     @property

@@ -93,7 +93,7 @@ class QuoteFeed:
             self._owed.pop(watcher, None)
 
     def take(self, quotes: Iterable[LiveQuote | LastPrice]) -> None:
-        """Take quotes from a message; ignore those of stocks that nobody watches, and those that are not newer."""
+        """Take the quotes of a message that are newer and of watched stocks; ignore the others."""
         with self._lock:
             for quote in quotes:
                 stock = self._stocks.get(quote.key)

@@ -1,4 +1,4 @@
-"""Whoever watches stocks, and what a watcher is given: the quotes, each written once for all watchers of a door."""
+"""Watchers of stocks, and the quotes that they get, each written once for all watchers of a door."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -55,7 +55,7 @@ class Watcher:
 
     @property
     def is_behind(self) -> bool:
-        """True if it has not read enough of what it got to be given more."""
+        """True if it should read its earlier quotes before it gets more."""
         raise NotImplementedError
 
     def take(self, quotes: list[Outgoing]) -> None:

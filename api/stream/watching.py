@@ -49,7 +49,7 @@ class SocketWatcher(Watcher):
 
     @property
     def is_behind(self) -> bool:
-        """True if the socket has not taken, or the other side has not acknowledged, enough of what was written."""
+        """True if the socket or the other side still has to take earlier data."""
         return self._outbox.is_behind or self._outbox.is_unacknowledged
 
     def take(self, quotes: list[Outgoing]) -> None:
