@@ -84,6 +84,7 @@ def run_worker(any_broker: dramatiq.Broker) -> Iterator[dramatiq.Worker]:
     worker.start()
     yield worker
     worker.stop()
+    background.after_worker_boot(any_broker, worker)  # the stopped worker forbade background work in this process
 
 
 @pytest.fixture

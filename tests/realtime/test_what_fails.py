@@ -16,7 +16,7 @@ import requests
 
 from api.stream.hub_threads import TOKEN_CHECK_S
 from tests.conftest import METRICS_TOKEN, OwnCommands, TestAccount
-from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, ids
+from tests.realtime.clients import CLOSE, PONG, RawStream, ServerSentEvents, Stream, ids
 from tests.realtime.conftest import Database, open_connections
 from tests.realtime.network import Proxy
 from tests.realtime.test_delivery import place
@@ -180,6 +180,7 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     slow = RawStream(web.port, trader.token, receive_buffer=4096)
     assert slow.next()["type"] == "ready"
     plain_sql.change(trader.id, 4_000, "x" * 180)
+    slow.send(PONG, b"")  # the server ends a connection that has not answered its pings for 50 s: not this time
     last = plain_sql.last_event_id(trader.id)
     with Stream(web.port, trader.token) as reader:  # its event comes after the hub has handed out all others
         reader.ready()
@@ -191,7 +192,7 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
         if found[1]:  # a ping has no payload
             received.append(json.loads(found[1])["id"])
     assert found is not None
-    assert int.from_bytes(found[1][:2], "big") == 4408
+    assert int.from_bytes(found[1][:2], "big") == 4408, found[1][2:]
     assert received == list(range(3, 3 + len(received)))
     assert len(received) < last
     with Stream(web.port, trader.token, query=f"?since={received[-1]}") as stream:
