@@ -90,7 +90,7 @@ def reset(body: dict[str, Any], account_id: UUID) -> Response:
 @requires("admin")
 @blueprint.arguments(FundsSchema())
 @blueprint.response(201, TRANSACTION, headers=LOCATION)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+@described(problems=("insufficient_margin",), headers=(IDEMPOTENCY_KEY,))
 def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     """Deposit or withdraw money; a withdrawal is limited to the available margin."""
     audit("account.funds", {"account_id": account_id, **body})

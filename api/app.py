@@ -23,7 +23,7 @@ from .commands import cli
 from .http import converters, description, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
 from .pages import desk, operator
-from .reference import asyncapi, docs_page, openapi
+from .reference import asyncapi, docs_page, event_schemas, openapi
 
 EXPOSED_HEADERS = [
     "ETag",
@@ -125,5 +125,6 @@ def _register_resources(app: Flask) -> None:
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
     api.register_field(Money, "string", "decimal")
     api.spec.options["info"] = {"description": description.DESCRIPTION}
+    event_schemas.register(api.spec)
     for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)

@@ -66,7 +66,7 @@ def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
 @takes_no_query
 @blueprint.response(200)
 @described(
-    problems=(403,),
+    problems=("forbidden",),
     security=[{"metricsToken": []}],
     responses={200: {"content": {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}}}},
 )

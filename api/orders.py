@@ -31,7 +31,19 @@ from trading.rules.errors import NotFound
 from .basket import BASKET_ANSWER, place_basket
 from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
+from .http.description import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LOCATION,
+    OF_MONEY,
+    OF_STOCK,
+    OF_TRADING,
+    PREFER,
+    described,
+    leads_to,
+)
 from .http.errors import HttpRefusal
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
@@ -55,7 +67,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(
-    problems=(404, 409),
+    problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
     responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
 )
@@ -78,7 +90,7 @@ def place(body: dict[str, Any]) -> Response:
 @requires("trade", "read", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PREVIEW)
-@described(problems=(404,))
+@described(problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK))
 def preview(body: dict[str, Any]) -> Response:
     """Compute the margin and charges of an order without placing it, and judge it on the present quote.
 
@@ -113,7 +125,7 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
 @requires("trade", "admin")
 @blueprint.arguments(BasketSchema())
 @blueprint.response(200, BASKET_ANSWER)
-@described(problems=(404, 429), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
 def place_batch(body: dict[str, Any]) -> Response:
     """Place a basket of up to 20 orders; each order is accepted or refused by itself.
 
@@ -180,7 +192,7 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(OrderChangeSchema())
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
-@described(problems=(409, 412, 428), headers=(IF_MATCH,))
+@described(problems=("order_not_open", *OF_TRADING, *OF_STOCK, *OF_MONEY), headers=(IF_MATCH,))
 def modify(body: dict[str, Any], order_id: UUID) -> Response:
     """Change the quantity, a price or the type of a PENDING or OPEN order.
 
@@ -204,7 +216,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER)
-@described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
+@described(problems=("order_not_open",), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     """Cancel a PENDING or OPEN order; its margin is released and its charges are refunded.
 

@@ -17,7 +17,7 @@ from trading.rules.terms import Product
 
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
+from .http.description import IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
@@ -68,7 +68,16 @@ def list_holdings(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ConversionSchema(), is_alone=False, required=False)
 @blueprint.response(200, CONVERTED)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+@described(
+    problems=(
+        "not_convertible",
+        "account_suspended",
+        "square_off_passed",
+        "intraday_not_allowed",
+        "insufficient_margin",
+    ),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Convert shares that were bought from INTRADAY to DELIVERY, or back if they were bought today.
 
@@ -91,7 +100,7 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
 @blueprint.arguments(ClosingSchema(), is_alone=False, required=False)
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("nothing_to_close", "not_closable", *OF_TRADING, "no_price"), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
 

@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .fields import Identifier, Money, Timestamp, Whole
-from .orders import ORDER_TYPES, STATUSES, FillSchema
+from .orders import END_REASONS, ORDER_TYPES, REJECTION_REASONS, STATUSES, WAITS, FillSchema
 from .transactions import TransactionSchema
 
 TYPES = ("order.modified", "order.triggered", *(f"order.{status.lower()}" for status in STATUSES))
@@ -18,15 +18,19 @@ class OrderChangesSchema(StrictSchema):
     order_type = fields.String(data_key="orderType", metadata={"x-optional": True, "enum": list(ORDER_TYPES)})
     trigger_price = Money(data_key="triggerPrice", allow_none=True, metadata={"x-optional": True})
     protection_price = Money(data_key="protectionPrice", allow_none=True, metadata={"x-optional": True})
-    waiting_for = fields.String(data_key="waitingFor", allow_none=True, metadata={"x-optional": True})
+    waiting_for = fields.String(
+        data_key="waitingFor", allow_none=True, metadata={"x-optional": True, "enum": [*WAITS, None]}
+    )
     triggered_at = Timestamp(data_key="triggeredAt", metadata={"x-optional": True})
-    end_reason = fields.String(data_key="endReason", metadata={"x-optional": True})
+    end_reason = fields.String(data_key="endReason", metadata={"x-optional": True, "enum": list(END_REASONS)})
     blocked_margin = Money(data_key="blockedMargin", metadata={"x-optional": True, "example": "5000.00"})
     charges = Money(metadata={"x-optional": True, "example": "10.54"})
     filled_quantity = Whole(data_key="filledQuantity", metadata={"x-optional": True})
     average_price = Money(data_key="averagePrice", metadata={"x-optional": True})
     position_id = Identifier(data_key="positionId", metadata={"x-optional": True})
-    rejection_reason = fields.String(data_key="rejectionReason", metadata={"x-optional": True})
+    rejection_reason = fields.String(
+        data_key="rejectionReason", metadata={"x-optional": True, "enum": list(REJECTION_REASONS)}
+    )
     matched_at = Timestamp(data_key="matchedAt", metadata={"x-optional": True})
     executed_at = Timestamp(data_key="executedAt", metadata={"x-optional": True})
     fill = fields.Nested(

@@ -18,6 +18,7 @@ ORDER_TYPE_SPELLINGS = {"SL": "STOP_LIMIT", "SL-M": "STOP_MARKET"}
 VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
 STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
 WAITS = ("price", "trigger", "quote", "session")
+REJECTION_REASONS = ("no_price", "insufficient_holdings", "insufficient_margin", "execution_failed")
 END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
 ORIGINS = ("CLIENT", "SQUARE_OFF")
 FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
@@ -114,7 +115,14 @@ class OrderSchema(StrictSchema):
     position_id = Identifier(data_key="positionId", allow_none=True)
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     charges = Money(metadata={"example": "10.54"})
-    rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
+    rejection_reason = fields.String(
+        data_key="rejectionReason",
+        allow_none=True,
+        metadata={
+            "enum": [*REJECTION_REASONS, None],
+            "description": "The reason for which the order was rejected; null unless the status is REJECTED.",
+        },
+    )
     end_reason = fields.String(
         data_key="endReason",
         allow_none=True,
@@ -192,7 +200,11 @@ class PreviewSchema(StrictSchema):
         },
     )
     refusal = fields.String(
-        allow_none=True, metadata={"description": "The code with which the order would be refused, or null."}
+        allow_none=True,
+        metadata={
+            "x-term": "ProblemCode",
+            "description": "The code of the problem with which the order would be refused now, or null.",
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """The parts of the OpenAPI document that routes share: headers, parameters, security, and the description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, TypeVar, cast
 
@@ -47,7 +47,7 @@ HEADERS: dict[str, Document] = {
     "X-Request-Id": _header(
         "The X-Request-Id of the request if it is valid, else a new id; log lines contain it.", TEXT, required=True
     ),
-    "Server-Timing": _header("The duration of each step of the placement, in milliseconds.", TEXT, required=True),
+    "Server-Timing": _header("The duration of each step of the placement, in milliseconds.", TEXT),
     "Preference-Applied": _header("`wait=N`, if the request preferred to wait.", TEXT),
     "Idempotent-Replayed": _header("`true` if this is the first response to the key, sent again.", TEXT),
     "RateLimit-Policy": _header('The placements allowed in a window, and its seconds: `"orders";q=50;w=1`.', TEXT),
@@ -96,6 +96,20 @@ PREFER = {
     "An order that rests ends the wait with the 202, and one that waits for its session does so at once.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
+# The problems of routes by which an account trades: of the account and the market, of the order's stock, and of money.
+OF_TRADING = ("account_suspended", "market_closed")
+OF_STOCK = (
+    "not_simulated",
+    "intraday_not_allowed",
+    "quantity_off_lot",
+    "price_off_tick",
+    "trigger_beyond_price",
+    "trigger_on_wrong_side",
+    "price_outside_band",
+    "square_off_passed",
+    "no_price",
+)
+OF_MONEY = ("insufficient_holdings", "insufficient_margin")
 # Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
@@ -115,10 +129,14 @@ def leads_to(parameter: str, member: str, *operations: str) -> Document:
 
 
 def described(
-    *, problems: tuple[int, ...] = (), headers: tuple[Document, ...] = (), **facts: Any
+    *, problems: Iterable[str | int] = (), headers: tuple[Document, ...] = (), **facts: Any
 ) -> Callable[[View], View]:
-    """Describe a route: the statuses of its own problems, the headers that it reads, and facts copied as they are."""
-    facts["x-problems"] = {str(status): True for status in problems}
+    """Describe a route: the codes of its own problems, the headers that it reads, and facts copied as they are.
+
+    The problems that follow from its token, its parameters and its headers are added to the document for every route
+    (api/reference/openapi.py). A status stands for all its codes.
+    """
+    facts["x-problems"] = {str(code): True for code in problems}
     facts["x-headers"] = {header["name"]: header for header in headers}
     return lambda view: note(view, **facts)
 
