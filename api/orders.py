@@ -144,7 +144,10 @@ def place_batch(body: dict[str, Any]) -> Response:
 @blueprint.arguments(OrderListSchema(), location="query")
 @blueprint.response(200, ORDER_PAGE)
 def list_orders(query: dict[str, Any]) -> Response:
-    """List orders, newest first."""
+    """List orders, newest first.
+
+    Without filters all orders of the account are listed, live and final ones. Several filters hold together.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
@@ -166,7 +169,11 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
 @described(headers=(IF_NONE_MATCH,), responses={304: {"description": "The order is unchanged.", "headers": ETAG}})
 def read(query: dict[str, Any], order_id: UUID) -> Response:
-    """Read one order with its charge items and its entries in the fund ledger."""
+    """Read one order with its charge items and its entries in the fund ledger.
+
+    The `ETag` is the version of the order: send it as `If-Match` to change or cancel exactly this version, or as
+    `If-None-Match` to poll cheaply.
+    """
     with session():
         order = find_order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:

@@ -36,7 +36,11 @@ NEWEST_FIRST = Keyset({"position.id": read_uuid})
 @blueprint.arguments(AccountListSchema(), location="query")
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
-    """List open and closed positions, newest first."""
+    """List open and closed positions, newest first.
+
+    There is one position for each stock and product. It stays in the list, with the quantity 0, after it is closed.
+    Profits, margin and the figures of the day do not contain charges.
+    """
     days = trading_days(market()["calendar"])
     with existing_account_session(query["account_id"]) as account_id:
         where = {"position.account_id = %s": account_id}
@@ -51,7 +55,10 @@ def list_positions(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountListSchema(), location="query")
 @blueprint.response(200, HOLDING_PAGE)
 def list_holdings(query: dict[str, Any]) -> Response:
-    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first."""
+    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first.
+
+    Shares that were bought today are not holdings yet: they are in the positions only.
+    """
     calendar = market()["calendar"]
     days = trading_days(calendar)
     with existing_account_session(query["account_id"]) as account_id:
@@ -71,7 +78,7 @@ def list_holdings(query: dict[str, Any]) -> Response:
 @described(
     problems=(
         "not_convertible",
-        "account_suspended",
+        *OF_TRADING,
         "square_off_passed",
         "intraday_not_allowed",
         "insufficient_margin",

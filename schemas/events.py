@@ -108,14 +108,14 @@ class OrderEventSchema(EventSchema):
 class PositionEventSchema(EventSchema):
     """A change of a position."""
 
-    type = fields.String(metadata={"enum": ["position.updated"]})
+    type = fields.String(metadata={"enum": ["position.updated"], "description": "The only type of these events."})
     data = fields.Nested(PositionStateSchema, metadata={"description": "The position as it was after the change."})
 
 
 class AccountEventSchema(EventSchema):
     """A change of an account."""
 
-    type = fields.String(metadata={"enum": ["account.updated"]})
+    type = fields.String(metadata={"enum": ["account.updated"], "description": "The only type of these events."})
     data = fields.Nested(AccountStateSchema, metadata={"description": "The account as it was after the change."})
 
 

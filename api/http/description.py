@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that routes share: headers, parameters, security, and the description."""
+"""The parts of the OpenAPI document that routes share: headers, parameters, problems and security."""
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -9,24 +9,11 @@ from schemas.examples import ACCOUNT_ID, MESSAGE_ID, ORDER_ID, POSITION_ID, TOKE
 View = TypeVar("View", bound=Callable[..., Any])
 Document = dict[str, Any]
 
-DESCRIPTION = """\
-Place and execute orders. Money is a string with two places; ids are UUIDs; timestamps are RFC 3339 in UTC.
-A refusal is a problem document (RFC 9457) with a stable `code`; a method that is not described is a 405
-`method_not_allowed` with `Allow`. Lists are newest first unless described otherwise: pass `nextCursor` as `cursor` to
-get the next page. In a query write the `+` of a UTC offset as `%2B`. Every response carries `X-Request-Id` and the
-headers that protect browsers (`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`, `Content-Security-Policy`).
-
-`GET /api/trading/stream` is a websocket, which OpenAPI cannot describe. The token comes in the `Authorization`
-header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server's
-first message is `{"type": "ready", "lastEventId": 123}`; one message for each event follows, in the form of
-`GET /api/trading/events`. `?since=` first replays the events after the given one; `{"type": "reset"}` means that
-the given event is no longer kept, or was taken back. `GET /asyncapi.json` describes each message.
-"""
 SECURITY_SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token; each route names the scopes that allow it: `trade`, `read`, `feed` or `admin`.",
+        "description": "A token with one of the scopes that the operation names.",
     },
     "cronSecret": {"type": "http", "scheme": "bearer", "description": "The value of CRON_SECRET."},
     "metricsToken": {"type": "http", "scheme": "bearer", "description": "The value of METRICS_TOKEN."},

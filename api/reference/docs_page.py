@@ -14,7 +14,8 @@ from api.pages.files import html_page
 from api.pages.static_files import static_version
 from schemas.fields import MAX_IDENTIFIER
 
-from . import asyncapi, problem_responses
+from . import asyncapi, problem_responses, sections
+from .prose import prose
 
 Document = dict[str, Any]
 
@@ -39,6 +40,8 @@ def _rendered(api: Any) -> str:
         api=document,
         stream=asyncapi.document(),
         tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        introduction=sections.INTRODUCTION,
+        sections=sections.SECTIONS,
         prose=prose,
         type_of=type_of,
         limits=limits,
@@ -62,19 +65,6 @@ def _operations_of(document: Document, tag: str) -> list[Document]:
         for method in METHODS
         if method in item and tag in item[method]["tags"]
     ]
-
-
-def prose(text: str) -> Markup:
-    """Return a description as paragraphs, with `code` as code elements."""
-    return Markup("").join(
-        Markup("<p>{}</p>").format(
-            Markup("").join(
-                Markup("<code>{}</code>").format(words) if number % 2 else words
-                for number, words in enumerate(paragraph.split("`"))
-            )
-        )
-        for paragraph in text.strip().split("\n\n")
-    )
 
 
 def type_of(schema: Document) -> Markup:

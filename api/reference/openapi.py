@@ -1,21 +1,24 @@
 """Complete the OpenAPI document with the facts that hold for every route, so that no route has to repeat them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from api.http.description import HEADERS, PATH_EXAMPLES, SECURITY_SCHEMES, Document, carries
 from api.http.errors import STATUS_BY_CODE
 
-from . import event_schemas, examples, problem_responses, terms
+from . import common, event_schemas, examples, problem_responses, terms
 from .mistakes import mistakes_of
 
 HEADERS_OF_ALL = ("X-Request-Id",)
 HEADERS_OF_PLACEMENTS = ("Server-Timing", "RateLimit-Policy", "RateLimit")
 
 
-def complete(document: Document) -> Document:
-    """Return the document with the responses of every route, required members, shared terms and examples."""
+def complete(document: Document, classes: Mapping[str, type]) -> Document:
+    """Return the document with each route's responses, required members, descriptions, shared terms and examples.
+
+    `classes` are the schemas' classes by the schemas' names in the document.
+    """
     document = deepcopy(document)
     document |= {"servers": [{"url": "/"}]}
     components = document["components"]
@@ -29,6 +32,7 @@ def complete(document: Document) -> Document:
                 _complete_operation(operation, path, components["schemas"])
     components |= {"headers": HEADERS, "securitySchemes": SECURITY_SCHEMES}
     components["responses"] = problem_responses.responses()
+    common.describe(document, classes)
     terms.share(document)
     components["schemas"] |= event_schemas.one_of_three()
     _remove_unused(document)
