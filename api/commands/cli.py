@@ -49,12 +49,18 @@ SWEEP_BATCH = 500
 COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Accounts and trading": (accounts, tokens, orders, stream_command),
+    "The market": (stocks, quotes, sessions, holidays),
+    "Operations": (ledger, jobs, db, replay_command),
+}
+
+
 def register(app: Flask) -> None:
     """Add all commands to the application."""
-    for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, jobs, ledger, db):
-        app.cli.add_command(group)
-    app.cli.add_command(stream_command)
-    app.cli.add_command(replay_command)
+    for commands in SECTIONS.values():
+        for command in commands:
+            app.cli.add_command(command)
 
 
 @accounts.command("create")
