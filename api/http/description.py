@@ -99,6 +99,8 @@ PREFER = {
 # Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
+    "calendar": "NSE",
+    "day": "2026-11-10",
     "exchange": "NSE",
     "message_id": MESSAGE_ID,
     "order_id": ORDER_ID,

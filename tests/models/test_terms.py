@@ -67,6 +67,7 @@ CHECKED = {
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
     "allows_intraday": ("true", "false"),
+    "ended": ("true", "false"),
     "end_reason": EndReason,
     "exchange": Exchange,
     "fill_model": FillModel,
@@ -83,7 +84,12 @@ OFFERED = {
     "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,
+    "AccountSearchSchema.status": AccountStatus,
+    "ListedAccountSchema.status": AccountStatus,
+    "MarketCalendarSchema.calendar": (Exchange.NSE,),
     "MarketClockSchema.calendar": (Exchange.NSE,),
+    "DaySessionSchema.kind": SessionKind,
+    "ListedHolidaySchema.kind": HolidayKind,
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),
