@@ -96,7 +96,7 @@ def preview(body: dict[str, Any]) -> Response:
 
     `wouldFill` is true if the order would fill at once, at `fillPrice`; otherwise it would rest for `wouldWaitFor`.
     `refusal` is the code with which a placement would be refused now. Without a price nothing can be computed, and
-    the response is the refusal itself.
+    the response is the refusal itself. So it is for a symbol that is refused as unknown.
     """
     account_id = requested_account_id(body.pop("account_id"))
     return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), **market())))
