@@ -107,7 +107,7 @@ def _new_app(settings: config.Settings) -> Flask:
     )
     # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
     app.url_map.merge_slashes = False
-    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
+    app.url_map.converters |= {"opaque_uuid": converters.OpaqueUuid, "opaque_word": converters.OpaqueWord}
     return app
 
 
@@ -123,6 +123,7 @@ def _register_resources(app: Flask) -> None:
     api = app.extensions["documented_api"] = DocumentedApi(app)
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
+    api.register_converter(converters.OpaqueWord, converters.describe_opaque_word)
     api.register_field(Money, "string", "decimal")
     api.spec.options["info"] = {"description": description.DESCRIPTION}
     for resource in RESOURCES:

@@ -99,6 +99,7 @@ PREFER = {
 # Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
+    "client_order_id": "my-order-1",
     "exchange": "NSE",
     "message_id": MESSAGE_ID,
     "order_id": ORDER_ID,
