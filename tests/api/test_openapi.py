@@ -161,8 +161,10 @@ def test_responses_fit_the_document(
     (position,) = client.get("/api/trading/positions", headers=owner.headers).get_json()["data"]
     succeeded = set()
     for operation in operations_of(document):
+        order = place(owner, clientOrderId=f"of {operation}").get_json()["order"]
         things = {
-            "order_id": place(owner).get_json()["orderId"],
+            "order_id": order["orderId"],
+            "client_order_id": order["clientOrderId"],
             "position_id": position["positionId"],
             "account_id": str(owner.id),
             "token_id": str(tokens.create_token(["read"], account_id=owner.id)[0]),
