@@ -1,5 +1,9 @@
 """The query parameters that several lists have."""
 
+from typing import Any
+
+from marshmallow import fields
+
 from .base import StrictSchema
 from .examples import ACCOUNT_ID
 from .fields import Identifier, Text, WholeParameter
@@ -8,6 +12,17 @@ MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
 
 NAMED_ACCOUNT = {"description": "Required with an admin token; an account token may only name its own account."}
+
+
+class FlagParameter(fields.Boolean):
+    """A boolean of a query string: `true` or `false`."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
 
 
 class AccountChoiceSchema(StrictSchema):
