@@ -69,7 +69,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(
-    problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK, *OF_MONEY),
+    problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
     responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
 )
@@ -92,7 +92,7 @@ def place(body: dict[str, Any]) -> Response:
 @requires("trade", "read", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PREVIEW)
-@described(problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK))
+@described(problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK))
 def preview(body: dict[str, Any]) -> Response:
     """Compute the margin and charges of an order without placing it, and judge it on the present quote.
 
@@ -162,7 +162,7 @@ def list_orders(query: dict[str, Any]) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(CancellationListSchema(), location="query")
 @blueprint.response(200, CANCELLATIONS)
-@described(problems=(412,))
+@described(problems=("precondition_failed",))
 def cancel_all(query: dict[str, Any]) -> Response:
     """Cancel all PENDING and OPEN orders, or those that the filters select.
 

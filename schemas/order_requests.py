@@ -101,8 +101,8 @@ class OrderTermsSchema(StrictSchema):
         data_key="marketProtection",
         allow_none=True,
         metadata={
-            "description": "Percent, such as 2.50; only for MARKET and STOP_MARKET. The order fills no worse than the last price × "
-            "(1 ± this), and rests at that price otherwise. Below 100 for SELL.",
+            "description": "Percent, such as 2.50; only for MARKET and STOP_MARKET. The order fills no worse than the "
+            "last price × (1 ± this), and rests at that price otherwise. Below 100 for SELL.",
         },
     )
     after_market = Flag(
