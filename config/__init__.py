@@ -67,6 +67,7 @@ class Settings:
     environment: str
     data_dir: Path
     port: int
+    listen_on: str
     simulator: bool
 
     @property
@@ -115,6 +116,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         environment=environment,
         data_dir=data_dir,
         port=_integer(environ, "PORT", 8000, 1, 65_535),
+        listen_on=_choice(environ, "LISTEN_ON", ("localhost", "all"), _listens_on(environment)),
         simulator=_choice(environ, "SIMULATOR", ("on", "off"), "on") == "on",
     )
     if settings.is_production:
@@ -226,6 +228,11 @@ def _optional_choice(environ: Mapping[str, str], name: str, choices: tuple[str, 
         if text.lower() == choice.lower():
             return choice
     raise ConfigurationError(f"{name} must be {' or '.join(choices)}, not {text!r}")
+
+
+def _listens_on(environment: str) -> str:
+    """Return the default: a development server has a known demo, so others in the same network may not use it."""
+    return "localhost" if environment == "development" else "all"
 
 
 def _namespace(environ: Mapping[str, str], name: str) -> str:

@@ -176,6 +176,7 @@ def test_a_busy_port_is_one_line(runs: Runs, tmp_path: Path) -> None:
         run = runs.launch()
         assert run.wait() == 1
         assert re.fullmatch(rf"tradepost: PORT {runs.port} cannot be used .*\n", run.log)
+        assert not runs.data_dir.exists()
     finally:
         listener.kill()
         listener.wait()
