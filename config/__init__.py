@@ -17,6 +17,7 @@ from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
+DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
 MIN_SECRET_LENGTH = 16
@@ -78,7 +79,7 @@ class Settings:
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Return the settings of an environment, or raise ConfigurationError."""
-    data_dir = Path(_text(environ, "DATA_DIR") or ".data").expanduser()
+    data_dir = Path(_text(environ, "DATA_DIR") or DEFAULT_DATA_DIR).expanduser()
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
     # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
@@ -115,7 +116,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         stream_compression=_choice(environ, "STREAM_COMPRESSION", ("off", "on"), "off") == "on",
         environment=environment,
         data_dir=data_dir,
-        port=_integer(environ, "PORT", 8000, 1, 65_535),
+        port=_integer(environ, "PORT", DEFAULT_PORT, 1, 65_535),
         listen_on=_choice(environ, "LISTEN_ON", ("localhost", "all"), _listens_on(environment)),
         simulator=_choice(environ, "SIMULATOR", ("on", "off"), "on") == "on",
     )

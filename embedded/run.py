@@ -171,10 +171,7 @@ class Run:
                 noted = started
             time.sleep(0.1)
         honcho.manager.KILL_WAIT = STOP_TIMEOUT_S
-        secret = self.settings.cron_secret or ""
-        data_dir, clock = str(self.settings.data_dir), banner.read_clock(port, demo.token)
-        text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=data_dir, clock=clock)
-        print(text, flush=True)
+        print(banner.ready_text(self.settings, demo, banner.read_clock(port, demo.token)), flush=True)
 
 
 def main() -> int:
