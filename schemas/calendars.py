@@ -80,4 +80,6 @@ class MarketClockSchema(StrictSchema):
         allow_none=True,
         metadata={"enum": [*CALENDARS, None], "description": "Null for a market that is always open."},
     )
-    sessions = fields.List(fields.Nested(ClassSessionSchema))
+    sessions = fields.List(
+        fields.Nested(ClassSessionSchema), metadata={"description": "One entry for each class of stocks."}
+    )

@@ -7,6 +7,11 @@ from .fields import Identifier, Text, WholeParameter
 MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
 
+NAMED_ACCOUNT = {
+    "example": ACCOUNT_ID,
+    "description": "Required with an admin token; an account token may only name its own account.",
+}
+
 
 class AccountChoiceSchema(StrictSchema):
     """The account for which an admin token acts."""
@@ -14,10 +19,7 @@ class AccountChoiceSchema(StrictSchema):
     account_id = Identifier(
         data_key="tradingAccountId",
         load_default=None,
-        metadata={
-            "example": ACCOUNT_ID,
-            "description": "Required with an admin token; an account token may only name its own account.",
-        },
+        metadata=NAMED_ACCOUNT,
     )
 
 
