@@ -37,7 +37,7 @@ from trading.rules.terms import Product
 from .closing import CLOSINGS, close_selected
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
+from .http.description import IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
@@ -57,7 +57,11 @@ NEWEST_FIRST = Keyset({"position.id": read_uuid})
 @blueprint.arguments(PositionListSchema(), location="query")
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
-    """List open and closed positions, newest first."""
+    """List open and closed positions, newest first.
+
+    There is one position for each stock and product. It stays in the list, with the quantity 0, after it is closed.
+    Profits, margin and the figures of the day do not contain charges.
+    """
     days = trading_days(market()["calendar"])
     named, chosen = query.pop("account_id"), {"limit": query.pop("limit"), "cursor": query.pop("cursor")}
     with existing_account_session(named) as account_id:
@@ -87,7 +91,10 @@ def read(query: dict[str, Any], position_id: UUID) -> Response:
 @blueprint.arguments(AccountListSchema(), location="query")
 @blueprint.response(200, HOLDING_PAGE)
 def list_holdings(query: dict[str, Any]) -> Response:
-    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first."""
+    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first.
+
+    Shares that were bought today are not holdings yet: they are in the positions only.
+    """
     calendar = market()["calendar"]
     days = trading_days(calendar)
     with existing_account_session(query["account_id"]) as account_id:
@@ -104,7 +111,16 @@ def list_holdings(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ConversionSchema(), is_alone=False, required=False)
 @blueprint.response(200, CONVERTED)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+@described(
+    problems=(
+        "not_convertible",
+        *OF_TRADING,
+        "square_off_passed",
+        "intraday_not_allowed",
+        "insufficient_margin",
+    ),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Convert shares that were bought from INTRADAY to DELIVERY, or back if they were bought today.
 
@@ -127,7 +143,7 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
 @blueprint.arguments(ClosingSchema(), is_alone=False, required=False)
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("nothing_to_close", "not_closable", *OF_TRADING, "no_price"), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
 

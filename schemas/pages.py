@@ -11,6 +11,11 @@ from .fields import Identifier, Text, WholeParameter
 MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
 
+NAMED_ACCOUNT = {
+    "example": ACCOUNT_ID,
+    "description": "Required with an admin token; an account token may only name its own account.",
+}
+
 
 class FlagParameter(fields.Boolean):
     """A boolean of a query string: `true` or `false`."""
@@ -29,10 +34,7 @@ class AccountChoiceSchema(StrictSchema):
     account_id = Identifier(
         data_key="tradingAccountId",
         load_default=None,
-        metadata={
-            "example": ACCOUNT_ID,
-            "description": "Required with an admin token; an account token may only name its own account.",
-        },
+        metadata=NAMED_ACCOUNT,
     )
 
 

@@ -10,7 +10,7 @@ SCOPES = ("trade", "read", "feed", "admin")
 # added here and to the fixture `belongings`.
 OF_AN_ACCOUNT = {"order_id", "client_order_id", "position_id"}
 OF_ADMINISTRATORS = {"account_id", "token_id", "message_id"}
-OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE"}
+OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE", "calendar": "NSE", "day": "2026-01-26"}
 # The paths that need no token.
 PUBLIC = {"/health/live", "/health/ready"}
 # A good value for each header that a request must have.

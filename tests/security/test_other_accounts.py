@@ -197,6 +197,7 @@ def test_the_document_and_the_list_that_was_written_by_hand_agree_about_scopes(o
         if operation.path.startswith("/api/") and not operation.is_for_cron
     }
     by_hand["GET", "/api/market/stocks/{}/{}"] = by_hand.pop(("GET", "/api/market/stocks/NSE/NONE"))
+    by_hand["DELETE", "/api/admin/holidays/{}/{}"] = by_hand.pop(("DELETE", "/api/admin/holidays/NSE/2026-01-26"))
     assert described == by_hand
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from models.database import fetch_all, fetch_one
 from models.rows import LedgerRow, OrderRow
 from trading.accounts.ledgers import write_rows
+from trading.rules.errors import NotFound
 
 # The start of a list of orders; the caller adds its conditions.
 ORDERS = "SELECT * FROM trading_order"
@@ -33,6 +34,15 @@ FROM (VALUES %s) AS ended (id, status, reason, end_reason) WHERE trading_order.i
 def find_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
     """Return an account's order, or None; needs an open session."""
     return fetch_one(ORDER, (order_id, account_id), OrderRow)
+
+
+def account_of_order(order_id: UUID) -> UUID:
+    """Return the account of an order; raises NotFound; needs an open session."""
+    row = fetch_one("SELECT account_id FROM trading_order WHERE id = %s", (order_id,))
+    if row is None:
+        raise NotFound
+    account_id: UUID = row["account_id"]
+    return account_id
 
 
 def find_order_with_entries(account_id: UUID, order_id: UUID) -> OrderRow | None:
