@@ -178,4 +178,4 @@ def test_a_day_in_another_format_names_the_right_one(run):
 
 def test_the_status_of_the_schema_ends_with_a_summary_that_explains_its_gaps(run_well):
     *migrations, summary = run_well("db", "status").splitlines()
-    assert summary == f"all {len(migrations)} are applied (no migration has the number 0005 or 0007)"
+    assert summary.startswith(f"all {len(migrations)} are applied (no migration has the number 0005 or 0007")
