@@ -45,8 +45,7 @@ def db_upgrade() -> None:
             applied = migrate.upgrade()
         for name in applied:
             click.echo(f"applied {name}")
-        with patience("making sessions"):
-            tell_of_missing_sessions()
+        tell_of_missing_sessions()
     except ProgrammingError as error:
         fail(
             f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"
