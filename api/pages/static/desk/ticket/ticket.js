@@ -1,7 +1,7 @@
 /** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
 import { Combobox } from "../market/combobox.js";
-import { findStocks } from "../market/stock_search.js";
+import { findStocks, readStocks } from "../market/stock_search.js";
 import { byId, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
 import { currentErrors, focusFirstError, showFieldErrors, watchMistakes } from "./field_errors.js";
@@ -104,6 +104,7 @@ class Ticket {
   }
 
   #choose(stock, isLeft) {
+    this.form.exchange.value = stock.exchange;
     this.store.putQuotes([stock]);
     this.#change("symbol");
     if (!isLeft) this.focus("quantity");
@@ -202,7 +203,10 @@ class Ticket {
     if (error.code === "forbidden") return this.#refuseToTrade();
     const { field, text } = refusalOf(error.code, error.document);
     const errors = field ? { [field]: [text] } : error.errors;
-    if (hasAny(errors)) return this.#showErrors(errors);
+    if (hasAny(errors)) {
+      this.#showErrors(errors);
+      return void this.stocks.offer(readStocks(error.document.nearest));
+    }
     showFieldErrors(this.form, {});
     return this.#say(text + (isUnknown ? RETRY : ""), "problem");
   }
