@@ -126,6 +126,7 @@ def test_a_refused_unknown_symbol_suggests_the_nearest_ones_and_asks_no_question
     )
     desk.page.locator("#submit").click()
     expect(desk.error_at("symbol")).to_have_text("Nobody has quoted or imported RELAINCE. Did you mean NSE RELIANCE?")
+    expect(desk.message).to_have_text("Not placed. Nobody has quoted or imported RELAINCE. Did you mean NSE RELIANCE?")
     expect(desk.page.locator("#symbol-list [role=option]")).to_have_count(1)
     desk.page.get_by_label("Symbol").press("Enter")
     expect(desk.page.get_by_label("Symbol")).to_have_value("RELIANCE")

@@ -20,9 +20,9 @@ export async function readStock({ exchange, symbol }) {
 }
 
 /** Return some stocks with their quotes, in their order; none if the server does not answer. */
-export async function readStocks(stocks = []) {
+export async function readStocks(stocks) {
   const symbols = stocks.map(({ exchange, symbol }) => `${exchange}:${symbol}`).join(",");
-  const page = symbols ? await get(STOCKS, { symbols }).catch(() => ({ data: [] })) : { data: [] };
+  const page = await get(STOCKS, { symbols }).catch(() => ({ data: [] }));
   return page.data;
 }
 

@@ -203,20 +203,21 @@ class Ticket {
     if (error.code === "forbidden") return this.#refuseToTrade();
     const { field, text } = refusalOf(error.code, error.document);
     const errors = field ? { [field]: [text] } : error.errors;
-    if (hasAny(errors)) {
-      this.#showErrors(errors);
-      return void this.stocks.offer(readStocks(error.document.nearest));
-    }
+    if (hasAny(errors)) return this.#showErrors(errors, error.document.nearest);
     showFieldErrors(this.form, {});
     return this.#say(text + (isUnknown ? RETRY : ""), "problem");
   }
 
-  #showErrors(errors) {
+  /** Show messages at their fields, and suggest the stocks that are nearest to an unknown symbol. */
+  #showErrors(errors, nearest = []) {
     showFieldErrors(this.form, errors);
     const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
     const rest = others.map(([name, messages]) => `${name}: ${messages.join(" ")}`).join(" ");
-    this.#say(rest || "Not placed: correct the marked fields.", "problem");
+    // The list of suggestions covers the message at the field.
+    const reason = nearest.length > 0 ? `Not placed. ${errors.symbol[0]}` : "Not placed: correct the marked fields.";
+    this.#say(rest || reason, "problem");
     focusFirstError(this.form);
+    if (nearest.length > 0) this.stocks.offer(readStocks(nearest));
   }
 
   #refuseToTrade() {
