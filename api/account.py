@@ -40,7 +40,10 @@ def read_account(account_id: UUID) -> ValuedAccount:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
-    """Read the account, and the scopes of the token."""
+    """Read the account, and the scopes of the token.
+
+    `availableMargin` is the money for new orders and withdrawals: `balance` less `blockedMargin`.
+    """
     row = read_account(requested_account_id(query["account_id"]))
     return respond(ACCOUNT, {**row, "scopes": sorted(current_principal().scopes)})
 
@@ -50,7 +53,11 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.arguments(TransactionListSchema(), location="query")
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
-    """List the entries of the fund ledger, newest first."""
+    """List the entries of the fund ledger, newest first.
+
+    Each change of the balance or of the blocked margin is an entry. The entries are never changed: their sums, in the
+    order of their ids, are `balanceAfter` and `blockedAfter`.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,

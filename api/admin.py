@@ -56,7 +56,10 @@ ACCOUNT_PAGE, TOKEN_PAGE = AccountPageSchema(), TokenPageSchema()
     }
 )
 def create(body: dict[str, Any]) -> Response:
-    """Create an account with its opening balance."""
+    """Create an account with its opening balance.
+
+    The account has no token yet: create one with `POST /api/admin/accounts/{account_id}/tokens`.
+    """
     audit("account.create", body)
     fill_model = body["fill_model"] or current_app.config["SETTINGS"].fill_model
     account_id = create_account(body["name"], body["opening_balance"], fill_model=fill_model)["id"]
@@ -83,7 +86,10 @@ def list_accounts(query: dict[str, Any]) -> Response:
 @takes_no_query
 @blueprint.response(200, ACCOUNT)
 def read(account_id: UUID) -> Response:
-    """Read an account."""
+    """Read an account.
+
+    Its orders, positions and ledger are read under `/api/trading`, with `tradingAccountId` in the query.
+    """
     return respond(ACCOUNT, read_account(account_id))
 
 
@@ -92,7 +98,10 @@ def read(account_id: UUID) -> Response:
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
-    """Rename, suspend or reactivate an account, or choose its fill model; accepted orders are not affected."""
+    """Rename, suspend or reactivate an account, or choose its fill model; accepted orders are not affected.
+
+    A suspended account may not place, close, convert or modify. Cancellations, funds and accepted orders go on.
+    """
     audit("account.rename" if body.keys() == {"name"} else "account.status", {"account_id": account_id, **body})
     change_account(account_id, body)
     return respond(ACCOUNT, read_account(account_id))
@@ -116,9 +125,12 @@ def reset(body: dict[str, Any], account_id: UUID) -> Response:
 @requires("admin")
 @blueprint.arguments(FundsSchema())
 @blueprint.response(201, TRANSACTION, headers=LOCATION)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+@described(problems=("insufficient_margin",), headers=(IDEMPOTENCY_KEY,))
 def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
-    """Deposit or withdraw money; a withdrawal is limited to the available margin."""
+    """Deposit or withdraw money; a withdrawal is limited to the available margin.
+
+    Send an `Idempotency-Key`, so that a retry does not move the money twice.
+    """
     audit("account.funds", {"account_id": account_id, **body})
     key = idempotency_key(body)
     row, is_replay = move_funds(account_id, body["kind"], body["amount"], idempotency_key=key)
@@ -144,7 +156,10 @@ def list_account_tokens(query: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.response(201, TOKEN, headers=LOCATION)
 @described(responses={201: leads_to("token_id", "tokenId", "adminDeleteToken")})
 def add_token(body: dict[str, Any], account_id: UUID) -> Response:
-    """Create a token for an account; no later response shows its secret."""
+    """Create a token for an account; no later response shows its secret.
+
+    Only a digest of the secret is stored. Send the secret as `Authorization: Bearer …`.
+    """
     audit("token.create", {"account_id": account_id, **body})
     token_id, secret = create_token(body["scopes"], account_id=account_id, expires_at=body["expires_at"])
     return respond(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
@@ -166,7 +181,10 @@ def list_service_tokens(query: dict[str, Any]) -> Response:
 @takes_no_query
 @blueprint.response(204)
 def delete_token(token_id: UUID) -> Response:
-    """Revoke a token; every process refuses it within 5 s."""
+    """Revoke a token; every process refuses it within 5 s.
+
+    Streams that were opened with it end. A token that is revoked already is revoked again without effect.
+    """
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
     token_cache.forget()  # this process refuses it at once

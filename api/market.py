@@ -82,7 +82,10 @@ def _all_of(stocks: list[StockRow]) -> Response:
 @takes_no_query
 @blueprint.response(200, STOCK)
 def read_stock(exchange: str, symbol: str) -> Response:
-    """Read one stock with its quote."""
+    """Read one stock with its quote.
+
+    Upper and lower case are the same. `quoteNumber` counts the quotes: a higher one is a later quote.
+    """
     try:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:

@@ -17,7 +17,7 @@ class AccountSchema(StrictSchema):
     """An account; the caller adds `unrealized_pnl`, and in the account's own answer `scopes`, to its row."""
 
     id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
-    name = fields.String(metadata={"example": "Asha"})
+    name = fields.String(metadata={"example": "Asha", "description": "The name of the account."})
     balance = Money(metadata={"example": "999989.46", "description": "The money of the account, in rupees."})
     blocked_margin = Money(
         data_key="blockedMargin",
@@ -38,7 +38,7 @@ class AccountSchema(StrictSchema):
             "description": "The profit or loss of open positions at the last prices; one without a price is left out.",
         },
     )
-    status = fields.String(metadata={"enum": list(STATUSES)})
+    status = fields.String(metadata={"enum": list(STATUSES), "description": "Whether the account may trade."})
     fill_model = fields.String(
         data_key="fillModel",
         metadata={

@@ -40,7 +40,10 @@ class AccountCreationSchema(StrictSchema):
 
     name = _account_name(required=True)
     opening_balance = GivenMoney(
-        data_key="openingBalance", allow_zero=True, required=True, metadata={"example": "1000000.00"}
+        data_key="openingBalance",
+        allow_zero=True,
+        required=True,
+        metadata={"example": "1000000.00", "description": "The first deposit, in rupees."},
     )
     fill_model = Choice(
         *FILL_MODELS,
@@ -83,14 +86,18 @@ class AccountChangeSchema(StrictSchema):
 class FundsSchema(StrictSchema):
     """A deposit or a withdrawal."""
 
-    kind = Choice("DEPOSIT", "WITHDRAWAL", required=True)
-    amount = GivenMoney(required=True, metadata={"example": "5000.00"})
+    kind = Choice("DEPOSIT", "WITHDRAWAL", required=True, metadata={"description": "Whether the money comes or goes."})
+    amount = GivenMoney(required=True, metadata={"example": "5000.00", "description": "The amount in rupees."})
 
 
 class ResetSchema(StrictSchema):
     """The balance of an account after its reset."""
 
-    balance = GivenMoney(allow_zero=True, required=True, metadata={"example": "1000000.00"})
+    balance = GivenMoney(
+        allow_zero=True,
+        required=True,
+        metadata={"example": "1000000.00", "description": "The balance after the reset, in rupees."},
+    )
 
 
 class TokenCreationSchema(StrictSchema):
@@ -99,7 +106,7 @@ class TokenCreationSchema(StrictSchema):
     scopes = fields.List(
         Choice(*ACCOUNT_SCOPES),
         required=True,
-        metadata={"uniqueItems": True},
+        metadata={"uniqueItems": True, "example": ["trade", "read"], "description": "The rights of the token."},
         validate=[validate.Length(min=1, error="Must contain a scope."), check_distinct],
     )
     expires_at = Timestamp(
@@ -124,7 +131,9 @@ class ServiceTokenCreationSchema(TokenCreationSchema):
 class TokenSchema(StrictSchema):
     """A new token; only this answer contains its secret."""
 
-    token_id = Identifier(data_key="tokenId", metadata={"example": TOKEN_ID})
+    token_id = Identifier(
+        data_key="tokenId", metadata={"example": TOKEN_ID, "description": "The id by which the token can be revoked."}
+    )
     token = fields.String(
         metadata={"example": "tp_the-secret-that-is-shown-once", "description": "The secret: store it now."}
     )

@@ -80,7 +80,9 @@ class MarketClockSchema(StrictSchema):
         allow_none=True,
         metadata={"enum": [*CALENDARS, None], "description": "Null for a market that is always open."},
     )
-    sessions = fields.List(fields.Nested(ClassSessionSchema))
+    sessions = fields.List(
+        fields.Nested(ClassSessionSchema), metadata={"description": "One entry for each class of stocks."}
+    )
 
 
 class CalendarQuerySchema(StrictSchema):

@@ -237,6 +237,8 @@ def test_the_number_of_remembered_tokens_is_bounded(monkeypatch):
 ROUTES = [
     ("GET", "/api/trading/orders", {"read", "admin"}),
     ("POST", "/api/trading/orders", {"trade", "admin"}),
+    ("DELETE", "/api/trading/orders", {"trade", "admin"}),
+    ("GET", f"/api/trading/orders/by-client-id/{NOT_THERE}", {"read", "admin"}),
     ("POST", "/api/trading/orders/preview", {"trade", "read", "admin"}),
     ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}", {"read", "admin"}),
@@ -246,6 +248,8 @@ ROUTES = [
     ("PATCH", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("DELETE", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
+    ("GET", f"/api/trading/positions/{NOT_THERE}", {"read", "admin"}),
+    ("POST", "/api/trading/positions/close", {"trade", "admin"}),
     ("GET", "/api/trading/holdings", {"read", "admin"}),
     ("POST", f"/api/trading/positions/{NOT_THERE}/convert", {"trade", "admin"}),
     ("POST", f"/api/trading/positions/{NOT_THERE}/close", {"trade", "admin"}),

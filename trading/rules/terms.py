@@ -107,6 +107,15 @@ class EndReason(StrEnum):
     STOCK_INACTIVE = "stock_inactive"
 
 
+class RejectionReason(StrEnum):
+    """The reason for which an accepted order was rejected at its execution."""
+
+    NO_PRICE = "no_price"
+    INSUFFICIENT_HOLDINGS = "insufficient_holdings"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    EXECUTION_FAILED = "execution_failed"
+
+
 class OrderOrigin(StrEnum):
     """The one who placed an order: a client, or the square-off at the end of the day."""
 
