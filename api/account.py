@@ -1,4 +1,4 @@
-"""The account and its fund ledger."""
+"""The account, its fund ledger and its tokens."""
 
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from flask import Response
 from models.database import session
 from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
+from schemas.tokens import AccountTokenListSchema, TokenPageSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
@@ -17,10 +18,11 @@ from .http.authentication import current_principal, existing_account_session, re
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
 from .http.responses import respond
+from .tokens import OF_ACCOUNT, token_page
 
-blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
+blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account, fund ledger and tokens")
 
-ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
+ACCOUNT, TRANSACTION_PAGE, TOKEN_PAGE = AccountSchema(), TransactionPageSchema(), TokenPageSchema()
 NEWEST_FIRST = Keyset({"id": read_integer})
 
 
@@ -64,3 +66,14 @@ def list_transactions(query: dict[str, Any]) -> Response:
         }
         page = fetch_page(ENTRIES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     return respond(TRANSACTION_PAGE, page)
+
+
+@blueprint.get("/tokens")
+@requires("read", "admin")
+@blueprint.arguments(AccountTokenListSchema(), location="query")
+@blueprint.response(200, TOKEN_PAGE)
+def list_tokens(query: dict[str, Any]) -> Response:
+    """List the tokens of the account, the newest first; no response shows their secrets again."""
+    with existing_account_session(query["account_id"]) as account_id:
+        page = token_page({OF_ACCOUNT: account_id}, query)
+    return respond(TOKEN_PAGE, page)

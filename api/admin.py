@@ -5,32 +5,43 @@ from uuid import UUID
 
 from flask import Response, current_app
 
-from schemas.accounts import AccountSchema
+from models.database import session
+from schemas.accounts import AccountPageSchema, AccountSchema
 from schemas.admin import (
     AccountChangeSchema,
     AccountCreationSchema,
+    AccountSearchSchema,
     FundsSchema,
     ResetSchema,
     TokenCreationSchema,
     TokenSchema,
 )
+from schemas.calendars import CALENDARS
+from schemas.fields import parse_day
+from schemas.tokens import TokenListSchema, TokenPageSchema
 from schemas.transactions import TransactionSchema
 from trading.accounts.administration import change_account, create_account, move_funds
+from trading.accounts.reading import ACCOUNTS, NAME_CONTAINS, containing
 from trading.accounts.tokens import create_token, revoke_token
 from trading.day.reset import reset_account
+from trading.market.calendars import remove_holiday
+from trading.rules.errors import NotFound
 
 from .account import read_account
 from .http.audit import audit
-from .http.authentication import requires
+from .http.authentication import existing_account_session, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, described, leads_to
 from .http.idempotency import idempotency_key, mark_replayed
+from .http.pagination import fetch_page
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
 from .http.token_cache import token_cache
+from .tokens import BY_ID, OF_ACCOUNT, OF_NO_ACCOUNT, token_page
 
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin", description="Accounts, funds and tokens")
 
 ACCOUNT, TRANSACTION, TOKEN = AccountSchema(), TransactionSchema(), TokenSchema()
+ACCOUNT_PAGE, TOKEN_PAGE = AccountPageSchema(), TokenPageSchema()
 
 
 @blueprint.post("/accounts")
@@ -55,6 +66,21 @@ def create(body: dict[str, Any]) -> Response:
     return respond(ACCOUNT, read_account(account_id), 201, {"Location": f"/api/admin/accounts/{account_id}"})
 
 
+@blueprint.get("/accounts")
+@requires("admin")
+@blueprint.arguments(AccountSearchSchema(), location="query")
+@blueprint.response(200, ACCOUNT_PAGE)
+def list_accounts(query: dict[str, Any]) -> Response:
+    """List accounts, the newest first: all of them, or those with a text in their name."""
+    where = {
+        NAME_CONTAINS: None if query["search"] is None else containing(query["search"]),
+        "status = %s": query["status"],
+    }
+    with session():
+        page = fetch_page(ACCOUNTS, where, BY_ID, limit=query["limit"], cursor=query["cursor"])
+    return respond(ACCOUNT_PAGE, page)
+
+
 @blueprint.get("/accounts/<opaque_uuid:account_id>")
 @requires("admin")
 @takes_no_query
@@ -72,11 +98,11 @@ def read(account_id: UUID) -> Response:
 @blueprint.arguments(AccountChangeSchema())
 @blueprint.response(200, ACCOUNT)
 def change_status(body: dict[str, Any], account_id: UUID) -> Response:
-    """Suspend or reactivate an account, or choose its fill model; accepted orders are not affected.
+    """Rename, suspend or reactivate an account, or choose its fill model; accepted orders are not affected.
 
     A suspended account may not place, close, convert or modify. Cancellations, funds and accepted orders go on.
     """
-    audit("account.status", {"account_id": account_id, **body})
+    audit("account.rename" if body.keys() == {"name"} else "account.status", {"account_id": account_id, **body})
     change_account(account_id, body)
     return respond(ACCOUNT, read_account(account_id))
 
@@ -113,6 +139,17 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
     return mark_replayed(response) if is_replay else response
 
 
+@blueprint.get("/accounts/<opaque_uuid:account_id>/tokens")
+@requires("admin")
+@blueprint.arguments(TokenListSchema(), location="query")
+@blueprint.response(200, TOKEN_PAGE)
+def list_account_tokens(query: dict[str, Any], account_id: UUID) -> Response:
+    """List the tokens of an account, the newest first; no response shows their secrets again."""
+    with existing_account_session(account_id):
+        page = token_page({OF_ACCOUNT: account_id}, query)
+    return respond(TOKEN_PAGE, page)
+
+
 @blueprint.post("/accounts/<opaque_uuid:account_id>/tokens")
 @requires("admin")
 @blueprint.arguments(TokenCreationSchema())
@@ -128,6 +165,17 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
     return respond(TOKEN, {"token_id": token_id, "token": secret}, 201, {"Location": f"/api/admin/tokens/{token_id}"})
 
 
+@blueprint.get("/tokens")
+@requires("admin")
+@blueprint.arguments(TokenListSchema(), location="query")
+@blueprint.response(200, TOKEN_PAGE)
+def list_service_tokens(query: dict[str, Any]) -> Response:
+    """List the tokens that belong to no account (the scopes `feed` and `admin`), the newest first."""
+    with session():
+        page = token_page({OF_NO_ACCOUNT: True}, query)
+    return respond(TOKEN_PAGE, page)
+
+
 @blueprint.delete("/tokens/<opaque_uuid:token_id>")
 @requires("admin")
 @takes_no_query
@@ -140,4 +188,22 @@ def delete_token(token_id: UUID) -> Response:
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
     token_cache.forget()  # this process refuses it at once
+    return Response(status=204)
+
+
+@blueprint.delete("/holidays/<calendar>/<day>")
+@requires("admin")
+@takes_no_query
+@blueprint.response(204)
+def delete_holiday(calendar: str, day: str) -> Response:
+    """Remove a holiday, so that the day is traded, or settled; every process knows it within a minute.
+
+    A weekday of a calendar that has sessions around it gets its regular sessions. Orders that were placed before keep
+    the end that they have.
+    """
+    given = parse_day(day)
+    if calendar not in CALENDARS or given is None:
+        raise NotFound
+    audit("holiday.remove", {"calendar": calendar, "day": day})
+    remove_holiday(calendar, given)
     return Response(status=204)

@@ -108,7 +108,7 @@ def _new_app(settings: config.Settings) -> Flask:
     )
     # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
     app.url_map.merge_slashes = False
-    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
+    app.url_map.converters |= {"opaque_uuid": converters.OpaqueUuid, "opaque_word": converters.OpaqueWord}
     return app
 
 
@@ -124,6 +124,7 @@ def _register_resources(app: Flask) -> None:
     api = app.extensions["documented_api"] = DocumentedApi(app)
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
+    api.register_converter(converters.OpaqueWord, converters.describe_opaque_word)
     api.register_field(Money, "string", "decimal")
     api.spec.options["info"] = {"description": sections.description(), "license": {"name": "MIT"}}
     event_schemas.register(api.spec)

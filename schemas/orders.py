@@ -5,8 +5,7 @@ from marshmallow import fields
 from .accounts import FILL_MODELS
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
-from .fields import Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
-from .pages import AccountListSchema
+from .fields import Identifier, Money, Timestamp, Whole
 from .transactions import TransactionSchema
 
 EXCHANGES = ("NSE", "BSE")
@@ -17,6 +16,7 @@ ORDER_TYPES = ("MARKET", "LIMIT", "STOP_LIMIT", "STOP_MARKET")
 ORDER_TYPE_SPELLINGS = {"SL": "STOP_LIMIT", "SL-M": "STOP_MARKET"}
 VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
 STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
+LIVE_STATUSES = ("PENDING", "OPEN")
 WAITS = ("price", "trigger", "quote", "session")
 REJECTION_REASONS = ("no_price", "insufficient_holdings", "insufficient_margin", "execution_failed")
 END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
@@ -25,22 +25,6 @@ FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", 
 PRINTABLE = r"[\x20-\x7e]+"
 # A price that is kept as text.
 AS_PRICE = {"pattern": r"^(0|[1-9][0-9]*)\.[0-9]{2}$"}
-
-
-class OrderListSchema(AccountListSchema):
-    """The query of the list of orders."""
-
-    status = Choice(*STATUSES, load_default=None)
-    symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
-    side = Choice(*SIDES, load_default=None)
-    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
-    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
-    placed_from = Timestamp(
-        data_key="from", load_default=None, metadata={"description": "Orders with `placedAt` at or after this time."}
-    )
-    placed_before = Timestamp(
-        data_key="to", load_default=None, metadata={"description": "Orders with `placedAt` before this time."}
-    )
 
 
 class FillSchema(StrictSchema):

@@ -1,5 +1,9 @@
 """The query parameters that several lists have."""
 
+from typing import Any
+
+from marshmallow import fields
+
 from .base import StrictSchema
 from .examples import ACCOUNT_ID
 from .fields import Identifier, Text, WholeParameter
@@ -11,6 +15,17 @@ NAMED_ACCOUNT = {
     "example": ACCOUNT_ID,
     "description": "Required with an admin token; an account token may only name its own account.",
 }
+
+
+class FlagParameter(fields.Boolean):
+    """A boolean of a query string: `true` or `false`."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
 
 
 class AccountChoiceSchema(StrictSchema):

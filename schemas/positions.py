@@ -3,10 +3,30 @@
 from marshmallow import fields
 
 from .base import StrictSchema
+from .baskets import ProblemAsItIs
 from .examples import ACCOUNT_ID, OTHER_POSITION_ID, POSITION_ID, STOCK_ID
-from .fields import MAX_IDENTIFIER, Flag, Identifier, Money, Timestamp, Whole
+from .fields import MAX_IDENTIFIER, Choice, Flag, Identifier, Money, Symbol, Timestamp, Whole
 from .order_requests import MAX_QUANTITY
-from .orders import EXCHANGES, PRODUCTS
+from .orders import EXCHANGES, PRODUCT_SPELLINGS, PRODUCTS, PlacementSchema
+from .pages import AccountListSchema, FlagParameter
+from .problems import ProblemSchema
+
+
+class PositionFilterSchema(StrictSchema):
+    """The filters of positions, named as those of trading.accounts.portfolio; null is no filter, but a mistake."""
+
+    exchange = Choice(*EXCHANGES)
+    symbol = Symbol(metadata={"example": "RELIANCE"})
+    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS)
+
+
+class PositionListSchema(PositionFilterSchema, AccountListSchema):
+    """The query of the list of positions."""
+
+    is_open = FlagParameter(
+        data_key="open",
+        metadata={"description": "`true`: only positions with a quantity; `false`: only flat ones."},
+    )
 
 
 class PositionSchema(StrictSchema):
@@ -145,6 +165,48 @@ class ClosingSchema(StrictSchema):
         data_key="cancelOpenOrders",
         load_default=False,
         metadata={"description": "First cancel the live orders to which the position is promised."},
+    )
+
+
+class ClosingAllSchema(PositionFilterSchema):
+    """The positions to close, and the way; the body may be left out."""
+
+    cancel_open_orders = Flag(
+        data_key="cancelOpenOrders",
+        load_default=False,
+        metadata={"description": "First cancel the live orders to which each position is promised."},
+    )
+
+
+class ClosedSchema(PlacementSchema):
+    """The order that closes a position, as its placement alone would have been answered."""
+
+    position_id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
+    status = Whole(
+        minimum=200,
+        maximum=202,
+        metadata={"example": 202, "description": "The status with which the order alone would have been answered."},
+    )
+
+
+class NotClosedSchema(StrictSchema):
+    """A position for which no order was placed, with the problem that its own close would have been answered with."""
+
+    position_id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
+    problem = ProblemAsItIs(ProblemSchema)
+
+
+class ClosingsSchema(StrictSchema):
+    """The orders that close positions, and the positions for which none was placed."""
+
+    placed = fields.List(fields.Nested(ClosedSchema))
+    refused = fields.List(fields.Nested(NotClosedSchema))
+    has_more = fields.Boolean(
+        data_key="hasMore",
+        metadata={
+            "example": False,
+            "description": "True if more positions were selected than one request closes; send it again.",
+        },
     )
 
 

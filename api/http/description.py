@@ -100,6 +100,9 @@ OF_MONEY = ("insufficient_holdings", "insufficient_margin")
 # Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
+    "calendar": "NSE",
+    "day": "2026-11-10",
+    "client_order_id": "my-order-1",
     "exchange": "NSE",
     "message_id": MESSAGE_ID,
     "order_id": ORDER_ID,

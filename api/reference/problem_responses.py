@@ -54,6 +54,11 @@ REFUSALS: tuple[HttpRefusal | Refused, ...] = (
     errors.DuplicateClientOrderId(order_id=UUID(ORDER_ID)),
     errors.OrderNotOpen(status=OrderStatus.EXECUTED),
     errors.NotSimulated(fields=["triggerPrice"]),
+    errors.UnknownSymbol(
+        exchange="NSE",
+        symbol="RELAINCE",
+        nearest=[{"exchange": "NSE", "symbol": "RELIANCE", "name": "Reliance Industries"}],
+    ),
     errors.IntradayNotAllowed(),
     errors.QuantityOffLot(lot_size=75),
     errors.PriceOffTick(

@@ -11,9 +11,10 @@ from openapi_spec_validator import validate
 
 from api.http.errors import STATUS_BY_CODE
 from tests.conftest import CRON_SECRET
-from tests.security.operations import Operation, operations_of
+from tests.security.operations import OF_EVERYBODY, Operation, operations_of
 from tests.support.dead_letters import bury
 from trading.accounts import tokens
+from trading.market.calendars import import_holidays
 
 # Headers that every answer may have without being described: those of HTTP itself, and those for browsers' security.
 HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
@@ -160,13 +161,16 @@ def test_responses_fit_the_document(
     (position,) = client.get("/api/trading/positions", headers=owner.headers).get_json()["data"]
     succeeded = set()
     for operation in operations_of(document):
+        order = place(owner, clientOrderId=f"of {operation}").get_json()["order"]
         things = {
-            "order_id": place(owner).get_json()["orderId"],
+            "order_id": order["orderId"],
+            "client_order_id": order["clientOrderId"],
             "position_id": position["positionId"],
             "account_id": str(owner.id),
             "token_id": str(tokens.create_token(["read"], account_id=owner.id)[0]),
             "message_id": bury(owner.id),
         }
+        import_holidays([(OF_EVERYBODY["calendar"], OF_EVERYBODY["day"], "A holiday")])
         trading = operation.scopes & {"trade", "read"}
         headers = cron if operation.is_for_cron else owner.headers if trading else admin
         answer = operation.send(client, headers, things=things)

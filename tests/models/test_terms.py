@@ -68,6 +68,7 @@ CHECKED = {
 # The words that the fields of schemas offer, by the field's name, or by Schema.field where that one differs.
 OFFERED = {
     "allows_intraday": ("true", "false"),
+    "ended": ("true", "false"),
     "end_reason": EndReason,
     "exchange": Exchange,
     "fill_model": FillModel,
@@ -90,7 +91,12 @@ OFFERED = {
     "PositionEventSchema.type": ("position.updated",),
     "OrderEventSchema.type": [event_type for event_type in EVENT_TYPES if event_type.startswith("order.")],
     "ProblemSchema.order_status": OrderStatus,
+    "AccountSearchSchema.status": AccountStatus,
+    "ListedAccountSchema.status": AccountStatus,
+    "MarketCalendarSchema.calendar": (Exchange.NSE,),
     "MarketClockSchema.calendar": (Exchange.NSE,),
+    "DaySessionSchema.kind": SessionKind,
+    "ListedHolidaySchema.kind": HolidayKind,
     "EventSchema.type": EVENT_TYPES,
     "FundsSchema.kind": (LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL),
     "HolidaySchema.calendar": (Exchange.NSE,),

@@ -40,6 +40,13 @@ STOPS = frozenset({OrderType.STOP_LIMIT, OrderType.STOP_MARKET})  # wait for a t
 LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})  # have a price of their own
 
 
+class UnknownSymbols(StrEnum):
+    """The answer to an order for a symbol that no import, quote or earlier order has named (UNKNOWN_SYMBOLS)."""
+
+    CREATE = "create"
+    REFUSE = "refuse"
+
+
 class OrderStatus(StrEnum):
     """The status of an order; docs/lifecycle.md draws the changes."""
 
