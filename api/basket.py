@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from models.database import DatabaseUnavailable, Row
 from models.rows import OrderRow
 from runtime import metrics
-from runtime.timing import stopwatch, timed
+from runtime.timing import Stopwatch, stopwatch, timed
 from schemas.baskets import MAX_BASKET, BasketAnswerSchema
 from trading.accounts.idempotency import IdempotencyKey, claim_key, release_key
 from trading.orders.placement import place_order, placed_before
@@ -20,8 +20,9 @@ from trading.rules.errors import NotFound
 
 from .dispatching import execute_placed, is_final, market, waits_for_session
 from .http.errors import HttpRefusal, invalid, problem_document
+from .http.facts import request_facts
 from .http.idempotency import idempotency_key, mark_replayed
-from .http.observability import log_placement
+from .http.placement_log import Measured, Refusal, log_accepted, log_refused
 from .http.rate_limits import count_placements, too_many_placements
 from .http.responses import respond
 
@@ -83,9 +84,23 @@ def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Seq
         result = _refused(error)
     except Exception as error:  # noqa: BLE001  it is logged; the other orders still need their results
         result = _refused(error)
-    log_placement(result["status"], result.get("problem", {}).get("code"), account_id, result.get("order"), watch)
+    _log(account_id, item, result, watch)
     stopwatch().add(watch)
     return result
+
+
+def _log(account_id: UUID, item: Item, result: Result, watch: Stopwatch) -> None:
+    request_facts().placement_is_logged = True
+    measured = Measured(result["status"], watch.steps["place"], watch)
+    if "order" in result:
+        log_accepted(result["order"], measured, is_replay=result["is_replay"])
+    else:
+        problem = result["problem"]
+        wanted = OrderRequest(**item) if isinstance(item, dict) else None
+        log_refused(
+            Refusal(problem["code"], list(problem.get("errors") or problem.get("fields") or ()), account_id, wanted),
+            measured,
+        )
 
 
 def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Placement:

@@ -33,6 +33,7 @@ from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
 from .http.errors import HttpRefusal
+from .http.facts import request_facts
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
@@ -67,9 +68,10 @@ def place(body: dict[str, Any]) -> Response:
     """
     named = body.pop("account_id")
     key, account_id = idempotency_key(body), requested_account_id(named)
+    wanted = request_facts().wanted_order = OrderRequest(**body)
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
-            account_id, OrderRequest(**body), **market(), idempotency_key=key
+            account_id, wanted, **market(), idempotency_key=key
         )
     return respond_to_placement(placement)
 
