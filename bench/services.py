@@ -51,8 +51,8 @@ class Services:
         """Start the Procfile's worker on an empty queue and wait until it works.
 
         A stock worker differs only in its consumer, which is Dramatiq's own. The work that is due every ten minutes or
-        every hour counts as done, because it takes long on full tables and is measured separately. With LOG_FORMAT="json" its log has the
-        steps of each execution.
+        every hour counts as done, because it takes long on full tables and is measured separately. With
+        LOG_FORMAT="json" the log has the steps of each execution.
         """
         self.redis.flushdb()
         for actor, period_ms in PERIODIC:
