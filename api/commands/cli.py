@@ -29,6 +29,7 @@ from trading.matching.feed import MarketRules, receive_quotes
 from trading.upkeep.backlog import count_pending
 from trading.upkeep.verify import verify
 
+from . import backup_commands
 from .command_input import identifier, load
 from .failures import fail, with_database
 from .import_commands import holidays, stocks
@@ -43,7 +44,7 @@ tokens = AppGroup("tokens", help="Create and revoke API tokens.")
 quotes = AppGroup("quotes", help="Set last traded prices.")
 orders = AppGroup("orders", help="Execute due orders.")
 ledger = AppGroup("ledger", help="Verify the ledger.")
-db = AppGroup("db", help="Migrate the schema, and delete expired rows.")
+db = AppGroup("db", help="Migrate, back up and restore the database, and delete expired rows.")
 
 SWEEP_BATCH = 500
 COMMAND_LINE = "command line"  # the address of these actions in the audit
@@ -51,6 +52,7 @@ COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 def register(app: Flask) -> None:
     """Add all commands to the application."""
+    backup_commands.register(db)
     for group in (accounts, tokens, quotes, stocks, holidays, sessions, orders, jobs, ledger, db):
         app.cli.add_command(group)
     app.cli.add_command(stream_command)

@@ -1,0 +1,96 @@
+"""The commands that write the database into a file and read it back."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from peewee import ProgrammingError
+
+import config
+from models import migrate
+from models.database import db
+from models.dumps import DumpFailed, is_empty, read_dump, write_dump
+from trading.events.restored import newest_events, note_lost_events
+from trading.upkeep.verify import verify
+
+from .failures import fail, with_database
+from .output import as_json, show
+
+# More events than an account has had since a nightly backup, in most cases.
+LOST_EVENTS = 10_000
+A_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def register(group: AppGroup) -> None:
+    """Add the commands to the commands on the database."""
+    group.add_command(backup)
+    group.add_command(restore)
+
+
+@click.command("backup")
+@click.argument("file", type=A_FILE)
+@as_json
+@with_appcontext
+@with_database
+def backup(file: Path, as_json: bool) -> None:
+    """Write the whole database into a file, while the service runs."""
+    began_at = time.monotonic()
+    _dumping(lambda: write_dump(_url(), file))
+    took = f"{time.monotonic() - began_at:.1f}"
+    show(as_json, {"file": str(file), "bytes": file.stat().st_size, "seconds": took})
+
+
+@click.command("restore")
+@click.argument("file", type=A_FILE)
+@click.option("--replace", "replaces", is_flag=True, help="Replace the tables that the database has.")
+@click.option(
+    "--lost-events",
+    default=LOST_EVENTS,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000_000),
+    help="The most events that an account has had since the backup, where --replace cannot count them.",
+)
+@as_json
+@with_appcontext
+@with_database
+def restore(file: Path, replaces: bool, lost_events: int, as_json: bool) -> None:
+    """Read a backup into an empty database, migrate it, have its listeners reset, and verify its ledger.
+
+    All is restored or nothing. Migrations that are newer than the backup are applied. Exit 1 if the ledger has a
+    violation.
+    """
+    before = _numbers_before() if replaces else {}
+    _dumping(lambda: read_dump(_url(), file, replaces=replaces))
+    db.pool.renew()
+    applied = migrate.upgrade()
+    done = {"migrationsApplied": len(applied), "accountsToReset": note_lost_events(before, lost_events)}
+    violations = len(verify())
+    show(as_json, {"file": str(file), **done, "violations": violations})
+    if violations:
+        fail(f"violations: {violations}; `ledger verify` lists them")
+
+
+def _numbers_before() -> dict[UUID, int]:
+    """Return the numbers of the newest events that are about to be replaced; none if the tables are not Tradepost's."""
+    if is_empty():
+        return {}
+    try:
+        return newest_events()
+    except ProgrammingError:
+        return {}
+
+
+def _url() -> str:
+    return config.require_database_url(current_app.config["SETTINGS"])
+
+
+def _dumping(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except DumpFailed as error:
+        fail(str(error))
