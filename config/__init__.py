@@ -52,6 +52,7 @@ class Settings:
     market_calendar: str | None
     fill_model: str
     limit_fills: str
+    unknown_symbols: str
     max_quote_age_s: int
     allow_t1_sales: bool
     square_off_time: time | None
@@ -100,6 +101,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
         fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
+        unknown_symbols=_choice(environ, "UNKNOWN_SYMBOLS", ("create", "refuse"), "create"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
         allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),

@@ -74,6 +74,8 @@ class Run:
         return {
             **os.environ,
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            # A mistyped symbol of a first order is told, with the stocks that it may mean.
+            "UNKNOWN_SYMBOLS": os.environ.get("UNKNOWN_SYMBOLS", "").strip() or "refuse",
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.folder.path),
             "PYTHONUNBUFFERED": "1",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 from flask import current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 from peewee import ProgrammingError
 
 import config
@@ -20,16 +20,18 @@ from trading.upkeep.verify import verify
 
 from .failures import fail, with_database
 from .output import as_json, show
+from .progress import patience
 
 # More events than an account has had since a nightly backup, in most cases.
 LOST_EVENTS = 10_000
 A_FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def register(group: AppGroup) -> None:
-    """Add the commands to the commands on the database."""
-    group.add_command(backup)
-    group.add_command(restore)
+lost_events_option = click.option(
+    "--lost-events",
+    default=LOST_EVENTS,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000_000),
+    help="The most events that an account can have had since the backup, unless --replace counts them.",
+)
 
 
 @click.command("backup")
@@ -40,7 +42,8 @@ def register(group: AppGroup) -> None:
 def backup(file: Path, as_json: bool) -> None:
     """Write the whole database into a file, while the service runs."""
     began_at = time.monotonic()
-    _dumping(lambda: write_dump(_url(), file))
+    with patience("writing the file"):
+        _dumping(lambda: write_dump(_url(), file))
     took = f"{time.monotonic() - began_at:.1f}"
     show(as_json, {"file": str(file), "bytes": file.stat().st_size, "seconds": took})
 
@@ -48,13 +51,7 @@ def backup(file: Path, as_json: bool) -> None:
 @click.command("restore")
 @click.argument("file", type=A_FILE)
 @click.option("--replace", "replaces", is_flag=True, help="Replace the tables that the database has.")
-@click.option(
-    "--lost-events",
-    default=LOST_EVENTS,
-    show_default=True,
-    type=click.IntRange(0, 1_000_000_000),
-    help="The most events that an account has had since the backup, where --replace cannot count them.",
-)
+@lost_events_option
 @as_json
 @with_appcontext
 @with_database
@@ -65,12 +62,32 @@ def restore(file: Path, replaces: bool, lost_events: int, as_json: bool) -> None
     violation.
     """
     before = _numbers_before() if replaces else {}
-    _dumping(lambda: read_dump(_url(), file, replaces=replaces))
+    with patience("restoring"):
+        _dumping(lambda: read_dump(_url(), file, replaces=replaces))
     db.pool.renew()
-    applied = migrate.upgrade()
+    _finish(before, lost_events, as_json)
+
+
+@click.command("restored")
+@lost_events_option
+@as_json
+@with_appcontext
+@with_database
+def restored(lost_events: int, as_json: bool) -> None:
+    """Do what `restore` does after reading the file, for a database that was restored by other means.
+
+    Run it once, before web processes use the database.
+    """
+    _finish({}, lost_events, as_json)
+
+
+def _finish(before: dict[UUID, int], lost_events: int, as_json: bool) -> None:
+    with patience("migrating"):
+        applied = migrate.upgrade()
     done = {"migrationsApplied": len(applied), "accountsToReset": note_lost_events(before, lost_events)}
-    violations = len(verify())
-    show(as_json, {"file": str(file), **done, "violations": violations})
+    with patience("checking the ledger of every account"):
+        violations = len(verify())
+    show(as_json, {**done, "violations": violations})
     if violations:
         fail(f"violations: {violations}; `ledger verify` lists them")
 

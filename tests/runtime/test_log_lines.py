@@ -32,8 +32,9 @@ LINE = f"placed BUY 10 NSE:RELIANCE LIMIT 2490.00 acct {ACCOUNT_ID} order {ORDER
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    """Restore the configuration of the log after the test."""
+    """Restore the configuration of the log after the test, which begins without the id of an earlier test's request."""
     before = structlog.get_config()
+    structlog.contextvars.clear_contextvars()
     yield
     structlog.configure(**before)
 
