@@ -204,12 +204,6 @@ def pinned(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^([\w-]+)==(\S+)", path.read_text(), re.MULTILINE))
 
 
-def test_the_dockerfile_is_clean() -> None:
-    program = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([program, "--no-color", str(ROOT / "Dockerfile")], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
-
-
 def test_the_image_stays_below_250_mb() -> None:
     files = [file for name in pinned(ROOT / "requirements.txt") for file in distribution(name).files or ()]
     packages = sum(Path(file.locate()).stat().st_size for file in files if Path(file.locate()).exists())
