@@ -32,8 +32,12 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
+# Half of the packages by each of two processes, because most of the time goes into the pages of the index. The last
+# process reads no page unless this Python needs a package that others do not.
+SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 2 )))
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
+	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(BIN)/python -m pip install --quiet --no-deps
 	@$(BIN)/python -m pip install --quiet -r requirements-run.txt
 	@touch $@
 
