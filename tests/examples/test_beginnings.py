@@ -45,7 +45,7 @@ def test_an_example_gives_up_an_address_without_a_service(name: str, run: Any) -
 
 @pytest.mark.parametrize("name", [name for name in GIVEN if name.endswith(".py")])
 def test_an_example_names_the_package_that_it_lacks(
-    name: str, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    name: str, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "tradepost_client.py").write_text("raise ModuleNotFoundError\n")  # though the package may be installed
     monkeypatch.setattr(conftest, "CLIENT", tmp_path)
