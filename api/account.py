@@ -1,4 +1,4 @@
-"""The account and its fund ledger."""
+"""The account, its fund ledger and its tokens."""
 
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from flask import Response
 from models.database import session
 from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
+from schemas.tokens import AccountTokenListSchema, TokenPageSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
@@ -17,10 +18,11 @@ from .http.authentication import current_principal, existing_account_session, re
 from .http.pagination import Keyset, fetch_page, read_integer
 from .http.parsing import Blueprint
 from .http.responses import respond
+from .tokens import OF_ACCOUNT, token_page
 
-blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
+blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account, fund ledger and tokens")
 
-ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
+ACCOUNT, TRANSACTION_PAGE, TOKEN_PAGE = AccountSchema(), TransactionPageSchema(), TokenPageSchema()
 NEWEST_FIRST = Keyset({"id": read_integer})
 
 
@@ -38,7 +40,10 @@ def read_account(account_id: UUID) -> ValuedAccount:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ACCOUNT)
 def read(query: dict[str, Any]) -> Response:
-    """Read the account, and the scopes of the token."""
+    """Read the account, and the scopes of the token.
+
+    `availableMargin` is the money for new orders and withdrawals: `balance` less `blockedMargin`.
+    """
     row = read_account(requested_account_id(query["account_id"]))
     return respond(ACCOUNT, {**row, "scopes": sorted(current_principal().scopes)})
 
@@ -48,7 +53,11 @@ def read(query: dict[str, Any]) -> Response:
 @blueprint.arguments(TransactionListSchema(), location="query")
 @blueprint.response(200, TRANSACTION_PAGE)
 def list_transactions(query: dict[str, Any]) -> Response:
-    """List the entries of the fund ledger, newest first."""
+    """List the entries of the fund ledger, newest first.
+
+    Each change of the balance or of the blocked margin is an entry. The entries are never changed: their sums, in the
+    order of their ids, are `balanceAfter` and `blockedAfter`.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
@@ -57,3 +66,14 @@ def list_transactions(query: dict[str, Any]) -> Response:
         }
         page = fetch_page(ENTRIES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
     return respond(TRANSACTION_PAGE, page)
+
+
+@blueprint.get("/tokens")
+@requires("read", "admin")
+@blueprint.arguments(AccountTokenListSchema(), location="query")
+@blueprint.response(200, TOKEN_PAGE)
+def list_tokens(query: dict[str, Any]) -> Response:
+    """List the tokens of the account, the newest first; no response shows their secrets again."""
+    with existing_account_session(query["account_id"]) as account_id:
+        page = token_page({OF_ACCOUNT: account_id}, query)
+    return respond(TOKEN_PAGE, page)

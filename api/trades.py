@@ -26,7 +26,10 @@ NEWEST_FIRST = Keyset({"executed_at": read_timestamp, "id": read_uuid})
 @blueprint.arguments(TradeListSchema(), location="query")
 @blueprint.response(200, TRADE_PAGE)
 def list_trades(query: dict[str, Any]) -> Response:
-    """List trades, newest first; an order fills whole, so that it has one trade once it is EXECUTED."""
+    """List trades, newest first.
+
+    An order fills whole, so that it has one trade once it is EXECUTED.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "status = %s": "EXECUTED",
@@ -47,7 +50,10 @@ def list_trades(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER_TRADES)
 def list_trades_of_order(query: dict[str, Any], order_id: UUID) -> Response:
-    """List the trades of an order; the list is empty until the order is EXECUTED."""
+    """List the trades of an order.
+
+    The list is empty until the order is EXECUTED, and has one trade from then on.
+    """
     with session():
         trades = trades_of_order(requested_account_id(query["account_id"]), order_id)
     return respond(ORDER_TRADES, {"data": trades})

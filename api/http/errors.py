@@ -50,6 +50,7 @@ STATUS_BY_CODE = {
     "account_suspended": 422,
     "market_closed": 422,
     "not_simulated": 422,
+    "unknown_symbol": 422,
     "intraday_not_allowed": 422,
     "quantity_off_lot": 422,
     "price_off_tick": 422,

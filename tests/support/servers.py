@@ -27,6 +27,7 @@ TABLES = (
     "trading_order",
     "position",
     "stock_search",
+    "token_use",
     "api_token",
     "account",
     "stock",
