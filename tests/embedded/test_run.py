@@ -111,21 +111,6 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     wait_until(lambda: not runs.processes(), what="nothing is left")
 
 
-def test_a_resting_order_fills_at_its_limit_while_prices_move_by_themselves(runs: Runs) -> None:
-    place, read = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
-    assert status_of(place) == 202
-    wait_until(lambda: is_executed(read), what="the order is executed")
-    wait_until(lambda: last_prices(read)["RELIANCE"] != "2500.00", what="the stock that was bought moves")
-    limit = f"{int(float(last_prices(read)['RELIANCE'])) - 1}.00"
-    assert (
-        status_of(place.replace('"quantity": 10', f'"quantity": 10, "orderType": "LIMIT", "price": "{limit}"')) == 202
-    )
-    wait_until(lambda: is_executed(read, at=None), timeout_s=120, what="the market reaches the limit")
-    order = curl(read)["data"][0]
-    assert float(order["averagePrice"]) <= float(limit)
-    assert order["fill"]["ask"] is not None
-
-
 def test_outside_the_session_the_printed_order_waits_for_it_and_without_the_simulator_prices_stand_still(
     runs: Runs,
 ) -> None:
