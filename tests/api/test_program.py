@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from api.commands import program
 from tests.support.processes import ROOT
 
+SINGLE = {"stream", "replay"}  # commands without others below them
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -63,6 +64,22 @@ def test_every_command_says_what_it_does():
         assert command.get_short_help_str(), path
         shown = CliRunner().invoke(program.program, [*path, "--help"])
         assert shown.exit_code == 0, shown.output
+
+
+def test_the_page_of_the_command_line_names_every_command():
+    page = (ROOT / "docs/commands.md").read_text()
+    named = set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", page.partition("| command |")[2].partition("\n\n")[0]))
+    commands = {" ".join(path) for path, command in commands_of(program.program) if not hasattr(command, "commands")}
+    assert named == commands
+
+
+def test_every_command_that_a_page_names_exists():
+    known = {" ".join(path) for path, _ in commands_of(program.program)}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        named = re.findall(r"(?:\.venv/bin/|`|^)tradepost ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
+        wrong = [pair for pair in named if " ".join(pair).strip() not in known and pair[0] not in SINGLE]
+        assert wrong == [], page
 
 
 def test_without_arguments_the_help_is_shown(tradepost):
