@@ -46,6 +46,7 @@ class Settings:
     order_dispatch: str
     log_level: str
     log_format: str
+    log_time: bool
     web_concurrency: int
     database_pool_size: int
     worker_processes: int
@@ -95,6 +96,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         order_dispatch=_choice(environ, "ORDER_DISPATCH", ("queue", "inline", "none"), "queue"),
         log_level=_choice(environ, "LOG_LEVEL", LOG_LEVELS, "INFO"),
         log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
+        log_time=_choice(environ, "LOG_TIME", ("on", "off"), "on") == "on",
         web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
         database_pool_size=_integer(environ, "DATABASE_POOL_SIZE", 16, 1, 100),
         worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
