@@ -9,7 +9,7 @@ from trading.accounts.tokens import create_token, revoke_token, tokens_of
 
 from .command_input import identifier, load, record
 from .failures import with_database
-from .output import Columns, as_json, as_time, show
+from .output import Columns, as_json, as_time, show, tell
 
 tokens = AppGroup("tokens", help="Create, list and revoke API tokens.")
 
@@ -55,10 +55,11 @@ def tokens_list(account_id: str | None, with_ended: bool, as_json: bool) -> None
 
 @tokens.command("revoke")
 @click.argument("token_id", metavar="TOKEN_ID")
+@as_json
 @with_database
-def tokens_revoke(token_id: str) -> None:
+def tokens_revoke(token_id: str, as_json: bool) -> None:
     """Revoke a token; it stops working within 5 s."""
     revoked = identifier("tokenId", token_id)
     record("token.revoke", {"token_id": revoked})
     revoke_token(revoked)
-    click.echo(f"{revoked} is revoked")
+    tell(as_json, f"{revoked} is revoked", {"tokenId": str(revoked)})

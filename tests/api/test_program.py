@@ -38,6 +38,11 @@ def commands_of(group, path=()):
             yield from commands_of(command, (*path, name))
 
 
+LEAVES = {
+    " ".join(path): command for path, command in commands_of(program.program) if not isinstance(command, click.Group)
+}
+
+
 def test_the_console_command_is_the_one_that_the_project_names():
     module, _, name = PROJECT["project"]["scripts"]["tradepost"].partition(":")
     assert getattr(importlib.import_module(module), name) is program.main
@@ -69,8 +74,7 @@ def test_every_command_says_what_it_does():
 def test_the_page_of_the_command_line_names_every_command():
     page = (ROOT / "docs/commands.md").read_text()
     named = set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", page.partition("| command |")[2].partition("\n\n")[0]))
-    commands = {" ".join(path) for path, command in commands_of(program.program) if not hasattr(command, "commands")}
-    assert named == commands
+    assert named == set(LEAVES)
 
 
 def test_every_command_that_a_page_names_exists():
@@ -80,6 +84,11 @@ def test_every_command_that_a_page_names_exists():
         named = re.findall(r"(?:\.venv/bin/|`|^)tradepost ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
         wrong = [pair for pair in named if " ".join(pair).strip() not in known and pair[0] not in SINGLE]
         assert wrong == [], page
+
+
+def test_every_command_that_prints_something_can_print_json():
+    options = {path: [one for given in command.params for one in given.opts] for path, command in LEAVES.items()}
+    assert {path for path, known in options.items() if "--json" not in known} == {"replay"}  # its results are files
 
 
 def test_without_arguments_the_help_is_shown(tradepost):
