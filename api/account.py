@@ -9,19 +9,20 @@ from models.database import session
 from schemas.accounts import AccountSchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
-from trading.accounts.ledgers import ENTRIES
+from trading.accounts.ledgers import ENTRIES, first_entry_since
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
 from trading.rules.errors import NotFound
 
 from .http.authentication import current_principal, existing_account_session, requested_account_id, requires
-from .http.pagination import Keyset, fetch_page, read_integer
+from .http.exports import Listing, exported
+from .http.pagination import Keyset, read_integer
 from .http.parsing import Blueprint
 from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
 ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
-NEWEST_FIRST = Keyset({"id": read_integer})
+TRANSACTION_LIST = Listing("transactions", ENTRIES, Keyset({"id": read_integer}), TRANSACTION_PAGE)
 
 
 def read_account(account_id: UUID) -> ValuedAccount:
@@ -47,13 +48,19 @@ def read(query: dict[str, Any]) -> Response:
 @requires("read", "admin")
 @blueprint.arguments(TransactionListSchema(), location="query")
 @blueprint.response(200, TRANSACTION_PAGE)
+@exported
 def list_transactions(query: dict[str, Any]) -> Response:
-    """List the entries of the fund ledger, newest first."""
+    """List the entries of the fund ledger, newest first.
+
+    With `Accept: text/csv` the response has all of them, without `limit` and `cursor`.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
             "order_id = %s": query["order_id"],
             "kind = %s": query["kind"],
+            "id >= %s": first_entry_since(account_id, query["created_from"]),
+            "id < %s": first_entry_since(account_id, query["created_before"]),
         }
-        page = fetch_page(ENTRIES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
-    return respond(TRANSACTION_PAGE, page)
+        found = TRANSACTION_LIST.find(where, query)
+    return TRANSACTION_LIST.respond(account_id, found)

@@ -33,9 +33,10 @@ from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
 from .http.errors import HttpRefusal
+from .http.exports import Listing, exported
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
-from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
+from .http.pagination import Keyset, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
 from .http.responses import expected_versions, respond, respond_tagged
@@ -44,7 +45,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
 PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
-NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
+ORDER_LIST = Listing("orders", ORDERS, Keyset({"placed_at": read_timestamp, "id": read_uuid}), ORDER_PAGE)
 
 
 @blueprint.post("/orders")
@@ -131,8 +132,9 @@ def place_batch(body: dict[str, Any]) -> Response:
 @requires("read", "admin")
 @blueprint.arguments(OrderListSchema(), location="query")
 @blueprint.response(200, ORDER_PAGE)
+@exported
 def list_orders(query: dict[str, Any]) -> Response:
-    """List orders, newest first."""
+    """List orders, newest first; with `Accept: text/csv` all of them, without `limit` and `cursor`."""
     with existing_account_session(query["account_id"]) as account_id:
         where = {
             "account_id = %s": account_id,
@@ -144,8 +146,8 @@ def list_orders(query: dict[str, Any]) -> Response:
             "placed_at >= %s": query["placed_from"],
             "placed_at < %s": query["placed_before"],
         }
-        page = fetch_page(ORDERS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
-    return respond(ORDER_PAGE, page)
+        found = ORDER_LIST.find(where, query)
+    return ORDER_LIST.respond(account_id, found)
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>")

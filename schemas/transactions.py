@@ -26,6 +26,12 @@ class TransactionListSchema(AccountListSchema):
 
     order_id = Identifier(data_key="orderId", load_default=None, metadata={"example": ORDER_ID})
     kind = Choice(*KINDS, load_default=None)
+    created_from = Timestamp(
+        data_key="from", load_default=None, metadata={"description": "Entries with `createdAt` at or after this time."}
+    )
+    created_before = Timestamp(
+        data_key="to", load_default=None, metadata={"description": "Entries with `createdAt` before this time."}
+    )
 
 
 class TransactionSchema(StrictSchema):

@@ -54,7 +54,7 @@ def _complete_operation(operation: Document, *, has_path_parameters: bool) -> No
     for response in responses.values():
         response["headers"] = response.get("headers", {}) | carries(*HEADERS_OF_ALL, *_headers_of(names, statuses))
     for status in sorted(statuses):
-        name = problem_responses.name_of(status, of_placement=429 in statuses)
+        name = problem_responses.name_of(status, of_placement=_counts_placements(names, statuses))
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
 
 
@@ -68,8 +68,13 @@ def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
         yield "Idempotent-Replayed"
     if "Prefer" in names:
         yield "Preference-Applied"
-    if 429 in statuses:
+    if _counts_placements(names, statuses):
         yield from HEADERS_OF_PLACEMENTS
+
+
+def _counts_placements(names: set[str], statuses: Set[int]) -> bool:
+    """Return True for an operation with a limit of placements; that of a list limits its exports."""
+    return 429 in statuses and "limit" not in names
 
 
 def _remove_unused(document: Document) -> None:

@@ -37,6 +37,7 @@ DESCRIPTIONS |= {
         "service_unavailable",
     )
 }
+DESCRIPTIONS[429] = "The token has placed too many orders, or too many exports are running; try again later."
 # The statuses that every route may answer with.
 EVERYWHERE = frozenset({400, 408, 413, 414, 415, 422, 431, 500})
 # gunicorn refuses with these before it has read a request (gunicorn.conf.py).
