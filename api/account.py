@@ -1,19 +1,22 @@
 """The account and its fund ledger."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from flask import Response
 
 from models.database import session
-from schemas.accounts import AccountSchema
+from schemas.accounts import AccountSchema, EquityQuerySchema, EquitySchema
 from schemas.pages import AccountChoiceSchema
 from schemas.transactions import TransactionListSchema, TransactionPageSchema
 from trading.accounts.ledgers import ENTRIES, first_entry_since
 from trading.accounts.portfolio import ValuedAccount, find_valued_account
+from trading.market.equity import BadRange, Range, equity_curve
 from trading.rules.errors import NotFound
 
 from .http.authentication import current_principal, existing_account_session, requested_account_id, requires
+from .http.errors import invalid
 from .http.exports import Listing, exported
 from .http.pagination import Keyset, read_integer
 from .http.parsing import Blueprint
@@ -21,7 +24,13 @@ from .http.responses import respond
 
 blueprint = Blueprint("account", __name__, url_prefix="/api/trading", description="Account and fund ledger")
 
-ACCOUNT, TRANSACTION_PAGE = AccountSchema(), TransactionPageSchema()
+ACCOUNT, EQUITY, TRANSACTION_PAGE = AccountSchema(), EquitySchema(), TransactionPageSchema()
+# The step and the usual length of each interval.
+RANGES = {
+    "1m": Range(timedelta(minutes=1), timedelta(days=1)),
+    "1h": Range(timedelta(hours=1), timedelta(days=30)),
+    "1d": Range(timedelta(days=1), timedelta(days=365)),
+}
 TRANSACTION_LIST = Listing("transactions", ENTRIES, Keyset({"id": read_integer}), TRANSACTION_PAGE)
 
 
@@ -42,6 +51,25 @@ def read(query: dict[str, Any]) -> Response:
     """Read the account, and the scopes of the token."""
     row = read_account(requested_account_id(query["account_id"]))
     return respond(ACCOUNT, {**row, "scopes": sorted(current_principal().scopes)})
+
+
+@blueprint.get("/account/equity")
+@requires("read", "admin")
+@blueprint.arguments(EquityQuerySchema(), location="query")
+@blueprint.response(200, EQUITY)
+def equity(query: dict[str, Any]) -> Response:
+    """Read the account's equity over time, the oldest point first: the balance with the unrealised profit.
+
+    The last point is the present one, unless `to` is past. Balances, quantities and costs are exact; the price of a
+    stock is that which was recorded at the end of a minute, while somebody held the stock.
+    """
+    asked = RANGES[query["interval"]]._replace(since=query["since"], until=query["until"])
+    try:
+        points = equity_curve(requested_account_id(query["account_id"]), asked)
+    except BadRange as error:
+        raise invalid({"from": [str(error)]}) from None
+    data = [{**point._asdict(), "equity": point.equity} for point in points]
+    return respond(EQUITY, {"interval": query["interval"], "data": data})
 
 
 @blueprint.get("/transactions")

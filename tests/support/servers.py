@@ -27,6 +27,8 @@ TABLES = (
     "trading_order",
     "position",
     "stock_search",
+    "recorded_price",
+    "price_recording",
     "api_token",
     "account",
     "stock",
