@@ -8,6 +8,11 @@ ARG TRACING=
 # Without pip, because no package is installed at run time, and the image is 17 MB smaller.
 RUN python -m venv --without-pip /venv && pip --python /venv/bin/python install --only-binary :all: \
     -r requirements.txt ${TRACING:+-r requirements-tracing.txt}
+# The command `tradepost`, in place: it expects the code where the next stage puts it.
+WORKDIR /srv/tradepost
+COPY pyproject.toml ./
+COPY api/__init__.py api/
+RUN pip --python /venv/bin/python install --no-deps --editable .
 
 FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000

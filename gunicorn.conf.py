@@ -11,15 +11,16 @@ import gunicorn.util
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # Not `import config`: gunicorn reads this module's names as its own settings, and has one called config.
-from config import ConfigurationError, require_links, settings_or_exit
+from config import ConfigurationError, misspelt, require_links, settings_or_exit
 from runtime import addresses, database_url, descriptors, metrics_folder
 from serving.reading import write_problem
 from serving.succession import Supervision, succession
 from serving.worker import Worker
 
 _settings = settings_or_exit(require_links, database_url.check)
+misspelt.warn()
 
-bind = [f"{host}:{_settings.port}" for host in addresses.all_interfaces()]
+bind = [f"{host}:{_settings.port}" for host in addresses.to_listen_on(_settings)]
 workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id

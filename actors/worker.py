@@ -4,7 +4,7 @@ import multiprocessing
 import os
 
 from actors import broker, maintenance, message_metrics, orders, ticker, traces
-from config import ConfigurationError, exit_for, require_database_url, settings_or_exit
+from config import ConfigurationError, exit_for, misspelt, require_database_url, settings_or_exit
 from models import database
 from runtime import database_url, telemetry
 
@@ -14,6 +14,7 @@ ACTORS = (orders.execute_order, maintenance.sweep_orders, *(actor for actor, _ i
 def boot() -> None:
     """Read the settings, name the database and the broker, and set up telemetry; connect to nothing yet."""
     settings = settings_or_exit(database_url.check)
+    misspelt.warn()
     main = multiprocessing.parent_process()
     try:
         # One connection for each thread, one for the ticker and one for work in the background.

@@ -20,10 +20,10 @@ from schemas.problems import ProblemSchema
 
 from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime, trades
 from .commands import cli
-from .http import converters, description, errors, observability, proxies, rate_limits, traces
+from .http import converters, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
 from .pages import desk, operator
-from .reference import asyncapi, docs_page, openapi
+from .reference import asyncapi, docs_page, event_schemas, openapi, sections
 
 EXPOSED_HEADERS = [
     "Content-Disposition",
@@ -53,7 +53,8 @@ class DocumentedApi(Api):
     @functools.cached_property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document."""
-        return openapi.complete(self.spec.to_dict())
+        names: dict[tuple[type, ...], str] = self.ma_plugin.converter.refs
+        return openapi.complete(self.spec.to_dict(), {name: schema[0] for schema, name in names.items()})
 
     @functools.cached_property
     def _text(self) -> str:
@@ -108,7 +109,7 @@ def _new_app(settings: config.Settings) -> Flask:
     )
     # A path with an empty segment is unknown; werkzeug would redirect it, or respond 405 for an unknown path.
     app.url_map.merge_slashes = False
-    app.url_map.converters["opaque_uuid"] = converters.OpaqueUuid
+    app.url_map.converters |= {"opaque_uuid": converters.OpaqueUuid, "opaque_word": converters.OpaqueWord}
     return app
 
 
@@ -124,7 +125,9 @@ def _register_resources(app: Flask) -> None:
     api = app.extensions["documented_api"] = DocumentedApi(app)
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
+    api.register_converter(converters.OpaqueWord, converters.describe_opaque_word)
     api.register_field(Money, "string", "decimal")
-    api.spec.options["info"] = {"description": description.DESCRIPTION}
+    api.spec.options["info"] = {"description": sections.description(), "license": {"name": "MIT"}}
+    event_schemas.register(api.spec)
     for resource in RESOURCES:
         api.register_blueprint(resource.blueprint)

@@ -1,5 +1,6 @@
 """Place a basket: each of its orders is accepted or refused by itself, in a transaction of its own."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
@@ -7,28 +8,25 @@ from uuid import UUID
 from flask import Response
 from marshmallow import ValidationError
 
-from models.database import DatabaseUnavailable, Row
+from models.database import Row
 from models.rows import OrderRow
 from runtime import metrics
-from runtime.timing import stopwatch, timed
 from schemas.baskets import MAX_BASKET, BasketAnswerSchema
 from trading.accounts.idempotency import IdempotencyKey, claim_key, release_key
 from trading.orders.placement import place_order, placed_before
 from trading.orders.placement_types import Placement
 from trading.rules.decision import OrderRequest
-from trading.rules.errors import NotFound
 
-from .dispatching import execute_placed, is_final, market, waits_for_session
-from .http.errors import HttpRefusal, invalid, problem_document
+from .dispatching import market
+from .http.errors import HttpRefusal, invalid
 from .http.idempotency import idempotency_key, mark_replayed
-from .http.observability import log_placement
 from .http.rate_limits import count_placements, too_many_placements
 from .http.responses import respond
+from .results import Result, accepted, are_refused, execute_accepted, result_of
 
 BASKET_ANSWER = BasketAnswerSchema()
 
 Item = dict[str, Any] | HttpRefusal  # the fields of an order, or its refusal
-Result = dict[str, Any]  # one entry of `results`
 
 
 def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationError]) -> Response:
@@ -45,7 +43,7 @@ def place_basket(account_id: UUID, given: Sequence[dict[str, Any] | ValidationEr
     answered = claim_key(account_id, key, keys) if key else {}
     allowed = count_placements(len(items) - len(answered))
     results = _results(account_id, items, keys, answered, allowed) if allowed or answered else []
-    if key and all(400 <= result["status"] < 500 for result in results):
+    if key and are_refused(results):
         release_key(account_id, key)
     if not results:
         raise too_many_placements()
@@ -60,32 +58,13 @@ def _results(
     results: list[Result] = []
     for index, item in enumerate(items):
         if index in answered:
-            results.append(_accepted(Placement(cast(OrderRow, answered[index]), is_replay=True)))
+            results.append(accepted(Placement(cast(OrderRow, answered[index]), is_replay=True)))
         else:
             key = keys[index] if keys else None
-            results.append(_place(account_id, item if allowed > 0 else too_many_placements(), key, results))
+            judged = item if allowed > 0 else too_many_placements()
+            results.append(result_of(account_id, functools.partial(_placement, account_id, judged, key), results))
             allowed -= 1
     return results
-
-
-def _place(account_id: UUID, item: Item, key: IdempotencyKey | None, before: Sequence[Result]) -> Result:
-    """Place an order, log it and return its result; after a database failure no further order is tried."""
-    if before and before[-1]["status"] == 503:
-        return before[-1]
-    try:
-        with timed() as watch, watch.step("place"):
-            result = _accepted(_placement(account_id, item, key))
-    except NotFound:  # the account is unknown: the whole basket is refused
-        raise
-    except DatabaseUnavailable as error:
-        if all(other["status"] != 202 for other in before):
-            raise
-        result = _refused(error)
-    except Exception as error:  # noqa: BLE001  it is logged; the other orders still need their results
-        result = _refused(error)
-    log_placement(result["status"], result.get("problem", {}).get("code"), account_id, result.get("order"), watch)
-    stopwatch().add(watch)
-    return result
 
 
 def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Placement:
@@ -98,29 +77,7 @@ def _placement(account_id: UUID, item: Item, key: IdempotencyKey | None) -> Plac
     return place_order(account_id, OrderRequest(**item), **market(), idempotency_key=key)
 
 
-def _accepted(placement: Placement) -> Result:
-    return {
-        "status": 202,
-        "order_id": placement.order["id"],
-        "execution_scheduled": True,
-        "order": placement.order,
-        "is_replay": placement.is_replay,
-    }
-
-
-def _refused(error: Exception) -> Result:
-    document = problem_document(error)
-    return {"status": document["status"], "problem": document}
-
-
 def _respond(account_id: UUID, results: Sequence[Result]) -> Response:
-    accepted = {UUID(str(result["order_id"])): result for result in results if result["status"] == 202}
-    placed = {order_id for order_id, result in accepted.items() if not result["is_replay"]}
-    for_now = [order_id for order_id, result in accepted.items() if not waits_for_session(result["order"])]
-    to_execute = [order_id for order_id in for_now if order_id in placed]
-    for order_id, order in execute_placed(account_id, for_now, to_execute).items():
-        accepted[order_id] |= {"order": order}
-        if is_final(order):
-            accepted[order_id] |= {"status": 200, "execution_scheduled": False}
+    is_replay = execute_accepted(account_id, results)
     response = respond(BASKET_ANSWER, {"results": results})
-    return mark_replayed(response) if accepted and not placed else response
+    return mark_replayed(response) if is_replay else response

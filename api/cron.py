@@ -45,7 +45,7 @@ def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
 @needs_secret
 @blueprint.arguments(SweepRequestSchema(), location="query")
 @blueprint.response(200, SWEEP)
-@described(security=[{"cronSecret": []}])
+@described(problems=("cron_disabled",), security=[{"cronSecret": []}])
 def sweep_orders(query: dict[str, Any]) -> Response:
     """Do the daily work, execute due orders, the longest due first, and expire others.
 

@@ -39,7 +39,9 @@ class Market(TypedDict):
 def market() -> Market:
     """Return the settings of the market for a call of trading."""
     settings = current_app.config["SETTINGS"]
-    fills = FillSettings(settings.limit_fills, settings.max_quote_age_s, settings.square_off_time)
+    fills = FillSettings(
+        settings.limit_fills, settings.max_quote_age_s, settings.square_off_time, settings.unknown_symbols
+    )
     return {"calendar": settings.market_calendar, "fills": fills}
 
 

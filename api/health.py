@@ -30,7 +30,10 @@ LIVE, READY = LiveSchema(), ReadySchema()
 @blueprint.response(200, LIVE)
 @described(security=[])
 def live() -> Response:
-    """Check that the process answers; neither the database nor Redis is used."""
+    """Check that the process answers.
+
+    Neither the database nor Redis is used, so a failure of theirs does not restart the process.
+    """
     return respond(LIVE, {"status": "ok"})
 
 

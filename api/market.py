@@ -1,24 +1,30 @@
 """Stocks, quotes and the clock of the market."""
 
+from dataclasses import asdict
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, current_app
 from marshmallow import ValidationError
 
-from models.database import session
+from models.database import session, snapshot
 from models.rows import StockRow
-from schemas.calendars import MarketClockSchema
+from schemas.calendars import CalendarQuerySchema, MarketCalendarSchema, MarketClockSchema
 from schemas.market import QuotesSchema, ReceptionSchema, StockKeySchema, StockSchema, goes_beyond_last_prices
 from schemas.stocks import StockListSchema, StockPageSchema
+from trading.market.calendars import Holiday, find_sessions, today
+from trading.market.calendars import holidays as find_holidays
 from trading.market.clock import market_clock
 from trading.market.quotes import GivenQuote
 from trading.market.search import search_stocks
 from trading.market.stocks import STOCKS, Pair, find_stock, find_stocks
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.rules.errors import NotFound
+from trading.rules.sessions import Session
 
 from .dispatching import execute_matched
 from .http.authentication import requires
+from .http.errors import invalid
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import respond
@@ -26,7 +32,8 @@ from .http.responses import respond
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks, quotes and sessions")
 
 STOCK, STOCK_PAGE, STOCK_KEY = StockSchema(), StockPageSchema(), StockKeySchema()
-RECEPTION, CLOCK = ReceptionSchema(), MarketClockSchema()
+RECEPTION, CLOCK, CALENDAR = ReceptionSchema(), MarketClockSchema(), MarketCalendarSchema()
+CALENDAR_DAYS, MAX_CALENDAR_DAYS = timedelta(days=30), timedelta(days=366)
 # Room for 1,000 quotes of 500 bytes. Python's json.dumps writes up to 97 bytes for one that gives only its last price,
 # and up to 620 for one that gives everything.
 MAX_QUOTES_SIZE = 512 * 1024
@@ -75,7 +82,10 @@ def _all_of(stocks: list[StockRow]) -> Response:
 @takes_no_query
 @blueprint.response(200, STOCK)
 def read_stock(exchange: str, symbol: str) -> Response:
-    """Read one stock with its quote."""
+    """Read one stock with its quote.
+
+    Upper and lower case are the same. `quoteNumber` counts the quotes: a higher one is a later quote.
+    """
     try:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:
@@ -97,6 +107,36 @@ def clock() -> Response:
     """
     settings = current_app.config["SETTINGS"]
     return respond(CLOCK, market_clock(settings.market_calendar, settings.square_off_time))
+
+
+@blueprint.get("/calendar")
+@requires()
+@blueprint.arguments(CalendarQuerySchema(), location="query")
+@blueprint.response(200, CALENDAR)
+def calendar(query: dict[str, Any]) -> Response:
+    """List the sessions and the holidays from one day to another, both included.
+
+    Days without a session are left out, and so are sessions that nobody has made yet. A market that is always open has
+    neither sessions nor holidays.
+    """
+    name = current_app.config["SETTINGS"].market_calendar
+    sessions: list[Session] = []
+    holidays: list[Holiday] = []
+    with snapshot():
+        first, last = _days(query)
+        if name is not None:
+            sessions, holidays = find_sessions(name, first, last), find_holidays(name, first, last)
+    rows = {"sessions": [asdict(one) for one in sessions], "holidays": [one._asdict() for one in holidays]}
+    return respond(CALENDAR, {"calendar": name, "first": first, "last": last, **rows})
+
+
+def _days(query: dict[str, Any]) -> tuple[date, date]:
+    """Return the first and the last day of a query, or refuse."""
+    first = query["first"] or today()
+    last = query["last"] or min(first, date.max - CALENDAR_DAYS) + CALENDAR_DAYS
+    if not timedelta() <= last - first <= MAX_CALENDAR_DAYS:
+        raise invalid({"to": [f"Must be 0 to {MAX_CALENDAR_DAYS.days} days after from."]})
+    return first, last
 
 
 @blueprint.put("/quotes")

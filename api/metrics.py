@@ -66,12 +66,15 @@ def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
 @takes_no_query
 @blueprint.response(200)
 @described(
-    problems=(403,),
+    problems=("forbidden",),
     security=[{"metricsToken": []}],
     responses={200: {"content": {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}}}},
 )
 def read() -> Response:
-    """Read the metrics in Prometheus's text format, or in OpenMetrics on request."""
+    """Read the metrics in Prometheus's text format, or in OpenMetrics on request.
+
+    The counters are those of this machine's processes, the gauges of orders and queues those of the whole service.
+    """
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(current_app.extensions["metrics"]), content_type=content_type)
 

@@ -35,7 +35,11 @@ MAX_SWEPT = 100
 @takes_no_query
 @blueprint.response(200, OPERATIONS)
 def read() -> Response:
-    """Read backlog, rates, latencies, refusals, daily work, ledger check, listeners, pools, queues and workers."""
+    """Read backlog, rates, latencies, refusals, daily work, ledger check, listeners, pools, queues and workers.
+
+    The figures of the database are those of the whole service. `counts`, `listeners` and `pools` are those of the
+    processes of `machine`. The operator's page, `/ops`, shows them.
+    """
     found, counted = read_operations(), read_counts(current_app.extensions["counts"])
     resting = found["resting"]
     row = found | {
@@ -58,7 +62,10 @@ def read() -> Response:
 @takes_no_query
 @blueprint.response(200, HISTORY)
 def read_history() -> Response:
-    """Read the orders placed and executed in each minute of the last hour."""
+    """Read the orders placed and executed in each minute of the last hour.
+
+    They are counted from the newest 50,000 orders: minutes before the oldest of these are left out.
+    """
     return respond(HISTORY, {"minutes": read_minutes()})
 
 
@@ -67,7 +74,10 @@ def read_history() -> Response:
 @takes_no_query
 @blueprint.response(200, SWEEP)
 def sweep_now() -> Response:
-    """Do the due work now, as the cron endpoint does: the daily work, and up to 100 orders of each kind."""
+    """Do the due work now, as the cron endpoint does: the daily work, and up to 100 orders of each kind.
+
+    It needs no worker and no Redis. Workers do the same work every moment, so it is only needed when they do not run.
+    """
     audit("sweep", {"limit": MAX_SWEPT})
     return respond(SWEEP, sweep(MAX_SWEPT, by="admin"))
 
@@ -77,7 +87,10 @@ def sweep_now() -> Response:
 @takes_no_query
 @blueprint.response(202, CHECK)
 def check_ledger() -> Response:
-    """Have a worker check the ledger of all accounts, which may take minutes; `ledgerCheck` then has the result."""
+    """Have a worker check the ledger of all accounts, which may take minutes; `ledgerCheck` then has the result.
+
+    The check proves from the tables alone that all books are right, while orders go on.
+    """
     audit("ledger.check", {})
     state = redis_link.ask(ledger_checks.ask_for_check)
     if state is None:
@@ -91,7 +104,10 @@ def check_ledger() -> Response:
 @takes_no_query
 @blueprint.response(204)
 def requeue(message_id: UUID) -> Response:
-    """Send a dead letter again; executing an order a second time has no effect."""
+    """Send a dead letter again; executing an order a second time has no effect.
+
+    A dead letter is a message that a worker has tried in vain. Sweeps execute its order too, so none is lost.
+    """
     audit("dead_letter.requeue", {"message_id": message_id})
     was_sent = redis_link.ask(lambda: dead_letters.requeue(message_id))
     if was_sent is None:

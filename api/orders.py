@@ -9,10 +9,10 @@ from models.database import session
 from runtime.timing import stopwatch
 from schemas.baskets import BasketSchema
 from schemas.history import OrderHistorySchema
+from schemas.order_lists import CancellationListSchema, OrderListSchema
 from schemas.order_requests import OrderChangeSchema, OrderRequestSchema
 from schemas.orders import (
     OrderDetailSchema,
-    OrderListSchema,
     OrderPageSchema,
     OrderSchema,
     PlacementSchema,
@@ -22,18 +22,32 @@ from schemas.pages import AccountChoiceSchema
 from trading.orders.cancellation import cancel_order
 from trading.orders.history import order_history
 from trading.orders.modification import OrderChange, modify_order
-from trading.orders.order_statements import ORDERS, find_order_with_entries
+from trading.orders.order_statements import find_order_by_client_id, find_order_with_entries
 from trading.orders.placement import place_order
 from trading.orders.preview import Preview, preview_order
+from trading.orders.selection import OrderFilter
 from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
 from .basket import BASKET_ANSWER, place_basket
+from .cancelling import CANCELLATIONS, cancel_selected
 from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LOCATION, PREFER, described, leads_to
+from .http.description import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LOCATION,
+    OF_MONEY,
+    OF_STOCK,
+    OF_TRADING,
+    PREFER,
+    described,
+    leads_to,
+)
 from .http.errors import HttpRefusal
-from .http.exports import Listing, exported
+from .http.exports import Listing, Query, exported
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, read_timestamp, read_uuid
@@ -45,7 +59,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
 PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
-ORDER_LIST = Listing("orders", ORDERS, Keyset({"placed_at": read_timestamp, "id": read_uuid}), ORDER_PAGE)
+ORDER_LIST = Listing("orders", Keyset({"placed_at": read_timestamp, "id": read_uuid}), ORDER_PAGE)
 
 
 @blueprint.post("/orders")
@@ -56,7 +70,7 @@ ORDER_LIST = Listing("orders", ORDERS, Keyset({"placed_at": read_timestamp, "id"
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(
-    problems=(404, 409),
+    problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
     responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
 )
@@ -79,13 +93,13 @@ def place(body: dict[str, Any]) -> Response:
 @requires("trade", "read", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PREVIEW)
-@described(problems=(404,))
+@described(problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK))
 def preview(body: dict[str, Any]) -> Response:
     """Compute the margin and charges of an order without placing it, and judge it on the present quote.
 
     `wouldFill` is true if the order would fill at once, at `fillPrice`; otherwise it would rest for `wouldWaitFor`.
     `refusal` is the code with which a placement would be refused now. Without a price nothing can be computed, and
-    the response is the refusal itself.
+    the response is the refusal itself. So it is for a symbol that is refused as unknown.
     """
     account_id = requested_account_id(body.pop("account_id"))
     return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), **market())))
@@ -114,7 +128,7 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
 @requires("trade", "admin")
 @blueprint.arguments(BasketSchema())
 @blueprint.response(200, BASKET_ANSWER)
-@described(problems=(404, 429), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
 def place_batch(body: dict[str, Any]) -> Response:
     """Place a basket of up to 20 orders; each order is accepted or refused by itself.
 
@@ -134,20 +148,52 @@ def place_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_PAGE)
 @exported
 def list_orders(query: dict[str, Any]) -> Response:
-    """List orders, newest first; with `Accept: text/csv` all of them, without `limit` and `cursor`."""
-    with existing_account_session(query["account_id"]) as account_id:
-        where = {
-            "account_id = %s": account_id,
-            "status = %s": query["status"],
-            "symbol = %s": query["symbol"],
-            "side = %s": query["side"],
-            "product = %s": query["product"],
-            "tag = %s": query["tag"],
-            "placed_at >= %s": query["placed_from"],
-            "placed_at < %s": query["placed_before"],
-        }
-        found = ORDER_LIST.find(where, query)
+    """List orders, newest first.
+
+    Without filters all orders of the account are listed, live and final ones. Several filters hold together. With
+    `Accept: text/csv` the response has all orders that they choose, without `limit` and `cursor`.
+    """
+    named, chosen = query.pop("account_id"), {"limit": query.pop("limit"), "cursor": query.pop("cursor")}
+    wanted = OrderFilter(**query)
+    with existing_account_session(named) as account_id:
+        select, parameters = wanted.select(account_id)
+        found = ORDER_LIST.find(Query(select, wanted.conditions(account_id), parameters), chosen)
     return ORDER_LIST.respond(account_id, found)
+
+
+@blueprint.delete("/orders")
+@requires("trade", "admin")
+@blueprint.arguments(CancellationListSchema(), location="query")
+@blueprint.response(200, CANCELLATIONS)
+@described(problems=(412,))
+def cancel_all(query: dict[str, Any]) -> Response:
+    """Cancel all PENDING and OPEN orders, or those that the filters select.
+
+    Each of them is cancelled as by its own `DELETE`. An order that the market has traded already, or that ends
+    meanwhile, is in `refused` with the problem of its own `DELETE`. A request cancels up to 5,000 orders, the oldest
+    first; `hasMore` is true if more were selected. Orders that are placed meanwhile stay. It is safe to send the
+    request again. A list has no ETag: an `If-Match` other than `*` is refused.
+    """
+    account_id = requested_account_id(query.pop("account_id"))
+    return cancel_selected(account_id, OrderFilter(**query))
+
+
+@blueprint.get("/orders/by-client-id/<opaque_word:client_order_id>")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, ORDER_DETAIL, headers=ETAG)
+@described(headers=(IF_NONE_MATCH,), responses={304: {"description": "The order is unchanged.", "headers": ETAG}})
+def read_by_client_id(query: dict[str, Any], client_order_id: str) -> Response:
+    """Read the order that has a `clientOrderId`, as it is read by its `orderId`.
+
+    Write every character of it that is not a letter or a digit as `%` and its code. One that contains `/./` or `/../`
+    is found by the filter `clientOrderId` of the list only, because clients change such addresses.
+    """
+    with session():
+        order = find_order_by_client_id(requested_account_id(query["account_id"]), client_order_id)
+    if order is None:
+        raise NotFound
+    return respond_tagged(ORDER_DETAIL, order, order["version"])
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>")
@@ -156,7 +202,11 @@ def list_orders(query: dict[str, Any]) -> Response:
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
 @described(headers=(IF_NONE_MATCH,), responses={304: {"description": "The order is unchanged.", "headers": ETAG}})
 def read(query: dict[str, Any], order_id: UUID) -> Response:
-    """Read one order with its charge items and its entries in the fund ledger."""
+    """Read one order with its charge items and its entries in the fund ledger.
+
+    The `ETag` is the version of the order: send it as `If-Match` to change or cancel exactly this version, or as
+    `If-None-Match` to poll cheaply.
+    """
     with session():
         order = find_order_with_entries(requested_account_id(query["account_id"]), order_id)
     if order is None:
@@ -182,7 +232,7 @@ def history(query: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(OrderChangeSchema())
 @blueprint.response(200, ORDER_DETAIL, headers=ETAG)
-@described(problems=(409, 412, 428), headers=(IF_MATCH,))
+@described(problems=("order_not_open", *OF_TRADING, *OF_STOCK, *OF_MONEY), headers=(IF_MATCH,))
 def modify(body: dict[str, Any], order_id: UUID) -> Response:
     """Change the quantity, a price or the type of a PENDING or OPEN order.
 
@@ -206,7 +256,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER)
-@described(problems=(409, 412), headers=({**IF_MATCH, "required": False},))
+@described(problems=("order_not_open",), headers=({**IF_MATCH, "required": False},))
 def cancel(query: dict[str, Any], order_id: UUID) -> Response:
     """Cancel a PENDING or OPEN order; its margin is released and its charges are refunded.
 

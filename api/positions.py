@@ -5,19 +5,39 @@ from uuid import UUID
 
 from flask import Response
 
+from models.database import session
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
 from schemas.pages import AccountChoiceSchema, AccountListSchema
-from schemas.positions import ClosingSchema, ConversionSchema, ConvertedSchema, HoldingPageSchema, PositionPageSchema
-from trading.accounts.portfolio import HOLDINGS, IS_HOLDING, POSITIONS, value_holding, value_position
+from schemas.positions import (
+    ClosingAllSchema,
+    ClosingSchema,
+    ConversionSchema,
+    ConvertedSchema,
+    HoldingPageSchema,
+    PositionListSchema,
+    PositionPageSchema,
+    PositionSchema,
+)
+from trading.accounts.portfolio import (
+    HOLDINGS,
+    IS_HOLDING,
+    POSITIONS,
+    PositionFilter,
+    find_position,
+    value_holding,
+    value_position,
+)
 from trading.day.conversion import convert_position
 from trading.market.trading_days import trading_days
 from trading.orders.closing import close_position
+from trading.rules.errors import NotFound
 from trading.rules.terms import Product
 
+from .closing import CLOSINGS, close_selected
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import IDEMPOTENCY_KEY, LOCATION, PREFER, described
+from .http.description import IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
@@ -27,23 +47,43 @@ from .http.responses import respond
 
 blueprint = Blueprint("positions", __name__, url_prefix="/api/trading", description="Positions")
 
-POSITION_PAGE, HOLDING_PAGE, CONVERTED = PositionPageSchema(), HoldingPageSchema(), ConvertedSchema()
+POSITION, POSITION_PAGE = PositionSchema(), PositionPageSchema()
+HOLDING_PAGE, CONVERTED = HoldingPageSchema(), ConvertedSchema()
 NEWEST_FIRST = Keyset({"position.id": read_uuid})
 
 
 @blueprint.get("/positions")
 @requires("read", "admin")
-@blueprint.arguments(AccountListSchema(), location="query")
+@blueprint.arguments(PositionListSchema(), location="query")
 @blueprint.response(200, POSITION_PAGE)
 def list_positions(query: dict[str, Any]) -> Response:
-    """List open and closed positions, newest first."""
+    """List open and closed positions, newest first.
+
+    There is one position for each stock and product. It stays in the list, with the quantity 0, after it is closed.
+    Profits, margin and the figures of the day do not contain charges.
+    """
     days = trading_days(market()["calendar"])
-    with existing_account_session(query["account_id"]) as account_id:
-        where = {"position.account_id = %s": account_id}
-        page = fetch_page(POSITIONS, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
+    named, chosen = query.pop("account_id"), {"limit": query.pop("limit"), "cursor": query.pop("cursor")}
+    with existing_account_session(named) as account_id:
+        where = PositionFilter(**query).conditions(account_id)
+        page = fetch_page(POSITIONS, where, NEWEST_FIRST, **chosen)
     for row in page["data"]:
         value_position(row, days)
     return respond(POSITION_PAGE, page)
+
+
+@blueprint.get("/positions/<opaque_uuid:position_id>")
+@requires("read", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query")
+@blueprint.response(200, POSITION)
+def read(query: dict[str, Any], position_id: UUID) -> Response:
+    """Read one position, open or flat."""
+    with session():
+        row = find_position(requested_account_id(query["account_id"]), position_id)
+    if row is None:
+        raise NotFound
+    value_position(row, trading_days(market()["calendar"]))
+    return respond(POSITION, row)
 
 
 @blueprint.get("/holdings")
@@ -51,7 +91,10 @@ def list_positions(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountListSchema(), location="query")
 @blueprint.response(200, HOLDING_PAGE)
 def list_holdings(query: dict[str, Any]) -> Response:
-    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first."""
+    """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first.
+
+    Shares that were bought today are not holdings yet: they are in the positions only.
+    """
     calendar = market()["calendar"]
     days = trading_days(calendar)
     with existing_account_session(query["account_id"]) as account_id:
@@ -68,7 +111,16 @@ def list_holdings(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ConversionSchema(), is_alone=False, required=False)
 @blueprint.response(200, CONVERTED)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY,))
+@described(
+    problems=(
+        "not_convertible",
+        *OF_TRADING,
+        "square_off_passed",
+        "intraday_not_allowed",
+        "insufficient_margin",
+    ),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Convert shares that were bought from INTRADAY to DELIVERY, or back if they were bought today.
 
@@ -91,7 +143,7 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
 @blueprint.arguments(ClosingSchema(), is_alone=False, required=False)
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
-@described(problems=(409,), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("nothing_to_close", "not_closable", *OF_TRADING, "no_price"), headers=(IDEMPOTENCY_KEY, PREFER))
 def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
 
@@ -107,3 +159,26 @@ def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Res
             account_id, position_id, **market(), idempotency_key=key, **body
         )
     return respond_to_placement(placement)
+
+
+@blueprint.post("/positions/close")
+@timed_placement
+@requires("trade", "admin")
+@blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
+@blueprint.arguments(ClosingAllSchema(), is_alone=False, required=False)
+@blueprint.response(200, CLOSINGS)
+@described(problems=(429,), headers=(IDEMPOTENCY_KEY, PREFER))
+def close_all(query: dict[str, Any], body: dict[str, Any]) -> Response:
+    """Close all open positions, or those that the filters of the body select.
+
+    Each is closed as by its own `close`, by one order of at most 1,000,000 shares. A position that cannot be closed is
+    in `refused` with the problem of its own `close`, for example `nothing_to_close` if live orders will close all of
+    it. A request closes up to 500 positions, the oldest first; `hasMore` is true if more were selected. It counts once
+    toward the rate limit. `Prefer: wait=N` waits for all orders together; orders that are final within N seconds have
+    the `status` 200.
+
+    It is safe to send the request again: shares that an order will close already are not closed twice. With the same
+    `Idempotency-Key` the orders of the first response are in `placed` again, also when their positions are flat by now,
+    and the positions that it refused are tried anew.
+    """
+    return close_selected(requested_account_id(query["account_id"]), body)

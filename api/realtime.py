@@ -75,7 +75,12 @@ def hub() -> Hub:
 @blueprint.response(200, EVENT_PAGE)
 @described(headers=(LAST_EVENT_ID,), responses={200: {"content": EVENT_STREAM}})
 def list_events(query: dict[str, Any]) -> Response:
-    """List the events after `since`, oldest first; as text/event-stream, new events follow."""
+    """List the events after `since`, oldest first; as text/event-stream, new events follow.
+
+    Without `since` the list begins with the oldest event that is kept, and the stream with new events. Send
+    `lastEventId` as `since` for the next page. Events are kept for 7 days: `reset` says that those after `since` cannot
+    be sent, so read the state again and go on after `lastEventId`.
+    """
     account_id = requested_account_id(query["account_id"])
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
         page_since(account_id)  # a 404 is only possible before the stream begins

@@ -11,7 +11,7 @@ from schemas.trades import OrderTradesSchema, TradeListSchema, TradePageSchema
 from trading.orders.trades import TRADES, trades_of_order
 
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.exports import Listing, exported
+from .http.exports import Listing, Query, exported
 from .http.pagination import Keyset, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.responses import respond
@@ -19,7 +19,7 @@ from .http.responses import respond
 blueprint = Blueprint("trades", __name__, url_prefix="/api/trading", description="Trades")
 
 TRADE_PAGE, ORDER_TRADES = TradePageSchema(), OrderTradesSchema()
-TRADE_LIST = Listing("trades", TRADES, Keyset({"executed_at": read_timestamp, "id": read_uuid}), TRADE_PAGE)
+TRADE_LIST = Listing("trades", Keyset({"executed_at": read_timestamp, "id": read_uuid}), TRADE_PAGE)
 
 
 @blueprint.get("/trades")
@@ -28,9 +28,10 @@ TRADE_LIST = Listing("trades", TRADES, Keyset({"executed_at": read_timestamp, "i
 @blueprint.response(200, TRADE_PAGE)
 @exported
 def list_trades(query: dict[str, Any]) -> Response:
-    """List trades, newest first; an order fills whole, so that it has one trade once it is EXECUTED.
+    """List trades, newest first.
 
-    With `Accept: text/csv` the response has all of them, without `limit` and `cursor`.
+    An order fills whole, so that it has one trade once it is EXECUTED. With `Accept: text/csv` the response has all
+    trades, without `limit` and `cursor`.
     """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
@@ -43,7 +44,7 @@ def list_trades(query: dict[str, Any]) -> Response:
             "executed_at >= %s": query["traded_from"],
             "executed_at < %s": query["traded_before"],
         }
-        found = TRADE_LIST.find(where, query)
+        found = TRADE_LIST.find(Query(TRADES, where), query)
     return TRADE_LIST.respond(account_id, found)
 
 
@@ -52,7 +53,10 @@ def list_trades(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, ORDER_TRADES)
 def list_trades_of_order(query: dict[str, Any], order_id: UUID) -> Response:
-    """List the trades of an order; the list is empty until the order is EXECUTED."""
+    """List the trades of an order.
+
+    The list is empty until the order is EXECUTED, and has one trade from then on.
+    """
     with session():
         trades = trades_of_order(requested_account_id(query["account_id"]), order_id)
     return respond(ORDER_TRADES, {"data": trades})

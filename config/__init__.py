@@ -17,6 +17,7 @@ from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
+DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
 MIN_SECRET_LENGTH = 16
@@ -51,6 +52,7 @@ class Settings:
     market_calendar: str | None
     fill_model: str
     limit_fills: str
+    unknown_symbols: str
     max_quote_age_s: int
     allow_t1_sales: bool
     square_off_time: time | None
@@ -67,6 +69,7 @@ class Settings:
     environment: str
     data_dir: Path
     port: int
+    listen_on: str
     simulator: bool
 
     @property
@@ -77,7 +80,7 @@ class Settings:
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Return the settings of an environment, or raise ConfigurationError."""
-    data_dir = Path(_text(environ, "DATA_DIR") or ".data").expanduser()
+    data_dir = Path(_text(environ, "DATA_DIR") or DEFAULT_DATA_DIR).expanduser()
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
     # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
@@ -98,6 +101,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),
         fill_model=_choice(environ, "FILL_MODEL", ("IMMEDIATE", "QUOTES"), "IMMEDIATE"),
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
+        unknown_symbols=_choice(environ, "UNKNOWN_SYMBOLS", ("create", "refuse"), "create"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
         allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
@@ -114,7 +118,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         stream_compression=_choice(environ, "STREAM_COMPRESSION", ("off", "on"), "off") == "on",
         environment=environment,
         data_dir=data_dir,
-        port=_integer(environ, "PORT", 8000, 1, 65_535),
+        port=_integer(environ, "PORT", DEFAULT_PORT, 1, 65_535),
+        listen_on=_choice(environ, "LISTEN_ON", ("localhost", "all"), _listens_on(environment)),
         simulator=_choice(environ, "SIMULATOR", ("on", "off"), "on") == "on",
     )
     if settings.is_production:
@@ -226,6 +231,11 @@ def _optional_choice(environ: Mapping[str, str], name: str, choices: tuple[str, 
         if text.lower() == choice.lower():
             return choice
     raise ConfigurationError(f"{name} must be {' or '.join(choices)}, not {text!r}")
+
+
+def _listens_on(environment: str) -> str:
+    """Return the default: a development server has a known demo, so others in the same network may not use it."""
+    return "localhost" if environment == "development" else "all"
 
 
 def _namespace(environ: Mapping[str, str], name: str) -> str:

@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import shlex
 import time
 import urllib.request
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import config
 from embedded.local_http import is_behind_proxy, open_url
 from embedded.seed import Demo
 from trading.rules.sessions import INDIAN_TIME, indian_day
@@ -14,12 +17,15 @@ from trading.rules.sessions import INDIAN_TIME, indian_day
 TEMPLATE = """
 Tradepost is ready: {base}   (health: {base}/health/ready)
 
-  demo account  {account_id}
-  token         {token}
   desk          {base}/#token={token}
+  operations    {base}/ops#token={operator_token}
   reference     {base}/docs
-  operations    {base}/ops
+  demo account  {account_id}
   market        {market}
+
+The commands of the README, in another shell, use:
+
+{exports}
 
 {place_text}, and read it a moment later:
 
@@ -29,9 +35,9 @@ Tradepost is ready: {base}   (health: {base}/health/ready)
 
   {curl} -sS '{base}/api/trading/orders?limit=1' -H 'Authorization: Bearer {token}'
 
-Execute pending orders without the worker:
+Follow the account's events and a stock's quotes, until Ctrl-C:
 
-  {curl} -sS '{base}/api/cron/order-worker?limit=25' -H 'Authorization: Bearer {cron_secret}'
+  .venv/bin/flask --app api stream --token {token} --since 0 --watch NSE:RELIANCE
 
 Ctrl-C stops everything; the data stays in {data_dir}.
 """
@@ -50,20 +56,32 @@ def read_clock(port: int, token: str) -> Any:
             time.sleep(0.1)
 
 
-def ready_text(*, port: int, demo: Demo, cron_secret: str, data_dir: str, clock: dict[str, Any]) -> str:
+def ready_text(settings: config.Settings, demo: Demo, clock: dict[str, Any]) -> str:
     """Return the text, whose commands can be copied as they are; `clock` is the answer of the market's clock."""
+    base = f"http://127.0.0.1:{settings.port}"
     (session,) = [one for one in clock["sessions"] if one["sessionClass"] == SESSION_CLASS]
     return TEMPLATE.format(
-        base=f"http://127.0.0.1:{port}",
+        base=base,
+        exports="\n".join(f"  export {name}={value}" for name, value in _exports(settings, base, demo).items()),
         curl="curl --noproxy 127.0.0.1" if is_behind_proxy() else "curl",
         account_id=demo.account_id,
         token=demo.token,
+        operator_token=demo.operator_token,
         market=_market(clock, session),
         place_text="Place an order" if session["open"] else "Place an order for the next session",
         after_market="" if session["open"] else ', "afterMarket": true',
-        cron_secret=cron_secret,
-        data_dir=data_dir,
+        data_dir=settings.data_dir,
     )
+
+
+def _exports(settings: config.Settings, base: str, demo: Demo) -> dict[str, str]:
+    """Return the variables that commands in another shell need: the tokens, and what is not as usual."""
+    found = {"TRADEPOST_TOKEN": demo.token, "ADMIN_TOKEN": demo.operator_token}
+    if settings.port != config.DEFAULT_PORT:
+        found["TRADEPOST_URL"] = base
+    if settings.data_dir.resolve() != Path(config.DEFAULT_DATA_DIR).resolve():
+        found["DATA_DIR"] = shlex.quote(str(settings.data_dir.resolve()))
+    return found
 
 
 def _market(clock: dict[str, Any], session: dict[str, Any]) -> str:

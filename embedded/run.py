@@ -17,6 +17,7 @@ from honcho.environ import parse_procfile
 from peewee import PeeweeException
 
 import config
+from config import misspelt
 from embedded import banner, local_http, processes, programs
 from embedded.data_folder import DataFolder
 from embedded.interruption import Interruption, StopRequestedError
@@ -51,17 +52,15 @@ class Run:
 
     def main(self) -> int:
         """Run until a signal or the end of a process, and return the exit status."""
+        if not self.folder.path.exists():  # else processes of an earlier run may have the port
+            _require_ports(self.settings)
         if not self.folder.acquire():
             raise CannotRunError(f"another `make run` uses DATA_DIR {self.folder.path}")
         try:
             if "METRICS_DIR" not in os.environ:  # the counts of this folder's processes are in memory
                 self.stack.callback(shutil.rmtree, self.settings.metrics_dir, ignore_errors=True)
             self._clear_up_after_a_kill()
-            _require_free_port(self.settings.port)
-            if self.settings.metrics_port == self.settings.port:
-                raise CannotRunError(
-                    f"METRICS_PORT and PORT are both {self.settings.port}: choose another METRICS_PORT"
-                )
+            _require_ports(self.settings)
             self._start_servers()
             self._release()
             return self._run_procfile(self._seed())
@@ -71,9 +70,12 @@ class Run:
 
     def _base_environment(self) -> dict[str, str]:
         programs = str(Path(sys.executable).parent)  # not resolved: the python of a venv is a link
+        reported = misspelt.find(os.environ)  # by this process, so not by each of the others again
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in reported},
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            # A mistyped symbol of a first order is told, with the stocks that it may mean.
+            "UNKNOWN_SYMBOLS": os.environ.get("UNKNOWN_SYMBOLS", "").strip() or "refuse",
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.folder.path),
             "PYTHONUNBUFFERED": "1",
@@ -171,10 +173,7 @@ class Run:
                 noted = started
             time.sleep(0.1)
         honcho.manager.KILL_WAIT = STOP_TIMEOUT_S
-        secret = self.settings.cron_secret or ""
-        data_dir, clock = str(self.settings.data_dir), banner.read_clock(port, demo.token)
-        text = banner.ready_text(port=port, demo=demo, cron_secret=secret, data_dir=data_dir, clock=clock)
-        print(text, flush=True)
+        print(banner.ready_text(self.settings, demo, banner.read_clock(port, demo.token)), flush=True)
 
 
 def main() -> int:
@@ -185,6 +184,7 @@ def main() -> int:
     try:
         settings = config.load(os.environ)
         database_url.check(settings)
+        misspelt.warn()
         place = settings.data_dir  # named if an error has no file name, as on a full disk
         return Run(settings, interruption).main()
     except StopRequestedError:
@@ -202,8 +202,11 @@ def _procfile() -> dict[str, str]:
     return dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
 
 
-def _require_free_port(port: int) -> None:
-    for host in addresses.all_interfaces():
+def _require_ports(settings: config.Settings) -> None:
+    port = settings.port
+    if settings.metrics_port == port:
+        raise CannotRunError(f"METRICS_PORT and PORT are both {port}: choose another METRICS_PORT")
+    for host in addresses.to_listen_on(settings):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -20,7 +20,7 @@ from trading.rules.terms import FillModel
 DEMO_NAME = "Demo"
 DEMO_BALANCE = Decimal("1000000.00")
 DEMO_SCOPES = ("trade", "read")
-FEED_SCOPES = ("feed",)
+SERVICE_SCOPES = {"feed_token": ("feed",), "operator_token": ("admin", "feed")}
 # Exchange, symbol and last traded price.
 Quote = tuple[str, str, Decimal]
 STOCKS_PATH = Path(__file__).with_name("demo_stocks.csv")
@@ -30,11 +30,12 @@ MEMORY_NAME = "simulator.json"  # the quote simulator's, in the data folder
 
 @dataclass(frozen=True)
 class Demo:
-    """The demo account, the secret of its token, and the secret of the quote simulator's token."""
+    """The demo account, and the secrets of its token, of the quote simulator's and of the operator's."""
 
     account_id: str
     token: str
     feed_token: str = ""
+    operator_token: str = ""
 
 
 def seed(settings: Settings) -> Demo:
@@ -46,7 +47,7 @@ def seed(settings: Settings) -> Demo:
             _add_holidays(settings.market_calendar)
         demo = _existing(path) or _create(path)
         _name_stocks()
-        return _with_feed(demo, path)
+        return _with_service_tokens(demo, path)
     finally:
         database.db.dispose()  # processes forked later must not share a connection
 
@@ -83,15 +84,19 @@ def _create(path: Path) -> Demo:
     return demo
 
 
-def _with_feed(demo: Demo, path: Path) -> Demo:
-    """Return the demo with a valid feed token."""
-    token = tokens.find_token(demo.feed_token) if demo.feed_token else None
-    if token is not None and token["revoked_at"] is None:
+def _with_service_tokens(demo: Demo, path: Path) -> Demo:
+    """Return the demo with valid tokens of the simulator and of the operator."""
+    missing = {name: scopes for name, scopes in SERVICE_SCOPES.items() if not _is_valid(getattr(demo, name))}
+    if not missing:
         return demo
-    _, secret = tokens.create_token(list(FEED_SCOPES))
-    demo = replace(demo, feed_token=secret)
+    demo = replace(demo, **{name: tokens.create_token(list(scopes))[1] for name, scopes in missing.items()})
     write_private(path, json.dumps(asdict(demo), indent=2) + "\n")
     return demo
+
+
+def _is_valid(secret: str) -> bool:
+    token = tokens.find_token(secret) if secret else None
+    return token is not None and token["revoked_at"] is None
 
 
 def read_stocks() -> list[Quote]:

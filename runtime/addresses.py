@@ -2,12 +2,29 @@
 
 import socket
 
+from config import Settings
+
 MAPPED = "::ffff:"
 
 
 def plain(address: str) -> str:
     """Return an address in the form of its own kind: a socket for both kinds calls 192.0.2.1 ::ffff:192.0.2.1."""
     return address[len(MAPPED) :] if address.startswith(MAPPED) and "." in address else address
+
+
+def to_listen_on(settings: Settings) -> list[str]:
+    """Return the hosts that the settings say to bind."""
+    return all_interfaces() if settings.listen_on == "all" else this_machine()
+
+
+def this_machine() -> list[str]:
+    """Return the hosts that only this machine reaches, by IPv4 and, if it exists, by IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "[::1]"]
 
 
 def all_interfaces() -> list[str]:

@@ -3,12 +3,12 @@
 from marshmallow import fields
 
 from .base import StrictSchema
-from .examples import ACCOUNT_ID
+from .examples import ACCOUNT_ID, MOMENT
 from .fields import Choice, Identifier, Money, Timestamp
 from .pages import AccountChoiceSchema
 
 FILL_MODELS = ("IMMEDIATE", "QUOTES")
-
+STATUSES = ("ACTIVE", "SUSPENDED")
 
 ACCOUNT_SCOPES = ("trade", "read")
 SERVICE_SCOPES = ("feed", "admin")
@@ -19,7 +19,7 @@ class AccountSchema(StrictSchema):
     """An account; the caller adds `unrealized_pnl`, and in the account's own answer `scopes`, to its row."""
 
     id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
-    name = fields.String(metadata={"example": "Asha"})
+    name = fields.String(metadata={"example": "Asha", "description": "The name of the account."})
     balance = Money(metadata={"example": "999989.46", "description": "The money of the account, in rupees."})
     blocked_margin = Money(
         data_key="blockedMargin",
@@ -40,7 +40,7 @@ class AccountSchema(StrictSchema):
             "description": "The profit or loss of open positions at the last prices; one without a price is left out.",
         },
     )
-    status = fields.String(metadata={"enum": ["ACTIVE", "SUSPENDED"]})
+    status = fields.String(metadata={"enum": list(STATUSES), "description": "Whether the account may trade."})
     fill_model = fields.String(
         data_key="fillModel",
         metadata={
@@ -100,3 +100,27 @@ class EquitySchema(StrictSchema):
 
     interval = fields.String(metadata={"enum": list(INTERVALS), "example": "1h"})
     data = fields.List(fields.Nested(EquityPointSchema))
+
+
+class ListedAccountSchema(AccountSchema):
+    """An account as the list of all accounts has it: without the profit of its open positions."""
+
+    class Meta(AccountSchema.Meta):
+        """Options of marshmallow: the members that need the account's positions or token."""
+
+        exclude = ("unrealized_pnl", "scopes")
+
+    created_at = Timestamp(
+        data_key="createdAt", metadata={"example": MOMENT, "description": "The time at which the account was opened."}
+    )
+
+
+class AccountPageSchema(StrictSchema):
+    """A page of accounts, the newest first."""
+
+    data = fields.List(fields.Nested(ListedAccountSchema), metadata={"description": "The accounts of this page."})
+    next_cursor = fields.String(
+        data_key="nextCursor",
+        allow_none=True,
+        metadata={"description": "The `cursor` of the next page; null on the last page."},
+    )

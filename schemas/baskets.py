@@ -11,6 +11,7 @@ from .fields import Identifier, Whole
 from .lists import Several
 from .order_requests import OrderTermsSchema
 from .orders import OrderSchema
+from .pages import NAMED_ACCOUNT
 from .problems import ProblemSchema
 
 MAX_BASKET = 20
@@ -39,8 +40,13 @@ class ProblemAsItIs(fields.Nested):
 class BasketSchema(StrictSchema):
     """Orders to place; an invalid order does not affect the others."""
 
-    orders = EachByItself(fields.Nested(OrderTermsSchema), maximum=MAX_BASKET, required=True)
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+    orders = EachByItself(
+        fields.Nested(OrderTermsSchema),
+        maximum=MAX_BASKET,
+        required=True,
+        metadata={"description": "The orders, placed one after the other."},
+    )
+    account_id = Identifier(data_key="tradingAccountId", load_default=None, metadata=NAMED_ACCOUNT)
 
 
 class BasketResultSchema(StrictSchema):
@@ -55,7 +61,14 @@ class BasketResultSchema(StrictSchema):
         },
     )
     order_id = Identifier(data_key="orderId", metadata={"x-optional": True, "example": ORDER_ID})
-    execution_scheduled = fields.Boolean(data_key="executionScheduled", metadata={"x-optional": True, "example": True})
+    execution_scheduled = fields.Boolean(
+        data_key="executionScheduled",
+        metadata={
+            "x-optional": True,
+            "example": True,
+            "description": "True: a worker executes the order. False: it is final already.",
+        },
+    )
     order = fields.Nested(OrderSchema, metadata={"x-optional": True, "x-shown": True})
     problem = ProblemAsItIs(ProblemSchema, metadata={"x-optional": True})
 
@@ -63,4 +76,6 @@ class BasketResultSchema(StrictSchema):
 class BasketAnswerSchema(StrictSchema):
     """The results of a basket's orders, in the order of the request."""
 
-    results = fields.List(fields.Nested(BasketResultSchema))
+    results = fields.List(
+        fields.Nested(BasketResultSchema), metadata={"description": "One result for each order of the request."}
+    )

@@ -1,4 +1,4 @@
-"""Holidays and sessions of a market's calendar: the lines of files, and the answer of the market's clock."""
+"""Holidays and sessions of a market: the lines of files, the answers of the market's clock and of its calendar."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
 from .examples import MOMENT
-from .fields import Choice, Text, Timestamp
+from .fields import Choice, Day, Text, Timestamp
 
 CALENDARS = ("NSE",)
 SESSION_CLASSES = ("NORMAL", "AUCTION")
@@ -19,7 +19,7 @@ class HolidaySchema(StrictSchema):
     """One line of a file of holidays."""
 
     calendar = Choice(*CALENDARS, required=True)
-    day = fields.Date(required=True)
+    day = Day(required=True)
     name = Text(maximum=100, required=True)
     kind = Choice(*HOLIDAY_KINDS, load_default="TRADING")
 
@@ -28,7 +28,7 @@ class SessionSchema(StrictSchema):
     """One line of a file of sessions; times are Indian, and without a class the line holds for all classes."""
 
     calendar = Choice(*CALENDARS, required=True)
-    day = fields.Date(required=True)
+    day = Day(required=True)
     session_class = Choice(*SESSION_CLASSES, data_key="class", load_default=None)
     opens_at = fields.Time(data_key="opensAt", required=True)
     closes_at = fields.Time(data_key="closesAt", required=True)
@@ -80,4 +80,77 @@ class MarketClockSchema(StrictSchema):
         allow_none=True,
         metadata={"enum": [*CALENDARS, None], "description": "Null for a market that is always open."},
     )
-    sessions = fields.List(fields.Nested(ClassSessionSchema))
+    sessions = fields.List(
+        fields.Nested(ClassSessionSchema), metadata={"description": "One entry for each class of stocks."}
+    )
+
+
+class CalendarQuerySchema(StrictSchema):
+    """The days of a calendar."""
+
+    first = Day(
+        data_key="from",
+        load_default=None,
+        metadata={"example": "2026-11-02", "description": "The first day. Default: today in India."},
+    )
+    last = Day(
+        data_key="to",
+        load_default=None,
+        metadata={
+            "example": "2026-11-30",
+            "description": "The last day, at most 366 days after `from`. Default: 30 days after `from`.",
+        },
+    )
+
+
+class DaySessionSchema(StrictSchema):
+    """A session of a class of stocks."""
+
+    day = Day(metadata={"example": "2026-11-02", "description": "The day in India."})
+    session_class = fields.String(
+        data_key="sessionClass",
+        metadata={"enum": list(SESSION_CLASSES), "description": "The class of stocks that it is for."},
+    )
+    opens_at = Timestamp(
+        data_key="opensAt", metadata={"example": "2026-11-02T03:45:00.000000Z", "description": "The opening."}
+    )
+    closes_at = Timestamp(
+        data_key="closesAt",
+        metadata={"example": "2026-11-02T10:00:00.000000Z", "description": "The close; the session excludes it."},
+    )
+    square_off_at = Timestamp(
+        data_key="squareOffAt",
+        allow_none=True,
+        metadata={"description": "The time at which INTRADAY positions are closed; null if nothing is squared off."},
+    )
+    kind = fields.String(
+        metadata={"enum": list(SESSION_KINDS), "description": "SPECIAL: it was imported as an exception."}
+    )
+
+
+class ListedHolidaySchema(StrictSchema):
+    """A holiday."""
+
+    day = Day(metadata={"example": "2026-11-10", "description": "The day in India."})
+    name = fields.String(metadata={"example": "Diwali Balipratipada", "description": "The name of the holiday."})
+    kind = fields.String(
+        metadata={
+            "enum": list(HOLIDAY_KINDS),
+            "description": "TRADING: no regular session. SETTLEMENT: it is traded, and no delivery settles.",
+        }
+    )
+
+
+class MarketCalendarSchema(StrictSchema):
+    """The sessions and holidays of a market from a first to a last day."""
+
+    calendar = fields.String(
+        allow_none=True,
+        metadata={"enum": [*CALENDARS, None], "description": "Null for a market that is always open."},
+    )
+    first = Day(data_key="from", metadata={"example": "2026-11-02", "description": "The first day."})
+    last = Day(data_key="to", metadata={"example": "2026-11-30", "description": "The last day."})
+    sessions = fields.List(
+        fields.Nested(DaySessionSchema), metadata={"description": "The sessions that take place, in their order."}
+    )
+    holidays = fields.List(fields.Nested(ListedHolidaySchema), metadata={"description": "The holidays, by day."})

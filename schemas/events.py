@@ -1,24 +1,46 @@
 """Events of an account, each rendered with the schema of the object that changed."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from .accounts import AccountSchema
 from .base import StrictSchema
-from .examples import ACCOUNT_ID
 from .fields import Timestamp, Whole, WholeParameter
 from .live_quotes import MAX_WATCHED, StockKeysParameter
 from .orders import OrderDetailSchema
 from .pages import LIMIT_DEFAULT, MAX_LIMIT, AccountChoiceSchema
 from .positions import PositionSchema
 
-# An event omits the members that move with the market, and the ledger entries.
-DATA_SCHEMAS = {
-    "order": OrderDetailSchema(exclude=("transactions",)),
-    "position": PositionSchema(exclude=("last_price", "unrealized_pnl", "day_pnl")),
-    "account": AccountSchema(exclude=("unrealized_pnl", "scopes")),
-}
+
+class OrderStateSchema(OrderDetailSchema):
+    """An order in an event: without its entries of the fund ledger."""
+
+    class Meta(StrictSchema.Meta):
+        """The members that events omit."""
+
+        exclude = ("transactions",)
 
 
+class PositionStateSchema(PositionSchema):
+    """A position in an event: without the members that move with the market."""
+
+    class Meta(StrictSchema.Meta):
+        """The members that events omit."""
+
+        exclude = ("last_price", "unrealized_pnl", "day_pnl")
+
+
+class AccountStateSchema(AccountSchema):
+    """An account in an event: without the members that move with the market, and without a token's scopes."""
+
+    class Meta(StrictSchema.Meta):
+        """The members that events omit."""
+
+        exclude = ("unrealized_pnl", "scopes")
+
+
+DATA_SCHEMAS = {"order": OrderStateSchema(), "position": PositionStateSchema(), "account": AccountStateSchema()}
 # Each type with its description.
 EVENT_TYPES = {
     "order.pending": "An order was accepted.",
@@ -66,17 +88,38 @@ class StreamRequestSchema(EventStreamSchema):
 
 
 class EventSchema(StrictSchema):
-    """An event."""
+    """An event; the reference describes it by the three schemas below."""
 
-    id = Whole(metadata={"example": 123})
-    type = fields.String(metadata={"enum": list(EVENT_TYPES), "example": "account.updated"})
-    at = Timestamp()
-    data = fields.Dict(
-        metadata={
-            "example": {"tradingAccountId": ACCOUNT_ID, "balance": "999989.46"},
-            "description": "The changed object as it was after the change; /asyncapi.json describes its shape.",
-        }
+    id = Whole(
+        metadata={"example": 123, "description": "The number of the event: 1, 2, 3 … for each account, without a gap."}
     )
+    type = fields.String(metadata={"enum": list(EVENT_TYPES), "example": "account.updated"})
+    at = Timestamp(metadata={"description": "The time of the change."})
+    data: fields.Field[Any] = fields.Dict(metadata={"description": "The changed object as it was after the change."})
+
+
+class OrderEventSchema(EventSchema):
+    """A change of an order."""
+
+    type = fields.String(metadata={"enum": [name for name in EVENT_TYPES if name.startswith("order.")]})
+    data = fields.Nested(OrderStateSchema, metadata={"description": "The order as it was after the change."})
+
+
+class PositionEventSchema(EventSchema):
+    """A change of a position."""
+
+    type = fields.String(metadata={"enum": ["position.updated"], "description": "The only type of these events."})
+    data = fields.Nested(PositionStateSchema, metadata={"description": "The position as it was after the change."})
+
+
+class AccountEventSchema(EventSchema):
+    """A change of an account."""
+
+    type = fields.String(metadata={"enum": ["account.updated"], "description": "The only type of these events."})
+    data = fields.Nested(AccountStateSchema, metadata={"description": "The account as it was after the change."})
+
+
+EVENT_SCHEMAS = {"order": OrderEventSchema, "position": PositionEventSchema, "account": AccountEventSchema}
 
 
 class EventPageSchema(StrictSchema):

@@ -1,7 +1,7 @@
 """Field types: exact decimals, strict integers, clean texts, UUIDs and timestamps."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ MAX_IDENTIFIER = 2**63 - 1
 
 DECIMAL_PATTERN = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,2})?")
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 TIMESTAMP_PATTERN = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -50,6 +51,16 @@ def parse_timestamp(text: Any) -> datetime | None:
     except (ValueError, OverflowError):  # no such day or offset, or in UTC outside the years 1 to 9999
         pass
     return None
+
+
+def parse_day(text: Any) -> date | None:
+    """Return the day that a text like 2026-01-31 names, or None."""
+    if not isinstance(text, str) or not DAY_PATTERN.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def described(options: dict[str, Any], **facts: Any) -> dict[str, Any]:
@@ -254,3 +265,15 @@ class Timestamp(fields.DateTime):
             is_decoded = isinstance(value, str) and parse_timestamp(value.replace(" ", "+"))
             raise self.make_error("plus" if is_decoded else "invalid")
         return moment
+
+
+class Day(fields.Date):
+    """A day like 2026-01-31."""
+
+    default_error_messages = {"invalid": "Must be a day like 2026-01-31."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> date:
+        day = parse_day(value)
+        if day is None:
+            raise self.make_error("invalid")
+        return day

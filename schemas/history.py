@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .fields import Identifier, Money, Timestamp, Whole
-from .orders import ORDER_TYPES, STATUSES, FillSchema
+from .orders import END_REASONS, ORDER_TYPES, REJECTION_REASONS, STATUSES, WAITS, FillSchema
 from .transactions import TransactionSchema
 
 TYPES = ("order.modified", "order.triggered", *(f"order.{status.lower()}" for status in STATUSES))
@@ -17,17 +17,30 @@ class OrderChangesSchema(StrictSchema):
     price = Money(allow_none=True, metadata={"x-optional": True})
     order_type = fields.String(data_key="orderType", metadata={"x-optional": True, "enum": list(ORDER_TYPES)})
     trigger_price = Money(data_key="triggerPrice", allow_none=True, metadata={"x-optional": True})
-    protection_price = Money(data_key="protectionPrice", allow_none=True, metadata={"x-optional": True})
-    waiting_for = fields.String(data_key="waitingFor", allow_none=True, metadata={"x-optional": True})
+    protection_price = Money(
+        data_key="protectionPrice",
+        allow_none=True,
+        metadata={"x-optional": True, "description": "The price at which a protected order rests."},
+    )
+    waiting_for = fields.String(
+        data_key="waitingFor",
+        allow_none=True,
+        metadata={"x-optional": True, "enum": [*WAITS, None], "description": "The thing that the order waits for."},
+    )
     triggered_at = Timestamp(data_key="triggeredAt", metadata={"x-optional": True})
-    end_reason = fields.String(data_key="endReason", metadata={"x-optional": True})
+    end_reason = fields.String(data_key="endReason", metadata={"x-optional": True, "enum": list(END_REASONS)})
     blocked_margin = Money(data_key="blockedMargin", metadata={"x-optional": True, "example": "5000.00"})
     charges = Money(metadata={"x-optional": True, "example": "10.54"})
     filled_quantity = Whole(data_key="filledQuantity", metadata={"x-optional": True})
     average_price = Money(data_key="averagePrice", metadata={"x-optional": True})
     position_id = Identifier(data_key="positionId", metadata={"x-optional": True})
-    rejection_reason = fields.String(data_key="rejectionReason", metadata={"x-optional": True})
-    matched_at = Timestamp(data_key="matchedAt", metadata={"x-optional": True})
+    rejection_reason = fields.String(
+        data_key="rejectionReason", metadata={"x-optional": True, "enum": list(REJECTION_REASONS)}
+    )
+    matched_at = Timestamp(
+        data_key="matchedAt",
+        metadata={"x-optional": True, "description": "The time at which the market traded the order."},
+    )
     executed_at = Timestamp(data_key="executedAt", metadata={"x-optional": True})
     fill = fields.Nested(
         FillSchema, metadata={"x-optional": True, "description": "The quote and the rule that filled the order."}
@@ -50,7 +63,9 @@ class OrderMomentSchema(StrictSchema):
         allow_none=True,
         metadata={"description": "The changed terms; for the first event that is kept all terms, and null before it."},
     )
-    transactions = fields.List(fields.Nested(TransactionSchema))
+    transactions = fields.List(
+        fields.Nested(TransactionSchema), metadata={"description": "The entries of the fund ledger of this change."}
+    )
 
 
 class OrderHistorySchema(StrictSchema):

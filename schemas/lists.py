@@ -1,10 +1,10 @@
-"""Lists in a request's body."""
+"""Lists in requests."""
 
 from typing import Any
 
 from marshmallow import fields
 
-from .fields import described
+from .fields import Choice, described
 
 
 class Several(fields.List[Any]):
@@ -25,3 +25,14 @@ class Several(fields.List[Any]):
 
     def _items(self, items: list[Any], **options: Any) -> list[Any]:
         return super()._deserialize(items, None, None, **options)
+
+
+class ChoicesParameter(fields.List[Any]):
+    """Some words of a fixed list in a query string: repeated, or with commas between them."""
+
+    def __init__(self, *choices: str, **options: Any) -> None:
+        super().__init__(Choice(*choices), **described(options, minItems=1))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        words = [word for given in value for word in given.split(",")]
+        return list(dict.fromkeys(self.inner.deserialize(word) for word in words))

@@ -49,7 +49,11 @@ class StockSchema(StrictSchema):
         metadata={"example": "Reliance Industries", "description": "The name of the company; null if it is not known."},
     )
     last_price = Money(data_key="lastPrice", allow_none=True, metadata={"example": "2500.00"})
-    last_price_at = Timestamp(data_key="lastPriceAt", allow_none=True, metadata={"example": MOMENT})
+    last_price_at = Timestamp(
+        data_key="lastPriceAt",
+        allow_none=True,
+        metadata={"example": MOMENT, "description": "The time of the last price; null if there is none."},
+    )
     bid_price = _price("bidPrice", "2499.95", "The best bid; null if there is none.")
     ask_price = _price("askPrice", "2500.05", "The best offer; null if there is none.")
     bid_quantity = _number("bidQuantity", 120, "The quantity at the best bid.")
@@ -96,7 +100,12 @@ def _side(name: str, example: str) -> GivenMoney:
 class LastPriceSchema(StockKeySchema):
     """The last traded price of one stock."""
 
-    last_price = GivenMoney(data_key="lastPrice", maximum=MAX_PRICE, required=True, metadata={"example": "2500.00"})
+    last_price = GivenMoney(
+        data_key="lastPrice",
+        maximum=MAX_PRICE,
+        required=True,
+        metadata={"example": "2500.00", "description": "The last traded price, in rupees."},
+    )
 
 
 class QuoteSchema(StockKeySchema):
@@ -160,7 +169,12 @@ class NestedQuote(fields.Nested):
 class QuotesSchema(StrictSchema):
     """Quotes of many stocks."""
 
-    quotes = Several(NestedQuote(QuoteSchema), maximum=MAX_QUOTES, required=True)
+    quotes = Several(
+        NestedQuote(QuoteSchema),
+        maximum=MAX_QUOTES,
+        required=True,
+        metadata={"description": "The quotes, taken in their order."},
+    )
 
     @validates_schema
     def check_repetitions(self, data: dict[str, Any], **_: Any) -> None:

@@ -11,8 +11,8 @@ from .orders import EXCHANGES, SIDES
 class OutcomeCountSchema(StrictSchema):
     """The number of orders or requests with one code."""
 
-    code = fields.String(metadata={"example": "insufficient_margin"})
-    count = Whole(metadata={"example": 3})
+    code = fields.String(metadata={"example": "insufficient_margin", "description": "The code or the reason."})
+    count = Whole(metadata={"example": 3, "description": "How often it came."})
 
 
 class CountsSchema(StrictSchema):
@@ -40,37 +40,37 @@ class CountsSchema(StrictSchema):
 class ListenersSchema(StrictSchema):
     """The listeners of the event streams, of all web processes of this machine."""
 
-    connected = Whole(metadata={"example": 12})
-    allowed = Whole(metadata={"example": 16000})
+    connected = Whole(metadata={"example": 12, "description": "The listeners that are connected."})
+    allowed = Whole(metadata={"example": 16000, "description": "The largest number; more are refused."})
 
 
 class PoolSchema(StrictSchema):
     """The database connections of this machine's processes of one kind."""
 
-    process = fields.String(metadata={"example": "web"})
-    in_use = Whole(data_key="inUse", metadata={"example": 3})
+    process = fields.String(metadata={"example": "web", "description": "The kind of process: web or worker."})
+    in_use = Whole(data_key="inUse", metadata={"example": 3, "description": "Connections in use."})
     open = Whole(metadata={"example": 9, "description": "Connections in use and idle ones."})
     waiting = Whole(metadata={"description": "Requests and threads that wait for a connection."})
-    allowed = Whole(metadata={"example": 32})
+    allowed = Whole(metadata={"example": 32, "description": "The size of all pools together."})
 
 
 class DueOrderSchema(StrictSchema):
     """An order for which a worker is due."""
 
     id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
-    account_id = Identifier(data_key="accountId", metadata={"example": ACCOUNT_ID})
+    account_id = Identifier(data_key="accountId", metadata={"example": ACCOUNT_ID, "description": "Its account."})
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String(metadata={"example": "RELIANCE"})
     side = fields.String(metadata={"enum": list(SIDES)})
     quantity = Whole(metadata={"example": 10})
-    status = fields.String(metadata={"enum": ["PENDING", "OPEN"]})
+    status = fields.String(metadata={"enum": ["PENDING", "OPEN"], "description": "The status of the order."})
     age_ms = Whole(data_key="ageMs", metadata={"description": "The time for which a worker has been due."})
 
 
 class DailyWorkSchema(StrictSchema):
     """Work that is done once a day."""
 
-    work = fields.String(metadata={"example": "square-off"})
+    work = fields.String(metadata={"example": "square-off", "description": "The name of the work."})
     behind_ms = Whole(
         data_key="behindMs", metadata={"description": "The time since it was due and is not done; 0 if it is done."}
     )
@@ -79,10 +79,17 @@ class DailyWorkSchema(StrictSchema):
 class JobRunSchema(StrictSchema):
     """The work of one day."""
 
-    day = fields.Date(metadata={"example": "2026-11-27"})
-    name = fields.String(metadata={"example": "square-off NORMAL"})
-    started_at = Timestamp(data_key="startedAt")
-    finished_at = Timestamp(data_key="finishedAt", allow_none=True)
+    day = fields.Date(metadata={"example": "2026-11-27", "description": "The trading day, in India."})
+    name = fields.String(
+        metadata={
+            "example": "square-off NORMAL",
+            "description": "The name of the work, and the class of stocks if it has one.",
+        }
+    )
+    started_at = Timestamp(data_key="startedAt", metadata={"description": "The time at which it began."})
+    finished_at = Timestamp(
+        data_key="finishedAt", allow_none=True, metadata={"description": "The time of its end; null while it runs."}
+    )
     is_skipped = fields.Boolean(data_key="skipped", metadata={"description": "True: an operator let it count as done."})
 
 
@@ -90,8 +97,8 @@ class MinuteSchema(StrictSchema):
     """The orders of one minute."""
 
     at = Timestamp()
-    placed = Whole()
-    executed = Whole()
+    placed = Whole(metadata={"description": "The orders placed in this minute."})
+    executed = Whole(metadata={"description": "The orders filled in this minute."})
 
 
 class HistorySchema(StrictSchema):
@@ -106,5 +113,7 @@ class HistorySchema(StrictSchema):
 class CheckStateSchema(StrictSchema):
     """A check of the ledger that has not ended."""
 
-    state = fields.String(metadata={"enum": ["asked", "running"]})
-    since = Timestamp()
+    state = fields.String(
+        metadata={"enum": ["asked", "running"], "description": "`asked`: no worker has begun it yet."}
+    )
+    since = Timestamp(metadata={"description": "The time at which this state began."})

@@ -19,16 +19,24 @@ from .operation_counts import (
 class SweepRequestSchema(StrictSchema):
     """The query of a sweep."""
 
-    limit = WholeParameter(minimum=1, maximum=500, load_default=25, metadata={"example": 50})
+    limit = WholeParameter(
+        minimum=1,
+        maximum=500,
+        load_default=25,
+        metadata={
+            "example": 50,
+            "description": "The largest number of orders of each kind: due, to be released, expired.",
+        },
+    )
 
 
 class SweepSchema(StrictSchema):
     """The counts of a sweep."""
 
-    claimed = Whole(metadata={"example": 2})
-    executed = Whole(metadata={"example": 2})
-    rejected = Whole()
-    failed = Whole()
+    claimed = Whole(metadata={"example": 2, "description": "The due orders that the sweep took."})
+    executed = Whole(metadata={"example": 2, "description": "Those of them that were filled."})
+    rejected = Whole(metadata={"description": "Those of them that could not be filled."})
+    failed = Whole(metadata={"description": "Those of them whose execution failed; another sweep tries again."})
     opened = Whole(metadata={"description": "The number of orders that rest from now on."})
     cancelled = Whole(metadata={"description": "The number of orders that were not filled and may not rest."})
     expired = Whole(metadata={"description": "The number of orders whose time is over."})
@@ -39,22 +47,42 @@ class SweepSchema(StrictSchema):
         data_key="dailyWorkDone",
         metadata={"example": True, "description": "True if none of the work that is due once a day is missing."},
     )
-    duration_ms = Whole(data_key="durationMs", metadata={"example": 14})
+    duration_ms = Whole(data_key="durationMs", metadata={"example": 14, "description": "The time that the sweep took."})
 
 
 class LiveSchema(StrictSchema):
     """The answer of a live process."""
 
-    status = fields.String(metadata={"example": "ok"})
+    status = fields.String(metadata={"example": "ok", "description": "Always `ok`: a process that answers is live."})
 
 
 class ReadySchema(StrictSchema):
     """The readiness of a process and of its dependencies."""
 
-    status = fields.String(metadata={"enum": ["ok", "degraded", "unavailable"]})
-    database = fields.String(metadata={"enum": ["ok", "read_only", "unavailable", "unfit"]})
-    migrations = fields.String(metadata={"enum": ["ok", "pending", "unknown"]})
-    broker = fields.String(metadata={"enum": ["ok", "unavailable", "disabled"]})
+    status = fields.String(
+        metadata={
+            "enum": ["ok", "degraded", "unavailable"],
+            "description": "`degraded`: without the broker orders are still accepted and executed.",
+        }
+    )
+    database = fields.String(
+        metadata={
+            "enum": ["ok", "read_only", "unavailable", "unfit"],
+            "description": "`read_only`: it is a standby. `unfit`: it lacks something that the service needs.",
+        }
+    )
+    migrations = fields.String(
+        metadata={
+            "enum": ["ok", "pending", "unknown"],
+            "description": "`pending`: run `db upgrade`. `unknown`: the database cannot be asked.",
+        }
+    )
+    broker = fields.String(
+        metadata={
+            "enum": ["ok", "unavailable", "disabled"],
+            "description": "Redis; `disabled`: the service runs without one.",
+        }
+    )
     warnings = fields.List(
         fields.String(),
         metadata={
@@ -68,8 +96,14 @@ class PendingSchema(StrictSchema):
     """The orders for which a worker is due; orders that rest are not among them."""
 
     count = Whole(metadata={"description": "The number of these orders, counted up to 10,000."})
-    oldest_placed_at = Timestamp(data_key="oldestPlacedAt", allow_none=True)
-    oldest_age_ms = Whole(data_key="oldestAgeMs", allow_none=True)
+    oldest_placed_at = Timestamp(
+        data_key="oldestPlacedAt",
+        allow_none=True,
+        metadata={"description": "The placement of the oldest of them; null if there is none."},
+    )
+    oldest_age_ms = Whole(
+        data_key="oldestAgeMs", allow_none=True, metadata={"description": "Its age; null if there is none."}
+    )
 
 
 class RestingSchema(StrictSchema):
@@ -100,8 +134,8 @@ class SecondSchema(StrictSchema):
     """The orders of one second."""
 
     at = Timestamp()
-    placed = Whole()
-    executed = Whole()
+    placed = Whole(metadata={"description": "The orders placed in this second."})
+    executed = Whole(metadata={"description": "The orders filled in this second."})
 
 
 class ThroughputSchema(StrictSchema):
@@ -119,45 +153,57 @@ class LatencySchema(StrictSchema):
     """The times to the executions of the last 5 minutes."""
 
     orders = Whole(metadata={"description": "The number of these orders among the newest 5,000."})
-    p50_ms = fields.Float(data_key="p50Ms", allow_none=True)
-    p95_ms = fields.Float(data_key="p95Ms", allow_none=True)
-    p99_ms = fields.Float(data_key="p99Ms", allow_none=True)
+    p50_ms = fields.Float(
+        data_key="p50Ms", allow_none=True, metadata={"description": "50 % took at most this; null without orders."}
+    )
+    p95_ms = fields.Float(
+        data_key="p95Ms", allow_none=True, metadata={"description": "95 % took at most this; null without orders."}
+    )
+    p99_ms = fields.Float(
+        data_key="p99Ms", allow_none=True, metadata={"description": "99 % took at most this; null without orders."}
+    )
 
 
 class LedgerCheckSchema(StrictSchema):
     """The result of the last check of the ledger."""
 
-    at = Timestamp()
-    violations = Whole()
-    duration_ms = Whole(data_key="durationMs")
+    at = Timestamp(metadata={"description": "The end of the check."})
+    violations = Whole(metadata={"description": "The invariants that were found broken; must be 0."})
+    duration_ms = Whole(data_key="durationMs", metadata={"description": "The time that the check took."})
 
 
 class QueueSchema(StrictSchema):
     """The numbers of messages of a queue."""
 
-    name = fields.String(metadata={"example": "orders"})
-    waiting = Whole(metadata={"example": 3})
-    working = Whole(metadata={"example": 4})
+    name = fields.String(metadata={"example": "orders", "description": "The name of the queue."})
+    waiting = Whole(metadata={"example": 3, "description": "Messages that no worker has taken yet."})
+    working = Whole(metadata={"example": 4, "description": "Messages that workers have taken."})
     delayed = Whole(metadata={"description": "Messages that wait for another attempt."})
-    dead = Whole(metadata={"example": 1})
+    dead = Whole(metadata={"example": 1, "description": "Messages that failed and are not tried again."})
 
 
 class DeadLetterSchema(StrictSchema):
     """A message that failed and is not retried."""
 
-    message_id = Identifier(data_key="messageId", metadata={"example": MESSAGE_ID})
-    queue = fields.String(metadata={"example": "orders"})
-    actor = fields.String(metadata={"example": "execute_order"})
-    arguments = fields.List(fields.String(metadata={"example": ORDER_ID}))
+    message_id = Identifier(
+        data_key="messageId", metadata={"example": MESSAGE_ID, "description": "The id by which it can be sent again."}
+    )
+    queue = fields.String(metadata={"example": "orders", "description": "The queue of the message."})
+    actor = fields.String(
+        metadata={"example": "execute_order", "description": "The function that was to handle the message."}
+    )
+    arguments = fields.List(
+        fields.String(metadata={"example": ORDER_ID}), metadata={"description": "Its arguments, as text."}
+    )
     error = fields.String(allow_none=True, metadata={"description": "The error of the attempt before the last one."})
-    enqueued_at = Timestamp(data_key="enqueuedAt")
-    died_at = Timestamp(data_key="diedAt")
+    enqueued_at = Timestamp(data_key="enqueuedAt", metadata={"description": "The time at which it was sent."})
+    died_at = Timestamp(data_key="diedAt", metadata={"description": "The time of its last attempt."})
 
 
 class WorkerSchema(StrictSchema):
     """A worker process."""
 
-    name = fields.String(metadata={"example": "worker.1:12"})
+    name = fields.String(metadata={"example": "worker.1:12", "description": "Its host or dyno, and its process id."})
     silent_ms = Whole(
         data_key="silentMs", metadata={"example": 400, "description": "The time since its last heartbeat."}
     )
@@ -166,7 +212,7 @@ class WorkerSchema(StrictSchema):
 class BrokerSchema(StrictSchema):
     """The queues, the workers and an unfinished check of the ledger, as Redis has them."""
 
-    queues = fields.List(fields.Nested(QueueSchema))
+    queues = fields.List(fields.Nested(QueueSchema), metadata={"description": "The queues with their messages."})
     dead_letters = fields.List(
         fields.Nested(DeadLetterSchema), data_key="deadLetters", metadata={"description": "The newest 50 dead letters."}
     )
@@ -208,14 +254,25 @@ class OperationsSchema(StrictSchema):
     )
     counts = fields.Nested(CountsSchema)
     listeners = fields.Nested(ListenersSchema)
-    pools = fields.List(fields.Nested(PoolSchema))
-    daily_work = fields.List(fields.Nested(DailyWorkSchema), data_key="dailyWork")
+    pools = fields.List(
+        fields.Nested(PoolSchema), metadata={"description": "The database connections of this machine's processes."}
+    )
+    daily_work = fields.List(
+        fields.Nested(DailyWorkSchema),
+        data_key="dailyWork",
+        metadata={"description": "The work that is done once a day, and how late each is."},
+    )
     job_runs = fields.List(
         fields.Nested(JobRunSchema),
         data_key="jobRuns",
         metadata={"description": "The daily work of the last week, the latest day first."},
     )
-    ledger_check = fields.Nested(LedgerCheckSchema, data_key="ledgerCheck", allow_none=True)
+    ledger_check = fields.Nested(
+        LedgerCheckSchema,
+        data_key="ledgerCheck",
+        allow_none=True,
+        metadata={"x-shown": True, "description": "The result of the last check; null if there was none."},
+    )
     broker = fields.Nested(
         BrokerSchema,
         metadata={"x-optional": True, "x-shown": True, "description": "Absent if Redis does not answer."},

@@ -19,6 +19,7 @@ from .orders import (
     SIDES,
     VALIDITIES,
 )
+from .pages import NAMED_ACCOUNT
 
 LIMITS, STOPS, MARKETS = ("LIMIT", "STOP_LIMIT"), ("STOP_LIMIT", "STOP_MARKET"), ("MARKET", "STOP_MARKET")
 MAX_QUANTITY = 1_000_000
@@ -32,15 +33,23 @@ class OrderTermsSchema(StrictSchema):
     """The terms of an order."""
 
     exchange = Choice(*EXCHANGES, required=True)
-    symbol = Symbol(required=True, metadata={"example": "RELIANCE"})
+    symbol = Symbol(
+        required=True,
+        metadata={"example": "RELIANCE", "description": "The symbol; lower case is folded to upper case."},
+    )
     side = Choice(*SIDES, required=True)
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, required=True, metadata={"example": 10})
+    quantity = Whole(
+        minimum=1,
+        maximum=MAX_QUANTITY,
+        required=True,
+        metadata={"example": 10, "description": "The number of shares, a multiple of the stock's lot size."},
+    )
     order_type = Choice(
         *ORDER_TYPES,
         spellings=ORDER_TYPE_SPELLINGS,
         data_key="orderType",
         load_default="MARKET",
-        metadata={"example": "LIMIT"},
+        metadata={"example": "LIMIT", "description": "The order type; `MARKET` if it is left out."},
     )
     price = GivenMoney(
         maximum=MAX_PRICE,
@@ -48,13 +57,22 @@ class OrderTermsSchema(StrictSchema):
         load_default=None,
         metadata={"example": "2500.00", "description": "Required for LIMIT and STOP_LIMIT, refused otherwise."},
     )
-    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default="INTRADAY")
+    product = Choice(
+        *PRODUCTS,
+        spellings=PRODUCT_SPELLINGS,
+        load_default="INTRADAY",
+        metadata={"description": "The product; `INTRADAY` if it is left out."},
+    )
     client_order_id = Text(
         maximum=64,
         pattern=PRINTABLE,
         data_key="clientOrderId",
         allow_none=True,
         load_default=None,
+        metadata={
+            "description": "A name of your own for the order, unique within the account for ever: a second order with "
+            "it is refused (`duplicate_client_order_id`). It does not begin with `squareoff-`."
+        },
     )
     # Without defaults, so that a request that names none of these has the fingerprint that it had before they existed:
     # an Idempotency-Key of the previous release stays valid.
@@ -92,7 +110,12 @@ class OrderTermsSchema(StrictSchema):
         data_key="afterMarket",
         metadata={"description": "Outside the session the order is accepted too, and waits until the next one opens."},
     )
-    tag = Text(maximum=20, pattern=PRINTABLE, allow_none=True, metadata={"example": "scalper-1"})
+    tag = Text(
+        maximum=20,
+        pattern=PRINTABLE,
+        allow_none=True,
+        metadata={"example": "scalper-1", "description": "A word of your own, by which lists can be filtered."},
+    )
 
     @validates_schema
     def check_terms(self, data: dict[str, Any], **_: Any) -> None:
@@ -141,13 +164,15 @@ def _check_protection(data: Mapping[str, Any], errors: dict[str, str]) -> None:
 class OrderRequestSchema(OrderTermsSchema):
     """An order to place, with its account."""
 
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+    account_id = Identifier(data_key="tradingAccountId", load_default=None, metadata=NAMED_ACCOUNT)
 
 
 class OrderChangeSchema(StrictSchema):
     """The new terms of a PENDING or OPEN order; an omitted member stays unchanged."""
 
-    quantity = Whole(minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10})
+    quantity = Whole(
+        minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10, "description": "The new number of shares."}
+    )
     price = GivenMoney(
         maximum=MAX_PRICE, metadata={"description": "Only if the order is LIMIT or STOP_LIMIT after the change."}
     )
@@ -162,4 +187,4 @@ class OrderChangeSchema(StrictSchema):
         data_key="orderType",
         metadata={"description": "A LIMIT order may become MARKET, a stop LIMIT or MARKET."},
     )
-    account_id = Identifier(data_key="tradingAccountId", load_default=None)
+    account_id = Identifier(data_key="tradingAccountId", load_default=None, metadata=NAMED_ACCOUNT)

@@ -5,8 +5,7 @@ from marshmallow import fields
 from .accounts import FILL_MODELS
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
-from .fields import Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
-from .pages import AccountListSchema
+from .fields import Identifier, Money, Timestamp, Whole
 from .transactions import TransactionSchema
 
 EXCHANGES = ("NSE", "BSE")
@@ -17,29 +16,15 @@ ORDER_TYPES = ("MARKET", "LIMIT", "STOP_LIMIT", "STOP_MARKET")
 ORDER_TYPE_SPELLINGS = {"SL": "STOP_LIMIT", "SL-M": "STOP_MARKET"}
 VALIDITIES = ("DAY", "IOC", "TTL", "GTC")
 STATUSES = ("PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED")
+LIVE_STATUSES = ("PENDING", "OPEN")
 WAITS = ("price", "trigger", "quote", "session")
+REJECTION_REASONS = ("no_price", "insufficient_holdings", "insufficient_margin", "execution_failed")
 END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
 ORIGINS = ("CLIENT", "SQUARE_OFF")
 FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
 PRINTABLE = r"[\x20-\x7e]+"
 # A price that is kept as text.
 AS_PRICE = {"pattern": r"^(0|[1-9][0-9]*)\.[0-9]{2}$"}
-
-
-class OrderListSchema(AccountListSchema):
-    """The query of the list of orders."""
-
-    status = Choice(*STATUSES, load_default=None)
-    symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
-    side = Choice(*SIDES, load_default=None)
-    product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
-    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
-    placed_from = Timestamp(
-        data_key="from", load_default=None, metadata={"description": "Orders with `placedAt` at or after this time."}
-    )
-    placed_before = Timestamp(
-        data_key="to", load_default=None, metadata={"description": "Orders with `placedAt` before this time."}
-    )
 
 
 class FillSchema(StrictSchema):
@@ -50,9 +35,30 @@ class FillSchema(StrictSchema):
         attribute="quoteNumber",
         metadata={"example": 1201, "description": "The number of the quote among those of its stock."},
     )
-    bid = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2499.95"})
-    ask = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2500.00"})
-    last = fields.String(allow_none=True, metadata={**AS_PRICE, "example": "2499.95"})
+    bid = fields.String(
+        allow_none=True,
+        metadata={
+            **AS_PRICE,
+            "example": "2499.95",
+            "description": "The best bid of the quote; null if there was none.",
+        },
+    )
+    ask = fields.String(
+        allow_none=True,
+        metadata={
+            **AS_PRICE,
+            "example": "2500.00",
+            "description": "The best offer of the quote; null if there was none.",
+        },
+    )
+    last = fields.String(
+        allow_none=True,
+        metadata={
+            **AS_PRICE,
+            "example": "2499.95",
+            "description": "The last traded price of the quote; null if there was none.",
+        },
+    )
     quoted_at = Timestamp(
         data_key="quotedAt", attribute="quotedAt", allow_none=True, metadata={"description": "The time of the quote."}
     )
@@ -90,7 +96,10 @@ class OrderSchema(StrictSchema):
         allow_none=True,
         metadata={"description": "The price at which a protected MARKET or STOP_MARKET order rests."},
     )
-    after_market = fields.Boolean(data_key="afterMarket", metadata={"example": False})
+    after_market = fields.Boolean(
+        data_key="afterMarket",
+        metadata={"example": False, "description": "True: the order could be placed outside the session."},
+    )
     tag = fields.String(allow_none=True)
     fill_model = fields.String(data_key="fillModel", metadata={"enum": list(FILL_MODELS)})
     origin = fields.String(
@@ -114,7 +123,14 @@ class OrderSchema(StrictSchema):
     position_id = Identifier(data_key="positionId", allow_none=True)
     blocked_margin = Money(data_key="blockedMargin", metadata={"example": "5000.00"})
     charges = Money(metadata={"example": "10.54"})
-    rejection_reason = fields.String(data_key="rejectionReason", allow_none=True)
+    rejection_reason = fields.String(
+        data_key="rejectionReason",
+        allow_none=True,
+        metadata={
+            "enum": [*REJECTION_REASONS, None],
+            "description": "The reason for which the order was rejected; null unless the status is REJECTED.",
+        },
+    )
     end_reason = fields.String(
         data_key="endReason",
         allow_none=True,
@@ -143,15 +159,36 @@ class OrderSchema(StrictSchema):
 class ChargeItemsSchema(StrictSchema):
     """The parts of an order's charges."""
 
-    brokerage = Money(metadata={"example": "7.50"})
-    transaction_tax = Money(data_key="transactionTax", metadata={"example": "0.00"})
-    exchange_charge = Money(data_key="exchangeCharge", metadata={"example": "0.77"})
-    regulatory_fee = Money(data_key="regulatoryFee", metadata={"example": "0.03"})
-    stamp_duty = Money(data_key="stampDuty", metadata={"example": "0.75"})
-    gst = Money(metadata={"example": "1.49"})
+    brokerage = Money(
+        metadata={
+            "example": "7.50",
+            "description": "The broker's part: a share of the turnover with a cap; 0 for DELIVERY.",
+        }
+    )
+    transaction_tax = Money(
+        data_key="transactionTax",
+        metadata={
+            "example": "0.00",
+            "description": "The securities transaction tax: of both sides for DELIVERY, of a SELL for INTRADAY.",
+        },
+    )
+    exchange_charge = Money(
+        data_key="exchangeCharge",
+        metadata={"example": "0.77", "description": "The exchange's charge for the transaction."},
+    )
+    regulatory_fee = Money(
+        data_key="regulatoryFee", metadata={"example": "0.03", "description": "The fee of the regulator, SEBI."}
+    )
+    stamp_duty = Money(data_key="stampDuty", metadata={"example": "0.75", "description": "The stamp duty of a BUY."})
+    gst = Money(
+        metadata={
+            "example": "1.49",
+            "description": "The tax on brokerage, exchange charge and regulatory fee, before they are rounded.",
+        }
+    )
     square_off_fee = Money(
         data_key="squareOffFee",
-        metadata={"x-optional": True, "description": "The fee of a square-off; absent if it is 0."},
+        metadata={"x-optional": True, "description": "The broker's fee for a square-off; absent if it is 0."},
     )
 
 
@@ -159,20 +196,37 @@ class OrderDetailSchema(OrderSchema):
     """An order with the parts of its charges and its entries of the fund ledger."""
 
     charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
-    transactions = fields.List(fields.Nested(TransactionSchema))
+    transactions = fields.List(
+        fields.Nested(TransactionSchema), metadata={"description": "The entries of the fund ledger, oldest first."}
+    )
 
 
 class PreviewSchema(StrictSchema):
     """The margin and the charges that an order would need."""
 
-    price = Money(metadata={"example": "2500.00"})
-    margin = Money(metadata={"example": "5000.00"})
+    price = Money(
+        metadata={"example": "2500.00", "description": "The price in rupees for which margin and charges are computed."}
+    )
+    margin = Money(metadata={"example": "5000.00", "description": "The margin in rupees that a placement would block."})
     charges = Money(metadata={"example": "10.54"})
     charge_items = fields.Nested(ChargeItemsSchema, data_key="chargeItems")
-    closing_quantity = Whole(data_key="closingQuantity")
-    opening_quantity = Whole(data_key="openingQuantity", metadata={"example": 10})
-    available_margin = Money(data_key="availableMargin", metadata={"example": "994989.46"})
-    available_margin_after = Money(data_key="availableMarginAfter", metadata={"example": "994989.46"})
+    closing_quantity = Whole(
+        data_key="closingQuantity", metadata={"description": "The part that closes what is held; it needs no margin."}
+    )
+    opening_quantity = Whole(
+        data_key="openingQuantity", metadata={"example": 10, "description": "The part that opens; it needs margin."}
+    )
+    available_margin = Money(
+        data_key="availableMargin",
+        metadata={"example": "1000000.00", "description": "The available margin of the account now."},
+    )
+    available_margin_after = Money(
+        data_key="availableMarginAfter",
+        metadata={
+            "example": "994989.46",
+            "description": "`availableMargin` less `margin` and `charges`; negative if it does not suffice.",
+        },
+    )
     would_fill = fields.Boolean(
         data_key="wouldFill",
         metadata={"example": True, "description": "True if the order would fill at once, on the present quote."},
@@ -192,7 +246,11 @@ class PreviewSchema(StrictSchema):
         },
     )
     refusal = fields.String(
-        allow_none=True, metadata={"description": "The code with which the order would be refused, or null."}
+        allow_none=True,
+        metadata={
+            "x-term": "ProblemCode",
+            "description": "The code of the problem with which the order would be refused now, or null.",
+        },
     )
 
 
@@ -200,7 +258,12 @@ class PlacementSchema(StrictSchema):
     """The answer to a placement."""
 
     order_id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
-    execution_scheduled = fields.Boolean(data_key="executionScheduled")
+    execution_scheduled = fields.Boolean(
+        data_key="executionScheduled",
+        metadata={
+            "description": "True: a worker executes the order. False: the answer waited, and the order is final."
+        },
+    )
     order = fields.Nested(OrderSchema)
 
 

@@ -1,11 +1,31 @@
 """The query parameters that several lists have."""
 
+from typing import Any
+
+from marshmallow import fields
+
 from .base import StrictSchema
 from .examples import ACCOUNT_ID
 from .fields import Identifier, Text, WholeParameter
 
 MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
+
+NAMED_ACCOUNT = {
+    "example": ACCOUNT_ID,
+    "description": "Required with an admin token; an account token may only name its own account.",
+}
+
+
+class FlagParameter(fields.Boolean):
+    """A boolean of a query string: `true` or `false`."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
 
 
 class AccountChoiceSchema(StrictSchema):
@@ -14,10 +34,7 @@ class AccountChoiceSchema(StrictSchema):
     account_id = Identifier(
         data_key="tradingAccountId",
         load_default=None,
-        metadata={
-            "example": ACCOUNT_ID,
-            "description": "Required with an admin token; an account token may only name its own account.",
-        },
+        metadata=NAMED_ACCOUNT,
     )
 
 

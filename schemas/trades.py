@@ -27,18 +27,23 @@ class TradeListSchema(AccountListSchema):
 class TradeSchema(StrictSchema):
     """A trade: the fill of an order."""
 
-    id = Identifier(data_key="tradeId", metadata={"example": ORDER_ID})
+    id = Identifier(
+        data_key="tradeId",
+        metadata={"example": ORDER_ID, "description": "The id of the trade: that of its order, which fills whole."},
+    )
     order_id = Identifier(data_key="orderId", metadata={"example": ORDER_ID})
     account_id = Identifier(data_key="tradingAccountId", metadata={"example": ACCOUNT_ID})
     client_order_id = fields.String(data_key="clientOrderId", allow_none=True)
-    position_id = Identifier(data_key="positionId", metadata={"example": POSITION_ID})
+    position_id = Identifier(
+        data_key="positionId", metadata={"example": POSITION_ID, "description": "The position that the trade changed."}
+    )
     exchange = fields.String(metadata={"enum": list(EXCHANGES)})
     symbol = fields.String(metadata={"example": "RELIANCE"})
     stock_id = Identifier(data_key="stockId", metadata={"example": STOCK_ID})
     side = fields.String(metadata={"enum": list(SIDES)})
     product = fields.String(metadata={"enum": list(PRODUCTS)})
     quantity = Whole(metadata={"example": 10})
-    price = Money(metadata={"example": "2500.00"})
+    price = Money(metadata={"example": "2500.00", "description": "The price of the fill, in rupees."})
     charges = Money(metadata={"example": "10.54", "description": "The charges of the order."})
     rule = fields.String(
         allow_none=True,
@@ -49,7 +54,7 @@ class TradeSchema(StrictSchema):
     )
     origin = fields.String(metadata={"enum": list(ORIGINS)})
     tag = fields.String(allow_none=True)
-    traded_at = Timestamp(data_key="tradedAt")
+    traded_at = Timestamp(data_key="tradedAt", metadata={"description": "The time of the fill."})
 
 
 class TradePageSchema(StrictSchema):

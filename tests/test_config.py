@@ -1,6 +1,7 @@
 """A bad setting stops the process with one line that names it."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import config
+from config import misspelt
 from config.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +40,7 @@ BAD = [
     ("ORDER_WORKER_BATCH_LIMIT", "501"),
     ("ORDER_DISPATCH", "later"),
     ("SIMULATOR", "never"),
+    ("LISTEN_ON", "192.0.2.1"),
     ("LOG_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
     ("MARKET_CALENDAR", "NYSE"),
@@ -324,6 +327,64 @@ def test_the_line_reaches_the_real_standard_error() -> None:
     environment = {**os.environ, "PORT": "http"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr[:16]) == (1, "tradepost: PORT ")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("WEB_CONCURENCY", "WEB_CONCURRENCY"),
+        ("ORDER_DISPTACH", "ORDER_DISPATCH"),
+        ("DATA_DRI", "DATA_DIR"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("fill_model", "FILL_MODEL"),
+    ],
+)
+def test_a_variable_that_nearly_equals_a_setting_is_named(given: str, meant: str) -> None:
+    assert misspelt.find({given: "4", "PATH": "/bin"}) == {given: meant}
+    assert misspelt.find({given: "4", meant: "8"}) == {}  # the setting is set: the other has another purpose
+
+
+# The names that Heroku, Render, Railway, Fly, Cloud Run, Lambda, ECS, Kubernetes (a service of each name), GitHub,
+# systemd, PostgreSQL's and OpenTelemetry's clients, desktops and this project's examples set.
+FOREIGN = """
+DYNO STACK SOURCE_VERSION HEROKU_APP_NAME HEROKU_POSTGRESQL_CYAN_URL DATABASE_CONNECTION_POOL_URL REDIS_TLS_URL
+REDIS_TEMPORARY_URL RENDER_EXTERNAL_URL RENDER_INSTANCE_ID RENDER_SERVICE_TYPE RAILWAY_ENVIRONMENT DATABASE_PUBLIC_URL
+DATABASE_PRIVATE_URL REDISHOST REDISPORT REDIS_HOST REDIS_PASSWORD FLY_REGION FLY_APP_NAME PRIMARY_REGION K_SERVICE
+K_REVISION CLOUD_RUN_JOB AWS_LAMBDA_FUNCTION_NAME AWS_REGION ECS_CONTAINER_METADATA_URI_V4 _X_AMZN_TRACE_ID
+LAMBDA_TASK_ROOT KUBERNETES_PORT KUBERNETES_SERVICE_PORT REDIS_PORT REDIS_SERVICE_PORT TRADEPOST_PORT
+TRADEPOST_SERVICE_PORT WEB_PORT
+WORKER_PORT WEB_SERVICE_HOST POSTGRES_PORT DATABASE_PORT DATABASE_HOST DATABASE_NAME POSTGRES_URL POSTGRES_PASSWORD
+DB_URL GITHUB_TOKEN GITHUB_ENV CI RUNNER_TEMP LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET STATE_DIRECTORY
+LOGS_DIRECTORY RUNTIME_DIRECTORY PGHOST PGPORT PGDATA PGDATABASE OTEL_EXPORTER_OTLP_METRICS_ENDPOINT OTEL_LOG_LEVEL
+XDG_DATA_DIRS XDG_DATA_HOME XDG_RUNTIME_DIR SSH_AUTH_SOCK LC_ALL LANG TERM SHELL HOST HOSTNAME DISPLAY PYTHONPATH
+PYTHONUNBUFFERED VIRTUAL_ENV PIP_INDEX_URL UV_CACHE_DIR NODE_ENV FLASK_ENV FLASK_DEBUG GUNICORN_CMD_ARGS
+PROMETHEUS_MULTIPROC_DIR TRADEPOST_URL TRADEPOST_TOKEN TOKEN FEED_TOKEN ADMIN_TOKEN MAKEFLAGS MAKELEVEL TMPDIR NO_PROXY
+"""
+
+
+def test_the_variables_of_hosts_and_tools_are_not_taken_for_settings() -> None:
+    assert misspelt.find(dict.fromkeys(FOREIGN.split(), "x")) == {}
+
+
+def test_every_setting_of_the_readme_is_known_by_its_name() -> None:
+    table = (ROOT / "README.md").read_text().partition("| variable | default |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row.split("|")[1])}
+    assert {name for name in named if not name.startswith("OTEL_")} == set(misspelt.settings())
+
+
+def test_a_misspelt_setting_is_a_line_and_no_error() -> None:
+    code = "from config import misspelt; misspelt.warn()"
+    environment = {**os.environ, "WEB_CONCURENCY": "4"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    line = "tradepost: WEB_CONCURENCY is not a setting and has no effect: is WEB_CONCURRENCY meant?\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", line)
+
+
+def test_a_development_server_listens_on_this_machine_only(environment: dict[str, str]) -> None:
+    assert config.load(environment).listen_on == "localhost"
+    assert config.load(environment | {"LISTEN_ON": "all"}).listen_on == "all"
+    assert config.load(environment | PRODUCTION).listen_on == "all"
 
 
 def test_importing_the_module_reads_nothing() -> None:

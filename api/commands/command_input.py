@@ -4,10 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import click
 from marshmallow import Schema, ValidationError
 
 from api.http.errors import HttpRefusal, invalid
 from schemas.fields import parse_uuid
+from trading.accounts.audit import record_action
+
+from .csv_input import CsvFile
+
+COMMAND_LINE = "command line"  # the address of these actions in the audit
+
+
+def record(action: str, detail: Mapping[str, Any]) -> None:
+    """Record an administrative action in the audit."""
+    record_action(action, detail, address=COMMAND_LINE)
 
 
 def load(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +41,13 @@ def identifier(name: str, text: str) -> UUID:
 def load_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
     """Return the cells of a row that are not empty, loaded as by `load`."""
     return load(schema, {name: cell for name, cell in row.items() if cell})
+
+
+def take_columns(file: CsvFile, schema: Schema) -> None:
+    """Let the rows of a file have the columns of a schema only, and name the others on standard error."""
+    others = file.take_only([field.data_key or name for name, field in schema.load_fields.items()])
+    if others:
+        click.echo(f"columns that are not read: {', '.join(others)}", err=True)
 
 
 def at_line(number: int, refusal: HttpRefusal) -> HttpRefusal:

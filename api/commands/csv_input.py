@@ -5,11 +5,12 @@ damages its own line only.
 """
 
 import csv
+import difflib
 import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
@@ -19,6 +20,7 @@ GZIP_BEGINS = b"\x1f\x8b"
 # Characters. A longer line belongs to no table, and is never held in memory as a whole.
 MAX_LINE = 65_536
 LINE_ENDS = ("\n", "\r")
+LIKENESS = 0.75  # of a misspelt heading: difflib's SequenceMatcher.ratio
 
 Line = tuple[int, str]
 
@@ -36,6 +38,7 @@ class CsvFile:
         if "\x00" in first[1]:
             raise invalid({"file": ["Is not text in UTF-8: save the file as CSV in UTF-8."]})
         self.header = cells_of(first[1])
+        self._left_out: frozenset[str] = frozenset()
 
     @property
     def position(self) -> int:
@@ -47,7 +50,19 @@ class CsvFile:
         cells = cells_of(line)
         if len(cells) > len(self.header):
             raise invalid({"surplus": [f"Has {len(cells)} cells, but the header has {len(self.header)}."]})
-        return dict(zip(self.header, cells, strict=False))
+        row = dict(zip(self.header, cells, strict=False))
+        return {name: cell for name, cell in row.items() if name not in self._left_out} if self._left_out else row
+
+    def take_only(self, columns: Collection[str]) -> list[str]:
+        """Leave the other columns out of the rows and return their names; raise HttpRefusal for a misspelt one."""
+        others = [name for name in self.header if name not in columns]
+        known = {name.casefold(): name for name in columns if name not in self.header}
+        for name in others:
+            near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=LIKENESS)
+            if near:
+                raise invalid({f"line 1, {name}": [f"Is unknown. Did you mean {known[near[0]]}?"]})
+        self._left_out = frozenset(others)
+        return [name for name in others if name]
 
 
 @contextmanager

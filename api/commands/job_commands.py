@@ -1,6 +1,6 @@
 """The commands on the work that is done once a day."""
 
-from datetime import date, datetime
+from datetime import date
 
 import click
 from flask.cli import AppGroup
@@ -11,21 +11,23 @@ from trading.day.daily import do_daily_work
 from trading.day.jobs import JobRun
 
 from .failures import fail, with_database
-from .output import as_json, show
+from .options import DAY
+from .output import Columns, as_json, short_time, show
+from .progress import patience
 
 jobs = AppGroup("jobs", help="Do, list, skip and repeat the work of a day.")
 
-A_DAY = click.DateTime(["%Y-%m-%d"])
+COLUMNS: Columns = {"DAY": "day", "WORK": "name", "STATE": "state", "BEGAN (IST)": "began", "ENDED (IST)": "ended"}
 
 
 @jobs.command("list")
-@click.option("--since", type=A_DAY, help="The first day. Default: all days.")
+@click.option("--since", type=DAY, help="The first day. Default: all days.")
 @as_json
 @with_database
-def jobs_list(since: datetime | None, as_json: bool) -> None:
+def jobs_list(since: date | None, as_json: bool) -> None:
     """List the newest work of days, the latest day first."""
-    runs = job_runs.list_runs(since.date() if since else date.min)
-    show(as_json, [_document(run) if as_json else _line(run) for run in runs])
+    runs = job_runs.list_runs(since or date.min)
+    show(as_json, [_document(run) if as_json else _line(run) for run in runs], COLUMNS)
 
 
 @jobs.command("run")
@@ -33,35 +35,37 @@ def jobs_list(since: datetime | None, as_json: bool) -> None:
 @with_database
 def jobs_run(as_json: bool) -> None:
     """Do the daily work that is not done yet, as workers do by themselves."""
-    show(as_json, {"done": do_daily_work()})
+    with patience("doing the work of the day"):
+        is_done = do_daily_work()
+    show(as_json, {"done": is_done})
 
 
 @jobs.command("skip")
-@click.argument("day", type=A_DAY)
+@click.argument("day", type=DAY)
 @click.argument("name")
 @with_database
-def jobs_skip(day: datetime, name: str) -> None:
+def jobs_skip(day: date, name: str) -> None:
     """Let the work of a day count as done, for example: skip 2026-11-02 "square-off NORMAL"."""
-    if not job_runs.skip(name, day.date()):
-        fail(f"{name} of {day.date()} is done already.")
-    click.echo(f"{name} of {day.date()} counts as done")
+    if not job_runs.skip(name, day):
+        fail(f"{name} of {day} is done already.")
+    click.echo(f"{name} of {day} counts as done")
 
 
 @jobs.command("repeat")
-@click.argument("day", type=A_DAY)
+@click.argument("day", type=DAY)
 @click.argument("name")
 @with_database
-def jobs_repeat(day: datetime, name: str) -> None:
+def jobs_repeat(day: date, name: str) -> None:
     """Let the work of a day be due again."""
-    if not job_runs.repeat(name, day.date()):
-        fail(f"{name} of {day.date()} is not done.")
-    click.echo(f"{name} of {day.date()} is due again")
+    if not job_runs.repeat(name, day):
+        fail(f"{name} of {day} is not done.")
+    click.echo(f"{name} of {day} is due again")
 
 
 def _line(run: JobRun) -> dict[str, object]:
     state = "skipped" if run["detail"].get("skipped") else "done" if run["finished_at"] else "not done"
-    times = [format_timestamp(at) if at else "-" for at in (run["started_at"], run["finished_at"])]
-    return {"day": run["day"], "name": f"{run['name']:<18}", "state": f"{state:<8}", "times": "  ".join(times)}
+    began, ended = (short_time(at.isoformat() if at else None) for at in (run["started_at"], run["finished_at"]))
+    return {"day": run["day"], "name": run["name"], "state": state, "began": began, "ended": ended}
 
 
 def _document(run: JobRun) -> dict[str, object]:

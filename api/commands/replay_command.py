@@ -32,8 +32,8 @@ from trading.upkeep.verify import verify
 from .command_input import load
 from .failures import fail, telling_failures
 from .holiday_files import read_holidays
-from .import_commands import import_facts
 from .replay_files import find_days, read_actions, read_quotes
+from .stock_commands import import_facts
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 4

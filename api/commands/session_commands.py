@@ -1,7 +1,7 @@
 """The commands on the sessions of a market: make them, show them, and import exceptions."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import click
@@ -21,16 +21,25 @@ from trading.market.calendars import (
 from trading.rules.sessions import INDIAN_TIME, Session, at_indian_time
 from trading.rules.terms import SessionClass
 
-from .command_input import at_line, load_row
+from .command_input import at_line, load_row, take_columns
 from .csv_input import open_csv
 from .failures import fail, with_database
-from .output import as_json, show
+from .options import DAY
+from .output import Columns, as_json, show
+from .progress import patience, reading
 
 sessions = AppGroup("sessions", help="Make, list and import the sessions of a market.")
 
 SESSION = SessionSchema()
-DAY = click.DateTime(["%Y-%m-%d"])
 
+COLUMNS: Columns = {
+    "DAY": "day",
+    "CLASS": "class",
+    "OPENS": "opensAt",
+    "CLOSES": "closesAt",
+    "SQUARE-OFF": "squareOffAt",
+    "KIND": "kind",
+}
 calendar_option = click.option(
     "--calendar", type=click.Choice(CALENDARS), help="Default: MARKET_CALENDAR, or NSE if it is not set."
 )
@@ -41,18 +50,20 @@ calendar_option = click.option(
 @click.option("--to", "last", type=DAY, help="The last day. Default: the end of the last year with known holidays.")
 @calendar_option
 @with_database
-def sessions_make(first: datetime | None, last: datetime | None, calendar: str | None) -> None:
+def sessions_make(first: date | None, last: date | None, calendar: str | None) -> None:
     """Make the regular sessions of all classes of stocks from the dated defaults and the imported holidays.
 
     Regular sessions that these days have are made anew; imported exceptions stay. Without --to no year begins whose
     holidays are not known, but this year is always made.
     """
-    name = _calendar(calendar)
-    begin = first.date() if first else today()
-    end = last.date() if last else last_known_day(name)
+    name = calendar_name(calendar)
+    begin = first or today()
+    end = last or last_known_day(name)
     if end < begin:
         fail(f"--to {end} is before --from {begin}.")
-    click.echo(f"{make_sessions(name, begin, end)} sessions from {begin} to {end}")
+    with patience("making sessions"):
+        count = make_sessions(name, begin, end)
+    click.echo(f"{count} sessions from {begin} to {end}")
 
 
 @sessions.command("show")
@@ -61,10 +72,10 @@ def sessions_make(first: datetime | None, last: datetime | None, calendar: str |
 @calendar_option
 @as_json
 @with_database
-def sessions_show(first: datetime | None, last: datetime | None, calendar: str | None, as_json: bool) -> None:
+def sessions_show(first: date | None, last: date | None, calendar: str | None, as_json: bool) -> None:
     """List the sessions that take place, in Indian time: day, class, opening, close, square-off, kind."""
-    begin, end = first.date() if first else today(), last.date() if last else date.max
-    show(as_json, [_shown(session) for session in find_sessions(_calendar(calendar), begin, end)])
+    begin, end = first or today(), last or date.max
+    show(as_json, [_shown(session) for session in find_sessions(calendar_name(calendar), begin, end)], COLUMNS)
 
 
 @sessions.command("import")
@@ -78,7 +89,8 @@ def sessions_import(path: str) -> None:
     """
     given: dict[str, list[Session]] = {}
     with open_csv(path) as file:
-        for number, line in file.lines:
+        take_columns(file, SESSION)
+        for number, line in reading(file, file.lines):
             try:
                 row = load_row(SESSION, file.row(line))
             except HttpRefusal as refusal:
@@ -95,7 +107,8 @@ def tell_of_missing_sessions() -> None:
         click.echo(f"{count} sessions made, to {last_known_day(calendar)}")
 
 
-def _calendar(name: str | None) -> str:
+def calendar_name(name: str | None) -> str:
+    """Return the name of a calendar: that of MARKET_CALENDAR, or else NSE, if none is given."""
     return name or current_app.config["SETTINGS"].market_calendar or CALENDARS[0]
 
 

@@ -18,6 +18,7 @@ from .description import note
 from .errors import HttpRefusal, invalid
 from .facts import request_facts
 from .token_cache import Principal, token_cache
+from .token_use import token_uses
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -112,6 +113,7 @@ def authenticate(scopes: frozenset[str]) -> None:
     if scopes and scopes.isdisjoint(principal.scopes):
         raise HttpRefusal("forbidden", f"A token with the scope {_either(sorted(scopes))} is required.")
     request_facts().principal = principal
+    token_uses.after_response(principal.token_id)
 
 
 def principal_of_secret(secret: str) -> Principal | None:

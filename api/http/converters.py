@@ -1,11 +1,13 @@
 """Converters of path parameters."""
 
+import re
 from typing import Any
 from uuid import UUID
 
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, PathConverter
 
 from schemas.fields import parse_uuid
+from schemas.orders import PRINTABLE
 
 NOTHING = UUID(int=0)
 
@@ -18,7 +20,7 @@ class OpaqueUuid(BaseConverter):
     own are excepted, so that another method on them is a 405.
     """
 
-    regex = r"(?!(?:preview|batch)$)[^/]+"
+    regex = r"(?!(?:preview|batch|close)$)[^/]+"
     part_isolating = True
 
     def to_python(self, value: str) -> UUID:
@@ -34,3 +36,20 @@ def describe_opaque_uuid(converter: BaseConverter) -> dict[str, str]:
     """Return the OpenAPI schema of the converter."""
     del converter
     return {"type": "string", "format": "uuid"}
+
+
+class OpaqueWord(PathConverter):
+    """The printable ASCII characters that end a path, `/` included; any others become a word that nothing has."""
+
+    regex = ".+"
+    part_isolating = False
+
+    def to_python(self, value: str) -> str:
+        """Return the characters, or none."""
+        return value if re.fullmatch(PRINTABLE, value) else ""
+
+
+def describe_opaque_word(converter: BaseConverter) -> dict[str, Any]:
+    """Return the OpenAPI schema of the converter."""
+    del converter
+    return {"type": "string", "minLength": 1, "maxLength": 64, "pattern": f"^{PRINTABLE}$"}

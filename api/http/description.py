@@ -1,6 +1,6 @@
-"""The parts of the OpenAPI document that routes share: headers, parameters, security, and the description."""
+"""The parts of the OpenAPI document that routes share: headers, parameters, problems and security."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, TypeVar, cast
 
@@ -9,24 +9,11 @@ from schemas.examples import ACCOUNT_ID, MESSAGE_ID, ORDER_ID, POSITION_ID, TOKE
 View = TypeVar("View", bound=Callable[..., Any])
 Document = dict[str, Any]
 
-DESCRIPTION = """\
-Place and execute orders. Money is a string with two places; ids are UUIDs; timestamps are RFC 3339 in UTC.
-A refusal is a problem document (RFC 9457) with a stable `code`; a method that is not described is a 405
-`method_not_allowed` with `Allow`. Lists are newest first unless described otherwise: pass `nextCursor` as `cursor` to
-get the next page. In a query write the `+` of a UTC offset as `%2B`. Every response carries `X-Request-Id` and the
-headers that protect browsers (`X-Content-Type-Options`, `Referrer-Policy`, `Cache-Control`, `Content-Security-Policy`).
-
-`GET /api/trading/stream` is a websocket, which OpenAPI cannot describe. The token comes in the `Authorization`
-header or, from a browser, in the first message: `{"action": "auth", "token": "...", "since": 123}`. The server's
-first message is `{"type": "ready", "lastEventId": 123}`; one message for each event follows, in the form of
-`GET /api/trading/events`. `?since=` first replays the events after the given one; `{"type": "reset"}` means that
-the given event is no longer kept, or was taken back. `GET /asyncapi.json` describes each message.
-"""
 SECURITY_SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token; each route names the scopes that allow it: `trade`, `read`, `feed` or `admin`.",
+        "description": "A token with one of the scopes that the operation names.",
     },
     "cronSecret": {"type": "http", "scheme": "bearer", "description": "The value of CRON_SECRET."},
     "metricsToken": {"type": "http", "scheme": "bearer", "description": "The value of METRICS_TOKEN."},
@@ -49,7 +36,7 @@ HEADERS: dict[str, Document] = {
     "X-Request-Id": _header(
         "The X-Request-Id of the request if it is valid, else a new id; log lines contain it.", TEXT, required=True
     ),
-    "Server-Timing": _header("The duration of each step of the placement, in milliseconds.", TEXT, required=True),
+    "Server-Timing": _header("The duration of each step of the placement, in milliseconds.", TEXT),
     "Preference-Applied": _header("`wait=N`, if the request preferred to wait.", TEXT),
     "Idempotent-Replayed": _header("`true` if this is the first response to the key, sent again.", TEXT),
     "RateLimit-Policy": _header('The placements allowed in a window, and its seconds: `"orders";q=50;w=1`.', TEXT),
@@ -98,9 +85,26 @@ PREFER = {
     "An order that rests ends the wait with the 202, and one that waits for its session does so at once.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
+# The problems of routes by which an account trades: of the account and the market, of the order's stock, and of money.
+OF_TRADING = ("account_suspended", "market_closed")
+OF_STOCK = (
+    "not_simulated",
+    "intraday_not_allowed",
+    "quantity_off_lot",
+    "price_off_tick",
+    "trigger_beyond_price",
+    "trigger_on_wrong_side",
+    "price_outside_band",
+    "square_off_passed",
+    "no_price",
+)
+OF_MONEY = ("insufficient_holdings", "insufficient_margin")
 # Examples of path parameters.
 PATH_EXAMPLES = {
     "account_id": ACCOUNT_ID,
+    "calendar": "NSE",
+    "day": "2026-11-10",
+    "client_order_id": "my-order-1",
     "exchange": "NSE",
     "message_id": MESSAGE_ID,
     "order_id": ORDER_ID,
@@ -117,10 +121,14 @@ def leads_to(parameter: str, member: str, *operations: str) -> Document:
 
 
 def described(
-    *, problems: tuple[int, ...] = (), headers: tuple[Document, ...] = (), **facts: Any
+    *, problems: Iterable[str | int] = (), headers: tuple[Document, ...] = (), **facts: Any
 ) -> Callable[[View], View]:
-    """Describe a route: the statuses of its own problems, the headers that it reads, and facts copied as they are."""
-    facts["x-problems"] = {str(status): True for status in problems}
+    """Describe a route: the codes of its own problems, the headers that it reads, and facts copied as they are.
+
+    The problems that follow from its token, its parameters and its headers are added to the document for every route
+    (api/reference/openapi.py). A status stands for all its codes.
+    """
+    facts["x-problems"] = {str(code): True for code in problems}
     facts["x-headers"] = {header["name"]: header for header in headers}
     return lambda view: note(view, **facts)
 

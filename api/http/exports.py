@@ -38,9 +38,7 @@ AS_CSV: Document = {
     "content": {"text/csv": {"schema": {"type": "string"}}},
     "headers": carries("Content-Disposition", "Vary"),
 }
-exported = described(problems=(429,), responses={200: AS_CSV})
-
-Where = Mapping[str, Any]
+exported = described(problems=("too_many_exports",), responses={200: AS_CSV})
 
 logger = get_logger(__name__)
 
@@ -60,8 +58,7 @@ class Running:
         """Count an export, and return the function that ends it, once; refuse one that is too many."""
         with self._lock:
             if self._of[account_id] >= EXPORTS_OF_ACCOUNT or self._of.total() >= EXPORTS_OF_PROCESS:
-                detail = "Too many exports are running at the same time; try again when one has ended."
-                raise HttpRefusal("rate_limited", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+                raise HttpRefusal("too_many_exports", headers={"Retry-After": str(RETRY_AFTER_S)})
             self._of[account_id] += 1
         has_ended = threading.Lock()
 
@@ -77,36 +74,44 @@ class Running:
 running = Running()
 
 
+class Query(NamedTuple):
+    """The rows of a list: the start of the statement, its conditions with their values, and its own parameters."""
+
+    select: str
+    where: Mapping[str, Any]
+    selects_by: Sequence[Any] = ()
+
+
 class Found(NamedTuple):
-    """The page that a request asks for, or the first rows of an export with the conditions of all of them."""
+    """The page that a request asks for, or the first rows of an export with the query of all of them."""
 
     page: Mapping[str, Any]
-    where: Where | None = None
+    query: Query | None = None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of an account: its name, the start of its statement, its order, and the schema of its pages."""
+    """A list of an account: its name, its order, and the schema of its pages."""
 
     name: str
-    select: str
     keyset: Keyset
     page: StrictSchema
 
-    def find(self, where: Where, query: Mapping[str, Any]) -> Found:
-        """Return the page that the request asks for, or the first rows of its export; needs an open session."""
+    def find(self, query: Query, chosen: Mapping[str, Any]) -> Found:
+        """Return the page that was chosen, or the first rows of an export; needs an open session."""
         if not prefers("text/csv"):
-            return Found(fetch_page(self.select, where, self.keyset, limit=query["limit"], cursor=query["cursor"]))
+            part = {"limit": chosen["limit"], "cursor": chosen["cursor"]}
+            return Found(fetch_page(query.select, query.where, self.keyset, selects_by=query.selects_by, **part))
         if parts := {"limit", "cursor"} & request.args.keys():
             raise invalid({name: ["Not allowed with text/csv, which has all rows."] for name in sorted(parts)})
-        return Found({"data": fetch_rows(self.select, where, self.keyset, limit=PORTION)}, where)
+        return Found({"data": self._portion(query)}, query)
 
     def respond(self, account_id: UUID, found: Found) -> Response:
         """Return the response with what was found; the session has ended."""
-        if found.where is None:
+        if found.query is None:
             return respond(self.page, found.page, headers=VARIES)
         end = running.begin(account_id)
-        response = Response(self._sent(found.where, found.page["data"], _validity(), end), content_type=CSV)
+        response = Response(self._sent(found.query, found.page["data"], _validity(), end), content_type=CSV)
         response.call_on_close(end)
         name = f"{self.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -114,11 +119,11 @@ class Listing:
         return response
 
     def _sent(
-        self, where: Where, rows: Sequence[Row], is_valid: Callable[[], bool], end: Callable[[], None]
+        self, query: Query, rows: Sequence[Row], is_valid: Callable[[], bool], end: Callable[[], None]
     ) -> Iterator[bytes]:
         """Yield the file. An error aborts the chunked body, so that no client takes a part for the whole."""
         try:
-            yield from self._lines(where, rows, is_valid)
+            yield from self._lines(query, rows, is_valid)
         except (Cut, DatabaseUnavailable, PeeweeException) as error:
             logger.warning("export_cut", list=self.name, reason=str(error).split("\n")[0])
             # gunicorn closes the connection of such an error without the body's end.
@@ -126,7 +131,7 @@ class Listing:
         finally:
             end()
 
-    def _lines(self, where: Where, rows: Sequence[Row], is_valid: Callable[[], bool]) -> Iterator[bytes]:
+    def _lines(self, query: Query, rows: Sequence[Row], is_valid: Callable[[], bool]) -> Iterator[bytes]:
         lines = CsvRows(cast(StrictSchema, cast(Any, self.page.fields["data"]).inner.schema))
         yield lines.header.encode()
         while rows:
@@ -139,7 +144,11 @@ class Listing:
                 raise Cut("the token was revoked, or has expired")
             # Between two portions a slow reader holds no connection and no snapshot.
             with session():
-                rows = fetch_rows(self.select, where, self.keyset, limit=PORTION, after=self.keyset.values(rows[-1]))
+                rows = self._portion(query, self.keyset.values(rows[-1]))
+
+    def _portion(self, query: Query, after: Sequence[Any] | None = None) -> list[Row]:
+        select, where, selects_by = query
+        return fetch_rows(select, where, self.keyset, limit=PORTION, after=after, selects_by=selects_by)
 
 
 def _validity() -> Callable[[], bool]:

@@ -2,13 +2,13 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
 
 import flask_smorest
 from flask import Request, request
 from gunicorn.http.errors import ParseException
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -30,9 +30,17 @@ class StrictParser(FlaskParser):
     It refuses the other one, unless another parser of the route reads it.
     """
 
-    def __init__(self, max_body_size: int = MAX_BODY_SIZE, *, is_alone: bool = True, is_required: bool = True) -> None:
+    def __init__(
+        self,
+        max_body_size: int = MAX_BODY_SIZE,
+        *,
+        is_alone: bool = True,
+        is_required: bool = True,
+        lists: Collection[str] = (),
+    ) -> None:
         super().__init__()
         self.max_body_size = max_body_size
+        self.lists = lists
         self.is_alone = is_alone
         self.is_required = is_required
 
@@ -41,7 +49,7 @@ class StrictParser(FlaskParser):
         del req  # always Flask's current request
         if location == "query":
             unknown = _unknown_members() if self.is_alone else {}
-            parameters, repeated = read_query()
+            parameters, repeated = read_query(self.lists)
             return load(argmap, parameters, unknown | repeated)
         with stopwatch().step("parse"):
             body = read_json(self.max_body_size) if self.is_required or read_body(self.max_body_size) else {}
@@ -81,7 +89,8 @@ class Blueprint(flask_smorest.Blueprint):
         be left out.
         """
         describe = super().arguments(schema, location=location, required=required, **options)
-        parser = StrictParser(max_body_size, is_alone=is_alone, is_required=required)
+        lists = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+        parser = StrictParser(max_body_size, is_alone=is_alone, is_required=required, lists=lists)
 
         def decorate(view: View) -> View:
             reading: Any = parser.use_args(schema, location=location)(view)
@@ -113,10 +122,16 @@ def load(schema: Schema, data: Any, errors: dict[str, list[str]]) -> Any:
     return loaded
 
 
-def read_query() -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the query's parameters, and an error for each one that is given more than once."""
-    repeated = {name: ["Given more than once."] for name, values in request.args.lists() if len(values) > 1}
-    return request.args.to_dict(), repeated
+def read_query(lists: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return the query's parameters, and an error for each one that is given more than once.
+
+    The parameters named in `lists` may be, and are lists of their values.
+    """
+    given = dict(request.args.lists())
+    repeated = {
+        name: ["Given more than once."] for name, values in given.items() if len(values) > 1 and name not in lists
+    }
+    return {name: values if name in lists else values[0] for name, values in given.items()}, repeated
 
 
 def read_body(max_size: int = MAX_BODY_SIZE) -> bytes:

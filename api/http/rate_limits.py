@@ -80,7 +80,7 @@ def limited(view: View) -> View:
             raise too_many_placements()
         return view(*args, **kwargs)
 
-    return cast(View, described(problems=(429,))(counted))
+    return cast(View, described(problems=("rate_limited",))(counted))
 
 
 def replayed_beyond_limit(account_id: UUID, key: IdempotencyKey | None) -> Placement | None:

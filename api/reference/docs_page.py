@@ -14,7 +14,8 @@ from api.pages.files import html_page
 from api.pages.static_files import static_version
 from schemas.fields import MAX_IDENTIFIER
 
-from . import asyncapi
+from . import asyncapi, problem_responses, sections
+from .prose import prose
 
 Document = dict[str, Any]
 
@@ -39,6 +40,8 @@ def _rendered(api: Any) -> str:
         api=document,
         stream=asyncapi.document(),
         tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        introduction=sections.INTRODUCTION,
+        sections=sections.SECTIONS,
         prose=prose,
         type_of=type_of,
         limits=limits,
@@ -47,6 +50,9 @@ def _rendered(api: Any) -> str:
         access=functools.partial(access, document),
         request_example=functools.partial(request_example, document),
         response_example=functools.partial(response_example, document),
+        answers=answers,
+        refusals=functools.partial(refusals, document),
+        problems=problem_responses.meanings(),
     )
 
 
@@ -61,25 +67,12 @@ def _operations_of(document: Document, tag: str) -> list[Document]:
     ]
 
 
-def prose(text: str) -> Markup:
-    """Return a description as paragraphs, with `code` as code elements."""
-    return Markup("").join(
-        Markup("<p>{}</p>").format(
-            Markup("").join(
-                Markup("<code>{}</code>").format(words) if number % 2 else words
-                for number, words in enumerate(paragraph.split("`"))
-            )
-        )
-        for paragraph in text.strip().split("\n\n")
-    )
-
-
 def type_of(schema: Document) -> Markup:
     """Return the type of a schema in a few words, with links to named schemas."""
     if "$ref" in schema:
         return Markup('<a href="#schema-{0}">{0}</a>').format(_named(schema))
-    if "anyOf" in schema:
-        return Markup(" or ").join(type_of(option) for option in schema["anyOf"])
+    if options := schema.get("anyOf", schema.get("oneOf")):
+        return Markup(" or ").join(type_of(option) for option in options)
     if "const" in schema:
         return Markup("<code>{}</code>").format(schema["const"])
     if "enum" in schema:
@@ -149,6 +142,26 @@ def response_example(document: Document, operation: Document) -> tuple[str, Any]
     """Return the status and the example of the first response that has an example, or None."""
     examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
     return next(((status, example) for status, example in examples if example is not None), None)
+
+
+def answers(operation: Document) -> list[str]:
+    """Return the statuses of an operation's responses that are no problems."""
+    return [
+        status
+        for status, response in operation["responses"].items()
+        if "$ref" not in response and "application/problem+json" not in response.get("content", {})
+    ]
+
+
+def refusals(document: Document, operation: Document) -> list[tuple[str, str]]:
+    """Return the status and the code of each problem that an operation names itself."""
+    found = []
+    for status, response in operation["responses"].items():
+        if "$ref" in response:
+            response = document["components"]["responses"][_named(response)]
+        examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        found += [(status, code) for code in examples if status != "default"]
+    return found
 
 
 def _named(reference: Document) -> str:

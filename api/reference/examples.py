@@ -8,7 +8,7 @@ from schemas.examples import MOMENT
 Schema = dict[str, Any]
 
 # Metadata of fields for the reference alone (schemas/examples.py explains it); the documents do not repeat it.
-HINTS = ("example", "x-optional", "x-shown")
+HINTS = ("example", "x-optional", "x-shown", "x-term")
 UNKNOWN = "…"  # of a text whose field has no example; a test finds it
 
 
@@ -20,7 +20,7 @@ def add_examples(document: dict[str, Any]) -> None:
     for item in document["paths"].values():
         parameters = [operation["parameters"] for method, operation in item.items() if method != "parameters"]
         for parameter in itertools.chain(item["parameters"], *parameters):
-            parameter["schema"] = {"examples": [example_of(parameter["schema"], {})]} | parameter["schema"]
+            parameter["schema"] = {"examples": [example_of(parameter["schema"], components)]} | parameter["schema"]
             remove_hints(parameter["schema"])
     for schema in components.values():
         remove_hints(schema)
@@ -28,12 +28,15 @@ def add_examples(document: dict[str, Any]) -> None:
 
 def example_of(schema: Schema, components: dict[str, Schema]) -> Any:
     """Return an example that fits a schema."""
-    if "$ref" in schema:
-        return example_of(components[schema["$ref"].rpartition("/")[2]], components)
     if "example" in schema:
         return schema["example"]
+    if "$ref" in schema:
+        return example_of(components[schema["$ref"].rpartition("/")[2]], components)
     if "anyOf" in schema:
-        return example_of(schema["anyOf"][0], components)
+        is_null = {"type": "null"} in schema["anyOf"] and "x-shown" not in schema
+        return None if is_null else example_of(schema["anyOf"][0], components)
+    if "oneOf" in schema:
+        return example_of(components[schema["oneOf"][0]["$ref"].rpartition("/")[2]], components)
     kinds = schema.get("type")
     if isinstance(kinds, list) and "null" in kinds:
         return None

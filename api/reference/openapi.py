@@ -1,19 +1,24 @@
 """Complete the OpenAPI document with the facts that hold for every route, so that no route has to repeat them."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from api.http.description import HEADERS, PATH_EXAMPLES, SECURITY_SCHEMES, Document, carries
+from api.http.errors import STATUS_BY_CODE
 
-from . import examples, problem_responses
+from . import common, event_schemas, examples, problem_responses, terms
+from .mistakes import mistakes_of
 
 HEADERS_OF_ALL = ("X-Request-Id",)
 HEADERS_OF_PLACEMENTS = ("Server-Timing", "RateLimit-Policy", "RateLimit")
 
 
-def complete(document: Document) -> Document:
-    """Return the document with the responses of every route, required members and examples."""
+def complete(document: Document, classes: Mapping[str, type]) -> Document:
+    """Return the document with each route's responses, required members, descriptions, shared terms and examples.
+
+    `classes` are the schemas' classes by the schemas' names in the document.
+    """
     document = deepcopy(document)
     document |= {"servers": [{"url": "/"}]}
     components = document["components"]
@@ -24,9 +29,12 @@ def complete(document: Document) -> Document:
                 parameter["schema"]["example"] = PATH_EXAMPLES[parameter["name"]]
         for method, operation in item.items():
             if method != "parameters":
-                _complete_operation(operation, has_path_parameters="{" in path)
+                _complete_operation(operation, path, components["schemas"])
     components |= {"headers": HEADERS, "securitySchemes": SECURITY_SCHEMES}
-    components["responses"] = problem_responses.responses(HEADERS_OF_ALL, HEADERS_OF_PLACEMENTS)
+    components["responses"] = problem_responses.responses()
+    common.describe(document, classes)
+    terms.share(document)
+    components["schemas"] |= event_schemas.one_of_three()
     _remove_unused(document)
     _require_members(document)
     examples.add_examples(document)
@@ -38,43 +46,60 @@ def _operations(document: Document) -> Iterator[Document]:
         yield from (operation for method, operation in item.items() if method != "parameters")
 
 
-def _complete_operation(operation: Document, *, has_path_parameters: bool) -> None:
+def _complete_operation(operation: Document, path: str, schemas: Document) -> None:
     facts = operation.pop("x-problems", {})
     operation["parameters"] = [*_parameters(operation), *operation.pop("x-headers", {}).values()]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    statuses = problem_responses.EVERYWHERE | {int(status) for status in facts}
-    if operation["security"]:
-        statuses |= {401, 503}
-    if any(scopes for entry in operation["security"] for scopes in entry.values()):
-        statuses |= {403}
-    if has_path_parameters or "tradingAccountId" in names:
-        statuses |= {404}
+    codes = _codes_of(operation, facts, names_object="{" in path or _names_account(operation, schemas))
+    of_refusals = (*HEADERS_OF_ALL, *(HEADERS_OF_PLACEMENTS if "rate_limited" in codes else ()))
     responses = operation["responses"]
     responses.pop("422", None)
     for response in responses.values():
-        response["headers"] = response.get("headers", {}) | carries(*HEADERS_OF_ALL, *_headers_of(names, statuses))
-    for status in sorted(statuses):
-        name = problem_responses.name_of(status, of_placement=_counts_placements(names, statuses))
-        responses.setdefault(str(status), {"$ref": f"#/components/responses/{name}"})
+        response["headers"] = response.get("headers", {}) | carries(*of_refusals, *_headers_of(names))
+    address = path.format_map(PATH_EXAMPLES)
+    refusals = problem_responses.responses_of(codes, address, mistakes_of(operation, schemas), of_refusals)
+    operation["responses"] = {status: responses[status] for status in sorted(responses)} | {
+        status: refusal for status, refusal in refusals.items() if status not in responses
+    }
+
+
+def _codes_of(operation: Document, facts: Document, *, names_object: bool) -> set[str]:
+    """Return the codes of an operation's own refusals, and of those that follow from its token and its parameters."""
+    parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    codes = {"validation_failed"}  # of an unknown parameter, if no other
+    for fact in facts:
+        codes |= {code for code, status in STATUS_BY_CODE.items() if fact in (code, str(status))}
+    if operation["security"]:
+        codes |= {"unauthenticated", "service_unavailable"}
+    if any(scopes for entry in operation["security"] for scopes in entry.values()):
+        codes |= {"forbidden"}
+    if names_object:
+        codes |= {"not_found"}
+    if "Idempotency-Key" in parameters:
+        codes |= {"idempotency_conflict", "idempotency_in_progress"}
+    if "If-Match" in parameters:
+        codes |= {"precondition_failed"}
+        codes |= {"precondition_required"} if parameters["If-Match"].get("required") else set()
+    return codes - set(problem_responses.GENERAL)
 
 
 def _parameters(part: Document) -> list[Document]:
     return [parameter | {"schema": without_null(parameter["schema"])} for parameter in part.get("parameters", [])]
 
 
-def _headers_of(names: set[str], statuses: Set[int]) -> Iterator[str]:
-    """Yield the headers of an operation's responses: they follow from its parameters and its refusals."""
+def _headers_of(names: set[str]) -> Iterator[str]:
+    """Yield the headers of an operation's answers that follow from its parameters."""
     if "Idempotency-Key" in names:
         yield "Idempotent-Replayed"
     if "Prefer" in names:
         yield "Preference-Applied"
-    if _counts_placements(names, statuses):
-        yield from HEADERS_OF_PLACEMENTS
 
 
-def _counts_placements(names: set[str], statuses: Set[int]) -> bool:
-    """Return True for an operation with a limit of placements; that of a list limits its exports."""
-    return 429 in statuses and "limit" not in names
+def _names_account(operation: Document, schemas: Document) -> bool:
+    """Return True if the query or the body of an operation may name an account."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    members = {} if body is None else schemas[body["schema"]["$ref"].rpartition("/")[2]]["properties"]
+    return "tradingAccountId" in {*members, *(parameter["name"] for parameter in operation["parameters"])}
 
 
 def _remove_unused(document: Document) -> None:
@@ -115,10 +140,12 @@ def _require_members(document: Document) -> None:
         for name in set(_references(part, "schemas")) - seen:
             seen.add(name)
             schema = schemas[name]
+            waiting.append(schema)
+            if "properties" not in schema:
+                continue
             schema["required"] = sorted(
                 member for member, facts in schema["properties"].items() if "x-optional" not in facts
             )
-            waiting.append(schema)
     schemas["Problem"]["additionalProperties"] = True
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Set
 from uuid import UUID
 
+from api.http.token_use import token_uses
 from models.rows import EventRow
 from runtime import metrics
 from trading.accounts.tokens import ended_tokens
@@ -211,9 +212,11 @@ class Hub:
             if listener.token_id is not None:
                 by_token[listener.token_id].append(listener)
         if by_token:
-            for token_id in ended_tokens(by_token):
+            ended = ended_tokens(by_token)
+            for token_id in ended:
                 for listener in by_token[token_id]:
                     listener.close(EXPIRED)
+            token_uses.note(by_token.keys() - set(ended))
 
     def _all(self) -> list[Listener]:
         with self._lock:

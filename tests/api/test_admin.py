@@ -1,11 +1,12 @@
 """Accounts, funds and tokens, for administrators."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tests.support.identifiers import NOT_THERE
+from trading.market.calendars import holidays, import_holidays
 
 
 @pytest.fixture
@@ -131,6 +132,40 @@ def test_an_account_that_names_no_fill_model_has_that_of_the_server(app, admin, 
     assert admin("POST", "accounts", {"name": "Asha", "openingBalance": 0}).get_json()["fillModel"] == "QUOTES"
 
 
+def test_an_account_is_renamed(client, admin, account):
+    trader = account()
+    assert admin("PATCH", f"accounts/{trader.id}", {"name": "Ravi"}).get_json()["name"] == "Ravi"
+    assert client.get("/api/trading/account", headers=trader.headers).get_json()["name"] == "Ravi"
+    for name in ("", "  ", None, "x" * 101):
+        assert set(admin("PATCH", f"accounts/{trader.id}", {"name": name}).get_json()["errors"]) == {"name"}
+
+
+def test_accounts_are_listed_the_newest_first_and_found_by_a_part_of_their_name(admin, account):
+    first, second, third = (str(account(name=name).id) for name in ("Asha", "Ben_1", "Natasha"))
+    admin("PATCH", f"accounts/{second}", {"status": "SUSPENDED"})
+
+    def listed(query):
+        page = admin("GET", f"accounts?{query}").get_json()
+        return [row["tradingAccountId"] for row in page["data"]], page["nextCursor"]
+
+    assert listed("search=SHA") == ([third, first], None)
+    assert listed("search=n_1") == ([second], None)
+    assert listed("search=%25") == ([], None)
+    assert listed("status=SUSPENDED") == ([second], None)
+    newest, cursor = listed("limit=2")
+    assert newest == [third, second]
+    assert listed(f"limit=2&cursor={cursor}") == ([first], None)
+    row = admin("GET", "accounts?search=natasha").get_json()["data"][0]
+    shown = admin("GET", f"accounts/{third}").get_json()
+    assert row == {name: shown[name] for name in shown if name != "unrealizedPnl"} | {"createdAt": row["createdAt"]}
+
+
+@pytest.mark.parametrize("query", ["search=", "status=CLOSED", "limit=201", "cursor=x", "name=A"])
+def test_a_bad_query_of_the_accounts_is_refused(admin, query):
+    response = admin("GET", f"accounts?{query}")
+    assert (response.status_code, set(response.get_json()["errors"])) == (422, {query.split("=")[0]})
+
+
 @pytest.mark.parametrize("body", [{}, {"status": "CLOSED"}, {"status": None}])
 def test_an_invalid_status_is_refused(admin, account, body):
     assert set(admin("PATCH", f"accounts/{account().id}", body).get_json()["errors"]) == {"status"}
@@ -143,9 +178,10 @@ def test_an_unknown_account_is_not_found(admin, account_id):
         admin("PATCH", f"accounts/{account_id}", {"status": "ACTIVE"}),
         admin("POST", f"accounts/{account_id}/funds", {"kind": "DEPOSIT", "amount": 1}),
         admin("POST", f"accounts/{account_id}/tokens", {"scopes": ["read"]}),
+        admin("GET", f"accounts/{account_id}/tokens"),
         admin("DELETE", f"tokens/{account_id}"),
     ]
-    assert [answer.get_json()["code"] for answer in answers] == ["not_found"] * 5
+    assert [answer.get_json()["code"] for answer in answers] == ["not_found"] * 6
 
 
 def test_a_token_is_created_used_and_revoked(client, admin, account):
@@ -185,3 +221,50 @@ def test_an_invalid_token_is_refused(admin, account, body, field):
     response = admin("POST", f"accounts/{account().id}/tokens", body)
     assert response.status_code == 422
     assert set(response.get_json()["errors"]) == {field}
+
+
+def test_tokens_are_listed_for_their_account_and_for_administrators(client, admin, account, headers_for):
+    trader, stranger = account(), account()
+    headers_for("feed")
+    made = admin("POST", f"accounts/{trader.id}/tokens", {"scopes": ["read"]}).get_json()
+    mine = client.get("/api/trading/tokens", headers=trader.headers).get_json()
+    assert mine == admin("GET", f"accounts/{trader.id}/tokens").get_json()
+    assert mine["nextCursor"] is None
+    newest, oldest = mine["data"]
+    assert newest == {
+        "tokenId": made["tokenId"],
+        "tradingAccountId": str(trader.id),
+        "scopes": ["read"],
+        "createdAt": newest["createdAt"],
+        "expiresAt": None,
+        "revokedAt": None,
+        "lastUsedOn": None,
+    }
+    assert (oldest["scopes"], oldest["tradingAccountId"]) == (["trade", "read"], str(trader.id))
+    theirs = client.get("/api/trading/tokens", headers=stranger.headers).get_json()["data"]
+    assert [row["tradingAccountId"] for row in theirs] == [str(stranger.id)]
+    services = admin("GET", "tokens").get_json()["data"]
+    assert [(row["scopes"], row["tradingAccountId"]) for row in services] == [(["feed"], None), (["admin"], None)]
+
+
+def test_ended_tokens_are_listed_when_they_are_asked_for(client, admin, account):
+    trader = account()
+    made = admin("POST", f"accounts/{trader.id}/tokens", {"scopes": ["read"]}).get_json()
+    admin("DELETE", f"tokens/{made['tokenId']}")
+    path = f"accounts/{trader.id}/tokens"
+    (left,) = admin("GET", path).get_json()["data"]
+    newest, oldest = admin("GET", f"{path}?ended=true").get_json()["data"]
+    assert (newest["tokenId"], oldest) == (made["tokenId"], left)
+    assert newest["revokedAt"] is not None
+    page = client.get("/api/trading/tokens?ended=true&limit=1", headers=trader.headers).get_json()
+    assert [row["tokenId"] for row in page["data"]] == [made["tokenId"]]
+    rest = f"/api/trading/tokens?ended=true&limit=1&cursor={page['nextCursor']}"
+    assert client.get(rest, headers=trader.headers).get_json() == {"data": [left], "nextCursor": None}
+
+
+def test_a_holiday_is_removed_once(admin):
+    import_holidays([("NSE", date(2026, 11, 10), "Diwali")])
+    assert admin("DELETE", "holidays/NSE/2026-11-10").status_code == 204
+    assert holidays("NSE") == []
+    for path in ("NSE/2026-11-10", "NSE/2026-13-10", "NSE/20261110", "LSE/2026-11-10", "nse/2026-11-10"):
+        assert admin("DELETE", f"holidays/{path}").get_json()["code"] == "not_found"

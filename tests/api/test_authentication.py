@@ -2,14 +2,16 @@
 
 import dataclasses
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
-from api.http import token_cache
+from api.http import authentication, token_cache, token_use
+from models.database import DatabaseUnavailable
 from tests.support.identifiers import NOT_THERE
 from tests.support.processes import wait_until
 from tests.support.sessions import close_market
@@ -114,6 +116,84 @@ def test_one_query_checks_all_tokens_in_use(account, monkeypatch):
     assert looked_up == [*secrets, "tp_wrong"]
 
 
+def last_used_on(account_id):
+    """Return the day on which each token of an account was used last, the newest token first."""
+    return [row["last_used_on"] for row in tokens.tokens_of(account_id)]
+
+
+@pytest.fixture
+def uses(monkeypatch):
+    """Let this process know of no use, and return the list of its writes."""
+    written, note_uses = [], tokens.note_uses
+    monkeypatch.setattr(authentication, "token_uses", token_use.TokenUses())
+    monkeypatch.setattr(token_use, "note_uses", lambda ids, day: written.append(set(ids)) or note_uses(ids, day))
+    return written
+
+
+def test_the_use_of_a_token_is_noted_once_a_day_and_after_the_response(client, account, uses, monkeypatch):
+    trader = account()
+    day = datetime(2026, 11, 2, 18, 29, tzinfo=UTC)
+    today = {"now": day}
+    monkeypatch.setattr(token_use, "datetime", SimpleNamespace(now=lambda zone: today["now"].astimezone(zone)))
+    response = client.get("/api/trading/account", headers=trader.headers)
+    assert uses == []
+    response.close()
+    assert last_used_on(trader.id) == [date(2026, 11, 2)]
+    for _ in range(3):
+        client.get("/api/trading/account", headers=trader.headers).close()
+    assert len(uses) == 1
+    today["now"] = day + timedelta(minutes=1)  # midnight in India
+    client.get("/api/trading/account", headers=trader.headers).close()
+    assert (len(uses), last_used_on(trader.id)) == (2, [date(2026, 11, 3)])
+
+
+def test_a_refused_token_is_not_used(client, account, uses):
+    trader = account(scopes=("read",))
+    client.post("/api/trading/orders", json=ORDER, headers=trader.headers).close()
+    tokens.revoke_token(tokens.tokens_of(trader.id)[0]["id"])
+    token_cache.token_cache.forget()
+    client.get("/api/trading/account", headers=trader.headers).close()
+    assert uses == []
+
+
+def test_a_use_that_cannot_be_noted_disturbs_nobody_and_is_tried_again_later(client, account, uses, monkeypatch):
+    trader, tried, noted = account(), [], token_use.note_uses
+    monkeypatch.setattr(authentication, "token_uses", token_use.TokenUses(pause_s=0.05))
+
+    def fail(token_ids, day):
+        tried.append(day)
+        raise DatabaseUnavailable("a standby writes nothing")
+
+    monkeypatch.setattr(token_use, "note_uses", fail)
+    with capture_logs() as logs:
+        for _ in range(3):
+            response = client.get("/api/trading/account", headers=trader.headers)
+            assert response.status_code == 200
+            response.close()
+    assert [line["event"] for line in logs].count("token_use_not_noted") == len(tried) >= 1
+    monkeypatch.setattr(token_use, "note_uses", noted)
+
+    def is_noted():
+        client.get("/api/trading/account", headers=trader.headers).close()
+        return last_used_on(trader.id) != [None]
+
+    wait_until(is_noted)
+
+
+def test_a_pause_follows_a_use_that_could_not_be_noted(account, monkeypatch):
+    token_id, tried = tokens.tokens_of(account().id)[0]["id"], []
+
+    def fail(token_ids, day):
+        tried.append(day)
+        raise DatabaseUnavailable("a standby writes nothing")
+
+    monkeypatch.setattr(token_use, "note_uses", fail)
+    uses = token_use.TokenUses()
+    for _ in range(3):
+        uses.note([token_id])
+    assert len(tried) == 1
+
+
 @pytest.mark.acceptance
 def test_a_token_revoked_through_one_process_is_refused_by_another_too(start, web, account, headers_for):
     one, other = web, start.web()
@@ -157,6 +237,8 @@ def test_the_number_of_remembered_tokens_is_bounded(monkeypatch):
 ROUTES = [
     ("GET", "/api/trading/orders", {"read", "admin"}),
     ("POST", "/api/trading/orders", {"trade", "admin"}),
+    ("DELETE", "/api/trading/orders", {"trade", "admin"}),
+    ("GET", f"/api/trading/orders/by-client-id/{NOT_THERE}", {"read", "admin"}),
     ("POST", "/api/trading/orders/preview", {"trade", "read", "admin"}),
     ("POST", "/api/trading/orders/batch", {"trade", "admin"}),
     ("GET", f"/api/trading/orders/{NOT_THERE}", {"read", "admin"}),
@@ -166,23 +248,32 @@ ROUTES = [
     ("PATCH", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("DELETE", f"/api/trading/orders/{NOT_THERE}", {"trade", "admin"}),
     ("GET", "/api/trading/positions", {"read", "admin"}),
+    ("GET", f"/api/trading/positions/{NOT_THERE}", {"read", "admin"}),
+    ("POST", "/api/trading/positions/close", {"trade", "admin"}),
     ("GET", "/api/trading/holdings", {"read", "admin"}),
     ("POST", f"/api/trading/positions/{NOT_THERE}/convert", {"trade", "admin"}),
     ("POST", f"/api/trading/positions/{NOT_THERE}/close", {"trade", "admin"}),
     ("GET", "/api/trading/account", {"read", "admin"}),
+    ("GET", "/api/trading/account/equity", {"read", "admin"}),
     ("GET", "/api/trading/transactions", {"read", "admin"}),
     ("GET", "/api/trading/events", {"read", "admin"}),
     ("GET", "/api/market/stocks", {"read", "trade", "feed", "admin"}),
+    ("GET", "/api/trading/tokens", {"read", "admin"}),
     ("GET", "/api/market/clock", {"read", "trade", "feed", "admin"}),
+    ("GET", "/api/market/calendar", {"read", "trade", "feed", "admin"}),
     ("GET", "/api/market/stocks/NSE/NONE", {"read", "trade", "feed", "admin"}),
     ("PUT", "/api/market/quotes", {"feed"}),
+    ("GET", "/api/admin/accounts", {"admin"}),
     ("POST", "/api/admin/accounts", {"admin"}),
     ("GET", f"/api/admin/accounts/{NOT_THERE}", {"admin"}),
     ("PATCH", f"/api/admin/accounts/{NOT_THERE}", {"admin"}),
     ("POST", f"/api/admin/accounts/{NOT_THERE}/funds", {"admin"}),
     ("POST", f"/api/admin/accounts/{NOT_THERE}/reset", {"admin"}),
     ("POST", f"/api/admin/accounts/{NOT_THERE}/tokens", {"admin"}),
+    ("GET", f"/api/admin/accounts/{NOT_THERE}/tokens", {"admin"}),
+    ("GET", "/api/admin/tokens", {"admin"}),
     ("DELETE", f"/api/admin/tokens/{NOT_THERE}", {"admin"}),
+    ("DELETE", "/api/admin/holidays/NSE/2026-01-26", {"admin"}),
     ("GET", "/api/admin/operations", {"admin"}),
     ("GET", "/api/admin/operations/history", {"admin"}),
     ("POST", "/api/admin/sweep", {"admin"}),

@@ -51,7 +51,7 @@ def test_an_account_is_created_with_a_token_that_trades(client, run_well):
     output = run_well("accounts", "create", "--name", "N", "--balance", "1000000.00", "--json")
     assert output.count("\n") == 1
     created = json.loads(output)
-    assert set(created) == {"accountId", "token"}
+    assert set(created) == {"accountId", "token", "tokenId"}
     headers = {"Authorization": f"Bearer {created['token']}"}
     account = client.get("/api/trading/account", headers=headers).get_json()
     assert (account["tradingAccountId"], account["balance"]) == (created["accountId"], "1000000.00")

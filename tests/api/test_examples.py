@@ -100,8 +100,8 @@ def test_the_example_of_a_refused_close_has_the_members_of_the_refusal(
     (position,) = client.get("/api/trading/positions", headers=trader.headers).get_json()["data"]
     path = f"/api/trading/positions/{position['positionId']}/close"
     answer = client.post(path, json={"quantity": 11}, headers=trader.headers)
-    responses = document["components"]["responses"]
-    shown = responses["Problem409OfPlacement"]["content"]["application/problem+json"]["examples"]["not_closable"]
+    refusal = document["paths"]["/api/trading/positions/{position_id}/close"]["post"]["responses"]["409"]
+    shown = refusal["content"]["application/problem+json"]["examples"]["not_closable"]
     assert answer.get_json()["closable"] == 10
     assert differences(shown["value"], answer.get_json()) == []
     assert shown["value"]["detail"] == answer.get_json()["detail"]

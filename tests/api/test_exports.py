@@ -188,7 +188,7 @@ def test_an_export_ends_with_its_token(export: Any, trader: Any) -> None:
 def test_an_account_has_two_exports_at_the_same_time(export: Any, account: Any, client: Any) -> None:
     first, second = export(ORDERS), export(TRADES)
     refused = export(TRANSACTIONS)
-    assert (refused.status_code, refused.get_json()["code"]) == (429, "rate_limited")
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_exports")
     assert refused.headers["Retry-After"] == "10"
     assert client.get(ORDERS, headers=account().headers | {"Accept": "text/csv"}).status_code == 200
     first.close()

@@ -17,43 +17,51 @@ PROGRAM = """
 import json, os
 from tradepost_client import AuthenticatedClient
 from tradepost_client.api.account import account_read
-from tradepost_client.api.orders import orders_place, orders_read
-from tradepost_client.models import Account, OrderDetail, OrderRequest, Placement, Problem
-from tradepost_client.models import OrderRequestExchange, OrderRequestOrderType, OrderRequestSide
+from tradepost_client.api.orders import orders_cancel, orders_list_orders, orders_place, orders_read
+from tradepost_client.api.realtime import realtime_list_events
+from tradepost_client.models import Account, AccountEvent, Order, OrderDetail, OrderEvent, OrderPage, OrderRequest
+from tradepost_client.models import Exchange, GivenOrderType, OrderStatus, Placement, Problem, ProblemCode, Side
 
 client = AuthenticatedClient(base_url=os.environ["URL"], token=os.environ["TOKEN"])
 order = OrderRequest(
-    exchange=OrderRequestExchange.NSE,
+    exchange=Exchange.NSE,
     symbol="RELIANCE",
-    side=OrderRequestSide.BUY,
+    side=Side.BUY,
     quantity=10,
-    order_type=OrderRequestOrderType.LIMIT,
+    order_type=GivenOrderType.LIMIT,
     price="2500.00",
 )
 answer = orders_place.sync_detailed(client=client, body=order, idempotency_key="generated-1")
 again = orders_place.sync(client=client, body=order, idempotency_key="generated-1")
 read = orders_read.sync(answer.parsed.order_id, client=client)
 account = account_read.sync(client=client)
+cancelled = orders_cancel.sync(read.order_id, client=client)
+page = orders_list_orders.sync(client=client, status=OrderStatus.CANCELLED)
+events = realtime_list_events.sync(client=client, since=0)
 order.quantity = 1_000_000
 refused = orders_place.sync(client=client, body=order)
-assert [type(each) for each in (answer.parsed, again, read, account, refused)] == [
-    Placement, Placement, OrderDetail, Account, Problem
+assert [type(each) for each in (answer.parsed, again, read, account, cancelled, page, refused)] == [
+    Placement, Placement, OrderDetail, Account, Order, OrderPage, Problem
 ]
+assert {type(event) for event in events.data} == {AccountEvent, OrderEvent}
+assert cancelled.status is OrderStatus.CANCELLED
+assert refused.code is ProblemCode.INSUFFICIENT_MARGIN
 print(json.dumps({
     "status": answer.status_code,
-    "order_ids": [str(answer.parsed.order_id), str(again.order_id), str(read.order_id)],
+    "order_ids": [str(each.order_id) for each in (answer.parsed, again, read, cancelled, *page.data)],
     "quantity": read.quantity,
     "price": read.price,
     "kinds": [row.kind.value for row in read.transactions],
     "blocked": account.blocked_margin,
-    "refusal": refused.code,
-    "required": refused["required"],
+    "events": [event.data.status.value for event in events.data if isinstance(event, OrderEvent)],
+    "refusal": refused.code.value,
+    "required": refused.required,
 }))
 """
 
 
 @pytest.mark.acceptance
-def test_a_generated_client_places_an_order_and_reads_it_back(
+def test_a_generated_python_client_places_reads_cancels_and_lists(
     web: Running, account: Any, client: Any, tmp_path: Path
 ) -> None:
     trader = account()
@@ -76,4 +84,5 @@ def test_a_generated_client_places_an_order_and_reads_it_back(
     assert len(set(told["order_ids"])) == 1
     assert (told["quantity"], told["price"], told["blocked"]) == (10, "2500.00", "5000.00")
     assert sorted(told["kinds"]) == ["CHARGES", "MARGIN_BLOCK"]
+    assert told["events"] == ["PENDING", "CANCELLED"]
     assert (told["refusal"], told["required"] > "500000000") == ("insufficient_margin", True)

@@ -1,6 +1,7 @@
 """The OpenAPI document: it is valid and complete, and the answers of the routes fit it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from openapi_spec_validator import validate
 
 from api.http.errors import STATUS_BY_CODE
 from tests.conftest import CRON_SECRET
-from tests.security.operations import Operation, operations_of
+from tests.security.operations import OF_EVERYBODY, Operation, operations_of
 from tests.support.dead_letters import bury
 from trading.accounts import tokens
+from trading.market.calendars import import_holidays
 
 # Headers that every answer may have without being described: those of HTTP itself, and those for browsers' security.
 HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
@@ -41,6 +43,15 @@ def complaints(document: dict[str, Any], schema: dict[str, Any], instance: Any) 
     whole = {"components": document["components"], **schema}
     validator = OAS31Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def problems_of(document: dict[str, Any]) -> Iterator[tuple[Operation, str, str, dict[str, Any]]]:
+    """Yield each operation's problems: the status, the code and its example."""
+    for operation in operations_of(document):
+        for status, reference in operation.spec["responses"].items():
+            content = resolved(document, reference).get("content", {}).get("application/problem+json")
+            for code, example in (content or {"examples": {}})["examples"].items():
+                yield operation, status, code, example["value"]
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
@@ -85,12 +96,12 @@ def test_every_schema_and_parameter_has_an_example_that_fits(document: dict[str,
 
 
 def test_every_code_has_its_example(document: dict[str, Any]) -> None:
+    problem = {**document["components"]["schemas"]["Problem"], "additionalProperties": False}
     shown = {}
-    for response in document["components"]["responses"].values():
-        for code, example in response["content"]["application/problem+json"]["examples"].items():
-            assert complaints(document, {"$ref": "#/components/schemas/Problem"}, example["value"]) == []
-            shown[code] = example["value"]["status"]
-    assert shown == {code: status for code, status in STATUS_BY_CODE.items() if code != "method_not_allowed"}
+    for _, _, code, example in problems_of(document):
+        assert complaints(document, problem, example) == [], code
+        shown[code] = example["status"]
+    assert shown == STATUS_BY_CODE
 
 
 def test_every_component_is_used_by_a_route(document: dict[str, Any]) -> None:
@@ -127,7 +138,8 @@ def test_the_hints_of_fields_are_not_in_the_document(document: dict[str, Any]) -
 
 def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
     """Check an answer against its description in the document."""
-    described = resolved(document, operation.spec["responses"][str(answer.status_code)])
+    responses = operation.spec["responses"]
+    described = resolved(document, responses.get(str(answer.status_code), responses["default"]))
     headers = {name for name, _ in answer.headers}
     assert headers <= set(described["headers"]) | HTTPS_OWN | SAFETY, str(operation)
     for name, header in described["headers"].items():
@@ -149,13 +161,16 @@ def test_responses_fit_the_document(
     (position,) = client.get("/api/trading/positions", headers=owner.headers).get_json()["data"]
     succeeded = set()
     for operation in operations_of(document):
+        order = place(owner, clientOrderId=f"of {operation}").get_json()["order"]
         things = {
-            "order_id": place(owner).get_json()["orderId"],
+            "order_id": order["orderId"],
+            "client_order_id": order["clientOrderId"],
             "position_id": position["positionId"],
             "account_id": str(owner.id),
             "token_id": str(tokens.create_token(["read"], account_id=owner.id)[0]),
             "message_id": bury(owner.id),
         }
+        import_holidays([(OF_EVERYBODY["calendar"], OF_EVERYBODY["day"], "A holiday")])
         trading = operation.scopes & {"trade", "read"}
         headers = cron if operation.is_for_cron else owner.headers if trading else admin
         answer = operation.send(client, headers, things=things)

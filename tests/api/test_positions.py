@@ -216,3 +216,31 @@ def test_an_admin_token_closes_a_position_of_the_account_it_names(client, positi
     path, admin = f"/api/trading/positions/{positions()['data'][0]['positionId']}/close", headers_for("admin")
     assert set(client.post(path, headers=admin).get_json()["errors"]) == {"tradingAccountId"}
     assert client.post(f"{path}?tradingAccountId={trader.id}", headers=admin).status_code == 202
+
+
+def test_one_position_is_read_as_the_list_has_it(client, trader, positions, fill, quote):
+    fill(quantity=10, price="100.00")
+    quote("RELIANCE", "110.00")
+    (position,) = positions()["data"]
+    read = client.get(f"/api/trading/positions/{position['positionId']}", headers=trader.headers)
+    assert (read.status_code, read.get_json()) == (200, position)
+    assert client.get(f"/api/trading/positions/{NOT_THERE}", headers=trader.headers).status_code == 404
+    assert client.get("/api/trading/positions/close", headers=trader.headers).status_code == 405
+
+
+def test_positions_are_filtered(positions, fill):
+    fill(symbol="A")
+    fill(symbol="B", exchange="BSE")
+    fill(symbol="C", product="DELIVERY")
+    fill(symbol="A", side="SELL")
+
+    def symbols(query):
+        return [position["symbol"] for position in positions(query)["data"]]
+
+    assert symbols("") == ["C", "B", "A"]
+    assert symbols("open=true") == ["C", "B"]
+    assert symbols("open=false") == ["A"]
+    assert symbols("open=true&exchange=BSE") == symbols("symbol=b") == ["B"]
+    assert symbols("product=CNC") == ["C"]
+    for query in ("open=1", "open=", "open=True", "symbol=", "open=true&open=false"):
+        assert positions(query)["code"] == "validation_failed", query

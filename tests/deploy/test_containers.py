@@ -170,7 +170,7 @@ def but_for_servers(service: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_build_gets_only_the_files_that_the_dockerfile_copies() -> None:
     allowed = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    assert sorted(allowed) == sorted([*COPIED, "requirements.txt", "requirements-tracing.txt"])
+    assert sorted(allowed) == sorted([*COPIED, "pyproject.toml", "requirements.txt", "requirements-tracing.txt"])
 
 
 def test_a_build_with_tracing_has_one_version_of_each_package() -> None:

@@ -1,20 +1,22 @@
 """The banner of `make run` says whether the market is open, and prints an order that is accepted at this hour."""
 
+import re
 from typing import Any
 
 import pytest
 
+import config
 from embedded.banner import ready_text
 from embedded.seed import Demo
 
 OPEN, CLOSE = "2026-11-30T03:45:00.000000Z", "2026-11-27T10:00:00.000000Z"
 
 
-def text_at(at: str, calendar: str | None = "NSE", **session: Any) -> str:
+def text_at(at: str, calendar: str | None = "NSE", environ: dict[str, str] | None = None, **session: Any) -> str:
     plain = {"sessionClass": "NORMAL", "open": False, "closesAt": None, "nextOpensAt": None}
     clock = {"at": at, "calendar": calendar, "sessions": [{**plain, "sessionClass": "AUCTION"}, plain | session]}
-    demo = Demo(account_id="an-account", token="tp_a")
-    return ready_text(port=8000, demo=demo, cron_secret="secret", data_dir=".data", clock=clock)
+    demo = Demo(account_id="an-account", token="tp_a", operator_token="tp_o")
+    return ready_text(config.load(environ or {}), demo, clock)
 
 
 @pytest.mark.parametrize(
@@ -36,5 +38,13 @@ def test_the_banner_says_when_the_market_opens_or_closes(at: str, session: dict[
 def test_the_banner_of_a_market_that_is_always_open_has_links_to_each_page() -> None:
     text = text_at("2026-11-27T20:00:00Z", None, open=True)
     assert "  market        always open" in text
-    for link in ("/#token=tp_a", "/docs", "/ops"):
+    for link in ("/#token=tp_a", "/docs", "/ops#token=tp_o"):
         assert f"http://127.0.0.1:8000{link}\n" in text
+
+
+def test_the_banner_names_what_another_shell_needs() -> None:
+    usual = text_at("2026-11-27T20:00:00Z", None, open=True)
+    assert re.findall("  export (.+)", usual) == ["TRADEPOST_TOKEN=tp_a", "ADMIN_TOKEN=tp_o"]
+    environ = {"PORT": "8100", "DATA_DIR": "/tmp/the data"}
+    other = text_at("2026-11-27T20:00:00Z", None, environ, open=True)
+    assert "  export TRADEPOST_URL=http://127.0.0.1:8100\n  export DATA_DIR='/tmp/the data'\n" in other

@@ -24,6 +24,11 @@ def printed_commands(log: str) -> list[str]:
     return [command.replace("\\\n", " ") for command in re.findall(r"^  (curl (?:.*\\\n)*.*)$", log, re.MULTILINE)]
 
 
+def exports(log: str) -> dict[str, str]:
+    """Return the variables that the banner exports."""
+    return dict(re.findall(r"^  export (\w+)=(.+)$", log, re.MULTILINE))
+
+
 def curl(command: str) -> Any:
     done = subprocess.run(shlex.split(command.replace(" -i ", " ")), capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -47,10 +52,10 @@ def last_prices(read: str) -> dict[str, str]:
     return {stock["symbol"]: stock["lastPrice"] for stock in stocks["data"]}
 
 
-def first_event(read: str, environment: dict[str, str]) -> Any:
-    """Return the first output of `flask stream` in another shell, which finds the run's port by itself."""
-    token = read.partition("Bearer ")[2].partition("'")[0].partition('"')[0]
-    command = [str(Path(sys.executable).with_name("flask")), "--app", "api", "stream", "--since", "0", "--token", token]
+def first_event(log: str, environment: dict[str, str]) -> Any:
+    """Return the first output of the printed `stream` in another shell, which finds the run's port by itself."""
+    (printed,) = re.findall(r"^  \.venv/bin/(.+ stream .+)$", log, re.MULTILINE)
+    command = shlex.split(f"{Path(sys.executable).parent}/{printed}")
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as stream:
         assert stream.stdout is not None
         line = stream.stdout.readline()
@@ -60,10 +65,12 @@ def first_event(read: str, environment: dict[str, str]) -> Any:
 
 def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     run = runs.launch().wait_for_log("Ctrl-C stops", 60)
-    place, read, cron = printed_commands(run.log)
+    place, read = printed_commands(run.log)
     assert curl(place)["executionScheduled"] is True
     wait_until(lambda: is_executed(read), what="the order is executed")
-    assert curl(cron)["remaining"] == 0
+    cron = read.replace("trading/orders?limit=1", "cron/order-worker")
+    token, secret = exports(run.log)["TRADEPOST_TOKEN"], (runs.data_dir / "cron_secret").read_text().strip()
+    assert curl(cron.replace(token, secret))["remaining"] == 0
 
     saved = dict(line.split("=", 1) for line in (runs.data_dir / "env").read_text().splitlines())
     assert saved["EMBEDDED_SERVERS"] == "DATABASE_URL,REDIS_URL"
@@ -71,7 +78,7 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     verify = [str(Path(sys.executable).with_name("flask")), "--app", "api", "ledger", "verify"]
     environment = inherited | {"DATA_DIR": str(runs.data_dir)}
     assert subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True).returncode == 0
-    assert first_event(read, environment)["id"] == 1
+    assert first_event(run.log, environment)["id"] == 1
 
     run.signal(signal.SIGINT)
     assert run.wait() == 0
@@ -84,7 +91,8 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     assert "DATABASE_URL is not set" in done.stderr
 
     again = runs.launch().wait_for_log("Ctrl-C stops", 60)
-    assert printed_commands(again.log) == [place, read, cron]
+    assert printed_commands(again.log) == [place, read]
+    assert exports(again.log) == exports(run.log)
     assert "initdb" not in again.log
     assert is_executed(read)
     number = curl(place)["order"]["orderId"]  # whose quote of the first run may be too old by now
@@ -98,7 +106,7 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
 
 
 def test_a_resting_order_fills_at_its_limit_while_prices_move_by_themselves(runs: Runs) -> None:
-    place, read, _ = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
+    place, read = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
     assert status_of(place) == 202
     wait_until(lambda: is_executed(read), what="the order is executed")
     wait_until(lambda: last_prices(read)["RELIANCE"] != "2500.00", what="the stock that was bought moves")
@@ -116,7 +124,7 @@ def test_outside_the_session_the_printed_order_waits_for_it_and_without_the_simu
     runs: Runs,
 ) -> None:
     run = runs.launch(MARKET_CALENDAR="NSE", SIMULATOR="off").wait_for_log("Ctrl-C stops", 60)
-    place, read, _ = printed_commands(run.log)
+    place, read = printed_commands(run.log)
     clock = curl(read.replace("/api/trading/orders?limit=1", "/api/market/clock"))
     is_open = clock["sessions"][0]["open"]
     assert f"market        NSE, {'open' if is_open else 'closed'} until" in run.log
@@ -143,7 +151,7 @@ def test_a_killed_run_does_not_block_the_next(runs: Runs) -> None:
     runs.launch().wait_for_log("Ctrl-C stops", 60).kill()
     assert runs.processes() != []
     again = runs.launch().wait_for_log("Ctrl-C stops", 60)
-    place, read, _ = printed_commands(again.log)
+    place, read = printed_commands(again.log)
     assert curl(place)["executionScheduled"] is True
     wait_until(lambda: is_executed(read), what="the order is executed")
     again.signal(signal.SIGTERM)
@@ -176,6 +184,7 @@ def test_a_busy_port_is_one_line(runs: Runs, tmp_path: Path) -> None:
         run = runs.launch()
         assert run.wait() == 1
         assert re.fullmatch(rf"tradepost: PORT {runs.port} cannot be used .*\n", run.log)
+        assert not runs.data_dir.exists()
     finally:
         listener.kill()
         listener.wait()

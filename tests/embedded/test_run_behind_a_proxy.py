@@ -12,7 +12,7 @@ import pytest
 
 from embedded import local_http
 from tests.embedded.conftest import Runs
-from tests.embedded.test_run import is_executed, last_prices, printed_commands
+from tests.embedded.test_run import exports, is_executed, last_prices, printed_commands
 from tests.examples.conftest import PROGRAMS
 from tests.support.processes import ROOT, dead_proxies, wait_until
 
@@ -27,7 +27,7 @@ def behind(proxies: dict[str, str], command: str) -> str:
 def test_make_run_behind_a_proxy_starts_and_its_printed_commands_work(runs: Runs) -> None:
     proxies = dead_proxies()
     log = runs.launch(**proxies).wait_for_log("Ctrl-C stops", 60).log
-    place, read, _ = (behind(proxies, command) for command in printed_commands(log))
+    place, read = (behind(proxies, command) for command in printed_commands(log))
     subprocess.run(shlex.split(place), check=True, capture_output=True)
     wait_until(lambda: is_executed(read), what="the order is executed")
     before = last_prices(read)
@@ -37,7 +37,7 @@ def test_make_run_behind_a_proxy_starts_and_its_printed_commands_work(runs: Runs
 
 def _the_examples_work(log: str, port: int, proxies: dict[str, str]) -> None:
     settings = {"PATH": os.environ["PATH"], "TRADEPOST_URL": f"http://127.0.0.1:{port}", **proxies}
-    token = log.partition("  token         ")[2].partition("\n")[0]
+    token = exports(log)["TRADEPOST_TOKEN"]
     for name in ("bot.py", "bot.mjs"):
         if shutil.which(PROGRAMS[name]):
             command = [PROGRAMS[name], str(ROOT / "examples" / name), "NSE", "RELIANCE"]

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from tests.conftest import TestAccount
 from tests.realtime.conftest import Database
 from trading.events.lost_events import Seen
 from trading.events.reading import events_since
+from trading.rules.sessions import indian_day
 
 ONE, OTHER = uuid4(), uuid4()
 
@@ -230,6 +232,24 @@ def test_a_deleted_token_closes_its_listeners(
     plain_sql.run("DELETE FROM api_token WHERE id = %s", deleted)
     hub.close_ended()
     assert [listener.ending for listener in listeners] == [EXPIRED, None]
+
+
+def test_the_tokens_of_open_streams_are_used_today(
+    hub: Hub, account: Callable[..., TestAccount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api.http.token_use import TokenUses
+    from trading.accounts import tokens
+
+    monkeypatch.setattr("api.stream.hub.token_uses", TokenUses())
+    owner = account().id
+    revoked, good = (tokens.create_token(["read"], account_id=owner)[0] for _ in range(2))
+    for token_id in (revoked, good):
+        hub.add(Collector(owner, token_id))
+    tokens.revoke_token(revoked)
+    hub.close_ended()
+    used = {row["id"]: row["last_used_on"] for row in tokens.tokens_of(owner, with_ended=True)}
+    assert used[good] == indian_day(datetime.now(UTC))
+    assert used[revoked] is None
 
 
 def test_a_full_queue_ends_its_stream_and_is_bounded() -> None:

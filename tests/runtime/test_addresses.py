@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import config
 from runtime import addresses
 from tests.support.processes import ROOT
 
@@ -34,6 +35,12 @@ def test_without_ipv6_there_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(addresses.socket, "socket", refuse)
     assert addresses.all_interfaces() == ["0.0.0.0"]
+    assert addresses.this_machine() == ["127.0.0.1"]
+
+
+def test_a_development_server_binds_this_machine_only() -> None:
+    assert addresses.to_listen_on(config.load({}))[0] == "127.0.0.1"
+    assert addresses.to_listen_on(config.load({"LISTEN_ON": "all"})) == addresses.all_interfaces()
 
 
 @pytest.mark.parametrize(("only", "expected"), [("0", ["[::]"]), ("1", ["0.0.0.0", "[::]"])])

@@ -53,7 +53,8 @@ def belongings(client: Any, account: Callable[..., TestAccount], place: Any, quo
     (position,) = client.get("/api/trading/positions", headers=owner.headers).get_json()["data"]
     token_id, _ = tokens.create_token(["read"], account_id=owner.id)
     things = {
-        "order_id": place(owner).get_json()["orderId"],
+        "order_id": place(owner, clientOrderId="the/owner's").get_json()["orderId"],
+        "client_order_id": "the/owner's",
         "position_id": position["positionId"],
         "account_id": str(owner.id),
         "token_id": str(token_id),

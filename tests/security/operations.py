@@ -8,9 +8,9 @@ from uuid import uuid4
 SCOPES = ("trade", "read", "feed", "admin")
 # The owner of each path parameter's thing. A new parameter fails every test that goes through the routes, until it is
 # added here and to the fixture `belongings`.
-OF_AN_ACCOUNT = {"order_id", "position_id"}
+OF_AN_ACCOUNT = {"order_id", "client_order_id", "position_id"}
 OF_ADMINISTRATORS = {"account_id", "token_id", "message_id"}
-OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE"}
+OF_EVERYBODY = {"exchange": "NSE", "symbol": "RELIANCE", "calendar": "NSE", "day": "2026-01-26"}
 # The paths that need no token.
 PUBLIC = {"/health/live", "/health/ready"}
 # A good value for each header that a request must have.
@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Basket": {"orders": [ORDER]},
     "OrderChange": {"quantity": 2},
     "Conversion": {"quantity": 1},
+    "ClosingAll": {"cancelOpenOrders": True},
     "Closing": {"quantity": 1, "cancelOpenOrders": True},
     "Quotes": {"quotes": [{"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "11.00"}]},
     "AccountCreation": {"name": "New", "openingBalance": "1.00"},

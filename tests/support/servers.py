@@ -29,6 +29,7 @@ TABLES = (
     "stock_search",
     "recorded_price",
     "price_recording",
+    "token_use",
     "api_token",
     "account",
     "stock",

@@ -1,4 +1,4 @@
-"""Open accounts, deposit and withdraw money, suspend and activate accounts, choose their fill models."""
+"""Open accounts, deposit and withdraw money, suspend, activate and rename accounts, choose their fill models."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -46,9 +46,14 @@ def set_status(account_id: UUID, status: AccountStatus) -> AccountRow:
     return change_account(account_id, {"status": status})
 
 
+def rename(account_id: UUID, name: str) -> AccountRow:
+    """Give an account another name of 1 to 100 characters and return its row; raises NotFound."""
+    return change_account(account_id, {"name": name})
+
+
 @within_share
 def change_account(account_id: UUID, changes: Mapping[str, str]) -> AccountRow:
-    """Set an account's status, its fill model, or both, given by column, and return its row; raises NotFound.
+    """Set an account's name, status and fill model, those given by column, and return its row; raises NotFound.
 
     Orders that were accepted before keep the fill model with which they were placed.
     """

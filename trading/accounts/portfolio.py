@@ -1,10 +1,12 @@
 """An account's positions and holdings with the last traded prices of their stocks."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from models.database import fetch_one
+from models.database import fetch_all, fetch_one
 from models.rows import AccountRow
 from trading.rules import day_figures, settlement
 from trading.rules.day_figures import DayFigures, day_pnl
@@ -43,6 +45,26 @@ FROM account WHERE account.id = %s
 """
 
 
+@dataclass(frozen=True, slots=True)
+class PositionFilter:
+    """The filters of positions, each None for all positions; is_open selects those with a quantity, or flat ones."""
+
+    exchange: str | None = None
+    symbol: str | None = None
+    product: str | None = None
+    is_open: bool | None = None
+
+    def conditions(self, account_id: UUID) -> Mapping[str, Any]:
+        """Return the conditions on POSITIONS with their parameters; those whose parameter is None are left out."""
+        return {
+            "position.account_id = %s": account_id,
+            "position.exchange = %s": self.exchange,
+            "position.symbol = %s": self.symbol,
+            "position.product = %s": self.product,
+            "(position.quantity <> 0) = %s": self.is_open,
+        }
+
+
 class ValuedAccount(AccountRow):
     """An account's row with its unrealised profit in rupees, without the positions that have no price."""
 
@@ -56,6 +78,18 @@ def find_valued_account(account_id: UUID) -> ValuedAccount | None:
         return None
     row["unrealized_pnl"] = total_unrealized_pnl(row.pop("positions"))
     return cast(ValuedAccount, row)
+
+
+def find_position(account_id: UUID, position_id: UUID) -> dict[str, Any] | None:
+    """Return a row of POSITIONS, or None; needs an open session."""
+    return fetch_one(f"{POSITIONS} WHERE position.id = %s AND position.account_id = %s", (position_id, account_id))
+
+
+def list_position_ids(account_id: UUID, wanted: PositionFilter, limit: int | None = None) -> list[UUID]:
+    """Return the ids of an account's positions that pass a filter, the oldest first; needs an open session."""
+    conditions = {name: value for name, value in wanted.conditions(account_id).items() if value is not None}
+    sql = f"SELECT id FROM position WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %s"
+    return [row["id"] for row in fetch_all(sql, [*conditions.values(), limit])]
 
 
 def value_position(row: dict[str, Any], days: SettlementDays) -> None:

@@ -6,6 +6,11 @@ from models import Account
 from models.database import fetch_all, fetch_one, session
 from models.rows import AccountRow
 
+# The start of a list of accounts; the caller adds its conditions.
+ACCOUNTS = "SELECT * FROM account"
+NAME_CONTAINS = "name ILIKE %s"
+WILDCARDS = str.maketrans({sign: rf"\{sign}" for sign in r"\%_"})
+
 
 def find_account(account_id: UUID) -> AccountRow | None:
     """Return an account's row, or None."""
@@ -19,7 +24,17 @@ def account_exists(account_id: UUID) -> bool:
         return bool(Account.select().where(Account.id == account_id).exists())
 
 
-def list_accounts() -> list[AccountRow]:
-    """Return the rows of all accounts, oldest first."""
+def containing(text: str) -> str:
+    """Return the value of NAME_CONTAINS for names with a text in them, in whatever case."""
+    return f"%{text.translate(WILDCARDS)}%"
+
+
+def list_accounts(
+    search: str | None = None, *, after: UUID | None = None, limit: int | None = None
+) -> list[AccountRow]:
+    """Return the rows of all accounts, oldest first: those with a text in their name, those behind one, a number."""
+    conditions = {NAME_CONTAINS: None if search is None else containing(search), "id > %s": after}
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    sql = f"{ACCOUNTS} WHERE {' AND '.join(given) or 'true'} ORDER BY id LIMIT %s"
     with session():
-        return fetch_all(*Account.select().order_by(Account.id).sql(), AccountRow)
+        return fetch_all(sql, (*given.values(), limit), AccountRow)

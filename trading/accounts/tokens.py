@@ -3,13 +3,14 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import TypedDict
 from uuid import UUID
 
 from peewee import fn
 
 from models import ApiToken
-from models.database import fetch_all, fetch_one, session, transactional
+from models.database import execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
 from models.rows import TokenRow
 from trading.accounts.reading import account_exists
@@ -28,6 +29,31 @@ SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND
     SELECT FROM api_token WHERE api_token.id = used.id AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > clock_timestamp()))
 """
+# The start of a list of tokens; the caller adds its conditions.
+TOKENS = """
+SELECT id, account_id, scopes, created_at, expires_at, revoked_at, last_used_on
+FROM api_token LEFT JOIN token_use ON token_id = id
+"""
+IS_LIVE = "(revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()))"
+# In one order, so that no two processes wait for each other.
+NOTE_USES = """
+INSERT INTO token_use (token_id, last_used_on)
+SELECT id, %(day)s FROM api_token WHERE id = ANY(%(token_ids)s::uuid[]) ORDER BY id
+ON CONFLICT (token_id) DO UPDATE SET last_used_on = excluded.last_used_on
+    WHERE token_use.last_used_on < excluded.last_used_on
+"""
+
+
+class ListedToken(TypedDict):
+    """A token without its digest, and the last day in India on which it was used, None for one that never was."""
+
+    id: UUID
+    account_id: UUID | None
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_on: date | None
 
 
 class KnownToken(TokenRow):
@@ -80,3 +106,21 @@ def ended_tokens(token_ids: Iterable[UUID]) -> list[UUID]:
     """Return the ids of those tokens that are revoked, expired or unknown; none on a standby."""
     with session():
         return [row["id"] for row in fetch_all(ENDED, (list(token_ids),))]
+
+
+def tokens_of(account_id: UUID | None, *, with_ended: bool = False) -> list[ListedToken]:
+    """Return the tokens of an account, or those without an account, the newest first; raises NotFound.
+
+    The revoked and expired ones are there only with_ended.
+    """
+    if account_id is not None and not account_exists(account_id):
+        raise NotFound
+    of_account = f"{TOKENS} WHERE account_id IS NOT DISTINCT FROM %s AND (%s OR {IS_LIVE}) ORDER BY id DESC"
+    with session():
+        return fetch_all(of_account, (account_id, with_ended), ListedToken)
+
+
+@transactional
+def note_uses(token_ids: Iterable[UUID], day: date) -> None:
+    """Note that tokens were used on a day in India; only the first note of a day writes."""
+    execute(NOTE_USES, {"token_ids": list(token_ids), "day": day})

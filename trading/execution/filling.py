@@ -15,7 +15,7 @@ from trading.orders.cancellation import give_back
 from trading.rules.fills import Fill, Holding, fill, is_covered
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
-from trading.rules.terms import FillModel, LedgerKind, Product
+from trading.rules.terms import FillModel, LedgerKind, Product, RejectionReason
 
 LAST_PRICES = "SELECT id, last_price FROM stock WHERE id = ANY(%s::uuid[])"
 
@@ -43,7 +43,7 @@ def fill_one(batch: Batch, order: OrderRow) -> None:
     ledger = batch.ledgers[order["account_id"]]
     price = price_of(batch, order)
     if price is None:
-        _reject(batch, order, "no_price")
+        _reject(batch, order, RejectionReason.NO_PRICE)
         return
     position = batch.positions.get(key_of(order)) or LockedPosition(new_id(), Holding())
     result = fill(
@@ -57,9 +57,9 @@ def fill_one(batch: Batch, order: OrderRow) -> None:
     charges = final_charges(order, price)
     more_charges = ZERO if charges is None else charges.total - order["charges"]
     if order["product"] == Product.DELIVERY and not is_held(position, order):
-        _reject(batch, order, "insufficient_holdings")
+        _reject(batch, order, RejectionReason.INSUFFICIENT_HOLDINGS)
     elif not is_covered(result, more_charges=more_charges, available_margin=ledger.available_margin):
-        _reject(batch, order, "insufficient_margin")
+        _reject(batch, order, RejectionReason.INSUFFICIENT_MARGIN)
     else:
         _settle(ledger, order["id"], position.id, result, more_charges)
         keep_day(position, order, price)
@@ -68,7 +68,7 @@ def fill_one(batch: Batch, order: OrderRow) -> None:
         batch.executions.append(Execution(order, price, position.id, charges))
 
 
-def _reject(batch: Batch, order: OrderRow, reason: str) -> None:
+def _reject(batch: Batch, order: OrderRow, reason: RejectionReason) -> None:
     give_back(batch.ledgers[order["account_id"]], order)
     batch.rejections.append(Rejection(order, reason))
 

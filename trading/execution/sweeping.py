@@ -21,6 +21,7 @@ from runtime.logs import get_logger
 from trading.execution.executing import Outcome
 from trading.execution.patience import execute_patiently
 from trading.orders.cancellation import reject_order
+from trading.rules.terms import RejectionReason
 
 MAX_BATCH = 500  # the cost of the event triggers is quadratic in one account's orders of one statement
 MAX_ATTEMPTS = 5
@@ -205,7 +206,7 @@ def _delay(outcome: Outcome) -> None:
 
 def _give_up(order_id: UUID) -> SweepCounts:
     """Reject an order, or leave it to the next sweep if its account is busy."""
-    if not reject_order(order_id, "execution_failed"):
+    if not reject_order(order_id, RejectionReason.EXECUTION_FAILED):
         _update_live(UNCOUNT, [order_id])
         return SweepCounts()
     logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)

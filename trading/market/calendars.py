@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from models.database import execute, fetch_all, fetch_one, session, transactional
+from trading.rules.errors import NotFound
 from trading.rules.sessions import Session, TradingDays, default_sessions, indian_day
 from trading.rules.terms import HolidayKind
 
@@ -18,6 +19,12 @@ SESSIONS = """
 SELECT day, class AS session_class, opens_at, closes_at, square_off_at, kind FROM trading_session WHERE calendar = %s
 """
 HOLIDAYS = "SELECT day FROM market_holiday WHERE calendar = %s AND kind = %s"
+FIND_HOLIDAYS = """
+SELECT calendar, day, name, kind FROM market_holiday WHERE calendar = %s AND day BETWEEN %s AND %s ORDER BY day
+"""
+REMOVE_HOLIDAY = "DELETE FROM market_holiday WHERE calendar = %s AND day = %s RETURNING calendar, day, name, kind"
+# A day between days that have sessions.
+IS_KNOWN = "SELECT FROM session WHERE calendar = %s HAVING %s BETWEEN min(day) AND max(day)"
 IMPORT_HOLIDAY = """
 INSERT INTO market_holiday (calendar, day, name, kind) VALUES (%s, %s, %s, %s)
 ON CONFLICT (calendar, day) DO UPDATE SET name = excluded.name, kind = excluded.kind
@@ -72,6 +79,13 @@ def find_sessions(calendar: str, first: date, last: date) -> list[Session]:
     return [Session(**row) for row in rows]
 
 
+def holidays(calendar: str, first: date = date.min, last: date = date.max) -> list[Holiday]:
+    """Return the holidays of a calendar from a first to a last day, in their order."""
+    with session():
+        rows = fetch_all(FIND_HOLIDAYS, (calendar, first, last))
+    return [Holiday(**row) for row in rows]
+
+
 def today() -> date:
     """Return the day in India by the database's clock."""
     with session():
@@ -114,6 +128,21 @@ def import_holidays(rows: Iterable[tuple[Any, ...]]) -> int:
         execute(IMPORT_HOLIDAY, holiday)
     _remembered.clear()
     return len(given)
+
+
+@transactional
+def remove_holiday(calendar: str, day: date) -> Holiday:
+    """Remove a holiday and return it; raises NotFound.
+
+    A weekday between days with sessions gets the regular ones that it lacks, so that it is traded.
+    """
+    row = fetch_one(REMOVE_HOLIDAY, (calendar, day))
+    if row is None:
+        raise NotFound
+    if fetch_one(IS_KNOWN, (calendar, day)) is not None:
+        execute(MAKE, (calendar, _as_json(default_sessions(day, day, ()))))
+    _remembered.clear()
+    return Holiday(**row)
 
 
 @transactional

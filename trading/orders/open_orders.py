@@ -61,9 +61,9 @@ def lock_open_order(
         execute(SET_LOCK_TIMEOUT, (f"{attempt.wait_ms}ms",))
     if attempt.account_first:
         ledger = lock_ledgers([account_id]).get(account_id)
-        order = _checked(_lock_free_order(account_id, order_id), expected_versions)
+        order = checked(_lock_free_order(account_id, order_id), expected_versions)
     else:
-        order = _checked(lock_order(account_id, order_id), expected_versions)
+        order = checked(lock_order(account_id, order_id), expected_versions)
         ledger = lock_free_ledgers([account_id]).get(account_id)
     if ledger is None:
         raise Busy
@@ -78,7 +78,8 @@ def _lock_free_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
     return order
 
 
-def _checked(order: OrderRow | None, expected_versions: Collection[int] | None) -> OrderRow:
+def checked(order: OrderRow | None, expected_versions: Collection[int] | None = None) -> OrderRow:
+    """Return an order that may be changed or ended; raises the errors of lock_open_order but for Busy."""
     if order is None:
         raise NotFound
     if OrderStatus(order["status"]).is_final:

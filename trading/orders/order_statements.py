@@ -6,6 +6,7 @@ from uuid import UUID
 from models.database import fetch_all, fetch_one
 from models.rows import LedgerRow, OrderRow
 from trading.accounts.ledgers import write_rows
+from trading.rules.errors import NotFound
 
 # The start of a list of orders; the caller adds its conditions.
 ORDERS = "SELECT * FROM trading_order"
@@ -16,7 +17,7 @@ SELECT trading_order.*, (
     SELECT coalesce(jsonb_agg(to_jsonb(entry) ORDER BY entry.id), '[]')
     FROM fund_transaction AS entry WHERE entry.order_id = trading_order.id
 ) AS transactions
-FROM trading_order WHERE id = %s AND account_id = %s
+FROM trading_order WHERE {} = %s AND account_id = %s
 """
 ENTRIES_OF_ORDER = "SELECT * FROM fund_transaction WHERE order_id = %s ORDER BY id"
 JUDGED_ORDERS = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND status <> 'PENDING'"
@@ -35,12 +36,26 @@ def find_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
     return fetch_one(ORDER, (order_id, account_id), OrderRow)
 
 
+def account_of_order(order_id: UUID) -> UUID:
+    """Return the account of an order; raises NotFound; needs an open session."""
+    row = fetch_one("SELECT account_id FROM trading_order WHERE id = %s", (order_id,))
+    if row is None:
+        raise NotFound
+    account_id: UUID = row["account_id"]
+    return account_id
+
+
 def find_order_with_entries(account_id: UUID, order_id: UUID) -> OrderRow | None:
     """Return an account's order with its `transactions`, both of one moment, or None; needs an open session.
 
     The transactions come as JSON: their ids and times are text.
     """
-    return fetch_one(ORDER_WITH_ENTRIES, (order_id, account_id), OrderRow)
+    return fetch_one(ORDER_WITH_ENTRIES.format("id"), (order_id, account_id), OrderRow)
+
+
+def find_order_by_client_id(account_id: UUID, client_order_id: str) -> OrderRow | None:
+    """Return an account's order with its `transactions` as above by its clientOrderId, or None."""
+    return fetch_one(ORDER_WITH_ENTRIES.format("client_order_id"), (client_order_id, account_id), OrderRow)
 
 
 def find_judged_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:

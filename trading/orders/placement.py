@@ -32,7 +32,7 @@ def place_order(
 ) -> Placement:
     """Accept an order and return it, PENDING and committed; with a key that was used, return the first answer.
 
-    Raises NotFound, DuplicateClientOrderId, AccountSuspended, NotSimulated, MarketClosed, an error of
+    Raises NotFound, DuplicateClientOrderId, AccountSuspended, NotSimulated, UnknownSymbol, MarketClosed, an error of
     order_checks.check_order, NoPrice, InsufficientHoldings, InsufficientMargin, IdempotencyConflict or
     IdempotencyInProgress; then nothing has changed.
     """

@@ -5,33 +5,49 @@ from dataclasses import replace
 from models.database import transactional
 from runtime.timing import stopwatch
 from trading.market import calendars
+from trading.market.nearest import nearest_symbols
 from trading.orders.placement_statements import create_stock, read_state, write_order
 from trading.orders.placement_types import Placement, PlacementContext, PlacementState
 from trading.rules.decision import Decision, OrderRequest, check_cover, decide
-from trading.rules.errors import AccountSuspended, DuplicateClientOrderId
+from trading.rules.errors import AccountSuspended, DuplicateClientOrderId, UnknownSymbol
 from trading.rules.expiry import expires_with
 from trading.rules.margin import closing_quantity
 from trading.rules.order_checks import check_fill_model, check_order
 from trading.rules.order_sessions import OrderSession, check_square_off, session_for
 from trading.rules.reservation import assumed_price
 from trading.rules.sessions import indian_day
-from trading.rules.terms import AccountStatus, FillModel
+from trading.rules.terms import AccountStatus, FillModel, UnknownSymbols
 
 
 class StockUnknown(Exception):
-    """The order is accepted but for its stock, which does not exist yet."""
+    """The order's stock does not exist: it is created for an order that is accepted but for that, or never."""
 
 
 def place_in_steps(context: PlacementContext) -> Placement:
     """Place an order in one transaction; raises the errors of place_order.
 
-    A stock that does not exist is created in a transaction of its own: who holds an account waits for no stock.
+    A stock that does not exist is created in a transaction of its own: who holds an account waits for no stock. For the
+    same reason the stocks nearest to a refused symbol are looked for afterwards.
     """
     try:
         return _place(context)
     except StockUnknown:
+        if refuses_unknown(context):
+            raise unknown_symbol(context) from None
         create_stock(context.request.exchange, context.request.symbol)
         return _place(context)
+
+
+def refuses_unknown(context: PlacementContext) -> bool:
+    """Return True if an order for an unknown symbol is refused."""
+    return context.fills.unknown_symbols == UnknownSymbols.REFUSE
+
+
+def unknown_symbol(context: PlacementContext) -> UnknownSymbol:
+    """Return the refusal of an order for an unknown symbol, with the stocks that the client may have meant."""
+    exchange, symbol = context.request.exchange, context.request.symbol
+    nearest = [stock._asdict() for stock in nearest_symbols(exchange, symbol)]
+    return UnknownSymbol(exchange=exchange, symbol=symbol, nearest=nearest)
 
 
 @transactional
@@ -57,13 +73,16 @@ def replayed(context: PlacementContext, state: PlacementState) -> Placement:
 def refuse_early(context: PlacementContext, state: PlacementState) -> OrderSession:
     """Refuse for reasons other than the stock and money, or return the session that the order is for.
 
-    Raises DuplicateClientOrderId, AccountSuspended, NotSimulated or MarketClosed.
+    Raises DuplicateClientOrderId, AccountSuspended, NotSimulated, StockUnknown if unknown symbols are refused, or
+    MarketClosed.
     """
     if state.duplicate_of is not None:
         raise DuplicateClientOrderId(order_id=state.duplicate_of)
     if state.status != AccountStatus.ACTIVE:
         raise AccountSuspended
     check_fill_model(context.request, state.fill_model)
+    if state.stock_id is None and refuses_unknown(context):
+        raise StockUnknown
     with stopwatch().step("session"):
         return session_for(
             calendars.days(context.calendar),

@@ -14,18 +14,20 @@ from trading.rules.order_checks import StockFacts
 from trading.rules.order_sessions import OrderSession
 from trading.rules.quotes import Quote
 from trading.rules.sessions import indian_day
-from trading.rules.terms import FillModel, LimitFills, SessionClass
+from trading.rules.terms import FillModel, LimitFills, SessionClass, UnknownSymbols
 
 
 class FillSettings(NamedTuple):
     """The settings by which orders fill against quotes: LIMIT_FILLS and MAX_QUOTE_AGE_S (0: any age).
 
     square_off_time is the Indian time of the square-off in a market without a calendar, None if there is none.
+    unknown_symbols says whether an order for an unknown symbol creates its stock or is refused.
     """
 
     limit_fills: str = LimitFills.BOOK
     max_quote_age_s: int = 60
     square_off_time: time | None = None
+    unknown_symbols: str = UnknownSymbols.CREATE
 
 
 DEFAULT_FILLS = FillSettings()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from trading.market import calendars
-from trading.orders.placement_in_steps import decide_on, refuse_by_stock, refuse_early
+from trading.orders.placement_in_steps import StockUnknown, decide_on, refuse_by_stock, refuse_early, unknown_symbol
 from trading.orders.placement_statements import look_at_state
 from trading.orders.placement_types import DEFAULT_FILLS, FillSettings, PlacementContext, PlacementState
 from trading.rules.decision import Decision, OrderRequest, check_cover
@@ -39,11 +39,15 @@ def preview_order(
 ) -> Preview:
     """Return the decision that place_order would make at this moment; lock and write nothing.
 
-    Raises NotFound. An order without a price has no decision: then raises the refusal of place_order.
+    Raises NotFound, or UnknownSymbol for a symbol that is refused. An order without a price has no decision: then
+    raises the refusal of place_order.
     """
     context = PlacementContext(account_id, request, calendar, fills=fills)
     state = look_at_state(context)
-    session, early = _session(context, state)
+    try:
+        session, early = _session(context, state)
+    except StockUnknown:
+        raise unknown_symbol(context) from None
     try:
         decision = decide_on(request, state)
     except NoPrice as no_price:

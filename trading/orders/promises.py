@@ -72,9 +72,10 @@ def when_promises_are_free(action: Callable[[], Result]) -> Result:
         except PromisesBusy as busy:
             if time.monotonic() >= end:
                 raise DatabaseUnavailable("orders of the position stayed busy") from None
-            _wait_for(busy.order_ids)
+            wait_for_orders(busy.order_ids)
 
 
 @transactional
-def _wait_for(order_ids: Sequence[UUID]) -> None:
+def wait_for_orders(order_ids: Sequence[UUID]) -> None:
+    """Wait until no other transaction has locked any of these orders; hold nothing meanwhile."""
     fetch_all(WAIT, (list(order_ids),))

@@ -1,5 +1,6 @@
 """The refusals of requests, each with its stable code; the docstring of a class is the message to the client."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,15 @@ class AccountSuspended(Refused):
     """The account is suspended and may not trade."""
 
     code = "account_suspended"
+
+
+class UnknownSymbol(Refused):
+    """Nobody has imported or quoted this symbol on this exchange; `nearest` lists known ones."""
+
+    code = "unknown_symbol"
+
+    def __init__(self, *, exchange: str, symbol: str, nearest: Sequence[Mapping[str, str | None]]) -> None:
+        super().__init__(exchange=exchange, symbol=symbol, nearest=list(nearest))
 
 
 class MarketClosed(Refused):

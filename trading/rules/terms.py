@@ -40,6 +40,13 @@ STOPS = frozenset({OrderType.STOP_LIMIT, OrderType.STOP_MARKET})  # wait for a t
 LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})  # have a price of their own
 
 
+class UnknownSymbols(StrEnum):
+    """The answer to an order for a symbol that no import, quote or earlier order has named (UNKNOWN_SYMBOLS)."""
+
+    CREATE = "create"
+    REFUSE = "refuse"
+
+
 class OrderStatus(StrEnum):
     """The status of an order; docs/lifecycle.md draws the changes."""
 
@@ -98,6 +105,15 @@ class EndReason(StrEnum):
     OCO = "oco"
     RESET = "reset"
     STOCK_INACTIVE = "stock_inactive"
+
+
+class RejectionReason(StrEnum):
+    """The reason for which an accepted order was rejected at its execution."""
+
+    NO_PRICE = "no_price"
+    INSUFFICIENT_HOLDINGS = "insufficient_holdings"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    EXECUTION_FAILED = "execution_failed"
 
 
 class OrderOrigin(StrEnum):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.trading import account_now, at_once, buy, counts, rows
 from trading.accounts import administration
+from trading.accounts.reading import list_accounts
 from trading.rules.errors import InsufficientMargin, NotFound
 from trading.rules.terms import AccountStatus, LedgerKind
 from trading.upkeep import verify
@@ -81,8 +82,26 @@ def test_an_account_is_suspended_and_made_active_again(trader):
     assert administration.set_status(trader, AccountStatus.ACTIVE)["status"] == "ACTIVE"
 
 
+def test_a_renamed_account_tells_its_listeners(trader):
+    before = account_now(trader)
+    assert administration.rename(trader, "आशा")["name"] == "आशा"
+    assert account_now(trader)["last_event_id"] == before["last_event_id"] + 1
+
+
+def test_accounts_are_listed_oldest_first_and_found_by_a_part_of_their_name(clean):
+    first, second, third = (administration.create_account(name)["id"] for name in ("Asha 100%", "ben", "Nata_sha"))
+    assert [row["id"] for row in list_accounts()] == [first, second, third]
+    assert [row["id"] for row in list_accounts("SHA")] == [first, third]
+    assert [row["id"] for row in list_accounts("%")] == [first]
+    assert [row["id"] for row in list_accounts("a_s")] == [third]
+    assert [row["id"] for row in list_accounts(after=first)] == [second, third]
+    assert [row["id"] for row in list_accounts(after=first, limit=1)] == [second]
+
+
 def test_an_unknown_account_is_not_found(clean):
     with pytest.raises(NotFound):
         administration.move_funds(uuid4(), LedgerKind.DEPOSIT, D("1.00"))
     with pytest.raises(NotFound):
         administration.set_status(uuid4(), AccountStatus.ACTIVE)
+    with pytest.raises(NotFound):
+        administration.rename(uuid4(), "Asha")

@@ -1,12 +1,12 @@
 """Tokens."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
 
-from tests.support.trading import one, rows
+from tests.support.trading import one, rows, run
 from trading.accounts import tokens
 from trading.rules.errors import NotFound
 
@@ -54,3 +54,37 @@ def test_a_token_of_an_unknown_account_is_refused(clean):
     with pytest.raises(NotFound):
         tokens.create_token(["read"], account_id=uuid4())
     assert rows("SELECT 1 FROM api_token") == []
+
+
+def test_an_accounts_tokens_are_listed_the_newest_first_without_the_ended_ones(trader, account):
+    stranger = account().id
+    first, second, third = (tokens.create_token(["read"], account_id=trader)[0] for _ in range(3))
+    feed, _ = tokens.create_token(["feed"])
+    tokens.revoke_token(second)
+    run("UPDATE api_token SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", first)
+    listed = [row["id"] for row in tokens.tokens_of(trader)]
+    assert listed[0] == third
+    assert {first, second, feed}.isdisjoint(listed)
+    assert {first, second, third} <= {row["id"] for row in tokens.tokens_of(trader, with_ended=True)}
+    assert feed in {row["id"] for row in tokens.tokens_of(None)}
+    assert third not in {row["id"] for row in tokens.tokens_of(stranger)}
+    with pytest.raises(NotFound):
+        tokens.tokens_of(uuid4())
+
+
+def test_a_listed_token_says_nothing_of_its_secret(trader):
+    tokens.create_token(["read"], account_id=trader)
+    assert "digest" not in tokens.tokens_of(trader)[0]
+
+
+def test_the_use_of_a_token_is_written_once_a_day_and_leaves_its_row_alone(trader):
+    token_id, secret = tokens.create_token(["read"], account_id=trader)
+    version = tokens.find_token(secret)["version"]
+    assert tokens.tokens_of(trader)[0]["last_used_on"] is None
+    versions = []
+    for day in (date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 1), date(2026, 11, 3)):
+        tokens.note_uses([token_id, uuid4()], day)
+        versions.append(one("SELECT xmin::text FROM token_use WHERE token_id = %s", token_id))
+    assert versions[0] == versions[1] == versions[2] != versions[3]
+    assert tokens.tokens_of(trader)[0]["last_used_on"] == date(2026, 11, 3)
+    assert tokens.find_token(secret)["version"] == version

@@ -19,6 +19,7 @@ from trading.market.calendars import (
     last_known_day,
     make_sessions,
 )
+from trading.rules.errors import NotFound
 from trading.rules.sessions import INDIAN_TIME, default_sessions
 
 FIRST, LAST = date(2026, 11, 2), date(2026, 11, 13)  # two weeks from Monday to Friday
@@ -131,3 +132,38 @@ def test_the_database_refuses_a_session_that_is_out_of_order(clean, opens, close
             square_off,
         )
     assert one("SELECT count(*) FROM session") == 0
+
+
+def test_holidays_are_listed_in_their_order(clean):
+    given = [Holiday("NSE", DIWALI, "Diwali"), Holiday("NSE", FIRST, "Gurpurb", "SETTLEMENT")]
+    import_holidays(given)
+    assert calendars.holidays("NSE") == [given[1], given[0]]
+    assert calendars.holidays("NSE", FIRST, DIWALI) == [given[1], given[0]]
+    assert calendars.holidays("NSE", FIRST, FIRST) == [given[1]]
+
+
+def test_a_day_that_is_no_holiday_any_more_is_traded(clean):
+    import_holidays([("NSE", DIWALI, "Diwali"), ("NSE", SUNDAY, "A Sunday")])
+    make_sessions("NSE", FIRST, LAST)
+    assert days("NSE").of_day(DIWALI, "NORMAL") is None
+    assert calendars.remove_holiday("NSE", DIWALI) == Holiday("NSE", DIWALI, "Diwali")
+    assert days("NSE").of_day(DIWALI, "NORMAL") is not None
+    assert find_sessions("NSE", DIWALI, DIWALI) == sorted(
+        default_sessions(DIWALI, DIWALI, ()), key=lambda one: (one.opens_at, one.session_class)
+    )
+    calendars.remove_holiday("NSE", SUNDAY)
+    assert find_sessions("NSE", SUNDAY, SUNDAY) == []
+    with pytest.raises(NotFound):
+        calendars.remove_holiday("NSE", DIWALI)
+
+
+def test_a_removed_holiday_keeps_exceptions_and_makes_no_day_beyond_the_known_ones(clean):
+    later = LAST + timedelta(days=3)
+    import_holidays([("NSE", DIWALI, "Diwali"), ("NSE", later, "Later")])
+    make_sessions("NSE", FIRST, LAST)
+    import_sessions("NSE", [session_of(DIWALI, closes=time(12))])
+    calendars.remove_holiday("NSE", DIWALI)
+    assert days("NSE").of_day(DIWALI, "NORMAL") == session_of(DIWALI, closes=time(12))
+    assert days("NSE").of_day(DIWALI, "AUCTION").kind == "REGULAR"
+    calendars.remove_holiday("NSE", later)
+    assert find_sessions("NSE", later, later) == []

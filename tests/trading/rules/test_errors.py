@@ -16,6 +16,7 @@ DETAILS = {
     errors.NotClosable: {"closable": 5},
     errors.NotConvertible: {"convertible": 5},
     errors.OrderNotOpen: {"status": "EXECUTED"},
+    errors.UnknownSymbol: {"exchange": "NSE", "symbol": "RELAINCE", "nearest": []},
     errors.NotSimulated: {"fields": ["triggerPrice"]},
     errors.QuantityOffLot: {"lot_size": 25},
     errors.PriceOffTick: {
@@ -49,6 +50,7 @@ def test_trading_has_every_refusal_code_of_the_contract():
         "nothing_to_close",
         "order_not_open",
         "not_simulated",
+        "unknown_symbol",
         "intraday_not_allowed",
         "quantity_off_lot",
         "price_off_tick",

@@ -1,7 +1,6 @@
-"""The commands that import files: `stocks import` and `holidays import`."""
+"""The commands on stocks: import them, and list them."""
 
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -11,29 +10,34 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from api.http.errors import HttpRefusal, invalid
-from schemas.stocks import StockImportSchema
-from trading.market.calendars import import_holidays
+from api.http.pagination import fetch_page
+from api.market import BY_SYMBOL
+from models.database import session
+from schemas.orders import EXCHANGES
+from schemas.stocks import StockImportSchema, StockListSchema
 from trading.market.quotes import GivenQuote
-from trading.market.stocks import Pair, import_stocks, session_classes
+from trading.market.search import search_stocks
+from trading.market.stocks import STOCKS, Pair, import_stocks, session_classes
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.rules.terms import SessionClass
 
-from .command_input import at_line, load_row
+from .command_input import at_line, load, load_row, take_columns
 from .csv_input import CsvFile, open_csv
 from .failures import fail, reasons, with_database
-from .holiday_files import read_holidays
-from .session_commands import tell_of_missing_sessions
+from .output import as_json, show
+from .progress import Counter, counting, patience, reading
+from .quote_commands import COLUMNS
+from .quote_commands import STOCK as SHOWN_STOCK
 from .stock_files import FORMATS, OWN, Format, recognise
 
-stocks = AppGroup("stocks", help="Import stocks.")
-holidays = AppGroup("holidays", help="Import market holidays.")
+stocks = AppGroup("stocks", help="Import and list stocks.")
 
 NORMAL, AUCTION = SessionClass
-STOCK = StockImportSchema()
+STOCK, SEARCH = StockImportSchema(), StockListSchema(only=("search",))
+MAX_LISTED = 1_000
 # After an import that broke off, the next one finds its stocks known.
 STOCKS_PER_TRANSACTION = 1_000
-LINES_PER_STEP = 500  # of the progress bar
 REFUSALS_SHOWN = 20
 
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
@@ -103,30 +107,35 @@ def stocks_import(path: str, report: TextIO | None) -> None:
             raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
         done.has_live_prices = kind.has_live_prices
         if kind is OWN:
-            _save(list(_stocks(file, kind, done, _raise)), done)
+            take_columns(file, STOCK)
+            lines = list(_stocks(file, kind, done, _raise))
+            with counting(len(lines), "saving") as bar:
+                _save(lines, done, bar)
         else:
             _save(_stocks(file, kind, done, done.refuse), done)
-    done.classify()
+    with patience("giving the stocks their session classes"):
+        done.classify()
     if kind is OWN:
         click.echo(f"{done.read} read, {done.created} new, {done.priced} priced")
     else:
         _tell(kind, done, report)
 
 
-@holidays.command("import")
-@csv_file
+@stocks.command("list")
+@click.option("--search", help="A part of the symbol or of the name.")
+@click.option("--exchange", type=click.Choice(EXCHANGES))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LISTED))
+@as_json
 @with_database
-def holidays_import(path: str) -> None:
-    """Import the holidays of a file with the columns calendar,day,name and optionally kind.
-
-    The kind is TRADING (the default: the market is closed) or SETTLEMENT (it is open, and no trade settles). A day that
-    becomes a holiday without trading loses its regular sessions at once. The missing sessions of MARKET_CALENDAR are
-    made, to the end of the last year with holidays.
-    """
-    found = read_holidays(path)
-    import_holidays(found)
-    click.echo(f"{len(found)} holidays read")
-    tell_of_missing_sessions()
+def stocks_list(search: str | None, exchange: str | None, limit: int, as_json: bool) -> None:
+    """List stocks with their quotes, by symbol; with --search the best first."""
+    if search:
+        found = search_stocks(load(SEARCH, {"search": search})["search"], exchange=exchange, limit=limit)
+    else:
+        where = {"is_active = %s": True, "exchange = %s": exchange}
+        with session():
+            found = fetch_page(STOCKS, where, BY_SYMBOL, limit=limit, cursor=None)["data"]
+    show(as_json, SHOWN_STOCK.dump(found, many=True), COLUMNS)
 
 
 def import_facts(path: str) -> None:
@@ -135,36 +144,35 @@ def import_facts(path: str) -> None:
         kind = recognise(file.header)
         if kind is None:
             raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
+        if kind is OWN:
+            take_columns(file, STOCK)
         lines = list(_stocks(file, kind, Import(), _raise))
     import_stocks(*_stocks_and_names(lines))
     set_facts([_facts(line) for line in lines])
 
 
-def _save(lines: Iterable[Line], done: Import) -> None:
+def _save(lines: Iterable[Line], done: Import, bar: Counter | None = None) -> None:
     waiting = iter(lines)
     while batch := list(itertools.islice(waiting, STOCKS_PER_TRANSACTION)):
         done.save(batch)
+        if bar is not None:
+            bar.update(len(batch))
 
 
 def _stocks(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Line]:
     """Yield the stocks of a file's lines, and show on a terminal how much of the file was read."""
-    is_shown = sys.stderr.isatty() and file.size > 0
-    with click.progressbar(length=file.size, label="reading", file=sys.stderr, hidden=not is_shown) as bar:
-        for number, line in file.lines:
-            done.read += 1
-            if done.read % LINES_PER_STEP == 0:
-                bar.update(file.position - bar.pos)
-            try:
-                row = file.row(line)
-                stock = _stock(kind, row)
-            except HttpRefusal as refusal:
-                refuse(at_line(number, refusal))
-            else:
-                if stock is not None:
-                    yield stock
-                elif underlying := kind.underlying_of(row):
-                    done.underlyings.add(underlying)
-        bar.update(file.size - bar.pos)
+    for number, line in reading(file, file.lines):
+        done.read += 1
+        try:
+            row = file.row(line)
+            stock = _stock(kind, row)
+        except HttpRefusal as refusal:
+            refuse(at_line(number, refusal))
+        else:
+            if stock is not None:
+                yield stock
+            elif underlying := kind.underlying_of(row):
+                done.underlyings.add(underlying)
 
 
 def _stock(kind: Format, row: dict[str, str]) -> Line | None:

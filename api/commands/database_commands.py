@@ -1,0 +1,91 @@
+"""The commands on the ledger and on the database."""
+
+import click
+from flask.cli import AppGroup
+from peewee import ProgrammingError
+
+from models import migrate
+from schemas.fields import format_timestamp
+from trading.events.retention import delete_what_is_old
+from trading.upkeep.verify import verify
+
+from .failures import fail, with_database
+from .output import Columns, as_json, as_time, show
+from .progress import patience
+from .session_commands import tell_of_missing_sessions
+
+ledger = AppGroup("ledger", help="Verify the ledger.")
+db = AppGroup("db", help="Migrate the schema, and delete expired rows.")
+
+MIGRATIONS: Columns = {"MIGRATION": "name", "APPLIED (IST)": as_time("appliedAt")}
+
+
+@ledger.command("verify")
+@as_json
+@with_database
+def ledger_verify(as_json: bool) -> None:
+    """Check the ledger of every account against the rules; list each violation, and exit 1 if there is one."""
+    with patience("checking the ledger of every account"):
+        found = verify()
+    violations = [{"accountId": str(item.account_id), "rule": item.rule, "detail": item.detail} for item in found]
+    if as_json or violations:
+        show(as_json, violations)
+    else:
+        click.echo("No violations: the books are right.")
+    if violations:
+        fail(f"violations: {len(violations)}")
+
+
+@db.command("upgrade")
+@with_database
+def db_upgrade() -> None:
+    """Apply the missing migrations, and make the missing sessions of MARKET_CALENDAR."""
+    try:
+        with patience("migrating"):
+            applied = migrate.upgrade()
+        for name in applied:
+            click.echo(f"applied {name}")
+        with patience("making sessions"):
+            tell_of_missing_sessions()
+    except ProgrammingError as error:
+        fail(
+            f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"
+            " give Tradepost a database of its own."
+        )
+
+
+@db.command("status")
+@as_json
+@with_database
+def db_status(as_json: bool) -> None:
+    """List the migrations, each with the time when it was applied."""
+    status = migrate.status()
+    rows = [{"name": name, "appliedAt": format_timestamp(at) if at else None} for name, at in status]
+    show(as_json, rows, MIGRATIONS)
+    if not as_json:
+        click.echo(_summary([name for name, _ in status], sum(at is None for _, at in status)))
+
+
+@db.command("prune")
+@as_json
+@with_database
+def db_prune(as_json: bool) -> None:
+    """Delete expired events, idempotency keys and recorded prices.
+
+    Workers do the same by themselves.
+    """
+    with patience("deleting"):
+        done = delete_what_is_old()
+    show(as_json, done._asdict())
+
+
+def _summary(names: list[str], missing: int) -> str:
+    """Return whether migrations are missing, and which numbers no migration has."""
+    numbers = {int(name[:4]) for name in names}
+    gaps = [f"{number:04}" for number in range(1, max(numbers)) if number not in numbers]
+    state = (
+        f"{missing} of {len(names)} are missing: run `tradepost db upgrade`"
+        if missing
+        else f"all {len(names)} are applied"
+    )
+    return f"{state} (no migration has the number {' or '.join(gaps)})" if gaps else state

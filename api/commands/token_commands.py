@@ -1,0 +1,79 @@
+"""The commands on tokens."""
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from schemas.admin import ServiceTokenCreationSchema, TokenCreationSchema
+from schemas.fields import format_timestamp
+from trading.accounts.tokens import ListedToken, create_token, revoke_token, tokens_of
+
+from .command_input import identifier, load, record
+from .failures import with_database
+from .output import Columns, as_json, as_time, show
+
+tokens = AppGroup("tokens", help="Create, list and revoke API tokens.")
+
+COLUMNS: Columns = {
+    "TOKEN ID": "tokenId",
+    "SCOPES": lambda token: ",".join(token["scopes"]),
+    "MADE (IST)": as_time("createdAt"),
+    "EXPIRES (IST)": as_time("expiresAt"),
+    "LAST USED": "lastUsedOn",
+    "REVOKED (IST)": as_time("revokedAt"),
+}
+
+
+@tokens.command("create")
+@click.option("--account", "account_id", help="The account of the token; required for trade and read.")
+@click.option("--scopes", required=True, help="trade,read with --account; feed,admin without it.")
+@click.option("--expires-at", help="An RFC 3339 timestamp. Default: the token does not expire.")
+@as_json
+@with_database
+def tokens_create(account_id: str | None, scopes: str, expires_at: str | None, as_json: bool) -> None:
+    """Create a token, and print its secret, which cannot be shown again."""
+    schema = ServiceTokenCreationSchema() if account_id is None else TokenCreationSchema()
+    values = load(schema, {"scopes": [scope.strip() for scope in scopes.split(",")], "expiresAt": expires_at})
+    owner = None if account_id is None else identifier("account", account_id)
+    record("token.create", {"account_id": owner, **values})
+    token_id, secret = create_token(values["scopes"], account_id=owner, expires_at=values["expires_at"])
+    show(as_json, {"tokenId": str(token_id), "token": secret})
+
+
+@tokens.command("list")
+@click.option("--account", "account_id", help="The account. Default: the tokens without one, for feed and admin.")
+@click.option("--all", "with_ended", is_flag=True, help="List the revoked and expired ones too.")
+@as_json
+@with_database
+def tokens_list(account_id: str | None, with_ended: bool, as_json: bool) -> None:
+    """List tokens, the newest first, without their secrets; the last use is a day in India."""
+    owner = None if account_id is None else identifier("account", account_id)
+    found = tokens_of(owner, with_ended=with_ended)
+    columns = COLUMNS if with_ended else {name: COLUMNS[name] for name in list(COLUMNS)[:-1]}
+    show(as_json, [_document(token) for token in found], columns)
+
+
+@tokens.command("revoke")
+@click.argument("token_id", metavar="TOKEN_ID")
+@with_database
+def tokens_revoke(token_id: str) -> None:
+    """Revoke a token; it stops working within 5 s."""
+    revoked = identifier("tokenId", token_id)
+    record("token.revoke", {"token_id": revoked})
+    revoke_token(revoked)
+    click.echo(f"{revoked} is revoked")
+
+
+def _document(token: ListedToken) -> dict[str, Any]:
+    times = (token["created_at"], token["expires_at"], token["revoked_at"])
+    created_at, expires_at, revoked_at = (format_timestamp(at) if at else None for at in times)
+    return {
+        "tokenId": str(token["id"]),
+        "tradingAccountId": str(token["account_id"]) if token["account_id"] else None,
+        "scopes": token["scopes"],
+        "createdAt": created_at,
+        "expiresAt": expires_at,
+        "lastUsedOn": str(token["last_used_on"]) if token["last_used_on"] else None,
+        "revokedAt": revoked_at,
+    }

@@ -1,0 +1,74 @@
+"""A typed client of Tradepost: `Client` for threads, `AsyncClient` for asyncio."""
+
+import logging
+
+from . import problems
+from .async_client import AsyncClient
+from .async_stream import AsyncStream
+from .client import Client
+from .problems import NoAnswer, NotFinal, NoToken, Problem, StreamRefused, TradepostError, UnexpectedAnswer
+from .shapes.accounts import Account, Conversion, Holding, NewToken, Position, Transaction
+from .shapes.market import ClassSession, LiveQuote, MarketClock, Reception, RefusedQuote, Stock
+from .shapes.messages import AccountEvent, Event, EventPage, Message, OrderEvent, PositionEvent, Reset, Watching
+from .shapes.orders import (
+    BasketResult,
+    ChargeItems,
+    Fill,
+    Order,
+    OrderDetail,
+    OrderMoment,
+    Placement,
+    Preview,
+    Trade,
+)
+from .stream import Stream
+from .terms import GivenQuote, OrderTerms
+
+# A program that sets up no logging is not told of retries.
+logging.getLogger("tradepost_client").addHandler(logging.NullHandler())
+
+__all__ = [
+    "Account",
+    "AccountEvent",
+    "AsyncClient",
+    "AsyncStream",
+    "BasketResult",
+    "ChargeItems",
+    "ClassSession",
+    "Client",
+    "Conversion",
+    "Event",
+    "EventPage",
+    "Fill",
+    "GivenQuote",
+    "Holding",
+    "LiveQuote",
+    "MarketClock",
+    "Message",
+    "NewToken",
+    "NoAnswer",
+    "NoToken",
+    "NotFinal",
+    "Order",
+    "OrderDetail",
+    "OrderEvent",
+    "OrderMoment",
+    "OrderTerms",
+    "Placement",
+    "Position",
+    "PositionEvent",
+    "Preview",
+    "Problem",
+    "Reception",
+    "RefusedQuote",
+    "Reset",
+    "Stock",
+    "Stream",
+    "StreamRefused",
+    "Trade",
+    "TradepostError",
+    "Transaction",
+    "UnexpectedAnswer",
+    "Watching",
+    "problems",
+]

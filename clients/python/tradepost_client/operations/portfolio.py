@@ -1,0 +1,81 @@
+"""The account, its ledger and events, its positions and holdings."""
+
+from tradepost_client.calls import Answer, Call, Listing, document_of, listing, once, one, path
+from tradepost_client.messages import event_of
+from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Transaction
+from tradepost_client.shapes.messages import EventPage
+from tradepost_client.shapes.orders import Placement
+from tradepost_client.terms import TransactionKind
+
+POSITIONS = "/api/trading/positions"
+
+
+def account() -> Call[Account]:
+    """Read the account, and the scopes of the token."""
+    return Call("GET", "/api/trading/account", one(Account), account_in="query")
+
+
+def transactions(
+    *, order_id: str | None = None, kind: TransactionKind | None = None, limit: int = 200
+) -> Listing[Transaction]:
+    """List the entries of the fund ledger, newest first; limit is the size of a page."""
+    return listing(Transaction, "/api/trading/transactions", {"order_id": order_id, "kind": kind, "limit": limit})
+
+
+def positions(*, limit: int = 200) -> Listing[Position]:
+    """List open and closed positions, newest first; limit is the size of a page."""
+    return listing(Position, POSITIONS, {"limit": limit})
+
+
+def holdings(*, limit: int = 200) -> Listing[Holding]:
+    """List the DELIVERY shares of earlier days, newest position first; limit is the size of a page."""
+    return listing(Holding, "/api/trading/holdings", {"limit": limit})
+
+
+def close_position(
+    position_id: str,
+    *,
+    quantity: int | None = None,
+    cancel_open_orders: bool | None = None,
+    idempotency_key: str | None = None,
+    wait_s: int | None = None,
+) -> Call[Placement]:
+    """Place the MARKET order that closes a position or a part of it, exactly once even if the answer is lost."""
+    return Call(
+        "POST",
+        path(POSITIONS + "/{}/close", position_id),
+        one(Placement),
+        body={"quantity": quantity, "cancel_open_orders": cancel_open_orders},
+        headers=once(idempotency_key, wait_s),
+        account_in="query",
+        wait_s=wait_s or 0,
+    )
+
+
+def convert_position(
+    position_id: str, *, quantity: int | None = None, idempotency_key: str | None = None
+) -> Call[Conversion]:
+    """Convert shares from INTRADAY to DELIVERY, or back if they were bought today; all of them without a quantity."""
+    return Call(
+        "POST",
+        path(POSITIONS + "/{}/convert", position_id),
+        one(Conversion),
+        body={"quantity": quantity},
+        headers=once(idempotency_key),
+        account_in="query",
+    )
+
+
+def events(*, since: int | None = None, limit: int = 200) -> Call[EventPage]:
+    """Read the events after one, oldest first; without `since` the oldest that are kept."""
+    query = {"since": since, "limit": limit}
+    return Call("GET", "/api/trading/events", _event_page, query=query, account_in="query")
+
+
+def _event_page(answer: Answer) -> EventPage:
+    document = document_of(answer)
+    return EventPage(
+        data=tuple(map(event_of, document["data"])),
+        last_event_id=document["lastEventId"],
+        reset=document.get("reset", False),
+    )
