@@ -61,11 +61,7 @@ class AccountSchema(StrictSchema):
 class EquityQuerySchema(AccountChoiceSchema):
     """The query of an account's equity over time."""
 
-    interval = Choice(
-        *INTERVALS,
-        load_default="1h",
-        metadata={"description": "Points at each full minute, at each full hour, or at each midnight of Indian time."},
-    )
+    interval = Choice(*INTERVALS, load_default="1h", metadata={"description": "The time between two points."})
     since = Timestamp(
         data_key="from",
         load_default=None,
