@@ -31,13 +31,11 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
-# Half of the packages by each of two processes, because most of the time goes into the pages of the index. The last
-# process reads no page unless this Python needs a package that others do not.
+# Half of the packages by each of two processes, because most of the time goes into the pages of the index.
 SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 2 )))
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
 	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(BIN)/python -m pip install --quiet --no-deps
-	@$(BIN)/python -m pip install --quiet -r requirements-run.txt
 	@touch $@
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
@@ -45,15 +43,16 @@ $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
-# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed, once more.
-$(COMMAND): $(PROJECTS:%=%/pyproject.toml) | $(RUNNABLE)
-	@$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation $(PROJECTS:%=--editable ./%)
+# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed, once more. The packages are
+# named again for a Python that needs one more than others; pip reads no page of the index if it has them all.
+$(COMMAND): $(PROJECTS:%=%/pyproject.toml) $(RUNNABLE)
+	@$(BIN)/python -m pip install --quiet --no-build-isolation -r requirements-run.txt $(PROJECTS:%=--editable ./%)
 	@touch $@
 
 install: $(INSTALLED) ## install the packages of development and the command tradepost into .venv
 	@$(MAKE) --no-print-directory $(COMMAND)
 
-run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print a curl command to try (PORT=8000 DATA_DIR=.data)
+run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print links, tokens and commands (PORT=8000 DATA_DIR=.data)
 	@$(BIN)/python -m embedded.run
 
 test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")
