@@ -24,7 +24,8 @@ DEPLOYING = ("Deploy",)
 # The test is a clone, and has a service of its own in place of `make run`.
 DONE_ALREADY = ("git clone ", "make run")
 ADDRESS = "http://127.0.0.1:8000"  # of which the test uses another port
-# For a checkout without `make install`.
+# For a checkout without `make install`, which installs the client too.
+CLIENT = ROOT / "clients" / "python"
 INSTALLED = {".venv/bin/tradepost": f"{sys.executable} -m api.commands", ".venv/bin/python": sys.executable}
 UNTIL_STOPPED = "Ctrl-C"  # in the comment of a command that goes on by itself
 
@@ -70,7 +71,8 @@ def can_run(command: str) -> bool:
 def environment(log: str, folder: Path) -> dict[str, str]:
     """Return the environment of a second shell into which the printed exports were copied."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
-    return as_deployed({**inherited, **exports(log), "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)})
+    found = {**inherited, **exports(log), "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)}
+    return as_deployed({**found, "PYTHONPATH": str(CLIENT)})
 
 
 def run(command: str, environment: dict[str, str], folder: Path) -> tuple[int, str]:
