@@ -59,7 +59,7 @@ def test_a_proxy_for_a_remote_service_is_used() -> None:
             asked.append(self.path)
             self.send_error(403)
 
-        do_CONNECT = do_GET
+        do_CONNECT = do_GET  # noqa: N815  (a name that http.server looks for)
 
         def log_message(self, *_: Any) -> None:
             pass
