@@ -47,6 +47,7 @@ from .http.description import (
     leads_to,
 )
 from .http.errors import HttpRefusal
+from .http.facts import request_facts
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
@@ -81,9 +82,10 @@ def place(body: dict[str, Any]) -> Response:
     """
     named = body.pop("account_id")
     key, account_id = idempotency_key(body), requested_account_id(named)
+    wanted = request_facts().wanted_order = OrderRequest(**body)
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
-            account_id, OrderRequest(**body), **market(), idempotency_key=key
+            account_id, wanted, **market(), idempotency_key=key
         )
     return respond_to_placement(placement)
 

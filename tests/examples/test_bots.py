@@ -137,10 +137,10 @@ def test_a_bot_says_why_it_is_refused(name: str, run: Any, web: Running, account
     bot = run(name, web, account().token, "NSE", "NOPRICE")
     output, complaint = bot.communicate(timeout=30)
     assert (bot.returncode, output) == (1, "")
-    assert '"code":"no_price"' in complaint
+    assert "no_price" in complaint
 
     bot = run(name, web, "tp_nobody", "NSE", "NOPRICE")
-    assert '"code":"unauthenticated"' in bot.communicate(timeout=30)[1]
+    assert "unauthenticated" in bot.communicate(timeout=30)[1]
     assert bot.returncode == 1
 
 
