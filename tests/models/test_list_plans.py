@@ -8,6 +8,7 @@ import pytest
 from api.http import pagination
 from tests.support.trading import buy, execute
 from tests.trading.settlement.days import let_days_pass
+from trading.accounts.tokens import create_token
 from trading.events import reading
 
 LISTS = {
@@ -16,6 +17,7 @@ LISTS = {
     "transactions": "/api/trading/transactions?limit=2",
     "positions": "/api/trading/positions?limit=2",
     "holdings": "/api/trading/holdings?limit=2",
+    "tokens": "/api/trading/tokens?limit=2",
     "stocks-of-an-exchange": "/api/market/stocks?limit=2&exchange=NSE",
     "stocks": "/api/market/stocks?limit=2",
     "stocks-by-prefix": "/api/market/stocks?limit=2&prefix=S",
@@ -46,6 +48,8 @@ def trader(account: Any, place: Any) -> Any:
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}") for number in range(5)])
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}", product="DELIVERY") for number in range(5)])
     let_days_pass()
+    for _ in range(5):
+        create_token(["read"], account_id=trader.id)
     return trader
 
 
