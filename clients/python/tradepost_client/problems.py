@@ -191,6 +191,14 @@ class NoPrice(Problem, code="no_price"):
     """The stock has no last traded price."""
 
 
+class UnknownSymbol(Problem, code="unknown_symbol"):
+    """Nobody has imported or quoted this stock; `nearest` lists known ones as the API spells them."""
+
+    exchange: str
+    symbol: str
+    nearest: tuple[Mapping[str, Any], ...]
+
+
 class AccountSuspended(Problem, code="account_suspended"):
     """The account is suspended and may not trade."""
 
