@@ -266,6 +266,10 @@ class RateLimited(Problem, code="rate_limited"):
     """The token has placed too many orders."""
 
 
+class TooManyExports(Problem, code="too_many_exports"):
+    """The account, or the whole process, has as many exports as may run at once."""
+
+
 class InternalError(Problem, code="internal_error"):
     """The service failed; it has logged why."""
 
