@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
+DEPLOY_TOOLS := .venv-deploy/.installed
 COMMAND := $(BIN)/tradepost
 # Parts of this checkout that are installed in place; the second is there once the Python client is.
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard clients/python/pyproject.toml))
@@ -19,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without the caches of compiled modules, each of the many processes of a test run would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-fast faults bench bench-growth lint audit types format requirements clean
+.PHONY: help install run test test-fast faults bench bench-growth lint check-deploy audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -77,6 +78,16 @@ lint: $(INSTALLED) ## check style, format and imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
+# In a venv of their own, because they are large and no other part needs them.
+$(DEPLOY_TOOLS): requirements-deploy.txt | $(VENV)/bin/python
+	@echo "installing the tools that check the files of deployments into .venv-deploy ..."
+	@$(BIN)/python -m venv .venv-deploy
+	@.venv-deploy/bin/python -m pip install --quiet -r requirements-deploy.txt
+	@touch $@
+
+check-deploy: $(INSTALLED) $(DEPLOY_TOOLS) ## check the Dockerfile, the compose files, the systemd unit and the CloudFormation template
+	@$(BIN)/python -m pytest -q -n0 tests/deploy/test_files.py
+
 audit: $(INSTALLED) ## check the code (bandit) and the packages (pip-audit) for known weaknesses
 	@$(BIN)/python -m tests.security.audit
 
@@ -92,7 +103,8 @@ requirements: $(INSTALLED) ## write the pinned requirements*.txt from the requir
 	@$(PIP_COMPILE) --output-file requirements-dev.txt requirements-dev.in
 	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-run.txt requirements-run.in
 	@$(PIP_COMPILE) -c requirements-dev.txt --output-file requirements-tracing.txt requirements-tracing.in
+	@$(PIP_COMPILE) --output-file requirements-deploy.txt requirements-deploy.in
 
 clean: ## remove .venv and all caches; the data of `make run` stays
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-deploy .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

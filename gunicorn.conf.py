@@ -5,6 +5,7 @@ import socket
 import sys
 from typing import Any
 
+import gunicorn.glogging
 import gunicorn.http.wsgi
 import gunicorn.util
 
@@ -24,6 +25,15 @@ bind = [f"{host}:{_settings.port}" for host in addresses.to_listen_on(_settings)
 workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id
+
+
+class _TimelessLogger(gunicorn.glogging.Logger):  # type: ignore[misc]
+    """Gunicorn's log without times, for a reader that adds them."""
+
+    error_fmt = "[%(process)d] [%(levelname)s] %(message)s"
+
+
+logger_class = gunicorn.glogging.Logger if _settings.log_time else _TimelessLogger
 
 # gevent: thousands of idle listeners in one process, where gthread needs a thread for each.
 # The worker patches the standard library after the fork and before it loads the application,

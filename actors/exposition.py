@@ -42,7 +42,7 @@ def serve() -> int:
     The first such process on a machine serves the counts of all. Without a METRICS_TOKEN only this machine may ask.
     """
     settings = settings_or_exit()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, has_time=settings.log_time)
     application = guarded(make_wsgi_app(telemetry.registry(settings, "worker")), settings.metrics_token)
     try:
         server = _make_server(settings, application)

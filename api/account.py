@@ -73,7 +73,10 @@ def list_transactions(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountTokenListSchema(), location="query")
 @blueprint.response(200, TOKEN_PAGE)
 def list_tokens(query: dict[str, Any]) -> Response:
-    """List the tokens of the account, the newest first; no response shows their secrets again."""
+    """List the tokens of the account, the newest first; no response shows their secrets again.
+
+    Revoked and expired tokens are listed with `ended=true` only.
+    """
     with existing_account_session(query["account_id"]) as account_id:
         page = token_page({OF_ACCOUNT: account_id}, query)
     return respond(TOKEN_PAGE, page)

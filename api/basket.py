@@ -62,7 +62,9 @@ def _results(
         else:
             key = keys[index] if keys else None
             judged = item if allowed > 0 else too_many_placements()
-            results.append(result_of(account_id, functools.partial(_placement, account_id, judged, key), results))
+            place = functools.partial(_placement, account_id, judged, key)
+            wanted = OrderRequest(**item) if isinstance(item, dict) else None
+            results.append(result_of(account_id, place, results, wanted))
             allowed -= 1
     return results
 

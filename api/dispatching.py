@@ -64,6 +64,7 @@ def respond_to_placement(placement: Placement) -> Response:
     Sweeping executes the order even if its message is lost, so executionScheduled is true for every 202.
     """
     order = request_facts().placed_order = placement.order
+    request_facts().is_replayed = placement.is_replay
     order_id, account_id = UUID(str(order["id"])), UUID(str(order["account_id"]))
     if placement.is_replay:
         give_back_placement()

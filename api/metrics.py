@@ -52,8 +52,11 @@ def for_prometheus(view: Callable[..., Response]) -> Callable[..., Response]:
     def checked(*args: Any, **kwargs: Any) -> Response:
         settings: Settings = current_app.config["SETTINGS"]
         if settings.metrics_token is None:
-            if settings.is_production or not _is_from_here():
-                raise HttpRefusal("forbidden", "METRICS_TOKEN is not set: only this machine may read the metrics.")
+            if settings.is_production:
+                raise HttpRefusal("forbidden", "METRICS_TOKEN is not set, and in production nobody reads without it.")
+            if not _is_from_here():
+                detail = "METRICS_TOKEN is not set: without it only this machine itself may read, and through no proxy."
+                raise HttpRefusal("forbidden", detail)
         else:
             check_secret(settings.metrics_token)
         return view(*args, **kwargs)

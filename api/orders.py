@@ -47,6 +47,7 @@ from .http.description import (
     leads_to,
 )
 from .http.errors import HttpRefusal
+from .http.facts import request_facts
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
@@ -69,7 +70,7 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
 @described(
-    problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK, *OF_MONEY),
+    problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
     responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
 )
@@ -81,9 +82,10 @@ def place(body: dict[str, Any]) -> Response:
     """
     named = body.pop("account_id")
     key, account_id = idempotency_key(body), requested_account_id(named)
+    wanted = request_facts().wanted_order = OrderRequest(**body)
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
-            account_id, OrderRequest(**body), **market(), idempotency_key=key
+            account_id, wanted, **market(), idempotency_key=key
         )
     return respond_to_placement(placement)
 
@@ -92,7 +94,7 @@ def place(body: dict[str, Any]) -> Response:
 @requires("trade", "read", "admin")
 @blueprint.arguments(OrderRequestSchema())
 @blueprint.response(200, PREVIEW)
-@described(problems=("duplicate_client_order_id", *OF_TRADING, *OF_STOCK))
+@described(problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK))
 def preview(body: dict[str, Any]) -> Response:
     """Compute the margin and charges of an order without placing it, and judge it on the present quote.
 
@@ -162,7 +164,7 @@ def list_orders(query: dict[str, Any]) -> Response:
 @requires("trade", "admin")
 @blueprint.arguments(CancellationListSchema(), location="query")
 @blueprint.response(200, CANCELLATIONS)
-@described(problems=(412,))
+@described(problems=("precondition_failed",))
 def cancel_all(query: dict[str, Any]) -> Response:
     """Cancel all PENDING and OPEN orders, or those that the filters select.
 

@@ -5,19 +5,26 @@ from typing import Any
 from uuid import UUID
 
 from models.database import DatabaseUnavailable
-from runtime.timing import stopwatch, timed
+from runtime.timing import Stopwatch, stopwatch, timed
 from trading.orders.placement_types import Placement
+from trading.rules.decision import OrderRequest
 from trading.rules.errors import NotFound
 
 from .dispatching import execute_placed, is_final, waits_for_session
 from .http.errors import problem_document
-from .http.observability import log_placement
+from .http.facts import request_facts
+from .http.placement_log import Measured, Refusal, log_accepted, log_refused
 
 Result = dict[str, Any]  # one placement's, accepted or refused
 
 
-def result_of(account_id: UUID, place: Callable[[], Placement], before: Sequence[Result]) -> Result:
-    """Place an order, log it and return its result; after a database failure no further order is tried."""
+def result_of(
+    account_id: UUID, place: Callable[[], Placement], before: Sequence[Result], wanted: OrderRequest | None = None
+) -> Result:
+    """Place an order, log it and return its result; after a database failure no further order is tried.
+
+    The line of a refusal names the order that was wanted, if it is given.
+    """
     if before and before[-1]["status"] == 503:
         return before[-1]
     try:
@@ -31,9 +38,20 @@ def result_of(account_id: UUID, place: Callable[[], Placement], before: Sequence
         result = _refused(error)
     except Exception as error:  # noqa: BLE001  it is logged; the other orders still need their results
         result = _refused(error)
-    log_placement(result["status"], result.get("problem", {}).get("code"), account_id, result.get("order"), watch)
+    _log(account_id, result, wanted, watch)
     stopwatch().add(watch)
     return result
+
+
+def _log(account_id: UUID, result: Result, wanted: OrderRequest | None, watch: Stopwatch) -> None:
+    request_facts().placement_is_logged = True
+    measured = Measured(result["status"], watch.steps["place"], watch)
+    if "order" in result:
+        log_accepted(result["order"], measured, is_replay=result["is_replay"])
+    else:
+        problem = result["problem"]
+        fields = list(problem.get("errors") or problem.get("fields") or ())
+        log_refused(Refusal(problem["code"], fields, account_id, wanted), measured)
 
 
 def accepted(placement: Placement) -> Result:

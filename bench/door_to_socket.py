@@ -10,13 +10,13 @@ from bench.services import Services
 from tests.support.processes import Running
 
 ORDERS_IN_A_ROW = 200
-LOG_LINE = re.compile(r"order_executed .*?order_id=(\S+)")
-LOG_STEP = re.compile(r"\b(claim|fill|write|commit)_ms=([0-9.]+)")
+LOG_LINE = re.compile(r'"order_id": "(\S+)".*"event": "order_executed"')
+LOG_STEP = re.compile(r'"(claim|fill|write|commit)_ms": ([0-9.]+)')
 
 
 def from_door_to_socket(services: Services) -> dict[str, list[float]]:
     """Place orders one by one while a worker runs, and return the milliseconds of each stage by name."""
-    worker = services.start_worker()
+    worker = services.start_worker(LOG_FORMAT="json")
     crowd, link = Crowd(services.port), Connection(services.port)
     crowd.join([token_of(1)])
     sent: list[tuple[float, float, list[Receipt]]] = []

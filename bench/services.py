@@ -47,16 +47,17 @@ class Services:
         assert self.web.port is not None
         return self.web.port
 
-    def start_worker(self, *, is_stock: bool = False) -> Running:
+    def start_worker(self, *, is_stock: bool = False, **settings: str) -> Running:
         """Start the Procfile's worker on an empty queue and wait until it works.
 
         A stock worker differs only in its consumer, which is Dramatiq's own. The work that is due every ten minutes or
-        every hour counts as done, because it takes long on full tables and is measured separately.
+        every hour counts as done, because it takes long on full tables and is measured separately. With
+        LOG_FORMAT="json" the log has the steps of each execution.
         """
         self.redis.flushdb()
         for actor, period_ms in PERIODIC:
             self.redis.set(tick_key(actor), 1, px=period_ms)
-        worker = self._start_stock_worker() if is_stock else self.starter.worker()
+        worker = self._start_stock_worker() if is_stock else self.starter.worker(**settings)
         # Each worker process ticks once in an interval, so that this key shows the first one at work.
         first_tick = tick_key(sweep_orders)
         wait_until(lambda: self.redis.exists(first_tick), timeout_s=READY_TIMEOUT_S, what=f"worker\n{worker.log}")

@@ -17,6 +17,7 @@ from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
+SAVED = "env"  # the file in DATA_DIR with the addresses of `make run`
 DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
@@ -45,6 +46,7 @@ class Settings:
     order_dispatch: str
     log_level: str
     log_format: str
+    log_time: bool
     web_concurrency: int
     database_pool_size: int
     worker_processes: int
@@ -94,6 +96,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         order_dispatch=_choice(environ, "ORDER_DISPATCH", ("queue", "inline", "none"), "queue"),
         log_level=_choice(environ, "LOG_LEVEL", LOG_LEVELS, "INFO"),
         log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
+        log_time=_choice(environ, "LOG_TIME", ("on", "off"), "on") == "on",
         web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
         database_pool_size=_integer(environ, "DATABASE_POOL_SIZE", 16, 1, 100),
         worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
@@ -173,18 +176,23 @@ def require_links(settings: Settings) -> None:
 def read_saved_environment(data_dir: Path) -> dict[str, str]:
     """Return the KEY=value lines that `make run` keeps in the data folder, or none without such a file."""
     try:
-        lines = (data_dir / "env").read_text(encoding="utf-8").splitlines()
+        lines = (data_dir / SAVED).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"DATA_DIR: {data_dir / 'env'} cannot be read ({type(error).__name__})") from None
+        raise ConfigurationError(f"DATA_DIR: {data_dir / SAVED} cannot be read ({type(error).__name__})") from None
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def _required(settings: Settings, name: str, value: str | None) -> str:
     if value is None:
-        raise ConfigurationError(f"{name} is not set: set it, or start the embedded servers with `make run`")
+        remedy = f"set it, or start `make run`; if that has a DATA_DIR, set the same here ({_saved_file(settings)})"
+        raise ConfigurationError(f"{name} is not set: {remedy}")
     return value
+
+
+def _saved_file(settings: Settings) -> str:
+    return f"{settings.data_dir.absolute() / SAVED} does not name it"
 
 
 def _text(environ: Mapping[str, str], name: str) -> str | None:

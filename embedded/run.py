@@ -79,6 +79,7 @@ class Run:
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.folder.path),
             "PYTHONUNBUFFERED": "1",
+            "LOG_TIME": os.environ.get("LOG_TIME", "off"),  # the manager's lines begin with the time
         }
 
     def _clear_up_after_a_kill(self) -> None:

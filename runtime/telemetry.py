@@ -17,7 +17,7 @@ def begin(settings: Settings, role: Role, *, main_pid: int | None = None) -> Non
     main_pid is the main process of a worker, whose folder holds the counts; for a web process gunicorn's main
     process has named the folder in PROMETHEUS_MULTIPROC_DIR already. Raises ConfigurationError for a bad METRICS_DIR.
     """
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, has_time=settings.log_time)
     if main_pid is not None:
         metrics.keep_in(metrics_folder.make(settings.metrics_dir, role, main_pid))
     metrics.begin()

@@ -9,13 +9,16 @@ from schemas.fields import format_timestamp
 from trading.events.retention import delete_what_is_old
 from trading.upkeep.verify import verify
 
+from .backup_commands import backup, restore, restored
 from .failures import fail, with_database
 from .output import Columns, as_json, as_time, show
 from .progress import patience
 from .session_commands import tell_of_missing_sessions
 
 ledger = AppGroup("ledger", help="Verify the ledger.")
-db = AppGroup("db", help="Migrate the schema, and delete expired rows.")
+db = AppGroup("db", help="Migrate, back up and restore the database, and delete expired rows.")
+for command in (backup, restore, restored):
+    db.add_command(command)
 
 MIGRATIONS: Columns = {"MIGRATION": "name", "APPLIED (IST)": as_time("appliedAt")}
 
@@ -45,8 +48,7 @@ def db_upgrade() -> None:
             applied = migrate.upgrade()
         for name in applied:
             click.echo(f"applied {name}")
-        with patience("making sessions"):
-            tell_of_missing_sessions()
+        tell_of_missing_sessions()
     except ProgrammingError as error:
         fail(
             f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"

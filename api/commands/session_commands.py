@@ -88,22 +88,27 @@ def sessions_import(path: str) -> None:
     Without a class a line holds for all classes; without squareOffAt nothing is squared off.
     """
     given: dict[str, list[Session]] = {}
-    with open_csv(path) as file:
+    with open_csv(path) as file, reading(file, file.lines) as lines:
         take_columns(file, SESSION)
-        for number, line in reading(file, file.lines):
+        for number, line in lines:
             try:
                 row = load_row(SESSION, file.row(line))
             except HttpRefusal as refusal:
                 raise at_line(number, refusal) from None
             given.setdefault(row["calendar"], []).extend(_sessions_of(row))
-    count = sum(import_sessions(calendar, found) for calendar, found in given.items())
+    with patience("saving sessions"):
+        count = sum(import_sessions(calendar, found) for calendar, found in given.items())
     click.echo(f"{count} sessions read")
 
 
 def tell_of_missing_sessions() -> None:
     """Make the missing sessions of MARKET_CALENDAR, if it is set, and print a line if there were any."""
     calendar = current_app.config["SETTINGS"].market_calendar
-    if calendar is not None and (count := add_missing_sessions(calendar)):
+    if calendar is None:
+        return
+    with patience("making the missing sessions"):
+        count = add_missing_sessions(calendar)
+    if count:
         click.echo(f"{count} sessions made, to {last_known_day(calendar)}")
 
 

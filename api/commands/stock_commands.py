@@ -161,18 +161,19 @@ def _save(lines: Iterable[Line], done: Import, bar: Counter | None = None) -> No
 
 def _stocks(file: CsvFile, kind: Format, done: Import, refuse: Callable[[HttpRefusal], None]) -> Iterator[Line]:
     """Yield the stocks of a file's lines, and show on a terminal how much of the file was read."""
-    for number, line in reading(file, file.lines):
-        done.read += 1
-        try:
-            row = file.row(line)
-            stock = _stock(kind, row)
-        except HttpRefusal as refusal:
-            refuse(at_line(number, refusal))
-        else:
-            if stock is not None:
-                yield stock
-            elif underlying := kind.underlying_of(row):
-                done.underlyings.add(underlying)
+    with reading(file, file.lines) as lines:
+        for number, line in lines:
+            done.read += 1
+            try:
+                row = file.row(line)
+                stock = _stock(kind, row)
+            except HttpRefusal as refusal:
+                refuse(at_line(number, refusal))
+            else:
+                if stock is not None:
+                    yield stock
+                elif underlying := kind.underlying_of(row):
+                    done.underlyings.add(underlying)
 
 
 def _stock(kind: Format, row: dict[str, str]) -> Line | None:

@@ -183,10 +183,12 @@ def problem_document(error: Exception) -> dict[str, Any]:
 
 
 def _respond_to_http_refusal(error: HttpRefusal) -> Response:
+    request_facts().problem_fields = list(error.fields or ())
     return problem(error.code, error.detail, members_of(error), error.headers)
 
 
 def _respond_to_refused(error: Refused) -> Response:
+    request_facts().problem_fields = error.details.get("fields", ())
     return problem(error.code, error.message, members_of(error))
 
 

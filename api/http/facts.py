@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import g
 
 from runtime.timing import Stopwatch
+from trading.rules.decision import OrderRequest
 
 from .token_cache import Principal
 
@@ -24,10 +25,13 @@ class RequestFacts:
     # The headers of a page, which replace those of the API.
     page_headers: Headers | None = None
     problem_code: str | None = None
+    problem_fields: Sequence[str] = ()
 
     # For placements and baskets.
     stopwatch: Stopwatch | None = None
+    wanted_order: OrderRequest | None = None
     placed_order: Mapping[str, Any] | None = None
+    is_replayed: bool = False
     placement_is_logged: bool = False
     is_beyond_limit: bool = False
     # The placements left in the token's window, and the seconds until the window ends.

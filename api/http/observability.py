@@ -1,4 +1,4 @@
-"""Request ids, response headers and metrics of every request, and the log line of every placement."""
+"""Request ids, response headers, metrics and timings of every request."""
 
 import functools
 import re
@@ -11,14 +11,12 @@ from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from runtime import metrics, redis_link
-from runtime.logs import get_logger
 from runtime.timing import Stopwatch, timed
 
-from .facts import begin_request, request_facts
+from .facts import RequestFacts, begin_request, request_facts
+from .placement_log import Measured, Refusal, log_accepted, log_refused
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-logger = get_logger(__name__)
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STEPS = ("parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
@@ -70,9 +68,7 @@ def _finish(response: Response) -> Response:
     if (watch := facts.stopwatch) is not None:
         headers.append(("Server-Timing", server_timing(watch)))
         if not facts.placement_is_logged:
-            principal, order = facts.principal, facts.placed_order
-            account_id = order["account_id"] if order else principal and principal.account_id
-            log_placement(response.status_code, facts.problem_code, account_id, order, watch)
+            _log_placement(facts, response.status_code, watch)
     response.headers.extend(headers)
     _count(response, facts.began_at)
     redis_link.allow(None)
@@ -90,17 +86,10 @@ def server_timing(watch: Stopwatch) -> str:
     return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
 
 
-def log_placement(status: int, code: str | None, account_id: Any, order: Any, watch: Stopwatch) -> None:
-    """Write the log line of a placement with its outcome and its steps; `order` is None for a refused one."""
-    request_facts().placement_is_logged = True
-    metrics.observe_steps(metrics.PLACEMENT_STEPS, watch.steps)
-    if order is None:
-        metrics.of(metrics.PLACEMENTS, code or "unknown").inc()
-    logger.info(
-        "placement" if order is not None else "placement_refused",
-        status=status,
-        code=code,
-        account_id=str(account_id),
-        order_id=str(order["id"]) if order else None,
-        **{f"{name}_ms": round(duration, 3) for name, duration in watch.steps.items()},
-    )
+def _log_placement(facts: RequestFacts, status: int, watch: Stopwatch) -> None:
+    measured = Measured(status, (time.perf_counter() - facts.began_at) * 1000, watch)
+    if facts.placed_order is not None:
+        log_accepted(facts.placed_order, measured, is_replay=facts.is_replayed)
+    else:
+        account_id = facts.principal and facts.principal.account_id
+        log_refused(Refusal(facts.problem_code, facts.problem_fields, account_id, facts.wanted_order), measured)

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import re
 from typing import Any
 
 import flask
@@ -16,6 +15,7 @@ from schemas.fields import MAX_IDENTIFIER
 
 from . import asyncapi, problem_responses, sections
 from .prose import prose
+from .samples import samples
 
 Document = dict[str, Any]
 
@@ -46,7 +46,7 @@ def _rendered(api: Any) -> str:
         type_of=type_of,
         limits=limits,
         as_json=as_json,
-        curl=curl,
+        samples=samples,
         access=functools.partial(access, document),
         request_example=functools.partial(request_example, document),
         response_example=functools.partial(response_example, document),
@@ -112,25 +112,6 @@ def access(document: Document, operation: Document) -> str:
 def as_json(value: Any) -> str:
     """Return a value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def curl(operation: Document, body: Any) -> str:
-    """Return a curl command that calls an operation; the shell provides $URL and $TOKEN."""
-    path = re.sub(r"\{(\w+)\}", lambda name: _value_of(operation, name[1]), operation["path"])
-    lines = [f'curl -sS -X {operation["method"]} "$URL{path}"']
-    if operation["security"]:
-        lines.append('-H "Authorization: Bearer $TOKEN"')
-    headers = [each for each in operation["parameters"] if each["in"] == "header" and each.get("required")]
-    lines += [f"-H '{header['name']}: {_value_of(operation, header['name'])}'" for header in headers]
-    if body is not None:
-        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body, ensure_ascii=False)}'"]
-    return " \\\n  ".join(lines)
-
-
-def _value_of(operation: Document, name: str) -> str:
-    """Return the example of a parameter."""
-    (parameter,) = [each for each in operation["parameters"] if each["name"] == name]
-    return str(parameter["schema"]["examples"][0])
 
 
 def request_example(document: Document, operation: Document) -> Any:

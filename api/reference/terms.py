@@ -7,7 +7,7 @@ from api.http.errors import STATUS_BY_CODE
 from schemas.accounts import ACCOUNT_SCOPES, SERVICE_SCOPES
 from schemas.events import EVENT_TYPES
 from schemas.market import NOT_MATCHED, NOT_STORED
-from schemas.orders import ORDER_TYPE_SPELLINGS, ORDER_TYPES, PRODUCT_SPELLINGS, PRODUCTS
+from schemas.orders import LIVE_STATUSES, ORDER_TYPE_SPELLINGS, ORDER_TYPES, PRODUCT_SPELLINGS, PRODUCTS
 from trading.rules.terms import (
     AccountStatus,
     EndReason,
@@ -68,6 +68,7 @@ TERMS: dict[str, tuple[Iterable[str], str]] = {
             "filled) and `EXPIRED` (its time is over)."
         ),
     ),
+    "LiveOrderStatus": (LIVE_STATUSES, "The status of a live order: one that may still fill."),
     "Validity": (
         Validity,
         (

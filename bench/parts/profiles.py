@@ -67,7 +67,7 @@ def _beside_the_worker(
     connections: int,
     rate: float | None,
 ) -> Profile:
-    worker = bench.services.start_worker()
+    worker = bench.services.start_worker(LOG_FORMAT="json")
     targets = {"web": web, "worker": _working(worker)}
     with profiled(profile, bench.services, targets, seconds, folder):
         load = bench.place(accounts=ACCOUNTS, connections=connections, rate=rate, seconds=seconds)
@@ -125,7 +125,7 @@ def when_idle(side: Side, folder: Path, *, seconds: float) -> dict[str, Profile]
             time.sleep(PAUSE_S)
     time.sleep(PAUSE_S)
     steps = _execution_steps(side.worker, since=seen)
-    took_ms = fmean(side.delays_ms()[-max(1, side.worker.log[seen:].count("order_executed")) :])
+    took_ms = fmean(side.delays_ms()[-max(1, side.worker.log[seen:].count('"order_executed"')) :])
     inside = sum(length for name, length in steps if name != "commit")
     prompt.steps["accepted → EXECUTED, mean"] = [("commit, answer, dispatch", took_ms - inside), *steps]
     return {"accepted_to_executed": prompt, "idle": idle}

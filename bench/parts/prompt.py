@@ -84,7 +84,7 @@ class Side:
 
 def start_sides(ours: Services, stock: Services) -> tuple[Side, Side]:
     """Start a worker of each kind, and place some orders to warm up."""
-    sides = Side(ours, ours.start_worker()), Side(stock, stock.start_worker(is_stock=True))
+    sides = Side(ours, ours.start_worker(LOG_FORMAT="json")), Side(stock, stock.start_worker(is_stock=True))
     for _ in range(20):
         for side in sides:
             side.place()

@@ -35,7 +35,7 @@ def quote_to_fill(services: Services, *, rounds: int, orders: int = ORDERS) -> l
     let_orders_rest()
     feeder, link = Feeder(services), Connection(services.port)
     above, reach = (feeder.request([STOCK], price) for price in (ABOVE, LIMIT))
-    worker, crowd = services.start_worker(), Crowd(services.port)
+    worker, crowd = services.start_worker(LOG_FORMAT="json"), Crowd(services.port)
     crowd.join([token_of(ACCOUNT)])
     crossed, at_once = list[tuple[float, dict[str, Any], float]](), list[float]()
     for number in range(orders + 5):

@@ -64,8 +64,7 @@ def test_the_request_id_leads_from_the_request_to_the_execution(
             lambda log=process: [line for line in log.log.splitlines() if "find-me-1" in line and order_id in line],
             timeout_s=30,
         )
-        assert lines
-        assert "commit" in lines[0]  # the steps' timings stand in the same line
+        assert len(lines) == 1
 
 
 def test_orders_placed_without_a_worker_wait_for_one(start: ProcessStarter, web: Running, trader_of: Any) -> None:

@@ -11,6 +11,7 @@ from tests.acceptance.conftest import Trader
 from tests.conftest import METRICS_TOKEN
 from tests.support.metrics import Metrics
 from tests.support.processes import ProcessStarter, Running, wait_until
+from tests.support.trading import run
 from trading.upkeep.verify import verify
 
 STOCK = {"exchange": "NSE", "symbol": "TCS"}
@@ -107,7 +108,9 @@ def _metrics_tell_of_it(web: Running) -> None:
     wait_until(lambda: read()("tradepost_resting_orders") == 0)  # the answer may be 3 s old
 
 
-def test_a_stop_is_triggered_by_a_gap_and_costs_what_the_gap_costs(trader: Trader, put: Put) -> None:
+def test_a_stop_is_triggered_by_a_gap_and_costs_what_the_gap_costs(
+    start: ProcessStarter, trader: Trader, put: Put
+) -> None:
     put("99.95", "100.00", "100.00")
     place(trader, "EXECUTED", orderType="MARKET", price=None)
     stop = {"side": "SELL", "orderType": "STOP_MARKET", "price": None, "triggerPrice": "95.00"}
@@ -124,3 +127,41 @@ def test_a_stop_is_triggered_by_a_gap_and_costs_what_the_gap_costs(trader: Trade
     kinds = {row["kind"]: Decimal(row["amount"]) for row in order["transactions"]}
     assert (kinds["LOSS"], kinds["CHARGES_REFUND"]) == (Decimal("1010.00"), Decimal("0.32"))
     assert verify() == []
+    _one_search_shows_the_life_of_an_order(start, trader, order["orderId"])
+
+
+def _one_search_shows_the_life_of_an_order(start: ProcessStarter, trader: Trader, stopped_id: str) -> None:
+    changed = place(trader, "OPEN", price="50.00", quantity=3)
+    url, tag = f"{trader.base_url}/api/trading/orders/{changed['orderId']}", {"If-Match": "*"}
+    assert trader.http.patch(url, json={"quantity": 4, "price": "51.00"}, headers=tag, timeout=10).status_code == 200
+    wait_until(lambda: len(_life(start, changed["orderId"])) == 4, what="the changed order is judged again")
+    assert trader.http.delete(url, timeout=10).status_code == 200
+    forgotten = place(trader, "OPEN", price="50.00", quantity=5, validity="TTL", validityMinutes=1)
+    run("UPDATE trading_order SET expires_at = placed_at WHERE id = %s", forgotten["orderId"])
+    trader.wait_for(forgotten["orderId"], "EXPIRED")
+    assert _life(start, stopped_id) == [
+        "placed SELL 100 NSE:TCS STOP_MARKET trigger 95.00",
+        "opened SELL 100 NSE:TCS STOP_MARKET trigger 95.00 waits for trigger",
+        "executed SELL 100 NSE:TCS STOP_MARKET trigger 95.00 at 89.90 by stop",
+    ]
+    assert _life(start, changed["orderId"]) == [
+        "placed BUY 3 NSE:TCS LIMIT 50.00",
+        "opened BUY 3 NSE:TCS LIMIT 50.00 waits for price",
+        "modified to BUY 4 NSE:TCS LIMIT 51.00",
+        "opened BUY 4 NSE:TCS LIMIT 51.00 waits for price",
+        "cancelled BUY 4 NSE:TCS LIMIT 51.00 by client",
+    ]
+    order = "BUY 5 NSE:TCS LIMIT 50.00"
+    wait_until(lambda: len(_life(start, forgotten["orderId"])) == 3)
+    assert _life(start, forgotten["orderId"]) == [
+        f"placed {order}",
+        f"opened {order} waits for price",
+        f"expired {order} TTL",
+    ]
+
+
+def _life(start: ProcessStarter, order_id: str) -> list[str]:
+    """Return what the lines of all processes that hold an order's id say, in the order of their times."""
+    lines = sorted(line for process in start.started for line in process.log.splitlines() if order_id in line)
+    assert all(line.count(order_id) == 1 and " acct " in line for line in lines)
+    return [line.partition(" ")[2].partition(" acct ")[0] for line in lines]

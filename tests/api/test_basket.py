@@ -156,9 +156,9 @@ def test_every_order_of_a_basket_is_sent_to_the_workers_and_logged(send, monkeyp
     lines = [line for line in lines if line["event"].startswith("placement")]
     assert [line["order_id"] for line in lines] == order_ids(answer)
     assert [line["code"] for line in lines] == [None, "insufficient_margin", None]
-    assert all(line["place_ms"] > 0 for line in lines)
+    assert all(line["steps"]["place"] > 0 for line in lines)
     steps = dict(re.findall(r"(\w+);dur=([0-9.]+)", answer.headers["Server-Timing"]))
-    assert float(steps["place"]) >= sum(line["place_ms"] for line in lines) - 0.01
+    assert float(steps["place"]) >= sum(line["steps"]["place"] for line in lines) - 0.01
 
 
 def test_inline_dispatch_executes_the_basket_after_the_answer_has_been_sent(app, send, settings, monkeypatch):

@@ -15,38 +15,6 @@ from models.rows import AccountRow
 from tests.support.trading import rows
 
 
-@pytest.fixture
-def run(app):
-    """Return a function that runs a command; the result has exit_code, stdout and stderr."""
-    return app.test_cli_runner().invoke
-
-
-@pytest.fixture
-def run_well(run):
-    """Return a function that runs a command, checks that it succeeds, and returns its output."""
-
-    def make(*arguments):
-        result = run(args=list(arguments))
-        assert (result.exit_code, result.stderr) == (0, ""), result.output
-        return result.stdout
-
-    return make
-
-
-@pytest.fixture
-def run_badly(run):
-    """Return a function that runs a command, checks that it fails, and returns its one line."""
-
-    def make(*arguments):
-        result = run(args=list(arguments))
-        assert (result.exit_code, result.stdout) == (1, ""), result.output
-        assert result.stderr.endswith("\n")
-        assert result.stderr.count("\n") == 1
-        return result.stderr
-
-    return make
-
-
 def test_an_account_is_created_with_a_token_that_trades(client, run_well):
     output = run_well("accounts", "create", "--name", "N", "--balance", "1000000.00", "--json")
     assert output.count("\n") == 1

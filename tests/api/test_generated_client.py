@@ -36,7 +36,7 @@ again = orders_place.sync(client=client, body=order, idempotency_key="generated-
 read = orders_read.sync(answer.parsed.order_id, client=client)
 account = account_read.sync(client=client)
 cancelled = orders_cancel.sync(read.order_id, client=client)
-page = orders_list_orders.sync(client=client, status=OrderStatus.CANCELLED)
+page = orders_list_orders.sync(client=client, status=[OrderStatus.CANCELLED])
 events = realtime_list_events.sync(client=client, since=0)
 order.quantity = 1_000_000
 refused = orders_place.sync(client=client, body=order)

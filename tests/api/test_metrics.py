@@ -278,4 +278,6 @@ def test_without_a_token_only_this_machine_may_read(client, without_token, addre
 def test_in_production_metrics_require_a_token(client, app, without_token, monkeypatch):
     production = dataclasses.replace(without_token, environment="production")
     monkeypatch.setitem(app.config, "SETTINGS", production)
-    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 403
+    response = client.get("/metrics", environ_base={"REMOTE_ADDR": "127.0.0.1"})
+    assert response.status_code == 403
+    assert json.loads(response.text)["detail"].startswith("METRICS_TOKEN is not set, and in production")

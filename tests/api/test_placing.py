@@ -120,7 +120,8 @@ def test_each_placement_writes_one_log_line_with_its_timings_and_no_secret(accou
     (line,) = [line for line in lines if line["event"].startswith("placement")]
     assert line["order_id"] == response.get_json()["orderId"]
     assert line["account_id"] == str(trader.id)
-    assert {f"{step}_ms" for step in STEPS - {"session"}} <= set(line)
+    assert STEPS - {"session"} <= set(line["steps"])
+    assert [line[name] for name in ("side", "quantity", "exchange", "symbol")] == ["BUY", 10, "NSE", "RELIANCE"]
     assert trader.token not in str(lines)
 
 
@@ -129,6 +130,19 @@ def test_a_refused_placement_is_logged_with_its_code(account, place):
         place(account("0.00"))
     (line,) = [line for line in lines if line["event"].startswith("placement")]
     assert (line["event"], line["code"], line["order_id"]) == ("placement_refused", "insufficient_margin", None)
+    assert [line[name] for name in ("side", "quantity", "symbol")] == ["BUY", 10, "RELIANCE"]
+
+
+def test_a_refused_placement_is_logged_with_its_invalid_fields(account, place):
+    many = {f"more{number}": 1 for number in range(6)} | {"wrong name\n": 1}
+    with capture_logs() as lines:
+        place(account(), quantity=0, side="HOLD")
+        place(account(), **many)
+    first, second = (line for line in lines if line["event"].startswith("placement"))
+    assert (first["code"], first["path"]) == ("validation_failed", "/api/trading/orders")
+    assert sorted(first["fields"].split(", ")) == ["quantity", "side"]
+    assert second["fields"].endswith(", and 2 more")
+    assert "\n" not in second["fields"]
 
 
 def test_insufficient_margin_is_refused_with_the_amounts(account, place):

@@ -50,7 +50,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
 
     def both_have_worked() -> bool:
         placed.extend(trader.place(quantity=1).json()["orderId"] for _ in range(20))
-        return all("order_executed" in worker.log for worker in workers)
+        return all(" executed " in worker.log for worker in workers)
 
     wait_until(both_have_worked, timeout_s=30, what="both workers execute orders")
     for order_id in placed:
@@ -59,7 +59,7 @@ def test_an_order_goes_through_the_dynos_and_two_workers_share_the_work(
         worker.signal_all(signal.SIGTERM)
     assert [worker.wait(30) for worker in workers] == [0, 0]
     # Every order once, in one of the two.
-    executed = re.findall(r"order_executed .*?order_id=(\S+)", "".join(worker.log for worker in workers))
+    executed = re.findall(r" executed .*? order (\S+)", "".join(worker.log for worker in workers))
     assert sorted(executed) == sorted(placed)
     (position,) = trader.read("positions")["data"]
     assert position["quantity"] == 10 + len(placed) - 1

@@ -32,7 +32,7 @@ def executed(system: System) -> int:
 
 def executed_by(worker: Running) -> int:
     """Return how many orders a worker command's processes say that they have executed."""
-    return worker.log.count("order_executed")
+    return worker.log.count(" executed ")
 
 
 def executed_in_silence(system: System, commands: tuple[Running, ...]) -> int:

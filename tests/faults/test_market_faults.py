@@ -219,7 +219,7 @@ def test_f39_a_quote_and_its_fill_delivered_to_four_workers_three_times_fill_onc
     filled_once(market, order_id, 99.0, "book")
     wait_until(lambda: system.redis.hlen("tradepost:orders.msgs") == 0, timeout_s=30, what="all messages are handled")
     lines = "".join(worker.log for worker in system.workers).splitlines()
-    assert len([line for line in lines if "order_executed" in line and order_id in line]) == 1
+    assert len([line for line in lines if " executed " in line and order_id in line]) == 1
     heal_drain_check(system, market.workload)
 
 

@@ -29,7 +29,7 @@ def test_f17_one_order_with_a_hundred_messages_is_filled_once(system: System) ->
     wait_until(lambda: system.redis.hlen("tradepost:orders.msgs") == 0, timeout_s=30)
     assert system.sql("SELECT sum(quantity) FROM position") == [(21,)]
     lines = "".join(worker.log for worker in system.workers)
-    assert lines.count("order_executed") == 3
+    assert lines.count(" executed ") == 3
     heal_drain_check(system, workload)
 
 

@@ -176,7 +176,7 @@ def test_no_log_holds_a_secret_or_a_body(start, account, setting_values, quote):
     web, worker = start.web(**common, LOG_FORMAT="json"), start.worker(**common)
     made = do_everything(web.base_url, trader.token, admin)
     streams(web, trader.token)
-    wait_until(lambda: "order_executed" in worker.log + web.log, what=f"an order is executed\n{worker.log}")
+    wait_until(lambda: " executed " in worker.log, what=f"an order is executed\n{worker.log}")
 
     # An unexpected error in the middle of a placement, with its traceback.
     trading.run("ALTER TABLE trading_order ADD CONSTRAINT trap CHECK (client_order_id NOT LIKE '%%trap')")

@@ -10,6 +10,8 @@ from uuid import UUID
 from models.database import array_of, execute, fetch_all, transactional
 from models.identifiers import new_id
 from models.rows import StockRow
+from runtime.logs import get_logger
+from runtime.order_log import log_order_at_commit
 from trading.accounts.ledgers import lock_free_ledgers, save_ledgers, write_rows
 from trading.day.square_off_rows import CARRIED, LIVE, OF_SESSION, PAIRS, PREPARE, Pair, parameters_of
 from trading.events import publishing
@@ -23,7 +25,7 @@ from trading.rules.quotes import quote_of_stock
 from trading.rules.reservation import assumed_price
 from trading.rules.sessions import indian_day
 from trading.rules.square_off import SquareOff
-from trading.rules.terms import FillModel, LedgerKind, Product, Side
+from trading.rules.terms import FillModel, LedgerKind, OrderType, Product, Side
 
 # Read under the accounts' locks: no order is placed meanwhile. After the next opening a client's later orders may have
 # the promise of a part.
@@ -58,6 +60,8 @@ UPDATE square_off SET orders = orders + 1 FROM unnest(%(accounts)s::uuid[], %(st
     AS pair (account_id, stock_id)
 WHERE square_off.account_id = pair.account_id AND square_off.stock_id = pair.stock_id AND day = %(day)s
 """
+
+logger = get_logger(__name__)
 
 
 class Closable(TypedDict):
@@ -106,10 +110,17 @@ def _place(of: SquareOff, pairs: Sequence[Pair], fee: Decimal) -> list[tuple[Pai
         rows.append(_row(order_id, position, charges, of, _fill_model(position, stock)))
         ledgers[position["account_id"]].post(LedgerKind.CHARGES, charges.total, order_id=order_id)
         placed.append((Pair(position["account_id"], position["stock_id"]), order_id))
+        _log_at_commit(order_id, position)
     write_rows(INSERT, rows, ORDER)
     save_ledgers(ledgers.values())
     execute(COUNT, parameters_of(of, [pair for pair, _ in placed]))
     return placed
+
+
+def _log_at_commit(order_id: UUID, position: Closable) -> None:
+    order = {**position, "id": order_id, "side": str(_side(position)), "quantity": _quantity(position)}
+    kind = {"order_type": str(OrderType.MARKET), "product": str(Product.INTRADAY)}
+    log_order_at_commit(logger, "order_placed", {**order, **kind}, origin="SQUARE_OFF")
 
 
 def stocks_of(stock_ids: Iterable[UUID]) -> dict[UUID, StockRow]:

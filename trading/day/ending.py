@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from runtime.logs import get_logger
+from runtime.order_log import log_order
 from trading.execution.ends import end_free_orders
 from trading.execution.second_look import OrderAndStock
 from trading.rules.terms import OrderStatus
@@ -19,6 +20,5 @@ def end_orders_for(reason: str, wanted: Sequence[OrderAndStock]) -> int:
     """
     ended = end_free_orders(wanted, IS_LIVE, OrderStatus.CANCELLED, reason)
     for order in ended:
-        names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
-        logger.info("order_ended", **names, status=str(OrderStatus.CANCELLED), reason=reason)
+        log_order(logger, "order_ended", order, status=str(OrderStatus.CANCELLED), reason=reason)
     return len(ended)

@@ -6,11 +6,13 @@ is left to the next run, and so are the later ones of its account.
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, fetch_one, transactional
 from runtime.logs import get_logger
+from runtime.order_log import log_order_at_commit
 from trading.market import calendars
 from trading.rules.terms import SessionClass
 
@@ -23,7 +25,9 @@ BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off;"
 WAITING = f"{BY_INDEX} SELECT market_now() AS now, EXISTS (SELECT FROM trading_order WHERE {WAITS}) AS are_any"
 # An order whose time is over is left to expiry.
 FOUND = f"""
-SELECT trading_order.id, account_id, placed_at FROM trading_order JOIN stock ON stock.id = stock_id
+SELECT trading_order.id, account_id, placed_at, trading_order.exchange, trading_order.symbol, side, quantity, product,
+    order_type, price, trigger_price
+FROM trading_order JOIN stock ON stock.id = stock_id
 WHERE {WAITS} AND session_class = ANY(%(classes)s::text[])
   AND (expires_at IS NULL OR expires_at > (SELECT market_now()))
 """
@@ -50,6 +54,14 @@ class WaitingOrder(TypedDict):
     id: UUID
     account_id: UUID
     placed_at: datetime
+    exchange: str
+    symbol: str
+    side: str
+    quantity: int
+    product: str
+    order_type: str
+    price: Decimal | None
+    trigger_price: Decimal | None
 
 
 def run_once(limit: int, *, calendar: str | None) -> int:
@@ -86,6 +98,8 @@ def _waiting() -> tuple[datetime, bool]:
 def _release(limit: int, classes: Sequence[str]) -> int:
     parameters = {"classes": list(classes), "limit": limit}
     orders = _in_turn(fetch_all(LOCK, parameters, WaitingOrder), parameters)
+    for order in orders:
+        log_order_at_commit(logger, "order_released", order)
     return execute(RELEASE, (array_of(order["id"] for order in orders),)) if orders else 0
 
 

@@ -16,7 +16,7 @@ from trading.accounts.shares import within_share
 from trading.day.changes import note_write_offs
 from trading.events import publishing
 from trading.execution.executing import execute_orders
-from trading.orders.cancellation import give_back
+from trading.orders.cancellation import give_back, note_end
 from trading.orders.order_statements import end_orders
 from trading.rules.day_figures import DayFigures
 from trading.rules.errors import NotFound
@@ -94,6 +94,7 @@ def _end_orders(ledger: AccountLedger) -> None:
         raise LiveOrdersStay(busy, matched)
     for order in orders:
         give_back(ledger, order)
+        note_end(order, EndReason.RESET)
     end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.RESET)
 
 

@@ -8,13 +8,14 @@ a worker is due for it.
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import transactional
 from models.rows import OrderRow
 from runtime import metrics, tracing
 from runtime.logs import get_logger
+from runtime.order_log import log_order
 from runtime.timing import Stopwatch
 from trading.events import publishing
 from trading.execution.awaiting import Await, wait_for
@@ -138,17 +139,21 @@ def _look(order_ids: list[UUID], watch: Stopwatch, unsuspected_only: bool, alone
 
 def _log(batch: Batch, watch: Stopwatch) -> None:
     """Log one line per order; its timings (ms) are those of the batch."""
-    steps = {f"{name}_ms": round(length, 2) for name, length in watch.steps.items()}
-    facts = {"batch": len(batch.orders), **steps}
+    facts: dict[str, Any] = {"batch": len(batch.orders), "took_ms": sum(watch.steps.values()), "steps": watch.steps}
     for end in batch.executions:
-        logger.info("order_executed", **_names(end.order), price=str(end.price), **facts)
+        rule = _rule(batch, end.order)
+        log_order(logger, "order_executed", end.order, price=str(end.price), rule=rule, **facts)
     for order, reason in batch.rejections:
-        logger.info("order_rejected", **_names(order), reason=reason, **facts)
+        log_order(logger, "order_rejected", order, reason=reason, **facts)
     for order, verdict, _ in batch.openings:
-        logger.info("order_opened", **_names(order), waiting_for=verdict.waiting_for, **facts)
+        log_order(logger, "order_opened", order, waiting_for=verdict.waiting_for, **facts)
     for order, status, end_reason in batch.ends:
-        logger.info("order_ended", **_names(order), status=status, reason=end_reason, **facts)
+        log_order(logger, "order_ended", order, status=status, reason=end_reason, **facts)
 
 
-def _names(order: OrderRow) -> dict[str, str]:
-    return {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
+def _rule(batch: Batch, order: OrderRow) -> str | None:
+    """Return the rule that filled an order against quotes, None if it filled at its own price."""
+    if order["fill"] is not None:
+        return str(order["fill"].get("rule"))
+    judged = batch.looks.get(order["id"])
+    return None if judged is None else judged.verdict.rule

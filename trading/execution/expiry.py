@@ -12,6 +12,7 @@ from models.database import fetch_all, transactional
 from models.rows import OrderRow
 from runtime import metrics
 from runtime.logs import get_logger
+from runtime.order_log import log_order
 from trading.execution.ends import end_free_orders
 from trading.execution.second_look import OrderAndStock
 from trading.rules.terms import OrderStatus
@@ -71,8 +72,7 @@ def expire(wanted: Sequence[OrderAndStock]) -> list[OrderRow]:
     ended = end_free_orders(wanted, IS_OVER, OrderStatus.EXPIRED, None)
     metrics.count_expired(order["validity"] for order in ended)
     for order in ended:
-        names = {"order_id": str(order["id"]), "account_id": str(order["account_id"])}
-        logger.info("order_expired", **names, validity=order["validity"])
+        log_order(logger, "order_expired", order, validity=order["validity"])
     return ended
 
 

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from models.database import transactional
 from models.rows import OrderRow
+from runtime.logs import get_logger
+from runtime.order_log import log_order_at_commit
 from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
 from trading.accounts.shares import within_share
 from trading.events import publishing
@@ -12,6 +14,8 @@ from trading.orders.open_orders import Attempt, lock_open_order, when_free
 from trading.orders.order_statements import end_orders, find_live_order, find_order, lock_free_live_order
 from trading.rules.ledger import AccountLedger
 from trading.rules.terms import EndReason, LedgerKind, OrderStatus
+
+logger = get_logger(__name__)
 
 
 @within_share
@@ -65,6 +69,15 @@ def _end(
     give_back(ledger, order)
     save_ledgers([ledger])
     end_orders([(order["id"], status, reason)], end_reason=end_reason)
+    if status == OrderStatus.REJECTED:
+        log_order_at_commit(logger, "order_rejected", order, reason=reason)
+    else:
+        note_end(order, end_reason)
+
+
+def note_end(order: OrderRow, reason: str | None) -> None:
+    """Log the cancellation of an order after the commit of this transaction."""
+    log_order_at_commit(logger, "order_ended", order, status=str(OrderStatus.CANCELLED), reason=reason)
 
 
 def give_back(ledger: AccountLedger, order: OrderRow) -> None:

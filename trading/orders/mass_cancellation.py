@@ -16,7 +16,7 @@ from trading.accounts.ledgers import lock_ledgers, save_ledgers
 from trading.accounts.reading import account_exists
 from trading.accounts.shares import within_share
 from trading.events import publishing
-from trading.orders.cancellation import give_back
+from trading.orders.cancellation import give_back, note_end
 from trading.orders.open_orders import checked
 from trading.orders.order_statements import LOCK, ORDERS, end_orders
 from trading.orders.promises import wait_for_orders
@@ -139,5 +139,6 @@ def _read(account_id: UUID, order_ids: Sequence[UUID], lock: str = "") -> dict[U
 def _end(ledger: AccountLedger, orders: Sequence[OrderRow]) -> None:
     for order in orders:
         give_back(ledger, order)
+        note_end(order, EndReason.CLIENT)
     save_ledgers([ledger])
     end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)

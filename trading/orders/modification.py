@@ -8,6 +8,8 @@ from uuid import UUID
 
 from models.database import execute, transactional
 from models.rows import OrderRow
+from runtime.logs import get_logger
+from runtime.order_log import log_order_at_commit
 from trading.accounts.ledgers import save_ledgers
 from trading.accounts.shares import within_share
 from trading.events import publishing
@@ -21,6 +23,8 @@ from trading.rules.decision import Decision, OrderRequest, check_cover
 from trading.rules.ledger import AccountLedger
 from trading.rules.money import ZERO
 from trading.rules.terms import LedgerKind, WaitingFor
+
+logger = get_logger(__name__)
 
 # The terms that a change may set.
 TERMS = ("order_type", "quantity", "price", "trigger_price")
@@ -106,6 +110,8 @@ def _modify(given: Asked, attempt: Attempt) -> Modification:
         refuse_early(context, _as_placed(order, look_at_state(context)))
     answered = find_order_with_entries(account_id, order_id)
     assert answered is not None
+    if is_changed:
+        log_order_at_commit(logger, "order_modified", answered)
     return Modification(answered, is_changed)
 
 

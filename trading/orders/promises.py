@@ -13,7 +13,7 @@ from models.connections import LOCK_TIMEOUT_MS
 from models.database import DatabaseUnavailable, fetch_all, transactional
 from models.rows import OrderRow
 from trading.accounts.ledgers import lock_ledgers, save_ledgers
-from trading.orders.cancellation import give_back
+from trading.orders.cancellation import give_back, note_end
 from trading.orders.order_statements import end_orders
 from trading.rules.decision import OrderRequest
 from trading.rules.terms import EndReason, OrderStatus
@@ -55,6 +55,7 @@ def cancel_promises(account_id: UUID, stock_id: UUID | None, request: OrderReque
     ledger = lock_ledgers([account_id])[account_id]
     for order in orders:
         give_back(ledger, order)
+        note_end(order, EndReason.CLIENT)
     save_ledgers([ledger])
     end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
     return True

@@ -114,6 +114,28 @@ def test_an_order_that_the_market_has_traded_fills_first(account: Callable[..., 
     assert verify() == []
 
 
+# What a careless change of the rows leaves behind, and the rule that tells.
+TAMPERED = {
+    "DELETE FROM position_change": "a position is the sum of its fills",
+    "UPDATE position_change SET quantity = quantity + 1": "a position is the sum of its fills",
+    "DELETE FROM fund_transaction WHERE kind = 'ADJUST_DEBIT'": "balance and blocked margin are the ledger's",
+    "DELETE FROM fund_transaction WHERE kind = 'MARGIN_RELEASE' AND order_id IS NULL": "running sums of the ledger",
+    "UPDATE trading_order SET status = 'PENDING', end_reason = NULL, due_at = now() WHERE end_reason = 'reset'": (
+        "an order's ledger entries match its status"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED)
+def test_the_check_of_the_ledger_sees_half_a_reset(trader: UUID, cleaner: Any, change: str) -> None:
+    hold(trader, "BUY", 10, "100.00")
+    buy(trader, 1, "50.00")
+    reset_account(trader, BALANCE)
+    with cleaner.cursor() as cursor:  # without triggers
+        cursor.execute(f"SET session_replication_role = replica; {change}")
+    assert TAMPERED[change] in {violation.rule for violation in verify()}
+
+
 def test_a_busy_order_is_waited_for_while_nothing_is_held(
     trader: UUID, connect: Callable[[], Any], account: Callable[..., Any]
 ) -> None:
