@@ -34,8 +34,7 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
-# Half of the packages by each of two processes, because most of the time goes into the pages of the index. The last
-# process reads no page unless this Python needs a package that others do not.
+# Half of the packages by each of two processes, because most of the time goes into the pages of the index.
 SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 2 )))
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
@@ -56,7 +55,7 @@ $(COMMAND): $(PROJECTS:%=%/pyproject.toml) | $(RUNNABLE)
 install: $(INSTALLED) ## install the packages of development and the command tradepost into .venv
 	@$(MAKE) --no-print-directory $(COMMAND)
 
-run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print a curl command to try (PORT=8000 DATA_DIR=.data)
+run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print links, tokens and commands (PORT=8000 DATA_DIR=.data)
 	@$(BIN)/python -m embedded.run
 
 test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")

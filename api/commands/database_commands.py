@@ -77,7 +77,7 @@ def db_status(as_json: bool) -> None:
 @as_json
 @with_database
 def db_prune(as_json: bool) -> None:
-    """Delete expired events and idempotency keys.
+    """Delete expired events, idempotency keys and recorded prices.
 
     Workers do the same by themselves.
     """

@@ -39,7 +39,7 @@ def _rendered(api: Any) -> str:
         "docs.html",
         api=document,
         stream=asyncapi.document(),
-        tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        tags=[(tag, operations_of(document, tag["name"])) for tag in document["tags"]],
         introduction=sections.INTRODUCTION,
         sections=sections.SECTIONS,
         prose=prose,
@@ -56,7 +56,7 @@ def _rendered(api: Any) -> str:
     )
 
 
-def _operations_of(document: Document, tag: str) -> list[Document]:
+def operations_of(document: Document, tag: str) -> list[Document]:
     """Return a tag's operations, each with its method, its path and all its parameters."""
     return [
         item[method]
@@ -152,5 +152,7 @@ def _named(reference: Document) -> str:
 
 
 def _example(document: Document, part: Document) -> Any:
-    schema = part.get("content", {}).get("application/json", {}).get("schema")
-    return None if schema is None else document["components"]["schemas"][_named(schema)]["examples"][0]
+    media = part.get("content", {}).get("application/json", {})
+    if "schema" not in media:
+        return None
+    return media.get("example") or document["components"]["schemas"][_named(media["schema"])]["examples"][0]
