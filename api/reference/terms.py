@@ -168,6 +168,15 @@ def share(document: dict[str, Any]) -> None:
     }
 
 
+def explain(schema: Schema) -> None:
+    """Describe each list of words in a schema that is a term and has no description, by the term's."""
+    name = NAME_BY_WORDS.get(frozenset(schema.get("enum", ())) - {None})
+    if name is not None:
+        schema.setdefault("description", TERMS[name][1])
+    for below in schema.get("properties", {}).values():
+        explain(below)
+
+
 def _share(schema: Schema) -> None:
     name = schema.pop("x-term", None) or NAME_BY_WORDS.get(frozenset(schema.get("enum", ())) - {None})
     if name is not None:
