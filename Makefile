@@ -11,6 +11,8 @@ DEPLOY_TOOLS := .venv-deploy/.installed
 COMMAND := $(BIN)/tradepost
 # Parts of this checkout that are installed in place; the second is there once the Python client is.
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard clients/python/pyproject.toml))
+# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed before, once more.
+IN_PLACE := --no-build-isolation $(PROJECTS:%=--editable ./%)
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 TESTS ?= tests
 ARGS ?=
@@ -37,17 +39,17 @@ SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
 	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(BIN)/python -m pip install --quiet --no-deps
-	@touch $@
+	@$(BIN)/python -m pip install --quiet -r requirements-run.txt $(IN_PLACE)
+	@touch $@ $(COMMAND)
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	@echo "installing the packages of development into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
-# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed, once more. The packages are
-# named again for a Python that needs one more than others; pip reads no page of the index if it has them all.
-$(COMMAND): $(PROJECTS:%=%/pyproject.toml) $(RUNNABLE)
-	@$(BIN)/python -m pip install --quiet --no-build-isolation -r requirements-run.txt $(PROJECTS:%=--editable ./%)
+# The packages of the service may have brought it a moment ago.
+$(COMMAND): $(PROJECTS:%=%/pyproject.toml) | $(RUNNABLE)
+	@[ -e $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(BIN)/python -m pip install --quiet --no-deps --no-index $(IN_PLACE)
 	@touch $@
 
 install: $(INSTALLED) ## install the packages of development and the command tradepost into .venv

@@ -152,5 +152,7 @@ def _named(reference: Document) -> str:
 
 
 def _example(document: Document, part: Document) -> Any:
-    schema = part.get("content", {}).get("application/json", {}).get("schema")
-    return None if schema is None else document["components"]["schemas"][_named(schema)]["examples"][0]
+    media = part.get("content", {}).get("application/json", {})
+    if "schema" not in media:
+        return None
+    return media.get("example") or document["components"]["schemas"][_named(media["schema"])]["examples"][0]

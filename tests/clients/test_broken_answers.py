@@ -79,6 +79,17 @@ def test_a_basket_and_funds_are_carried_out_once(
     assert (rule.fired, one("SELECT count(*) FROM fund_transaction WHERE amount = 7")) == (1, 1)
 
 
+def test_all_positions_are_closed_once_and_all_orders_cancelled(trader: Client, proxy: Proxy) -> None:
+    trader.place_order(**BUY)
+    sweep_once(limit=10)
+    rule = break_answer(proxy, b"POST", "behead")
+    assert len(trader.close_positions().placed) == 1
+    assert (rule.fired, number_of_orders()) == (1, 2)
+    rule = break_answer(proxy, b"DELETE", "behead")
+    assert trader.cancel_orders().cancelled == ()  # the first request has cancelled it
+    assert (rule.fired, list(trader.orders(status="PENDING"))) == (1, [])
+
+
 @pytest.mark.parametrize("versioned", [False, True])
 def test_a_cancel_whose_answer_is_lost_returns_the_cancelled_order(
     versioned: bool, trader: Client, proxy: Proxy

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.conftest import TestAccount
 from tests.support.identifiers import NOT_THERE
 from tests.support.processes import Running
 from tests.support.trading import rows
-from tradepost_client import AsyncClient, Client, NotFinal, NoToken, OrderTerms, Position, problems
+from tradepost_client import AsyncClient, Cancellations, Client, NotFinal, NoToken, OrderTerms, Position, problems
 from trading.execution.sweeping import sweep_once
 
 BUY: OrderTerms = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10}
@@ -94,6 +94,30 @@ def test_lists_are_read_page_after_page(trader: Client) -> None:
     assert [row.order_id for row in trader.transactions(kind="MARGIN_BLOCK", limit=3)] == placed[::-1]
 
 
+def test_all_orders_and_all_positions_are_ended_at_once(trader: Client) -> None:
+    position = bought(trader)
+    resting = [trader.place_order(**BUY, order_type="LIMIT", price=price).order_id for price in (1, 2)]
+    by_client = trader.place_order(**BUY, client_order_id="my/1", order_type="LIMIT", price=3, tag="a")
+    assert trader.order_by_client_id("my/1").order_id == by_client.order_id
+    assert [order.order_id for order in trader.orders(status=["OPEN", "PENDING"], exchange="NSE")] == [
+        by_client.order_id,
+        *reversed(resting),
+    ]
+    assert [order.order_id for order in trader.cancel_orders(tag="a", status="PENDING").cancelled] == [
+        by_client.order_id
+    ]
+    assert {order.order_id for order in trader.cancel_orders().cancelled} == set(resting)
+    assert trader.cancel_orders() == Cancellations(cancelled=(), refused=(), has_more=False)
+    assert trader.close_positions(symbol="TCS").placed == ()
+    closings = trader.close_positions(cancel_open_orders=True)
+    assert [closed.position_id for closed in closings.placed] == [position.position_id]
+    assert [refused.problem["code"] for refused in trader.close_positions().refused] == ["nothing_to_close"]
+    sweep_once(limit=10)
+    assert [flat.quantity for flat in trader.positions(is_open=False)] == [0]
+    assert list(trader.positions(is_open=True)) == []
+    assert trader.position(position.position_id).realized_pnl == Decimal("0.00")
+
+
 def test_a_refusal_is_an_exception_with_its_members(trader: Client) -> None:
     with pytest.raises(problems.InsufficientMargin) as refusal:
         trader.place_order(**BUY | {"quantity": 1_000_000})
@@ -121,6 +145,8 @@ def test_the_market_is_read_and_quoted(admin: Callable[..., Client]) -> None:
     assert client.search_stocks("&m")[0].symbol == "M&M"
     assert [stock.bid_price for stock in client.stocks_of(["NSE:GONE", "NSE:M&M"])] == [Decimal("99.00")]
     assert client.clock().sessions[0].open
+    month = client.calendar(from_=date(2026, 11, 1), to=date(2026, 11, 30))
+    assert (month.calendar, month.from_, month.sessions) == (None, date(2026, 11, 1), ())
 
 
 def test_an_administrator_opens_accounts_and_trades_for_them(admin: Callable[..., Client], connect_to: Any) -> None:
@@ -128,10 +154,18 @@ def test_an_administrator_opens_accounts_and_trades_for_them(admin: Callable[...
     opened = owner.create_account("Asha", "5000.00", fill_model="QUOTES")
     assert (opened.balance, opened.fill_model) == (Decimal("5000.00"), "QUOTES")
     assert owner.add_funds(opened.trading_account_id, "DEPOSIT", 5).balance_after == Decimal("5005.00")
+    assert [account.name for account in owner.accounts(search="SH")] == ["Asha"]
+    assert owner.change_account(opened.trading_account_id, name="Usha").name == "Usha"
     new = owner.create_token(opened.trading_account_id, ["read"])
     url = admin().admin._session.options.url
     assert connect_to(url, new.token).account().scopes == ("read",)
+    assert [token.token_id for token in connect_to(url, new.token).tokens()] == [new.token_id]
+    assert [token.scopes for token in owner.tokens()] == [("admin", "feed")]
     assert owner.revoke_token(new.token_id) is None
+    assert list(owner.tokens_of_account(opened.trading_account_id)) == []
+    assert [token.revoked_at is None for token in owner.tokens_of_account(opened.trading_account_id, ended=True)] == [
+        False
+    ]
     deputy = admin(opened.trading_account_id)
     order = deputy.place_order(**BUY, order_type="LIMIT", price=1).order
     assert order.trading_account_id == opened.trading_account_id

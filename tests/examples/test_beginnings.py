@@ -10,7 +10,9 @@ from tests.support.processes import free_port
 
 GIVEN = {
     "bot.py": ["NSE", "RELIANCE"],
+    "bot.mjs": ["NSE", "RELIANCE"],
     "stop_bot.py": ["NSE", "RELIANCE"],
+    "stop_bot.mjs": ["NSE", "RELIANCE"],
     "ticks.py": ["NSE:RELIANCE"],
     "feeder.py": ["/dev/null"],
 }
