@@ -32,7 +32,7 @@ const account = answered(await client.GET("/api/trading/account"));
 const cancelled = answered(await client.DELETE("/api/trading/orders/{order_id}", { params: named }));
 const page = answered(await client.GET("/api/trading/orders", { params: { query: { status: ["CANCELLED"] } } }));
 const events = answered(await client.GET("/api/trading/events", { params: { query: { since: 0 } } }));
-if (typeof events === "string") throw new Error("server-sent events were not asked for");
+if (typeof page === "string" || typeof events === "string") throw new Error("neither CSV nor server-sent events were asked for");
 const refused = await client.POST("/api/trading/orders", { body: { ...order, quantity: 1_000_000 } });
 
 // The type of an event tells the type of its data.
