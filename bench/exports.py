@@ -38,6 +38,7 @@ ROUNDS = 5
 DAY = timedelta(days=1)
 RANGES = {
     "1m, a day": Range(timedelta(minutes=1), DAY),
+    "1h, 7 days": Range(timedelta(hours=1), 7 * DAY),
     "1h, 30 days": Range(timedelta(hours=1), 30 * DAY),
     "1d, 30 days": Range(DAY, 30 * DAY),
 }
