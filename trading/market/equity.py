@@ -1,6 +1,6 @@
 """The equity of an account over time: from its ledger, its trades and the recorded prices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
@@ -9,13 +9,16 @@ from uuid import UUID
 from models.database import fetch_all, fetch_one, snapshot
 from trading.accounts.ledgers import first_entry_since
 from trading.events.retention import PRICES_KEPT_DAYS
-from trading.market.recorded_prices import prices_at
-from trading.rules.equity import EquityPoint, Flow, Stake, points_back, profit_flow, trade_flow
+from trading.market.recorded_prices import values_of
+from trading.rules.equity import EquityPoint, Flow, Stake, follow, profit_flow, trade_flow
 from trading.rules.errors import NotFound
+from trading.rules.money import ZERO
 
 # Times at which intervals end are full minutes, full hours and midnights of Indian time, which is the same all year.
 ORIGIN = datetime(1999, 12, 31, 18, 30, tzinfo=UTC)
 MAX_POINTS = 1_500
+# Each takes the database some 2 µs.
+MAX_PRICES = 1_000_000
 # An hour's price is that of a minute, so it is kept no longer; the last price of each day is kept for ever.
 KEPT = timedelta(days=PRICES_KEPT_DAYS)
 
@@ -106,16 +109,21 @@ def equity_curve(account_id: UUID, asked: Range) -> list[EquityPoint]:
         times = [at for at in asked.times(account["now"]) if at >= account["began_at"]]
         rows = fetch_all(STAKES, (account_id,), HeldStock)
         stakes = {row["stock_id"]: Stake(row["quantity"], row["cost"]) for row in rows}
-        flows = list(_flows(account_id, times[0], asked.step)) if times else []
-        stocks = list({*stakes, *(flow.stock_id for flow in flows if flow.stock_id is not None)})
-        prices = prices_at(stocks, times[0], times[-1], asked.step) if times and stocks else {}
-    points = list(points_back(account["balance"], stakes, flows, reversed(times), lambda *of: prices.get(of)))[::-1]
+        points = _points(account_id, account["balance"], stakes, times, asked.step) if times else []
     if asked.until is None or asked.until >= account["now"]:
-        last_prices = {row["stock_id"]: row["last_price"] for row in rows}
-        points += points_back(
-            account["balance"], stakes, [], [account["now"]], lambda stock_id, _: last_prices[stock_id]
-        )
+        present = sum((stakes[row["stock_id"]].unrealized_pnl(row["last_price"]) for row in rows), ZERO)
+        points.append(EquityPoint(account["now"], account["balance"], present))
     return points
+
+
+def _points(
+    account_id: UUID, balance: Decimal, stakes: Mapping[UUID, Stake], times: Sequence[datetime], step: timedelta
+) -> list[EquityPoint]:
+    balances, stretches = follow(balance, stakes, _flows(account_id, times[0], step), times)
+    if sum((stretch.last - stretch.first) / step + 1 for stretch in stretches) > MAX_PRICES:
+        raise BadRange("Needs too many prices for so many stocks: ask for a shorter range, or for longer intervals.")
+    values = values_of(stretches, step)
+    return [EquityPoint(at, balance, values.get(at, ZERO)) for at, balance in zip(times, balances, strict=True)]
 
 
 def _flows(account_id: UUID, start: datetime, step: timedelta) -> Iterator[Flow]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict
-from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, transactional
+from trading.rules.equity import Stretch
 
 # The process that records goes by its own clock, the label by the database's: the minute whose end is near. A minute
 # that nobody records near its end is left out, so that no price gets a label that is half a minute wrong.
@@ -29,22 +29,24 @@ WHERE stock.id IN (SELECT stock_id FROM position WHERE quantity <> 0)
 ON CONFLICT (stock_id, minute) DO NOTHING
 """
 # The price at a time is the newest one of a minute that was over then.
-READ = """
-SELECT stock_id, at, price
-FROM unnest(%(stocks)s::uuid[]) AS stock (stock_id)
-CROSS JOIN generate_series(%(first)s::timestamptz, %(last)s::timestamptz, %(step)s) AS at
+VALUE = """
+WITH stretch AS MATERIALIZED (
+    SELECT * FROM unnest(%(stocks)s::uuid[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[],
+        %(quantities)s::bigint[], %(costs)s::numeric[]) AS stretch (stock_id, first, last, quantity, cost))
+SELECT at, sum(quantity * price - cost) AS unrealized_pnl
+FROM stretch CROSS JOIN LATERAL generate_series(first, last, %(step)s) AS at
 CROSS JOIN LATERAL (
-    SELECT price FROM recorded_price AS recorded WHERE recorded.stock_id = stock.stock_id AND minute < at
+    SELECT price FROM recorded_price AS recorded WHERE recorded.stock_id = stretch.stock_id AND minute < at
     ORDER BY minute DESC LIMIT 1) AS newest
+GROUP BY at
 """
 
 
-class PriceAt(TypedDict):
-    """The recorded price of a stock at a time."""
+class ValueAt(TypedDict):
+    """The unrealised profit of stakes at a time, in rupees."""
 
-    stock_id: UUID
     at: datetime
-    price: Decimal
+    unrealized_pnl: Decimal
 
 
 @transactional
@@ -54,9 +56,17 @@ def record_prices() -> int | None:
     return execute(RECORD, (claimed[0]["minute"],)) if claimed else None
 
 
-def prices_at(
-    stock_ids: Sequence[UUID], first: datetime, last: datetime, step: timedelta
-) -> dict[tuple[UUID, datetime], Decimal]:
-    """Return the recorded prices of stocks at each time of a series, where there are any; needs an open session."""
-    asked = {"stocks": array_of(stock_ids), "first": first, "last": last, "step": step}
-    return {(row["stock_id"], row["at"]): row["price"] for row in fetch_all(READ, asked, PriceAt)}
+def values_of(stretches: Sequence[Stretch], step: timedelta) -> dict[datetime, Decimal]:
+    """Return the unrealised profit at the times of stretches; needs an open session.
+
+    A stake without a recorded price is left out, and so is a time without any other.
+    """
+    asked = {
+        "stocks": array_of(stretch.stock_id for stretch in stretches),
+        "firsts": array_of(stretch.first.isoformat() for stretch in stretches),
+        "lasts": array_of(stretch.last.isoformat() for stretch in stretches),
+        "quantities": array_of(stretch.stake.quantity for stretch in stretches),
+        "costs": array_of(stretch.stake.cost for stretch in stretches),
+        "step": step,
+    }
+    return {row["at"]: row["unrealized_pnl"] for row in fetch_all(VALUE, asked, ValueAt)}

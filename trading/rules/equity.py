@@ -1,14 +1,13 @@
 """The worth of an account at times that are over, from its present state and the changes since."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from trading.rules.money import ZERO
-
-PriceOf = Callable[[UUID, datetime], Decimal | None]
 
 
 class Stake(NamedTuple):
@@ -17,15 +16,36 @@ class Stake(NamedTuple):
     quantity: int = 0
     cost: Decimal = ZERO
 
+    def after(self, flow: "Flow") -> "Stake":
+        """Return the stake after a flow."""
+        return Stake(self.quantity + flow.quantity, self.cost + flow.cost)
+
+    def before(self, flow: "Flow") -> "Stake":
+        """Return the stake before a flow."""
+        return Stake(self.quantity - flow.quantity, self.cost - flow.cost)
+
+    def unrealized_pnl(self, price: Decimal | None) -> Decimal:
+        """Return the profit that closing it at a price would realise, zero without a price."""
+        return ZERO if price is None else self.quantity * price - self.cost
+
 
 class Flow(NamedTuple):
-    """The changes of a stretch of time that begins `at`: of the balance, and of the stake in a stock."""
+    """The changes of an interval that begins `at`: of the balance, and of the stake in a stock."""
 
     at: datetime
     balance: Decimal = ZERO
     stock_id: UUID | None = None
     quantity: int = 0
     cost: Decimal = ZERO
+
+
+class Stretch(NamedTuple):
+    """A stake that is the same at all times from the first to the last one."""
+
+    stock_id: UUID
+    first: datetime
+    last: datetime
+    stake: Stake
 
 
 class EquityPoint(NamedTuple):
@@ -51,27 +71,32 @@ def profit_flow(at: datetime, stock_id: UUID, profit: Decimal) -> Flow:
     return Flow(at, balance=profit, stock_id=stock_id, cost=profit)
 
 
-def points_back(
-    balance: Decimal, stakes: Mapping[UUID, Stake], flows: Iterable[Flow], times: Iterable[datetime], price_of: PriceOf
-) -> Iterator[EquityPoint]:
-    """Yield a point for each of the times, which are given latest first, as the points are yielded.
+def follow(
+    balance: Decimal, stakes: Mapping[UUID, Stake], flows: Iterable[Flow], times: Sequence[datetime]
+) -> tuple[list[Decimal], list[Stretch]]:
+    """Return the balance at each of the times, and the stakes as stretches of them.
 
-    `balance` and `stakes` are those after all flows. A flow is before a time if its stretch begins before it; stretches
-    end at times. A stake without a price counts at its cost.
+    `balance` and `stakes` are those after all flows. The times are the ends of intervals, and a flow belongs to the
+    interval that begins at its time; none begins before the first of the times.
     """
-    held = dict(stakes)
-    left = sorted(flows, key=lambda flow: flow.at)
+    ordered, held = sorted(flows, key=lambda flow: flow.at), dict(stakes)
+    for flow in ordered:
+        balance -= flow.balance
+        if flow.stock_id is not None:
+            held[flow.stock_id] = held.get(flow.stock_id, Stake()).before(flow)
+    left, begun, last = deque(ordered), dict.fromkeys(held, times[0]), times[0]
+    balances, stretches = list[Decimal](), list[Stretch]()
     for at in times:
-        while left and left[-1].at >= at:
-            flow = left.pop()
-            balance -= flow.balance
+        changed: dict[UUID, Stake] = {}
+        while left and left[0].at < at:
+            flow = left.popleft()
+            balance += flow.balance
             if flow.stock_id is not None:
-                quantity, cost = held.get(flow.stock_id, Stake())
-                held[flow.stock_id] = Stake(quantity - flow.quantity, cost - flow.cost)
-        yield EquityPoint(
-            at, balance, sum((_profit(stake, price_of(stock_id, at)) for stock_id, stake in held.items()), ZERO)
-        )
-
-
-def _profit(stake: Stake, price: Decimal | None) -> Decimal:
-    return ZERO if price is None else stake.quantity * price - stake.cost
+                changed[flow.stock_id] = changed.get(flow.stock_id, held[flow.stock_id]).after(flow)
+        for stock_id, stake in changed.items():
+            stretches.append(Stretch(stock_id, begun[stock_id], last, held[stock_id]))
+            held[stock_id], begun[stock_id] = stake, at
+        balances.append(balance)
+        last = at
+    stretches += [Stretch(stock_id, begun[stock_id], last, stake) for stock_id, stake in held.items()]
+    return balances, [stretch for stretch in stretches if stretch.stake != Stake()]

@@ -89,6 +89,12 @@ class Course:
 
     def read(self, text: str | bytes) -> Message | None:
         """Return a message for the program, or None; raise a Problem that the service tells."""
+        try:
+            return self._read(text)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise UnexpectedAnswer(f"the message cannot be read: {error!r}") from error
+
+    def _read(self, text: str | bytes) -> Message | None:
         document = json.loads(text)
         match document["type"]:
             case "ready":
