@@ -71,7 +71,10 @@ def create(body: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountSearchSchema(), location="query")
 @blueprint.response(200, ACCOUNT_PAGE)
 def list_accounts(query: dict[str, Any]) -> Response:
-    """List accounts, the newest first: all of them, or those with a text in their name."""
+    """List accounts, the newest first: all of them, or those with a text in their name.
+
+    The list has no unrealised profits; `GET /api/admin/accounts/{account_id}` has that of an account.
+    """
     where = {
         NAME_CONTAINS: None if query["search"] is None else containing(query["search"]),
         "status = %s": query["status"],
@@ -144,7 +147,10 @@ def add_funds(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.arguments(TokenListSchema(), location="query")
 @blueprint.response(200, TOKEN_PAGE)
 def list_account_tokens(query: dict[str, Any], account_id: UUID) -> Response:
-    """List the tokens of an account, the newest first; no response shows their secrets again."""
+    """List the tokens of an account, the newest first; no response shows their secrets again.
+
+    Revoked and expired tokens are listed with `ended=true` only.
+    """
     with existing_account_session(account_id):
         page = token_page({OF_ACCOUNT: account_id}, query)
     return respond(TOKEN_PAGE, page)
@@ -170,7 +176,10 @@ def add_token(body: dict[str, Any], account_id: UUID) -> Response:
 @blueprint.arguments(TokenListSchema(), location="query")
 @blueprint.response(200, TOKEN_PAGE)
 def list_service_tokens(query: dict[str, Any]) -> Response:
-    """List the tokens that belong to no account (the scopes `feed` and `admin`), the newest first."""
+    """List the tokens that belong to no account (the scopes `feed` and `admin`), the newest first.
+
+    Revoked and expired tokens are listed with `ended=true` only.
+    """
     with session():
         page = token_page({OF_NO_ACCOUNT: True}, query)
     return respond(TOKEN_PAGE, page)

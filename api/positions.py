@@ -77,7 +77,10 @@ def list_positions(query: dict[str, Any]) -> Response:
 @blueprint.arguments(AccountChoiceSchema(), location="query")
 @blueprint.response(200, POSITION)
 def read(query: dict[str, Any], position_id: UUID) -> Response:
-    """Read one position, open or flat."""
+    """Read one position, open or flat.
+
+    A position that was closed can still be read: its quantity is 0, and its realised profit stays.
+    """
     with session():
         row = find_position(requested_account_id(query["account_id"]), position_id)
     if row is None:
@@ -167,7 +170,7 @@ def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Res
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ClosingAllSchema(), is_alone=False, required=False)
 @blueprint.response(200, CLOSINGS)
-@described(problems=(429,), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
 def close_all(query: dict[str, Any], body: dict[str, Any]) -> Response:
     """Close all open positions, or those that the filters of the body select.
 

@@ -40,7 +40,7 @@ from .stream.websocket import SERVER_OPTIONS, StreamListener
 
 logger = get_logger(__name__)
 
-blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", description="Events")
+blueprint = Blueprint("realtime", __name__, url_prefix="/api/trading", description="List of events")
 # A blueprint of Flask, without a description: OpenAPI has no websockets.
 streams = flask.Blueprint("streams", __name__, url_prefix="/api/trading")
 sock = Sock()

@@ -17,6 +17,7 @@ from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
+SAVED = "env"  # the file in DATA_DIR with the addresses of `make run`
 DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
@@ -175,18 +176,23 @@ def require_links(settings: Settings) -> None:
 def read_saved_environment(data_dir: Path) -> dict[str, str]:
     """Return the KEY=value lines that `make run` keeps in the data folder, or none without such a file."""
     try:
-        lines = (data_dir / "env").read_text(encoding="utf-8").splitlines()
+        lines = (data_dir / SAVED).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"DATA_DIR: {data_dir / 'env'} cannot be read ({type(error).__name__})") from None
+        raise ConfigurationError(f"DATA_DIR: {data_dir / SAVED} cannot be read ({type(error).__name__})") from None
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def _required(settings: Settings, name: str, value: str | None) -> str:
     if value is None:
-        raise ConfigurationError(f"{name} is not set: set it, or start the embedded servers with `make run`")
+        remedy = f"set it, or start `make run`; if that has a DATA_DIR, set the same here ({_saved_file(settings)})"
+        raise ConfigurationError(f"{name} is not set: {remedy}")
     return value
+
+
+def _saved_file(settings: Settings) -> str:
+    return f"{settings.data_dir.absolute() / SAVED} does not name it"
 
 
 def _text(environ: Mapping[str, str], name: str) -> str | None:

@@ -37,7 +37,7 @@ The commands of the README, in another shell, use:
 
 Follow the account's events and a stock's quotes, until Ctrl-C:
 
-  .venv/bin/flask --app api stream --token {token} --since 0 --watch NSE:RELIANCE
+  .venv/bin/tradepost stream --token {token} --since 0 --watch NSE:RELIANCE
 
 Ctrl-C stops everything; the data stays in {data_dir}.
 """
@@ -92,7 +92,7 @@ def _market(clock: dict[str, Any], session: dict[str, Any]) -> str:
     if session["open"]:
         return f"{name}, open until {_moment(session['closesAt'], at)} in India"
     if session["nextOpensAt"] is None:
-        return f"{name}, closed, and no session is known: `flask --app api sessions make` makes them"
+        return f"{name}, closed, and no session is known: `.venv/bin/tradepost sessions make` makes them"
     return (
         f"{name}, closed until {_moment(session['nextOpensAt'], at)} in India: prices stand still, and orders need"
         " afterMarket"

@@ -10,9 +10,15 @@ const DISTANCE = 0.002; // of the limit below the market, and of the stop below 
 const TICK = 0.05;
 const TOO_LATE = ["order_not_open", "trigger_on_wrong_side", "precondition_failed"]; // the market was faster: its event comes
 
+let attemptsLeft = 4; // until the service has answered once
+
 const pause = () => new Promise((resume) => setTimeout(resume, 1000));
 
 const end = (message) => { console.error(message); process.exit(1); };
+
+function noAnswer(error) { // an address that has never answered is probably wrong
+  if (--attemptsLeft === 0) end(`no answer from ${base}: ${error.message || error.code}`);
+}
 
 async function call(method, path, body) {
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
@@ -61,9 +67,10 @@ async function* listen(symbols) {
       const greeting = [{ action: "auth", token, since }, { action: "watch", symbols }];
       for await (const message of websocket("/api/trading/stream", greeting)) {
         if (message.type !== "ready" || since === null) since = message.id ?? message.lastEventId ?? since;
+        attemptsLeft = Infinity;
         yield message;
       }
-    } catch { /* the service is away */ }
+    } catch (error) { noAnswer(error); }
   }
 }
 
@@ -88,6 +95,8 @@ async function guard(bought) { // sell at once if the market is below the stop a
 }
 
 const [exchange, symbol] = process.argv.slice(2);
+if (process.argv.length !== 4) end("usage: TRADEPOST_TOKEN=... node examples/stop_bot.mjs EXCHANGE SYMBOL");
+if (!token) end("no token: set TRADEPOST_TOKEN");
 let [entry, stop] = [null, null];
 for await (const { type, data = {} } of listen([`${exchange}:${symbol}`])) {
   const price = data.bidPrice ?? data.lastPrice;

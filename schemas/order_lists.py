@@ -77,8 +77,10 @@ class NotCancelledSchema(StrictSchema):
 class CancellationsSchema(StrictSchema):
     """The orders that were cancelled, and those that were not."""
 
-    cancelled = fields.List(fields.Nested(OrderSchema))
-    refused = fields.List(fields.Nested(NotCancelledSchema))
+    cancelled = fields.List(fields.Nested(OrderSchema), metadata={"description": "The cancelled orders."})
+    refused = fields.List(
+        fields.Nested(NotCancelledSchema), metadata={"description": "The selected orders that were not cancelled."}
+    )
     has_more = fields.Boolean(
         data_key="hasMore",
         metadata={

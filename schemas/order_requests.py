@@ -101,9 +101,8 @@ class OrderTermsSchema(StrictSchema):
         data_key="marketProtection",
         allow_none=True,
         metadata={
-            "example": "2.50",
-            "description": "Percent; only for MARKET and STOP_MARKET. The order fills no worse than the last price × "
-            "(1 ± this), and rests at that price otherwise. Below 100 for SELL.",
+            "description": "Percent, such as 2.50; only for MARKET and STOP_MARKET. The order fills no worse than the "
+            "last price × (1 ± this), and rests at that price otherwise. Below 100 for SELL.",
         },
     )
     after_market = Flag(
@@ -114,7 +113,7 @@ class OrderTermsSchema(StrictSchema):
         maximum=20,
         pattern=PRINTABLE,
         allow_none=True,
-        metadata={"example": "scalper-1", "description": "A word of your own, by which lists can be filtered."},
+        metadata={"description": "A word of your own, such as `scalper-1`, by which lists can be filtered."},
     )
 
     @validates_schema
@@ -171,7 +170,7 @@ class OrderChangeSchema(StrictSchema):
     """The new terms of a PENDING or OPEN order; an omitted member stays unchanged."""
 
     quantity = Whole(
-        minimum=1, maximum=MAX_QUANTITY, metadata={"example": 10, "description": "The new number of shares."}
+        minimum=1, maximum=MAX_QUANTITY, metadata={"example": 5, "description": "The new number of shares."}
     )
     price = GivenMoney(
         maximum=MAX_PRICE, metadata={"description": "Only if the order is LIMIT or STOP_LIMIT after the change."}

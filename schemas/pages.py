@@ -11,10 +11,7 @@ from .fields import Identifier, Text, WholeParameter
 MAX_LIMIT = 200
 LIMIT_DEFAULT = 50
 
-NAMED_ACCOUNT = {
-    "example": ACCOUNT_ID,
-    "description": "Required with an admin token; an account token may only name its own account.",
-}
+NAMED_ACCOUNT = {"description": "Required with an admin token; an account token may only name its own account."}
 
 
 class FlagParameter(fields.Boolean):
@@ -34,7 +31,7 @@ class AccountChoiceSchema(StrictSchema):
     account_id = Identifier(
         data_key="tradingAccountId",
         load_default=None,
-        metadata=NAMED_ACCOUNT,
+        metadata=NAMED_ACCOUNT | {"example": ACCOUNT_ID},
     )
 
 

@@ -199,8 +199,10 @@ class NotClosedSchema(StrictSchema):
 class ClosingsSchema(StrictSchema):
     """The orders that close positions, and the positions for which none was placed."""
 
-    placed = fields.List(fields.Nested(ClosedSchema))
-    refused = fields.List(fields.Nested(NotClosedSchema))
+    placed = fields.List(fields.Nested(ClosedSchema), metadata={"description": "The closing orders."})
+    refused = fields.List(
+        fields.Nested(NotClosedSchema), metadata={"description": "The selected positions that get no order."}
+    )
     has_more = fields.Boolean(
         data_key="hasMore",
         metadata={

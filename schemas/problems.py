@@ -7,12 +7,23 @@ from marshmallow import fields
 from .base import StrictSchema
 from .examples import MOMENT, ORDER_ID
 from .fields import Identifier, Money, Timestamp, Whole
-from .orders import ORIGINS, STATUSES
+from .orders import EXCHANGES, ORIGINS, STATUSES
 
 
 def _of(codes: str, description: str) -> dict[str, Any]:
     """Return the metadata of a member that only problems with some codes have."""
     return {"x-optional": True, "description": f"{description} Only for {codes}."}
+
+
+class NearStockSchema(StrictSchema):
+    """A known stock that the client may have meant."""
+
+    exchange = fields.String(metadata={"enum": list(EXCHANGES)})
+    symbol = fields.String(metadata={"example": "RELIANCE"})
+    name = fields.String(
+        allow_none=True,
+        metadata={"example": "Reliance Industries", "description": "The name of the company; null if it is not known."},
+    )
 
 
 class ProblemSchema(StrictSchema):
@@ -69,6 +80,14 @@ class ProblemSchema(StrictSchema):
     )
     closable = Whole(metadata=_of("`not_closable`", "The quantity that can be closed."))
     convertible = Whole(metadata=_of("`not_convertible`", "The quantity that can be converted."))
+    exchange = fields.String(
+        metadata=_of("`unknown_symbol`", "The exchange of the request.") | {"enum": list(EXCHANGES)}
+    )
+    symbol = fields.String(metadata=_of("`unknown_symbol`", "The symbol of the request."))
+    nearest = fields.List(
+        fields.Nested(NearStockSchema),
+        metadata=_of("`unknown_symbol`", "Up to five known stocks that are spelt alike, the best first."),
+    )
     fields_ = fields.List(
         fields.String(),
         data_key="fields",

@@ -46,6 +46,7 @@ BAD = [
     ("MARKET_CALENDAR", "NYSE"),
     ("FILL_MODEL", "LATER"),
     ("LIMIT_FILLS", "half"),
+    ("UNKNOWN_SYMBOLS", "ask"),
     ("MAX_QUOTE_AGE_S", "-1"),
     ("MAX_QUOTE_AGE_S", "86401"),
     ("ALLOW_T1_SALES", "maybe"),
@@ -133,6 +134,7 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert settings.simulator
     assert not config.load(environment | {"SIMULATOR": "off"}).simulator
     assert (settings.fill_model, settings.limit_fills, settings.max_quote_age_s) == ("IMMEDIATE", "book", 60)
+    assert settings.unknown_symbols == "create"
     assert config.load({}).data_dir == Path(".data")
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
 

@@ -16,6 +16,14 @@ from .csv_input import CsvFile
 COMMAND_LINE = "command line"  # the address of these actions in the audit
 
 
+# The identifiers of arguments, each with the way to find it.
+LISTED_BY = {
+    "account": "`tradepost accounts list` shows those of accounts",
+    "order": "`tradepost orders list` shows those of orders",
+    "tokenId": "`tradepost tokens list` shows those of tokens",
+}
+
+
 def record(action: str, detail: Mapping[str, Any]) -> None:
     """Record an administrative action in the audit."""
     record_action(action, detail, address=COMMAND_LINE)
@@ -34,7 +42,7 @@ def identifier(name: str, text: str) -> UUID:
     """Return a UUID; raise HttpRefusal for any other text."""
     found = parse_uuid(text)
     if found is None:
-        raise invalid({name: ["Must be a UUID."]})
+        raise invalid({name: [f"Must be a UUID: {LISTED_BY[name]}."]})
     return found
 
 

@@ -14,7 +14,7 @@ import config
 from api.http.errors import HttpRefusal
 from models.database import DatabaseUnavailable, sqlstate
 from models.server import CREATION, INSUFFICIENT_PRIVILEGE, DatabaseUnfit
-from trading.rules.errors import Refused
+from trading.rules.errors import NotFound, Refused
 
 # PostgreSQL's messages, in English, each with its remedy.
 REMEDIES = {
@@ -55,6 +55,8 @@ def telling_failures(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except HttpRefusal as error:
             fail(reasons(error))
+        except NotFound:
+            fail(_nothing_there())
         except Refused as error:
             fail(f"{error.message} {_facts(error)}")
         except config.ConfigurationError as error:
@@ -74,6 +76,15 @@ def reasons(error: HttpRefusal) -> str:
     return "; ".join(f"{name}: {' '.join(messages)}" for name, messages in (error.fields or {}).items())
 
 
+def _nothing_there() -> str:
+    """Return which thing of the command line does not exist, with the command that lists those that do."""
+    given = click.get_current_context().params
+    for name, thing in (("account_id", "account"), ("token_id", "token")):
+        if given.get(name):
+            return f"The {thing} {given[name]} does not exist: `tradepost {thing}s list` lists those that do."
+    return "The order does not exist: `tradepost orders list` lists those that do."
+
+
 def _facts(error: Refused) -> str:
     return " ".join(f"{name}={value}" for name, value in error.details.items())
 
@@ -91,7 +102,7 @@ def _statement_failure(error: Exception) -> str:
     """Return why the database refuses a statement, with the remedy if one is known."""
     reason = str(error).splitlines()[0]
     if sqlstate(error) in MISSING_STATES:
-        return f"The schema is not up to date ({reason}): run `flask --app api db upgrade`."
+        return f"The schema is not up to date ({reason}): run `tradepost db upgrade`."
     if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
         return f"The role in DATABASE_URL lacks a privilege ({reason}): use the role that owns the tables."
     return f"The database refuses the statement: {reason}"

@@ -14,9 +14,9 @@ HOLIDAY = HolidaySchema()
 def read_holidays(path: str) -> list[Holiday]:
     """Return the holidays of a CSV file; raise HttpRefusal for a line that is not valid."""
     found = []
-    with open_csv(path) as file:
+    with open_csv(path) as file, reading(file, file.lines) as lines:
         take_columns(file, HOLIDAY)
-        for number, line in reading(file, file.lines):
+        for number, line in lines:
             try:
                 found.append(Holiday(**load_row(HOLIDAY, file.row(line))))
             except HttpRefusal as refusal:

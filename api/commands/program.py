@@ -8,12 +8,12 @@ import click
 from flask.cli import ScriptInfo
 
 from api import create_app
+from config import DEFAULT_DATA_DIR
 from config.version import VERSION
 
 from .cli import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA_DIR = ".data"
 USAGE_ERROR = 2
 
 
@@ -66,5 +66,6 @@ def main() -> None:
 
 def _find_data_folder() -> None:
     """Name the checkout's data folder, for a command that runs in another folder."""
-    if not os.environ.get("DATA_DIR", "").strip() and not Path(DATA_DIR).exists() and (ROOT / DATA_DIR).exists():
-        os.environ["DATA_DIR"] = str(ROOT / DATA_DIR)
+    of_checkout = ROOT / DEFAULT_DATA_DIR
+    if not os.environ.get("DATA_DIR", "").strip() and not Path(DEFAULT_DATA_DIR).exists() and of_checkout.exists():
+        os.environ["DATA_DIR"] = str(of_checkout)

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -48,16 +48,20 @@ def patience(step: str) -> Iterator[None]:
         teller.join()
 
 
-def reading(file: ReadFile, items: Iterable[Item], label: str = "reading") -> Iterator[Item]:
-    """Yield the items that come from a file, and show how much of the file was read."""
-    with click.progressbar(
-        length=file.size, label=label, file=sys.stderr, hidden=not is_watched() or file.size == 0
-    ) as bar:
-        for number, item in enumerate(items, 1):
-            if number % ITEMS_PER_STEP == 0:
-                bar.update(file.position - bar.pos)
-            yield item
+@contextlib.contextmanager
+def reading(file: ReadFile, items: Iterable[Item], label: str = "reading") -> Iterator[Iterator[Item]]:
+    """Give the items that come from a file, and show how much of the file was read."""
+    is_hidden = not is_watched() or file.size == 0
+    with click.progressbar(length=file.size, label=label, file=sys.stderr, hidden=is_hidden) as bar:
+        yield _passed_on(file, items, bar)
         bar.update(file.size - bar.pos)
+
+
+def _passed_on(file: ReadFile, items: Iterable[Item], bar: Any) -> Iterator[Item]:
+    for number, item in enumerate(items, 1):
+        if number % ITEMS_PER_STEP == 0:
+            bar.update(file.position - bar.pos)
+        yield item
 
 
 class Counter(Protocol):

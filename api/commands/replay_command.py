@@ -32,6 +32,7 @@ from trading.upkeep.verify import verify
 from .command_input import load
 from .failures import fail, telling_failures
 from .holiday_files import read_holidays
+from .progress import patience
 from .replay_files import find_days, read_actions, read_quotes
 from .stock_commands import import_facts
 
@@ -97,7 +98,8 @@ def replay_command(
                 replay.run(read_quotes(quotes_path), actions)
             except StuckOrders as error:
                 fail(f"Orders cannot be executed: {error}")
-            output.write(replay, Path(folder))
+            with patience("writing the results"):
+                output.write(replay, Path(folder))
             _tell(replay, len(actions))
 
 
@@ -113,7 +115,8 @@ def _tell(replay: Replay, actions: int) -> None:
         click.echo(f"line {refusal.line}: {refusal.kind} of {name} of {refusal.account}: {refusal.code}", err=True)
     if len(refusals) > REFUSALS_SHOWN:
         click.echo(f"and {len(refusals) - REFUSALS_SHOWN} more refusals", err=True)
-    violations = list(map(str, verify()))
+    with patience("checking the ledger"):
+        violations = list(map(str, verify()))
     if violations:
         fail(f"The books are wrong: {'; '.join(violations[:REFUSALS_SHOWN])}")
 
@@ -123,9 +126,10 @@ def _own_database(calendar: str | None) -> Iterator[config.Settings]:
     """Point this process at an empty database of its own, without Redis; yield the settings."""
     given: config.Settings = current_app.config["SETTINGS"]
     with contextlib.ExitStack() as stack:
-        server = given.database_url or stack.enter_context(_server())
         try:
-            url = stack.enter_context(scratch_database(server))
+            with patience("making a database"):
+                server = given.database_url or stack.enter_context(_server())
+                url = stack.enter_context(scratch_database(server))
         except ScratchRefused as error:
             fail(f"The server makes no database ({error}): unset DATABASE_URL, and the replay starts its own server.")
         chosen = {"DATABASE_URL": url, "MARKET_CALENDAR": calendar or given.market_calendar or ""}

@@ -18,6 +18,7 @@ from trading.rules.decision import OrderRequest
 
 from .command_input import at_line, load
 from .csv_input import CsvFile, cells_of, open_csv
+from .progress import reading
 
 QUOTE, REQUEST, CHANGE, KEY = QuoteSchema(), OrderRequestSchema(), OrderChangeSchema(), StockKeySchema()
 QUOTE_NEEDS = ("at", "exchange", "symbol", "lastPrice")
@@ -40,10 +41,10 @@ KINDS = ("place", "cancel", "modify", "close")
 def find_days(path: str) -> tuple[datetime, datetime] | None:
     """Return the times of a file's first and last quote, None without one; the quotes must be in time order."""
     first = last = None
-    with open_csv(path) as file:
+    with open_csv(path) as file, reading(file, file.lines, "looking through the quotes") as lines:
         _check_header(file, QUOTE_NEEDS, QUOTE_TAKES)
         place = file.header.index("at")
-        for number, line in file.lines:
+        for number, line in lines:
             try:
                 at = _time((cells_of(line) + [""] * place)[place])
                 if last is not None and at < last:
@@ -56,9 +57,9 @@ def find_days(path: str) -> tuple[datetime, datetime] | None:
 
 def read_quotes(path: str) -> Iterator[QuoteInput]:
     """Yield the quotes of a file; raise HttpRefusal for a line that is not valid."""
-    with open_csv(path) as file:
+    with open_csv(path) as file, reading(file, file.lines, "replaying") as lines:
         _check_header(file, QUOTE_NEEDS, QUOTE_TAKES)
-        for number, line in file.lines:
+        for number, line in lines:
             try:
                 row = file.row(line)
                 at = _time(row.pop("at", ""))
@@ -72,10 +73,10 @@ def read_actions(path: str) -> list[Action]:
 
     An order with terms that the API refuses is an action all the same: its refusal is a result.
     """
-    with open_csv(path) as file:
+    with open_csv(path) as file, reading(file, file.lines, "reading the orders") as lines:
         _check_header(file, ACTION_NEEDS, TERMS)
         actions = []
-        for number, line in file.lines:
+        for number, line in lines:
             try:
                 actions.append(_action(number, file.row(line)))
             except HttpRefusal as refusal:

@@ -1,7 +1,10 @@
 """The command `stream`: print an account's events, and live quotes, as they come; miss no event."""
 
+import contextlib
 import functools
 import json
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,34 +20,52 @@ from wsproto.utilities import ProtocolError
 
 import config
 
+from .output import is_terminal
+from .progress import is_watched
+from .stream_lines import line_of
+
 FINAL_CLOSES = (4401, 1008)  # a bad token, an invalid request
 # A daemon, so that Ctrl-C ends the process at once even while the connection's thread waits.
 DaemonThread = functools.partial(threading.Thread, daemon=True)
+CONNECT_TIMEOUT_S = 10.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 5.0
 OF_QUOTES, NOT_PRINTED = ("quote", "watching", "problem"), ("ready", "watching", "problem")
 
 
 @click.command("stream")
-@click.option("--token", required=True, envvar="TRADEPOST_TOKEN", help="A token with the scope read or admin.")
+@click.option(
+    "--token", envvar="TRADEPOST_TOKEN", show_envvar=True, help="A token with the scope read or admin; required."
+)
 @click.option("--since", type=click.IntRange(min=0), help="Print the events after this one first.")
 @click.option("--watch", "watched", multiple=True, metavar="NSE:RELIANCE", help="Print this stock's quotes too.")
 @click.option("--account", "account_id", help="The account to listen to; required with an admin token.")
 @click.option(
     "--url",
     envvar="TRADEPOST_URL",
+    show_envvar=True,
     help="The service's address. Default: that of `make run`, or http://127.0.0.1:$PORT.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal too.")
 @with_appcontext
 def stream_command(
-    token: str, since: int | None, watched: Sequence[str], account_id: str | None, url: str | None
+    token: str | None,
+    since: int | None,
+    watched: Sequence[str],
+    account_id: str | None,
+    url: str | None,
+    as_json: bool,
 ) -> None:
-    """Print an account's events as lines of JSON.
+    """Print an account's events as they come: short lines on a terminal, lines of JSON for programs.
 
-    After a failure the command reconnects and continues with the next event. --watch may be given up to 200 times; a
-    stock's quotes come at most four times a second.
+    Times of short lines are those of India. After a failure the command reconnects and continues with the next event.
+    --watch may be given up to 200 times; a stock's quotes come at most four times a second.
     """
-    for line in follow(url or _local_url(current_app.config["SETTINGS"]), token, since, account_id, watched):
-        click.echo(line)
+    if not token:
+        raise click.UsageError("--token or TRADEPOST_TOKEN is required: `tradepost tokens create` makes a token.")
+    base = _checked(url or _local_url(current_app.config["SETTINGS"]))
+    is_short = is_terminal() and not as_json
+    for text in follow(base, token, since, account_id, watched):
+        click.echo(line_of(json.loads(text)) if is_short else text)
 
 
 def _local_url(settings: config.Settings) -> str:
@@ -53,31 +74,65 @@ def _local_url(settings: config.Settings) -> str:
     return saved.get("TRADEPOST_URL", f"http://127.0.0.1:{settings.port}")
 
 
+def _checked(url: str) -> str:
+    """Return a service's address without its last slash, or end the command if it is none."""
+    try:
+        address = urlsplit(url.strip())
+        is_good = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:  # a port that is no number
+        is_good = False
+    if not is_good or address.path not in ("", "/"):
+        raise click.ClickException(f"--url must be an address such as http://127.0.0.1:8000, not {url!r}.")
+    return f"{address.scheme}://{address.netloc}"
+
+
 def follow(
     base: str, token: str, since: int | None, account_id: str | None, watched: Sequence[str] = ()
 ) -> Iterator[str]:
     """Yield the JSON texts of events, resets and quotes without end, over as many connections as needed."""
-    pause_s = FIRST_PAUSE_S
+    pause_s, has_heard = FIRST_PAUSE_S, False
     while True:
         try:
             for text in _messages(base, token, since, account_id, watched):
-                pause_s = FIRST_PAUSE_S
+                pause_s, has_heard = FIRST_PAUSE_S, True
                 message = json.loads(text)
                 if message["type"] in OF_QUOTES:
                     _report(message)
                 elif message["type"] != "ready":
                     since = message.get("id", message.get("lastEventId"))
-                elif since is None:  # the stream starts at the present: resume from there
-                    since = message["lastEventId"]
+                else:
+                    # Without a number the stream starts at the present: resume from there.
+                    since = message["lastEventId"] if since is None else since
+                    if is_watched():
+                        click.echo(f"listening to {base}, after event {since}", err=True)
                 if message["type"] not in NOT_PRINTED:
                     yield text
         except ConnectionClosed as closed:
             _give_up_on(int(closed.reason), closed.message)
+            reason = f"{base} has closed the stream ({closed.message or int(closed.reason)})"
         except (simple_websocket.ConnectionError, ProtocolError, OSError) as error:
-            _give_up_on(getattr(error, "status_code", None), str(error))
-        click.echo(f"reconnecting in {pause_s:g} s", err=True)
+            reason = _reason(base, error, has_heard=has_heard)
+        click.echo(f"{reason}; reconnecting in {pause_s:g} s", err=True)
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, MAX_PAUSE_S)
+
+
+def _reason(base: str, error: Exception, *, has_heard: bool) -> str:
+    """Return why a connection failed; raise ClickException if another attempt cannot help.
+
+    Before the first message a host that is not known, or that has no TLS, is taken for a mistake.
+    """
+    if isinstance(error, simple_websocket.ConnectionError):
+        status = getattr(error, "status_code", None)
+        if status is not None and 400 <= status < 500:
+            raise click.ClickException(f"{base} refuses the stream ({status}): is it the address of Tradepost?")
+        return f"{base} answers {status}"
+    if isinstance(error, ProtocolError):
+        return f"{base} does not answer as Tradepost does ({error}): is the address right?"
+    text = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, (socket.gaierror, ssl.SSLError)) and not has_heard:
+        raise click.ClickException(f"{base} cannot be reached ({text}): correct --url or TRADEPOST_URL.")
+    return f"{base} cannot be reached ({text})"
 
 
 def _report(message: dict[str, Any]) -> None:
@@ -96,18 +151,30 @@ def _messages(
     address = urlsplit(base)
     scheme = "wss" if address.scheme == "https" else "ws"
     query = f"?{urlencode({'tradingAccountId': account_id})}" if account_id else ""
-    # The client pings too, to notice a server that is gone without closing the connection.
-    socket = Client.connect(
-        f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25, thread_class=DaemonThread
-    )
-    socket.send(json.dumps({"action": "auth", "token": token, "since": since}))
+    with _time_limit():
+        # The client pings too, to notice a server that is gone without closing the connection.
+        stream = Client.connect(
+            f"{scheme}://{address.netloc}/api/trading/stream{query}", ping_interval=25, thread_class=DaemonThread
+        )
+    stream.send(json.dumps({"action": "auth", "token": token, "since": since}))
     if watched:
-        socket.send(json.dumps({"action": "watch", "symbols": list(watched)}))
+        stream.send(json.dumps({"action": "watch", "symbols": list(watched)}))
     while True:
-        yield socket.receive()
+        yield stream.receive()
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Let a new socket wait at most CONNECT_TIMEOUT_S for the other side; later the stream waits by itself."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _give_up_on(code: int | None, detail: str | None) -> None:
     """Raise ClickException if another attempt cannot help: for a bad token or an invalid request."""
-    if code in FINAL_CLOSES or (code is not None and 400 <= code < 500):
+    if code in FINAL_CLOSES:
         raise click.ClickException(f"the service refuses the stream: {detail or code}")

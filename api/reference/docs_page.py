@@ -2,7 +2,6 @@
 
 import functools
 import json
-import re
 from typing import Any
 
 import flask
@@ -16,6 +15,7 @@ from schemas.fields import MAX_IDENTIFIER
 
 from . import asyncapi, problem_responses, sections
 from .prose import prose
+from .samples import samples
 
 Document = dict[str, Any]
 
@@ -39,14 +39,14 @@ def _rendered(api: Any) -> str:
         "docs.html",
         api=document,
         stream=asyncapi.document(),
-        tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        tags=[(tag, operations_of(document, tag["name"])) for tag in document["tags"]],
         introduction=sections.INTRODUCTION,
         sections=sections.SECTIONS,
         prose=prose,
         type_of=type_of,
         limits=limits,
         as_json=as_json,
-        curl=curl,
+        samples=samples,
         access=functools.partial(access, document),
         request_example=functools.partial(request_example, document),
         response_example=functools.partial(response_example, document),
@@ -56,7 +56,7 @@ def _rendered(api: Any) -> str:
     )
 
 
-def _operations_of(document: Document, tag: str) -> list[Document]:
+def operations_of(document: Document, tag: str) -> list[Document]:
     """Return a tag's operations, each with its method, its path and all its parameters."""
     return [
         item[method]
@@ -114,25 +114,6 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def curl(operation: Document, body: Any) -> str:
-    """Return a curl command that calls an operation; the shell provides $URL and $TOKEN."""
-    path = re.sub(r"\{(\w+)\}", lambda name: _value_of(operation, name[1]), operation["path"])
-    lines = [f'curl -sS -X {operation["method"]} "$URL{path}"']
-    if operation["security"]:
-        lines.append('-H "Authorization: Bearer $TOKEN"')
-    headers = [each for each in operation["parameters"] if each["in"] == "header" and each.get("required")]
-    lines += [f"-H '{header['name']}: {_value_of(operation, header['name'])}'" for header in headers]
-    if body is not None:
-        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body, ensure_ascii=False)}'"]
-    return " \\\n  ".join(lines)
-
-
-def _value_of(operation: Document, name: str) -> str:
-    """Return the example of a parameter."""
-    (parameter,) = [each for each in operation["parameters"] if each["name"] == name]
-    return str(parameter["schema"]["examples"][0])
-
-
 def request_example(document: Document, operation: Document) -> Any:
     """Return the example of an operation's body, or None if it takes no body."""
     return _example(document, operation.get("requestBody", {}))
@@ -171,5 +152,7 @@ def _named(reference: Document) -> str:
 
 
 def _example(document: Document, part: Document) -> Any:
-    schema = part.get("content", {}).get("application/json", {}).get("schema")
-    return None if schema is None else document["components"]["schemas"][_named(schema)]["examples"][0]
+    media = part.get("content", {}).get("application/json", {})
+    if "schema" not in media:
+        return None
+    return media.get("example") or document["components"]["schemas"][_named(media["schema"])]["examples"][0]

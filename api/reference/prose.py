@@ -4,13 +4,13 @@ import re
 
 from markupsafe import Markup
 
-BLOCK = re.compile(r"```\n(?P<code>.*?)```|(?P<text>.+?)(?=\n\n|\n```|\Z)", re.DOTALL)
+BLOCK = re.compile(r"\n*(?:```\n(?P<code>.*?)\n```|(?P<text>.+?)(?=\n\n|\n```|\Z))", re.DOTALL)
 ITEM = re.compile(r"^(?:- |\d+\. )", re.MULTILINE)
 
 
 def prose(text: str) -> Markup:
     """Return a description as HTML."""
-    return Markup("").join(_block(found) for found in BLOCK.finditer(text.strip()) if found[0].strip())
+    return Markup("").join(_block(found) for found in BLOCK.finditer(text.strip()))
 
 
 def _block(found: re.Match[str]) -> Markup:

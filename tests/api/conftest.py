@@ -33,3 +33,36 @@ def limited_client(settings: Any, clean: None, configured: None) -> Any:
 
     yield make
     broker.configure(settings, role="web")
+
+
+@pytest.fixture
+def run(app: Any) -> Callable[..., Any]:
+    """Return a function that runs a command; the result has exit_code, stdout and stderr."""
+    invoke: Callable[..., Any] = app.test_cli_runner().invoke
+    return invoke
+
+
+@pytest.fixture
+def run_well(run: Any) -> Callable[..., str]:
+    """Return a function that runs a command, checks that it succeeds, and returns its output."""
+
+    def make(*arguments: str) -> str:
+        result = run(args=list(arguments))
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return str(result.stdout)
+
+    return make
+
+
+@pytest.fixture
+def run_badly(run: Any) -> Callable[..., str]:
+    """Return a function that runs a command, checks that it fails, and returns its one line."""
+
+    def make(*arguments: str) -> str:
+        result = run(args=list(arguments))
+        assert (result.exit_code, result.stdout) == (1, ""), result.output
+        assert result.stderr.endswith("\n")
+        assert result.stderr.count("\n") == 1
+        return str(result.stderr)
+
+    return make

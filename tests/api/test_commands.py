@@ -15,38 +15,6 @@ from models.rows import AccountRow
 from tests.support.trading import rows
 
 
-@pytest.fixture
-def run(app):
-    """Return a function that runs a command; the result has exit_code, stdout and stderr."""
-    return app.test_cli_runner().invoke
-
-
-@pytest.fixture
-def run_well(run):
-    """Return a function that runs a command, checks that it succeeds, and returns its output."""
-
-    def make(*arguments):
-        result = run(args=list(arguments))
-        assert (result.exit_code, result.stderr) == (0, ""), result.output
-        return result.stdout
-
-    return make
-
-
-@pytest.fixture
-def run_badly(run):
-    """Return a function that runs a command, checks that it fails, and returns its one line."""
-
-    def make(*arguments):
-        result = run(args=list(arguments))
-        assert (result.exit_code, result.stdout) == (1, ""), result.output
-        assert result.stderr.endswith("\n")
-        assert result.stderr.count("\n") == 1
-        return result.stderr
-
-    return make
-
-
 def test_an_account_is_created_with_a_token_that_trades(client, run_well):
     output = run_well("accounts", "create", "--name", "N", "--balance", "1000000.00", "--json")
     assert output.count("\n") == 1
@@ -233,8 +201,8 @@ def test_expired_events_and_keys_are_deleted(run_well, account, cleaner):
             " FROM unnest(ARRAY[0, 26, 27]) AS n",
             (holder,),
         )
-    assert json.loads(run_well("db", "prune", "--json")) == {"events": 2, "keys": 2}
-    assert run_well("db", "prune") == "events: 0\nkeys: 0\n"
+    assert json.loads(run_well("db", "prune", "--json")) == {"events": 2, "keys": 2, "prices": 0}
+    assert run_well("db", "prune") == "events: 0\nkeys: 0\nprices: 0\n"
 
 
 def test_without_a_database_a_command_names_the_setting(app, run_badly, settings, monkeypatch):

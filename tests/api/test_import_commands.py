@@ -235,6 +235,24 @@ def test_a_file_of_an_unknown_kind_is_refused_in_one_line(run, content, words):
     assert known() == []
 
 
+def test_columns_beyond_those_that_are_read_are_named_and_left_out(run):
+    result = run("exchange,symbol,sector,lastPrice,\nNSE,TCS,IT,10.00,\n")
+    assert (result.exit_code, result.stdout) == (0, "1 read, 1 new, 1 priced\n")
+    assert result.stderr == "columns that are not read: sector\n"
+    result = run("calendar,day,weekday,name\nNSE,2026-11-24,Tuesday,Gurpurb\n", what="holidays")
+    assert (result.exit_code, result.stderr) == (0, "columns that are not read: weekday\n")
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "right"), [("lastprice", "lastPrice"), ("lotSzie", "lotSize"), ("last_price", "lastPrice")]
+)
+def test_a_misspelt_column_refuses_the_file_and_names_the_right_one(run, misspelt, right):
+    result = run(f"exchange,symbol,{misspelt}\nNSE,TCS,10\n")
+    assert result.exit_code == 1
+    assert result.stderr == f"tradepost: line 1, {misspelt}: Is unknown. Did you mean {right}?\n"
+    assert known() == []
+
+
 def test_an_empty_file_of_holidays_is_refused(run):
     assert "Is empty" in run("", what="holidays").stderr
 

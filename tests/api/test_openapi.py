@@ -10,9 +10,12 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from api.http.errors import STATUS_BY_CODE
+from api.reference.examples import HINTS
+from schemas.events import EVENT_TYPES
 from tests.conftest import CRON_SECRET
 from tests.security.operations import OF_EVERYBODY, Operation, operations_of
 from tests.support.dead_letters import bury
+from tests.support.examples import differences, example_of, optional_members
 from trading.accounts import tokens
 from trading.market.calendars import import_holidays
 
@@ -67,6 +70,47 @@ def test_every_operation_has_an_id_a_summary_and_tags(document: dict[str, Any]) 
         assert operation.spec["tags"]
         for entry in operation.spec["security"]:
             assert set(entry) <= set(document["components"]["securitySchemes"])
+
+
+def test_every_operation_schema_member_and_parameter_has_a_description(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    bare = [name for name, schema in schemas.items() if "description" not in schema]
+    bare += [
+        f"{name}.{member}"
+        for name, schema in schemas.items()
+        for member, part in schema.get("properties", {}).items()
+        if "description" not in part and "description" not in resolved(document, part)
+    ]
+    for operation in operations_of(document):
+        bare += [str(operation)] if "description" not in operation.spec else []
+        parameters = operation.spec["parameters"] + document["paths"][operation.path]["parameters"]
+        bare += [f"{operation} {each['name']}" for each in parameters if "description" not in each | each["schema"]]
+    assert bare == []
+
+
+def test_each_list_of_words_stands_once(document: dict[str, Any]) -> None:
+    def lists(part: Any, place: str) -> Iterator[tuple[frozenset[str], str]]:
+        if isinstance(part, dict) and "enum" in part:
+            yield frozenset(part["enum"]) - {None}, place
+        for name, below in part.items() if isinstance(part, dict) else enumerate(part):
+            if isinstance(below, dict | list):
+                yield from lists(below, f"{place}.{name}")
+
+    found: dict[frozenset[str], list[str]] = {}
+    for words, place in [*lists(document["components"]["schemas"], ""), *lists(document["paths"], "paths")]:
+        found.setdefault(words, []).append(place)
+    del found[frozenset(("true", "false"))]
+    assert {words: places for words, places in found.items() if len(words) > 1 and len(places) > 1} == {}
+
+
+def test_an_event_is_one_of_three_by_its_type(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    mapping = schemas["Event"]["discriminator"]["mapping"]
+    assert {reference["$ref"] for reference in schemas["Event"]["oneOf"]} == set(mapping.values())
+    for name, reference in mapping.items():
+        kind = resolved(document, {"$ref": reference})["properties"]["type"]
+        assert name in resolved(document, kind)["enum"]
+    assert set(mapping) == set(EVENT_TYPES)
 
 
 def test_every_response_is_described_with_its_headers(document: dict[str, Any]) -> None:
@@ -131,9 +175,17 @@ def test_every_link_leads_to_an_operation_that_takes_its_parameter(document: dic
 
 
 def test_the_hints_of_fields_are_not_in_the_document(document: dict[str, Any]) -> None:
-    described = {"schemas": document["components"]["schemas"], "paths": document["paths"]}
-    hints = ("'example':", "'x-optional'", "'x-shown'")
-    assert [hint for hint in hints if hint in str(described)] == []
+    parameters = [each for item in document["paths"].values() for each in item["parameters"]]
+    parameters += [each for operation in operations_of(document) for each in operation.spec["parameters"]]
+    described = str(document["components"]["schemas"]) + str(parameters)
+    assert [hint for hint in HINTS if f"'{hint}':" in described] == []
+
+
+def shown_for(document: dict[str, Any], described: dict[str, Any], answer: Any) -> Any:
+    """Return the example of an answer: for a problem that of its code."""
+    if answer.mimetype == "application/problem+json":
+        return described["content"][answer.mimetype]["examples"][answer.get_json()["code"]]["value"]
+    return example_of(document, described["content"])
 
 
 def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
@@ -148,6 +200,10 @@ def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
         schema = described["content"][answer.mimetype].get("schema", {})
         if answer.is_json:
             assert complaints(document, schema, answer.get_json()) == [], str(operation)
+            answered, shown = answer.get_json(), shown_for(document, described, answer)
+            if isinstance(answered.get("errors"), dict):
+                answered = answered | {"errors": shown["errors"]}  # they have the names of fields
+            assert differences(shown, answered, str(operation), optional=optional_members(document)) == []
 
 
 def test_responses_fit_the_document(
@@ -182,6 +238,34 @@ def test_responses_fit_the_document(
         check(document, operation, operation.send(client, headers, things=things, query={"nobody": "knows"}))
     # /metrics needs its secret, so that it has no success here.
     assert succeeded >= {operation.path for operation in operations_of(document)} - {"/metrics"}
+
+
+def spoiled(operation: Operation, name: str, message: str) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """Return the query and the body of a request that is refused with a message for a field."""
+    body = operation.body
+    if message == "Missing data for required field.":
+        return {}, {field: value for field, value in (body or {}).items() if field != name}
+    if body is None or message == "Unknown parameter.":
+        return {name: "9999999999999999999"}, None
+    return {}, body | {name: 0}
+
+
+def test_the_example_of_a_validation_is_the_answer_to_such_a_request(
+    client: Any, account: Any, headers_for: Any, document: dict[str, Any]
+) -> None:
+    owner, admin, cron = account(), headers_for("admin", "feed"), {"Authorization": f"Bearer {CRON_SECRET}"}
+    for operation, _, code, example in problems_of(document):
+        if code != "validation_failed" or operation.is_for_prometheus:
+            continue
+        ((name, (message,)),) = example["errors"].items()
+        query, body = spoiled(operation, name, message)
+        trading = operation.scopes & {"trade", "read"}
+        headers = cron if operation.is_for_cron else owner.headers if trading else admin
+        headers = operation.required_headers | headers
+        path = operation.url(account_id=owner.id)
+        answer = client.open(path, method=operation.method, headers=headers, query_string=query, json=body)
+        assert (answer.status_code, answer.get_json()["errors"]) == (422, example["errors"]), str(operation)
+        assert answer.get_json()["detail"] == example["detail"]
 
 
 def test_the_document_names_every_parameter_of_a_path(document: dict[str, Any]) -> None:

@@ -114,6 +114,28 @@ def test_an_unknown_symbol_is_asked_about_and_a_double_click_does_not_answer(
     expect(button).to_have_text("Buy 10 RELAINCE")
 
 
+def test_a_refused_unknown_symbol_suggests_the_nearest_ones_and_asks_no_question(
+    desk_of: Callable[..., Desk], start: ProcessStarter, account: Any, headers_for: Any
+) -> None:
+    web = start.web(UNKNOWN_SYMBOLS="refuse")
+    Feed(web.base_url, headers_for("feed"))("RELIANCE", **BOOK)
+    desk = desk_of(web).log_in(account().token)
+    desk.fill(symbol="RELAINCE", price="2500.00")
+    expect(desk.page.locator("#verdict")).to_have_text(
+        "Would be refused: nobody has quoted or imported RELAINCE. Did you mean NSE RELIANCE?"
+    )
+    desk.page.locator("#submit").click()
+    expect(desk.error_at("symbol")).to_have_text("Nobody has quoted or imported RELAINCE. Did you mean NSE RELIANCE?")
+    expect(desk.message).to_have_text("Not placed. Nobody has quoted or imported RELAINCE. Did you mean NSE RELIANCE?")
+    expect(desk.page.locator("#symbol-list [role=option]")).to_have_count(1)
+    desk.page.get_by_label("Symbol").press("Enter")
+    expect(desk.page.get_by_label("Symbol")).to_have_value("RELIANCE")
+    expect(desk.page.get_by_label("Quantity")).to_be_focused()
+    expect(desk.error_at("symbol")).to_be_empty()
+    desk.page.locator("#submit").click()
+    expect(desk.message).to_have_text("Accepted: buy 10 RELIANCE at 2,500.00.")
+
+
 def test_the_ticket_reads_its_own_numbers_and_forgets_old_prices_and_messages(
     desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
 ) -> None:

@@ -5,7 +5,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -22,11 +22,21 @@ from tradepost_client.shapes import accounts, market, orders
 
 # These serve operators and schedulers, who use curl, Prometheus and the command line.
 NOT_FOR_CLIENTS = ("/health/", "/metrics", "/api/cron/", "/api/admin/")
-ADMIN = ("/api/admin/accounts", "/api/admin/tokens")
+ADMIN = ("/api/admin/accounts", "/api/admin/tokens", "/api/admin/holidays")
 # A client gives these by itself.
 GIVEN_BY_CLIENT = {"tradingAccountId", "cursor"}
 SCHEMAS = {
     "Account": accounts.Account,
+    "Cancellations": orders.Cancellations,
+    "Closed": orders.Closed,
+    "Closings": orders.Closings,
+    "DaySession": market.DaySession,
+    "ListedAccount": accounts.ListedAccount,
+    "ListedHoliday": market.Holiday,
+    "ListedToken": accounts.Token,
+    "MarketCalendar": market.MarketCalendar,
+    "NotCancelled": orders.NotCancelled,
+    "NotClosed": orders.NotClosed,
     "ChargeItems": orders.ChargeItems,
     "ClassSession": market.ClassSession,
     "Converted": accounts.Conversion,
@@ -47,6 +57,7 @@ SCHEMAS = {
     "Transaction": accounts.Transaction,
     "BasketResult": orders.BasketResult,
 }
+MOMENT = datetime(2026, 11, 27, tzinfo=UTC)
 NOT_IN_SCHEMA = {orders.OrderDetail: {"etag"}}
 
 
@@ -66,7 +77,7 @@ def sample(kind: Any) -> Any:
         return {name: sample(member) for name, member in typing.get_type_hints(kind).items()}
     if origin is not None:
         return [sample(arguments[0])]
-    return {str: "x", int: 1, bool: True, datetime: datetime.fromisoformat("2026-11-27T09:15:00+05:30")}.get(kind, "1")
+    return {str: "x", int: 1, bool: True, date: date(2026, 11, 27), datetime: MOMENT}.get(kind, "1")
 
 
 def call_of(operation: Callable[..., Any]) -> Call[Any]:

@@ -41,6 +41,11 @@ class Runs:
         self.started.append(running)
         return running
 
+    def stop(self) -> None:
+        for running in self.started:
+            running.kill()
+        processes.stop_all(self.processes(), timeout_s=5)
+
     def processes(self) -> list[psutil.Process]:
         """Return the processes with this data folder in their environment or as their working directory."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
@@ -59,6 +64,4 @@ class Runs:
 def runs(tmp_path: Path) -> Iterator[Runs]:
     runs = Runs(tmp_path)
     yield runs
-    for running in runs.started:
-        running.kill()
-    processes.stop_all(runs.processes(), timeout_s=5)
+    runs.stop()

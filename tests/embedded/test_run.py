@@ -54,13 +54,18 @@ def last_prices(read: str) -> dict[str, str]:
 
 def first_event(log: str, environment: dict[str, str]) -> Any:
     """Return the first output of the printed `stream` in another shell, which finds the run's port by itself."""
-    (printed,) = re.findall(r"^  \.venv/bin/(.+ stream .+)$", log, re.MULTILINE)
-    command = shlex.split(f"{Path(sys.executable).parent}/{printed}")
+    (arguments,) = re.findall(r"^  \.venv/bin/tradepost (stream .+)$", log, re.MULTILINE)
+    command = [sys.executable, "-m", "api.commands", *shlex.split(arguments)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as stream:
         assert stream.stdout is not None
         line = stream.stdout.readline()
         stream.terminate()
     return json.loads(line)
+
+
+def misspelt(place: str) -> str:
+    """Return the command that places an order for a symbol that nobody knows."""
+    return place.replace("RELIANCE", "RELAINCE")
 
 
 def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
@@ -71,6 +76,7 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     cron = read.replace("trading/orders?limit=1", "cron/order-worker")
     token, secret = exports(run.log)["TRADEPOST_TOKEN"], (runs.data_dir / "cron_secret").read_text().strip()
     assert curl(cron.replace(token, secret))["remaining"] == 0
+    assert curl(misspelt(place))["nearest"][0]["symbol"] == "RELIANCE"
 
     saved = dict(line.split("=", 1) for line in (runs.data_dir / "env").read_text().splitlines())
     assert saved["EMBEDDED_SERVERS"] == "DATABASE_URL,REDIS_URL"
@@ -105,30 +111,17 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     wait_until(lambda: not runs.processes(), what="nothing is left")
 
 
-def test_a_resting_order_fills_at_its_limit_while_prices_move_by_themselves(runs: Runs) -> None:
-    place, read = printed_commands(runs.launch().wait_for_log("Ctrl-C stops", 60).log)
-    assert status_of(place) == 202
-    wait_until(lambda: is_executed(read), what="the order is executed")
-    wait_until(lambda: last_prices(read)["RELIANCE"] != "2500.00", what="the stock that was bought moves")
-    limit = f"{int(float(last_prices(read)['RELIANCE'])) - 1}.00"
-    assert (
-        status_of(place.replace('"quantity": 10', f'"quantity": 10, "orderType": "LIMIT", "price": "{limit}"')) == 202
-    )
-    wait_until(lambda: is_executed(read, at=None), timeout_s=120, what="the market reaches the limit")
-    order = curl(read)["data"][0]
-    assert float(order["averagePrice"]) <= float(limit)
-    assert order["fill"]["ask"] is not None
-
-
 def test_outside_the_session_the_printed_order_waits_for_it_and_without_the_simulator_prices_stand_still(
     runs: Runs,
 ) -> None:
-    run = runs.launch(MARKET_CALENDAR="NSE", SIMULATOR="off").wait_for_log("Ctrl-C stops", 60)
+    run = runs.launch(MARKET_CALENDAR="NSE", SIMULATOR="off", UNKNOWN_SYMBOLS="create")
+    run.wait_for_log("Ctrl-C stops", 60)
     place, read = printed_commands(run.log)
     clock = curl(read.replace("/api/trading/orders?limit=1", "/api/market/clock"))
     is_open = clock["sessions"][0]["open"]
     assert f"market        NSE, {'open' if is_open else 'closed'} until" in run.log
     assert ("afterMarket" in place) is not is_open
+    assert curl(misspelt(place))["code"] == "no_price"
     assert status_of(place) == 202
     order = curl(read)["data"][0]
     assert is_open or (order["status"], order["waitingFor"]) == ("PENDING", "session")

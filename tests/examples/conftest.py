@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.processes import ROOT, ProcessStarter, Running
 
+CLIENT = ROOT / "clients" / "python"
 PROGRAMS = {
     "bot.py": sys.executable,
     "bot.mjs": "node",
@@ -25,7 +26,7 @@ PROGRAMS = {
 def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Return a function that starts an example: run("bot.py", web, token, "NSE", "TCS") -> Popen with pipes.
 
-    In place of the web process there may be an address.
+    In place of the web process there may be an address. An empty address or token is not given.
     """
     started: list[subprocess.Popen[str]] = []
 
@@ -34,7 +35,10 @@ def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if program is None:
             pytest.skip(f"no {PROGRAMS[name]} on PATH: apt-get install nodejs, to run examples/{name}")
         url = web if isinstance(web, str) else web.base_url
-        environment = {"PATH": os.environ["PATH"], "TRADEPOST_URL": url, "TRADEPOST_TOKEN": token}
+        given = {"TRADEPOST_URL": url, "TRADEPOST_TOKEN": token}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CLIENT)} | {
+            name: value for name, value in given.items() if value
+        }
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [program, str(ROOT / "examples" / name), *arguments]
         started.append(subprocess.Popen(command, env=environment, text=True, **pipes))

@@ -94,6 +94,13 @@ def test_any_values_in_a_basket_and_in_a_change(client, trader, items, change, t
 
 
 @MANY
+@given(body=st.dictionaries(st.sampled_from(["exchange", "symbol", "product", "cancelOpenOrders"]), VALUES, max_size=3))
+def test_any_values_in_the_closing_of_all(client, trader, body):
+    text = json.dumps(body).encode("utf-8", "surrogatepass")
+    check(client.post("/api/trading/positions/close", data=text, headers=trader.headers | JSON_TYPE), sent=text)
+
+
+@MANY
 @given(number=NUMBERS)
 def test_any_number_as_a_price(client, trader, number):
     body = json.dumps(ORDER).replace('"1.00"', number)
@@ -277,6 +284,9 @@ PARAMETERS = st.sampled_from(
         "product",
         "from",
         "to",
+        "updatedFrom",
+        "clientOrderId",
+        "open",
         "tradingAccountId",
         "orderId",
         "kind",
@@ -290,8 +300,9 @@ PARAMETERS = st.sampled_from(
 @MANY
 @given(query=st.dictionaries(PARAMETERS, st.one_of(st.text(max_size=40), NUMBERS), max_size=3))
 def test_any_query(client, trader, query):
-    for path in ("trading/orders", "trading/transactions", "trading/events", "market/stocks"):
+    for path in ("trading/orders", "trading/positions", "trading/transactions", "trading/events", "market/stocks"):
         check(client.get(f"/api/{path}", query_string=query, headers=trader.headers), {200, 404, 422})
+    check(client.delete("/api/trading/orders", query_string=query, headers=trader.headers), {200, 404, 422})
 
 
 @MANY
@@ -299,6 +310,7 @@ def test_any_query(client, trader, query):
 def test_any_path(client, trader, segment):
     for path in (
         "trading/orders",
+        "trading/orders/by-client-id",
         "trading/positions",
         "market/stocks/NSE",
         "market/stocks",

@@ -73,12 +73,16 @@ class AsyncAdmin(AsyncCaller):
     """The operations for a token with the scope `admin`."""
 
     create_account = AsyncMethod(operations.admin.create_account)
+    accounts = AsyncPages(operations.admin.accounts)
     account = AsyncMethod(operations.admin.account)
     change_account = AsyncMethod(operations.admin.change_account)
     reset_account = AsyncMethod(operations.admin.reset_account)
     add_funds = AsyncMethod(operations.admin.add_funds)
     create_token = AsyncMethod(operations.admin.create_token)
+    tokens_of_account = AsyncPages(operations.admin.tokens_of_account)
+    tokens = AsyncPages(operations.admin.tokens)
     revoke_token = AsyncMethod(operations.admin.revoke_token)
+    remove_holiday = AsyncMethod(operations.admin.remove_holiday)
 
 
 class AsyncClient(AsyncCaller):
@@ -94,23 +98,29 @@ class AsyncClient(AsyncCaller):
     preview_order = AsyncMethod(operations.orders.preview_order)
     orders = AsyncPages(operations.orders.orders)
     order = AsyncMethod(operations.orders.order)
+    order_by_client_id = AsyncMethod(operations.orders.order_by_client_id)
     order_history = AsyncMethod(operations.orders.order_history)
     trades_of_order = AsyncMethod(operations.orders.trades_of_order)
     modify_order = AsyncMethod(operations.orders.modify_order)
     cancel_order = AsyncMethod(operations.orders.cancel_order)
+    cancel_orders = AsyncMethod(operations.orders.cancel_orders)
     trades = AsyncPages(operations.orders.trades)
     account = AsyncMethod(operations.portfolio.account)
     transactions = AsyncPages(operations.portfolio.transactions)
     positions = AsyncPages(operations.portfolio.positions)
+    position = AsyncMethod(operations.portfolio.position)
     holdings = AsyncPages(operations.portfolio.holdings)
     close_position = AsyncMethod(operations.portfolio.close_position)
+    close_positions = AsyncMethod(operations.portfolio.close_positions)
     convert_position = AsyncMethod(operations.portfolio.convert_position)
+    tokens = AsyncPages(operations.portfolio.tokens)
     events = AsyncMethod(operations.portfolio.events)
     stocks = AsyncPages(operations.market.stocks)
     search_stocks = AsyncMethod(operations.market.search_stocks)
     stocks_of = AsyncMethod(operations.market.stocks_of)
     stock = AsyncMethod(operations.market.stock)
     clock = AsyncMethod(operations.market.clock)
+    calendar = AsyncMethod(operations.market.calendar)
     put_quotes = AsyncMethod(operations.market.put_quotes)
 
     def __init__(

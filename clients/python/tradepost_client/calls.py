@@ -89,7 +89,9 @@ class Call(Generic[T]):
 
     def request(self) -> Request:
         """Return the request."""
-        query = urlencode(written(self.query), doseq=True)
+        given = written(self.query)
+        flags = {name: str(value).lower() for name, value in given.items() if isinstance(value, bool)}
+        query = urlencode(given | flags, doseq=True)
         content = None if self.body is None else json.dumps(written(self.body), separators=(",", ":")).encode()
         headers = dict(self.headers) if content is None else {"Content-Type": "application/json", **self.headers}
         return Request(self.method, f"{self.path}?{query}" if query else self.path, headers, content, self.wait_s)

@@ -72,12 +72,16 @@ class Admin(Caller):
     """The operations for a token with the scope `admin`."""
 
     create_account = Method(operations.admin.create_account)
+    accounts = Pages(operations.admin.accounts)
     account = Method(operations.admin.account)
     change_account = Method(operations.admin.change_account)
     reset_account = Method(operations.admin.reset_account)
     add_funds = Method(operations.admin.add_funds)
     create_token = Method(operations.admin.create_token)
+    tokens_of_account = Pages(operations.admin.tokens_of_account)
+    tokens = Pages(operations.admin.tokens)
     revoke_token = Method(operations.admin.revoke_token)
+    remove_holiday = Method(operations.admin.remove_holiday)
 
 
 class Client(Caller):
@@ -93,23 +97,29 @@ class Client(Caller):
     preview_order = Method(operations.orders.preview_order)
     orders = Pages(operations.orders.orders)
     order = Method(operations.orders.order)
+    order_by_client_id = Method(operations.orders.order_by_client_id)
     order_history = Method(operations.orders.order_history)
     trades_of_order = Method(operations.orders.trades_of_order)
     modify_order = Method(operations.orders.modify_order)
     cancel_order = Method(operations.orders.cancel_order)
+    cancel_orders = Method(operations.orders.cancel_orders)
     trades = Pages(operations.orders.trades)
     account = Method(operations.portfolio.account)
     transactions = Pages(operations.portfolio.transactions)
     positions = Pages(operations.portfolio.positions)
+    position = Method(operations.portfolio.position)
     holdings = Pages(operations.portfolio.holdings)
     close_position = Method(operations.portfolio.close_position)
+    close_positions = Method(operations.portfolio.close_positions)
     convert_position = Method(operations.portfolio.convert_position)
+    tokens = Pages(operations.portfolio.tokens)
     events = Method(operations.portfolio.events)
     stocks = Pages(operations.market.stocks)
     search_stocks = Method(operations.market.search_stocks)
     stocks_of = Method(operations.market.stocks_of)
     stock = Method(operations.market.stock)
     clock = Method(operations.market.clock)
+    calendar = Method(operations.market.calendar)
     put_quotes = Method(operations.market.put_quotes)
 
     def __init__(

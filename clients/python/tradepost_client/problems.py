@@ -191,6 +191,14 @@ class NoPrice(Problem, code="no_price"):
     """The stock has no last traded price."""
 
 
+class UnknownSymbol(Problem, code="unknown_symbol"):
+    """Nobody has imported or quoted this stock; `nearest` lists known ones as the API spells them."""
+
+    exchange: str
+    symbol: str
+    nearest: tuple[Mapping[str, Any], ...]
+
+
 class AccountSuspended(Problem, code="account_suspended"):
     """The account is suspended and may not trade."""
 
@@ -256,6 +264,10 @@ class TriggerOnWrongSide(Problem, code="trigger_on_wrong_side"):
 
 class RateLimited(Problem, code="rate_limited"):
     """The token has placed too many orders."""
+
+
+class TooManyExports(Problem, code="too_many_exports"):
+    """The account, or the whole process, has as many exports as may run at once."""
 
 
 class InternalError(Problem, code="internal_error"):

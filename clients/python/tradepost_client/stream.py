@@ -59,8 +59,7 @@ class Stream:
                 text = connection.recv(_left(end))
                 message = self._course.read(text)
             except (ConnectionClosed, ServiceUnavailable) as error:
-                self._disconnect()
-                self._pause(self._course.pause_after(error), end)
+                self._break(error, end)
             else:
                 if message is not None:
                     return message
@@ -86,13 +85,10 @@ class Stream:
     def _connected(self, end: float | None) -> ClientConnection:
         """Return the connection, a new one if there is none."""
         while self._connection is None:
-            if self._is_closed.is_set():
-                raise StreamClosed
             try:
                 self._connection = self._connect()
             except BREAKS as error:
-                self._disconnect()
-                self._pause(self._course.pause_after(error), end)
+                self._break(error, end)
         return self._connection
 
     def _connect(self) -> ClientConnection:
@@ -107,11 +103,15 @@ class Stream:
         self._connection = None
         self._stack.close()
 
-    def _pause(self, seconds: float, end: float | None) -> None:
-        left_s = _left(end)
-        self._is_closed.wait(seconds if left_s is None else min(seconds, left_s))
-        if left_s is not None and left_s <= seconds:
-            raise TimeoutError("the stream is broken")
+    def _break(self, error: Exception, end: float | None) -> None:
+        """Leave a broken connection and pause before the next one."""
+        self._disconnect()
+        pause_s, left_s = (0.0 if self._is_closed.is_set() else self._course.pause_after(error)), _left(end)
+        self._is_closed.wait(pause_s if left_s is None else min(pause_s, left_s))
+        if self._is_closed.is_set():
+            raise StreamClosed from error
+        if left_s is not None and left_s <= pause_s:
+            raise TimeoutError("the stream is broken") from error
 
 
 class StreamClosed(Exception):

@@ -13,6 +13,7 @@ Product = Literal["INTRADAY", "DELIVERY"]
 OrderType = Literal["MARKET", "LIMIT", "STOP_LIMIT", "STOP_MARKET"]
 Validity = Literal["DAY", "IOC", "TTL", "GTC"]
 OrderStatus = Literal["PENDING", "OPEN", "EXECUTED", "CANCELLED", "REJECTED", "EXPIRED"]
+LiveStatus = Literal["PENDING", "OPEN"]
 WaitingFor = Literal["price", "trigger", "quote", "session"]
 EndReason = Literal["client", "ioc", "square_off", "oco", "reset", "stock_inactive"]
 Origin = Literal["CLIENT", "SQUARE_OFF"]
@@ -65,6 +66,28 @@ class OrderChange(TypedDict, total=False):
     price: Amount
     trigger_price: Amount
     order_type: OrderType
+
+
+class OrderFilter(TypedDict, total=False):
+    """The orders that a list or a cancellation is about; several filters hold together."""
+
+    exchange: Exchange | None
+    symbol: str | None
+    side: Side | None
+    product: Product | None
+    tag: str | None
+    client_order_id: str | None
+    from_: datetime | None
+    to: datetime | None
+    updated_from: datetime | None
+
+
+class PositionFilter(TypedDict, total=False):
+    """The positions that a list or a closing is about; several filters hold together."""
+
+    exchange: Exchange | None
+    symbol: str | None
+    product: Product | None
 
 
 class GivenQuote(TypedDict, total=False):

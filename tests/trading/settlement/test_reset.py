@@ -37,7 +37,7 @@ def last_entry(account_id: UUID) -> int:
     return number
 
 
-def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: UUID) -> None:
+def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: UUID, logged: list[Any]) -> None:
     long = hold(trader, "BUY", 10, "100.00")
     short = hold(trader, "SELL", 5, "200.00", symbol="TCS")
     delivery = hold(trader, "BUY", 3, "300.00", product="DELIVERY")
@@ -47,6 +47,8 @@ def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: U
     assert (account["balance"], account["blocked_margin"]) == (BALANCE, money(0))
     ended = order_now(order)
     assert (ended["status"], ended["end_reason"]) == ("CANCELLED", "reset")
+    lines = [line["reason"] for line in logged if line.get("order_id") == str(order["id"])]
+    assert lines == ["reset"]
     for position in (long, short, delivery):
         now = row_of("position", position["id"])
         assert (now["quantity"], now["cost"], now["blocked_margin"]) == (0, money(0), money(0))
@@ -112,6 +114,28 @@ def test_an_order_that_the_market_has_traded_fills_first(account: Callable[..., 
     assert order_now(order)["status"] == "EXECUTED"
     assert position_of(trader, "INTRADAY")["quantity"] == 0
     assert verify() == []
+
+
+# What a careless change of the rows leaves behind, and the rule that tells.
+TAMPERED = {
+    "DELETE FROM position_change": "a position is the sum of its fills",
+    "UPDATE position_change SET quantity = quantity + 1": "a position is the sum of its fills",
+    "DELETE FROM fund_transaction WHERE kind = 'ADJUST_DEBIT'": "balance and blocked margin are the ledger's",
+    "DELETE FROM fund_transaction WHERE kind = 'MARGIN_RELEASE' AND order_id IS NULL": "running sums of the ledger",
+    "UPDATE trading_order SET status = 'PENDING', end_reason = NULL, due_at = now() WHERE end_reason = 'reset'": (
+        "an order's ledger entries match its status"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED)
+def test_the_check_of_the_ledger_sees_half_a_reset(trader: UUID, cleaner: Any, change: str) -> None:
+    hold(trader, "BUY", 10, "100.00")
+    buy(trader, 1, "50.00")
+    reset_account(trader, BALANCE)
+    with cleaner.cursor() as cursor:  # without triggers
+        cursor.execute(f"SET session_replication_role = replica; {change}")
+    assert TAMPERED[change] in {violation.rule for violation in verify()}
 
 
 def test_a_busy_order_is_waited_for_while_nothing_is_held(

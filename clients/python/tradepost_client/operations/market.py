@@ -1,10 +1,11 @@
 """Stocks, quotes and the market's clock."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from tradepost_client.calls import Answer, Call, Listing, document_of, listing, one, path, some
 from tradepost_client.json_shapes import read_as
-from tradepost_client.shapes.market import MarketClock, Reception, Stock
+from tradepost_client.shapes.market import MarketCalendar, MarketClock, Reception, Stock
 from tradepost_client.terms import Exchange, GivenQuote
 
 STOCKS = "/api/market/stocks"
@@ -33,6 +34,11 @@ def stock(exchange: Exchange, symbol: str) -> Call[Stock]:
 def clock() -> Call[MarketClock]:
     """Read the time of the market, and the open or next session of each class of stocks."""
     return Call("GET", "/api/market/clock", one(MarketClock))
+
+
+def calendar(*, from_: date | None = None, to: date | None = None) -> Call[MarketCalendar]:
+    """List the sessions and the holidays from one day to another: by default from today in India to 30 days later."""
+    return Call("GET", "/api/market/calendar", one(MarketCalendar), query={"from_": from_, "to": to})
 
 
 def put_quotes(quotes: Sequence[GivenQuote]) -> Call[Reception | None]:

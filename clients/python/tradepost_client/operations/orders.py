@@ -7,8 +7,17 @@ from typing import Unpack
 
 from tradepost_client.calls import Answer, Call, Listing, listing, once, one, path, some
 from tradepost_client.problems import OrderNotOpen, PreconditionFailed, Problem
-from tradepost_client.shapes.orders import BasketResult, Order, OrderDetail, OrderMoment, Placement, Preview, Trade
-from tradepost_client.terms import OrderChange, OrderStatus, OrderTerms, Product, Side
+from tradepost_client.shapes.orders import (
+    BasketResult,
+    Cancellations,
+    Order,
+    OrderDetail,
+    OrderMoment,
+    Placement,
+    Preview,
+    Trade,
+)
+from tradepost_client.terms import LiveStatus, OrderChange, OrderFilter, OrderStatus, OrderTerms, Product, Side
 
 ORDERS = "/api/trading/orders"
 ORDER = ORDERS + "/{}"
@@ -51,33 +60,30 @@ def preview_order(**terms: Unpack[OrderTerms]) -> Call[Preview]:
 
 
 def orders(
-    *,
-    status: OrderStatus | None = None,
-    symbol: str | None = None,
-    side: Side | None = None,
-    product: Product | None = None,
-    tag: str | None = None,
-    from_: datetime | None = None,
-    to: datetime | None = None,
-    limit: int = 200,
+    *, status: OrderStatus | Sequence[OrderStatus] | None = None, limit: int = 200, **wanted: Unpack[OrderFilter]
 ) -> Listing[Order]:
     """List orders, newest first; limit is the size of a page."""
-    query = {
-        "status": status,
-        "symbol": symbol,
-        "side": side,
-        "product": product,
-        "tag": tag,
-        "from_": from_,
-        "to": to,
-        "limit": limit,
-    }
-    return listing(Order, ORDERS, query)
+    return listing(Order, ORDERS, {"status": status, "limit": limit, **wanted})
+
+
+def cancel_orders(
+    *, status: LiveStatus | Sequence[LiveStatus] | None = None, **wanted: Unpack[OrderFilter]
+) -> Call[Cancellations]:
+    """Cancel all orders that are not final, or those that the filters select, up to 5,000.
+
+    After a lost answer the request is sent again: the result has only the orders that were left then.
+    """
+    return Call("DELETE", ORDERS, one(Cancellations), query={"status": status, **wanted}, account_in="query")
 
 
 def order(order_id: str) -> Call[OrderDetail]:
     """Read an order with its charge items, its entries in the fund ledger and its ETag."""
     return Call("GET", path(ORDER, order_id), _with_etag, account_in="query")
+
+
+def order_by_client_id(client_order_id: str) -> Call[OrderDetail]:
+    """Read the order that has this client_order_id."""
+    return Call("GET", path(ORDERS + "/by-client-id/{}", client_order_id), _with_etag, account_in="query")
 
 
 def order_history(order_id: str) -> Call[tuple[OrderMoment, ...]]:

@@ -1,11 +1,13 @@
-"""The account, its ledger and events, its positions and holdings."""
+"""The account, its ledger, tokens and events, its positions and holdings."""
+
+from typing import Unpack
 
 from tradepost_client.calls import Answer, Call, Listing, document_of, listing, once, one, path
 from tradepost_client.messages import event_of
-from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Transaction
+from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Token, Transaction
 from tradepost_client.shapes.messages import EventPage
-from tradepost_client.shapes.orders import Placement
-from tradepost_client.terms import TransactionKind
+from tradepost_client.shapes.orders import Closings, Placement
+from tradepost_client.terms import PositionFilter, TransactionKind
 
 POSITIONS = "/api/trading/positions"
 
@@ -22,9 +24,14 @@ def transactions(
     return listing(Transaction, "/api/trading/transactions", {"order_id": order_id, "kind": kind, "limit": limit})
 
 
-def positions(*, limit: int = 200) -> Listing[Position]:
-    """List open and closed positions, newest first; limit is the size of a page."""
-    return listing(Position, POSITIONS, {"limit": limit})
+def positions(*, is_open: bool | None = None, limit: int = 200, **wanted: Unpack[PositionFilter]) -> Listing[Position]:
+    """List positions, newest first: open ones, flat ones or all; limit is the size of a page."""
+    return listing(Position, POSITIONS, {"open": is_open, "limit": limit, **wanted})
+
+
+def position(position_id: str) -> Call[Position]:
+    """Read a position, open or flat."""
+    return Call("GET", path(POSITIONS + "/{}", position_id), one(Position), account_in="query")
 
 
 def holdings(*, limit: int = 200) -> Listing[Holding]:
@@ -52,6 +59,25 @@ def close_position(
     )
 
 
+def close_positions(
+    *,
+    cancel_open_orders: bool | None = None,
+    idempotency_key: str | None = None,
+    wait_s: int | None = None,
+    **wanted: Unpack[PositionFilter],
+) -> Call[Closings]:
+    """Close all open positions, or those that the filters select, up to 500, each exactly once."""
+    return Call(
+        "POST",
+        POSITIONS + "/close",
+        one(Closings),
+        body={"cancel_open_orders": cancel_open_orders, **wanted},
+        headers=once(idempotency_key, wait_s),
+        account_in="query",
+        wait_s=wait_s or 0,
+    )
+
+
 def convert_position(
     position_id: str, *, quantity: int | None = None, idempotency_key: str | None = None
 ) -> Call[Conversion]:
@@ -64,6 +90,11 @@ def convert_position(
         headers=once(idempotency_key),
         account_in="query",
     )
+
+
+def tokens(*, ended: bool = False, limit: int = 200) -> Listing[Token]:
+    """List the account's tokens, newest first; with `ended` the revoked and expired ones too."""
+    return listing(Token, "/api/trading/tokens", {"ended": ended, "limit": limit})
 
 
 def events(*, since: int | None = None, limit: int = 200) -> Call[EventPage]:

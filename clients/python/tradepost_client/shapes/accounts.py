@@ -1,7 +1,7 @@
 """Accounts, their ledger, their tokens, their positions and holdings."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from tradepost_client.terms import AccountStatus, Exchange, FillModel, Product, Scope, TransactionKind
@@ -21,6 +21,21 @@ class Account:
     fill_model: FillModel
     unrealized_pnl: Decimal | None = None
     scopes: tuple[Scope, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedAccount:
+    """An account as the list of all accounts has it."""
+
+    trading_account_id: str
+    name: str
+    balance: Decimal
+    blocked_margin: Decimal
+    available_margin: Decimal
+    realized_pnl: Decimal
+    status: AccountStatus
+    fill_model: FillModel
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +116,16 @@ class NewToken:
 
     token_id: str
     token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A token without its secret; `last_used_on` is a day in India."""
+
+    token_id: str
+    trading_account_id: str | None
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_on: date | None

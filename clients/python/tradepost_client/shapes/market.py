@@ -1,7 +1,7 @@
 """Stocks and their quotes, and the market's clock."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from tradepost_client.terms import Exchange
@@ -86,3 +86,35 @@ class MarketClock:
     at: datetime
     calendar: str | None
     sessions: tuple[ClassSession, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaySession:
+    """A session of a class of stocks."""
+
+    day: date
+    session_class: str
+    opens_at: datetime
+    closes_at: datetime
+    square_off_at: datetime | None
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holiday:
+    """A day without trading, or without settlement."""
+
+    day: date
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketCalendar:
+    """The sessions and holidays of a market from a first to a last day."""
+
+    calendar: str | None
+    from_: date
+    to: date
+    sessions: tuple[DaySession, ...]
+    holidays: tuple[Holiday, ...]

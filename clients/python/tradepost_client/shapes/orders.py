@@ -114,6 +114,48 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotCancelled:
+    """An order that was not cancelled, and the problem as a document."""
+
+    order_id: str
+    problem: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancellations:
+    """The orders that were cancelled and those that were not; `has_more` says that more were selected."""
+
+    cancelled: tuple[Order, ...]
+    refused: tuple[NotCancelled, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed(Placement):
+    """The order that closes a position; `status` is that of its placement alone, 202 or 200."""
+
+    position_id: str
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotClosed:
+    """A position for which no order was placed, and the problem as a document."""
+
+    position_id: str
+    problem: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closings:
+    """The orders that close positions, and the positions without one; `has_more` says that more were selected."""
+
+    placed: tuple[Closed, ...]
+    refused: tuple[NotClosed, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preview:
     """The margin and the charges that an order would need, and the code with which it would be refused."""
 

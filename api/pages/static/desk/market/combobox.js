@@ -37,6 +37,13 @@ export class Combobox {
     return !this.list.hidden && this.#exact < 0;
   }
 
+  /** Suggest the stocks that a promise brings, unless the field is left or changed meanwhile. */
+  async offer(finding) {
+    const text = this.#text;
+    const stocks = await finding;
+    if (stocks.length > 0 && text === this.#text && document.activeElement === this.input) this.#open(stocks);
+  }
+
   get #text() {
     return this.input.value.trim();
   }

@@ -19,6 +19,13 @@ export async function readStock({ exchange, symbol }) {
   return stock?.symbol === symbol ? stock : null;
 }
 
+/** Return some stocks with their quotes, in their order; none if the server does not answer. */
+export async function readStocks(stocks) {
+  const symbols = stocks.map(({ exchange, symbol }) => `${exchange}:${symbol}`).join(",");
+  const page = await get(STOCKS, { symbols }).catch(() => ({ data: [] }));
+  return page.data;
+}
+
 /** Return true if nobody has quoted or imported a stock: it is unknown, or only an order has named it. */
 export function isUnheardOf(stock) {
   if (stock === null) return true;

@@ -5,6 +5,7 @@ import { sentenceFor } from "../../common/problems.js";
 import { bothClocks } from "../../common/time.js";
 import { FIELDS, isStop } from "./terms.js";
 
+const MOST_NAMED = 3;
 const NAMES = {
   triggerPrice: "a trigger",
   validity: "a validity",
@@ -31,7 +32,10 @@ const ABOUT = {
     field ?? "price",
     lowerCircuit ? `Outside today's circuits, ${grouped(lowerCircuit)} to ${grouped(upperCircuit)}.` : "Outside today's circuits.",
   ],
-  unknown_symbol: () => ["symbol", "Nobody has quoted or imported this symbol."],
+  unknown_symbol: ({ symbol = "this symbol", nearest = [] }) => [
+    "symbol",
+    `Nobody has quoted or imported ${symbol}.${nearest.length > 0 ? ` Did you mean ${namesOf(nearest)}?` : ""}`,
+  ],
   square_off_passed: ({ squareOffAt }) => [
     "product",
     `Intraday positions were squared off${squareOffAt ? ` at ${bothClocks(squareOffAt)}` : ""}: only what reduces one is taken.`,
@@ -56,6 +60,11 @@ export function refusedByModel(order, account) {
   if (isStop(order.orderType)) return { orderType: [notSimulated(["triggerPrice"])] };
   const given = Object.keys(NAMES).filter((name) => name in order);
   return Object.fromEntries(given.map((name) => [name, [notSimulated([name])]]));
+}
+
+/** Return the keys of the first stocks, as people say them. */
+function namesOf(stocks) {
+  return stocks.slice(0, MOST_NAMED).map(({ exchange, symbol }) => `${exchange} ${symbol}`).join(" or ");
 }
 
 function firstField(fields) {

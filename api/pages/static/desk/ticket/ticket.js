@@ -1,7 +1,7 @@
 /** @file The order ticket: the form with its estimate, its placement, and errors shown at their fields. */
 
 import { Combobox } from "../market/combobox.js";
-import { findStocks } from "../market/stock_search.js";
+import { findStocks, readStocks } from "../market/stock_search.js";
 import { byId, setText } from "../../common/dom.js";
 import { Estimate } from "./estimate.js";
 import { currentErrors, focusFirstError, showFieldErrors, watchMistakes } from "./field_errors.js";
@@ -104,6 +104,7 @@ class Ticket {
   }
 
   #choose(stock, isLeft) {
+    this.form.exchange.value = stock.exchange;
     this.store.putQuotes([stock]);
     this.#change("symbol");
     if (!isLeft) this.focus("quantity");
@@ -202,17 +203,21 @@ class Ticket {
     if (error.code === "forbidden") return this.#refuseToTrade();
     const { field, text } = refusalOf(error.code, error.document);
     const errors = field ? { [field]: [text] } : error.errors;
-    if (hasAny(errors)) return this.#showErrors(errors);
+    if (hasAny(errors)) return this.#showErrors(errors, error.document.nearest);
     showFieldErrors(this.form, {});
     return this.#say(text + (isUnknown ? RETRY : ""), "problem");
   }
 
-  #showErrors(errors) {
+  /** Show messages at their fields, and suggest the stocks that are nearest to an unknown symbol. */
+  #showErrors(errors, nearest = []) {
     showFieldErrors(this.form, errors);
     const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
     const rest = others.map(([name, messages]) => `${name}: ${messages.join(" ")}`).join(" ");
-    this.#say(rest || "Not placed: correct the marked fields.", "problem");
+    // The list of suggestions covers the message at the field.
+    const reason = nearest.length > 0 ? `Not placed. ${errors.symbol[0]}` : "Not placed: correct the marked fields.";
+    this.#say(rest || reason, "problem");
     focusFirstError(this.form);
+    if (nearest.length > 0) this.stocks.offer(readStocks(nearest));
   }
 
   #refuseToTrade() {
