@@ -15,7 +15,7 @@ COPY api/__init__.py api/
 RUN pip --python /venv/bin/python install --no-deps --editable .
 
 FROM python:3.13-slim
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000 LISTEN_ON=all
 COPY --from=build /venv /venv
 WORKDIR /srv/tradepost
 COPY gunicorn.conf.py Procfile LICENSE ./

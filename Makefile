@@ -11,6 +11,8 @@ DEPLOY_TOOLS := .venv-deploy/.installed
 COMMAND := $(BIN)/tradepost
 # Parts of this checkout that are installed in place; the second is there once the Python client is.
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard clients/python/pyproject.toml))
+# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed before, once more.
+IN_PLACE := --no-build-isolation $(PROJECTS:%=--editable ./%)
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 TESTS ?= tests
 ARGS ?=
@@ -32,29 +34,28 @@ $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
-# Half of the packages by each of two processes, because most of the time goes into the pages of the index. The last
-# process reads no page unless this Python needs a package that others do not.
+# Half of the packages by each of two processes, because most of the time goes into the pages of the index.
 SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 2 )))
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
 	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(BIN)/python -m pip install --quiet --no-deps
-	@$(BIN)/python -m pip install --quiet -r requirements-run.txt
-	@touch $@
+	@$(BIN)/python -m pip install --quiet -r requirements-run.txt $(IN_PLACE)
+	@touch $@ $(COMMAND)
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	@echo "installing the packages of development into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
-# Without isolation: pip would fetch the build backend, which requirements-run.txt has installed, once more.
+# The packages of the service may have brought it a moment ago.
 $(COMMAND): $(PROJECTS:%=%/pyproject.toml) | $(RUNNABLE)
-	@$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation $(PROJECTS:%=--editable ./%)
+	@[ -e $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(BIN)/python -m pip install --quiet --no-deps --no-index $(IN_PLACE)
 	@touch $@
 
 install: $(INSTALLED) ## install the packages of development and the command tradepost into .venv
 	@$(MAKE) --no-print-directory $(COMMAND)
 
-run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print a curl command to try (PORT=8000 DATA_DIR=.data)
+run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print links, tokens and commands (PORT=8000 DATA_DIR=.data)
 	@$(BIN)/python -m embedded.run
 
 test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")

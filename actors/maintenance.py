@@ -17,6 +17,7 @@ from trading.day import daily, release
 from trading.events import retention
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
+from trading.market import recorded_prices
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules
 from trading.upkeep.verify import check_and_note
@@ -124,9 +125,18 @@ def sweep_levels() -> None:
         logger.warning("level_sweep_failed", error=str(error))
 
 
+@dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
+def record_prices() -> None:
+    """Record the prices of the minute that has just ended."""
+    try:
+        recorded_prices.record_prices()
+    except DatabaseUnavailable as error:
+        logger.warning("prices_not_recorded", error=str(error))
+
+
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Delete events and idempotency keys that are older than their retention, in the background."""
+    """Delete events, idempotency keys and recorded prices that are older than their retention, in the background."""
     background.start("deletion", _delete)
 
 

@@ -27,15 +27,19 @@ PERIODIC = (
     (maintenance.release_orders, 1_000),
     (maintenance.do_daily_work, 1_000),
     (maintenance.sweep_levels, 5_000),
+    (maintenance.record_prices, 60_000),
     (maintenance.delete_what_is_old, 600_000),
     (maintenance.check_ledger, 3_600_000),
 )
+# The actors that are due at the ends of their periods by this process's clock, not some time within them.
+ON_THE_MINUTE = frozenset({maintenance.record_prices.actor_name})
 # The work of those that every process does by itself while Redis cannot be reached; its sweeps wait meanwhile.
 WITHOUT_REDIS: dict[str, Callable[[], None]] = {
     maintenance.expire_orders.actor_name: functools.partial(maintenance.expire, maintenance.DRAIN_S),
     maintenance.release_orders.actor_name: maintenance.release_orders.fn,
     maintenance.do_daily_work.actor_name: maintenance.do_daily_work.fn,
     maintenance.sweep_levels.actor_name: maintenance.sweep_levels.fn,
+    maintenance.record_prices.actor_name: maintenance.record_prices.fn,
 }
 
 
@@ -64,9 +68,23 @@ def _announce_periodic(due: dict[int, float]) -> None:
             continue
         is_sent = redis_link.attempt(functools.partial(_announce, actor, period_ms))
         if is_sent:
-            due[number] = time.monotonic() + period_ms / 1000
+            due[number] = _next_time(actor, period_ms)
         elif actor.actor_name in WITHOUT_REDIS:
             WITHOUT_REDIS[actor.actor_name]()
+
+
+def _next_time(actor: dramatiq.Actor[[], None], period_ms: int) -> float:
+    """Return the time at which an actor is due again, by time.monotonic()."""
+    passed_ms = time.time() * 1000 % period_ms if actor.actor_name in ON_THE_MINUTE else 0.0
+    return time.monotonic() + (period_ms - passed_ms) / 1000
+
+
+def _first_times() -> dict[int, float]:
+    """Return the times at which the periodic work of a process that starts is due."""
+    return {
+        number: _next_time(actor, period_ms) if actor.actor_name in ON_THE_MINUTE else 0.0
+        for number, (actor, period_ms) in enumerate(PERIODIC)
+    }
 
 
 def look_for_others() -> None:
@@ -102,7 +120,7 @@ class Ticker(Middleware):
 
     def _run(self) -> None:
         interval_ms = settings().order_worker_interval_ms
-        due, database_due = dict.fromkeys(range(len(PERIODIC)), 0.0), 0.0
+        due, database_due = _first_times(), 0.0
         while not self._stopping.wait(interval_ms / 1000):
             try:
                 tick(interval_ms)

@@ -26,6 +26,7 @@ from .pages import desk, operator
 from .reference import asyncapi, docs_page, event_schemas, openapi, sections
 
 EXPOSED_HEADERS = [
+    "Content-Disposition",
     "ETag",
     "Idempotent-Replayed",
     "Location",

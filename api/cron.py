@@ -13,6 +13,7 @@ from trading.day import release
 from trading.day.daily import do_daily_work
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
+from trading.market.recorded_prices import record_prices
 from trading.upkeep.backlog import count_pending
 
 from .http.authentication import check_secret
@@ -56,6 +57,7 @@ def sweep_orders(query: dict[str, Any]) -> Response:
 def sweep(limit: int, *, by: str) -> dict[str, Any]:
     """Do the due work, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
+    record_prices()
     is_done = do_daily_work()
     release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)
     counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)

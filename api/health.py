@@ -99,7 +99,7 @@ def _session_warnings() -> list[str]:
     if days is None or left is None or left >= DAYS_OF_WARNING:
         return []
     known = "no session is known" if days.last_day is None else f"the last known session is that of {days.last_day}"
-    return [f"{calendar}: {known}: import the next holidays, and run `flask --app api sessions make`"]
+    return [f"{calendar}: {known}: import the next holidays, and run `tradepost sessions make`"]
 
 
 def _broker_state() -> str:

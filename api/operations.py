@@ -94,7 +94,7 @@ def check_ledger() -> Response:
     audit("ledger.check", {})
     state = redis_link.ask(ledger_checks.ask_for_check)
     if state is None:
-        detail = "No worker can be asked, because Redis cannot be reached; `flask --app api ledger verify` needs none."
+        detail = "No worker can be asked, because Redis cannot be reached; `tradepost ledger verify` needs none."
         raise HttpRefusal("service_unavailable", detail, headers={"Retry-After": "1"})
     return respond(CHECK, state, 202)
 

@@ -34,7 +34,9 @@ from .cancelling import CANCELLATIONS, cancel_selected
 from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import (
+    ACCEPTED,
     ETAG,
+    FINAL,
     IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -47,10 +49,11 @@ from .http.description import (
     leads_to,
 )
 from .http.errors import HttpRefusal
+from .http.exports import Listing, Query, exported
 from .http.facts import request_facts
 from .http.idempotency import idempotency_key
 from .http.observability import timed_placement
-from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
+from .http.pagination import Keyset, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.rate_limits import limited, replayed_beyond_limit
 from .http.responses import expected_versions, respond, respond_tagged
@@ -59,7 +62,7 @@ blueprint = Blueprint("orders", __name__, url_prefix="/api/trading", description
 
 ORDER, ORDER_DETAIL, ORDER_PAGE = OrderSchema(), OrderDetailSchema(), OrderPageSchema()
 PREVIEW, HISTORY = PreviewSchema(), OrderHistorySchema()
-NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
+ORDER_LIST = Listing("orders", Keyset({"placed_at": read_timestamp, "id": read_uuid}), ORDER_PAGE)
 
 
 @blueprint.post("/orders")
@@ -72,7 +75,10 @@ NEWEST_FIRST = Keyset({"placed_at": read_timestamp, "id": read_uuid})
 @described(
     problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
-    responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
+    responses={
+        200: FINAL,
+        202: ACCEPTED | leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel"),
+    },
 )
 def place(body: dict[str, Any]) -> Response:
     """Place an order.
@@ -147,17 +153,19 @@ def place_batch(body: dict[str, Any]) -> Response:
 @requires("read", "admin")
 @blueprint.arguments(OrderListSchema(), location="query")
 @blueprint.response(200, ORDER_PAGE)
+@exported
 def list_orders(query: dict[str, Any]) -> Response:
     """List orders, newest first.
 
-    Without filters all orders of the account are listed, live and final ones. Several filters hold together.
+    Without filters all orders of the account are listed, live and final ones. Several filters hold together. With
+    `Accept: text/csv` the response has all orders that they choose, without `limit` and `cursor`.
     """
     named, chosen = query.pop("account_id"), {"limit": query.pop("limit"), "cursor": query.pop("cursor")}
     wanted = OrderFilter(**query)
     with existing_account_session(named) as account_id:
         select, parameters = wanted.select(account_id)
-        page = fetch_page(select, wanted.conditions(account_id), NEWEST_FIRST, selects_by=parameters, **chosen)
-    return respond(ORDER_PAGE, page)
+        found = ORDER_LIST.find(Query(select, wanted.conditions(account_id), parameters), chosen)
+    return ORDER_LIST.respond(account_id, found)
 
 
 @blueprint.delete("/orders")

@@ -11,24 +11,27 @@ from schemas.trades import OrderTradesSchema, TradeListSchema, TradePageSchema
 from trading.orders.trades import TRADES, trades_of_order
 
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
+from .http.exports import Listing, Query, exported
+from .http.pagination import Keyset, read_timestamp, read_uuid
 from .http.parsing import Blueprint
 from .http.responses import respond
 
 blueprint = Blueprint("trades", __name__, url_prefix="/api/trading", description="Trades")
 
 TRADE_PAGE, ORDER_TRADES = TradePageSchema(), OrderTradesSchema()
-NEWEST_FIRST = Keyset({"executed_at": read_timestamp, "id": read_uuid})
+TRADE_LIST = Listing("trades", Keyset({"executed_at": read_timestamp, "id": read_uuid}), TRADE_PAGE)
 
 
 @blueprint.get("/trades")
 @requires("read", "admin")
 @blueprint.arguments(TradeListSchema(), location="query")
 @blueprint.response(200, TRADE_PAGE)
+@exported
 def list_trades(query: dict[str, Any]) -> Response:
     """List trades, newest first.
 
-    An order fills whole, so that it has one trade once it is EXECUTED.
+    An order fills whole, so that it has one trade once it is EXECUTED. With `Accept: text/csv` the response has all
+    trades, without `limit` and `cursor`.
     """
     with existing_account_session(query["account_id"]) as account_id:
         where = {
@@ -41,8 +44,8 @@ def list_trades(query: dict[str, Any]) -> Response:
             "executed_at >= %s": query["traded_from"],
             "executed_at < %s": query["traded_before"],
         }
-        page = fetch_page(TRADES, where, NEWEST_FIRST, limit=query["limit"], cursor=query["cursor"])
-    return respond(TRADE_PAGE, page)
+        found = TRADE_LIST.find(Query(TRADES, where), query)
+    return TRADE_LIST.respond(account_id, found)
 
 
 @blueprint.get("/orders/<opaque_uuid:order_id>/trades")

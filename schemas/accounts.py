@@ -4,13 +4,15 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, MOMENT
-from .fields import Identifier, Money, Timestamp
+from .fields import Choice, Identifier, Money, Timestamp
+from .pages import AccountChoiceSchema
 
 FILL_MODELS = ("IMMEDIATE", "QUOTES")
 STATUSES = ("ACTIVE", "SUSPENDED")
 
 ACCOUNT_SCOPES = ("trade", "read")
 SERVICE_SCOPES = ("feed", "admin")
+INTERVALS = ("1m", "1h", "1d")
 
 
 class AccountSchema(StrictSchema):
@@ -54,6 +56,46 @@ class AccountSchema(StrictSchema):
             "description": "The scopes of the token; only where the account is read with it.",
         },
     )
+
+
+class EquityQuerySchema(AccountChoiceSchema):
+    """The query of an account's equity over time."""
+
+    interval = Choice(*INTERVALS, load_default="1h", metadata={"description": "The time between two points."})
+    since = Timestamp(
+        data_key="from",
+        load_default=None,
+        metadata={
+            "description": "The time of the first point. By default a day before the end, 30 days with `1h`, 365 days "
+            "with `1d`. At most 1,500 intervals before the end, and with `1m` and `1h` at most 31 days ago."
+        },
+    )
+    until = Timestamp(
+        data_key="to", load_default=None, metadata={"description": "The time of the last point; by default now."}
+    )
+
+
+class EquityPointSchema(StrictSchema):
+    """The worth of an account at a time."""
+
+    at = Timestamp(metadata={"description": "The state before this time: the end of an interval, or now."})
+    balance = Money(metadata={"example": "999989.46", "description": "The money of the account."})
+    unrealized_pnl = Money(
+        data_key="unrealizedPnl",
+        metadata={
+            "example": "120.00",
+            "description": "The profit or loss of the positions of that time at the prices recorded then; one without "
+            "a recorded price is left out. In the last point at the present prices.",
+        },
+    )
+    equity = Money(metadata={"example": "1000109.46", "description": "`balance` and `unrealizedPnl` together."})
+
+
+class EquitySchema(StrictSchema):
+    """The equity of an account over time, the oldest point first."""
+
+    interval = fields.String(metadata={"enum": list(INTERVALS), "example": "1h"})
+    data = fields.List(fields.Nested(EquityPointSchema))
 
 
 class ListedAccountSchema(AccountSchema):

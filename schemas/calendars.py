@@ -13,6 +13,7 @@ CALENDARS = ("NSE",)
 SESSION_CLASSES = ("NORMAL", "AUCTION")
 SESSION_KINDS = ("REGULAR", "SPECIAL")
 HOLIDAY_KINDS = ("TRADING", "SETTLEMENT")
+AS_TIME: dict[str, Any] = {"invalid": "Must be a time like 09:15."}
 
 
 class HolidaySchema(StrictSchema):
@@ -30,9 +31,9 @@ class SessionSchema(StrictSchema):
     calendar = Choice(*CALENDARS, required=True)
     day = Day(required=True)
     session_class = Choice(*SESSION_CLASSES, data_key="class", load_default=None)
-    opens_at = fields.Time(data_key="opensAt", required=True)
-    closes_at = fields.Time(data_key="closesAt", required=True)
-    square_off_at = fields.Time(data_key="squareOffAt", load_default=None)
+    opens_at = fields.Time(data_key="opensAt", required=True, error_messages=AS_TIME)
+    closes_at = fields.Time(data_key="closesAt", required=True, error_messages=AS_TIME)
+    square_off_at = fields.Time(data_key="squareOffAt", load_default=None, error_messages=AS_TIME)
     kind = Choice(*SESSION_KINDS, load_default="SPECIAL")
 
     @validates_schema

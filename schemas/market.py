@@ -115,7 +115,7 @@ class QuoteSchema(StockKeySchema):
         "lastPrice", "2500.00", "The last traded price; required unless bidPrice and askPrice are both there."
     )
     last_traded_at = Timestamp(
-        data_key="lastTradedAt", allow_none=True, metadata={"example": MOMENT, "description": "The last trade's time."}
+        data_key="lastTradedAt", allow_none=True, metadata={"description": "The last trade's time."}
     )
     volume = _number("volume", 1_250_000, "The quantity traded on this day so far.")
     bid_price = _side("bidPrice", "2499.95")
@@ -126,7 +126,6 @@ class QuoteSchema(StockKeySchema):
         data_key="quotedAt",
         allow_none=True,
         metadata={
-            "example": MOMENT,
             "description": "Default: now. A quote older than the stored one, or from more than 2 s ahead, is left out.",
         },
     )
@@ -204,10 +203,13 @@ class RefusedQuoteSchema(StrictSchema):
 class ReceptionSchema(StrictSchema):
     """The quotes that were stored, and the orders that they matched."""
 
-    accepted = Whole(metadata={"example": 998, "description": "The quotes that were stored."})
-    matched = Whole(metadata={"example": 3, "description": "The orders that the quotes matched."})
+    accepted = Whole(metadata={"example": 1, "description": "The quotes that were stored."})
+    matched = Whole(metadata={"example": 0, "description": "The orders that the quotes matched."})
     not_matched = fields.List(
         fields.Nested(RefusedQuoteSchema),
         data_key="notMatched",
-        metadata={"description": "The quotes that were not stored, or that match no order, in their order."},
+        metadata={
+            "example": [],
+            "description": "The quotes that were not stored, or that match no order, in their order.",
+        },
     )

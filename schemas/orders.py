@@ -234,7 +234,10 @@ class PreviewSchema(StrictSchema):
     fill_price = Money(
         data_key="fillPrice",
         allow_none=True,
-        metadata={"description": "The price of that fill; null if the order would not fill at once."},
+        metadata={
+            "example": "2500.00",
+            "description": "The price of that fill; null if the order would not fill at once.",
+        },
     )
     would_wait_for = fields.String(
         data_key="wouldWaitFor",

@@ -30,6 +30,12 @@ class TransactionListSchema(AccountListSchema):
         metadata={"example": ORDER_ID, "description": "Only the entries of this order."},
     )
     kind = Choice(*KINDS, load_default=None, metadata={"description": "Only entries of this kind."})
+    created_from = Timestamp(
+        data_key="from", load_default=None, metadata={"description": "Entries with `createdAt` at or after this time."}
+    )
+    created_before = Timestamp(
+        data_key="to", load_default=None, metadata={"description": "Entries with `createdAt` before this time."}
+    )
 
 
 class TransactionSchema(StrictSchema):

@@ -27,6 +27,7 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
+from tests.support import refusals
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
 
@@ -268,6 +269,7 @@ def shared_app(settings: config.Settings, configured: None) -> Any:
 
     app = create_app(settings)
     app.testing = True
+    refusals.check_refusals(app)
     return app
 
 

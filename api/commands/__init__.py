@@ -1,1 +1,1 @@
-"""The command line: `flask accounts`, `flask orders`, `flask db` and the other commands."""
+"""The command line: `tradepost accounts`, `tradepost orders`, `tradepost db` and the other commands."""

@@ -13,7 +13,7 @@ from .backup_commands import backup, restore, restored
 from .failures import fail, with_database
 from .output import Columns, as_json, as_time, show
 from .progress import patience
-from .session_commands import tell_of_missing_sessions
+from .session_commands import make_missing_sessions
 
 ledger = AppGroup("ledger", help="Verify the ledger.")
 db = AppGroup("db", help="Migrate, back up and restore the database, and delete expired rows.")
@@ -40,20 +40,25 @@ def ledger_verify(as_json: bool) -> None:
 
 
 @db.command("upgrade")
+@as_json
 @with_database
-def db_upgrade() -> None:
+def db_upgrade(as_json: bool) -> None:
     """Apply the missing migrations, and make the missing sessions of MARKET_CALENDAR."""
     try:
         with patience("migrating"):
             applied = migrate.upgrade()
-        for name in applied:
+        for name in () if as_json else applied:
             click.echo(f"applied {name}")
-        tell_of_missing_sessions()
+        made = make_missing_sessions()
     except ProgrammingError as error:
         fail(
             f"A migration conflicts with tables that exist ({str(error).splitlines()[0]}):"
             " give Tradepost a database of its own."
         )
+    if as_json:
+        show(as_json, {"applied": applied, "sessionsMade": made.number})
+    for line in () if as_json else made.lines:
+        click.echo(line)
 
 
 @db.command("status")
@@ -72,7 +77,7 @@ def db_status(as_json: bool) -> None:
 @as_json
 @with_database
 def db_prune(as_json: bool) -> None:
-    """Delete expired events and idempotency keys.
+    """Delete expired events, idempotency keys and recorded prices.
 
     Workers do the same by themselves.
     """

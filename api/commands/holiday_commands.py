@@ -13,9 +13,9 @@ from .command_input import record
 from .failures import fail, with_database
 from .holiday_files import read_holidays
 from .options import DAY
-from .output import Columns, as_json, show
+from .output import Columns, as_json, show, tell
 from .progress import patience
-from .session_commands import calendar_name, calendar_option, tell_of_missing_sessions
+from .session_commands import calendar_name, calendar_option, make_missing_sessions
 
 holidays = AppGroup("holidays", help="Import, list and remove market holidays.")
 
@@ -24,8 +24,9 @@ COLUMNS: Columns = {"CALENDAR": "calendar", "DAY": "day", "WEEKDAY": "weekday", 
 
 @holidays.command("import")
 @click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
+@as_json
 @with_database
-def holidays_import(path: str) -> None:
+def holidays_import(path: str, as_json: bool) -> None:
     """Import the holidays of a file with the columns calendar,day,name and optionally kind.
 
     The kind is TRADING (the default: the market is closed) or SETTLEMENT (it is open, and no trade settles). A day that
@@ -35,8 +36,9 @@ def holidays_import(path: str) -> None:
     found = read_holidays(path)
     with patience("saving holidays"):
         import_holidays(found)
-    click.echo(f"{len(found)} holidays read")
-    tell_of_missing_sessions()
+    made = make_missing_sessions()
+    text = "\n".join([f"{len(found)} holidays read", *made.lines])
+    tell(as_json, text, {"read": len(found), "sessionsMade": made.number})
 
 
 @holidays.command("list")
@@ -64,10 +66,7 @@ def holidays_remove(day: date, calendar: str | None, as_json: bool) -> None:
         removed = remove_holiday(name, day)
     except NotFound:
         fail(f"{day} is no holiday of {name}: `tradepost holidays list` shows them.")
-    if as_json:
-        show(as_json, _document(removed))
-    else:
-        click.echo(f"{removed.day} ({removed.name}) is no holiday of {name} any more")
+    tell(as_json, f"{removed.day} ({removed.name}) is no holiday of {name} any more", _document(removed))
 
 
 def _document(holiday: Holiday) -> dict[str, str]:

@@ -12,7 +12,7 @@ from trading.day.jobs import JobRun
 
 from .failures import fail, with_database
 from .options import DAY
-from .output import Columns, as_json, short_time, show
+from .output import Columns, as_json, short_time, show, tell
 from .progress import patience
 
 jobs = AppGroup("jobs", help="Do, list, skip and repeat the work of a day.")
@@ -43,23 +43,25 @@ def jobs_run(as_json: bool) -> None:
 @jobs.command("skip")
 @click.argument("day", type=DAY)
 @click.argument("name")
+@as_json
 @with_database
-def jobs_skip(day: date, name: str) -> None:
+def jobs_skip(day: date, name: str, as_json: bool) -> None:
     """Let the work of a day count as done, for example: skip 2026-11-02 "square-off NORMAL"."""
     if not job_runs.skip(name, day):
         fail(f"{name} of {day} is done already.")
-    click.echo(f"{name} of {day} counts as done")
+    tell(as_json, f"{name} of {day} counts as done", {"day": str(day), "name": name})
 
 
 @jobs.command("repeat")
 @click.argument("day", type=DAY)
 @click.argument("name")
+@as_json
 @with_database
-def jobs_repeat(day: date, name: str) -> None:
+def jobs_repeat(day: date, name: str, as_json: bool) -> None:
     """Let the work of a day be due again."""
     if not job_runs.repeat(name, day):
         fail(f"{name} of {day} is not done.")
-    click.echo(f"{name} of {day} is due again")
+    tell(as_json, f"{name} of {day} is due again", {"day": str(day), "name": name})
 
 
 def _line(run: JobRun) -> dict[str, object]:

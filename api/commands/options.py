@@ -18,7 +18,7 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} must be a day such as 2026-11-27.", param, ctx)
+            self.fail(f"{value!r} must be a day like 2026-01-31.", param, ctx)
 
 
 DAY = Day()

@@ -9,17 +9,20 @@ from flask.cli import AppGroup
 
 from api.http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
 from models.database import session
+from models.rows import OrderRow
 from schemas.history import OrderHistorySchema
 from schemas.orders import STATUSES, OrderDetailSchema, OrderSchema
 from trading.execution.sweeping import SweepCounts, sweep_once
 from trading.orders.cancellation import cancel_order
 from trading.orders.history import order_history
+from trading.orders.mass_cancellation import cancel_orders
 from trading.orders.order_statements import ORDERS, account_of_order, find_order_with_entries
-from trading.rules.errors import NotFound
+from trading.orders.selection import OrderFilter
+from trading.rules.errors import NotFound, Refused
 from trading.upkeep.backlog import count_pending
 
 from .command_input import identifier, record
-from .failures import with_database
+from .failures import fail, with_database
 from .output import NOTHING, Columns, as_json, as_time, joined, short_time, show, show_table
 from .progress import counting, patience
 
@@ -105,14 +108,18 @@ def orders_show(order_id: str, as_json: bool) -> None:
 
 
 @orders.command("cancel")
-@click.argument("order_ids", metavar="ORDER...", nargs=-1, required=True)
+@click.argument("order_ids", metavar="[ORDER...]", nargs=-1)
+@click.option("--all-of", "account_id", metavar="ACCOUNT", help="Cancel all live orders of this account.")
 @as_json
 @with_database
-def orders_cancel(order_ids: Sequence[str], as_json: bool) -> None:
+def orders_cancel(order_ids: Sequence[str], account_id: str | None, as_json: bool) -> None:
     """Cancel PENDING and OPEN orders; their margin is released and their charges are refunded."""
-    wanted = [identifier("order", order_id) for order_id in order_ids]
-    cancelled = [ORDER.dump(_cancel(order_id)) for order_id in wanted]
-    show(as_json, cancelled, COLUMNS)
+    if bool(order_ids) == bool(account_id):
+        raise click.UsageError("Name the orders, or an account with --all-of.")
+    if account_id is not None:
+        _cancel_all(identifier("account", account_id), as_json)
+        return
+    _cancel_each([identifier("order", order_id) for order_id in order_ids], as_json)
 
 
 @orders.command("sweep")
@@ -133,12 +140,41 @@ def orders_sweep(limit: int, as_json: bool) -> None:
     show(as_json, {**total._asdict(), "remaining": count_pending()})
 
 
-def _cancel(order_id: UUID) -> Any:
+def _cancel_each(order_ids: Sequence[UUID], as_json: bool) -> None:
+    cancelled, refused = list[OrderRow](), dict[UUID, Exception]()
+    for order_id in order_ids:
+        try:
+            cancelled.append(_cancel(order_id))
+        except Refused as error:
+            refused[order_id] = error
+    _tell_of(cancelled, refused, as_json)
+
+
+def _cancel(order_id: UUID) -> OrderRow:
     with session():
         owner = account_of_order(order_id)
     record("order.cancel", {"account_id": owner, "order_id": order_id})
     with patience("cancelling"):
         return cancel_order(owner, order_id)
+
+
+def _cancel_all(owner: UUID, as_json: bool) -> None:
+    """Cancel the live orders of an account, as many at once as the service does, until none is left or refused."""
+    record("order.cancel_all", {"account_id": owner})
+    with patience("cancelling"):
+        done = cancel_orders(owner, OrderFilter())
+        cancelled = done.cancelled
+        while done.has_more and not done.refused:
+            done = cancel_orders(owner, OrderFilter())
+            cancelled = [*cancelled, *done.cancelled]
+    _tell_of(cancelled, done.refused, as_json)
+
+
+def _tell_of(cancelled: Sequence[OrderRow], refused: Mapping[UUID, Exception], as_json: bool) -> None:
+    """Print the cancelled orders, and fail with the others, each with its reason."""
+    show(as_json, ORDER.dump(cancelled, many=True), COLUMNS)
+    if refused:
+        fail("Not cancelled: " + "; ".join(f"{order_id}: {error}" for order_id, error in refused.items()))
 
 
 def _tell(order: Mapping[str, Any]) -> None:

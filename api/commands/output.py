@@ -37,6 +37,14 @@ def show(as_json: bool, document: Any, columns: Columns | None = None) -> None:
         show_table(document, columns or {name: name for document in document[:1] for name in document})
 
 
+def tell(as_json: bool, text: str, document: Mapping[str, Any]) -> None:
+    """Print what a command has done: a text for people, or a document as one line of JSON."""
+    if as_json:
+        show(as_json, document)
+    else:
+        click.echo(text)
+
+
 def show_table(documents: Sequence[Any], columns: Columns) -> None:
     """Print a line for each document; on a terminal below the headings, or a word if there is no document."""
     rows = [[_cell(document, column) for column in columns.values()] for document in documents]

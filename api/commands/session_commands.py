@@ -1,8 +1,8 @@
 """The commands on the sessions of a market: make them, show them, and import exceptions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from flask import current_app
@@ -25,7 +25,7 @@ from .command_input import at_line, load_row, take_columns
 from .csv_input import open_csv
 from .failures import fail, with_database
 from .options import DAY
-from .output import Columns, as_json, show
+from .output import Columns, as_json, show, tell
 from .progress import patience, reading
 
 sessions = AppGroup("sessions", help="Make, list and import the sessions of a market.")
@@ -49,8 +49,9 @@ calendar_option = click.option(
 @click.option("--from", "first", type=DAY, help="The first day. Default: today.")
 @click.option("--to", "last", type=DAY, help="The last day. Default: the end of the last year with known holidays.")
 @calendar_option
+@as_json
 @with_database
-def sessions_make(first: date | None, last: date | None, calendar: str | None) -> None:
+def sessions_make(first: date | None, last: date | None, calendar: str | None, as_json: bool) -> None:
     """Make the regular sessions of all classes of stocks from the dated defaults and the imported holidays.
 
     Regular sessions that these days have are made anew; imported exceptions stay. Without --to no year begins whose
@@ -63,7 +64,8 @@ def sessions_make(first: date | None, last: date | None, calendar: str | None) -
         fail(f"--to {end} is before --from {begin}.")
     with patience("making sessions"):
         count = make_sessions(name, begin, end)
-    click.echo(f"{count} sessions from {begin} to {end}")
+    document = {"sessions": count, "from": str(begin), "to": str(end)}
+    tell(as_json, f"{count} sessions from {begin} to {end}", document)
 
 
 @sessions.command("show")
@@ -80,8 +82,9 @@ def sessions_show(first: date | None, last: date | None, calendar: str | None, a
 
 @sessions.command("import")
 @click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
+@as_json
 @with_database
-def sessions_import(path: str) -> None:
+def sessions_import(path: str, as_json: bool) -> None:
     """Import sessions that are exceptions, such as Muhurat trading, in the place of those of their day and class.
 
     The file has the columns calendar,day,opensAt,closesAt and optionally class,squareOffAt,kind. Times are Indian.
@@ -98,18 +101,24 @@ def sessions_import(path: str) -> None:
             given.setdefault(row["calendar"], []).extend(_sessions_of(row))
     with patience("saving sessions"):
         count = sum(import_sessions(calendar, found) for calendar, found in given.items())
-    click.echo(f"{count} sessions read")
+    tell(as_json, f"{count} sessions read", {"sessions": count})
 
 
-def tell_of_missing_sessions() -> None:
-    """Make the missing sessions of MARKET_CALENDAR, if it is set, and print a line if there were any."""
+class MadeSessions(NamedTuple):
+    """The number of sessions that were made, and the lines that tell of it."""
+
+    number: int = 0
+    lines: Sequence[str] = ()
+
+
+def make_missing_sessions() -> MadeSessions:
+    """Make the missing sessions of MARKET_CALENDAR, if it is set."""
     calendar = current_app.config["SETTINGS"].market_calendar
     if calendar is None:
-        return
+        return MadeSessions()
     with patience("making the missing sessions"):
         count = add_missing_sessions(calendar)
-    if count:
-        click.echo(f"{count} sessions made, to {last_known_day(calendar)}")
+    return MadeSessions(count, [f"{count} sessions made, to {last_known_day(calendar)}"] if count else [])
 
 
 def calendar_name(name: str | None) -> str:

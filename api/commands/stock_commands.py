@@ -25,7 +25,7 @@ from trading.rules.terms import SessionClass
 from .command_input import at_line, load, load_row, take_columns
 from .csv_input import CsvFile, open_csv
 from .failures import fail, reasons, with_database
-from .output import as_json, show
+from .output import as_json, show, tell
 from .progress import Counter, counting, patience, reading
 from .quote_commands import COLUMNS
 from .quote_commands import STOCK as SHOWN_STOCK
@@ -80,6 +80,11 @@ class Import:
             changed = {pair: name for pair, name in classes.items() if known.get(pair) != name}
             set_facts([ImportedFacts(*pair, session_class=name) for pair, name in changed.items()])
 
+    @property
+    def others(self) -> int:
+        """The number of lines that hold no stock."""
+        return self.read - self.taken - len(self.refused)
+
     def refuse(self, refusal: HttpRefusal) -> None:
         """Record the refusal of a line."""
         self.refused.append(reasons(refusal))
@@ -90,8 +95,9 @@ class Import:
 @click.option(
     "--report", type=click.File("w", encoding="utf-8", lazy=False), help="Write all refused lines to this file."
 )
+@as_json
 @with_database
-def stocks_import(path: str, report: TextIO | None) -> None:
+def stocks_import(path: str, report: TextIO | None, as_json: bool) -> None:
     """Import the stocks of a file; known stocks stay.
 
     The file has the columns exchange,symbol and optionally
@@ -102,12 +108,9 @@ def stocks_import(path: str, report: TextIO | None) -> None:
     """
     done = Import()
     with open_csv(path) as file:
-        kind = recognise(file.header)
-        if kind is None:
-            raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
+        kind = _kind_of(file)
         done.has_live_prices = kind.has_live_prices
         if kind is OWN:
-            take_columns(file, STOCK)
             lines = list(_stocks(file, kind, done, _raise))
             with counting(len(lines), "saving") as bar:
                 _save(lines, done, bar)
@@ -115,10 +118,10 @@ def stocks_import(path: str, report: TextIO | None) -> None:
             _save(_stocks(file, kind, done, done.refuse), done)
     with patience("giving the stocks their session classes"):
         done.classify()
-    if kind is OWN:
-        click.echo(f"{done.read} read, {done.created} new, {done.priced} priced")
-    else:
-        _tell(kind, done, report)
+    _report(done.refused, report)
+    tell(as_json, _summary(kind, done), _document(kind, done))
+    if not done.taken and kind is not OWN:
+        fail("The file holds no stock of NSE or BSE.")
 
 
 @stocks.command("list")
@@ -141,14 +144,21 @@ def stocks_list(search: str | None, exchange: str | None, limit: int, as_json: b
 def import_facts(path: str) -> None:
     """Create the stocks of a file with their facts, and leave out its prices; one bad line refuses the file."""
     with open_csv(path) as file:
-        kind = recognise(file.header)
-        if kind is None:
-            raise invalid({"line 1": [f"Is not a known header. Known are: {_known_headers()}."]})
-        if kind is OWN:
-            take_columns(file, STOCK)
+        kind = _kind_of(file)
         lines = list(_stocks(file, kind, Import(), _raise))
     import_stocks(*_stocks_and_names(lines))
     set_facts([_facts(line) for line in lines])
+
+
+def _kind_of(file: CsvFile) -> Format:
+    """Return the format of a file, whose columns the rows have from now on; raise HttpRefusal for an unknown one."""
+    kind = recognise(file.header)
+    if kind is None:
+        known = "; ".join(f"{one.name} ({','.join(one.columns)})" for one in FORMATS)
+        raise invalid({"line 1": [f"Is not a known header. Known are: {known}."]})
+    if kind is OWN:
+        take_columns(file, STOCK)
+    return kind
 
 
 def _save(lines: Iterable[Line], done: Import, bar: Counter | None = None) -> None:
@@ -202,21 +212,31 @@ def _raise(refusal: HttpRefusal) -> None:
     raise refusal
 
 
-def _tell(kind: Format, done: Import, report: TextIO | None) -> None:
-    """Print the refused lines and the counts; fail if the file held no stock at all."""
-    for line in done.refused if report else done.refused[:REFUSALS_SHOWN]:
+def _report(refused: list[str], report: TextIO | None) -> None:
+    """Write the refused lines into the report, or the first of them on standard error."""
+    for line in refused if report else refused[:REFUSALS_SHOWN]:
         click.echo(line, file=report, err=True)
-    not_shown = 0 if report else len(done.refused) - REFUSALS_SHOWN
+    not_shown = 0 if report else len(refused) - REFUSALS_SHOWN
     if not_shown > 0:
         click.echo(f"and {not_shown} more; --report FILE lists them all", err=True)
-    others = done.read - done.taken - len(done.refused)
-    click.echo(
+
+
+def _summary(kind: Format, done: Import) -> str:
+    if kind is OWN:
+        return f"{done.read} read, {done.created} new, {done.priced} priced"
+    return (
         f"{kind.name}: {done.read} read, {done.taken} stocks, {done.created} new, {done.priced} priced,"
-        f" {others} of other kinds, {len(done.refused)} refused"
+        f" {done.others} of other kinds, {len(done.refused)} refused"
     )
-    if not done.taken:
-        fail("The file holds no stock of NSE or BSE.")
 
 
-def _known_headers() -> str:
-    return "; ".join(f"{kind.name} ({','.join(kind.columns)})" for kind in FORMATS)
+def _document(kind: Format, done: Import) -> dict[str, Any]:
+    return {
+        "format": kind.name,
+        "read": done.read,
+        "stocks": done.taken,
+        "new": done.created,
+        "priced": done.priced,
+        "otherKinds": done.others,
+        "refused": len(done.refused),
+    }

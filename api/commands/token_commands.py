@@ -1,20 +1,19 @@
 """The commands on tokens."""
 
-from typing import Any
-
 import click
 from flask.cli import AppGroup
 
 from schemas.admin import ServiceTokenCreationSchema, TokenCreationSchema
-from schemas.fields import format_timestamp
-from trading.accounts.tokens import ListedToken, create_token, revoke_token, tokens_of
+from schemas.tokens import ListedTokenSchema
+from trading.accounts.tokens import create_token, revoke_token, tokens_of
 
 from .command_input import identifier, load, record
 from .failures import with_database
-from .output import Columns, as_json, as_time, show
+from .output import Columns, as_json, as_time, show, tell
 
 tokens = AppGroup("tokens", help="Create, list and revoke API tokens.")
 
+TOKEN = ListedTokenSchema()
 COLUMNS: Columns = {
     "TOKEN ID": "tokenId",
     "SCOPES": lambda token: ",".join(token["scopes"]),
@@ -51,29 +50,16 @@ def tokens_list(account_id: str | None, with_ended: bool, as_json: bool) -> None
     owner = None if account_id is None else identifier("account", account_id)
     found = tokens_of(owner, with_ended=with_ended)
     columns = COLUMNS if with_ended else {name: COLUMNS[name] for name in list(COLUMNS)[:-1]}
-    show(as_json, [_document(token) for token in found], columns)
+    show(as_json, TOKEN.dump(found, many=True), columns)
 
 
 @tokens.command("revoke")
 @click.argument("token_id", metavar="TOKEN_ID")
+@as_json
 @with_database
-def tokens_revoke(token_id: str) -> None:
+def tokens_revoke(token_id: str, as_json: bool) -> None:
     """Revoke a token; it stops working within 5 s."""
     revoked = identifier("tokenId", token_id)
     record("token.revoke", {"token_id": revoked})
     revoke_token(revoked)
-    click.echo(f"{revoked} is revoked")
-
-
-def _document(token: ListedToken) -> dict[str, Any]:
-    times = (token["created_at"], token["expires_at"], token["revoked_at"])
-    created_at, expires_at, revoked_at = (format_timestamp(at) if at else None for at in times)
-    return {
-        "tokenId": str(token["id"]),
-        "tradingAccountId": str(token["account_id"]) if token["account_id"] else None,
-        "scopes": token["scopes"],
-        "createdAt": created_at,
-        "expiresAt": expires_at,
-        "lastUsedOn": str(token["last_used_on"]) if token["last_used_on"] else None,
-        "revokedAt": revoked_at,
-    }
+    tell(as_json, f"{revoked} is revoked", {"tokenId": str(revoked)})

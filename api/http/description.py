@@ -30,6 +30,8 @@ HEADERS: dict[str, Document] = {
     "Location": _header("The address of the resource.", TEXT | {"format": "uri-reference"}, required=True),
     "ETag": _header("The version of the order.", TEXT | {"pattern": '^"[0-9a-f]+"$'}, required=True),
     "Retry-After": _header("Seconds to wait before trying again.", {"type": "integer", "minimum": 1}, required=True),
+    "Vary": _header("`Accept`: the request's header chooses between JSON and CSV.", TEXT),
+    "Content-Disposition": _header("The name of the file, only with `text/csv`.", TEXT),
     "WWW-Authenticate": _header('`Bearer realm="tradepost"`', TEXT, required=True),
     "X-Request-Id": _header(
         "The X-Request-Id of the request if it is valid, else a new id; log lines contain it.", TEXT, required=True
@@ -110,6 +112,11 @@ PATH_EXAMPLES = {
     "symbol": "RELIANCE",
     "token_id": TOKEN_ID,
 }
+
+
+# The two answers to a placement.
+FINAL = {"description": "The request asked to wait, and the order is final."}
+ACCEPTED = {"description": "The order is accepted: it is in the database, and a worker executes it."}
 
 
 def leads_to(parameter: str, member: str, *operations: str) -> Document:

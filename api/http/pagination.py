@@ -53,9 +53,13 @@ class Keyset:
     columns: Mapping[str, Callable[[Any], Any]]
     descending: bool = True
 
+    def values(self, row: Row) -> list[Any]:
+        """Return a row's values of the columns."""
+        return [row[column.rpartition(".")[2]] for column in self.columns]
+
     def encode(self, row: Row) -> str:
         """Return the cursor of the page that follows a row."""
-        values = [_plain(row[column.rpartition(".")[2]]) for column in self.columns]
+        values = [_plain(value) for value in self.values(row)]
         return base64.urlsafe_b64encode(encode(values).encode()).decode().rstrip("=")
 
     def decode(self, cursor: str) -> list[Any]:
@@ -84,21 +88,34 @@ def fetch_page(
     `where` maps conditions such as "status = %s" to their values, selects_by are the parameters of the select itself.
     Needs an open session.
     """
+    after = None if cursor is None else keyset.decode(cursor)
+    rows = fetch_rows(select, where, keyset, limit=limit + 1, after=after, selects_by=selects_by)
+    has_more = len(rows) > limit
+    return {"data": rows[:limit], "next_cursor": keyset.encode(rows[limit - 1]) if has_more else None}
+
+
+def fetch_rows(
+    select: str,
+    where: Mapping[str, Any],
+    keyset: Keyset,
+    *,
+    limit: int,
+    after: Sequence[Any] | None = None,
+    selects_by: Sequence[Any] = (),
+) -> list[Row]:
+    """Return the first rows of a query, or those after a row with these values of the keyset; see fetch_page."""
     conditions = {condition: value for condition, value in where.items() if value is not None}
     parameters = [*selects_by, *conditions.values()]
     clauses = list(conditions)
-    if cursor is not None:
-        values = keyset.decode(cursor)
+    if after is not None:
         # An index on these columns answers one comparison of rows directly.
         sign = "<" if keyset.descending else ">"
-        clauses.append(f"({', '.join(keyset.columns)}) {sign} ({', '.join(['%s'] * len(values))})")
-        parameters += values
+        clauses.append(f"({', '.join(keyset.columns)}) {sign} ({', '.join(['%s'] * len(after))})")
+        parameters += after
     direction = " DESC" if keyset.descending else ""
     order = ", ".join(column + direction for column in keyset.columns)
     sql = f"{select} WHERE {' AND '.join(clauses) or 'true'} ORDER BY {order} LIMIT %s"
-    rows = fetch_all(sql, [*parameters, limit + 1])
-    has_more = len(rows) > limit
-    return {"data": rows[:limit], "next_cursor": keyset.encode(rows[limit - 1]) if has_more else None}
+    return fetch_all(sql, [*parameters, limit])
 
 
 def _plain(value: Any) -> Any:

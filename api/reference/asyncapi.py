@@ -15,6 +15,7 @@ from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, EventStreamSc
 from schemas.fields import Money
 from schemas.live_quotes import LiveQuoteSchema
 
+from . import common, terms
 from .examples import remove_hints
 from .openapi import without_null
 from .stream_messages import FROM_CLIENT, OF_QUOTES, message_of, subject_of
@@ -169,7 +170,11 @@ def _schemas() -> dict[str, Document]:
 
     shapes = {subject_of(name): described(DATA_SCHEMAS[name.partition(".")[0]]) for name in EVENT_TYPES}
     queries = {"EventStream": query(EventStreamSchema()), "StreamRequest": query(StreamRequestSchema())}
-    return {"Event": described(EventSchema()), **shapes, "Quote": described(LiveQuoteSchema()), **queries}
+    schemas = {"Event": described(EventSchema()), **shapes, "Quote": described(LiveQuoteSchema()), **queries}
+    common.describe_members(schemas.values())
+    for schema in schemas.values():
+        terms.explain(schema)
+    return schemas
 
 
 def _with_all_required(schema: Document) -> Document:

@@ -39,7 +39,7 @@ def _rendered(api: Any) -> str:
         "docs.html",
         api=document,
         stream=asyncapi.document(),
-        tags=[(tag, _operations_of(document, tag["name"])) for tag in document["tags"]],
+        tags=[(tag, operations_of(document, tag["name"])) for tag in document["tags"]],
         introduction=sections.INTRODUCTION,
         sections=sections.SECTIONS,
         prose=prose,
@@ -56,7 +56,7 @@ def _rendered(api: Any) -> str:
     )
 
 
-def _operations_of(document: Document, tag: str) -> list[Document]:
+def operations_of(document: Document, tag: str) -> list[Document]:
     """Return a tag's operations, each with its method, its path and all its parameters."""
     return [
         item[method]
@@ -120,9 +120,9 @@ def request_example(document: Document, operation: Document) -> Any:
 
 
 def response_example(document: Document, operation: Document) -> tuple[str, Any] | None:
-    """Return the status and the example of the first response that has an example, or None."""
-    examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
-    return next(((status, example) for status, example in examples if example is not None), None)
+    """Return the status and the example of an operation's usual success: 202 before 200; or None without one."""
+    answered = {status: _example(document, answer) for status, answer in operation["responses"].items() if status < "3"}
+    return max(((status, example) for status, example in answered.items() if example is not None), default=None)
 
 
 def answers(operation: Document) -> list[str]:
@@ -152,5 +152,7 @@ def _named(reference: Document) -> str:
 
 
 def _example(document: Document, part: Document) -> Any:
-    schema = part.get("content", {}).get("application/json", {}).get("schema")
-    return None if schema is None else document["components"]["schemas"][_named(schema)]["examples"][0]
+    media = part.get("content", {}).get("application/json", {})
+    if "schema" not in media:
+        return None
+    return media.get("example") or document["components"]["schemas"][_named(media["schema"])]["examples"][0]

@@ -43,8 +43,15 @@ def example_of(schema: Schema, components: dict[str, Schema]) -> Any:
     if kinds == "object":
         return _example_of_object(schema, components)
     if kinds == "array":
-        return [example_of(schema["items"], components)]
+        return [example_of(item, components) for item in _alternatives(schema["items"], components)]
     return _example_of_value(schema)
+
+
+def _alternatives(schema: Schema, components: dict[str, Schema]) -> list[Schema]:
+    """Return the schemas of which an item has one."""
+    named = components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    alternatives: list[Schema] = named.get("oneOf", [schema])
+    return alternatives
 
 
 def remove_hints(schema: Schema) -> None:
@@ -74,7 +81,9 @@ def _example_of_value(schema: Schema) -> Any:
         return schema["enum"][0]
     if schema.get("type") == "boolean":
         return True
-    if schema.get("type") in ("integer", "number"):
+    if schema.get("type") == "number":
+        return 0.0
+    if schema.get("type") == "integer":
         return schema.get("minimum", 0)
     if schema.get("format") == "date-time":
         return MOMENT

@@ -25,4 +25,7 @@ def _mistakes(operation: Document, schemas: dict[str, Document]) -> Iterator[Mis
             yield {name: [f"Must be from {schema['minimum']} to {schema['maximum']}."]}
     for name in sorted(body.get("required", ())):
         yield {name: ["Missing data for required field."]}
-    yield {UNKNOWN: ["Unknown field." if content else "Unknown parameter."]}
+    for name, schema in [] if content else queried:
+        if schema.get("format") == "uuid":
+            yield {name: ["Must be a UUID."]}
+    yield {UNKNOWN: ["Unknown field." if content or queried else "Unknown parameter."]}

@@ -7,7 +7,7 @@ from typing import Any
 from api.http.description import HEADERS, PATH_EXAMPLES, SECURITY_SCHEMES, Document, carries
 from api.http.errors import STATUS_BY_CODE
 
-from . import common, event_schemas, examples, problem_responses, terms
+from . import answers, common, event_schemas, examples, problem_responses, terms
 from .mistakes import mistakes_of
 
 HEADERS_OF_ALL = ("X-Request-Id",)
@@ -38,6 +38,7 @@ def complete(document: Document, classes: Mapping[str, type]) -> Document:
     _remove_unused(document)
     _require_members(document)
     examples.add_examples(document)
+    answers.add_examples(document)
     return document
 
 

@@ -81,14 +81,19 @@ def _auth() -> Document:
     since = "Send the events after this one first. If `null` or left out, `since` of the address applies."
     properties = {
         "action": {"const": "auth"},
-        "token": {"type": "string", "example": "tp_the-secret-that-is-shown-once"},
+        "token": {
+            "type": "string",
+            "description": "The secret of a token with the scope `read` or `admin`.",
+            "example": "tp_the-secret-that-is-shown-once",
+        },
         "since": number | {"type": ["integer", "null"], "description": since},
     }
     return {"type": "object", "required": ["action", "token"], "properties": properties}
 
 
 def _note(name: str) -> Document:
-    properties = {"type": {"const": name}, "lastEventId": {"type": "integer", "minimum": 0, "example": 123}}
+    number = {"type": "integer", "minimum": 0, "description": "The account's last event.", "example": 123}
+    properties = {"type": {"const": name}, "lastEventId": number}
     return _closed(properties)
 
 
@@ -119,8 +124,16 @@ MEMBERS: dict[str, Callable[[str], Document]] = {
     "problem": lambda name: _closed(
         {
             "type": {"const": name},
-            "code": {"type": "string", "enum": list(PROBLEM_CODES)},
-            "detail": {"type": "string", "example": "A connection may watch 200 stocks; these would be 201."},
+            "code": {
+                "type": "string",
+                "enum": list(PROBLEM_CODES),
+                "description": "The kind of the problem, as in a problem document.",
+            },
+            "detail": {
+                "type": "string",
+                "description": "A sentence for people.",
+                "example": "A connection may watch 200 stocks; these would be 201.",
+            },
         }
     ),
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.http.errors import STATUS_BY_CODE
-from schemas.accounts import ACCOUNT_SCOPES, SERVICE_SCOPES
+from schemas.accounts import ACCOUNT_SCOPES, INTERVALS, SERVICE_SCOPES
 from schemas.events import EVENT_TYPES
 from schemas.market import NOT_MATCHED, NOT_STORED
 from schemas.orders import LIVE_STATUSES, ORDER_TYPE_SPELLINGS, ORDER_TYPES, PRODUCT_SPELLINGS, PRODUCTS
@@ -36,6 +36,10 @@ def _spelled(spellings: dict[str, str]) -> str:
 # Each term with its words and its description.
 TERMS: dict[str, tuple[Iterable[str], str]] = {
     "Exchange": (Exchange, "The exchange at which a stock is traded."),
+    "Interval": (
+        INTERVALS,
+        "The time between two points: they are at each full minute, each full hour or each midnight of Indian time.",
+    ),
     "Side": (Side, "The direction of an order: `BUY` adds to the position, `SELL` takes from it."),
     "Product": (
         Product,
@@ -162,6 +166,15 @@ def share(document: dict[str, Any]) -> None:
         name: {"type": "string", "description": description, "enum": [str(word) for word in words]}
         for name, (words, description) in TERMS.items()
     }
+
+
+def explain(schema: Schema) -> None:
+    """Describe each list of words in a schema that is a term and has no description, by the term's."""
+    name = NAME_BY_WORDS.get(frozenset(schema.get("enum", ())) - {None})
+    if name is not None:
+        schema.setdefault("description", TERMS[name][1])
+    for below in schema.get("properties", {}).values():
+        explain(below)
 
 
 def _share(schema: Schema) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
-from api.account import NEWEST_FIRST as NEWEST_ENTRY_FIRST
-from api.orders import NEWEST_FIRST as NEWEST_ORDER_FIRST
+from api.account import TRANSACTION_LIST
+from api.orders import ORDER_LIST
 from bench.clients.load import CONNECTIONS, HOST, Connection, LoadError, build_requests, exchange, place_orders
 from bench.clients.pgbench import run_pgbench
 from bench.growth.load import READER, account_id_of
@@ -167,8 +167,8 @@ def _delays_ms(side: Side, orders: int) -> list[float]:
 def _paths() -> dict[str, str]:
     """Return the requests of the reader by figure; a deep page is page 10,000, or the last one."""
     reader = account_id_of(READER)
-    order = NEWEST_ORDER_FIRST.encode(_row_above("trading_order", "placed_at, id", reader))
-    entry = NEWEST_ENTRY_FIRST.encode(_row_above("fund_transaction", "id", reader))
+    order = ORDER_LIST.keyset.encode(_row_above("trading_order", "placed_at, id", reader))
+    entry = TRANSACTION_LIST.keyset.encode(_row_above("fund_transaction", "id", reader))
     with session():
         row = fetch_one("SELECT min(id) AS first, max(id) AS last FROM event WHERE account_id = %s", (reader,))
     assert row is not None

@@ -19,6 +19,7 @@ ACTORS = (
     maintenance.release_orders,
     maintenance.do_daily_work,
     maintenance.sweep_levels,
+    maintenance.record_prices,
     maintenance.delete_what_is_old,
     maintenance.check_ledger,
 )

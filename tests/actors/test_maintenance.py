@@ -19,6 +19,7 @@ from tests.actors.placing import make_older, place_quietly, status_of
 from tests.support import market_clock
 from tests.support.processes import free_port, wait_until
 from tests.support.trading import execute as execute_now
+from tests.support.trading import one
 from tests.trading.execution import market
 from trading.execution.sweeping import TICK_LOCK_KEY
 
@@ -108,7 +109,7 @@ def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
     configured: None, clean: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000_000.0]
-    monkeypatch.setattr(ticker, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(ticker, "time", SimpleNamespace(monotonic=lambda: clock[0], time=lambda: 0.0))
     due = nothing_was_done_yet()
     ticker._announce_periodic(due)
     period_s = max(period_ms for _, period_ms in ticker.PERIODIC) / 1000
@@ -117,6 +118,27 @@ def test_in_the_next_period_a_periodic_actor_is_enqueued_again(
         redis_client.delete(ticker.tick_key(maintenance.check_ledger))  # as it does before the period is over
         ticker._announce_periodic(due)
         assert announced(redis_client)["check_ledger"] == expected
+
+
+def test_prices_are_recorded_on_the_minute_by_each_process_that_starts_or_goes_on(
+    configured: None, clean: None, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000_000.0]
+    # 20 s of the minute are over; the other clock counts from another time.
+    fake = SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0] + 6_000_000_000 - 1_000_000 + 20)
+    monkeypatch.setattr(ticker, "time", fake)
+    due = ticker._first_times()
+    for passed_s, expected in ((0, 0), (39, 0), (1, 1), (59, 1), (1, 2)):
+        clock[0] += passed_s
+        redis_client.delete(ticker.tick_key(maintenance.record_prices))
+        ticker._announce_periodic(due)
+        assert announced(redis_client).get("record_prices", 0) == expected
+
+
+def test_a_message_records_the_prices(worker: dramatiq.Worker, clock: Any) -> None:
+    clock("2026-11-02 10:00:01")
+    maintenance.record_prices.send()
+    wait_until(lambda: one("SELECT count(*) FROM price_recording") == 1)
 
 
 def test_periodic_work_is_enqueued_once_redis_is_back(

@@ -1,10 +1,16 @@
 """The account, its fund ledger, and its events."""
 
+from decimal import Decimal
+
 import pytest
 
 from models.database import execute, session
+from tests.support.trading import hold
 from trading.accounts.tokens import create_token
 from trading.execution.executing import execute_orders
+from trading.matching.feed import set_quotes
+
+EQUITY = "/api/trading/account/equity"
 
 
 @pytest.fixture
@@ -140,3 +146,33 @@ def test_a_change_made_in_sql_writes_an_event(get, trader):
 def test_a_bad_query_for_events_names_its_parameter(client, trader, query):
     response = client.get(f"/api/trading/events?{query}", headers=trader.headers)
     assert set(response.get_json()["errors"]) == {query.split("=")[0]}
+
+
+def test_the_equity_of_an_account_over_time(client, account):
+    trader = account()
+    hold(trader.id, "BUY", 10, "100.00")
+    set_quotes([("NSE", "RELIANCE", Decimal("104.00"))])
+    answer = client.get(EQUITY, headers=trader.headers, query_string={"interval": "1m"}).get_json()
+    assert answer["interval"] == "1m"
+    point, funds = answer["data"][-1], client.get("/api/trading/account", headers=trader.headers).get_json()
+    assert point | {"at": None} == {
+        "at": None,
+        "balance": funds["balance"],
+        "unrealizedPnl": "40.00",
+        "equity": f"{Decimal(funds['balance']) + 40}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"interval": "5m"}, "interval"),
+        ({"from": "2020-01-01T00:00:00Z"}, "from"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2020-01-01"}, "to"),
+        ({"limit": "3"}, "limit"),
+    ],
+)
+def test_a_range_of_equity_that_cannot_be_answered_is_refused(client, account, query, field):
+    answer = client.get(EQUITY, headers=account().headers, query_string=query)
+    assert (answer.status_code, list(answer.get_json()["errors"])) == (422, [field])

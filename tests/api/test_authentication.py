@@ -254,6 +254,7 @@ ROUTES = [
     ("POST", f"/api/trading/positions/{NOT_THERE}/convert", {"trade", "admin"}),
     ("POST", f"/api/trading/positions/{NOT_THERE}/close", {"trade", "admin"}),
     ("GET", "/api/trading/account", {"read", "admin"}),
+    ("GET", "/api/trading/account/equity", {"read", "admin"}),
     ("GET", "/api/trading/transactions", {"read", "admin"}),
     ("GET", "/api/trading/events", {"read", "admin"}),
     ("GET", "/api/market/stocks", {"read", "trade", "feed", "admin"}),

@@ -1,25 +1,57 @@
-"""The examples of the OpenAPI document show what the routes answer: the same members, with values of the same kinds."""
+"""Each example of the OpenAPI document shows what the routes answer.
 
-import dataclasses
+The steps of Asha's story are answered exactly as the examples say, but for ids, numbers and times. `test_openapi.py`
+compares all other answers with their examples, by their members and the kinds of their values.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import pytest
 
-from tests.support.sessions import open_market
+from tests.security.operations import operations_of
+from tests.support.examples import differences, example_of, optional_members
 from trading.execution.executing import execute_orders
 from trading.market.stocks import import_stocks
 from trading.matching.stock_changes import ImportedFacts, set_facts
+from trading.rules.ledger import EFFECTS
+from trading.rules.terms import LedgerKind
 
 QUOTE = {"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "2500.00", "bidPrice": "2499.95", "askPrice": "2500.05"}
-READS = {
-    "/api/market/stocks": "?limit=1",
-    "/api/market/stocks?search": "=rel",
-    "/api/market/stocks?symbols": "=NSE:RELIANCE",
-    "/api/market/stocks/{exchange}/{symbol}": "/NSE/RELIANCE",
-    "/api/market/clock": "",
-    "/api/trading/account": "",
-    "/api/trading/positions": "",
-}
+
+
+class Story:
+    """The routes, called with the examples of their bodies; it notes where answers differ from their examples."""
+
+    def __init__(self, client: Any, document: dict[str, Any]) -> None:
+        self.client = client
+        self.document = document
+        self.operations = {each.spec["operationId"]: each for each in operations_of(document)}
+        self.differences: list[str] = []
+        self.optional = optional_members(document)
+
+    def tell(self, name: str, status: int, headers: dict[str, str], *, exactly: bool = True, **options: Any) -> Any:
+        """Call a route with the example of its body, compare its answer, and return it."""
+        operation = self.operations[name]
+        things, query = options.get("things", {}), options.get("query", {})
+        body = example_of(self.document, operation.spec.get("requestBody", {}).get("content", {}))
+        response = self.client.open(
+            operation.url(**things),
+            method=operation.method,
+            headers=operation.required_headers | headers,
+            query_string=query,
+            **({} if body is None else {"json": body | options.get("more", {})}),
+        )
+        assert response.status_code == status, f"{name}: {response.text}"
+        shown = example_of(self.document, operation.spec["responses"][str(status)]["content"])
+        optional = () if exactly else self.optional
+        self.differences += differences(
+            shown, response.get_json(), f"{name} {status}", exactly=exactly, optional=optional
+        )
+        return response.get_json()
 
 
 @pytest.fixture
@@ -30,81 +62,142 @@ def document(client: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def trader(account: Any, place: Any, client: Any, headers_for: Any) -> Any:
-    """Return an account that holds ten RELIANCE, of which a name and a whole quote are known."""
+def story(client: Any, document: dict[str, Any]) -> Iterator[Story]:
+    """Return the story before its first step; at its end no answer was unlike its example."""
     import_stocks([("NSE", "RELIANCE")], {("NSE", "RELIANCE"): "Reliance Industries"})
     set_facts([ImportedFacts("NSE", "RELIANCE", lot_size=1)])
-    whole = QUOTE | {"bidQuantity": 120, "askQuantity": 75, "volume": 1_250_000}
-    client.put("/api/market/quotes", json={"quotes": [whole]}, headers=headers_for("feed"))
-    trader = account()
-    execute_orders([place(trader, quantity=10, price="2500.00").get_json()["orderId"]])
-    return trader
+    story = Story(client, document)
+    yield story
+    assert story.differences == [], "\n".join(story.differences)
 
 
-def example(document: dict[str, Any], path: str, method: str, status: int) -> Any:
-    """Return the example of a route's answer."""
-    answer = document["paths"][path][method]["responses"][str(status)]
-    reference = answer["content"]["application/json"]["schema"]["$ref"]
-    (shown,) = document["components"]["schemas"][reference.rpartition("/")[2]]["examples"]
-    return shown
+@pytest.fixture
+def admin(headers_for: Any) -> Any:
+    """Return the headers of a token with the scopes admin and feed."""
+    return headers_for("admin", "feed")
 
 
-def differences(shown: Any, answered: Any, place: str = "") -> list[str]:
-    """Return the places in which an example and an answer are not alike; a null is like anything."""
-    if shown is None or answered is None:
-        return []
-    if type(shown) is not type(answered):
-        return [f"{place}: {shown!r} is shown, {answered!r} was answered"]
-    if isinstance(shown, dict):
-        odd = [f"{place}.{name}: in one of them only" for name in sorted(shown.keys() ^ answered.keys())]
-        both = shown.keys() & answered.keys()
-        return odd + [found for name in both for found in differences(shown[name], answered[name], f"{place}.{name}")]
-    if isinstance(shown, list):
-        return [found for one in answered for found in differences(shown[0], one, f"{place}[]")]
-    return []
+@pytest.fixture
+def open_account(story: Story, admin: dict[str, str]) -> Callable[[], tuple[str, dict[str, str]]]:
+    """Return a function that opens Asha's account anew, and returns its id and the headers of its token."""
+
+    def make() -> tuple[str, dict[str, str]]:
+        account_id = story.tell("adminCreate", 201, admin)["tradingAccountId"]
+        token = story.tell("adminAddToken", 201, admin, things={"account_id": account_id})["token"]
+        return account_id, {"Authorization": f"Bearer {token}"}
+
+    return make
 
 
-@pytest.mark.parametrize("route", READS)
-def test_an_example_shows_what_a_route_answers(
-    route: str, app: Any, settings: Any, client: Any, trader: Any, document: dict[str, Any], monkeypatch: Any
+def test_asha_buys_ten_shares_as_the_examples_say(story: Story, open_account: Any, admin: dict[str, str]) -> None:
+    story.tell("marketPutQuotes", 200, admin)
+    account_id, asha = open_account()
+    story.tell("adminRead", 200, admin, things={"account_id": account_id})
+    story.tell("ordersPreview", 200, asha)
+    key = {"Idempotency-Key": "my-order-1"}
+    order_id = story.tell("ordersPlace", 202, asha | key)["orderId"]
+    order = {"order_id": order_id}
+    story.tell("ordersRead", 200, asha, things=order)
+    story.tell("ordersListOrders", 200, asha)
+    story.tell("ordersHistory", 200, asha, things=order)
+    story.tell("accountRead", 200, asha)
+    story.tell("accountListTransactions", 200, asha)
+    execute_orders([order_id])
+    story.tell("ordersPlace", 200, asha | key | {"Prefer": "wait=1"})
+    story.tell("tradesListTrades", 200, asha)
+    story.tell("tradesListTradesOfOrder", 200, asha, things=order)
+    position = {"position_id": story.tell("positionsListPositions", 200, asha)["data"][0]["positionId"]}
+    story.tell("positionsRead", 200, asha, things=position)
+    closing_id = story.tell("positionsClose", 202, asha | key, things=position)["orderId"]
+    execute_orders([closing_id])
+    story.tell("positionsClose", 200, asha | key | {"Prefer": "wait=1"}, things=position)
+    story.tell("positionsConvert", 200, asha, things=position)
+    story.tell("adminReset", 200, admin, things={"account_id": account_id})
+
+
+def test_asha_changes_her_mind_as_the_examples_say(
+    story: Story, open_account: Any, admin: dict[str, str], quote: Any
 ) -> None:
-    open_market()
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
-    path = route.partition("?")[0]
-    address = path.partition("/{")[0] + READS[route] if "{" in path else route + READS[route]
-    answer = client.get(address, headers=trader.headers)
-    assert answer.status_code == 200
-    assert differences(example(document, path, "get", 200), answer.get_json()) == []
-    for name in ("data", "sessions"):
-        assert answer.get_json().get(name) != []
+    quote()
+    _, asha = open_account()
+    story.tell("ordersModify", 200, asha, things={"order_id": story.tell("ordersPlace", 202, asha)["orderId"]})
+    _, asha = open_account()
+    story.tell("ordersCancel", 200, asha, things={"order_id": story.tell("ordersPlace", 202, asha)["orderId"]})
+    _, asha = open_account()
+    story.tell("ordersPlace", 202, asha, exactly=False, more={"clientOrderId": "my-order-1"})
+    story.tell("ordersReadByClientId", 200, asha, things={"client_order_id": "my-order-1"})
+    _, asha = open_account()
+    story.tell("ordersPlaceBatch", 200, asha)
+    story.tell("ordersCancelAll", 200, asha, exactly=False)
+    account_id, asha = open_account()
+    execute_orders([story.tell("ordersPlace", 202, asha)["orderId"]])
+    story.tell("positionsCloseAll", 200, asha, exactly=False)
+    account_id, _ = open_account()
+    story.tell("adminAddFunds", 201, admin, things={"account_id": account_id})
+    account_id, _ = open_account()
+    story.tell("adminChangeStatus", 200, admin, things={"account_id": account_id})
 
 
-def test_the_example_of_a_close_shows_its_body_and_its_answer(
-    client: Any, trader: Any, document: dict[str, Any]
-) -> None:
-    (position,) = client.get("/api/trading/positions", headers=trader.headers).get_json()["data"]
-    path = "/api/trading/positions/{position_id}/close"
-    operation = document["paths"][path]["post"]
-    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-    (body,) = document["components"]["schemas"][reference.rpartition("/")[2]]["examples"]
-    assert body["quantity"] <= position["quantity"]
-    answer = client.post(path.format(position_id=position["positionId"]), json=body, headers=trader.headers)
-    assert answer.status_code == 202
-    assert answer.get_json()["order"]["quantity"] == body["quantity"]
-    assert differences(example(document, path, "post", 202), answer.get_json()) == []
+def objects_in(part: Any) -> Iterator[dict[str, Any]]:
+    """Yield each object in a part of the document."""
+    if isinstance(part, dict):
+        yield part
+    for below in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from objects_in(below)
 
 
-def test_the_example_of_a_refused_close_has_the_members_of_the_refusal(
-    client: Any, trader: Any, document: dict[str, Any]
-) -> None:
-    (position,) = client.get("/api/trading/positions", headers=trader.headers).get_json()["data"]
-    path = f"/api/trading/positions/{position['positionId']}/close"
-    answer = client.post(path, json={"quantity": 11}, headers=trader.headers)
-    refusal = document["paths"]["/api/trading/positions/{position_id}/close"]["post"]["responses"]["409"]
-    shown = refusal["content"]["application/problem+json"]["examples"]["not_closable"]
-    assert answer.get_json()["closable"] == 10
-    assert differences(shown["value"], answer.get_json()) == []
-    assert shown["value"]["detail"] == answer.get_json()["detail"]
+def money(row: dict[str, Any], *names: str) -> Decimal:
+    """Return the sum of some members of a row."""
+    return sum((Decimal(row[name]) for name in names), Decimal())
+
+
+def agrees_as_an_order(row: dict[str, Any]) -> bool:
+    """Return True if an order has what belongs to its status."""
+    is_filled = row["status"] == "EXECUTED"
+    facts = [row[name] is not None for name in ("executedAt", "averagePrice", "positionId")]
+    return facts == [is_filled] * 3 and row["filledQuantity"] == (row["quantity"] if is_filled else 0)
+
+
+def agrees_as_a_ledger(row: dict[str, Any]) -> bool:
+    """Return True if the sums after each entry follow from those before it."""
+    entries = sorted(row.get("transactions", row.get("data", ())), key=itemgetter("id"))
+    return all(
+        money(entry, "balanceAfter") == money(before, "balanceAfter") + on_balance * money(entry, "amount")
+        and money(entry, "blockedAfter") == money(before, "blockedAfter") + on_blocked * money(entry, "amount")
+        for before, entry in pairwise(entries)
+        for on_balance, on_blocked in [EFFECTS[LedgerKind(entry["kind"])]]
+    )
+
+
+# What must hold for each object that has these members.
+AGREEMENTS: dict[str, tuple[set[str], Callable[[dict[str, Any]], bool]]] = {
+    "an order": ({"filledQuantity", "status", "executedAt"}, agrees_as_an_order),
+    "charges": (
+        {"charges", "chargeItems"},
+        lambda row: money(row, "charges") == money(row["chargeItems"], *row["chargeItems"]),
+    ),
+    "an account": (
+        {"balance", "blockedMargin"},
+        lambda row: money(row, "availableMargin", "blockedMargin") == money(row, "balance"),
+    ),
+    "a preview": (
+        {"availableMarginAfter"},
+        lambda row: money(row, "availableMarginAfter", "margin", "charges") == money(row, "availableMargin"),
+    ),
+    "a holding": ({"settledQuantity"}, lambda row: row["quantity"] == row["settledQuantity"] + row["t1Quantity"]),
+    "a refusal": ({"required", "available"}, lambda row: money(row, "required") > money(row, "available")),
+    "an order's ledger": ({"transactions", "chargeItems"}, agrees_as_a_ledger),
+}
+
+
+def test_the_numbers_of_every_example_agree(document: dict[str, Any]) -> None:
+    shown = [schema["examples"] for schema in document["components"]["schemas"].values()]
+    shown += [part[name] for part in objects_in(document["paths"]) for name in ("example", "examples") if name in part]
+    rows = list(objects_in(shown))
+    for name, (members, agrees) in AGREEMENTS.items():
+        found = [row for row in rows if members <= row.keys()]
+        assert found, name
+        assert [row for row in found if not agrees(row)] == [], name
 
 
 def test_the_example_of_a_history_has_the_members_of_a_filled_orders_history(
@@ -117,7 +210,8 @@ def test_the_example_of_a_history_has_the_members_of_a_filled_orders_history(
     path = "/api/trading/orders/{order_id}"
     order = client.get(path.format(order_id=order_id), headers=trader.headers).get_json()
     assert order["averagePrice"] == order["fill"]["ask"] == "2500.05"
-    assert differences(example(document, path, "get", 200), order) == []
+    shown = example_of(document, document["paths"][path]["get"]["responses"]["200"]["content"])
+    assert differences(shown, order) == []
     (fill,) = document["components"]["schemas"]["Fill"]["examples"]
     assert differences(fill, order["fill"]) == []
     history = client.get(f"{path.format(order_id=order_id)}/history", headers=trader.headers).get_json()

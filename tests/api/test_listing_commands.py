@@ -51,7 +51,7 @@ def test_an_order_is_shown_with_its_history_and_its_ledger(as_json, run_well, ru
     assert "`tradepost orders list`" in run_badly("orders", "show", "x")
 
 
-def test_orders_are_cancelled_and_the_audit_says_so(as_json, run_badly, account):
+def test_orders_are_cancelled_and_the_audit_says_so(as_json, run, account):
     owner = account().id
     a, b = place_order(owner, "BUY", 1, "10.00"), place_order(owner, "BUY", 2, "10.00")
     cancelled = as_json("orders", "cancel", str(a["id"]), str(b["id"]))
@@ -59,7 +59,11 @@ def test_orders_are_cancelled_and_the_audit_says_so(as_json, run_badly, account)
         (str(a["id"]), "CANCELLED"),
         (str(b["id"]), "CANCELLED"),
     ]
-    assert "order_status=CANCELLED" in run_badly("orders", "cancel", str(a["id"]))
+    c = place_order(owner, "BUY", 2, "10.00")
+    result = run(args=["orders", "cancel", str(a["id"]), str(c["id"]), str(uuid4())])
+    assert (result.exit_code, str(c["id"]) in result.stdout) == (1, True)
+    assert f"Not cancelled: {a['id']}: The order is already final.; " in result.stderr
+    assert "does not exist" in result.stderr
     audited = rows("SELECT action, address, detail FROM admin_action WHERE action = 'order.cancel' ORDER BY id LIMIT 1")
     assert audited == [
         {
@@ -68,6 +72,19 @@ def test_orders_are_cancelled_and_the_audit_says_so(as_json, run_badly, account)
             "detail": {"account_id": str(owner), "order_id": str(a["id"])},
         }
     ]
+
+
+def test_all_live_orders_of_an_account_are_cancelled(as_json, run, run_badly, account):
+    first, second = account(), account()
+    a, b = place_order(first.id, "BUY", 1, "10.00"), place_order(first.id, "BUY", 2, "10.00")
+    place_order(second.id, "BUY", 3, "10.00")
+    cancelled = as_json("orders", "cancel", "--all-of", str(first.id))
+    assert {one["orderId"] for one in cancelled} == {str(a["id"]), str(b["id"])}
+    assert [one["status"] for one in as_json("orders", "list")] == ["PENDING", "CANCELLED", "CANCELLED"]
+    assert as_json("orders", "cancel", "--all-of", str(first.id)) == []
+    assert "`tradepost accounts list`" in run_badly("orders", "cancel", "--all-of", str(uuid4()))
+    for arguments in ((), (str(a["id"]), "--all-of", str(first.id))):
+        assert run(args=["orders", "cancel", *arguments]).exit_code == 2
 
 
 def test_tokens_are_listed_without_their_secrets(as_json, run_well, run_badly, account):
@@ -170,10 +187,28 @@ def test_holidays_are_listed_and_removed(as_json, run_well, run_badly):
     assert action["detail"] == {"calendar": "NSE", "day": "2026-12-25"}
 
 
+def test_what_a_command_has_done_is_json_for_programs(as_json, tmp_path):
+    path = tmp_path / "stocks.csv"
+    path.write_text("exchange,symbol,lastPrice\nNSE,TCS,10.00\n")
+    counts = {"read": 1, "stocks": 1, "new": 1, "priced": 1, "otherKinds": 0, "refused": 0}
+    assert as_json("stocks", "import", str(path)) == {"format": "list of stocks", **counts}
+    path.write_text("calendar,day,name\nNSE,2026-12-25,Christmas\n")
+    assert as_json("holidays", "import", str(path)) == {"read": 1, "sessionsMade": 0}
+    made = as_json("sessions", "make", "--from", "2026-11-02", "--to", "2026-11-02")
+    assert made == {"sessions": 2, "from": "2026-11-02", "to": "2026-11-02"}
+    path.write_text("calendar,day,opensAt,closesAt\nNSE,2026-11-08,18:00,19:00\n")
+    assert as_json("sessions", "import", str(path)) == {"sessions": 2}
+    assert as_json("jobs", "skip", "2026-11-02", "settlement") == {"day": "2026-11-02", "name": "settlement"}
+    assert as_json("jobs", "repeat", "2026-11-02", "settlement") == {"day": "2026-11-02", "name": "settlement"}
+    assert as_json("db", "upgrade") == {"applied": [], "sessionsMade": 0}
+    created = as_json("tokens", "create", "--scopes", "feed")
+    assert as_json("tokens", "revoke", created["tokenId"]) == {"tokenId": created["tokenId"]}
+
+
 def test_a_day_in_another_format_names_the_right_one(run):
     result = run(args=["sessions", "show", "--from", "26.11.2026"])
     assert result.exit_code == 2
-    assert "must be a day such as 2026-11-27" in result.stderr
+    assert "must be a day like 2026-01-31" in result.stderr
 
 
 def test_the_status_of_the_schema_ends_with_a_summary_that_explains_its_gaps(run_well):

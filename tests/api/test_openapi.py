@@ -10,10 +10,12 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from api.http.errors import STATUS_BY_CODE
+from api.reference.examples import HINTS
 from schemas.events import EVENT_TYPES
 from tests.conftest import CRON_SECRET
 from tests.security.operations import OF_EVERYBODY, Operation, operations_of
 from tests.support.dead_letters import bury
+from tests.support.examples import differences, example_of, optional_members
 from trading.accounts import tokens
 from trading.market.calendars import import_holidays
 
@@ -173,9 +175,17 @@ def test_every_link_leads_to_an_operation_that_takes_its_parameter(document: dic
 
 
 def test_the_hints_of_fields_are_not_in_the_document(document: dict[str, Any]) -> None:
-    described = {"schemas": document["components"]["schemas"], "paths": document["paths"]}
-    hints = ("'example':", "'x-optional'", "'x-shown'")
-    assert [hint for hint in hints if hint in str(described)] == []
+    parameters = [each for item in document["paths"].values() for each in item["parameters"]]
+    parameters += [each for operation in operations_of(document) for each in operation.spec["parameters"]]
+    described = str(document["components"]["schemas"]) + str(parameters)
+    assert [hint for hint in HINTS if f"'{hint}':" in described] == []
+
+
+def shown_for(document: dict[str, Any], described: dict[str, Any], answer: Any) -> Any:
+    """Return the example of an answer: for a problem that of its code."""
+    if answer.mimetype == "application/problem+json":
+        return described["content"][answer.mimetype]["examples"][answer.get_json()["code"]]["value"]
+    return example_of(document, described["content"])
 
 
 def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
@@ -190,6 +200,10 @@ def check(document: dict[str, Any], operation: Operation, answer: Any) -> None:
         schema = described["content"][answer.mimetype].get("schema", {})
         if answer.is_json:
             assert complaints(document, schema, answer.get_json()) == [], str(operation)
+            answered, shown = answer.get_json(), shown_for(document, described, answer)
+            if isinstance(answered.get("errors"), dict):
+                answered = answered | {"errors": shown["errors"]}  # they have the names of fields
+            assert differences(shown, answered, str(operation), optional=optional_members(document)) == []
 
 
 def test_responses_fit_the_document(
@@ -224,6 +238,34 @@ def test_responses_fit_the_document(
         check(document, operation, operation.send(client, headers, things=things, query={"nobody": "knows"}))
     # /metrics needs its secret, so that it has no success here.
     assert succeeded >= {operation.path for operation in operations_of(document)} - {"/metrics"}
+
+
+def spoiled(operation: Operation, name: str, message: str) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """Return the query and the body of a request that is refused with a message for a field."""
+    body = operation.body
+    if message == "Missing data for required field.":
+        return {}, {field: value for field, value in (body or {}).items() if field != name}
+    if body is None or message == "Unknown parameter.":
+        return {name: "9999999999999999999"}, None
+    return {}, body | {name: 0}
+
+
+def test_the_example_of_a_validation_is_the_answer_to_such_a_request(
+    client: Any, account: Any, headers_for: Any, document: dict[str, Any]
+) -> None:
+    owner, admin, cron = account(), headers_for("admin", "feed"), {"Authorization": f"Bearer {CRON_SECRET}"}
+    for operation, _, code, example in problems_of(document):
+        if code != "validation_failed" or operation.is_for_prometheus:
+            continue
+        ((name, (message,)),) = example["errors"].items()
+        query, body = spoiled(operation, name, message)
+        trading = operation.scopes & {"trade", "read"}
+        headers = cron if operation.is_for_cron else owner.headers if trading else admin
+        headers = operation.required_headers | headers
+        path = operation.url(account_id=owner.id)
+        answer = client.open(path, method=operation.method, headers=headers, query_string=query, json=body)
+        assert (answer.status_code, answer.get_json()["errors"]) == (422, example["errors"]), str(operation)
+        assert answer.get_json()["detail"] == example["detail"]
 
 
 def test_the_document_names_every_parameter_of_a_path(document: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from api.commands import program
 from tests.support.processes import ROOT
 
+SINGLE = {"stream", "replay"}  # commands without others below them
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -35,6 +36,11 @@ def commands_of(group, path=()):
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands_of(command, (*path, name))
+
+
+LEAVES = {
+    " ".join(path): command for path, command in commands_of(program.program) if not isinstance(command, click.Group)
+}
 
 
 def test_the_console_command_is_the_one_that_the_project_names():
@@ -63,6 +69,26 @@ def test_every_command_says_what_it_does():
         assert command.get_short_help_str(), path
         shown = CliRunner().invoke(program.program, [*path, "--help"])
         assert shown.exit_code == 0, shown.output
+
+
+def test_the_page_of_the_command_line_names_every_command():
+    page = (ROOT / "docs/commands.md").read_text()
+    named = set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", page.partition("| command |")[2].partition("\n\n")[0]))
+    assert named == set(LEAVES)
+
+
+def test_every_command_that_a_page_names_exists():
+    known = {" ".join(path) for path, _ in commands_of(program.program)}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        named = re.findall(r"(?:\.venv/bin/|`|^)tradepost ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
+        wrong = [pair for pair in named if " ".join(pair).strip() not in known and pair[0] not in SINGLE]
+        assert wrong == [], page
+
+
+def test_every_command_that_prints_something_can_print_json():
+    options = {path: [one for given in command.params for one in given.opts] for path, command in LEAVES.items()}
+    assert {path for path, known in options.items() if "--json" not in known} == {"replay"}  # its results are files
 
 
 def test_without_arguments_the_help_is_shown(tradepost):

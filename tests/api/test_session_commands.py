@@ -108,6 +108,7 @@ def test_a_bad_line_refuses_the_file_and_is_named(import_file, line, field):
     result = import_file(f"calendar,day,class,opensAt,closesAt,squareOffAt\nNSE,2026-11-07,,18:00,19:00,\n{line}\n")
     assert result.exit_code == 1
     assert f"line 3, {field}:" in result.stderr
+    assert "Not a valid" not in result.stderr
     assert rows("SELECT * FROM session") == []
 
 

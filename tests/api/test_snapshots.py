@@ -21,10 +21,12 @@ from trading.execution.executing import execute_orders
 READS = {
     "orders.list_orders": "/api/trading/orders",
     "orders.read": "/api/trading/orders/{order}",
+    "orders.read_by_client_id": "/api/trading/orders/by-client-id/mine",
     "orders.history": "/api/trading/orders/{order}/history",
     "trades.list_trades": "/api/trading/trades",
     "trades.list_trades_of_order": "/api/trading/orders/{order}/trades",
     "positions.list_positions": "/api/trading/positions",
+    "positions.read": "/api/trading/positions/{position}",
     "positions.list_holdings": "/api/trading/holdings",
     "account.read": "/api/trading/account",
     "account.list_transactions": "/api/trading/transactions",
@@ -38,6 +40,7 @@ READS = {
     "admin.list_accounts": "/api/admin/accounts",
     "admin.list_account_tokens": "/api/admin/accounts/{account}/tokens",
     "admin.list_service_tokens": "/api/admin/tokens",
+    "account.equity": "/api/trading/account/equity",
     "operations.read": "/api/admin/operations",
     "operations.read_history": "/api/admin/operations/history",
     "metrics.read": "/metrics",
@@ -113,7 +116,8 @@ def test_a_read_is_one_statement_or_one_snapshot(
     monkeypatch.setattr("api.metrics.STATE_S", 0)
     if endpoint == "market.calendar":  # without a calendar there is nothing to read
         monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, market_calendar="NSE"))
-    path = READS[endpoint].format(order=buy(trader.id, 1, "10.00")["id"], account=trader.id)
+    order, position = buy(trader.id, 1, "10.00", client_order_id="mine"), one("SELECT id FROM position")
+    path = READS[endpoint].format(order=order["id"], position=position, account=trader.id)
     needs_admin = endpoint.startswith(OF_ADMINISTRATORS)
     headers = headers_for("admin") if is_admin or needs_admin else trader.headers
     headers = {"Authorization": f"Bearer {METRICS_TOKEN}"} if endpoint == "metrics.read" else headers

@@ -231,6 +231,9 @@ def test_orders_are_filtered_sorted_and_exported(
     desk.page.get_by_label("Stock contains").press("Escape")
     desk.page.get_by_label("Status").select_option("Any status")
     assert len(_export(desk, tmp_path / "all.csv")) == 53
+    desk.page.get_by_label("Find in open orders").fill("INF")
+    live = _export(desk, tmp_path / "live.csv", "open-orders")
+    assert {(row["symbol"], row["status"], row["tag"]) for row in live} == {("INFY", "PENDING", "'=1+1")}
 
 
 def _export(desk: Desk, path: Path, book: str = "orders") -> list[dict[str, str]]:

@@ -207,6 +207,13 @@ def _drop_quotes(socket: WebSocketRoute) -> None:
     server.on_message(lambda message: None if '"type":"quote"' in message else socket.send(message))
 
 
+def _minutes(*ago: int) -> dict[str, Any]:
+    """Return the equity of an account as the server tells it, at these minutes before now."""
+    worth = {"balance": "1000000.00", "unrealizedPnl": "50.00", "equity": "1000050.00"}
+    times = [datetime.now(UTC) - timedelta(minutes=minutes) for minutes in ago]
+    return {"interval": "1m", "data": [worth | {"at": f"{at:%Y-%m-%dT%H:%M:00.000000Z}"} for at in times]}
+
+
 def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_heard_if_wanted(
     desk_of: Callable[..., Desk], web: Running, start: ProcessStarter, account: Any, feed: Feed
 ) -> None:
@@ -248,8 +255,12 @@ def test_a_fill_is_announced_with_its_price_and_profit_marked_in_the_plot_and_he
     expect(plot).to_have_attribute("aria-label", "Price of INFY: 1 price recorded, 0 fills are marked")
     row_of(desk, "RELIANCE").locator(".watch-row").click()
     expect(plot).to_have_attribute("aria-label", "Price of RELIANCE: 2 prices recorded, 2 fills are marked")
+    desk.page.get_by_label("Span of time").select_option("1 day")
+    desk.page.route("**/account/equity?interval=1m", lambda route: route.fulfill(json=_minutes(6, 5, 4)))
     desk.page.get_by_role("tab", name="Price").press("ArrowRight")
     expect(desk.page.get_by_role("tab", name="Equity")).to_be_focused()
+    equity = desk.page.locator("#equity-plot")
+    expect(equity).to_have_attribute("aria-label", re.compile(": 3 minutes from the server$"))
     expect(desk.page.locator("#equity-plot canvas")).to_be_visible()
     expect(plot).to_be_hidden()
     expect(desk.page.locator("#chart-note")).to_contain_text("times in IST")

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ DEPLOYING = ("Deploy",)
 # The test is a clone, and has a service of its own in place of `make run`.
 DONE_ALREADY = ("git clone ", "make run")
 ADDRESS = "http://127.0.0.1:8000"  # of which the test uses another port
+# For a checkout without `make install`, which installs the client too.
+CLIENT = ROOT / "clients" / "python"
+INSTALLED = {".venv/bin/tradepost": f"{sys.executable} -m api.commands", ".venv/bin/python": sys.executable}
 UNTIL_STOPPED = "Ctrl-C"  # in the comment of a command that goes on by itself
 
 
@@ -51,6 +55,14 @@ def commands() -> list[str]:
     ]
 
 
+def here(command: str, address: str) -> str:
+    """Return a command with the address of this run's service, and programs that this machine has."""
+    missing = {name: other for name, other in INSTALLED.items() if not (ROOT / name).exists()}
+    for printed, other in {ADDRESS: address, **missing}.items():
+        command = command.replace(printed, other)
+    return command
+
+
 def can_run(command: str) -> bool:
     """Return False for a command whose program this machine lacks; the README names it as needed for that only."""
     return not command.startswith("node ") or shutil.which("node") is not None
@@ -59,7 +71,8 @@ def can_run(command: str) -> bool:
 def environment(log: str, folder: Path) -> dict[str, str]:
     """Return the environment of a second shell into which the printed exports were copied."""
     inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
-    return as_deployed({**inherited, **exports(log), "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)})
+    found = {**inherited, **exports(log), "PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)}
+    return as_deployed({**found, "PYTHONPATH": str(CLIENT)})
 
 
 def run(command: str, environment: dict[str, str], folder: Path) -> tuple[int, str]:
@@ -99,7 +112,7 @@ def test_every_command_of_the_readme_works_as_printed(usual_run: Running, tmp_pa
     shell = environment(usual_run.log, tmp_path)
     assert len(commands()) > 15
     for command in filter(can_run, commands()):
-        status, output = run(command.replace(ADDRESS, usual_run.base_url), shell, tmp_path)
+        status, output = run(here(command, usual_run.base_url), shell, tmp_path)
         assert status == 0, f"{command}\n{output}"
         assert not re.search(r"Traceback|HTTP/1.1 [45]|\"status\":[45]\d\d", output), f"{command}\n{output}"
 

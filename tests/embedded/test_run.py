@@ -54,8 +54,8 @@ def last_prices(read: str) -> dict[str, str]:
 
 def first_event(log: str, environment: dict[str, str]) -> Any:
     """Return the first output of the printed `stream` in another shell, which finds the run's port by itself."""
-    (printed,) = re.findall(r"^  \.venv/bin/(.+ stream .+)$", log, re.MULTILINE)
-    command = shlex.split(f"{Path(sys.executable).parent}/{printed}")
+    (arguments,) = re.findall(r"^  \.venv/bin/tradepost (stream .+)$", log, re.MULTILINE)
+    command = [sys.executable, "-m", "api.commands", *shlex.split(arguments)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as stream:
         assert stream.stdout is not None
         line = stream.stdout.readline()

@@ -1,13 +1,17 @@
 """Every page of a list costs as much as the first: it is read along an index, in the order of the index."""
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.http import pagination
-from tests.support.trading import buy, execute
+from schemas.fields import format_timestamp
+from tests.support.trading import buy, execute, run
 from tests.trading.settlement.days import let_days_pass
+from trading.accounts.tokens import create_token
 from trading.events import reading
 
 LISTS = {
@@ -16,6 +20,7 @@ LISTS = {
     "transactions": "/api/trading/transactions?limit=2",
     "positions": "/api/trading/positions?limit=2",
     "holdings": "/api/trading/holdings?limit=2",
+    "tokens": "/api/trading/tokens?limit=2",
     "stocks-of-an-exchange": "/api/market/stocks?limit=2&exchange=NSE",
     "stocks": "/api/market/stocks?limit=2",
     "stocks-by-prefix": "/api/market/stocks?limit=2&prefix=S",
@@ -46,6 +51,8 @@ def trader(account: Any, place: Any) -> Any:
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}") for number in range(5)])
     execute(*[buy(trader.id, 1, "10.00", symbol=f"S{number}", product="DELIVERY") for number in range(5)])
     let_days_pass()
+    for _ in range(5):
+        create_token(["read"], account_id=trader.id)
     return trader
 
 
@@ -54,6 +61,18 @@ def next_page(name: str, page: dict[str, Any]) -> str:
     if name == "events":
         return LISTS[name].replace("since=0", f"since={page['data'][-1]['id']}")
     return f"{LISTS[name]}&cursor={page['nextCursor']}"
+
+
+def plan_of(queries: list[tuple[str, Any]], database: Any, forbidden: Sequence[str]) -> str:
+    """Return the plan of the only query without these methods."""
+    ((sql, parameters),) = queries
+    try:
+        for method in forbidden:
+            database.execute(f"SET enable_{method} = off")
+        return "\n".join(row["QUERY PLAN"] for row in database.fetch_all(f"EXPLAIN {sql}", parameters))
+    finally:
+        for method in forbidden:
+            database.execute(f"RESET enable_{method}")
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -67,14 +86,7 @@ def test_a_page_behind_the_first_is_read_along_an_index(
     second = client.get(next_page(name, first.json), headers=trader.headers)
     assert len(second.json["data"]) == 2
     assert second.json["data"] != first.json["data"]
-    ((sql, parameters),) = queries
-    try:
-        for method in FORBIDDEN:
-            database.execute(f"SET enable_{method} = off")
-        plan = "\n".join(row["QUERY PLAN"] for row in database.fetch_all(f"EXPLAIN {sql}", parameters))
-    finally:
-        for method in FORBIDDEN:
-            database.execute(f"RESET enable_{method}")
+    plan = plan_of(queries, database, FORBIDDEN)
     assert "Index" in plan, plan
     assert "Seq Scan" not in plan, plan
     assert "Sort" not in plan, plan
@@ -83,4 +95,41 @@ def test_a_page_behind_the_first_is_read_along_an_index(
     wanted = at_the_cursor if name.startswith("stocks") else in_its_rows
     if name == "stocks-of-an-exchange":  # on a small table both indexes cost the planner the same
         wanted = f"{at_the_cursor}|{in_its_rows}"
+    elif name == "tokens":  # so do they here, with the tokens of one account only
+        wanted = f"{in_its_rows}|id < "
     assert re.search(rf"Index Cond: \(.*?({wanted})", plan), plan
+
+
+# Cancelled orders of the account, as many as make an index of live ones worth while.
+CANCELLED = """
+SET LOCAL session_replication_role = replica;
+INSERT INTO trading_order (id, account_id, stock_id, exchange, symbol, side, product, order_type, quantity, price,
+                           status, closing_quantity, blocked_margin, charges, charge_items, placed_at)
+SELECT gen_random_uuid(), %s, (SELECT id FROM stock LIMIT 1), 'NSE', 'S0', 'BUY', 'INTRADAY', 'LIMIT', 1, 10,
+       'CANCELLED', 0, 0, 0, '{}', now() - number * interval '1 minute'
+FROM generate_series(1, 2000) AS number
+"""
+
+
+@pytest.mark.parametrize("statuses", ["PENDING", "OPEN", "PENDING,OPEN"])
+def test_live_orders_are_read_along_an_index_that_has_no_others(
+    statuses: str, client: Any, trader: Any, queries: list[tuple[str, Any]], database: Any
+) -> None:
+    run(CANCELLED, trader.id)
+    assert client.get(f"/api/trading/orders?status={statuses}", headers=trader.headers).status_code == 200
+    plan = plan_of(queries, database, FORBIDDEN)
+    assert re.search(
+        r"Index Scan Backward using order_live on trading_order .*\n *Index Cond: \(account_id = ", plan
+    ), plan
+    assert "Sort" not in plan, plan
+
+
+def test_orders_that_changed_lately_are_read_along_two_indexes(
+    client: Any, trader: Any, queries: list[tuple[str, Any]], database: Any
+) -> None:
+    moment = format_timestamp(datetime.now(UTC))
+    assert client.get(f"/api/trading/orders?updatedFrom={moment}", headers=trader.headers).status_code == 200
+    plan = plan_of(queries, database, ("seqscan", "bitmapscan"))
+    assert re.search(r"order_changed_late on .*\n *Index Cond: \(\(account_id = .* AND \(updated_at >= ", plan), plan
+    assert re.search(r"order_list on .*\n *Index Cond: \(\(account_id = .* AND \(placed_at >= ", plan), plan
+    assert "Seq Scan" not in plan, plan

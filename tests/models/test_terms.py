@@ -83,6 +83,7 @@ OFFERED = {
     "status": OrderStatus,
     "validity": Validity,
     "waiting_for": WaitingFor,
+    "interval": ("1m", "1h", "1d"),
     "would_wait_for": WaitingFor,
     "AccountChangeSchema.status": AccountStatus,
     "AccountSchema.status": AccountStatus,

@@ -69,6 +69,19 @@ def test_every_message_has_an_example_that_fits(served: dict[str, Any]) -> None:
         assert message["summary"]
 
 
+def test_every_member_has_a_description(served: dict[str, Any]) -> None:
+    parts = served["components"]["schemas"] | {
+        name: message["payload"] for name, message in served["components"]["messages"].items()
+    }
+    bare = [
+        f"{name}.{member}"
+        for name, schema in parts.items()
+        for member, part in schema["properties"].items()
+        if not {"description", "const", "$ref"} & part.keys()
+    ]
+    assert bare == []
+
+
 def test_the_types_of_events_are_those_of_the_database(served: dict[str, Any], plain_sql: Any) -> None:
     ((rule,),) = plain_sql.run("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'event_type_check'")
     words = re.search(r"order\[\.\]\(([\w|]+)\)\|\(([\w|]+)\)\[\.\]updated", rule)

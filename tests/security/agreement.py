@@ -3,11 +3,11 @@
 import schemathesis
 from schemathesis.generation import GenerationMode
 
-# Rules that no JSON schema can state: a time in the future, a cursor of the service, a clientOrderId of the server, a
-# change that changes something, terms that go with the type of the order, with its validity or with each other, and at
-# most ten quotes of one stock.
+# Rules that no JSON schema can state: a time in the future, a range that is not too long, a cursor of the service, a
+# clientOrderId of the server, a change that changes something, terms that go with the type of the order, with its
+# validity or with each other, and at most ten quotes of one stock.
 BEYOND_A_SCHEMA = {"expiresAt", "cursor", "clientOrderId", "status", "price", "triggerPrice", "validity"}
-BEYOND_A_SCHEMA |= {"validityMinutes", "marketProtection", "lastPrice", "quotes"}
+BEYOND_A_SCHEMA |= {"from", "validityMinutes", "marketProtection", "lastPrice", "quotes"}
 # The refusal of a parameter that is good by itself, and has no effect beside another one.
 EXCLUDED = "Is not used with "
 

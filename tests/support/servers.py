@@ -27,6 +27,8 @@ TABLES = (
     "trading_order",
     "position",
     "stock_search",
+    "recorded_price",
+    "price_recording",
     "token_use",
     "api_token",
     "account",

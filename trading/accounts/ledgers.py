@@ -1,6 +1,7 @@
 """The ledgers of accounts: locked, and written set-wise, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,20 @@ from trading.rules.ledger import AccountLedger
 
 # The start of a list of entries of the fund ledger; the caller adds its conditions.
 ENTRIES = "SELECT * FROM fund_transaction"
+# The numbers of an account's entries grow with their times, so that no index on the times is needed. All entries before
+# `low` are older, and none from `high` on is; each step halves the numbers between them.
+FIRST_SINCE = """
+WITH RECURSIVE search (low, high) AS (
+    SELECT 0::bigint, coalesce(max(id), 0) + 1 FROM fund_transaction WHERE account_id = %(account_id)s
+    UNION ALL
+    SELECT CASE WHEN entry.created_at < %(since)s THEN entry.id + 1 ELSE low END,
+        CASE WHEN entry.created_at < %(since)s THEN high ELSE (low + high) / 2 END
+    FROM search LEFT JOIN LATERAL (
+        SELECT id, created_at FROM fund_transaction
+        WHERE account_id = %(account_id)s AND id >= (low + high) / 2 ORDER BY id LIMIT 1) AS entry ON true
+    WHERE low < high)
+SELECT high FROM search WHERE low >= high
+"""
 LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
 
 
@@ -47,6 +62,18 @@ def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
 def newest_entry(account_id: UUID) -> LedgerRow | None:
     """Return the last entry of an account's ledger, or None; needs an open session."""
     return fetch_one(f"{ENTRIES} WHERE account_id = %s ORDER BY id DESC LIMIT 1", (account_id,), LedgerRow)
+
+
+def first_entry_since(account_id: UUID, since: datetime | None) -> int | None:
+    """Return the number from which an account's entries are of this time or later; None without a time.
+
+    Needs an open session.
+    """
+    if since is None:
+        return None
+    row = fetch_one(FIRST_SINCE, {"account_id": account_id, "since": since})
+    assert row is not None
+    return int(row["high"])
 
 
 def write_rows(sql: str, rows: Sequence[tuple[Any, ...]], template: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Deletion of old events and idempotency keys, in bounded portions.
+"""Deletion of old events, idempotency keys and recorded prices, in bounded portions.
 
 Each portion identifies its rows by their physical position (ctid), so that no plan reads a whole large table for it.
 """
@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import execute, fetch_all, transactional
+from models.database import array_of, execute, fetch_all, transactional
 
 EVENTS_KEPT_DAYS = 7  # a trigger of the database refuses to delete a younger event
 KEYS_KEPT_HOURS = 25  # the contract promises 24
-ACCOUNTS, EVENTS_EACH, KEYS = 100, 50, 5_000
+PRICES_KEPT_DAYS = 31  # after that, only the last price of each Indian day is kept
+ACCOUNTS, EVENTS_EACH, KEYS, STOCKS = 100, 50, 5_000, 200
 
 # The first events of each account by number. Numbers grow with time, so that the remaining events keep numbers without
 # a gap. An account whose first event is young costs one read of the primary key.
@@ -32,20 +33,37 @@ DELETE FROM idempotency_key WHERE ctid = ANY (ARRAY (
     SELECT ctid FROM idempotency_key WHERE created_at < now() - %(kept)s * interval '1 hour' LIMIT %(limit)s))
 """
 
-# The deletion has reached this account; the next call goes on behind it.
+# The old prices of some stocks that are followed by another of their day. Those of days that earlier runs have dealt
+# with are not looked at again: a run comes every few minutes, and one after an outage of weeks leaves some for ever.
+DELETE_PRICES = """
+WITH clock AS MATERIALIZED (
+    SELECT date_bin('1 day', market_now(), '1999-12-31 18:30+00') - %(kept)s * interval '1 day' AS end_of_old)
+DELETE FROM recorded_price WHERE ctid = ANY (ARRAY (
+    SELECT old.ctid FROM clock CROSS JOIN unnest(%(stocks)s::uuid[]) AS page (id)
+    CROSS JOIN LATERAL (
+        SELECT ctid, minute, lead(minute) OVER (ORDER BY minute) AS next FROM recorded_price
+        WHERE stock_id = page.id AND minute < end_of_old AND minute >= end_of_old - interval '40 days') AS old
+    WHERE date_bin('1 day', minute, '1999-12-31 18:30+00') = date_bin('1 day', next, '1999-12-31 18:30+00')))
+"""
+DELETE_RECORDINGS = "DELETE FROM price_recording WHERE minute < market_now() - %(kept)s * interval '1 day'"
+
+# The deletion has reached this account and this stock; the next call goes on behind it.
 _reached = UUID(int=0)
+_reached_stock = UUID(int=0)
 
 
 class Deleted(NamedTuple):
-    """The numbers of deleted events and keys."""
+    """The numbers of deleted events, keys and recorded prices."""
 
     events: int
     keys: int
+    prices: int
 
 
 def delete_what_is_old(*, patience_s: float = math.inf) -> Deleted:
-    """Delete all events and idempotency keys that are too old, for at most patience_s each."""
-    return Deleted(_repeat(delete_old_events, patience_s), _repeat(delete_old_keys, patience_s))
+    """Delete all events, idempotency keys and recorded prices that are too old, for at most patience_s each."""
+    deletions = (delete_old_events, delete_old_keys, delete_old_prices)
+    return Deleted(*(_repeat(delete, patience_s) for delete in deletions))
 
 
 def _repeat(delete: Callable[[], int | None], patience_s: float) -> int:
@@ -82,3 +100,22 @@ def _delete_events_after(account_id: UUID, accounts: int, each: int) -> tuple[in
 def delete_old_keys(*, limit: int = KEYS) -> int | None:
     """Delete up to limit old idempotency keys; return their number, or None when finished."""
     return execute(DELETE_KEYS, {"kept": KEYS_KEPT_HOURS, "limit": limit}) or None
+
+
+def delete_old_prices(*, stocks: int = STOCKS) -> int | None:
+    """Delete the old prices of the next stocks; return their number, or None when finished."""
+    global _reached_stock
+    deleted, last = _delete_prices_after(_reached_stock, stocks)
+    _reached_stock = last or UUID(int=0)
+    return None if last is None else deleted
+
+
+@transactional
+def _delete_prices_after(stock_id: UUID, stocks: int) -> tuple[int, UUID | None]:
+    """Return the number of prices deleted from the next stocks, and the last of these stocks if there are any."""
+    page = fetch_all("SELECT id FROM stock WHERE id > %s ORDER BY id LIMIT %s", (stock_id, stocks))
+    if not page:
+        execute(DELETE_RECORDINGS, {"kept": PRICES_KEPT_DAYS})
+        return 0, None
+    ids = [row["id"] for row in page]
+    return execute(DELETE_PRICES, {"stocks": array_of(ids), "kept": PRICES_KEPT_DAYS}), ids[-1]

@@ -11,14 +11,16 @@ from trading.orders.order_statements import ORDERS
 # The index order_changed_late has the orders that changed later than this after their placement.
 LATE = timedelta(days=1)
 # Orders that changed at or after a time: those placed at most a day before it, and the late ones. Each part has an
-# index; without the two parts a list would walk through all that the account ever placed.
+# index; without the two parts a list would walk through all that the account ever placed. Each is sorted by itself, so
+# that a page can merge their beginnings. At most it reads the orders since that time.
 CHANGED_ORDERS = f"""
 WITH late AS MATERIALIZED (
     {ORDERS} WHERE account_id = %s AND updated_at >= %s AND updated_at - placed_at > interval '1 day')
 SELECT * FROM (
-    {ORDERS} WHERE account_id = %s AND placed_at >= %s AND updated_at >= %s
-        AND updated_at - placed_at <= interval '1 day'
-    UNION ALL SELECT * FROM late) AS trading_order
+    SELECT * FROM (
+        {ORDERS} WHERE account_id = %s AND placed_at >= %s AND updated_at >= %s
+            AND updated_at - placed_at <= interval '1 day' ORDER BY placed_at DESC, id DESC) AS recent
+    UNION ALL SELECT * FROM (SELECT * FROM late ORDER BY placed_at DESC, id DESC) AS sorted) AS trading_order
 """
 
 

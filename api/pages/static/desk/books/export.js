@@ -30,6 +30,12 @@ export function exportOrStop({ button, store, chosen }) {
   });
 }
 
+/** Export live orders that are at hand. */
+export function exportOpenOrders(orders) {
+  if (orders.length === 0) notify("There is no open order to export.");
+  else offerRows("open order", ORDER_FIELDS, orders.map(withFill));
+}
+
 /** Export the whole ledger; called again while it reads, stop. */
 export function exportLedger(button) {
   return readOrStop(button, "ledger entry", async (reading) => {

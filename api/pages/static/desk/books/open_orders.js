@@ -36,14 +36,19 @@ export function showOpenOrders(store) {
   const filter = new SymbolFilter(byId("open-orders-symbol"), asked);
   const places = { head: byId("open-orders-head"), list: byId("open-orders-sort") };
   const sorting = new Sorting({ ...places, columns, changed: asked });
+  const passing = () => sorting.sorted(store.newestOrders().filter((order) => isLive(order) && filter.passes(order)));
   const show = (options) => {
     const live = store.newestOrders().filter(isLive);
-    const passing = live.filter((order) => filter.passes(order));
-    table.show(sorting.sorted(passing), options);
+    const shown = passing();
+    table.show(shown, options);
     editors.keep(new Set(live.map((order) => order.orderId)));
-    setText(byId("open-orders-count"), countText(passing.length, live.length));
+    setText(byId("open-orders-count"), countText(shown.length, live.length));
     byId("open-orders-empty").hidden = table.size > 0;
   };
+  byId("open-orders-export").addEventListener("click", async () => {
+    const { exportOpenOrders } = await import("./export.js");
+    exportOpenOrders(passing());
+  });
   store.on(["orders"], () => show());
   const isTicked = (keys) => (order) => isLive(order) && keys.has(keyOf(order));
   onTicks(store, (keys) => table.update([...store.orders.values()].filter(isTicked(keys))));

@@ -1,4 +1,4 @@
-/** @file The account's equity as it was recorded, and its balance from the ledger. */
+/** @file The account's equity and balance: minute by minute from the server, then as they came to this tab. */
 
 import { byId, setText } from "../../common/dom.js";
 import { get } from "../../common/http.js";
@@ -7,15 +7,17 @@ import { micros } from "../../common/time.js";
 import { rupees } from "./axes.js";
 import { LinePlot, colour, roomy } from "./line_plot.js";
 
-const PAGE = 200;
 const RETRY = 5000;
 const SHORTEST = 30;
 // On a short span the history begins not so long before the record that the record would shrink to a speck.
 const SHORT = 900;
 
+const NOTE =
+  "Equity is the balance with the unrealised profit, of each minute before this tab was opened; times in IST. Dashed: the balance.";
+
 /** The plot of balance and equity. */
 export class EquityPlot {
-  /** [seconds, balance] of the ledger's entries, oldest first; null before they are read. */
+  /** [seconds, balance, equity] of each minute of the last day, oldest first; null before they are read. */
   #history = null;
 
   constructor(store, recorder) {
@@ -38,14 +40,21 @@ export class EquityPlot {
     const now = Date.now() / 1000;
     const from = Math.max(now - span, span > SHORT ? 0 : this.#beforeRecord(now));
     const old = (this.#history ?? []).filter(([at]) => at < (this.recorder.start ?? now));
-    const before = old.filter(([at]) => at < from).slice(-1).map(([, value]) => [from, value]);
-    const balance = [...before, ...old.filter(([at]) => at >= from), ...pairs(this.recorder.balance.since(from))];
-    const equity = pairs(this.recorder.equity.since(from));
+    const before = old.filter(([at]) => at < from).slice(-1).map(([, ...values]) => [from, ...values]);
+    const shown = [...before, ...old.filter(([at]) => at >= from)];
+    const balance = [...shown, ...pairs(this.recorder.balance.since(from))];
+    const equity = [...shown.map(([at, , value]) => [at, value]), ...pairs(this.recorder.equity.since(from))];
     const data = joined(balance, equity);
     const values = data.slice(1).flat().filter((value) => value !== null);
     const first = Math.min(now - SHORTEST, data[0][0] ?? now);
     this.plot.show(data, { time: [Math.max(first, from), now], values: roomy(values, 0.00005) });
-    setText(byId("chart-note"), "Equity is the balance with the unrealised profit, recorded in this tab; times in IST. Dashed: the balance.");
+    this.#label(`Balance and equity of the account: ${shown.length} minutes from the server`);
+    setText(byId("chart-note"), NOTE);
+  }
+
+  #label(text) {
+    const element = byId("equity-plot");
+    if (element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
   }
 
   #beforeRecord(now) {
@@ -55,9 +64,9 @@ export class EquityPlot {
 
   async #read() {
     this.#history = [];
-    const page = await get("/api/trading/transactions", { limit: PAGE }).catch(() => null);
-    if (!page) setTimeout(() => (this.#history = null), RETRY);
-    else this.#history = page.data.map((row) => [micros(row.createdAt) / 1e6, Number(row.balanceAfter)]).reverse();
+    const curve = await get("/api/trading/account/equity", { interval: "1m" }).catch(() => null);
+    if (!curve) setTimeout(() => (this.#history = null), RETRY);
+    else this.#history = curve.data.map((row) => [micros(row.at) / 1e6, Number(row.balance), Number(row.equity)]);
   }
 }
 
