@@ -24,6 +24,7 @@ from trading.rules.sessions import Session
 
 from .dispatching import execute_matched
 from .http.authentication import requires
+from .http.description import described
 from .http.errors import invalid
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
@@ -144,6 +145,12 @@ def _days(query: dict[str, Any]) -> tuple[date, date]:
 @blueprint.arguments(QuotesSchema(), max_body_size=MAX_QUOTES_SIZE)
 @blueprint.response(204)
 @blueprint.response(200, RECEPTION)
+@described(
+    responses={
+        200: {"description": "The quotes were taken; the body says what became of them."},
+        204: {"description": "The quotes were taken; they gave only last prices."},
+    }
+)
 def put_quotes(body: dict[str, Any]) -> Response:
     """Store quotes of stocks and match the orders that they reach; unknown stocks are created.
 

@@ -16,9 +16,9 @@ from schemas.orders import (
     OrderPageSchema,
     OrderSchema,
     PlacementSchema,
-    PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
+from schemas.previews import PreviewSchema
 from trading.orders.cancellation import cancel_order
 from trading.orders.history import order_history
 from trading.orders.modification import OrderChange, modify_order
@@ -34,7 +34,9 @@ from .cancelling import CANCELLATIONS, cancel_selected
 from .dispatching import execute_changed, market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
 from .http.description import (
+    ACCEPTED,
     ETAG,
+    FINAL,
     IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -73,7 +75,10 @@ ORDER_LIST = Listing("orders", Keyset({"placed_at": read_timestamp, "id": read_u
 @described(
     problems=("duplicate_client_order_id", *OF_TRADING, "unknown_symbol", *OF_STOCK, *OF_MONEY),
     headers=(IDEMPOTENCY_KEY, PREFER),
-    responses={202: leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel")},
+    responses={
+        200: FINAL,
+        202: ACCEPTED | leads_to("order_id", "orderId", "ordersRead", "ordersHistory", "ordersModify", "ordersCancel"),
+    },
 )
 def place(body: dict[str, Any]) -> Response:
     """Place an order.

@@ -37,7 +37,7 @@ from trading.rules.terms import Product
 from .closing import CLOSINGS, close_selected
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
+from .http.description import ACCEPTED, FINAL, IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
@@ -146,7 +146,11 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
 @blueprint.arguments(ClosingSchema(), is_alone=False, required=False)
 @blueprint.response(200, PlacementSchema(), headers=LOCATION)
 @blueprint.response(202, PlacementSchema(), headers=LOCATION)
-@described(problems=("nothing_to_close", "not_closable", *OF_TRADING, "no_price"), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(
+    problems=("nothing_to_close", "not_closable", *OF_TRADING, "no_price"),
+    headers=(IDEMPOTENCY_KEY, PREFER),
+    responses={200: FINAL, 202: ACCEPTED},
+)
 def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Response:
     """Place the opposite MARKET order for the open quantity that is not promised to PENDING and OPEN orders.
 

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from api.commands.program import program
 from tests.support.processes import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,3 +72,20 @@ def test_the_tests_that_contributing_names_exist() -> None:
     assert TESTS_NAMED
     for path, name in TESTS_NAMED:
         assert f"def {name}" in (ROOT / path).read_text()
+
+
+PROGRAM = r"(?:(?:\.venv/bin/|`|^|web )tradepost|flask --app api) "
+COMMANDS = re.compile(PROGRAM + r"([a-z]+(?: [^`#|;&)>\n\"]*)?)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> None:
+    for text in COMMANDS.findall(page.read_text().replace("\\\n", "")):
+        command: click.Command = program
+        for word in text.split():
+            if isinstance(command, click.Group) and not word.startswith("-"):
+                assert word in command.commands, text
+                command = command.commands[word]
+            elif word.startswith("--"):
+                known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+                assert word.partition("=")[0].rstrip(".,:") in known, text

@@ -9,6 +9,7 @@ from flask.cli import AppGroup
 
 from api.http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
 from models.database import session
+from models.rows import OrderRow
 from schemas.history import OrderHistorySchema
 from schemas.orders import STATUSES, OrderDetailSchema, OrderSchema
 from trading.execution.sweeping import SweepCounts, sweep_once
@@ -17,7 +18,7 @@ from trading.orders.history import order_history
 from trading.orders.mass_cancellation import cancel_orders
 from trading.orders.order_statements import ORDERS, account_of_order, find_order_with_entries
 from trading.orders.selection import OrderFilter
-from trading.rules.errors import NotFound
+from trading.rules.errors import NotFound, Refused
 from trading.upkeep.backlog import count_pending
 
 from .command_input import identifier, record
@@ -69,7 +70,13 @@ HISTORY_COLUMNS: Columns = {"TIME (IST)": as_time("at"), "EVENT": "type", "STATU
 
 @orders.command("list")
 @click.option("--account", "account_id", help="The account. Default: all.")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="May be given several times.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES, case_sensitive=False),
+    help="May be given several times.",
+)
 @click.option("--symbol", help="For example RELIANCE.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LISTED))
 @as_json
@@ -118,9 +125,7 @@ def orders_cancel(order_ids: Sequence[str], account_id: str | None, as_json: boo
     if account_id is not None:
         _cancel_all(identifier("account", account_id), as_json)
         return
-    wanted = [identifier("order", order_id) for order_id in order_ids]
-    cancelled = [ORDER.dump(_cancel(order_id)) for order_id in wanted]
-    show(as_json, cancelled, COLUMNS)
+    _cancel_each([identifier("order", order_id) for order_id in order_ids], as_json)
 
 
 @orders.command("sweep")
@@ -141,7 +146,17 @@ def orders_sweep(limit: int, as_json: bool) -> None:
     show(as_json, {**total._asdict(), "remaining": count_pending()})
 
 
-def _cancel(order_id: UUID) -> Any:
+def _cancel_each(order_ids: Sequence[UUID], as_json: bool) -> None:
+    cancelled, refused = list[OrderRow](), dict[UUID, Exception]()
+    for order_id in order_ids:
+        try:
+            cancelled.append(_cancel(order_id))
+        except Refused as error:
+            refused[order_id] = error
+    _tell_of(cancelled, refused, as_json)
+
+
+def _cancel(order_id: UUID) -> OrderRow:
     with session():
         owner = account_of_order(order_id)
     record("order.cancel", {"account_id": owner, "order_id": order_id})
@@ -158,9 +173,14 @@ def _cancel_all(owner: UUID, as_json: bool) -> None:
         while done.has_more and not done.refused:
             done = cancel_orders(owner, OrderFilter())
             cancelled = [*cancelled, *done.cancelled]
+    _tell_of(cancelled, done.refused, as_json)
+
+
+def _tell_of(cancelled: Sequence[OrderRow], refused: Mapping[UUID, Exception], as_json: bool) -> None:
+    """Print the cancelled orders, and fail with the others, each with its reason."""
     show(as_json, ORDER.dump(cancelled, many=True), COLUMNS)
-    if done.refused:
-        fail(f"Not cancelled: {'; '.join(f'{order_id} ({error})' for order_id, error in done.refused.items())}")
+    if refused:
+        fail("Not cancelled: " + "; ".join(f"{order_id}: {error}" for order_id, error in refused.items()))
 
 
 def _tell(order: Mapping[str, Any]) -> None:

@@ -114,6 +114,11 @@ PATH_EXAMPLES = {
 }
 
 
+# The two answers to a placement.
+FINAL = {"description": "The request asked to wait, and the order is final."}
+ACCEPTED = {"description": "The order is accepted: it is in the database, and a worker executes it."}
+
+
 def leads_to(parameter: str, member: str, *operations: str) -> Document:
     """Return a response's links to operations that take one of its members as this path parameter."""
     parameters = {parameter: f"$response.body#/{member}"}

@@ -25,8 +25,8 @@ from .negotiation import prefers
 from .pagination import Keyset, fetch_page, fetch_rows
 from .responses import respond
 
-# A portion is read in one statement and takes some 10 ms of the process, which serves others after each CHUNK.
-PORTION, CHUNK = 500, 100
+# A portion is read in one statement and takes some 5 ms of the process, which serves others after each CHUNK.
+PORTION, CHUNK = 250, 50
 # At the same time, in one web process.
 EXPORTS_OF_ACCOUNT, EXPORTS_OF_PROCESS = 2, 16
 RETRY_AFTER_S = 10

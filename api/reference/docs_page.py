@@ -120,9 +120,9 @@ def request_example(document: Document, operation: Document) -> Any:
 
 
 def response_example(document: Document, operation: Document) -> tuple[str, Any] | None:
-    """Return the status and the example of the first response that has an example, or None."""
-    examples = ((status, _example(document, answer)) for status, answer in operation["responses"].items())
-    return next(((status, example) for status, example in examples if example is not None), None)
+    """Return the status and the example of an operation's usual success: 202 before 200; or None without one."""
+    answered = {status: _example(document, answer) for status, answer in operation["responses"].items() if status < "3"}
+    return max(((status, example) for status, example in answered.items() if example is not None), default=None)
 
 
 def answers(operation: Document) -> list[str]:

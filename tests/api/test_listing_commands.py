@@ -30,7 +30,7 @@ def test_orders_are_listed_newest_first_by_account_status_and_symbol(as_json, ac
 
     assert ids() == [str(one["id"]) for one in (c, b, a)]
     assert ids("--account", str(first.id)) == [str(b["id"]), str(a["id"])]
-    assert ids("--status", "EXECUTED") == [str(a["id"])]
+    assert ids("--status", "executed") == [str(a["id"])]
     assert ids("--status", "EXECUTED", "--status", "PENDING", "--symbol", "b") == [str(b["id"])]
     assert ids("--limit", "1") == [str(c["id"])]
 
@@ -51,7 +51,7 @@ def test_an_order_is_shown_with_its_history_and_its_ledger(as_json, run_well, ru
     assert "`tradepost orders list`" in run_badly("orders", "show", "x")
 
 
-def test_orders_are_cancelled_and_the_audit_says_so(as_json, run_badly, account):
+def test_orders_are_cancelled_and_the_audit_says_so(as_json, run, account):
     owner = account().id
     a, b = place_order(owner, "BUY", 1, "10.00"), place_order(owner, "BUY", 2, "10.00")
     cancelled = as_json("orders", "cancel", str(a["id"]), str(b["id"]))
@@ -59,7 +59,11 @@ def test_orders_are_cancelled_and_the_audit_says_so(as_json, run_badly, account)
         (str(a["id"]), "CANCELLED"),
         (str(b["id"]), "CANCELLED"),
     ]
-    assert "order_status=CANCELLED" in run_badly("orders", "cancel", str(a["id"]))
+    c = place_order(owner, "BUY", 2, "10.00")
+    result = run(args=["orders", "cancel", str(a["id"]), str(c["id"]), str(uuid4())])
+    assert (result.exit_code, str(c["id"]) in result.stdout) == (1, True)
+    assert f"Not cancelled: {a['id']}: The order is already final.; " in result.stderr
+    assert "does not exist" in result.stderr
     audited = rows("SELECT action, address, detail FROM admin_action WHERE action = 'order.cancel' ORDER BY id LIMIT 1")
     assert audited == [
         {

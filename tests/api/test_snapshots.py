@@ -40,6 +40,7 @@ READS = {
     "admin.list_accounts": "/api/admin/accounts",
     "admin.list_account_tokens": "/api/admin/accounts/{account}/tokens",
     "admin.list_service_tokens": "/api/admin/tokens",
+    "account.equity": "/api/trading/account/equity",
     "operations.read": "/api/admin/operations",
     "operations.read_history": "/api/admin/operations/history",
     "metrics.read": "/metrics",

@@ -216,6 +216,21 @@ def test_a_call_that_may_not_be_repeated_is_sent_once(monkeypatch: pytest.Monkey
         assert (play.requests, play.now) == (1, 0)
 
 
+def test_a_cancel_by_version_that_was_not_carried_out_is_refused(
+    trader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = trader.order(trader.place_order(**LIMIT).order_id)
+    play = Play(monkeypatch, orders.cancel_order(order.order_id, etag='"0"'))
+    next(play.flow)
+    play.flow.send(Lost(OSError("cut"), was_sent=True))
+    play.flow.send(None)
+    request = play.flow.send(Answer(412, {}, b'{"code":"precondition_failed","detail":""}'))
+    assert request.method == "GET"
+    whole = trader._session.http.get(request.path)
+    with pytest.raises(problems.PreconditionFailed):
+        play.flow.send(Answer(200, {}, whole.content))
+
+
 def test_a_key_in_progress_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     play = Play(monkeypatch, orders.place_order(**BUY))
     request = next(play.flow)

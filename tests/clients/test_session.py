@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import TestAccount
 from tests.support.identifiers import NOT_THERE
-from tests.support.processes import Running
+from tests.support.processes import Running, dead_proxies
 from tests.support.trading import rows
 from tradepost_client import AsyncClient, Cancellations, Client, NotFinal, NoToken, OrderTerms, Position, problems
 from trading.execution.sweeping import sweep_once
@@ -53,6 +53,7 @@ def test_an_order_is_placed_filled_and_read(trader: Client) -> None:
     assert trader.trades_of_order(order.order_id) == tuple(trader.trades(symbol="RELIANCE"))
     assert [moment.type for moment in trader.order_history(order.order_id)] == ["order.pending", "order.executed"]
     assert trader.account().balance == Decimal("1000000.00") - order.charges
+    assert trader.equity(interval="1m")[-1].equity == trader.account().balance
 
 
 def test_a_position_is_closed_in_parts_and_converted(trader: Client) -> None:
@@ -86,6 +87,8 @@ def test_an_order_is_changed_by_its_version_and_cancelled(trader: Client) -> Non
 def test_lists_are_read_page_after_page(trader: Client) -> None:
     results = trader.place_basket([{**BUY, "order_type": "LIMIT", "price": number} for number in range(1, 6)])
     assert [result.status for result in results] == [202] * 5
+    (refused,) = trader.place_basket([{**BUY, "quantity": 1_000_000}])
+    assert isinstance(refused.problem, problems.InsufficientMargin)
     placed = [result.order_id for result in results]
     assert [order.order_id for order in trader.orders(limit=2)] == placed[::-1]
     since = datetime.now(UTC) - timedelta(minutes=1)
@@ -111,7 +114,7 @@ def test_all_orders_and_all_positions_are_ended_at_once(trader: Client) -> None:
     assert trader.close_positions(symbol="TCS").placed == ()
     closings = trader.close_positions(cancel_open_orders=True)
     assert [closed.position_id for closed in closings.placed] == [position.position_id]
-    assert [refused.problem["code"] for refused in trader.close_positions().refused] == ["nothing_to_close"]
+    assert [type(refused.problem) for refused in trader.close_positions().refused] == [problems.NothingToClose]
     sweep_once(limit=10)
     assert [flat.quantity for flat in trader.positions(is_open=False)] == [0]
     assert list(trader.positions(is_open=True)) == []
@@ -202,6 +205,16 @@ def test_the_client_for_asyncio_does_the_same(web: Running, account: Any, quote:
 
 async def _all(orders: AsyncIterator[Any]) -> list[str]:
     return [order.order_id async for order in orders]
+
+
+def test_no_proxy_is_asked_for_a_service_on_this_machine(trader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in dead_proxies().items():
+        monkeypatch.setenv(name, value)
+    options = trader._session.options
+    for url in (options.url, options.url.replace("127.0.0.1", "localhost")):
+        with Client(url, options.token) as client, client.stream(since=0) as stream:
+            assert stream.receive(20).id == 1
+            assert client.account().balance == Decimal("1000000.00")
 
 
 def test_an_address_and_a_token_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,11 @@ from tradepost_client import (
     Message,
     NoAnswer,
     Reset,
+    UnexpectedAnswer,
     Watching,
     problems,
 )
+from tradepost_client.course import Course
 from trading.accounts.administration import move_funds
 
 CUTS = 3
@@ -113,6 +115,7 @@ def test_events_that_are_missing_for_good_are_a_reset(
             take_back(trader.id, 2)
             proxy.heal()
         if messages and messages[-1] == Reset(last_event_id=2):
+            proxy.cut_all()  # the next connection continues after the reset
             deposit(trader)
         return len(messages) == 6
 
@@ -197,6 +200,16 @@ def test_a_revoked_token_ends_the_stream(web: Running, trader: TestAccount, clea
             cursor.execute("UPDATE api_token SET revoked_at = now()")
         with pytest.raises(problems.Unauthenticated):
             stream.receive(20)
+
+
+def test_a_message_that_is_none_of_the_service_is_said_to_be_one() -> None:
+    options = Client("http://127.0.0.1", "tp_x")._session.options
+    course = Course(options, since=None, symbols=(), give_up_after_s=None)
+    for text in ("<html>", "[]", '{"type": "quote", "data": {}}'):
+        with pytest.raises(UnexpectedAnswer, match="cannot be read"):
+            course.read(text)
+    assert course.read('{"type": "news"}') is None
+    assert course.read('{"type": "rain.fell", "id": 7, "at": "2026-11-27T10:00:00Z", "data": {}}').id == 7
 
 
 def test_another_thread_ends_the_iteration(web: Running, trader: TestAccount) -> None:

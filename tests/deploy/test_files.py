@@ -1,6 +1,7 @@
 """The files of the deployments: each is accepted by the tool that knows its format, and says what the others say."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from tests.support.processes import ROOT
 
 TOOLS = ROOT / ".venv-deploy" / "bin"
 TEMPLATE = ROOT / "docs/deploy/cloudformation.yaml"
-UNIT = ROOT / "docs/deploy/tradepost.service"
+UNIT = ROOT / "docs/deploy/tradepost@.service"
 
 
 class TemplateLoader(yaml.SafeLoader):
@@ -91,13 +92,19 @@ def test_all_tasks_have_the_same_settings_and_no_secret_in_the_open() -> None:
         assert not {one["Name"] for one in container["Environment"]} & {"PGPASSWORD", "CRON_SECRET", "METRICS_TOKEN"}
 
 
-def test_systemd_accepts_the_unit_which_runs_the_procfiles_commands(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not installed, which verifies the unit")
-    # The unit's own programs and user are not here: others stand for them.
-    text = UNIT.read_text().replace("/srv/tradepost/.venv/bin/honcho", sys.executable).replace("User=tradepost", "")
-    (tmp_path / UNIT.name).write_text(text)
-    check(Path(program), "verify", "--man=no", tmp_path / UNIT.name)
-    assert re.search(r"^ExecStart=\S+/honcho start .*web worker$", UNIT.read_text(), re.MULTILINE)
-    assert re.search(r"^ExecStartPre=\S+/honcho run (.+)$", UNIT.read_text(), re.MULTILINE)[1] == PROCFILE["release"]  # type: ignore[index]
+    (tmp_path / "tradepost@web.service").write_text(UNIT.read_text())
+    check(Path(program), "verify", "--man=no", tmp_path / "tradepost@web.service")
+
+
+@pytest.mark.parametrize("name", PROCFILE)
+def test_the_unit_runs_the_procfiles_command(name: str) -> None:
+    start = re.findall(r"^ExecStart=/bin/sh -c '(.*)'$", UNIT.read_text(), re.MULTILINE)[0]
+    words = start.replace("$$", "$").replace("%i", name).replace("eval exec", "eval show")
+    shown = "show() { printf '%s\\n' \"$@\"; }; " + words
+    done = subprocess.run(["/bin/sh", "-c", shown], cwd=ROOT, capture_output=True, text=True, check=True)
+    wanted = PROCFILE[name].replace("${WORKER_PROCESSES:-1}", "1").replace("${WORKER_THREADS:-4}", "4")
+    assert done.stdout.split("\n")[:-1] == shlex.split(wanted)

@@ -1,31 +1,11 @@
-"""The worth of an account at times that are over, from its present state and the changes since."""
+"""The worth of an account at times that are over."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
-from uuid import UUID
 
 from trading.rules.money import ZERO
-
-PriceOf = Callable[[UUID, datetime], Decimal | None]
-
-
-class Stake(NamedTuple):
-    """What an account holds of a stock in all products together: its signed quantity, and its signed cost in rupees."""
-
-    quantity: int = 0
-    cost: Decimal = ZERO
-
-
-class Flow(NamedTuple):
-    """The changes of a stretch of time that begins `at`: of the balance, and of the stake in a stock."""
-
-    at: datetime
-    balance: Decimal = ZERO
-    stock_id: UUID | None = None
-    quantity: int = 0
-    cost: Decimal = ZERO
 
 
 class EquityPoint(NamedTuple):
@@ -41,37 +21,21 @@ class EquityPoint(NamedTuple):
         return self.balance + self.unrealized_pnl
 
 
-def trade_flow(at: datetime, stock_id: UUID, quantity: int, value: Decimal) -> Flow:
-    """Return the flow of trades whose signed quantities and values have these sums; purchases are positive."""
-    return Flow(at, stock_id=stock_id, quantity=quantity, cost=value)
-
-
-def profit_flow(at: datetime, stock_id: UUID, profit: Decimal) -> Flow:
-    """Return the flow of realised profit or loss: it stays with the account when the proceeds have paid the cost."""
-    return Flow(at, balance=profit, stock_id=stock_id, cost=profit)
-
-
 def points_back(
-    balance: Decimal, stakes: Mapping[UUID, Stake], flows: Iterable[Flow], times: Iterable[datetime], price_of: PriceOf
-) -> Iterator[EquityPoint]:
-    """Yield a point for each of the times, which are given latest first, as the points are yielded.
+    balance: Decimal,
+    changes: Mapping[datetime, Decimal],
+    values: Mapping[datetime, Decimal],
+    times: Sequence[datetime],
+    step: timedelta,
+) -> list[EquityPoint]:
+    """Return the point of each of the times, which are a step apart, the oldest first.
 
-    `balance` and `stakes` are those after all flows. A flow is before a time if its stretch begins before it; stretches
-    end at times. A stake without a price counts at its cost.
+    `balance` is the present one, `changes` are those of it in the intervals that begin at these times, and `values` are
+    the unrealised profits at them.
     """
-    held = dict(stakes)
-    left = sorted(flows, key=lambda flow: flow.at)
-    for at in times:
-        while left and left[-1].at >= at:
-            flow = left.pop()
-            balance -= flow.balance
-            if flow.stock_id is not None:
-                quantity, cost = held.get(flow.stock_id, Stake())
-                held[flow.stock_id] = Stake(quantity - flow.quantity, cost - flow.cost)
-        yield EquityPoint(
-            at, balance, sum((_profit(stake, price_of(stock_id, at)) for stock_id, stake in held.items()), ZERO)
-        )
-
-
-def _profit(stake: Stake, price: Decimal | None) -> Decimal:
-    return ZERO if price is None else stake.quantity * price - stake.cost
+    points = []
+    balance -= sum((amount for at, amount in changes.items() if at >= times[-1]), ZERO)
+    for at in reversed(times):
+        points.append(EquityPoint(at, balance, values.get(at, ZERO)))
+        balance -= changes.get(at - step, ZERO)
+    return points[::-1]

@@ -47,7 +47,7 @@ def carried_out(call: Call[T], contact: Contact) -> Flow[T]:
         is_over = time.monotonic() + pause_s - begun > contact.patience_after(outcome)
         if is_over or not _may_repeat(call, outcome):
             error = _error(call, outcome, contact)
-            instead = call.recover(error) if call.recover and lost_one and isinstance(error, Problem) else None
+            instead = _instead(call, error) if lost_one else None
             if instead is None:
                 raise error
             return (yield from carried_out(instead.for_account(_account_of(call)), contact))
@@ -114,6 +114,10 @@ def _error(call: Call[T], outcome: Answer | Lost, contact: Contact) -> Tradepost
     )
     error.__cause__ = outcome.error
     return error
+
+
+def _instead(call: Call[T], error: TradepostError) -> Call[T] | None:
+    return call.recover(error) if call.recover is not None and isinstance(error, Problem) else None
 
 
 def _account_of(call: Call[T]) -> str | None:

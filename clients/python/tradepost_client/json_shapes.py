@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -81,6 +81,8 @@ def _reader(kind: Any) -> Reader:
         return lambda values: tuple(map(read, values))
     if isinstance(kind, type) and is_dataclass(kind):
         return functools.partial(read_as, kind)
+    if hasattr(kind, "of_document"):
+        return cast(Reader, kind.of_document)
     readers: dict[Any, Reader] = {
         Decimal: Decimal,
         datetime: datetime.fromisoformat,

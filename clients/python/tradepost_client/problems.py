@@ -70,6 +70,11 @@ class Problem(TradepostError):
                 setattr(self, name, read_value(kind, document.get(camel_case(name))))
         super().__init__(f"{self.code}: {self.detail}" + _reasons(document.get("errors")))
 
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> "Problem":
+        """Return the exception for a problem document."""
+        return cls.of_code.get(document["code"], Problem)(document, headers)
+
 
 def problem_of(content: bytes | str, headers: Mapping[str, str] | None = None) -> Problem | None:
     """Return the exception of a problem document, or None if the text is none."""
@@ -79,7 +84,7 @@ def problem_of(content: bytes | str, headers: Mapping[str, str] | None = None) -
         return None
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
         return None
-    return Problem.of_code.get(document["code"], Problem)(document, headers)
+    return Problem.of_document(document, headers)
 
 
 def _reasons(errors: Any) -> str:

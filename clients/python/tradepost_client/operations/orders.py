@@ -120,10 +120,14 @@ def cancel_order(order_id: str, *, etag: str | None = None) -> Call[Order]:
     call = Call("DELETE", path(ORDER, order_id), one(Order), headers=headers, account_in="query")
 
     def recover(problem: Problem) -> Call[Order] | None:
-        is_cancelled = isinstance(problem, OrderNotOpen) and problem.order_status == "CANCELLED"
-        if not is_cancelled and not (etag and isinstance(problem, PreconditionFailed)):
-            return None
-        return Call("GET", call.path, one(Order), query=call.query, account_in="query")
+        def cancelled(answer: Answer) -> Order:
+            order = one(Order)(answer)
+            if order.status != "CANCELLED":
+                raise problem
+            return order
+
+        is_possible = isinstance(problem, OrderNotOpen | PreconditionFailed)
+        return Call("GET", call.path, cancelled, account_in="query") if is_possible else None
 
     return replace(call, recover=recover)
 

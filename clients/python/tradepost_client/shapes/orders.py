@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tradepost_client.problems import Problem
 from tradepost_client.terms import (
     EndReason,
     Exchange,
@@ -115,10 +116,10 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class NotCancelled:
-    """An order that was not cancelled, and the problem as a document."""
+    """An order that was not cancelled, and the exception with which it would have been refused alone."""
 
     order_id: str
-    problem: Mapping[str, Any]
+    problem: Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +141,10 @@ class Closed(Placement):
 
 @dataclass(frozen=True, kw_only=True)
 class NotClosed:
-    """A position for which no order was placed, and the problem as a document."""
+    """A position for which no order was placed, and the exception with which it would have been refused alone."""
 
     position_id: str
-    problem: Mapping[str, Any]
+    problem: Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +176,13 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True)
 class BasketResult:
-    """The result of one order of a basket: the order if it was accepted, else the problem as a document."""
+    """The result of one order of a basket: the order if it was accepted, else the exception of its refusal."""
 
     status: int
     order_id: str | None = None
     execution_scheduled: bool | None = None
     order: Order | None = None
-    problem: Mapping[str, Any] | None = None
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
