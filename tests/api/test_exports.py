@@ -192,6 +192,13 @@ def test_an_export_ends_with_its_token(export: Any, trader: Any) -> None:
         list(response.response)
 
 
+@pytest.mark.usefixtures("in_portions")
+def test_a_reader_has_a_limited_time(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "LIMIT_S", 0.0)
+    with pytest.raises(ConnectionResetError):
+        list(export(TRANSACTIONS).response)
+
+
 def test_an_account_has_two_exports_at_the_same_time(export: Any, account: Any, client: Any) -> None:
     first, second = export(ORDERS), export(TRADES)
     refused = export(TRANSACTIONS)
