@@ -85,7 +85,8 @@ class Money(fields.Field[Decimal]):
     }
 
     def __init__(self, *, maximum: Decimal = MAX_AMOUNT, allow_zero: bool = False, **options: Any) -> None:
-        super().__init__(**described(options, pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1050.00"]))
+        facts = {"type": "string", "format": "decimal", "pattern": r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"}
+        super().__init__(**described(options, **facts, examples=["1050.00"]))
         self.maximum = maximum
         self.allow_zero = allow_zero
 
