@@ -6,7 +6,7 @@ from . import problems
 from .async_client import AsyncClient
 from .async_stream import AsyncStream
 from .client import Client
-from .problems import NoAnswer, NotFinal, NoToken, Problem, StreamRefused, TradepostError, UnexpectedAnswer
+from .failures import NoAnswer, NotFinal, NoToken, Problem, StreamRefused, TradepostError, UnexpectedAnswer
 from .shapes.accounts import (
     Account,
     Conversion,
