@@ -43,6 +43,10 @@ class StreamRefused(TradepostError):
         self.close_code = close_code
 
 
+class StreamClosed(TradepostError):
+    """The program has closed the stream; an iteration over it ends without this exception."""
+
+
 class Problem(TradepostError):
     """A refusal or failure that the service has described; `members` has all of the document.
 
