@@ -7,7 +7,7 @@ from tradepost_client.messages import event_of
 from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Token, Transaction
 from tradepost_client.shapes.messages import EventPage
 from tradepost_client.shapes.orders import Closings, Placement
-from tradepost_client.terms import PositionFilter, TransactionKind
+from tradepost_client.terms import PositionFilter, Product, TransactionKind
 
 POSITIONS = "/api/trading/positions"
 
@@ -79,14 +79,18 @@ def close_positions(
 
 
 def convert_position(
-    position_id: str, *, quantity: int | None = None, idempotency_key: str | None = None
+    position_id: str,
+    *,
+    quantity: int | None = None,
+    product: Product | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[Conversion]:
     """Convert shares from INTRADAY to DELIVERY, or back if they were bought today; all of them without a quantity."""
     return Call(
         "POST",
         path(POSITIONS + "/{}/convert", position_id),
         one(Conversion),
-        body={"quantity": quantity},
+        body={"quantity": quantity, "product": product},
         headers=once(idempotency_key),
         account_in="query",
     )

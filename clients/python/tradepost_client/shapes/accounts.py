@@ -99,7 +99,7 @@ class Holding:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """The quantity that has moved from one position to another, and its cost."""
+    """The quantity that has moved from one position to another, its cost, and both positions as they are now."""
 
     conversion_id: int
     trading_account_id: str
@@ -108,6 +108,8 @@ class Conversion:
     quantity: int
     cost: Decimal
     converted_at: datetime
+    from_: Position
+    to: Position
 
 
 @dataclass(frozen=True, kw_only=True)
