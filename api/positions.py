@@ -9,12 +9,13 @@ from models.database import session, snapshot
 from models.rows import PositionChangeRow
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
-from schemas.pages import AccountChoiceSchema, AccountListSchema
+from schemas.pages import AccountChoiceSchema
 from schemas.positions import (
     ClosingAllSchema,
     ClosingSchema,
     ConversionSchema,
     ConvertedSchema,
+    HoldingListSchema,
     HoldingPageSchema,
     PositionListSchema,
     PositionPageSchema,
@@ -94,7 +95,7 @@ def read(query: dict[str, Any], position_id: UUID) -> Response:
 
 @blueprint.get("/holdings")
 @requires("read", "admin")
-@blueprint.arguments(AccountListSchema(), location="query")
+@blueprint.arguments(HoldingListSchema(), location="query")
 @blueprint.response(200, HOLDING_PAGE)
 def list_holdings(query: dict[str, Any]) -> Response:
     """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first.
@@ -104,7 +105,12 @@ def list_holdings(query: dict[str, Any]) -> Response:
     calendar = market()["calendar"]
     days = trading_days(calendar)
     with existing_account_session(query["account_id"]) as account_id:
-        where = {"position.account_id = %s": account_id, IS_HOLDING: Product.DELIVERY}
+        where = {
+            "position.account_id = %s": account_id,
+            IS_HOLDING: Product.DELIVERY,
+            "position.exchange = %s": query["exchange"],
+            "position.symbol = %s": query["symbol"],
+        }
         chosen = {"limit": query["limit"], "cursor": query["cursor"], "selects_by": [calendar]}
         page = fetch_page(HOLDINGS, where, NEWEST_FIRST, **chosen)
     for row in page["data"]:

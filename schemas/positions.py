@@ -29,6 +29,13 @@ class PositionListSchema(PositionFilterSchema, AccountListSchema):
     )
 
 
+class HoldingListSchema(AccountListSchema):
+    """The query of the list of holdings."""
+
+    exchange = Choice(*EXCHANGES, load_default=None)
+    symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
+
+
 class PositionSchema(StrictSchema):
     """A position; the caller adds its average price, its profits and the figures of the day to its row."""
 

@@ -103,6 +103,9 @@ def test_holdings_are_listed_page_by_page(client: Any, trader: Any) -> None:
     path = f"/api/trading/holdings?limit=2&cursor={first['nextCursor']}"
     second = client.get(path, headers=trader.headers).get_json()
     assert ([holding["symbol"] for holding in second["data"]], second["nextCursor"]) == (["AAA"], None)
+    for query, symbols in (("symbol=bbb", ["BBB"]), ("exchange=NSE&limit=1", ["CCC"]), ("exchange=BSE", [])):
+        found = client.get(f"/api/trading/holdings?{query}", headers=trader.headers).get_json()
+        assert [holding["symbol"] for holding in found["data"]] == symbols
 
 
 def test_the_example_of_a_days_profit(read: Any, trader: Any, client: Any, headers_for: Any) -> None:

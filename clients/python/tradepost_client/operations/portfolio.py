@@ -7,7 +7,7 @@ from tradepost_client.messages import event_of
 from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Token, Transaction
 from tradepost_client.shapes.messages import EventPage
 from tradepost_client.shapes.orders import Closings, Placement
-from tradepost_client.terms import PositionFilter, Product, TransactionKind
+from tradepost_client.terms import Exchange, PositionFilter, Product, TransactionKind
 
 POSITIONS = "/api/trading/positions"
 
@@ -34,9 +34,9 @@ def position(position_id: str) -> Call[Position]:
     return Call("GET", path(POSITIONS + "/{}", position_id), one(Position), account_in="query")
 
 
-def holdings(*, limit: int = 200) -> Listing[Holding]:
+def holdings(*, exchange: Exchange | None = None, symbol: str | None = None, limit: int = 200) -> Listing[Holding]:
     """List the DELIVERY shares of earlier days, newest position first; limit is the size of a page."""
-    return listing(Holding, "/api/trading/holdings", {"limit": limit})
+    return listing(Holding, "/api/trading/holdings", {"exchange": exchange, "symbol": symbol, "limit": limit})
 
 
 def close_position(
