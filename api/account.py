@@ -31,7 +31,7 @@ TRANSACTION_PAGE, TOKEN_PAGE = TransactionPageSchema(), TokenPageSchema()
 # The step and the usual length of each interval.
 RANGES = {
     "1m": Range(timedelta(minutes=1), timedelta(days=1)),
-    "1h": Range(timedelta(hours=1), timedelta(days=30)),
+    "1h": Range(timedelta(hours=1), timedelta(days=7)),
     "1d": Range(timedelta(days=1), timedelta(days=365)),
 }
 TRANSACTION_LIST = Listing("transactions", Keyset({"id": read_integer}), TRANSACTION_PAGE)

@@ -11,7 +11,7 @@ from models.database import DatabaseUnavailable, db, session, sqlstate
 from models.server import INSUFFICIENT_PRIVILEGE
 from runtime import redis_link
 from schemas.fields import format_timestamp
-from schemas.operations import LiveSchema, ReadySchema
+from schemas.health import LiveSchema, ReadySchema
 from trading.market import calendars
 from trading.upkeep.ledger_checks import last_check
 

@@ -16,9 +16,9 @@ from schemas.orders import (
     OrderPageSchema,
     OrderSchema,
     PlacementSchema,
-    PreviewSchema,
 )
 from schemas.pages import AccountChoiceSchema
+from schemas.previews import PreviewSchema
 from trading.orders.cancellation import cancel_order
 from trading.orders.history import order_history
 from trading.orders.modification import OrderChange, modify_order

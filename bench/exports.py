@@ -30,14 +30,15 @@ from trading.matching.feed import set_quotes
 
 ORDERS, DAYS = 250_000, 30
 ENTRIES_EACH = 4
-STOCKS, HELD = 20_000, 2_000
+STOCKS, HELD, HELD_BY_ONE = 20_000, 2_000, 100
 PREFIX = "HELD"
-BIG_ACCOUNT = 1
+BIG_ACCOUNT, OTHER_ACCOUNT = 1, 2
 PACE = 50.0
 ROUNDS = 5
 DAY = timedelta(days=1)
 RANGES = {
     "1m, a day": Range(timedelta(minutes=1), DAY),
+    "1h, 7 days": Range(timedelta(hours=1), 7 * DAY),
     "1h, 30 days": Range(timedelta(hours=1), 30 * DAY),
     "1d, 30 days": Range(DAY, 30 * DAY),
 }
@@ -53,13 +54,14 @@ SELECT gen_random_uuid(), %(account)s, stock.id, position.exchange, position.sym
        position.id, 0, 0, 5, '{}', at, at, NULL
 FROM (SELECT number, now() - %(days)s * interval '1 day' * (1 - number::numeric / %(orders)s) AS at
       FROM generate_series(0, %(orders)s - 1) AS number) AS traded
-JOIN position ON position.symbol = %(prefix)s || mod(number / 2, 100) + 1 AND account_id = %(account)s
+JOIN position ON position.symbol = %(prefix)s || mod(number / 2, %(held)s) + 1 AND account_id = %(account)s
 JOIN stock ON stock.id = stock_id ORDER BY number
 """
 ENTER = """
 INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_after, order_id, position_id, created_at)
 SELECT account_id, kind, 5, 1000000 + number, 2000, id, position_id, executed_at
-FROM (SELECT *, row_number() OVER (ORDER BY placed_at) AS number FROM trading_order WHERE account_id = %s) AS traded
+FROM (SELECT *, row_number() OVER (ORDER BY placed_at) AS number
+      FROM trading_order WHERE account_id = %(account)s) AS traded
 CROSS JOIN unnest('{CHARGES, MARGIN_BLOCK, PROFIT, MARGIN_RELEASE}'::text[]) WITH ORDINALITY AS entry (kind, place)
 ORDER BY number, place
 """
@@ -76,7 +78,7 @@ WHERE symbol IN (SELECT %(prefix)s || number FROM generate_series(1, %(held)s) A
 PRICES = """
 INSERT INTO recorded_price (stock_id, minute, price)
 SELECT stock_id, minute, 1000 + mod(extract(epoch FROM minute)::bigint / 60, 7)
-FROM (SELECT stock_id FROM position ORDER BY symbol LIMIT 100) AS held
+FROM (SELECT stock_id FROM position WHERE account_id = %(account)s) AS held
 CROSS JOIN generate_series(date_trunc('minute', now()) - interval '30 days', now(), '3 minutes') AS minute
 """
 # Reads a response in another process, whose work is not this one's; prints the bytes, the lines and the seconds.
@@ -113,13 +115,15 @@ def _run(interruption: Interruption) -> int:
 
 
 def _fill() -> None:
-    account = f"{ACCOUNT_PREFIX}{BIG_ACCOUNT:012}"
+    account, other = (f"{ACCOUNT_PREFIX}{number:012}" for number in (BIG_ACCOUNT, OTHER_ACCOUNT))
     set_quotes([(EXCHANGE, f"{PREFIX}{number}", Decimal(1000)) for number in range(1, STOCKS + 1)])
-    asked = {"account": account, "days": DAYS, "orders": ORDERS, "prefix": PREFIX, "held": HELD}
+    asked = {"account": account, "days": DAYS, "orders": ORDERS, "prefix": PREFIX, "held": HELD_BY_ONE}
+    of_other = asked | {"account": other, "held": HELD}
     with unbounded():
         execute("SET session_replication_role = replica")
-        for statement, parameters in ((BEGIN, asked), (HOLD, asked), (TRADE, asked), (ENTER, (account,)), (PRICES, ())):
-            execute(statement, parameters)
+        for statement in (BEGIN, HOLD, TRADE, ENTER, PRICES):
+            execute(statement, asked)
+        execute(HOLD, of_other)
         execute("SET session_replication_role = DEFAULT")
         execute("VACUUM (ANALYZE) trading_order, fund_transaction, position, stock, recorded_price")
 
@@ -193,7 +197,7 @@ def _record() -> None:
 
 
 def _read_equity() -> None:
-    """Print the time of a curve of the account, which holds HELD stocks and has traded all the time."""
+    """Print the time of a curve of the account, which holds HELD_BY_ONE stocks and has traded all the time."""
     account = UUID(f"{ACCOUNT_PREFIX}{BIG_ACCOUNT:012}")
     for name, asked in RANGES.items():
         times = []

@@ -66,7 +66,7 @@ class EquityQuerySchema(AccountChoiceSchema):
         data_key="from",
         load_default=None,
         metadata={
-            "description": "The time of the first point. By default a day before the end, 30 days with `1h`, 365 days "
+            "description": "The time of the first point. By default a day before the end, 7 days with `1h`, 365 days "
             "with `1d`. At most 1,500 intervals before the end, and with `1m` and `1h` at most 31 days ago."
         },
     )

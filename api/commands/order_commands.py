@@ -70,7 +70,13 @@ HISTORY_COLUMNS: Columns = {"TIME (IST)": as_time("at"), "EVENT": "type", "STATU
 
 @orders.command("list")
 @click.option("--account", "account_id", help="The account. Default: all.")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="May be given several times.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES, case_sensitive=False),
+    help="May be given several times.",
+)
 @click.option("--symbol", help="For example RELIANCE.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LISTED))
 @as_json

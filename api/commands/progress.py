@@ -13,6 +13,8 @@ FIRST_WORD_S = 2.0
 PAUSE_S = 1.0
 ERASE = "\r\033[K"
 ITEMS_PER_STEP = 500
+# Less than this is done at once.
+MIN_BYTES, MIN_PIECES = 65_536, 1_000
 
 Item = TypeVar("Item")
 
@@ -51,7 +53,7 @@ def patience(step: str) -> Iterator[None]:
 @contextlib.contextmanager
 def reading(file: ReadFile, items: Iterable[Item], label: str = "reading") -> Iterator[Iterator[Item]]:
     """Give the items that come from a file, and show how much of the file was read."""
-    is_hidden = not is_watched() or file.size == 0
+    is_hidden = not is_watched() or file.size < MIN_BYTES
     with click.progressbar(length=file.size, label=label, file=sys.stderr, hidden=is_hidden) as bar:
         yield _passed_on(file, items, bar)
         bar.update(file.size - bar.pos)
@@ -74,7 +76,9 @@ class Counter(Protocol):
 @contextlib.contextmanager
 def counting(length: int, label: str) -> Iterator[Counter]:
     """Show how many of so many pieces are done; the caller tells by `update`."""
-    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=not is_watched() or length == 0) as bar:
+    with click.progressbar(
+        length=length, label=label, file=sys.stderr, hidden=not is_watched() or length < MIN_PIECES
+    ) as bar:
         yield bar
 
 

@@ -13,6 +13,13 @@ from tests.support.sessions import close_market
 
 
 @pytest.fixture
+def document(client: Any) -> dict[str, Any]:
+    """Return the served OpenAPI document."""
+    found: dict[str, Any] = client.get("/openapi.json").get_json()
+    return found
+
+
+@pytest.fixture
 def market_closed(app: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return a function that closes the market for the next days."""
 

@@ -81,11 +81,18 @@ def test_a_short_step_says_nothing(watched):
 
 def test_a_bar_counts_the_pieces_and_ends_its_line_when_they_fail(watched):
     terminal = watched()
-    with contextlib.suppress(ValueError), progress.counting(4, "saving") as bar:
-        bar.update(1)
+    with contextlib.suppress(ValueError), progress.counting(4_000, "saving") as bar:
+        bar.update(1_000)
         raise ValueError
     assert "saving" in terminal.getvalue()
     assert terminal.getvalue().endswith("\n")
+
+
+def test_few_pieces_need_no_bar(watched):
+    terminal = watched()
+    with progress.counting(4, "saving") as bar:
+        bar.update(4)
+    assert terminal.getvalue() == ""
 
 
 @pytest.fixture

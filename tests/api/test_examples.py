@@ -55,13 +55,6 @@ class Story:
 
 
 @pytest.fixture
-def document(client: Any) -> dict[str, Any]:
-    """Return the served document."""
-    found: dict[str, Any] = client.get("/openapi.json").get_json()
-    return found
-
-
-@pytest.fixture
 def story(client: Any, document: dict[str, Any]) -> Iterator[Story]:
     """Return the story before its first step; at its end no answer was unlike its example."""
     import_stocks([("NSE", "RELIANCE")], {("NSE", "RELIANCE"): "Reliance Industries"})

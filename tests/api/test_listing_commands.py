@@ -30,7 +30,7 @@ def test_orders_are_listed_newest_first_by_account_status_and_symbol(as_json, ac
 
     assert ids() == [str(one["id"]) for one in (c, b, a)]
     assert ids("--account", str(first.id)) == [str(b["id"]), str(a["id"])]
-    assert ids("--status", "EXECUTED") == [str(a["id"])]
+    assert ids("--status", "executed") == [str(a["id"])]
     assert ids("--status", "EXECUTED", "--status", "PENDING", "--symbol", "b") == [str(b["id"])]
     assert ids("--limit", "1") == [str(c["id"])]
 

@@ -4,14 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from api.http.errors import STATUS_BY_CODE
 from api.reference.examples import HINTS
-from schemas.events import EVENT_TYPES
 from tests.conftest import CRON_SECRET
 from tests.security.operations import OF_EVERYBODY, Operation, operations_of
 from tests.support.dead_letters import bury
@@ -22,13 +20,6 @@ from trading.market.calendars import import_holidays
 # Headers that every answer may have without being described: those of HTTP itself, and those for browsers' security.
 HTTPS_OWN = {"Content-Type", "Content-Length", "Cache-Control", "Allow"}
 SAFETY = {"X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"}
-
-
-@pytest.fixture
-def document(client: Any) -> dict[str, Any]:
-    """Return the served document."""
-    found: dict[str, Any] = client.get("/openapi.json").get_json()
-    return found
 
 
 def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
@@ -70,47 +61,6 @@ def test_every_operation_has_an_id_a_summary_and_tags(document: dict[str, Any]) 
         assert operation.spec["tags"]
         for entry in operation.spec["security"]:
             assert set(entry) <= set(document["components"]["securitySchemes"])
-
-
-def test_every_operation_schema_member_and_parameter_has_a_description(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    bare = [name for name, schema in schemas.items() if "description" not in schema]
-    bare += [
-        f"{name}.{member}"
-        for name, schema in schemas.items()
-        for member, part in schema.get("properties", {}).items()
-        if "description" not in part and "description" not in resolved(document, part)
-    ]
-    for operation in operations_of(document):
-        bare += [str(operation)] if "description" not in operation.spec else []
-        parameters = operation.spec["parameters"] + document["paths"][operation.path]["parameters"]
-        bare += [f"{operation} {each['name']}" for each in parameters if "description" not in each | each["schema"]]
-    assert bare == []
-
-
-def test_each_list_of_words_stands_once(document: dict[str, Any]) -> None:
-    def lists(part: Any, place: str) -> Iterator[tuple[frozenset[str], str]]:
-        if isinstance(part, dict) and "enum" in part:
-            yield frozenset(part["enum"]) - {None}, place
-        for name, below in part.items() if isinstance(part, dict) else enumerate(part):
-            if isinstance(below, dict | list):
-                yield from lists(below, f"{place}.{name}")
-
-    found: dict[frozenset[str], list[str]] = {}
-    for words, place in [*lists(document["components"]["schemas"], ""), *lists(document["paths"], "paths")]:
-        found.setdefault(words, []).append(place)
-    del found[frozenset(("true", "false"))]
-    assert {words: places for words, places in found.items() if len(words) > 1 and len(places) > 1} == {}
-
-
-def test_an_event_is_one_of_three_by_its_type(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    mapping = schemas["Event"]["discriminator"]["mapping"]
-    assert {reference["$ref"] for reference in schemas["Event"]["oneOf"]} == set(mapping.values())
-    for name, reference in mapping.items():
-        kind = resolved(document, {"$ref": reference})["properties"]["type"]
-        assert name in resolved(document, kind)["enum"]
-    assert set(mapping) == set(EVENT_TYPES)
 
 
 def test_every_response_is_described_with_its_headers(document: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ SCHEMAS = {
     "MarketCalendar": market.MarketCalendar,
     "NotCancelled": orders.NotCancelled,
     "NotClosed": orders.NotClosed,
+    "EquityPoint": accounts.EquityPoint,
     "ChargeItems": orders.ChargeItems,
     "ClassSession": market.ClassSession,
     "Converted": accounts.Conversion,

@@ -53,6 +53,7 @@ def test_an_order_is_placed_filled_and_read(trader: Client) -> None:
     assert trader.trades_of_order(order.order_id) == tuple(trader.trades(symbol="RELIANCE"))
     assert [moment.type for moment in trader.order_history(order.order_id)] == ["order.pending", "order.executed"]
     assert trader.account().balance == Decimal("1000000.00") - order.charges
+    assert trader.equity(interval="1m")[-1].equity == trader.account().balance
 
 
 def test_a_position_is_closed_in_parts_and_converted(trader: Client) -> None:

@@ -115,6 +115,7 @@ def test_events_that_are_missing_for_good_are_a_reset(
             take_back(trader.id, 2)
             proxy.heal()
         if messages and messages[-1] == Reset(last_event_id=2):
+            proxy.cut_all()  # the next connection continues after the reset
             deposit(trader)
         return len(messages) == 6
 

@@ -69,7 +69,10 @@ def misspelt(place: str) -> str:
 
 
 def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
-    run = runs.launch().wait_for_log("Ctrl-C stops", 60)
+    run = runs.launch(ORDER_DISPTACH="none").wait_for_log("Ctrl-C stops", 60)
+    warning = "ORDER_DISPTACH is not a setting and has no effect: is ORDER_DISPATCH meant?"
+    assert re.findall("ORDER_DISPTACH.*", run.log) == [warning]  # once, though each process reads the settings
+    assert f"Listening at: http://127.0.0.1:{runs.port}" in run.log
     place, read = printed_commands(run.log)
     assert curl(place)["executionScheduled"] is True
     wait_until(lambda: is_executed(read), what="the order is executed")

@@ -110,6 +110,9 @@ OFFERED = {
 }
 
 
+OF_OPERATORS = ("schemas.operation", "schemas.health")
+
+
 def fields_with_words() -> dict[str, list[str]]:
     """Return the words of each schema's field that names its words, by Schema.field; not of operators' schemas."""
     for module in pkgutil.iter_modules(schemas.__path__):
@@ -118,7 +121,7 @@ def fields_with_words() -> dict[str, list[str]]:
     while waiting:
         schema = waiting.pop()
         waiting += schema.__subclasses__()
-        if schema.__module__.startswith("schemas.") and not schema.__module__.startswith("schemas.operation"):
+        if schema.__module__.startswith("schemas.") and not schema.__module__.startswith(OF_OPERATORS):
             for name, field in schema._declared_fields.items():
                 if "enum" in field.metadata:
                     found[f"{schema.__name__}.{name}"] = field.metadata["enum"]

@@ -6,39 +6,48 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from tests.support.examples import differences
+
+# Members that only some problems with their code have.
+OPTIONAL = {"matchedAt", "origin"}
+
+Problem = dict[str, Any]
+
 
 def check_refusals(app: Flask) -> None:
-    """Fail the request of a test whose problem is none that the document names for the operation."""
+    """Fail the request of a test whose problem is unlike each that the document shows for the operation."""
 
     @functools.cache
-    def named() -> tuple[dict[tuple[str, str], set[str]], set[str]]:
+    def shown() -> dict[tuple[str, str], dict[str, Problem]]:
         document = app.extensions["documented_api"].document
-        codes = {
-            (method.upper(), path): codes_of(document, operation)
+        return {
+            (method.upper(), path): problems_of(document, operation)
             for path, item in document["paths"].items()
             for method, operation in item.items()
             if method != "parameters"
         }
-        return codes, set(document["components"]["schemas"]["Problem"]["properties"])
 
     @app.after_request
     def check(response: Response) -> Response:
         if request.url_rule is None or response.mimetype != "application/problem+json":
             return response
         operation = request.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.url_rule.rule)
-        (codes, members), problem = named(), response.get_json()
-        assert problem["code"] in codes.get(operation, {problem["code"]}), (
-            f"{operation} does not name {problem['code']}"
-        )
-        assert problem.keys() <= members, f"The schema Problem does not have all of {problem.keys()}"
+        problem, examples = response.get_json(), shown().get(operation)
+        if examples is not None:
+            code = problem["code"]
+            assert code in examples, f"{operation} does not name {code}"
+            errors = {"errors": examples[code]["errors"]} if "errors" in problem else {}
+            found = differences(examples[code], problem | errors, code, optional=OPTIONAL)
+            assert found == [], f"{operation} shows another problem: {found}"
         return response
 
 
-def codes_of(document: dict[str, Any], operation: dict[str, Any]) -> set[str]:
-    """Return the codes of the problems of an operation, with those that are possible everywhere."""
-    codes: set[str] = set()
+def problems_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Problem]:
+    """Return the examples of an operation's problems by code, with those that are possible everywhere."""
+    found: dict[str, Problem] = {}
     for response in operation["responses"].values():
         if "$ref" in response:
             response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
-        codes |= response.get("content", {}).get("application/problem+json", {}).get("examples", {}).keys()
-    return codes
+        examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        found |= {code: example["value"] for code, example in examples.items()}
+    return found

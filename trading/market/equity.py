@@ -1,60 +1,79 @@
 """The equity of an account over time: from its ledger, its trades and the recorded prices."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import fetch_all, fetch_one, snapshot
+from models.database import DatabaseUnavailable, fetch_all, fetch_one, snapshot, sqlstate
 from trading.accounts.ledgers import first_entry_since
+from trading.accounts.portfolio import find_valued_account
+from trading.accounts.shares import within_share
 from trading.events.retention import PRICES_KEPT_DAYS
-from trading.market.recorded_prices import values_of
-from trading.rules.equity import EquityPoint, Flow, Stake, follow, profit_flow, trade_flow
+from trading.market.recorded_prices import PRICE_AT
+from trading.rules.equity import EquityPoint, points_back
 from trading.rules.errors import NotFound
-from trading.rules.money import ZERO
 
 # Times at which intervals end are full minutes, full hours and midnights of Indian time, which is the same all year.
 ORIGIN = datetime(1999, 12, 31, 18, 30, tzinfo=UTC)
 MAX_POINTS = 1_500
-# Each takes the database some 2 µs.
-MAX_PRICES = 1_000_000
 # An hour's price is that of a minute, so it is kept no longer; the last price of each day is kept for ever.
 KEPT = timedelta(days=PRICES_KEPT_DAYS)
-
+QUERY_CANCELLED = "57014"  # by the time limit of statements
 # An account is created by the machine's clock, its entries by the market's.
 ACCOUNT = """
 SELECT balance, market_now() AS now, least(created_at, (
     SELECT created_at FROM fund_transaction WHERE account_id = account.id ORDER BY id LIMIT 1)) AS began_at
 FROM account WHERE id = %s
 """
-STAKES = """
-SELECT stock_id, last_price, sum(quantity)::bigint AS quantity, sum(sign(quantity::numeric) * cost) AS cost
-FROM position JOIN stock ON stock.id = stock_id WHERE account_id = %s AND quantity <> 0 GROUP BY stock_id, last_price
-"""
-STRETCH = "date_bin(%(step)s, {}, %(origin)s) AS stretch"
-# A profit belongs to a position, and with it to a stock; the margin changes no balance.
-ENTRIES = f"""
-SELECT {STRETCH.format("fund_transaction.created_at")}, stock_id,
+# The interval in which a time lies, by its beginning.
+INTERVAL = "date_bin(%(step)s, {}, %(origin)s)"
+BALANCES = f"""
+SELECT {INTERVAL.format("created_at")} AS at,
     sum(amount * CASE WHEN kind IN ('DEPOSIT', 'CHARGES_REFUND', 'PROFIT', 'ADJUST_CREDIT') THEN 1 ELSE -1 END)
         AS amount
-FROM fund_transaction LEFT JOIN position ON position.id = position_id AND kind IN ('PROFIT', 'LOSS')
-WHERE fund_transaction.account_id = %(account_id)s AND fund_transaction.id >= %(first_entry)s
-    AND kind NOT IN ('MARGIN_BLOCK', 'MARGIN_RELEASE')
-GROUP BY 1, 2
+FROM fund_transaction
+WHERE account_id = %(account_id)s AND id >= %(first_entry)s AND kind NOT IN ('MARGIN_BLOCK', 'MARGIN_RELEASE')
+GROUP BY 1
 """
-TRADES = f"""
-SELECT {STRETCH.format("executed_at")}, stock_id,
-    sum(CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END)::bigint AS quantity,
-    sum(CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END * average_price) AS value
-FROM trading_order WHERE account_id = %(account_id)s AND status = 'EXECUTED' AND executed_at >= %(start)s
-GROUP BY 1, 2
+# A stake is what an account holds of a stock in all products together: its signed quantity, and its signed cost, which
+# is the purchases less the sales with the realised profit. A flow changes it: at the end of its interval it is there.
+# Before all flows a stake is the present one less all of them; the window sums them up from there.
+VALUES = f"""
+WITH flow AS MATERIALIZED (
+    SELECT at, stock_id, sum(quantity) AS quantity, sum(cost) AS cost FROM (
+        SELECT {INTERVAL.format("executed_at")} AS at, stock_id, traded AS quantity, traded * average_price AS cost
+        FROM trading_order CROSS JOIN LATERAL (
+            SELECT CASE side WHEN 'BUY' THEN filled_quantity ELSE -filled_quantity END AS traded) AS signed
+        WHERE account_id = %(account_id)s AND status = 'EXECUTED' AND executed_at >= %(first)s
+        UNION ALL
+        SELECT {INTERVAL.format("entry.created_at")}, stock_id, 0, CASE kind WHEN 'PROFIT' THEN amount ELSE -amount END
+        FROM fund_transaction AS entry JOIN position ON position.id = position_id
+        WHERE entry.account_id = %(account_id)s AND entry.id >= %(first_entry)s AND kind IN ('PROFIT', 'LOSS')
+        UNION ALL
+        SELECT {INTERVAL.format("changed_at")}, stock_id, -change.quantity,
+            -sign(change.quantity::numeric) * change.cost
+        FROM position_change AS change JOIN position ON position.id = from_position
+        WHERE change.account_id = %(account_id)s AND kind = 'RESET' AND changed_at >= %(first)s) AS told
+    GROUP BY 1, 2),
+present AS (
+    SELECT stock_id, sum(quantity) AS quantity, sum(sign(quantity::numeric) * cost) AS cost
+    FROM position WHERE account_id = %(account_id)s AND quantity <> 0 GROUP BY 1),
+change AS (
+    SELECT stock_id, %(first)s::timestamptz AS since, sum(quantity) AS quantity, sum(cost) AS cost
+    FROM (TABLE present UNION ALL SELECT stock_id, -quantity, -cost FROM flow) AS begin GROUP BY 1
+    UNION ALL SELECT stock_id, at + %(step)s, quantity, cost FROM flow),
+stake AS (
+    SELECT stock_id, since, lead(since) OVER stock - %(step)s AS until,
+        sum(quantity) OVER stock AS quantity, sum(cost) OVER stock AS cost
+    FROM change WINDOW stock AS (PARTITION BY stock_id ORDER BY since))
+SELECT at, sum(quantity * price - cost) AS amount
+FROM stake CROSS JOIN LATERAL generate_series(since, least(until, %(last)s), %(step)s) AS at
+CROSS JOIN LATERAL ({PRICE_AT}) AS newest
+WHERE (quantity, cost) <> (0, 0) GROUP BY at
 """
-WRITE_OFFS = f"""
-SELECT {STRETCH.format("changed_at")}, stock_id, change.quantity, sign(change.quantity::numeric) * change.cost AS cost
-FROM position_change AS change JOIN position ON position.id = from_position
-WHERE change.account_id = %(account_id)s AND kind = 'RESET' AND changed_at >= %(start)s
-"""
+# An account that has traded many stocks all the time.
+TOO_MUCH = "Takes too long for so many trades: ask for a shorter range, or for longer intervals."
 
 
 class BadRange(Exception):
@@ -87,55 +106,38 @@ class Range(NamedTuple):
         return times
 
 
-class HeldStock(TypedDict):
-    """A row of STAKES."""
-
-    stock_id: UUID
-    last_price: Decimal | None
-    quantity: int
-    cost: Decimal
-
-
+@within_share
 def equity_curve(account_id: UUID, asked: Range) -> list[EquityPoint]:
     """Return the points of an account at the ends of intervals, the oldest first, and at last one of the present.
 
     There is none before the account's beginning, and none of the present if the range ends before it. Raises NotFound
     and BadRange.
     """
+    try:
+        return _curve(account_id, asked)
+    except DatabaseUnavailable as error:
+        if sqlstate(error) == QUERY_CANCELLED:
+            raise BadRange(TOO_MUCH) from None
+        raise
+
+
+def _curve(account_id: UUID, asked: Range) -> list[EquityPoint]:
     with snapshot():
         account = fetch_one(ACCOUNT, (account_id,))
         if account is None:
             raise NotFound
         times = [at for at in asked.times(account["now"]) if at >= account["began_at"]]
-        rows = fetch_all(STAKES, (account_id,), HeldStock)
-        stakes = {row["stock_id"]: Stake(row["quantity"], row["cost"]) for row in rows}
-        points = _points(account_id, account["balance"], stakes, times, asked.step) if times else []
-    if asked.until is None or asked.until >= account["now"]:
-        present = sum((stakes[row["stock_id"]].unrealized_pnl(row["last_price"]) for row in rows), ZERO)
-        points.append(EquityPoint(account["now"], account["balance"], present))
+        points = _points(account_id, account["balance"], times, asked.step) if times else []
+        valued = find_valued_account(account_id)
+    if valued is not None and (asked.until is None or asked.until >= account["now"]):
+        points.append(EquityPoint(account["now"], valued["balance"], valued["unrealized_pnl"]))
     return points
 
 
-def _points(
-    account_id: UUID, balance: Decimal, stakes: Mapping[UUID, Stake], times: Sequence[datetime], step: timedelta
-) -> list[EquityPoint]:
-    balances, stretches = follow(balance, stakes, _flows(account_id, times[0], step), times)
-    if sum((stretch.last - stretch.first) / step + 1 for stretch in stretches) > MAX_PRICES:
-        raise BadRange("Needs too many prices for so many stocks: ask for a shorter range, or for longer intervals.")
-    values = values_of(stretches, step)
-    return [EquityPoint(at, balance, values.get(at, ZERO)) for at, balance in zip(times, balances, strict=True)]
-
-
-def _flows(account_id: UUID, start: datetime, step: timedelta) -> Iterator[Flow]:
-    """Yield the flows since a time."""
-    asked: dict[str, Any] = {"account_id": account_id, "start": start, "step": step, "origin": ORIGIN}
-    asked["first_entry"] = first_entry_since(account_id, start)
-    for row in fetch_all(ENTRIES, asked):
-        if row["stock_id"] is None:
-            yield Flow(row["stretch"], balance=row["amount"])
-        else:
-            yield profit_flow(row["stretch"], row["stock_id"], row["amount"])
-    for row in fetch_all(TRADES, asked):
-        yield trade_flow(row["stretch"], row["stock_id"], row["quantity"], row["value"])
-    for row in fetch_all(WRITE_OFFS, asked):
-        yield Flow(row["stretch"], stock_id=row["stock_id"], quantity=-row["quantity"], cost=-row["cost"])
+def _points(account_id: UUID, balance: Decimal, times: list[datetime], step: timedelta) -> list[EquityPoint]:
+    about: dict[str, Any] = {"account_id": account_id, "first": times[0], "last": times[-1], "step": step}
+    about |= {"origin": ORIGIN, "first_entry": first_entry_since(account_id, times[0])}
+    changes, values = (
+        {row["at"]: row["amount"] for row in fetch_all(statement, about)} for statement in (BALANCES, VALUES)
+    )
+    return points_back(balance, changes, values, times, step)

@@ -7,7 +7,17 @@ from .async_client import AsyncClient
 from .async_stream import AsyncStream
 from .client import Client
 from .problems import NoAnswer, NotFinal, NoToken, Problem, StreamRefused, TradepostError, UnexpectedAnswer
-from .shapes.accounts import Account, Conversion, Holding, ListedAccount, NewToken, Position, Token, Transaction
+from .shapes.accounts import (
+    Account,
+    Conversion,
+    EquityPoint,
+    Holding,
+    ListedAccount,
+    NewToken,
+    Position,
+    Token,
+    Transaction,
+)
 from .shapes.market import (
     ClassSession,
     DaySession,
@@ -56,6 +66,7 @@ __all__ = [
     "Closings",
     "Conversion",
     "DaySession",
+    "EquityPoint",
     "Event",
     "EventPage",
     "Fill",

@@ -106,6 +106,7 @@ class AsyncClient(AsyncCaller):
     cancel_orders = AsyncMethod(operations.orders.cancel_orders)
     trades = AsyncPages(operations.orders.trades)
     account = AsyncMethod(operations.portfolio.account)
+    equity = AsyncMethod(operations.portfolio.equity)
     transactions = AsyncPages(operations.portfolio.transactions)
     positions = AsyncPages(operations.portfolio.positions)
     position = AsyncMethod(operations.portfolio.position)

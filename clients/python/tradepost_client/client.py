@@ -105,6 +105,7 @@ class Client(Caller):
     cancel_orders = Method(operations.orders.cancel_orders)
     trades = Pages(operations.orders.trades)
     account = Method(operations.portfolio.account)
+    equity = Method(operations.portfolio.equity)
     transactions = Pages(operations.portfolio.transactions)
     positions = Pages(operations.portfolio.positions)
     position = Method(operations.portfolio.position)

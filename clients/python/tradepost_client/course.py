@@ -19,14 +19,13 @@ from websockets.exceptions import (
 from . import flows
 from .messages import message_of
 from .options import Options
-from .problems import NoAnswer, StreamRefused, TradepostError, Unauthenticated, UnexpectedAnswer, problem_of
+from .problems import NoAnswer, StreamRefused, TradepostError, UnexpectedAnswer, problem_of
 from .shapes.messages import Event, Message, Reset, Watching
 
 PATH = "/api/trading/stream"
 MAX_WATCHED = 200
 LONGEST_PAUSE_S = 10.0
 CLOSING_S = 2.0
-TOKEN_ENDED = 4401
 FINAL_CLOSE_CODES = frozenset({1002, 1003, 1007, 1008, 1009})
 # After these a new connection may help.
 BREAKS = (OSError, EOFError, ConnectionClosed, InvalidHandshake)
@@ -158,9 +157,8 @@ def _final_error(error: Exception) -> TradepostError | None:
         )
         return problem or UnexpectedAnswer(f"the stream is refused with {response.status_code}")
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:
+        # 4401, the end of the token, is none of these: the next connection is refused with the whole problem.
         code, reason = error.rcvd.code, error.rcvd.reason
-        if code == TOKEN_ENDED:
-            return Unauthenticated({"status": 401, "title": "Unauthenticated", "detail": reason})
         return StreamRefused(code, reason) if code in FINAL_CLOSE_CODES else None
     is_cut = isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError)
     if isinstance(error, (InvalidURI, InvalidHandshake)) and not is_cut and not isinstance(error, ProxyError):

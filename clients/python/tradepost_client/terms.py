@@ -23,6 +23,7 @@ AccountStatus = Literal["ACTIVE", "SUSPENDED"]
 Scope = Literal["trade", "read", "feed", "admin"]
 AccountScope = Literal["trade", "read"]
 FundsKind = Literal["DEPOSIT", "WITHDRAWAL"]
+Interval = Literal["1m", "1h", "1d"]
 TransactionKind = Literal[
     "DEPOSIT",
     "WITHDRAWAL",

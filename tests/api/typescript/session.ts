@@ -10,9 +10,10 @@ const client = createClient<paths>({
   headers: { Authorization: `Bearer ${process.env.TOKEN}` },
 });
 
-function answered<Data>(result: { data?: Data; error?: components["schemas"]["Problem"] }): Data {
-  if (result.data === undefined) throw new Error(JSON.stringify(result.error));
-  return result.data;
+// Some routes answer with text (CSV, server-sent events) to those who ask for it.
+function answered<Data>(result: { data?: Data; error?: components["schemas"]["Problem"] }): Exclude<Data, string> {
+  if (result.data === undefined || typeof result.data === "string") throw new Error(JSON.stringify(result.error));
+  return result.data as Exclude<Data, string>;
 }
 
 const order: components["schemas"]["OrderRequest"] = {
@@ -32,7 +33,6 @@ const account = answered(await client.GET("/api/trading/account"));
 const cancelled = answered(await client.DELETE("/api/trading/orders/{order_id}", { params: named }));
 const page = answered(await client.GET("/api/trading/orders", { params: { query: { status: ["CANCELLED"] } } }));
 const events = answered(await client.GET("/api/trading/events", { params: { query: { since: 0 } } }));
-if (typeof events === "string") throw new Error("server-sent events were not asked for");
 const refused = await client.POST("/api/trading/orders", { body: { ...order, quantity: 1_000_000 } });
 
 // The type of an event tells the type of its data.

@@ -90,7 +90,7 @@ def test_the_time_of_an_order_that_is_held_counts_from_the_opening(
     assert place(trader, validity=validity, validity_minutes=minutes)["expires_at"] == ends
 
 
-def test_an_order_is_released_at_the_opening_and_not_before(trader: Any, clock: Any) -> None:
+def test_an_order_is_released_at_the_opening_and_not_before(trader: Any, clock: Any, logged: Any) -> None:
     order = place(trader)
     assert released() == 0
     clock(BEFORE_OPEN)
@@ -103,6 +103,8 @@ def test_an_order_is_released_at_the_opening_and_not_before(trader: Any, clock: 
     assert now["due_at"] >= india(TUESDAY, "09:15")
     assert now["version"] > order["version"]
     assert events(order) == ["order.pending"]
+    (line,) = [line for line in logged if line["event"] == "order_released"]
+    assert (line["order_id"], line["side"], line["quantity"]) == (str(order["id"]), order["side"], order["quantity"])
 
 
 def test_the_first_look_of_a_released_order_is_at_the_first_usable_quote_of_its_session(

@@ -59,7 +59,7 @@ def position(trader, product="INTRADAY"):
     return one("SELECT quantity FROM position WHERE account_id = %s AND product = %s", trader, product)
 
 
-def test_the_square_off_of_the_worked_example(trader, clock):
+def test_the_square_off_of_the_worked_example(trader, clock, logged):
     long(trader)
     target = place(trader, "SELL", 100, price="110.00")
     more = place(trader, "BUY", 50, price="95.00")
@@ -76,6 +76,9 @@ def test_the_square_off_of_the_worked_example(trader, clock):
     assert (closing["side"], closing["quantity"], closing["order_type"]) == ("SELL", 100, "MARKET")
     assert (closing["status"], closing["average_price"], closing["charges"]) == ("EXECUTED", D("101.00"), D("6.48"))
     assert closing["client_order_id"] == f"squareoff-2026-11-02-{closing['position_id']}"
+    lines = [line for line in logged if line.get("order_id") == str(closing["id"])]
+    assert [line["event"] for line in lines] == ["order_placed", "order_executed"]
+    assert {(line["side"], line["quantity"], line["symbol"]) for line in lines} == {("SELL", 100, closing["symbol"])}
     assert ("PROFIT", D("100.00")) in ledger_of(closing)
     assert ("MARGIN_RELEASE", D("2000.00")) in ledger_of(closing)
     assert account_now(trader)["blocked_margin"] == D("0.00")

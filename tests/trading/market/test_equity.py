@@ -258,3 +258,15 @@ def delete_prices() -> int:
 
 def test_a_point_is_the_sum_of_its_parts() -> None:
     assert EquityPoint(datetime.now(UTC), money("10.00"), money("-2.50")).equity == money("7.50")
+
+
+def test_a_curve_that_takes_too_long_asks_for_a_shorter_range(trader: UUID, at: Any, connect: Any) -> None:
+    at("10:05:00")
+    with connect() as other, session():
+        other.cursor().execute("LOCK TABLE recorded_price")
+        execute("SET statement_timeout = '50ms'")
+        try:
+            with pytest.raises(BadRange, match="shorter range"):
+                equity_curve(trader, BY_MINUTE)
+        finally:
+            execute("RESET statement_timeout")

@@ -19,7 +19,10 @@ from tests.support.trading import (
     sell,
 )
 from trading.orders.cancellation import cancel_order, reject_order
-from trading.rules.errors import NotFound, OrderNotOpen, Refused
+from trading.orders.closing import close_position
+from trading.orders.mass_cancellation import cancel_orders
+from trading.orders.selection import OrderFilter
+from trading.rules.errors import NotClosable, NotFound, OrderNotOpen, Refused
 from trading.upkeep import verify
 
 MONEY = ("balance", "blocked_margin", "available_margin")
@@ -123,3 +126,34 @@ def test_an_order_cancelled_and_rejected_at_once_is_refunded_once(trader):
         results = at_once(actions * 4)
         assert sum(bool(result) and not isinstance(result, Refused) for result in results) == 1
         assert account_now(trader)["balance"] == before["balance"] + order["charges"]
+
+
+def told(logged):
+    """Return the ends of orders that the log tells, each with its event, quantity and reason."""
+    ends = [line for line in logged if line["event"] in ("order_ended", "order_rejected")]
+    return [(line["event"], line["order_id"], line["side"], line["quantity"], line["reason"]) for line in ends]
+
+
+def test_each_way_to_end_an_order_is_logged_with_its_terms(trader, logged):
+    one, other, bad = buy(trader, 1, "100.00"), buy(trader, 2, "100.00"), buy(trader, 3, "100.00")
+    cancel_order(trader, one["id"])
+    with pytest.raises(OrderNotOpen):
+        cancel_order(trader, one["id"])
+    reject_order(bad["id"], "execution_failed")
+    cancel_orders(trader, OrderFilter())
+    assert told(logged) == [
+        ("order_ended", str(one["id"]), "BUY", 1, "client"),
+        ("order_rejected", str(bad["id"]), "BUY", 3, "execution_failed"),
+        ("order_ended", str(other["id"]), "BUY", 2, "client"),
+    ]
+
+
+def test_a_cancellation_that_is_rolled_back_is_not_logged(trader, quote, logged):
+    quote("RELIANCE", "100.00")
+    position = hold(trader, "BUY", 10, "100.00")
+    promised = sell(trader, 4, "100.00")
+    with pytest.raises(NotClosable):
+        close_position(trader, position["id"], calendar=None, quantity=11, cancel_open_orders=True)
+    assert (told(logged), order_now(promised)["status"]) == ([], "PENDING")
+    close_position(trader, position["id"], calendar=None, cancel_open_orders=True)
+    assert told(logged) == [("order_ended", str(promised["id"]), "SELL", 4, "client")]

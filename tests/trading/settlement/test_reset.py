@@ -37,7 +37,7 @@ def last_entry(account_id: UUID) -> int:
     return number
 
 
-def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: UUID) -> None:
+def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: UUID, logged: list[Any]) -> None:
     long = hold(trader, "BUY", 10, "100.00")
     short = hold(trader, "SELL", 5, "200.00", symbol="TCS")
     delivery = hold(trader, "BUY", 3, "300.00", product="DELIVERY")
@@ -47,6 +47,8 @@ def test_a_reset_ends_orders_writes_off_positions_and_sets_the_balance(trader: U
     assert (account["balance"], account["blocked_margin"]) == (BALANCE, money(0))
     ended = order_now(order)
     assert (ended["status"], ended["end_reason"]) == ("CANCELLED", "reset")
+    lines = [line["reason"] for line in logged if line.get("order_id") == str(order["id"])]
+    assert lines == ["reset"]
     for position in (long, short, delivery):
         now = row_of("position", position["id"])
         assert (now["quantity"], now["cost"], now["blocked_margin"]) == (0, money(0), money(0))

@@ -1,13 +1,14 @@
 """The account, its ledger, tokens and events, its positions and holdings."""
 
+from datetime import datetime
 from typing import Unpack
 
-from tradepost_client.calls import Answer, Call, Listing, document_of, listing, once, one, path
+from tradepost_client.calls import Answer, Call, Listing, document_of, listing, once, one, path, some
 from tradepost_client.messages import event_of
-from tradepost_client.shapes.accounts import Account, Conversion, Holding, Position, Token, Transaction
+from tradepost_client.shapes.accounts import Account, Conversion, EquityPoint, Holding, Position, Token, Transaction
 from tradepost_client.shapes.messages import EventPage
 from tradepost_client.shapes.orders import Closings, Placement
-from tradepost_client.terms import Exchange, PositionFilter, Product, TransactionKind
+from tradepost_client.terms import Exchange, Interval, PositionFilter, Product, TransactionKind
 
 POSITIONS = "/api/trading/positions"
 
@@ -17,11 +18,25 @@ def account() -> Call[Account]:
     return Call("GET", "/api/trading/account", one(Account), account_in="query")
 
 
+def equity(
+    *, interval: Interval = "1h", from_: datetime | None = None, to: datetime | None = None
+) -> Call[tuple[EquityPoint, ...]]:
+    """Read the account's equity over time, the oldest point first: the balance with the unrealised profit."""
+    query = {"interval": interval, "from_": from_, "to": to}
+    return Call("GET", "/api/trading/account/equity", some(EquityPoint), query=query, account_in="query")
+
+
 def transactions(
-    *, order_id: str | None = None, kind: TransactionKind | None = None, limit: int = 200
+    *,
+    order_id: str | None = None,
+    kind: TransactionKind | None = None,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    limit: int = 200,
 ) -> Listing[Transaction]:
     """List the entries of the fund ledger, newest first; limit is the size of a page."""
-    return listing(Transaction, "/api/trading/transactions", {"order_id": order_id, "kind": kind, "limit": limit})
+    query = {"order_id": order_id, "kind": kind, "from_": from_, "to": to, "limit": limit}
+    return listing(Transaction, "/api/trading/transactions", query)
 
 
 def positions(*, is_open: bool | None = None, limit: int = 200, **wanted: Unpack[PositionFilter]) -> Listing[Position]:

@@ -24,6 +24,16 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EquityPoint:
+    """The worth of an account just before a time: `balance` and `unrealized_pnl` together."""
+
+    at: datetime
+    balance: Decimal
+    unrealized_pnl: Decimal
+    equity: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListedAccount:
     """An account as the list of all accounts has it."""
 
