@@ -123,7 +123,7 @@ def response(codes: Sequence[str], path: str, headers: tuple[str, ...], mistakes
         "content": {
             PROBLEM_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"value": _problem(code, path, mistakes)} for code in codes},
+                "examples": {code: {"value": example_of_problem(code, path, mistakes)} for code in codes},
             }
         },
     }
@@ -140,7 +140,8 @@ def meanings() -> list[tuple[int, str, str]]:
     return [(status, code, meaning_of(code)) for code, status in by_status]
 
 
-def _problem(code: str, path: str, mistakes: Mistakes | None) -> Document:
+def example_of_problem(code: str, path: str, mistakes: Mistakes | None = None) -> Document:
+    """Return the example of a problem with a code, as the answer to a request for a path."""
     refusal = REFUSAL_BY_CODE[code]
     if code == "validation_failed" and mistakes is not None:
         refusal = invalid(mistakes)
