@@ -11,7 +11,7 @@ from tests.support.processes import ROOT, command_environment
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "replay.md").read_text()
-(COMMAND,) = re.findall(r"^\.venv/bin/(flask .*? replay .*?)\n```", PAGE, flags=re.MULTILINE | re.DOTALL)
+(COMMAND,) = re.findall(r"^\.venv/bin/(tradepost replay .*?)\n```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture

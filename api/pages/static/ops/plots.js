@@ -7,9 +7,9 @@ import { rate, readings } from "./record.js";
 const HEIGHT = 132;
 const SPANS = { minute: 60, hour: 3600 };
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000];
-// Placed is a broad line over a filled area, so that it is seen on both sides of executed.
-const PLACED = { colour: "--buy", width: 5, fill: "--buy-soft" };
-const EXECUTED = { colour: "--gain", width: 1.5 };
+// Placed is a broad, pale line over a filled area, so that both are seen where executed runs along it.
+const PLACED = { colour: "--placed", width: 6, fill: "--buy-soft" };
+const EXECUTED = { colour: "--gain", width: 2 };
 // A hidden page is let read once a minute.
 const LONG = 150_000;
 const { uPlot } = globalThis;
