@@ -39,6 +39,7 @@ Any other refusal: a problem document. These problems are possible everywhere: {
 a 414, and headers that are too large are a 431."""
 # What a code means, where the detail of its example names one case only.
 MEANINGS = {
+    "unknown_symbol": "Nobody has imported or quoted this symbol on this exchange; `nearest` lists known ones.",
     "validation_failed": "A field or a parameter is not valid; `errors` names each of them.",
     "forbidden": "The token lacks the scope.",
     "payload_too_large": "The body is larger than 64 KiB, or than 512 KiB for quotes.",
