@@ -45,6 +45,7 @@ from .http.description import (
     OF_STOCK,
     OF_TRADING,
     PREFER,
+    PREFER_FOR_MANY,
     described,
     leads_to,
 )
@@ -135,7 +136,7 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
 @requires("trade", "admin")
 @blueprint.arguments(BasketSchema())
 @blueprint.response(200, BASKET_ANSWER)
-@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER_FOR_MANY))
 def place_batch(body: dict[str, Any]) -> Response:
     """Place a basket of up to 20 orders; each order is accepted or refused by itself.
 

@@ -40,7 +40,7 @@ from trading.rules.terms import Product
 from .closing import CLOSINGS, close_selected
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import ACCEPTED, FINAL, IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
+from .http.description import ACCEPTED, FINAL, IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, PREFER_FOR_MANY, described
 from .http.errors import invalid
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
@@ -208,7 +208,7 @@ def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Res
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ClosingAllSchema(), is_alone=False, required=False)
 @blueprint.response(200, CLOSINGS)
-@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER_FOR_MANY))
 def close_all(query: dict[str, Any], body: dict[str, Any]) -> Response:
     """Close all open positions, or those that the filters of the body select.
 
