@@ -18,7 +18,16 @@ from tradepost_client.shapes.orders import (
     Preview,
     Trade,
 )
-from tradepost_client.terms import LiveStatus, OrderChange, OrderFilter, OrderStatus, OrderTerms, Product, Side
+from tradepost_client.terms import (
+    Exchange,
+    LiveStatus,
+    OrderChange,
+    OrderFilter,
+    OrderStatus,
+    OrderTerms,
+    Product,
+    Side,
+)
 
 ORDERS = "/api/trading/orders"
 ORDER = ORDERS + "/{}"
@@ -135,6 +144,7 @@ def cancel_order(order_id: str, *, etag: str | None = None) -> Call[Order]:
 
 def trades(
     *,
+    exchange: Exchange | None = None,
     symbol: str | None = None,
     side: Side | None = None,
     product: Product | None = None,
@@ -145,6 +155,7 @@ def trades(
 ) -> Listing[Trade]:
     """List the fills of orders, newest first; limit is the size of a page."""
     query = {
+        "exchange": exchange,
         "symbol": symbol,
         "side": side,
         "product": product,
