@@ -47,7 +47,7 @@ $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	@echo "installing the packages of development into $(VENV) ..."
-	@test -e $(BIN)/pip3 || $(BIN)/python -m ensurepip >/dev/null 2>&1 || true # pip-compile needs it
+	@test -e $(BIN)/pip3 || $(BIN)/python -m ensurepip --default-pip >/dev/null 2>&1 || true # pip-compile needs it
 	@$(PIP) install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
