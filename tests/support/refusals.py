@@ -11,7 +11,7 @@ from tests.support.examples import differences
 # Members that only some problems with their code have.
 OPTIONAL = {"matchedAt", "origin"}
 # The problems that pass by themselves.
-WAITING = {"rate_limited", "service_unavailable"}
+WAITING = {"rate_limited", "service_unavailable", "too_many_exports"}
 
 Problem = dict[str, Any]
 
