@@ -13,6 +13,7 @@ from .words import Printable
 class TradeListSchema(AccountListSchema):
     """The query of the list of trades."""
 
+    exchange = Choice(*EXCHANGES, load_default=None)
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)

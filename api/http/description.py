@@ -85,6 +85,10 @@ PREFER = {
     "An order that rests ends the wait with the 202, and one that waits for its session does so at once.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
+PREFER_FOR_MANY = PREFER | {
+    "description": "`wait=N`: the response waits up to N seconds, at most 10 (RFC 7240), until all orders are final. "
+    "Each has a `status` of its own: 200 if it is final by then, else 202. The response is 200 in any case.",
+}
 # The problems of routes by which an account trades: of the account and the market, of the order's stock, and of money.
 OF_TRADING = ("account_suspended", "market_closed")
 OF_STOCK = (

@@ -40,6 +40,7 @@ Any other refusal: a problem document. These problems are possible everywhere: {
 a 414, and headers that are too large are a 431."""
 # What a code means, where the detail of its example names one case only.
 MEANINGS = {
+    "unknown_symbol": "Nobody has imported or quoted this symbol on this exchange; `nearest` lists known ones.",
     "validation_failed": "A field or a parameter is not valid; `errors` names each of them.",
     "forbidden": "The token lacks the scope.",
     "payload_too_large": "The body is larger than 64 KiB, or than 512 KiB for quotes.",
@@ -127,7 +128,7 @@ def response(codes: Sequence[str], path: str, headers: tuple[str, ...], mistakes
         "content": {
             PROBLEM_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"value": _problem(code, path, mistakes)} for code in codes},
+                "examples": {code: {"value": example_of_problem(code, path, mistakes)} for code in codes},
             }
         },
     }
@@ -144,7 +145,8 @@ def meanings() -> list[tuple[int, str, str]]:
     return [(status, code, meaning_of(code)) for code, status in by_status]
 
 
-def _problem(code: str, path: str, mistakes: Mistakes | None) -> Document:
+def example_of_problem(code: str, path: str, mistakes: Mistakes | None = None) -> Document:
+    """Return the example of a problem with a code, as the answer to a request for a path."""
     refusal = REFUSAL_BY_CODE[code]
     if code == "validation_failed" and mistakes is not None:
         refusal = invalid(mistakes)

@@ -48,7 +48,15 @@ class UnknownSymbol(Refused):
     code = "unknown_symbol"
 
     def __init__(self, *, exchange: str, symbol: str, nearest: Sequence[Mapping[str, str | None]]) -> None:
+        known = ", ".join(f"{stock['exchange']}:{stock['symbol']}" for stock in nearest)
+        question = f" Did you mean {known}?" if known else ""
+        self._message = f"Nobody has imported or quoted {exchange}:{symbol}.{question}"
         super().__init__(exchange=exchange, symbol=symbol, nearest=list(nearest))
+
+    @property
+    def message(self) -> str:
+        """Return the message with the symbol and the known ones, since programs often print it alone."""
+        return self._message
 
 
 class MarketClosed(Refused):
