@@ -62,7 +62,7 @@ def test_orders_are_cancelled_and_the_audit_says_so(as_json, run, account):
     c = place_order(owner, "BUY", 2, "10.00")
     result = run(args=["orders", "cancel", str(a["id"]), str(c["id"]), str(uuid4())])
     assert (result.exit_code, str(c["id"]) in result.stdout) == (1, True)
-    assert f"Not cancelled: {a['id']}: The order is already final.; " in result.stderr
+    assert f"Not cancelled: {a['id']}: The order is already final: it is CANCELLED.; " in result.stderr
     assert "does not exist" in result.stderr
     audited = rows("SELECT action, address, detail FROM admin_action WHERE action = 'order.cancel' ORDER BY id LIMIT 1")
     assert audited == [
