@@ -106,7 +106,7 @@ def authenticate(scopes: frozenset[str]) -> None:
     """Note the principal of the request's bearer token, or refuse; the token needs one of the scopes, if any."""
     secret = bearer_secret()
     if secret is None:
-        raise unauthenticated("A bearer token is required.")
+        raise unauthenticated("A bearer token is required, in the header Authorization: Bearer <token>.")
     principal = principal_of_secret(secret)
     if principal is None:
         raise unauthenticated("The token is unknown, expired or revoked.")

@@ -130,14 +130,14 @@ def leads_to(parameter: str, member: str, *operations: str) -> Document:
 
 
 def described(
-    *, problems: Iterable[str | int] = (), headers: tuple[Document, ...] = (), **facts: Any
+    *, problems: Iterable[str] = (), headers: tuple[Document, ...] = (), **facts: Any
 ) -> Callable[[View], View]:
     """Describe a route: the codes of its own problems, the headers that it reads, and facts copied as they are.
 
     The problems that follow from its token, its parameters and its headers are added to the document for every route
-    (api/reference/openapi.py). A status stands for all its codes.
+    (api/reference/openapi.py).
     """
-    facts["x-problems"] = {str(code): True for code in problems}
+    facts["x-problems"] = dict.fromkeys(problems, True)
     facts["x-headers"] = {header["name"]: header for header in headers}
     return lambda view: note(view, **facts)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from api.http.description import HEADERS as RESPONSE_HEADERS
 from api.http.description import carries
 from api.http.errors import DETAILS, PROBLEM_TYPE, STATUS_BY_CODE, HttpRefusal, describe_problem, invalid, members_of
 from schemas.examples import MOMENT, ORDER_ID
@@ -118,9 +119,12 @@ def response(codes: Sequence[str], path: str, headers: tuple[str, ...], mistakes
     meanings = [meaning_of(code) for code in codes]
     if len(codes) > 1:
         meanings = [f"- `{code}`: {meaning}" for code, meaning in zip(codes, meanings, strict=True)]
+    carried = carries(*own, *headers)
+    if "cron_disabled" in codes:  # there is no time after which it would be enabled
+        carried["Retry-After"] = RESPONSE_HEADERS["Retry-After"] | {"required": False}
     return {
         "description": "\n".join(meanings),
-        "headers": carries(*own, *headers),
+        "headers": carried,
         "content": {
             PROBLEM_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},

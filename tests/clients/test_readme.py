@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import TestAccount
 from tests.support.processes import ROOT, Running
 from tests.support.trading import one
-from tradepost_client import Client, problems
+from tradepost_client import Client, Problem, problems
 from trading.execution.sweeping import sweep_once
 
 README = (ROOT / "clients" / "python" / "README.md").read_text()
@@ -77,5 +77,5 @@ def test_the_other_programs_run(names: dict[str, Any]) -> None:
 
 def test_every_exception_of_the_readme_exists() -> None:
     for name in re.findall(r"`problems\.(\w+)`", README):
-        assert issubclass(getattr(problems, name), problems.Problem)
+        assert issubclass(getattr(problems, name), Problem)
     assert Client.__doc__

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Unpack
 
 from tradepost_client.calls import Answer, Call, Listing, listing, once, one, path, some
-from tradepost_client.problems import OrderNotOpen, PreconditionFailed, Problem
+from tradepost_client.failures import Problem
+from tradepost_client.problems import OrderNotOpen, PreconditionFailed
 from tradepost_client.shapes.orders import (
     BasketResult,
     Cancellations,
