@@ -13,5 +13,5 @@ OF_NO_ACCOUNT = "(account_id IS NULL) = %s"
 
 def token_page(where: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of tokens, the newest first; needs an open session."""
-    live = {f"{IS_LIVE} = %s": None if query["ended"] == "true" else True}
+    live = {f"{IS_LIVE} = %s": None if query["ended"] else True}
     return fetch_page(TOKENS, where | live, BY_ID, limit=query["limit"], cursor=query["cursor"])

@@ -5,15 +5,14 @@ from marshmallow import fields
 from .accounts import ACCOUNT_SCOPES, SERVICE_SCOPES
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, MOMENT, TOKEN_ID
-from .fields import Choice, Day, Identifier, Timestamp
-from .pages import AccountListSchema, ListSchema
+from .fields import Day, Identifier, Timestamp
+from .pages import AccountListSchema, FlagParameter, ListSchema
 
 
-def _ended() -> Choice:
-    return Choice(
-        *("true", "false"),
-        load_default="false",
-        metadata={"example": "false", "description": "`true`: list the revoked and expired tokens too."},
+def _ended() -> FlagParameter:
+    return FlagParameter(
+        load_default=False,
+        metadata={"example": False, "description": "`true`: list the revoked and expired tokens too."},
     )
 
 

@@ -260,6 +260,8 @@ def test_ended_tokens_are_listed_when_they_are_asked_for(client, admin, account)
     assert [row["tokenId"] for row in page["data"]] == [made["tokenId"]]
     rest = f"/api/trading/tokens?ended=true&limit=1&cursor={page['nextCursor']}"
     assert client.get(rest, headers=trader.headers).get_json() == {"data": [left], "nextCursor": None}
+    odd = client.get("/api/trading/tokens?ended=yes", headers=trader.headers)
+    assert odd.get_json()["errors"] == {"ended": ["Must be true or false."]}
 
 
 def test_a_holiday_is_removed_once(admin):

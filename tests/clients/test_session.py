@@ -130,6 +130,7 @@ def test_a_refusal_is_an_exception_with_its_members(trader: Client) -> None:
     assert error.request_id
     with pytest.raises(problems.ValidationFailed, match=r"quantity: Must be from 1 to 1000000\.") as refused:
         trader.place_order(**BUY | {"quantity": 0})
+    assert str(refused.value).count("quantity: ") == 1
     assert refused.value.errors == {"quantity": ["Must be from 1 to 1000000."]}
     with pytest.raises(problems.NotFound):
         trader.order(str(NOT_THERE))

@@ -48,7 +48,7 @@ class UnknownSymbol(Refused):
     code = "unknown_symbol"
 
     def __init__(self, *, exchange: str, symbol: str, nearest: Sequence[Mapping[str, str | None]]) -> None:
-        known = ", ".join(f"{stock['exchange']}:{stock['symbol']}" for stock in nearest)
+        known = " or ".join(f"{stock['exchange']}:{stock['symbol']}" for stock in nearest)
         question = f" Did you mean {known}?" if known else ""
         self._message = f"Nobody has imported or quoted {exchange}:{symbol}.{question}"
         super().__init__(exchange=exchange, symbol=symbol, nearest=list(nearest))

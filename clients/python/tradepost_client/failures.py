@@ -70,7 +70,7 @@ class Problem(TradepostError):
         for name, kind in get_type_hints(type(self)).items():
             if name not in ("of_code", "code"):
                 setattr(self, name, read_value(kind, document.get(camel_case(name))))
-        super().__init__(f"{self.code}: {self.detail}" + _reasons(document.get("errors")))
+        super().__init__(f"{self.code}: {self.detail}")
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> "Problem":
@@ -87,9 +87,3 @@ def problem_of(content: bytes | str, headers: Mapping[str, str] | None = None) -
     if not isinstance(document, dict) or not isinstance(document.get("code"), str):
         return None
     return Problem.of_document(document, headers)
-
-
-def _reasons(errors: Any) -> str:
-    if not isinstance(errors, dict):
-        return ""
-    return " " + " ".join(f"{field}: {' '.join(map(str, messages))}" for field, messages in errors.items())
