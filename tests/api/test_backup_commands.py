@@ -41,7 +41,7 @@ def place(account_id: UUID) -> None:
 
 
 def test_a_restored_backup_has_everything_but_what_came_later_and_resets_the_listeners_of_that(
-    run: Callable[..., Any], tmp_path: Any
+    run: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account_id = create_account("Asha", Decimal("100000.00"))["id"]
     place(account_id)
@@ -57,9 +57,15 @@ def test_a_restored_backup_has_everything_but_what_came_later_and_resets_the_lis
 
     refused = run("db", "restore", file)
     assert (refused.exit_code, "has tables" in refused.output) == (1, True)
+    with monkeypatch.context() as at_terminal:
+        at_terminal.setattr("api.commands.backup_commands._is_typed", lambda: True)
+        assert run("db", "restore", file, "--replace").exit_code != 0  # nobody answers
+    assert one("SELECT count(*) FROM trading_order") == 2
     done = run("db", "restore", file, "--replace", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.output) == {"migrationsApplied": 0, "accountsToReset": 1, "violations": 0}
+    result = json.loads(done.output)
+    assert parse_dsn(database.db.database)["dbname"] in result.pop("database")
+    assert result == {"migrationsApplied": 0, "accountsToReset": 1, "violations": 0}
     assert one("SELECT count(*) FROM trading_order") == 1
     place(account_id)
     assert page_since(account_id).newest.id == lost  # the same numbers again
