@@ -13,6 +13,8 @@ COMMAND := $(BIN)/tradepost
 PROJECTS := . $(patsubst %/pyproject.toml,%,$(wildcard clients/python/pyproject.toml))
 # Without isolation: pip would fetch the build backend, which requirements-run.txt has installed before, once more.
 IN_PLACE := --no-build-isolation $(PROJECTS:%=--editable ./%)
+# A venv gets no pip of its own where that of PYTHON can fill it (from 22.3 on), which takes a quarter less time.
+PIP = $(shell test -e $(BIN)/pip3 && echo $(BIN)/python -m pip || echo '"$(PYTHON)" -m pip --python $(BIN)/python')
 PIP_COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 TESTS ?= tests
 ARGS ?=
@@ -31,25 +33,27 @@ help: ## list the targets
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "tradepost: Python 3.11 or later is needed: install it, or name it with PYTHON=..." >&2; exit 1; }
 	@echo "creating $(VENV) with $(PYTHON) ..."
-	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
+	@"$(PYTHON)" -m pip --python "$(PYTHON)" --version >/dev/null 2>&1 && options=--without-pip; \
+		"$(PYTHON)" -m venv $$options $(VENV) || { rm -rf $(VENV); \
 		echo "tradepost: $(PYTHON) cannot create a venv (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 
 # Half of the packages by each of two processes, because most of the time goes into the pages of the index.
 SHARE = $(shell echo $$(( ($$(grep -c '^[a-z].*==' requirements-run.txt) + 1) / 2 )))
 $(RUNNABLE): requirements-run.txt | $(VENV)/bin/python
 	@echo "installing the packages of the service into $(VENV) ..."
-	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(BIN)/python -m pip install --quiet --no-deps
-	@$(BIN)/python -m pip install --quiet -r requirements-run.txt $(IN_PLACE)
+	@grep '^[a-z].*==' requirements-run.txt | tr '\n' '\0' | xargs -0 -n $(SHARE) -P 2 $(PIP) install --quiet --no-deps
+	@$(PIP) install --quiet -r requirements-run.txt $(IN_PLACE)
 	@touch $@ $(COMMAND)
 
 $(INSTALLED): requirements-dev.txt | $(VENV)/bin/python
 	@echo "installing the packages of development into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@test -e $(BIN)/pip3 || $(BIN)/python -m ensurepip >/dev/null 2>&1 || true # pip-compile needs it
+	@$(PIP) install --quiet -r requirements-dev.txt
 	@touch $@ $(RUNNABLE)
 
 # The packages of the service may have brought it a moment ago.
 $(COMMAND): $(PROJECTS:%=%/pyproject.toml) | $(RUNNABLE)
-	@[ -e $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(BIN)/python -m pip install --quiet --no-deps --no-index $(IN_PLACE)
+	@[ -e $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(PIP) install --quiet --no-deps --no-index $(IN_PLACE)
 	@touch $@
 
 install: $(INSTALLED) ## install the packages of development and the command tradepost into .venv

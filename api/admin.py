@@ -34,7 +34,7 @@ from .http.description import IDEMPOTENCY_KEY, LOCATION, described, leads_to
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.pagination import fetch_page
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import respond
+from .http.responses import no_content, respond
 from .http.token_cache import token_cache
 from .tokens import BY_ID, OF_ACCOUNT, OF_NO_ACCOUNT, token_page
 
@@ -197,7 +197,7 @@ def delete_token(token_id: UUID) -> Response:
     audit("token.revoke", {"token_id": token_id})
     revoke_token(token_id)
     token_cache.forget()  # this process refuses it at once
-    return Response(status=204)
+    return no_content()
 
 
 @blueprint.delete("/holidays/<calendar>/<day>")
@@ -215,4 +215,4 @@ def delete_holiday(calendar: str, day: str) -> Response:
         raise NotFound
     audit("holiday.remove", {"calendar": calendar, "day": day})
     remove_holiday(calendar, given)
-    return Response(status=204)
+    return no_content()

@@ -15,7 +15,6 @@ import config
 from actors import broker
 from models import database
 from runtime import database_url, telemetry
-from schemas.fields import Money
 from schemas.problems import ProblemSchema
 
 from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime, trades
@@ -126,7 +125,6 @@ def _register_resources(app: Flask) -> None:
     api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
     api.register_converter(converters.OpaqueWord, converters.describe_opaque_word)
-    api.register_field(Money, "string", "decimal")
     api.spec.options["info"] = {"description": sections.description(), "license": {"name": "MIT"}}
     event_schemas.register(api.spec)
     for resource in RESOURCES:

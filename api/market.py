@@ -28,7 +28,7 @@ from .http.description import described
 from .http.errors import invalid
 from .http.pagination import Keyset, fetch_page, read_word
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import respond
+from .http.responses import no_content, respond
 
 blueprint = Blueprint("market", __name__, url_prefix="/api/market", description="Stocks, quotes and sessions")
 
@@ -161,6 +161,6 @@ def put_quotes(body: dict[str, Any]) -> Response:
     quotes = [GivenQuote(**quote) for quote in body["quotes"]]
     reception = receive_quotes(quotes, rules, tell=execute_matched)
     if not goes_beyond_last_prices(body["quotes"]):
-        return Response(status=204)
+        return no_content()
     refusals = [refusal._asdict() for refusal in reception.not_matched]
     return respond(RECEPTION, reception._asdict() | {"not_matched": refusals})

@@ -21,7 +21,7 @@ from .http.audit import audit
 from .http.authentication import requires
 from .http.errors import HttpRefusal
 from .http.parsing import Blueprint, takes_no_query
-from .http.responses import respond
+from .http.responses import no_content, respond
 from .operation_counts import read_counts
 
 blueprint = Blueprint("operations", __name__, url_prefix="/api/admin", description="Figures for operators")
@@ -114,7 +114,7 @@ def requeue(message_id: UUID) -> Response:
         raise HttpRefusal("service_unavailable", "Redis cannot be reached; try again.", headers={"Retry-After": "1"})
     if not was_sent:
         raise NotFound
-    return Response(status=204)
+    return no_content()
 
 
 def _job_run(run: JobRun) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from .http.description import (
     OF_STOCK,
     OF_TRADING,
     PREFER,
+    PREFER_FOR_MANY,
     described,
     leads_to,
 )
@@ -87,7 +88,7 @@ def place(body: dict[str, Any]) -> Response:
     waits for the next session (`waitingFor` is `session`), and can be changed and cancelled until it opens.
     """
     named = body.pop("account_id")
-    key, account_id = idempotency_key(body), requested_account_id(named)
+    key, account_id = idempotency_key(body), requested_account_id(named, "body")
     wanted = request_facts().wanted_order = OrderRequest(**body)
     with stopwatch().step("place"):
         placement = replayed_beyond_limit(account_id, key) or place_order(
@@ -108,7 +109,7 @@ def preview(body: dict[str, Any]) -> Response:
     `refusal` is the code with which a placement would be refused now. Without a price nothing can be computed, and
     the response is the refusal itself. So it is for a symbol that is refused as unknown.
     """
-    account_id = requested_account_id(body.pop("account_id"))
+    account_id = requested_account_id(body.pop("account_id"), "body")
     return respond(PREVIEW, _preview_row(preview_order(account_id, OrderRequest(**body), **market())))
 
 
@@ -135,7 +136,7 @@ def _preview_row(preview: Preview) -> dict[str, Any]:
 @requires("trade", "admin")
 @blueprint.arguments(BasketSchema())
 @blueprint.response(200, BASKET_ANSWER)
-@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER_FOR_MANY))
 def place_batch(body: dict[str, Any]) -> Response:
     """Place a basket of up to 20 orders; each order is accepted or refused by itself.
 
@@ -146,7 +147,7 @@ def place_batch(body: dict[str, Any]) -> Response:
     orders beyond the limit are refused. `Prefer: wait=N` waits for all orders together; orders that are final within
     N seconds have the `status` 200, and those that rest the 202.
     """
-    return place_basket(requested_account_id(body["account_id"]), body["orders"])
+    return place_basket(requested_account_id(body["account_id"], "body"), body["orders"])
 
 
 @blueprint.get("/orders")
@@ -249,7 +250,7 @@ def modify(body: dict[str, Any], order_id: UUID) -> Response:
     if not request.headers.get("If-Match", "").strip():
         raise HttpRefusal("precondition_required")
     order = modify_order(
-        requested_account_id(body.pop("account_id")),
+        requested_account_id(body.pop("account_id"), "body"),
         order_id,
         OrderChange(**body),
         **market(),

@@ -1,19 +1,21 @@
 """Positions and holdings: list, convert and close."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from flask import Response
 
-from models.database import session
+from models.database import session, snapshot
+from models.rows import PositionChangeRow
 from runtime.timing import stopwatch
 from schemas.orders import PlacementSchema
-from schemas.pages import AccountChoiceSchema, AccountListSchema
+from schemas.pages import AccountChoiceSchema
 from schemas.positions import (
     ClosingAllSchema,
     ClosingSchema,
     ConversionSchema,
     ConvertedSchema,
+    HoldingListSchema,
     HoldingPageSchema,
     PositionListSchema,
     PositionPageSchema,
@@ -31,13 +33,15 @@ from trading.accounts.portfolio import (
 from trading.day.conversion import convert_position
 from trading.market.trading_days import trading_days
 from trading.orders.closing import close_position
+from trading.rules.conversion import other_product
 from trading.rules.errors import NotFound
 from trading.rules.terms import Product
 
 from .closing import CLOSINGS, close_selected
 from .dispatching import market, respond_to_placement
 from .http.authentication import existing_account_session, requested_account_id, requires
-from .http.description import ACCEPTED, FINAL, IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, described
+from .http.description import ACCEPTED, FINAL, IDEMPOTENCY_KEY, LOCATION, OF_TRADING, PREFER, PREFER_FOR_MANY, described
+from .http.errors import invalid
 from .http.idempotency import idempotency_key, mark_replayed
 from .http.observability import timed_placement
 from .http.pagination import Keyset, fetch_page, read_uuid
@@ -91,7 +95,7 @@ def read(query: dict[str, Any], position_id: UUID) -> Response:
 
 @blueprint.get("/holdings")
 @requires("read", "admin")
-@blueprint.arguments(AccountListSchema(), location="query")
+@blueprint.arguments(HoldingListSchema(), location="query")
 @blueprint.response(200, HOLDING_PAGE)
 def list_holdings(query: dict[str, Any]) -> Response:
     """List the DELIVERY shares of earlier days, and those of them that were sold today, newest position first.
@@ -101,7 +105,12 @@ def list_holdings(query: dict[str, Any]) -> Response:
     calendar = market()["calendar"]
     days = trading_days(calendar)
     with existing_account_session(query["account_id"]) as account_id:
-        where = {"position.account_id = %s": account_id, IS_HOLDING: Product.DELIVERY}
+        where = {
+            "position.account_id = %s": account_id,
+            IS_HOLDING: Product.DELIVERY,
+            "position.exchange = %s": query["exchange"],
+            "position.symbol = %s": query["symbol"],
+        }
         chosen = {"limit": query["limit"], "cursor": query["cursor"], "selects_by": [calendar]}
         page = fetch_page(HOLDINGS, where, NEWEST_FIRST, **chosen)
     for row in page["data"]:
@@ -128,14 +137,39 @@ def convert(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> R
     """Convert shares that were bought from INTRADAY to DELIVERY, or back if they were bought today.
 
     Without a `quantity` all that may be converted is. The margin changes with the product, and nothing is charged.
+    `from` and `to` are both positions as they are now: those of a repeated request show later changes too.
     """
     key = idempotency_key({name: value for name, value in body.items() if value is not None})
     account_id = requested_account_id(query["account_id"])
-    row, is_replay = convert_position(
+    _refuse_own_product(account_id, position_id, body["product"])
+    change, is_replay = convert_position(
         account_id, position_id, body["quantity"], calendar=market()["calendar"], idempotency_key=key
     )
-    response = respond(CONVERTED, row)
+    response = respond(CONVERTED, {**change, **_both_positions(account_id, change)})
     return mark_replayed(response) if is_replay else response
+
+
+def _refuse_own_product(account_id: UUID, position_id: UUID, product: str | None) -> None:
+    """Refuse a conversion to the product that the position has; the product of a position never changes."""
+    if product is None:
+        return
+    with session():
+        row = find_position(account_id, position_id)
+    if row is not None and row["product"] == product:
+        raise invalid({"product": [f"Must be {other_product(product)}: the position is {product} already."]})
+
+
+def _both_positions(account_id: UUID, change: PositionChangeRow) -> dict[str, Any]:
+    """Return the positions of a conversion, read together."""
+    days, rows = trading_days(market()["calendar"]), {}
+    with snapshot():
+        for name, position_id in (("source", change["from_position"]), ("target", change["to_position"])):
+            row = find_position(account_id, cast(UUID, position_id))
+            assert row is not None
+            rows[name] = row
+    for row in rows.values():
+        value_position(row, days)
+    return rows
 
 
 @blueprint.post("/positions/<opaque_uuid:position_id>/close")
@@ -174,7 +208,7 @@ def close(query: dict[str, Any], body: dict[str, Any], position_id: UUID) -> Res
 @blueprint.arguments(AccountChoiceSchema(), location="query", is_alone=False)
 @blueprint.arguments(ClosingAllSchema(), is_alone=False, required=False)
 @blueprint.response(200, CLOSINGS)
-@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER))
+@described(problems=("rate_limited",), headers=(IDEMPOTENCY_KEY, PREFER_FOR_MANY))
 def close_all(query: dict[str, Any], body: dict[str, Any]) -> Response:
     """Close all open positions, or those that the filters of the body select.
 

@@ -37,6 +37,7 @@ def list_trades(query: dict[str, Any]) -> Response:
         where = {
             "status = %s": "EXECUTED",
             "account_id = %s": account_id,
+            "exchange = %s": query["exchange"],
             "symbol = %s": query["symbol"],
             "side = %s": query["side"],
             "product = %s": query["product"],

@@ -15,6 +15,7 @@ from models.database import fetch_one, session
 TABLES = """
 SELECT count(*) AS tables FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
 """
+DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-privileges", "--no-comments")
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int / 10000 AS version"
 
 
@@ -31,8 +32,7 @@ def write_dump(url: str, path: Path) -> None:
     try:
         _make_private(part)
         # Into a file and not into a pipe: only then does the dump know where each table's rows are.
-        options = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments"]
-        _run("pg_dump", url, [*options, f"--file={part}"])
+        _run("pg_dump", url, [*DUMP_OPTIONS, f"--file={part}"])
         _keep(part)
         part.replace(path)
     except OSError as error:

@@ -1,9 +1,16 @@
 """The base class of all schemas: strict on input, fast on output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from marshmallow import RAISE, Schema, missing
+from marshmallow import RAISE, Schema, ValidationError, missing
+
+UNKNOWN = "Unknown field."
+# The likeness of a name with a slip of the pen.
+ALIKE = 0.8
+# What the APIs of other brokers (Kite Connect, Alpaca) call our fields.
+ELSEWHERE = {"qty": "quantity", "transactiontype": "side", "timeinforce": "validity", "type": "orderType"}
 
 
 class StrictSchema(Schema):
@@ -14,12 +21,23 @@ class StrictSchema(Schema):
 
         unknown = RAISE
 
+    error_messages = {"unknown": UNKNOWN, "type": "Must be a JSON object."}
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.renderers: list[tuple[str, str, Callable[..., Any]]] = [
             (field.attribute or name, field.data_key or name, field._serialize)
             for name, field in self.dump_fields.items()
         ]
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **options: Any) -> None:
+        """Add to the message for each unknown key the key that was probably meant."""
+        del data, many, options
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        known = {_folded(name): name for name in (field.data_key or key for key, field in self.load_fields.items())}
+        for key, texts in messages.items():
+            if texts == [UNKNOWN] and (meant := _meant(_folded(str(key)), known)):
+                messages[key] = [f"{UNKNOWN[:-1]}; did you mean {meant}?"]
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """Return a row, or a list of rows, as values for JSON; omit the keys that a row lacks.
@@ -34,3 +52,17 @@ class StrictSchema(Schema):
             for name, key, render in self.renderers
             if (value := obj.get(name, missing)) is not missing
         }
+
+
+def _folded(name: str) -> str:
+    """Return a name without what distinguishes orderType, order_type and ORDER-TYPE, and no longer than a key."""
+    return "".join(letter for letter in name[:64].lower() if letter.isalnum())
+
+
+def _meant(folded: str, known: Mapping[str, str]) -> str | None:
+    """Return the name that was probably meant, None if there is none; `known` has the names by their folded forms."""
+    elsewhere = ELSEWHERE.get(folded)
+    if elsewhere in known.values():
+        return elsewhere
+    near = get_close_matches(folded, known, 1, ALIKE) or [name for name in known if folded.endswith(name)]
+    return known[near[0]] if near else None

@@ -7,6 +7,7 @@ A field's metadata holds hints for the API's reference (api/reference/examples.p
 MOMENT = "2026-11-23T04:15:23.734972Z"
 ACCOUNT_ID = "01a20524-0010-7a6f-b1c4-93d27e5f8a10"
 ORDER_ID = "01a20524-6fc7-7822-b63b-0d0c5a309936"
+OTHER_ORDER_ID = "01a20524-7b3e-7d15-9c40-8e2f6a1b5d93"
 POSITION_ID = "01a20524-706c-78ef-8066-15d4dcc3ace4"
 OTHER_POSITION_ID = "01a20524-7a11-70c2-9f3d-4b6e8d2a1c57"
 STOCK_ID = "01a20524-0a11-7c0e-9d2b-6f1e5a7c3b21"

@@ -77,7 +77,7 @@ class Money(fields.Field[Decimal]):
     """An amount or price with 2 places: a Decimal inside, a string outside."""
 
     default_error_messages = {
-        "invalid": 'Must be a decimal number, such as "1050.00", without an exponent.',
+        "invalid": 'Must be a decimal number, such as "1050.00", without commas or an exponent.',
         "places": "Must have at most 2 decimals.",
         "low": "Must be greater than 0.",
         "negative": "Must be 0 or more.",
@@ -85,7 +85,8 @@ class Money(fields.Field[Decimal]):
     }
 
     def __init__(self, *, maximum: Decimal = MAX_AMOUNT, allow_zero: bool = False, **options: Any) -> None:
-        super().__init__(**described(options, pattern=r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$", examples=["1050.00"]))
+        facts = {"type": "string", "format": "decimal", "pattern": r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"}
+        super().__init__(**described(options, **facts, examples=["1050.00"]))
         self.maximum = maximum
         self.allow_zero = allow_zero
 
@@ -131,7 +132,10 @@ class GivenMoney(Money):
 class Whole(fields.Integer):
     """A JSON integer within bounds; true, "10" and 10.0 are refused."""
 
-    default_error_messages = {"invalid": "Must be a whole number.", "range": "Must be from {minimum} to {maximum}."}
+    default_error_messages = {
+        "invalid": 'Must be a JSON integer, such as 10, and neither "10" nor 10.0.',
+        "range": "Must be from {minimum} to {maximum}.",
+    }
 
     def __init__(self, *, minimum: int = 0, maximum: int = MAX_IDENTIFIER, **options: Any) -> None:
         super().__init__(**described(options, minimum=minimum, maximum=maximum))
@@ -165,6 +169,8 @@ class Flag(fields.Boolean):
 
 class WholeParameter(Whole):
     """A whole number of a query string."""
+
+    default_error_messages = {"invalid": "Must be a whole number."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,19}", value):
@@ -202,6 +208,8 @@ class Text(fields.String):
 
 class Symbol(Text):
     """A stock's symbol, or its first characters; lower case is folded to upper case."""
+
+    default_error_messages = {"pattern": "Must consist of letters, digits and & _ . - without blanks."}
 
     def __init__(self, **options: Any) -> None:
         facts = {"pattern": r"^[A-Za-z0-9&_.\-]+$"}

@@ -5,11 +5,12 @@ from marshmallow import fields
 from .base import StrictSchema
 from .baskets import ProblemAsItIs
 from .examples import ORDER_ID
-from .fields import Choice, Identifier, Symbol, Text, Timestamp
+from .fields import Choice, Identifier, Symbol, Timestamp
 from .lists import ChoicesParameter
-from .orders import EXCHANGES, LIVE_STATUSES, PRINTABLE, PRODUCT_SPELLINGS, PRODUCTS, SIDES, STATUSES, OrderSchema
+from .orders import EXCHANGES, LIVE_STATUSES, PRODUCT_SPELLINGS, PRODUCTS, SIDES, STATUSES, OrderSchema
 from .pages import AccountChoiceSchema, ListSchema
 from .problems import ProblemSchema
+from .words import Printable
 
 
 class OrderFilterSchema(AccountChoiceSchema):
@@ -19,10 +20,9 @@ class OrderFilterSchema(AccountChoiceSchema):
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
-    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
-    client_order_id = Text(
+    tag = Printable(maximum=20, load_default=None, metadata={"example": "scalper-1"})
+    client_order_id = Printable(
         maximum=64,
-        pattern=PRINTABLE,
         data_key="clientOrderId",
         load_default=None,
         metadata={"example": "my-order-1", "description": "The one order that has this `clientOrderId`."},

@@ -8,18 +8,18 @@ from marshmallow import validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
-from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Symbol, Text, Whole
+from .fields import MAX_PRICE, Choice, Flag, GivenMoney, Identifier, Symbol, Whole
 from .orders import (
     EXCHANGES,
     ORDER_TYPE_SPELLINGS,
     ORDER_TYPES,
-    PRINTABLE,
     PRODUCT_SPELLINGS,
     PRODUCTS,
     SIDES,
     VALIDITIES,
 )
 from .pages import NAMED_ACCOUNT
+from .words import Printable
 
 LIMITS, STOPS, MARKETS = ("LIMIT", "STOP_LIMIT"), ("STOP_LIMIT", "STOP_MARKET"), ("MARKET", "STOP_MARKET")
 MAX_QUANTITY = 1_000_000
@@ -63,9 +63,8 @@ class OrderTermsSchema(StrictSchema):
         load_default="INTRADAY",
         metadata={"description": "The product; `INTRADAY` if it is left out."},
     )
-    client_order_id = Text(
+    client_order_id = Printable(
         maximum=64,
-        pattern=PRINTABLE,
         data_key="clientOrderId",
         allow_none=True,
         load_default=None,
@@ -109,9 +108,8 @@ class OrderTermsSchema(StrictSchema):
         data_key="afterMarket",
         metadata={"description": "Outside the session the order is accepted too, and waits until the next one opens."},
     )
-    tag = Text(
+    tag = Printable(
         maximum=20,
-        pattern=PRINTABLE,
         allow_none=True,
         metadata={"description": "A word of your own, such as `scalper-1`, by which lists can be filtered."},
     )

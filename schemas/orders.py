@@ -22,7 +22,6 @@ REJECTION_REASONS = ("no_price", "insufficient_holdings", "insufficient_margin",
 END_REASONS = ("client", "ioc", "square_off", "oco", "reset", "stock_inactive")
 ORIGINS = ("CLIENT", "SQUARE_OFF")
 FILL_RULES = ("first_look", "book", "trade_through", "touch", "market", "stop", "close_price")
-PRINTABLE = r"[\x20-\x7e]+"
 # A price that is kept as text.
 AS_PRICE = {"pattern": r"^(0|[1-9][0-9]*)\.[0-9]{2}$"}
 

@@ -29,6 +29,13 @@ class PositionListSchema(PositionFilterSchema, AccountListSchema):
     )
 
 
+class HoldingListSchema(AccountListSchema):
+    """The query of the list of holdings."""
+
+    exchange = Choice(*EXCHANGES, load_default=None)
+    symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
+
+
 class PositionSchema(StrictSchema):
     """A position; the caller adds its average price, its profits and the figures of the day to its row."""
 
@@ -124,13 +131,22 @@ class HoldingPageSchema(StrictSchema):
 
 
 class ConversionSchema(StrictSchema):
-    """The quantity to convert; without one all that may be converted."""
+    """The quantity to convert, and the product it gets; the body may be left out."""
 
     quantity = Whole(
         minimum=1,
         maximum=MAX_IDENTIFIER,
         load_default=None,
         metadata={"example": 5, "description": "Without it all that may be converted is."},
+    )
+    product = Choice(
+        *PRODUCTS,
+        spellings=PRODUCT_SPELLINGS,
+        load_default=None,
+        metadata={
+            "example": "DELIVERY",
+            "description": "The product that the shares get. It may be left out; the position's own is refused.",
+        },
     )
 
 
@@ -150,6 +166,12 @@ class ConvertedSchema(StrictSchema):
     quantity = Whole(metadata={"example": 5})
     cost = Money(metadata={"example": "12500.00", "description": "The cost in rupees that moved with the shares."})
     changed_at = Timestamp(data_key="convertedAt", metadata={"description": "The time of the conversion."})
+    source = fields.Nested(
+        PositionSchema, data_key="from", metadata={"description": "The position that the shares left, as it is now."}
+    )
+    target = fields.Nested(
+        PositionSchema, data_key="to", metadata={"description": "The position that got them, as it is now."}
+    )
 
 
 class ClosingSchema(StrictSchema):

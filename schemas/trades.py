@@ -4,18 +4,20 @@ from marshmallow import fields
 
 from .base import StrictSchema
 from .examples import ACCOUNT_ID, ORDER_ID, POSITION_ID, STOCK_ID
-from .fields import Choice, Identifier, Money, Symbol, Text, Timestamp, Whole
-from .orders import EXCHANGES, FILL_RULES, ORIGINS, PRINTABLE, PRODUCT_SPELLINGS, PRODUCTS, SIDES
+from .fields import Choice, Identifier, Money, Symbol, Timestamp, Whole
+from .orders import EXCHANGES, FILL_RULES, ORIGINS, PRODUCT_SPELLINGS, PRODUCTS, SIDES
 from .pages import AccountListSchema
+from .words import Printable
 
 
 class TradeListSchema(AccountListSchema):
     """The query of the list of trades."""
 
+    exchange = Choice(*EXCHANGES, load_default=None)
     symbol = Symbol(load_default=None, metadata={"example": "RELIANCE"})
     side = Choice(*SIDES, load_default=None)
     product = Choice(*PRODUCTS, spellings=PRODUCT_SPELLINGS, load_default=None)
-    tag = Text(maximum=20, pattern=PRINTABLE, load_default=None, metadata={"example": "scalper-1"})
+    tag = Printable(maximum=20, load_default=None, metadata={"example": "scalper-1"})
     traded_from = Timestamp(
         data_key="from", load_default=None, metadata={"description": "Trades with `tradedAt` at or after this time."}
     )

@@ -46,20 +46,20 @@ def current_principal() -> Principal:
     return cast(Principal, request_facts().principal)
 
 
-def requested_account_id(named: UUID | None) -> UUID:
+def requested_account_id(named: UUID | None, part: str = "query") -> UUID:
     """Return the id of the account for which the request acts; whether it exists is not checked.
 
-    `named` is the tradingAccountId of the request.
+    `named` is the tradingAccountId of the request, and `part` the part of the request that may name it.
     """
-    return account_id_for(current_principal(), named)
+    return account_id_for(current_principal(), named, part)
 
 
-def account_id_for(principal: Principal, named: UUID | None) -> UUID:
+def account_id_for(principal: Principal, named: UUID | None, part: str = "query") -> UUID:
     """Return the id of the account for which a principal acts; refuse a foreign account, or an admin who names none."""
     own = principal.account_id
     if own is None:
         if named is None:
-            raise invalid({"tradingAccountId": ["Required with an admin token."]})
+            raise invalid({"tradingAccountId": [f"Required with an admin token, in the {part}."]})
         return named
     if named is not None and named != own:
         raise NotFound
@@ -106,7 +106,7 @@ def authenticate(scopes: frozenset[str]) -> None:
     """Note the principal of the request's bearer token, or refuse; the token needs one of the scopes, if any."""
     secret = bearer_secret()
     if secret is None:
-        raise unauthenticated("A bearer token is required.")
+        raise unauthenticated("A bearer token is required, in the header Authorization: Bearer <token>.")
     principal = principal_of_secret(secret)
     if principal is None:
         raise unauthenticated("The token is unknown, expired or revoked.")

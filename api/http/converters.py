@@ -7,7 +7,7 @@ from uuid import UUID
 from werkzeug.routing import BaseConverter, PathConverter
 
 from schemas.fields import parse_uuid
-from schemas.orders import PRINTABLE
+from schemas.words import PRINTABLE
 
 NOTHING = UUID(int=0)
 

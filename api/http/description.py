@@ -85,6 +85,10 @@ PREFER = {
     "An order that rests ends the wait with the 202, and one that waits for its session does so at once.",
     "schema": {"type": "string", "examples": ["wait=2"]},
 }
+PREFER_FOR_MANY = PREFER | {
+    "description": "`wait=N`: the response waits up to N seconds, at most 10 (RFC 7240), until all orders are final. "
+    "Each has a `status` of its own: 200 if it is final by then, else 202. The response is 200 in any case.",
+}
 # The problems of routes by which an account trades: of the account and the market, of the order's stock, and of money.
 OF_TRADING = ("account_suspended", "market_closed")
 OF_STOCK = (
@@ -126,14 +130,14 @@ def leads_to(parameter: str, member: str, *operations: str) -> Document:
 
 
 def described(
-    *, problems: Iterable[str | int] = (), headers: tuple[Document, ...] = (), **facts: Any
+    *, problems: Iterable[str] = (), headers: tuple[Document, ...] = (), **facts: Any
 ) -> Callable[[View], View]:
     """Describe a route: the codes of its own problems, the headers that it reads, and facts copied as they are.
 
     The problems that follow from its token, its parameters and its headers are added to the document for every route
-    (api/reference/openapi.py). A status stands for all its codes.
+    (api/reference/openapi.py).
     """
-    facts["x-problems"] = {str(code): True for code in problems}
+    facts["x-problems"] = dict.fromkeys(problems, True)
     facts["x-headers"] = {header["name"]: header for header in headers}
     return lambda view: note(view, **facts)
 

@@ -23,6 +23,7 @@ logger = get_logger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 MAX_ERRORS = 100
+MAX_TOLD = 5  # in the detail, which many clients show alone
 FIELD_NAME_LENGTH = 100
 
 STATUS_BY_CODE = {
@@ -119,8 +120,10 @@ def invalid(errors: Any) -> HttpRefusal:
     """Return the refusal of invalid fields; `errors` are marshmallow's messages, which may be nested."""
     fields: dict[str, list[str]] = {}
     _flatten(errors, "", fields)
-    names = ", ".join(list(fields)[:10])
-    return HttpRefusal("validation_failed", f"These fields are not valid: {names}.", fields=fields)
+    told = [f"{name}: {' '.join(messages)}" for name, messages in list(fields.items())[:MAX_TOLD]]
+    if len(fields) > MAX_TOLD:
+        told.append(f"And {len(fields) - MAX_TOLD} more.")
+    return HttpRefusal("validation_failed", " ".join(["The request is not valid.", *told]), fields=fields)
 
 
 def _flatten(errors: Any, path: str, fields: dict[str, list[str]]) -> None:

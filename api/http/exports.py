@@ -30,6 +30,8 @@ PORTION, CHUNK = 250, 50
 # At the same time, in one web process.
 EXPORTS_OF_ACCOUNT, EXPORTS_OF_PROCESS = 2, 16
 RETRY_AFTER_S = 10
+# A reader that is slower than this gives its place to others.
+LIMIT_S = 3600.0
 VARIES = {"Vary": "Accept"}
 CSV = "text/csv; charset=utf-8; header=present"
 
@@ -133,6 +135,7 @@ class Listing:
 
     def _lines(self, query: Query, rows: Sequence[Row], is_valid: Callable[[], bool]) -> Iterator[bytes]:
         lines = CsvRows(cast(StrictSchema, cast(Any, self.page.fields["data"]).inner.schema))
+        end = time.monotonic() + LIMIT_S
         yield lines.header.encode()
         while rows:
             for start in range(0, len(rows), CHUNK):
@@ -142,6 +145,8 @@ class Listing:
                 return
             if not is_valid():
                 raise Cut("the token was revoked, or has expired")
+            if time.monotonic() > end:
+                raise Cut("the client reads too slowly")
             # Between two portions a slow reader holds no connection and no snapshot.
             with session():
                 rows = self._portion(query, self.keyset.values(rows[-1]))

@@ -162,6 +162,8 @@ def read_json(max_size: int = MAX_BODY_SIZE) -> dict[str, Any]:
         detail = "The body must not be compressed: the only accepted Content-Encoding is identity."
         # RFC 9110, section 15.5.16: this header tells the client that the encoding is refused, not the type.
         raise HttpRefusal("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
+    if not raw:
+        raise HttpRefusal("malformed_json", "The body is missing: a JSON object is required.")
     try:
         body = _decode(raw.decode())
     except RepeatedKey as error:

@@ -29,6 +29,13 @@ def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, s
     return Response(encode(schema.dump(row)), status, dict(headers or {}), content_type="application/json")
 
 
+def no_content() -> Response:
+    """Return a 204, which has no body and so no type of one."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
+
+
 def respond_tagged(schema: Schema, row: Any, version: int) -> Response:
     """Return a response with a row as JSON and its version as a strong ETag, or 304 if the client has this version."""
     headers = {"ETag": f'"{version}"'}

@@ -6,8 +6,9 @@ They tell one story: Asha's account has 1,000,000.00, buys ten RELIANCE at 2,500
 
 from typing import Any
 
-from schemas.examples import MOMENT, ORDER_ID
+from schemas.examples import MOMENT, ORDER_ID, OTHER_ORDER_ID, OTHER_POSITION_ID
 
+from .problem_responses import example_of_problem
 from .stream_messages import CHANGES, FINAL_AT
 
 Document = dict[str, Any]
@@ -31,6 +32,26 @@ CLOSING = {
     "charges": "6.42",
 }
 CLOSING_ALL = CLOSING | {"quantity": 10, "charges": "16.04"}
+# Of the six shares that are left five become DELIVERY.
+CONVERTED_FROM = {
+    "quantity": 1,
+    "blockedMargin": "500.00",
+    "dayBuyQuantity": 5,
+    "dayBuyValue": "12500.00",
+    "daySellQuantity": 4,
+    "daySellValue": "10000.00",
+}
+CONVERTED_TO = {
+    "positionId": OTHER_POSITION_ID,
+    "product": "DELIVERY",
+    "quantity": 5,
+    "blockedMargin": "12500.00",
+    "dayBuyQuantity": 5,
+    "dayBuyValue": "12500.00",
+}
+# Why one of several orders was not cancelled, and one of several positions not closed.
+TRADED_ALREADY = example_of_problem("order_not_open", f"/api/trading/orders/{OTHER_ORDER_ID}")
+PROMISED = example_of_problem("nothing_to_close", f"/api/trading/positions/{OTHER_POSITION_ID}/close")
 
 
 def _entry(number: int, kind: str, amount: str, balance: str, blocked: str, **changes: Any) -> Document:
@@ -62,6 +83,10 @@ CHANGED: dict[tuple[str, str], Document] = {
     ("adminReset", "200"): NEW_ACCOUNT,
     ("healthReady", "503"): {"status": "unavailable", "database": "unavailable", "migrations": "unknown"},
     ("ordersCancel", "200"): CANCELLED,
+    ("ordersCancelAll", "200"): {
+        "cancelled": [CANCELLED],
+        "refused": [{"orderId": OTHER_ORDER_ID, "problem": TRADED_ALREADY}],
+    },
     ("ordersHistory", "200"): {
         "data": [
             {
@@ -102,6 +127,11 @@ CHANGED: dict[tuple[str, str], Document] = {
         "order": CLOSING | FILLED | {"filledQuantity": 4},
     },
     ("positionsClose", "202"): {"order": CLOSING},
+    ("positionsConvert", "200"): {"from": CONVERTED_FROM, "to": CONVERTED_TO},
+    ("positionsCloseAll", "200"): {
+        "placed": [{"order": CLOSING_ALL}],
+        "refused": [{"positionId": OTHER_POSITION_ID, "problem": PROMISED}],
+    },
 }
 
 
@@ -119,7 +149,9 @@ def add_examples(document: Document) -> None:
 
 
 def _changed(example: Any, changes: Any) -> Any:
-    """Return an example with changes: objects are merged, everything else is replaced."""
+    """Return an example with changes: objects are merged, also those of a list; everything else is replaced."""
+    if isinstance(example, list) and isinstance(changes, list):
+        return [_changed(example[0], change) for change in changes]
     if not isinstance(example, dict) or not isinstance(changes, dict):
         return changes
     merged = {name: _changed(example.get(name), change) for name, change in changes.items() if change is not ABSENT}

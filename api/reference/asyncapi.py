@@ -12,7 +12,6 @@ from marshmallow import Schema
 from api.http.responses import encode
 from api.stream.websocket import ENDINGS
 from schemas.events import DATA_SCHEMAS, EVENT_TYPES, EventSchema, EventStreamSchema, StreamRequestSchema
-from schemas.fields import Money
 from schemas.live_quotes import LiveQuoteSchema
 
 from . import common, terms
@@ -159,7 +158,6 @@ def _schemas() -> dict[str, Document]:
     plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("", "", "3.1.0", plugins=[plugin])
     converter: Any = plugin.converter  # apispec leaves its methods untyped
-    converter.map_to_openapi_type(Money, "string", "decimal")
 
     def described(schema: Schema) -> Document:
         return _with_all_required(converter.schema2jsonschema(schema))

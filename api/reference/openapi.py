@@ -5,7 +5,6 @@ from copy import deepcopy
 from typing import Any
 
 from api.http.description import HEADERS, PATH_EXAMPLES, SECURITY_SCHEMES, Document, carries
-from api.http.errors import STATUS_BY_CODE
 
 from . import answers, common, event_schemas, examples, problem_responses, terms
 from .mistakes import mistakes_of
@@ -67,9 +66,7 @@ def _complete_operation(operation: Document, path: str, schemas: Document) -> No
 def _codes_of(operation: Document, facts: Document, *, names_object: bool) -> set[str]:
     """Return the codes of an operation's own refusals, and of those that follow from its token and its parameters."""
     parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
-    codes = {"validation_failed"}  # of an unknown parameter, if no other
-    for fact in facts:
-        codes |= {code for code, status in STATUS_BY_CODE.items() if fact in (code, str(status))}
+    codes = {"validation_failed", *facts}  # an unknown parameter is refused everywhere
     if operation["security"]:
         codes |= {"unauthenticated", "service_unavailable"}
     if any(scopes for entry in operation["security"] for scopes in entry.values()):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from api.http.description import HEADERS as RESPONSE_HEADERS
 from api.http.description import carries
 from api.http.errors import DETAILS, PROBLEM_TYPE, STATUS_BY_CODE, HttpRefusal, describe_problem, invalid, members_of
 from schemas.examples import MOMENT, ORDER_ID
@@ -39,6 +40,7 @@ Any other refusal: a problem document. These problems are possible everywhere: {
 a 414, and headers that are too large are a 431."""
 # What a code means, where the detail of its example names one case only.
 MEANINGS = {
+    "unknown_symbol": "Nobody has imported or quoted this symbol on this exchange; `nearest` lists known ones.",
     "validation_failed": "A field or a parameter is not valid; `errors` names each of them.",
     "forbidden": "The token lacks the scope.",
     "payload_too_large": "The body is larger than 64 KiB, or than 512 KiB for quotes.",
@@ -117,13 +119,16 @@ def response(codes: Sequence[str], path: str, headers: tuple[str, ...], mistakes
     meanings = [meaning_of(code) for code in codes]
     if len(codes) > 1:
         meanings = [f"- `{code}`: {meaning}" for code, meaning in zip(codes, meanings, strict=True)]
+    carried = carries(*own, *headers)
+    if "cron_disabled" in codes:  # there is no time after which it would be enabled
+        carried["Retry-After"] = RESPONSE_HEADERS["Retry-After"] | {"required": False}
     return {
         "description": "\n".join(meanings),
-        "headers": carries(*own, *headers),
+        "headers": carried,
         "content": {
             PROBLEM_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"value": _problem(code, path, mistakes)} for code in codes},
+                "examples": {code: {"value": example_of_problem(code, path, mistakes)} for code in codes},
             }
         },
     }
@@ -140,7 +145,8 @@ def meanings() -> list[tuple[int, str, str]]:
     return [(status, code, meaning_of(code)) for code, status in by_status]
 
 
-def _problem(code: str, path: str, mistakes: Mistakes | None) -> Document:
+def example_of_problem(code: str, path: str, mistakes: Mistakes | None = None) -> Document:
+    """Return the example of a problem with a code, as the answer to a request for a path."""
     refusal = REFUSAL_BY_CODE[code]
     if code == "validation_failed" and mistakes is not None:
         refusal = invalid(mistakes)

@@ -317,6 +317,20 @@ def test_an_admin_token_names_the_account_that_it_reads(client, account, headers
         assert nobody.get_json()["code"] == "not_found"
 
 
+def test_an_admin_token_that_names_no_account_learns_where_to_name_it(client, headers_for):
+    admin = headers_for("admin")
+    order = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 1}
+    for method, path, body, part in (
+        ("POST", "/api/trading/orders", order, "body"),
+        ("POST", "/api/trading/orders/batch", {"orders": [order]}, "body"),
+        ("POST", "/api/trading/positions/close", {}, "query"),
+        ("GET", "/api/trading/orders", None, "query"),
+    ):
+        response = client.open(path, method=method, json=body, headers=admin)
+        told = response.get_json()["errors"]
+        assert told == {"tradingAccountId": [f"Required with an admin token, in the {part}."]}, path
+
+
 def test_an_admin_token_names_the_account_that_it_trades_for(client, account, headers_for):
     trader, admin = account(), headers_for("admin", "feed")
     unnamed = client.post("/api/trading/orders", json=ORDER, headers=admin)

@@ -99,3 +99,10 @@ def test_a_bad_limit_is_named(sweep, query):
     response = sweep(query)
     assert response.status_code == 422
     assert set(response.get_json()["errors"]) == {query.split("=")[0]}
+
+
+def test_the_recovery_endpoint_records_the_prices_of_a_minute_that_has_just_ended(sweep, clock):  # noqa: F811
+    clock("2026-11-02 10:00:02")
+    assert sweep().status_code == 200
+    (recording,) = rows("SELECT minute FROM price_recording")
+    assert recording["minute"].isoformat() == "2026-11-02T04:29:00+00:00"

@@ -24,6 +24,19 @@ def test_every_operation_schema_member_and_parameter_has_a_description(document:
     assert bare == []
 
 
+def test_every_member_and_parameter_has_a_type(document: dict[str, Any]) -> None:
+    parts = {
+        f"{name}.{member}": part
+        for name, schema in document["components"]["schemas"].items()
+        for member, part in schema.get("properties", {}).items()
+    }
+    for operation in operations_of(document):
+        parameters = operation.spec["parameters"] + document["paths"][operation.path]["parameters"]
+        parts |= {f"{operation} {each['name']}": each["schema"] for each in parameters}
+    parts |= {f"{place}[]": part["items"] for place, part in parts.items() if "items" in part}
+    assert [place for place, part in parts.items() if not {"type", "$ref", "anyOf"} & part.keys()] == []
+
+
 def test_each_list_of_words_stands_once(document: dict[str, Any]) -> None:
     def lists(part: Any, place: str) -> Iterator[tuple[frozenset[str], str]]:
         if isinstance(part, dict) and "enum" in part:

@@ -211,3 +211,17 @@ def test_the_example_of_a_history_has_the_members_of_a_filled_orders_history(
     members = document["components"]["schemas"]["OrderChanges"]["properties"]
     assert all(moment["changes"].keys() <= members.keys() for moment in history["data"])
     assert history["data"][-1]["changes"]["fill"] == order["fill"]
+
+
+def test_the_examples_of_many_orders_show_what_becomes_of_them(document: dict[str, Any]) -> None:
+    def shown(path: str, method: str) -> Any:
+        return example_of(document, document["paths"][path][method]["responses"]["200"]["content"])
+
+    cancellations = shown("/api/trading/orders", "delete")
+    assert [order["status"] for order in cancellations["cancelled"]] == ["CANCELLED"]
+    assert [each["problem"]["code"] for each in cancellations["refused"]] == ["order_not_open"]
+    assert cancellations["refused"][0]["orderId"] != cancellations["cancelled"][0]["orderId"]
+    closings = shown("/api/trading/positions/close", "post")
+    assert [(each["order"]["side"], each["order"]["orderType"]) for each in closings["placed"]] == [("SELL", "MARKET")]
+    assert [each["problem"]["code"] for each in closings["refused"]] == ["nothing_to_close"]
+    assert closings["refused"][0]["positionId"] != closings["placed"][0]["positionId"]

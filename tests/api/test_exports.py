@@ -102,6 +102,13 @@ def test_an_export_has_the_filters_and_the_range_of_its_list(export: Any) -> Non
     assert export(ORDERS, status="GONE").status_code == 422
 
 
+@pytest.mark.usefixtures("in_portions")
+def test_orders_that_have_changed_since_a_time_are_exported(export: Any, trader: Any) -> None:
+    times = sorted(row["updatedAt"] for row in rows_of(export(ORDERS)))
+    assert len(rows_of(export(ORDERS, updatedFrom=times[1]))) == 5
+    assert rows_of(export(ORDERS, status="EXECUTED", updatedFrom=times[-1])) == []
+
+
 def test_a_text_that_a_spreadsheet_would_compute_begins_with_an_apostrophe(export: Any) -> None:
     assert {row["tag"] for row in rows_of(export(ORDERS))} == {"'=1+1", "", 'a,"b"'}
 
@@ -183,6 +190,13 @@ def test_an_export_ends_with_its_token(export: Any, trader: Any) -> None:
     token_cache.forget()
     with pytest.raises(ConnectionResetError):
         list(response.response)
+
+
+@pytest.mark.usefixtures("in_portions")
+def test_a_reader_has_a_limited_time(export: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "LIMIT_S", 0.0)
+    with pytest.raises(ConnectionResetError):
+        list(export(TRANSACTIONS).response)
 
 
 def test_an_account_has_two_exports_at_the_same_time(export: Any, account: Any, client: Any) -> None:

@@ -103,6 +103,9 @@ def test_holdings_are_listed_page_by_page(client: Any, trader: Any) -> None:
     path = f"/api/trading/holdings?limit=2&cursor={first['nextCursor']}"
     second = client.get(path, headers=trader.headers).get_json()
     assert ([holding["symbol"] for holding in second["data"]], second["nextCursor"]) == (["AAA"], None)
+    for query, symbols in (("symbol=bbb", ["BBB"]), ("exchange=NSE&limit=1", ["CCC"]), ("exchange=BSE", [])):
+        found = client.get(f"/api/trading/holdings?{query}", headers=trader.headers).get_json()
+        assert [holding["symbol"] for holding in found["data"]] == symbols
 
 
 def test_the_example_of_a_days_profit(read: Any, trader: Any, client: Any, headers_for: Any) -> None:
@@ -144,8 +147,24 @@ def test_a_conversion_is_answered_and_done_once_for_a_key(client: Any, trader: A
     assert answer["fromPositionId"] == positions["INTRADAY"]["positionId"]
     assert answer["toPositionId"] == positions["DELIVERY"]["positionId"]
     assert positions["DELIVERY"]["quantity"] == 4
+    assert (answer["from"], answer["to"]) == (positions["INTRADAY"], positions["DELIVERY"])
     request["json"] = {"quantity": 5}
     assert client.post(path, **request).get_json()["code"] == "idempotency_conflict"
+
+
+def test_a_conversion_may_name_the_product_that_the_shares_get(client: Any, trader: Any) -> None:
+    source = hold(trader.id, "BUY", 10, "100.00")
+    path = f"/api/trading/positions/{source['id']}/convert"
+    own = client.post(path, json={"product": "MIS"}, headers=trader.headers)
+    assert (own.status_code, own.get_json()["errors"]) == (
+        422,
+        {"product": ["Must be DELIVERY: the position is INTRADAY already."]},
+    )
+    answer = client.post(path, json={"product": "CNC", "quantity": 3}, headers=trader.headers).get_json()
+    assert [(answer[end]["product"], answer[end]["quantity"]) for end in ("from", "to")] == [
+        ("INTRADAY", 7),
+        ("DELIVERY", 3),
+    ]
 
 
 def test_a_conversion_without_a_body_converts_all(client: Any, trader: Any) -> None:

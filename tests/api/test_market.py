@@ -34,7 +34,7 @@ UNKNOWN += ("name", "volume", "lowerCircuit", "upperCircuit", "tickSize", "lotSi
 
 def test_quotes_create_stocks_and_set_their_prices(get, put):
     response = put(price("tcs", "3500.50"), price("INFY", 1500))
-    assert (response.status_code, response.data) == (204, b"")
+    assert (response.status_code, response.data, response.content_type) == (204, b"", None)
     stock = get("stocks/NSE/tcs").get_json()
     assert stock == {
         "stockId": stock["stockId"],

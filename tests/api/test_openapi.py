@@ -98,6 +98,19 @@ def test_every_code_has_its_example(document: dict[str, Any]) -> None:
     assert shown == STATUS_BY_CODE
 
 
+def test_the_description_of_prefer_names_the_statuses_that_the_operation_has(document: dict[str, Any]) -> None:
+    described = {
+        operation["operationId"]: (parameter["description"], set(operation["responses"]))
+        for item in document["paths"].values()
+        for operation in (part for part in item.values() if isinstance(part, dict))
+        for parameter in operation["parameters"]
+        if parameter.get("name") == "Prefer"
+    }
+    for name, (description, statuses) in described.items():
+        assert ("ends the wait with the 202" in description) == ("202" in statuses), name
+    assert len(described) == 4
+
+
 def test_every_component_is_used_by_a_route(document: dict[str, Any]) -> None:
     text = str(document)
     for kind in ("schemas", "headers", "responses"):

@@ -92,11 +92,12 @@ def test_trades_are_listed_by_their_time_and_not_by_that_of_the_placement(read: 
         ({"product": "CNC"}, ["C"]),
         ({"tag": "mine"}, ["A"]),
         ({"symbol": "X"}, []),
+        ({"exchange": "BSE"}, ["B"]),
     ],
 )
 def test_filters_choose_trades(read: Any, trader: Any, query: dict[str, str], symbols: list[str]) -> None:
     executed(buy(trader.id, 1, "10.00", symbol="A", tag="mine"))
-    executed(sell(trader.id, 1, "10.00", symbol="B"))
+    executed(sell(trader.id, 1, "10.00", exchange="BSE", symbol="B"))
     executed(buy(trader.id, 1, "10.00", symbol="C", product="DELIVERY"))
     assert [trade["symbol"] for trade in read(TRADES, **query).get_json()["data"]] == symbols
 

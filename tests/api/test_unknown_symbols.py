@@ -23,10 +23,11 @@ def refusing(app: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def is_unknown(problem: dict[str, Any]) -> bool:
     """Return True if a problem document is the whole refusal of the misspelt symbol."""
-    members = {name: problem[name] for name in ("status", "code", "exchange", "symbol", "nearest")}
+    members = {name: problem[name] for name in ("status", "code", "detail", "exchange", "symbol", "nearest")}
     return members == {
         "status": 422,
         "code": "unknown_symbol",
+        "detail": "Nobody has imported or quoted NSE:RELAINCE. Did you mean NSE:RELIANCE?",
         "exchange": "NSE",
         "symbol": "RELAINCE",
         "nearest": NEAREST,

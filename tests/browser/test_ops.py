@@ -115,7 +115,7 @@ def test_quotes_refusals_and_due_orders_are_shown_and_swept_and_no_line_hides_an
     expect(desk.page.locator("#jobs .state-of").first).to_have_attribute("title", re.compile("^Your time: "))
     expect(figure(desk, "executed")).not_to_have_text("0.0")
     assert (desk.complaints, desk.policy_violations()) == ([], [])
-    wait_until(lambda: all(desk.page.evaluate(PIXELS, name) > 100 for name in ("--buy", "--gain")), what="two lines")
+    wait_until(lambda: all(desk.page.evaluate(PIXELS, name) > 100 for name in ("--placed", "--gain")), what="two lines")
 
     desk.page.get_by_role("button", name="1 hour").click()
     expect(desk.page.get_by_role("button", name="1 hour")).to_have_attribute("aria-pressed", "true")

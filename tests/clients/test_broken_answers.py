@@ -12,7 +12,7 @@ from tests.conftest import TestAccount
 from tests.faults.proxy import Proxy
 from tests.support.processes import Running, free_port
 from tests.support.trading import one
-from tradepost_client import AsyncClient, Client, NoAnswer, OrderTerms, UnexpectedAnswer, flows, problems
+from tradepost_client import AsyncClient, Client, NoAnswer, OrderTerms, UnexpectedAnswer, failures, flows, problems
 from tradepost_client.calls import Answer, Call, Lost, Pause, Request, nothing
 from tradepost_client.operations import orders
 from trading.execution.sweeping import sweep_once
@@ -245,4 +245,4 @@ def test_a_proxy_that_describes_no_problem_is_quoted(monkeypatch: pytest.MonkeyP
     play = Play(monkeypatch, READ)
     with pytest.raises(UnexpectedAnswer, match="GET http://service/x: 404 <h1>Not here</h1>"):
         play.until_the_end(Answer(404, {}, b"<h1>Not here</h1>"))
-    assert problems.problem_of(b'{"code": "new_one", "detail": "d"}').code == "new_one"
+    assert failures.problem_of(b'{"code": "new_one", "detail": "d"}').code == "new_one"

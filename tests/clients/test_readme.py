@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import TestAccount
 from tests.support.processes import ROOT, Running
 from tests.support.trading import one
-from tradepost_client import Client, LiveQuote, OrderEvent, Reset, problems
+from tradepost_client import Client, Problem, problems
 from trading.execution.sweeping import sweep_once
 
 README = (ROOT / "clients" / "python" / "README.md").read_text()
@@ -43,13 +43,13 @@ def names(
     connect_to: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """Return the names that the README has introduced when a later program begins."""
+    """Return the one name that later programs of the README take from the first: the client."""
     quote("RELIANCE", "2500.00")
     trader = account()
     monkeypatch.setenv("TRADEPOST_URL", web.base_url)
     monkeypatch.setenv("TRADEPOST_TOKEN", trader.token)
     client = connect_to(web.base_url, trader.token)
-    return {"client": client, "LiveQuote": LiveQuote, "OrderEvent": OrderEvent, "Reset": Reset, "problems": problems}
+    return {"client": client}
 
 
 def printed_by(program: str, names: dict[str, Any]) -> list[str]:
@@ -77,5 +77,5 @@ def test_the_other_programs_run(names: dict[str, Any]) -> None:
 
 def test_every_exception_of_the_readme_exists() -> None:
     for name in re.findall(r"`problems\.(\w+)`", README):
-        assert issubclass(getattr(problems, name), problems.Problem)
+        assert issubclass(getattr(problems, name), Problem)
     assert Client.__doc__

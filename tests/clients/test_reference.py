@@ -13,7 +13,7 @@ import pytest
 from api.http.errors import STATUS_BY_CODE
 from api.reference.problem_responses import REFUSAL_BY_CODE
 from tests.security.operations import operations_of
-from tradepost_client import AsyncClient, Client, problems
+from tradepost_client import AsyncClient, Client, Problem
 from tradepost_client.async_client import AsyncAdmin
 from tradepost_client.calls import Call, Listing
 from tradepost_client.client import Admin
@@ -164,5 +164,5 @@ def test_every_shape_is_held_against_a_schema() -> None:
 def test_every_code_has_an_exception_with_its_members(code: str) -> None:
     refusal = REFUSAL_BY_CODE[code]
     details = dict(getattr(refusal, "details", {}))
-    kind = problems.Problem.of_code[code]
+    kind = Problem.of_code[code]
     assert set(details) <= set(typing.get_type_hints(kind))

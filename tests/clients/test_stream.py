@@ -22,6 +22,7 @@ from tradepost_client import (
     Message,
     NoAnswer,
     Reset,
+    StreamClosed,
     UnexpectedAnswer,
     Watching,
     problems,
@@ -216,3 +217,14 @@ def test_another_thread_ends_the_iteration(web: Running, trader: TestAccount) ->
     with Client(web.base_url, trader.token) as client, client.stream() as stream:
         threading.Timer(0.1, stream.close).start()
         assert list(stream) == []
+        with pytest.raises(StreamClosed):
+            stream.receive(20)
+
+
+def test_another_task_ends_the_iteration(web: Running, trader: TestAccount) -> None:
+    async def listen() -> list[Message]:
+        async with AsyncClient(web.base_url, trader.token) as client, client.stream() as stream, asyncio.timeout(20):
+            asyncio.get_running_loop().call_later(0.1, lambda: asyncio.ensure_future(stream.close()))
+            return [message async for message in stream]
+
+    assert asyncio.run(listen()) == []

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import config
+from models.dumps import DUMP_OPTIONS
 from tests.acceptance.conftest import Trader
 from tests.deploy.test_dynos import PROCFILE
 from tests.support.processes import ROOT, Running, dead_proxies, free_port
@@ -165,6 +166,12 @@ def filled_in(environment: dict[str, Any]) -> dict[str, str]:
     """Return a service's environment with something for each variable that the operator has to set, or may."""
     with_defaults = {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for key, value in environment.items()}
     return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "4b7a9c21d0e35f68", value) for key, value in with_defaults.items()}
+
+
+def test_the_backup_service_writes_a_dump_as_the_command_does() -> None:
+    backup = COMPOSE["backup"]
+    assert f"pg_dump {' '.join(DUMP_OPTIONS)} " in backup["command"][-1]
+    assert (backup["image"], backup["profiles"]) == (COMPOSE["postgres"]["image"], ["backup"])
 
 
 def test_the_compose_file_for_external_servers_differs_in_the_servers_only() -> None:

@@ -58,8 +58,9 @@ def test_the_compose_specification_accepts_the_file(name: str) -> None:
     check(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", name)
 
 
-def test_cfn_lint_accepts_the_template() -> None:
-    check(tool("cfn-lint"), "--non-zero-exit-code", "informational", "--template", TEMPLATE)
+def test_cfn_lint_accepts_the_templates() -> None:
+    templates = TEMPLATE, ROOT / "examples/lambda/template.yaml"
+    check(tool("cfn-lint"), "--non-zero-exit-code", "informational", "--template", *templates)
 
 
 def test_the_tasks_run_the_procfiles_commands_in_a_locked_container() -> None:

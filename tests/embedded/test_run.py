@@ -94,6 +94,11 @@ def test_the_printed_commands_work_and_nothing_is_left(runs: Runs) -> None:
     wait_until(lambda: not runs.processes(), what="nothing is left")
     assert "| web stopped\n" in run.log
     assert "(rc=" not in run.log  # nothing failed
+    # One time a line, that of the manager.
+    assert re.search(
+        r"^\d\d:\d\d:\d\d web +\| placed BUY 10 NSE:RELIANCE MARKET acct \S+ order \S+ ", run.log, re.MULTILINE
+    )
+    assert re.findall(r"^.*\d\d:\d\d:\d\d .*\d\d:\d\d:\d\d.*$", run.log, re.MULTILINE) == []
 
     done = subprocess.run(verify, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1

@@ -30,7 +30,9 @@ from trading.matching import level_sweep
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
 from trading.orders import cancellation, closing, modification, placement
+from trading.orders.mass_cancellation import cancel_orders
 from trading.orders.modification import OrderChange
+from trading.orders.selection import OrderFilter
 from trading.rules.decision import OrderRequest
 from trading.rules.sessions import INDIAN_TIME
 from trading.rules.square_off import last_square_off_without_calendar
@@ -93,6 +95,8 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     order(trader, "BUY", None)
     sweep_once(limit=10)
     record("close", lambda: closing.close_position(trader, position, calendar=None))
+    order(trader, "BUY", "90.00")
+    assert record("cancel all", lambda: cancel_orders(trader, OrderFilter(side="BUY"))).cancelled
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
     given_up = order(trader, "BUY", "90.00")
     record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
@@ -157,6 +161,7 @@ TABLE = {
     "sweep": ["order skip", LOOK],
     "modify": ["order, account skip"],
     "cancel": ["order, account skip"],
+    "cancel all": ["account, order skip"],
     "expiry": ["bucket, order skip, account skip"],
     "release": ["order skip"],
     "quotes": [MATCHING],

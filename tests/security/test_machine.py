@@ -5,6 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from operator import itemgetter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -26,6 +27,7 @@ from trading.upkeep import verify
 SYMBOLS = ("ALPHA", "BETA")
 LOW, HIGH = st.decimals("0.01", "300.00", places=2), st.decimals("300.00", "5000.00", places=2)
 PRICES = st.one_of(LOW, LOW, LOW, HIGH)
+ANY_SYMBOL = st.one_of(st.none(), st.sampled_from(SYMBOLS))
 QUANTITIES = st.one_of(st.integers(1, 10), st.integers(1, 60), st.integers(1, 600))
 WHO = st.integers(0, 1)
 WHICH = st.integers(0, 30)
@@ -114,7 +116,7 @@ class Requests(RuleBasedStateMachine):
         return expected is not None
 
     def accepted(self, who, answer, price):
-        assert answer.status_code == 202, answer.text
+        assert answer.status_code == 202, answer.get_json()
         shown = answer.get_json()["order"]
         closing = self.reckonings[who].closes(shown["symbol"], shown["product"], shown["side"], shown["quantity"])
         order = {
@@ -173,6 +175,21 @@ class Requests(RuleBasedStateMachine):
             assert answer.get_json()["status"] == "CANCELLED"
             self.reckonings[who].give_back(self.reckonings[who].pending[order_id])
             self.final[order_id] = "CANCELLED"
+
+    @rule(who=WHO, symbol=ANY_SYMBOL, is_wanted=RARELY)
+    def cancel_all(self, who, symbol, is_wanted):
+        if not is_wanted:
+            return
+        symbol = symbol and self.prefix + symbol
+        query = {} if symbol is None else {"symbol": symbol}
+        answer = self.send("DELETE", "trading/orders", self.traders[who].headers, query_string=query).get_json()
+        wanted = [order for order in self.reckonings[who].pending.values() if symbol in (None, order["symbol"])]
+        assert {order["orderId"] for order in answer["cancelled"]} == {order["id"] for order in wanted}
+        assert (answer["refused"], answer["hasMore"]) == ([], False)
+        for order in wanted:
+            self.reckonings[who].give_back(order)
+            self.final[order["id"]] = "CANCELLED"
+        self.note(f"cancel all: {len(wanted)}")
 
     @precondition(lambda self: self.owner_of)
     @rule(which=WHICH, quantity=st.one_of(st.none(), QUANTITIES), price=st.one_of(st.none(), PRICES), is_stale=RARELY)
@@ -251,6 +268,25 @@ class Requests(RuleBasedStateMachine):
             return
         position = positions[which % len(positions)]
         answer = self.send("POST", f"trading/positions/{position['positionId']}/close", self.traders[who].headers)
+        self.closed(who, position, answer)
+
+    @rule(who=WHO, symbol=ANY_SYMBOL, is_wanted=RARELY)
+    def close_all(self, who, symbol, is_wanted):
+        if not is_wanted:
+            return
+        symbol = symbol and self.prefix + symbol
+        body = {} if symbol is None else {"symbol": symbol}
+        positions = self.read(who, f"positions?open=true&limit=200{'&symbol=' + symbol if symbol else ''}")["data"]
+        answer = self.send("POST", "trading/positions/close", self.traders[who].headers, json=body).get_json()
+        entries = {entry["positionId"]: entry for entry in (*answer["placed"], *answer["refused"])}
+        assert set(entries) == {position["positionId"] for position in positions}
+        for position in positions:
+            entry = entries[position["positionId"]]
+            body = entry.get("problem") or entry
+            self.closed(who, position, SimpleNamespace(status_code=body["status"], get_json=lambda body=body: body))
+        self.note(f"close all: {len(answer['placed'])}")
+
+    def closed(self, who, position, answer):
         side = "SELL" if position["quantity"] > 0 else "BUY"
         lot = self.reckonings[who].lots.get((position["symbol"], position["product"]), Lot())
         free = self.reckonings[who].closes(position["symbol"], position["product"], side, abs(lot.quantity))
@@ -367,11 +403,16 @@ WALK = (
     ("amend", "modify: None", (0, "BUY", 5, 7, Decimal("100.00"))),
     ("amend", "modify: insufficient_margin", (0, "BUY", 5, 600, Decimal("5000.00"))),
     ("close", "close: nothing_to_close", (0, 0)),
+    ("close_all", "close all: 0", (0, None, True)),
+    ("cancel_all", "cancel all: 0", (0, "BETA", True)),
+    ("cancel_all", "cancel all: 2", (0, None, True)),
+    ("close_all", "close all: 1", (0, "ALPHA", True)),
     ("place", "place: no_price", (0, "BUY", 1, None, "BETA", "INTRADAY", False)),
     ("place", "place: insufficient_holdings", (0, "SELL", 1, Decimal("100.00"), "ALPHA", "DELIVERY", False)),
     ("place", "place: insufficient_margin", (0, "BUY", 600, Decimal("5000.00"), "ALPHA", "INTRADAY", True)),
     ("suspend", "", (0, True)),
     ("place", "place: account_suspended", (0, "BUY", 1, Decimal("100.00"), "ALPHA", "INTRADAY", True)),
+    ("cancel_all", "cancel all: 1", (0, None, True)),
     ("close", "close: account_suspended", (0, 0)),
 )
 

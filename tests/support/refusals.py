@@ -10,6 +10,8 @@ from tests.support.examples import differences
 
 # Members that only some problems with their code have.
 OPTIONAL = {"matchedAt", "origin"}
+# The problems that pass by themselves.
+WAITING = {"rate_limited", "service_unavailable"}
 
 Problem = dict[str, Any]
 
@@ -39,6 +41,8 @@ def check_refusals(app: Flask) -> None:
             errors = {"errors": examples[code]["errors"]} if "errors" in problem else {}
             found = differences(examples[code], problem | errors, code, optional=OPTIONAL)
             assert found == [], f"{operation} shows another problem: {found}"
+            waits = response.headers.get("Retry-After")
+            assert (waits is not None) == (code in WAITING), f"{operation}: {code} with Retry-After {waits}"
         return response
 
 

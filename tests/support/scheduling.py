@@ -56,6 +56,7 @@ SLOW = (
     "tests/acceptance/",
     "tests/deploy/",
     "tests/examples/",
+    "tests/clients/",
     "tests/trading/execution/test_sweeping_plans.py",
     "tests/trading/matching/test_matching_plans.py",
     "tests/api/test_authentication.py",

@@ -88,6 +88,10 @@ class Range(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
 
+    def covers(self, now: datetime) -> bool:
+        """Return True if the present is in the range."""
+        return (self.since is None or self.since <= now) and (self.until is None or self.until >= now)
+
     def times(self, now: datetime) -> list[datetime]:
         """Return the times of the points, the first one first; raises BadRange."""
         last = now if self.until is None else min(self.until, now)
@@ -110,7 +114,7 @@ class Range(NamedTuple):
 def equity_curve(account_id: UUID, asked: Range) -> list[EquityPoint]:
     """Return the points of an account at the ends of intervals, the oldest first, and at last one of the present.
 
-    There is none before the account's beginning, and none of the present if the range ends before it. Raises NotFound
+    There is none before the account's beginning, and none of the present if it is outside the range. Raises NotFound
     and BadRange.
     """
     try:
@@ -129,7 +133,7 @@ def _curve(account_id: UUID, asked: Range) -> list[EquityPoint]:
         times = [at for at in asked.times(account["now"]) if at >= account["began_at"]]
         points = _points(account_id, account["balance"], times, asked.step) if times else []
         valued = find_valued_account(account_id)
-    if valued is not None and (asked.until is None or asked.until >= account["now"]):
+    if valued is not None and asked.covers(account["now"]):
         points.append(EquityPoint(account["now"], valued["balance"], valued["unrealized_pnl"]))
     return points
 

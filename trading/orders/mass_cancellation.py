@@ -96,10 +96,16 @@ def _parts(account_id: UUID, order_ids: Sequence[UUID]) -> Iterator[Part]:
     while busy:
         if time.monotonic() >= end:
             raise DatabaseUnavailable("orders of the account stayed busy")
-        wait_for_orders(busy[:CHUNK])
+        _wait(account_id, busy[:CHUNK])
         part = _cancel_part(account_id, busy[:CHUNK])
         yield part
         busy = busy[CHUNK:] + part.busy
+
+
+@within_share
+def _wait(account_id: UUID, order_ids: Sequence[UUID]) -> None:
+    del account_id  # it is only for the share: those who wait hold a connection
+    wait_for_orders(order_ids)
 
 
 @within_share

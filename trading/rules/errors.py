@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from trading.rules.terms import OrderOrigin
+from trading.rules.terms import OrderOrigin, OrderStatus
 
 
 class Refused(Exception):
@@ -16,12 +16,17 @@ class Refused(Exception):
     is_refusal = True  # tells tracing that this is an answer and not a failure
 
     def __init__(self, **details: Any) -> None:
-        super().__init__(self.message)
         self.details = details
+        super().__init__(self.message)
+
+    # The message with the details in it, if it has any.
+    template: str | None = None
 
     @property
     def message(self) -> str:
-        """Return the first line of the class's docstring."""
+        """Return the template with the details, or the first line of the class's docstring."""
+        if self.template is not None:
+            return self.template.format(**self.details)
         return (self.__doc__ or "").strip().splitlines()[0]
 
 
@@ -43,7 +48,15 @@ class UnknownSymbol(Refused):
     code = "unknown_symbol"
 
     def __init__(self, *, exchange: str, symbol: str, nearest: Sequence[Mapping[str, str | None]]) -> None:
+        known = ", ".join(f"{stock['exchange']}:{stock['symbol']}" for stock in nearest)
+        question = f" Did you mean {known}?" if known else ""
+        self._message = f"Nobody has imported or quoted {exchange}:{symbol}.{question}"
         super().__init__(exchange=exchange, symbol=symbol, nearest=list(nearest))
+
+    @property
+    def message(self) -> str:
+        """Return the message with the symbol and the known ones, since programs often print it alone."""
+        return self._message
 
 
 class MarketClosed(Refused):
@@ -62,12 +75,17 @@ class NoPrice(Refused):
 
 
 class NotSimulated(Refused):
-    """The account's fill model does not simulate these fields."""
+    """The account's fill model does not simulate these fields; an account with the fill model QUOTES takes them."""
 
     code = "not_simulated"
 
     def __init__(self, *, fields: list[str]) -> None:
         super().__init__(fields=fields)
+
+    @property
+    def message(self) -> str:
+        """Return the reason with the fields."""
+        return super().message.replace("these fields", f"these fields: {', '.join(self.details['fields'])}")
 
 
 class IntradayNotAllowed(Refused):
@@ -133,7 +151,7 @@ class SquareOffPassed(Refused):
 
 
 class InsufficientHoldings(Refused):
-    """A DELIVERY sell exceeds the held quantity that is not promised to other orders."""
+    """A DELIVERY sell exceeds the held quantity that is not promised to other orders; only INTRADAY may be short."""
 
     code = "insufficient_holdings"
 
@@ -142,6 +160,9 @@ class InsufficientMargin(Refused):
     """The available margin is below the required amount."""
 
     code = "insufficient_margin"
+    template = (
+        "The available margin is below the required amount: {required:.2f} is required, {available:.2f} is available."
+    )
 
     def __init__(self, *, required: Decimal, available: Decimal) -> None:
         super().__init__(required=required, available=available)
@@ -163,9 +184,13 @@ class NothingToClose(Refused):
 
 
 class NotClosable(Refused):
-    """Fewer shares can be closed: no more than are open, less those that PENDING and OPEN orders will close."""
+    """Fewer shares can be closed: those that are open, less those that PENDING and OPEN orders will close."""
 
     code = "not_closable"
+    template = (
+        "At most {closable} shares can be closed: those that are open, less those that PENDING and OPEN orders will "
+        "close."
+    )
 
     def __init__(self, *, closable: int) -> None:
         super().__init__(closable=closable)
@@ -175,6 +200,10 @@ class NotConvertible(Refused):
     """Fewer shares may be converted: no shorts, none that orders will sell, of DELIVERY only those bought today."""
 
     code = "not_convertible"
+    template = (
+        "At most {convertible} shares may be converted: no shorts, none that orders will sell, of DELIVERY only those "
+        "bought today."
+    )
 
     def __init__(self, *, convertible: int) -> None:
         super().__init__(convertible=convertible)
@@ -191,9 +220,10 @@ class OrderNotOpen(Refused):
     @property
     def message(self) -> str:
         """Return the reason: the order is final, or the market has traded it and its fill follows."""
-        # Exception.__init__ asks for the message before details is set.
-        is_matched = "matched_at" in getattr(self, "details", {})
-        return "The market has already traded the order; its fill follows." if is_matched else super().message
+        if "matched_at" in self.details:
+            return "The market has already traded the order; its fill follows."
+        status = self.details["order_status"]
+        return f"The order is already final: it is {status}." if OrderStatus(status).is_final else super().message
 
 
 class ClosesForSquareOff(OrderNotOpen):

@@ -6,7 +6,16 @@ from . import problems
 from .async_client import AsyncClient
 from .async_stream import AsyncStream
 from .client import Client
-from .problems import NoAnswer, NotFinal, NoToken, Problem, StreamRefused, TradepostError, UnexpectedAnswer
+from .failures import (
+    NoAnswer,
+    NotFinal,
+    NoToken,
+    Problem,
+    StreamClosed,
+    StreamRefused,
+    TradepostError,
+    UnexpectedAnswer,
+)
 from .shapes.accounts import (
     Account,
     Conversion,
@@ -99,6 +108,7 @@ __all__ = [
     "Reset",
     "Stock",
     "Stream",
+    "StreamClosed",
     "StreamRefused",
     "Token",
     "Trade",

@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from .course import BREAKS, Course
+from .failures import StreamClosed
 from .options import Options
 from .problems import ServiceUnavailable
 from .shapes.messages import Message
@@ -28,6 +29,7 @@ class AsyncStream:
         self._course = Course(options, since=since, symbols=symbols, give_up_after_s=give_up_after_s)
         self._stack = AsyncExitStack()
         self._connection: ClientConnection | None = None
+        self._is_closed = False
 
     @property
     def last_event_id(self) -> int | None:
@@ -43,7 +45,10 @@ class AsyncStream:
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         while True:
-            yield await self.receive()
+            try:
+                yield await self.receive()
+            except StreamClosed:
+                return
 
     async def receive(self) -> Message:
         """Return the next message."""
@@ -52,8 +57,7 @@ class AsyncStream:
             try:
                 message = self._course.read(await connection.recv())
             except (ConnectionClosed, ServiceUnavailable) as error:
-                await self._disconnect()
-                await asyncio.sleep(self._course.pause_after(error))
+                await self._break(error)
             else:
                 if message is not None:
                     return message
@@ -67,7 +71,8 @@ class AsyncStream:
         await self._send(self._course.unwatch(symbols))
 
     async def close(self) -> None:
-        """End the stream."""
+        """End the stream; a task that waits for a message is woken."""
+        self._is_closed = True
         await self._disconnect()
 
     async def _send(self, text: str) -> None:
@@ -77,12 +82,13 @@ class AsyncStream:
 
     async def _connected(self) -> ClientConnection:
         """Return the connection, a new one if there is none."""
+        if self._is_closed:
+            raise StreamClosed
         while self._connection is None:
             try:
                 self._connection = await self._connect()
             except BREAKS as error:
-                await self._disconnect()
-                await asyncio.sleep(self._course.pause_after(error))
+                await self._break(error)
         return self._connection
 
     async def _connect(self) -> ClientConnection:
@@ -93,6 +99,13 @@ class AsyncStream:
         if self._course.greeting is not None:
             await connection.send(self._course.greeting)
         return connection
+
+    async def _break(self, error: Exception) -> None:
+        """Leave a broken connection and pause before the next one."""
+        await self._disconnect()
+        if self._is_closed:
+            raise StreamClosed from error
+        await asyncio.sleep(self._course.pause_after(error))
 
     async def _disconnect(self) -> None:
         self._connection = None

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+from .failures import Problem, UnexpectedAnswer
 from .json_shapes import read_as, written
-from .problems import Problem, UnexpectedAnswer
 
 T = TypeVar("T")
 AccountPlace = Literal["query", "body"]

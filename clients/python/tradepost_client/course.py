@@ -17,9 +17,9 @@ from websockets.exceptions import (
 )
 
 from . import flows
+from .failures import NoAnswer, StreamRefused, TradepostError, UnexpectedAnswer, problem_of
 from .messages import message_of
 from .options import Options
-from .problems import NoAnswer, StreamRefused, TradepostError, UnexpectedAnswer, problem_of
 from .shapes.messages import Event, Message, Reset, Watching
 
 PATH = "/api/trading/stream"

@@ -1,13 +1,12 @@
 """The retries of a call, and the wait for an order: what to do next, whoever does it."""
 
-import itertools
 import random
 import time
 from dataclasses import dataclass
 from typing import TypeVar
 
 from .calls import Answer, Call, Flow, Lost, Pause, understood
-from .problems import NoAnswer, NotFinal, Problem, TradepostError, UnexpectedAnswer, problem_of
+from .failures import NoAnswer, NotFinal, Problem, TradepostError, UnexpectedAnswer, problem_of
 from .shapes.orders import OrderDetail
 
 T = TypeVar("T")
@@ -37,8 +36,8 @@ class Contact:
 
 def carried_out(call: Call[T], contact: Contact) -> Flow[T]:
     """Send a call, again while that is safe and may help, and return its result or raise what has gone wrong."""
-    request, begun, lost_one = call.request(), time.monotonic(), False
-    for attempt in itertools.count():
+    request, begun, attempt, lost_one = call.request(), time.monotonic(), 0, False
+    while True:
         outcome: Answer | Lost = yield request
         contact.has_answered = contact.has_answered or isinstance(outcome, Answer)
         if isinstance(outcome, Answer) and outcome.status < 300:
@@ -51,15 +50,14 @@ def carried_out(call: Call[T], contact: Contact) -> Flow[T]:
             if instead is None:
                 raise error
             return (yield from carried_out(instead.for_account(_account_of(call)), contact))
-        lost_one = lost_one or not _is_refusal(outcome)
+        attempt, lost_one = attempt + 1, lost_one or not _is_refusal(outcome)
         yield Pause(pause_s)
-    raise AssertionError("the loop has no end")
 
 
 def final_order(call: Call[OrderDetail], contact: Contact, timeout_s: float) -> Flow[OrderDetail]:
     """Read an order until it is final."""
-    end = time.monotonic() + timeout_s
-    for attempt in itertools.count():
+    end, attempt = time.monotonic() + timeout_s, 0
+    while True:
         order = yield from carried_out(call, contact)
         if order.is_final:
             return order
@@ -67,7 +65,7 @@ def final_order(call: Call[OrderDetail], contact: Contact, timeout_s: float) -> 
         if left_s <= 0:
             raise NotFinal(f"the order {order.order_id} is still {order.status} after {timeout_s:g} s")
         yield Pause(min(pause_after(attempt), left_s))
-    raise AssertionError("the loop has no end")
+        attempt += 1
 
 
 def pause_after(attempt: int, longest_s: float = LAST_PAUSE_S) -> float:

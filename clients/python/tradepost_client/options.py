@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .calls import Request
-from .problems import NoToken
+from .failures import NoToken
 
 # With these failures nothing has been sent.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)

@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from .course import BREAKS, Course
+from .failures import StreamClosed
 from .options import Options
 from .problems import ServiceUnavailable
 from .shapes.messages import Message
@@ -84,6 +85,8 @@ class Stream:
 
     def _connected(self, end: float | None) -> ClientConnection:
         """Return the connection, a new one if there is none."""
+        if self._is_closed.is_set():
+            raise StreamClosed
         while self._connection is None:
             try:
                 self._connection = self._connect()
@@ -112,10 +115,6 @@ class Stream:
             raise StreamClosed from error
         if left_s is not None and left_s <= pause_s:
             raise TimeoutError("the stream is broken") from error
-
-
-class StreamClosed(Exception):
-    """The program has closed the stream."""
 
 
 def _left(end: float | None) -> float | None:

@@ -127,6 +127,11 @@ def test_the_last_point_is_of_the_present(trader: UUID, at: Any) -> None:
     assert equity_curve(trader, until)[-1].at == datetime(2026, 11, 2, 4, 29, tzinfo=UTC)
 
 
+def test_a_range_that_begins_later_has_no_point(trader: UUID, at: Any) -> None:
+    now = at("12:00:00")
+    assert equity_curve(trader, Range(MINUTE, HOUR, since=now + HOUR)) == []
+
+
 def test_points_are_at_the_ends_of_indian_intervals_since_the_account_began(trader: UUID, at: Any) -> None:
     at("12:00:00.5", day="2026-11-04")
     ends = [moment.isoformat()[8:16] for moment in points_of(trader, BY_DAY)]

@@ -9,6 +9,7 @@ from models.database import DatabaseUnavailable
 from tests.support.processes import wait_until
 from tests.support.trading import account_now, buy, order_now
 from tests.trading.orders.quotes_account import place, quote, trade_on_quotes
+from trading.accounts import shares
 from trading.execution.executing import execute_orders
 from trading.orders import mass_cancellation
 from trading.orders.mass_cancellation import cancel_orders
@@ -115,3 +116,16 @@ def test_executions_and_a_cancellation_of_all_end_each_order_once(trader):
     }
     executed = sum(order["charges"] for order in orders if statuses[order["id"]] == "EXECUTED")
     assert account_now(trader)["balance"] == balance - executed
+
+
+def test_who_waits_for_a_busy_order_holds_a_part_of_the_accounts_share_of_connections(trader, held_order, monkeypatch):
+    _, holder = held_order
+    used = []
+
+    def look(_):
+        used.append(shares._shares[trader].users)
+        holder.rollback()
+
+    monkeypatch.setattr(mass_cancellation, "wait_for_orders", look)
+    assert len(cancel_orders(trader, ALL).cancelled) == 1
+    assert used == [1]

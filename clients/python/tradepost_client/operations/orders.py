@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Unpack
 
 from tradepost_client.calls import Answer, Call, Listing, listing, once, one, path, some
-from tradepost_client.problems import OrderNotOpen, PreconditionFailed, Problem
+from tradepost_client.failures import Problem
+from tradepost_client.problems import OrderNotOpen, PreconditionFailed
 from tradepost_client.shapes.orders import (
     BasketResult,
     Cancellations,
@@ -17,7 +18,16 @@ from tradepost_client.shapes.orders import (
     Preview,
     Trade,
 )
-from tradepost_client.terms import LiveStatus, OrderChange, OrderFilter, OrderStatus, OrderTerms, Product, Side
+from tradepost_client.terms import (
+    Exchange,
+    LiveStatus,
+    OrderChange,
+    OrderFilter,
+    OrderStatus,
+    OrderTerms,
+    Product,
+    Side,
+)
 
 ORDERS = "/api/trading/orders"
 ORDER = ORDERS + "/{}"
@@ -134,6 +144,7 @@ def cancel_order(order_id: str, *, etag: str | None = None) -> Call[Order]:
 
 def trades(
     *,
+    exchange: Exchange | None = None,
     symbol: str | None = None,
     side: Side | None = None,
     product: Product | None = None,
@@ -144,6 +155,7 @@ def trades(
 ) -> Listing[Trade]:
     """List the fills of orders, newest first; limit is the size of a page."""
     query = {
+        "exchange": exchange,
         "symbol": symbol,
         "side": side,
         "product": product,

@@ -8,7 +8,7 @@ from tradepost_client.messages import event_of
 from tradepost_client.shapes.accounts import Account, Conversion, EquityPoint, Holding, Position, Token, Transaction
 from tradepost_client.shapes.messages import EventPage
 from tradepost_client.shapes.orders import Closings, Placement
-from tradepost_client.terms import Interval, PositionFilter, TransactionKind
+from tradepost_client.terms import Exchange, Interval, PositionFilter, Product, TransactionKind
 
 POSITIONS = "/api/trading/positions"
 
@@ -49,9 +49,9 @@ def position(position_id: str) -> Call[Position]:
     return Call("GET", path(POSITIONS + "/{}", position_id), one(Position), account_in="query")
 
 
-def holdings(*, limit: int = 200) -> Listing[Holding]:
+def holdings(*, exchange: Exchange | None = None, symbol: str | None = None, limit: int = 200) -> Listing[Holding]:
     """List the DELIVERY shares of earlier days, newest position first; limit is the size of a page."""
-    return listing(Holding, "/api/trading/holdings", {"limit": limit})
+    return listing(Holding, "/api/trading/holdings", {"exchange": exchange, "symbol": symbol, "limit": limit})
 
 
 def close_position(
@@ -94,14 +94,18 @@ def close_positions(
 
 
 def convert_position(
-    position_id: str, *, quantity: int | None = None, idempotency_key: str | None = None
+    position_id: str,
+    *,
+    quantity: int | None = None,
+    product: Product | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[Conversion]:
     """Convert shares from INTRADAY to DELIVERY, or back if they were bought today; all of them without a quantity."""
     return Call(
         "POST",
         path(POSITIONS + "/{}/convert", position_id),
         one(Conversion),
-        body={"quantity": quantity},
+        body={"quantity": quantity, "product": product},
         headers=once(idempotency_key),
         account_in="query",
     )

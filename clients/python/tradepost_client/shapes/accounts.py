@@ -109,7 +109,7 @@ class Holding:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """The quantity that has moved from one position to another, and its cost."""
+    """The quantity that has moved from one position to another, its cost, and both positions as they are now."""
 
     conversion_id: int
     trading_account_id: str
@@ -118,6 +118,8 @@ class Conversion:
     quantity: int
     cost: Decimal
     converted_at: datetime
+    from_: Position
+    to: Position
 
 
 @dataclass(frozen=True, kw_only=True)

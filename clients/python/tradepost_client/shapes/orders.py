@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tradepost_client.problems import Problem
+from tradepost_client.failures import Problem
 from tradepost_client.terms import (
     EndReason,
     Exchange,
