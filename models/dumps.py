@@ -49,10 +49,17 @@ def read_dump(url: str, path: Path, *, replaces: bool) -> None:
     if not path.is_file():
         raise DumpFailed(f"{path}: there is no such file")
     if not replaces and not is_empty():
-        raise DumpFailed("the database has tables: restore into an empty one, or with --replace in their place")
+        raise DumpFailed(f"{name_of(url)} has tables: restore into an empty database, or with --replace in their place")
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments"]
     options += ["--clean", "--if-exists"] if replaces else []
     _run("pg_restore", url, [*options, str(path)])
+
+
+def name_of(url: str) -> str:
+    """Return the name of a database and its host, without a secret."""
+    dsn = parse_dsn(url)
+    name = dsn.get("dbname", "the user's database")
+    return f"{name} on {dsn['host']}" if dsn.get("host") else name
 
 
 def is_empty() -> bool:

@@ -22,6 +22,16 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_token_in_a_command_is_exported_by_make_run_or_set_on_the_page(page: Path) -> None:
+    known = {"METRICS_TOKEN"}  # a setting of the service
+    if page.parent.name != "deploy":
+        known |= {"TRADEPOST_TOKEN", "ADMIN_TOKEN"}
+    blocks = "\n".join(re.findall(r"^```(?:sh|console)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE))
+    used = set(re.findall(r"\$\{?([A-Z_]*TOKEN)\b", blocks)) - known
+    assert [name for name in used if not re.search(rf"(^|\s){name}=", blocks)] == []
+
+
 def test_the_index_names_every_document() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     documents = [str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")]

@@ -1,5 +1,6 @@
 """The commands that write the database into a file and read it back."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from peewee import ProgrammingError
 import config
 from models import migrate
 from models.database import db
-from models.dumps import DumpFailed, is_empty, read_dump, write_dump
+from models.dumps import DumpFailed, is_empty, name_of, read_dump, write_dump
 from trading.events.restored import newest_events, note_lost_events
 from trading.upkeep.verify import verify
 
@@ -45,7 +46,7 @@ def backup(file: Path, as_json: bool) -> None:
     with patience("writing the file"):
         _dumping(lambda: write_dump(_url(), file))
     took = f"{time.monotonic() - began_at:.1f}"
-    show(as_json, {"file": str(file), "bytes": file.stat().st_size, "seconds": took})
+    show(as_json, {"database": name_of(_url()), "file": str(file), "bytes": file.stat().st_size, "seconds": took})
 
 
 @click.command("restore")
@@ -59,8 +60,10 @@ def restore(file: Path, replaces: bool, lost_events: int, as_json: bool) -> None
     """Read a backup into an empty database, migrate it, have its listeners reset, and verify its ledger.
 
     All is restored or nothing. Migrations that are newer than the backup are applied. Exit 1 if the ledger has a
-    violation.
+    violation. On a terminal --replace names the database and asks first.
     """
+    if replaces and _is_typed():
+        click.confirm(f"Replace all tables of {name_of(_url())}?", abort=True, err=True)
     before = _numbers_before() if replaces else {}
     with patience("restoring"):
         _dumping(lambda: read_dump(_url(), file, replaces=replaces))
@@ -84,7 +87,8 @@ def restored(lost_events: int, as_json: bool) -> None:
 def _finish(before: dict[UUID, int], lost_events: int, as_json: bool) -> None:
     with patience("migrating"):
         applied = migrate.upgrade()
-    done = {"migrationsApplied": len(applied), "accountsToReset": note_lost_events(before, lost_events)}
+    accounts = note_lost_events(before, lost_events)
+    done = {"database": name_of(_url()), "migrationsApplied": len(applied), "accountsToReset": accounts}
     with patience("checking the ledger of every account"):
         violations = len(verify())
     show(as_json, {**done, "violations": violations})
@@ -100,6 +104,10 @@ def _numbers_before() -> dict[UUID, int]:
         return newest_events()
     except ProgrammingError:
         return {}
+
+
+def _is_typed() -> bool:
+    return sys.stdin.isatty()
 
 
 def _url() -> str:

@@ -2,14 +2,20 @@
 
 import dataclasses
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from models import database, migrate
+from models.dumps import _places
+from tests.support.processes import ROOT
 from tests.support.trading import one
 from trading.accounts.administration import create_account
 from trading.events.reading import page_since
@@ -35,7 +41,7 @@ def place(account_id: UUID) -> None:
 
 
 def test_a_restored_backup_has_everything_but_what_came_later_and_resets_the_listeners_of_that(
-    run: Callable[..., Any], tmp_path: Any
+    run: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account_id = create_account("Asha", Decimal("100000.00"))["id"]
     place(account_id)
@@ -51,9 +57,15 @@ def test_a_restored_backup_has_everything_but_what_came_later_and_resets_the_lis
 
     refused = run("db", "restore", file)
     assert (refused.exit_code, "has tables" in refused.output) == (1, True)
+    with monkeypatch.context() as at_terminal:
+        at_terminal.setattr("api.commands.backup_commands._is_typed", lambda: True)
+        assert run("db", "restore", file, "--replace").exit_code != 0  # nobody answers
+    assert one("SELECT count(*) FROM trading_order") == 2
     done = run("db", "restore", file, "--replace", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.output) == {"migrationsApplied": 0, "accountsToReset": 1, "violations": 0}
+    result = json.loads(done.output)
+    assert parse_dsn(database.db.database)["dbname"] in result.pop("database")
+    assert result == {"migrationsApplied": 0, "accountsToReset": 1, "violations": 0}
     assert one("SELECT count(*) FROM trading_order") == 1
     place(account_id)
     assert page_since(account_id).newest.id == lost  # the same numbers again
@@ -86,3 +98,30 @@ def test_an_empty_database_gets_a_backup_and_what_cannot_be_read_changes_nothing
     ]
     done = run("db", "restored", "--lost-events", "60")
     assert (done.exit_code, page_since(account_id, newest + 60).is_lost) == (0, True), done.output
+
+
+def test_the_restore_of_the_compose_page_drops_the_database_only_once_the_file_is_read(
+    run: Callable[..., Any], tmp_path: Any
+) -> None:
+    account_id, file = create_account("Asha", Decimal("100000.00"))["id"], tmp_path / "tradepost.dump"
+    assert run("db", "backup", file).exit_code == 0
+    place(account_id)
+    page = (ROOT / "docs/deploy/docker.md").read_text()
+    found = re.search(r"run --rm backup sh -ec '(.*?)'\n", page, re.DOTALL)
+    assert found
+    dsn = parse_dsn(database.db.database)
+    name = dsn["dbname"]
+    script = re.sub(r"\btradepost\b", name, re.sub(r"\brestored\b", f"{name}_restored", found[1]))
+    environment = {"PGHOST": dsn["host"], "PGPORT": dsn.get("port", "5432"), "PGUSER": dsn["user"]}
+    environment["PATH"] = os.pathsep.join([str(list(_places("pg_restore"))[-1].parent), os.environ["PATH"]])
+
+    def follow(path: Any) -> int:
+        words = ["sh", "-ec", script.replace("/backups/FILE.dump", str(path))]
+        return subprocess.run(words, env=os.environ | environment, capture_output=True).returncode
+
+    assert follow(tmp_path / "misspelt.dump") != 0
+    assert one("SELECT count(*) FROM trading_order") == 1
+    subprocess.run(["dropdb", f"{name}_restored"], env=os.environ | environment, check=True)
+    assert follow(file) == 0
+    database.db.pool.renew()
+    assert one("SELECT count(*) FROM trading_order") == 0
