@@ -1,14 +1,13 @@
 """Lost events are found by a comparison of the events that a process has seen with the database."""
 
-import re
 from uuid import uuid4
 
 import pytest
 
-from tests.support.processes import ROOT
 from tests.support.trading import one, rows, run
 from trading.events.lost_events import EventMemory, Seen, find_lost_events, present_server
 from trading.events.reading import page_since
+from trading.events.restored import note_lost_events
 
 START = 2  # an account's opening and its first deposit
 
@@ -76,10 +75,9 @@ def test_an_event_that_was_deleted_for_its_age_is_not_lost(trader, cleaner):
     assert lost() == [(1, START + 1)]
 
 
-def test_the_statement_of_the_runbook_resets_every_number_since_a_backup(trader, change):
-    (statement,) = re.findall(r'"(INSERT INTO lost_event [^"]+)"', (ROOT / "docs/runbook.md").read_text())
+def test_a_restored_backup_resets_every_number_that_it_may_lack(trader, change):
     for _ in range(2):
-        run(statement)
+        note_lost_events({}, unknown=10_000)
     change(3)
     assert page_since(trader, START).keeps(START)
     for since in (START + 1, START + 3):
