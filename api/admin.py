@@ -25,7 +25,7 @@ from trading.accounts.reading import ACCOUNTS, NAME_CONTAINS, containing
 from trading.accounts.tokens import create_token, revoke_token
 from trading.day.reset import reset_account
 from trading.market.calendars import remove_holiday
-from trading.rules.errors import NotFound
+from trading.rules.errors import NothingThere
 
 from .account import read_account
 from .http.audit import audit
@@ -212,7 +212,7 @@ def delete_holiday(calendar: str, day: str) -> Response:
     """
     given = parse_day(day)
     if calendar not in CALENDARS or given is None:
-        raise NotFound
+        raise NothingThere
     audit("holiday.remove", {"calendar": calendar, "day": day})
     remove_holiday(calendar, given)
     return no_content()

@@ -19,7 +19,7 @@ from trading.market.quotes import GivenQuote
 from trading.market.search import search_stocks
 from trading.market.stocks import STOCKS, Pair, find_stock, find_stocks
 from trading.matching.feed import MarketRules, receive_quotes
-from trading.rules.errors import NotFound
+from trading.rules.errors import NothingThere
 from trading.rules.sessions import Session
 
 from .dispatching import execute_matched
@@ -90,10 +90,10 @@ def read_stock(exchange: str, symbol: str) -> Response:
     try:
         key = STOCK_KEY.load({"exchange": exchange, "symbol": symbol})
     except ValidationError:
-        raise NotFound from None
+        raise NothingThere from None
     row = find_stock(key["exchange"], key["symbol"])
     if row is None:
-        raise NotFound
+        raise NothingThere
     return respond(STOCK, row)
 
 

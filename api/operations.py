@@ -12,7 +12,7 @@ from runtime import redis_link
 from schemas.operation_counts import CheckStateSchema, HistorySchema
 from schemas.operations import OperationsSchema, SweepSchema
 from trading.day.jobs import JobRun
-from trading.rules.errors import NotFound
+from trading.rules.errors import NothingThere
 from trading.upkeep.operations import read_operations
 from trading.upkeep.operations_history import read_minutes
 
@@ -113,7 +113,7 @@ def requeue(message_id: UUID) -> Response:
     if was_sent is None:
         raise HttpRefusal("service_unavailable", "Redis cannot be reached; try again.", headers={"Retry-After": "1"})
     if not was_sent:
-        raise NotFound
+        raise NothingThere
     return no_content()
 
 

@@ -21,7 +21,7 @@ async function call(method, path, headers, body) {
   for (;; await pause()) { // an order without a response is sent again with the same key, so it is not placed twice
     const answer = await fetch(url + path, { method, headers: all, body: JSON.stringify(body) }).catch(noAnswer);
     if (answer) attemptsLeft = Infinity;
-    if (answer?.status < 500 && !answer.ok) end(await answer.text());
+    if (answer?.status < 500 && !answer.ok) end(await answer.json().then((it) => `${it.code}: ${it.detail}`, () => answer.statusText));
     const whole = answer?.ok && (headers.Accept ? answer : await answer.json().catch(() => null));
     if (whole) return whole;
   }

@@ -27,31 +27,32 @@ def read(lines):
 
 
 def put(quotes):
-    """Send quotes; report and skip those that are not valid."""
+    """Send quotes, and return their number; report and skip those that are not valid."""
     try:
         client.put_quotes([{"exchange": key[0], "symbol": key[1], **prices} for key, prices in quotes])
     except ValidationFailed as refusal:
         if len(quotes) == 1:
-            return print(quotes, refusal, file=sys.stderr)
-        put(quotes[: len(quotes) // 2])
-        put(quotes[len(quotes) // 2 :])
+            print(quotes, refusal, file=sys.stderr)
+            return 0
+        return put(quotes[: len(quotes) // 2]) + put(quotes[len(quotes) // 2 :])
+    return len(quotes)
 
 
 def feed():
-    """Send the newest quotes until there are no more lines."""
+    """Send the newest quotes until there are no more lines; keep them while the service is away."""
+    sent = 0
     reader = threading.Thread(target=read, args=[source], daemon=True)
     reader.start()
     while reader.is_alive() or latest:
         quotes = [(key, latest.pop(key)) for key in list(latest)[:BATCH]]
         try:
-            if quotes:
-                put(quotes)
+            sent += put(quotes) if quotes else 0
         except (NoAnswer, UnexpectedAnswer, InternalError, ServiceUnavailable) as error:
-            # The service is away: keep the newest quotes and try again.
             print("trying again after:", error, file=sys.stderr)
             latest.update({key: prices for key, prices in quotes if key not in latest})
         if len(quotes) < BATCH:
             time.sleep(PAUSE_S)
+    print(f"sent {sent} quote{'' if sent == 1 else 's'}")
 
 
 if len(sys.argv) > 2:

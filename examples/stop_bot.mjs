@@ -66,6 +66,7 @@ async function* listen(symbols) {
     try {
       const greeting = [{ action: "auth", token, since }, { action: "watch", symbols }];
       for await (const message of websocket("/api/trading/stream", greeting)) {
+        if (message.code === "service_unavailable") break; // nothing is watched: connect again
         if (message.type !== "ready" || since === null) since = message.id ?? message.lastEventId ?? since;
         attemptsLeft = Infinity;
         yield message;
@@ -98,7 +99,9 @@ const [exchange, symbol] = process.argv.slice(2);
 if (process.argv.length !== 4) end("usage: TRADEPOST_TOKEN=... node examples/stop_bot.mjs EXCHANGE SYMBOL");
 if (!token) end("no token: set TRADEPOST_TOKEN");
 let [entry, stop] = [null, null];
-for await (const { type, data = {} } of listen([`${exchange}:${symbol}`])) {
+for await (const { type, data = {}, unknown, detail } of listen([`${exchange}:${symbol}`])) {
+  if (type === "problem") end(detail);
+  if (unknown?.length) end(`unknown: ${unknown.join(", ")}`);
   const price = data.bidPrice ?? data.lastPrice;
   if (type === "reset") { // events are missing: read the orders instead
     [entry, stop] = await Promise.all([entry, stop].map((order) => order && call("GET", `/api/trading/orders/${order.orderId}`)));

@@ -30,6 +30,8 @@ try:
                 show(message)
             elif isinstance(message, Watching) and message.unknown:
                 print("unknown:", ", ".join(message.unknown), file=sys.stderr)
+                if not message.symbols:  # nothing to wait for
+                    sys.exit(1)
 except TradepostError as error:
     sys.exit(str(error))
 except KeyboardInterrupt:

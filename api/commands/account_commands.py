@@ -14,7 +14,7 @@ from trading.accounts.tokens import create_token
 from trading.day.reset import reset_account
 from trading.rules.terms import AccountStatus
 
-from .command_input import identifier, load, record
+from .command_input import identifier, is_typed, load, record
 from .failures import with_database
 from .output import Columns, as_json, show
 from .progress import patience
@@ -126,12 +126,19 @@ def accounts_rename(account_id: str, name: str, as_json: bool) -> None:
 @accounts.command("reset")
 @account_argument
 @click.option("--balance", required=True, help="The balance afterwards, in rupees.")
+@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing.")
 @as_json
 @with_database
-def accounts_reset(account_id: str, balance: str, as_json: bool) -> None:
-    """End an account's live orders, write off its positions and set its balance; its tokens stay."""
+def accounts_reset(account_id: str, balance: str, is_sure: bool, as_json: bool) -> None:
+    """End an account's live orders, write off its positions and set its balance; its tokens stay.
+
+    On a terminal the command asks first.
+    """
     values = load(ResetSchema(), {"balance": balance})
     owner = identifier("account", account_id)
+    if not is_sure and is_typed():
+        question = f"End the live orders of account {owner} and write off its positions?"
+        click.confirm(question, abort=True, err=True)
     record("account.reset", {"account_id": owner, **values})
     with patience("resetting the account"):
         account = reset_account(owner, values["balance"])

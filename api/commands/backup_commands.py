@@ -1,6 +1,5 @@
 """The commands that write the database into a file and read it back."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from models.dumps import DumpFailed, is_empty, name_of, read_dump, write_dump
 from trading.events.restored import newest_events, note_lost_events
 from trading.upkeep.verify import verify
 
+from .command_input import is_typed
 from .failures import fail, with_database
 from .output import as_json, show
 from .progress import patience
@@ -62,7 +62,7 @@ def restore(file: Path, replaces: bool, lost_events: int, as_json: bool) -> None
     All is restored or nothing. Migrations that are newer than the backup are applied. Exit 1 if the ledger has a
     violation. On a terminal --replace names the database and asks first.
     """
-    if replaces and _is_typed():
+    if replaces and is_typed():
         click.confirm(f"Replace all tables of {name_of(_url())}?", abort=True, err=True)
     before = _numbers_before() if replaces else {}
     with patience("restoring"):
@@ -104,10 +104,6 @@ def _numbers_before() -> dict[UUID, int]:
         return newest_events()
     except ProgrammingError:
         return {}
-
-
-def _is_typed() -> bool:
-    return sys.stdin.isatty()
 
 
 def _url() -> str:

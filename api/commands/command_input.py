@@ -1,5 +1,6 @@
 """Check the values of the command line and of files with the schemas of the API."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,11 @@ LISTED_BY = {
     "order": "`tradepost orders list` shows those of orders",
     "tokenId": "`tradepost tokens list` shows those of tokens",
 }
+
+
+def is_typed() -> bool:
+    """Return True if a person can answer a question: standard input is a terminal."""
+    return sys.stdin.isatty()
 
 
 def record(action: str, detail: Mapping[str, Any]) -> None:

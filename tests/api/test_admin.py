@@ -270,4 +270,10 @@ def test_a_holiday_is_removed_once(admin):
     assert (removed.status_code, removed.content_type) == (204, None)
     assert holidays("NSE") == []
     for path in ("NSE/2026-11-10", "NSE/2026-13-10", "NSE/20261110", "LSE/2026-11-10", "nse/2026-11-10"):
-        assert admin("DELETE", f"holidays/{path}").get_json()["code"] == "not_found"
+        problem = admin("DELETE", f"holidays/{path}").get_json()
+        assert (problem["code"], problem["detail"]) == ("not_found", "The resource does not exist.")
+
+
+def test_a_token_that_does_not_exist_belongs_to_nobody(admin):
+    problem = admin("DELETE", f"tokens/{NOT_THERE}").get_json()
+    assert (problem["code"], problem["detail"]) == ("not_found", "The resource does not exist.")

@@ -58,7 +58,7 @@ def test_a_restored_backup_has_everything_but_what_came_later_and_resets_the_lis
     refused = run("db", "restore", file)
     assert (refused.exit_code, "has tables" in refused.output) == (1, True)
     with monkeypatch.context() as at_terminal:
-        at_terminal.setattr("api.commands.backup_commands._is_typed", lambda: True)
+        at_terminal.setattr("api.commands.backup_commands.is_typed", lambda: True)
         assert run("db", "restore", file, "--replace").exit_code != 0  # nobody answers
     assert one("SELECT count(*) FROM trading_order") == 2
     done = run("db", "restore", file, "--replace", "--json")

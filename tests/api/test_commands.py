@@ -310,3 +310,17 @@ def test_an_account_is_reset(run_well, run_badly, account):
     assert (action["action"], action["detail"]) == ("account.reset", {"account_id": owner, "balance": "12.50"})
     assert "balance" in run_badly("accounts", "reset", owner, "--balance", "-1")
     assert "does not exist" in run_badly("accounts", "reset", str(uuid4()), "--balance", "1")
+
+
+def test_a_reset_asks_first_on_a_terminal_unless_it_is_told_yes(run, run_well, account, monkeypatch):
+    owner = str(account("5.00").id)
+    monkeypatch.setattr("api.commands.account_commands.is_typed", lambda: True)
+    refused = run(args=["accounts", "reset", owner, "--balance", "12.50"], input="n\n")
+    assert (refused.exit_code, f"End the live orders of account {owner}" in refused.output) == (1, True)
+    assert rows("SELECT balance::text FROM account") == [{"balance": "5.00"}]
+    assert rows("SELECT 1 FROM admin_action") == []
+    agreed = run(args=["accounts", "reset", owner, "--balance", "12.50"], input="y\n")
+    assert agreed.exit_code == 0, agreed.output
+    assert rows("SELECT balance::text FROM account") == [{"balance": "12.50"}]
+    run_well("accounts", "reset", owner, "--balance", "7.00", "--yes")
+    assert rows("SELECT balance::text FROM account") == [{"balance": "7.00"}]

@@ -165,7 +165,8 @@ def test_a_deactivated_stock_is_hidden_until_its_next_quote(get, put):
 @pytest.mark.parametrize("path", ["NSE/NONE", "BSE/TCS", "X/TCS", "NSE/%00", "NSE/T%20S", "nse/TCS", "NSE/" + "A" * 33])
 def test_an_unknown_stock_is_not_found(get, put, path):
     put(price("TCS"))
-    assert get(f"stocks/{path}").get_json()["code"] == "not_found"
+    problem = get(f"stocks/{path}").get_json()
+    assert (problem["code"], problem["detail"]) == ("not_found", "The resource does not exist.")
 
 
 def test_a_stock_without_a_quote_has_no_price(get, account, place):

@@ -137,10 +137,10 @@ def test_a_bot_says_why_it_is_refused(name: str, run: Any, web: Running, account
     bot = run(name, web, account().token, "NSE", "NOPRICE")
     output, complaint = bot.communicate(timeout=30)
     assert (bot.returncode, output) == (1, "")
-    assert "no_price" in complaint
+    assert re.fullmatch(r"no_price: [A-Z].*\.\n", complaint)
 
     bot = run(name, web, "tp_nobody", "NSE", "NOPRICE")
-    assert "unauthenticated" in bot.communicate(timeout=30)[1]
+    assert bot.communicate(timeout=30)[1] == "unauthenticated: The token is unknown, expired or revoked.\n"
     assert bot.returncode == 1
 
 

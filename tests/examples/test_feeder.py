@@ -29,8 +29,8 @@ def test_a_file_is_fed_except_for_lines_that_do_not_fit(
     lines = [f"NSE,S{number},{number}.50" for number in range(1, 1_201)]
     path.write_text("\n".join(["exchange,symbol,lastPrice", *lines, "NSE,BAD,1e5", "LSE,BAD,1.00", "not three", ""]))
     feeder = run("feeder.py", web, feed_token, str(path))
-    _, complaints = feeder.communicate(timeout=30)
-    assert feeder.returncode == 0
+    output, complaints = feeder.communicate(timeout=30)
+    assert (feeder.returncode, output) == (0, "sent 1200 quotes\n")
     assert prices() == {f"S{number}": f"{number}.50" for number in range(1, 1_201)}
     assert [line.split()[0] for line in complaints.splitlines()] == ["[(('NSE',", "[(('LSE',"]
 

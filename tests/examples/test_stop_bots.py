@@ -95,4 +95,9 @@ def test_a_bot_says_why_it_ends(name: str, run: Any, market: Market, account: An
     nobody = run(name, market.web, "tp_nobody", "NSE", "M&M")
     assert "the token is unknown, expired or revoked" in nobody.communicate(timeout=30)[1].lower()
     assert nobody.returncode == 1
+    for exchange, symbol, reason in (("NSE", "RELAINCE", "unknown: NSE:RELAINCE\n"), ("LSE", "M&M", "an exchange")):
+        nowhere = run(name, market.web, account().token, exchange, symbol)
+        output, complaint = nowhere.communicate(timeout=30)
+        assert (nowhere.returncode, output, complaint.count("\n")) == (1, "", 1)
+        assert reason in complaint
     assert set(BOTS) <= set(PROGRAMS)

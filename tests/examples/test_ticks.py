@@ -53,6 +53,12 @@ def test_a_bad_token_ends_the_sample(run: Any, web: Running) -> None:
     assert complaint == "unauthenticated: The token is unknown, expired or revoked.\n"
 
 
+def test_a_sample_that_watches_only_unknown_stocks_ends(run: Any, web: Running, account: MakeAccount) -> None:
+    ticks = run("ticks.py", web, account().token, "NSE:RELAINCE", "NSE:NIFY")
+    assert ticks.communicate(timeout=30) == ("", "unknown: NSE:RELAINCE, NSE:NIFY\n")
+    assert ticks.returncode == 1
+
+
 @pytest.fixture
 def follow(web: Running, account: MakeAccount) -> Any:
     """Return a function that starts `stream` with these options, for an account."""

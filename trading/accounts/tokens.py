@@ -14,7 +14,7 @@ from models.database import execute, fetch_all, fetch_one, session, transactiona
 from models.identifiers import new_id
 from models.rows import TokenRow
 from trading.accounts.reading import account_exists
-from trading.rules.errors import NotFound
+from trading.rules.errors import NotFound, NothingThere
 
 PREFIX = "tp_"  # secret scanners recognise a leaked token by it
 # The xmin of a row is the number of the transaction that wrote it, so each change gives it another one.
@@ -83,10 +83,10 @@ def create_token(
 
 @transactional
 def revoke_token(token_id: UUID) -> None:
-    """Revoke a token; a second call changes nothing; raises NotFound."""
+    """Revoke a token; a second call changes nothing; raises NothingThere."""
     revoked_at = fn.coalesce(ApiToken.revoked_at, fn.clock_timestamp())
     if not ApiToken.update(revoked_at=revoked_at).where(ApiToken.id == token_id).execute():
-        raise NotFound
+        raise NothingThere
 
 
 def find_token(secret: str) -> KnownToken | None:

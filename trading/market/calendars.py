@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from models.database import execute, fetch_all, fetch_one, session, transactional
-from trading.rules.errors import NotFound
+from trading.rules.errors import NothingThere
 from trading.rules.sessions import Session, TradingDays, default_sessions, indian_day
 from trading.rules.terms import HolidayKind
 
@@ -132,13 +132,13 @@ def import_holidays(rows: Iterable[tuple[Any, ...]]) -> int:
 
 @transactional
 def remove_holiday(calendar: str, day: date) -> Holiday:
-    """Remove a holiday and return it; raises NotFound.
+    """Remove a holiday and return it; raises NothingThere.
 
     A weekday between days with sessions gets the regular ones that it lacks, so that it is traded.
     """
     row = fetch_one(REMOVE_HOLIDAY, (calendar, day))
     if row is None:
-        raise NotFound
+        raise NothingThere
     if fetch_one(IS_KNOWN, (calendar, day)) is not None:
         execute(MAKE, (calendar, _as_json(default_sessions(day, day, ()))))
     _remembered.clear()

@@ -36,6 +36,10 @@ class NotFound(Refused):
     code = "not_found"
 
 
+class NothingThere(NotFound):
+    """The resource does not exist."""  # of a kind that belongs to no account, or for an administrator
+
+
 class AccountSuspended(Refused):
     """The account is suspended and may not trade."""
 
