@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.support.identifiers import NOT_THERE
+from tests.support.identifiers import NOT_THERE, ids_in_order
 from trading.market.calendars import holidays, import_holidays
 
 
@@ -141,7 +141,8 @@ def test_an_account_is_renamed(client, admin, account):
 
 
 def test_accounts_are_listed_the_newest_first_and_found_by_a_part_of_their_name(admin, account):
-    first, second, third = (str(account(name=name).id) for name in ("Asha", "Ben_1", "Natasha"))
+    with ids_in_order():
+        first, second, third = (str(account(name=name).id) for name in ("Asha", "Ben_1", "Natasha"))
     admin("PATCH", f"accounts/{second}", {"status": "SUSPENDED"})
 
     def listed(query):

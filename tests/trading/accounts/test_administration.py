@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.identifiers import ids_in_order
 from tests.support.trading import account_now, at_once, buy, counts, rows
 from trading.accounts import administration
 from trading.accounts.reading import list_accounts
@@ -89,7 +90,8 @@ def test_a_renamed_account_tells_its_listeners(trader):
 
 
 def test_accounts_are_listed_oldest_first_and_found_by_a_part_of_their_name(clean):
-    first, second, third = (administration.create_account(name)["id"] for name in ("Asha 100%", "ben", "Nata_sha"))
+    with ids_in_order():
+        first, second, third = (administration.create_account(name)["id"] for name in ("Asha 100%", "ben", "Nata_sha"))
     assert [row["id"] for row in list_accounts()] == [first, second, third]
     assert [row["id"] for row in list_accounts("SHA")] == [first, third]
     assert [row["id"] for row in list_accounts("%")] == [first]

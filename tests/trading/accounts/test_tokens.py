@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.identifiers import ids_in_order
 from tests.support.trading import one, rows, run
 from trading.accounts import tokens
 from trading.rules.errors import NotFound
@@ -58,7 +59,8 @@ def test_a_token_of_an_unknown_account_is_refused(clean):
 
 def test_an_accounts_tokens_are_listed_the_newest_first_without_the_ended_ones(trader, account):
     stranger = account().id
-    first, second, third = (tokens.create_token(["read"], account_id=trader)[0] for _ in range(3))
+    with ids_in_order():
+        first, second, third = (tokens.create_token(["read"], account_id=trader)[0] for _ in range(3))
     feed, _ = tokens.create_token(["feed"])
     tokens.revoke_token(second)
     run("UPDATE api_token SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s", first)
