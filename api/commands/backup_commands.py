@@ -77,7 +77,7 @@ def restore(file: Path, replaces: bool, lost_events: int, as_json: bool) -> None
 @with_appcontext
 @with_database
 def restored(lost_events: int, as_json: bool) -> None:
-    """Do what `restore` does after reading the file, for a database that was restored by other means.
+    """Finish a restore that was made by other means: migrate, note lost events and verify, as `restore` does.
 
     Run it once, before web processes use the database.
     """

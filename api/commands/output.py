@@ -38,7 +38,7 @@ def show(as_json: bool, document: Any, columns: Columns | None = None) -> None:
 
 
 def tell(as_json: bool, text: str, document: Mapping[str, Any]) -> None:
-    """Print what a command has done: a text for people, or a document as one line of JSON."""
+    """Print the outcome of a command: a text for people, or a document as one line of JSON."""
     if as_json:
         show(as_json, document)
     else:

@@ -109,7 +109,7 @@ class Listing:
         return Found({"data": self._portion(query)}, query)
 
     def respond(self, account_id: UUID, found: Found) -> Response:
-        """Return the response with what was found; the session has ended."""
+        """Return the response with the page, or begin the export; the session has ended."""
         if found.query is None:
             return respond(self.page, found.page, headers=VARIES)
         end = running.begin(account_id)

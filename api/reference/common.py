@@ -57,7 +57,7 @@ DESCRIPTIONS = {
 
 
 def describe(document: Document, classes: Mapping[str, type]) -> None:
-    """Describe what has no description of its own: schemas by the docstrings of their classes, members by name."""
+    """Describe elements that lack a description: schemas by the docstrings of their classes, members by their names."""
     components = document["components"]["schemas"]
     for name, schema_class in classes.items():
         if name in components:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -175,6 +176,24 @@ class RawStream:
             self.buffer += data
         taken, self.buffer = self.buffer[:count], self.buffer[count:]
         return taken
+
+
+@contextlib.contextmanager
+def answered_pings(stream: RawStream) -> Iterator[None]:
+    """Answer a ping that may come, every second, for a listener that reads nothing."""
+    is_over = threading.Event()
+
+    def answer() -> None:
+        while not is_over.wait(1):
+            stream.send(PONG, b"")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def handshake(port: int, query: str, headers: dict[str, str | None]) -> bytes:

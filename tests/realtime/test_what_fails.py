@@ -7,7 +7,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import requests
 
 from api.stream.hub_threads import TOKEN_CHECK_S
 from tests.conftest import METRICS_TOKEN, OwnCommands, TestAccount
-from tests.realtime.clients import CLOSE, PONG, RawStream, ServerSentEvents, Stream, ids
+from tests.realtime.clients import CLOSE, RawStream, ServerSentEvents, Stream, answered_pings, ids
 from tests.realtime.conftest import Database, open_connections
 from tests.realtime.network import Proxy
 from tests.realtime.test_delivery import place
@@ -172,24 +171,6 @@ def test_a_listener_that_never_reads_is_dropped_and_slows_no_other(
     assert statistics.median(bystander) < 1
     for stream in deaf:
         stream.socket.close()
-
-
-@contextmanager
-def answered_pings(stream: RawStream) -> Iterator[None]:
-    """Answer a ping that may come, every second, for a listener that reads nothing."""
-    is_over = threading.Event()
-
-    def answer() -> None:
-        while not is_over.wait(1):
-            stream.send(PONG, b"")
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(

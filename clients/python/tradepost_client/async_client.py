@@ -26,7 +26,7 @@ class AsyncSession:
         self.http = httpx.AsyncClient(**options.for_httpx())
 
     async def run(self, flow: Flow[T]) -> T:
-        """Do what a flow says, and return its result."""
+        """Send the requests of a flow, wait its pauses, and return its result."""
         outcome: Answer | Lost | None = None
         while True:
             try:

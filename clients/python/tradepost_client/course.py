@@ -1,4 +1,4 @@
-"""The course of a stream over its connections: where to resume, what to watch, and what a failure means."""
+"""The course of a stream over its connections: its last event, its stocks, and its end after a failure."""
 
 import json
 import logging

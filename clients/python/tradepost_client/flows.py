@@ -1,4 +1,4 @@
-"""The retries of a call, and the wait for an order: what to do next, whoever does it."""
+"""The retries of a call and the wait for an order, as steps that a client of either kind carries out."""
 
 import random
 import time
@@ -35,7 +35,7 @@ class Contact:
 
 
 def carried_out(call: Call[T], contact: Contact) -> Flow[T]:
-    """Send a call, again while that is safe and may help, and return its result or raise what has gone wrong."""
+    """Send a call, and send it again while that is safe and may help; return its result or raise its failure."""
     request, begun, attempt, lost_one = call.request(), time.monotonic(), 0, False
     while True:
         outcome: Answer | Lost = yield request

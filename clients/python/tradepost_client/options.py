@@ -19,7 +19,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a client needs to know; `of` fills in what is left out."""
+    """The settings of a client; `options_of` fills in the omitted ones."""
 
     url: str
     token: str = field(repr=False)
@@ -70,7 +70,7 @@ def options_of(
     patience_s: float,
     ssl_context: ssl.SSLContext | None,
 ) -> Options:
-    """Return options, with TRADEPOST_URL and TRADEPOST_TOKEN for what is not given."""
+    """Return options, with TRADEPOST_URL and TRADEPOST_TOKEN in place of an omitted address or token."""
     url = (url or os.environ.get("TRADEPOST_URL") or DEFAULT_URL).rstrip("/")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise ValueError(f"{url!r} is not the address of a service, such as {DEFAULT_URL}")

@@ -104,7 +104,7 @@ class InsufficientMargin(Problem, code="insufficient_margin"):
 
 
 class InsufficientHoldings(Problem, code="insufficient_holdings"):
-    """A DELIVERY sell exceeds what is held and not promised to other orders."""
+    """A DELIVERY sell exceeds the held quantity that is not promised to other orders."""
 
 
 class NoPrice(Problem, code="no_price"):

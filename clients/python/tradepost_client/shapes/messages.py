@@ -54,7 +54,7 @@ class Reset:
 
 @dataclass(frozen=True, kw_only=True)
 class Watching:
-    """The stocks that the stream watches, and those asked for that nobody knows."""
+    """The stocks that the stream watches, and the unknown ones among those that were asked for."""
 
     symbols: tuple[str, ...]
     unknown: tuple[str, ...]
