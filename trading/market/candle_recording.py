@@ -51,7 +51,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._candles: dict[Key, Candle] = {}
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._has_news = threading.Event()
         self._is_started = False
 
@@ -69,21 +69,22 @@ class Recorder:
         self._has_news.set()
 
     def write(self) -> int:
-        """Write the gathered candles and return their number; raises DatabaseUnavailable, and keeps what is not written.
+        """Write the gathered candles and return their number, in transactions of 500.
 
-        It is a transaction for each 500 of them, and may not run inside another one.
+        Raises DatabaseUnavailable, and keeps the candles that are not written.
         """
-        with self._lock:
-            waiting, self._candles = sorted(self._candles.items()), {}
-        count = len(waiting)
-        try:
-            while waiting:
-                _write(waiting[:CANDLES_PER_TRANSACTION])
-                del waiting[:CANDLES_PER_TRANSACTION]
-        except DatabaseUnavailable:
-            self._put_back(waiting)
-            raise
-        return count
+        with self._writing:  # whoever ends this process waits for the thread
+            with self._lock:
+                waiting, self._candles = sorted(self._candles.items()), {}
+            count = len(waiting)
+            try:
+                while waiting:
+                    _write(waiting[:CANDLES_PER_TRANSACTION])
+                    del waiting[:CANDLES_PER_TRANSACTION]
+            except DatabaseUnavailable:
+                self._put_back(waiting)
+                raise
+            return count
 
     def write_quietly(self) -> None:
         """Write the gathered candles; an error is logged."""
@@ -127,9 +128,5 @@ recorder = Recorder()
 
 @transactional
 def _write(candles: list[tuple[Key, Candle]]) -> None:
-    rows = (
-        (stock_id, minute, one.open, one.high, one.low, one.close, one.first_number, one.last_number)
-        + (one.volume_from, one.volume_to)
-        for (stock_id, minute), one in candles
-    )
+    rows = [(stock_id, minute, *candle.columns()) for (stock_id, minute), candle in candles]
     execute(WRITE, [array_of(column) for column in zip(*rows, strict=True)])

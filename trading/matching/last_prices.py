@@ -63,7 +63,9 @@ open_classes AS MATERIALIZED (
 # lock is a statement of its own all the same, and the next one reads what was committed before it.
 STORE_WITHOUT_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes='', is_open='true', crossed=CROSSED, traded=TRADED)}"
 IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
-STORE_WITH_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED, traded=TRADED)}"
+STORE_WITH_CALENDAR = (
+    f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED, traded=TRADED)}"
+)
 
 
 class Stored(NamedTuple):
@@ -108,7 +110,5 @@ def store_last_prices(
     reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
     outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
     minute = minute_of(row["now"])
-    trades = [
-        Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"] or ()
-    ]
+    trades = [Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"] or ()]
     return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"], trades)

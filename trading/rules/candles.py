@@ -58,6 +58,11 @@ class Candle:
             self.last_number, self.close = other.last_number, other.close
         self._add_volume(other.volume_from, other.volume_to)
 
+    def columns(self) -> tuple[Any, ...]:
+        """Return the prices, the numbers of the first and the last quote, and the volumes."""
+        prices, numbers = (self.open, self.high, self.low, self.close), (self.first_number, self.last_number)
+        return (*prices, *numbers, self.volume_from, self.volume_to)
+
     def _add_volume(self, before: int | None, after: int | None) -> None:
         if before is None or after is None:
             return
