@@ -231,9 +231,11 @@ def _publish_quotes(stocks: Sequence[StockRow], taken: Sequence[Taken]) -> None:
 
 def _record(portion: Portion, stocks: Mapping[UUID, StockRow], taken: Mapping[UUID, Taken]) -> None:
     """Let the trades of stored quotes be in their candles; the stocks are as they were before."""
-    trades = [
+    found = (
         trade_of(stocks[stock_id], one.quote, quote.last_traded_at, one.columns.get("largest_volume"))
         for _, stock_id, quote in portion
         if (one := taken.get(stock_id)) is not None
-    ]
-    recorder.add(trade for trade in trades if trade is not None)
+    )
+    trades = [trade for trade in found if trade is not None]
+    if trades:
+        recorder.add(trades)

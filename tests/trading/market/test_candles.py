@@ -267,7 +267,12 @@ def test_an_imported_candle_takes_the_place_of_a_recorded_one_and_stays(infy: An
 
 def test_of_old_days_the_minutes_become_a_candle(infy: Any, clock: Any) -> None:
     kept = [("2026-10-03", "00:00:00"), ("2026-11-02", "09:15:00")]
-    old = [("2026-07-01", "09:15:00"), ("2026-10-01", "09:15:00"), ("2026-10-02", "09:15:00"), ("2026-10-02", "23:59:00")]
+    old = [
+        ("2026-07-01", "09:15:00"),
+        ("2026-10-01", "09:15:00"),
+        ("2026-10-02", "09:15:00"),
+        ("2026-10-02", "23:59:00"),
+    ]
     given = [minute_candle(infy, time, f"{100 + n}.00", n, day) for n, (day, time) in enumerate(old + kept)]
     save_candles(given, are_days=False)
     save_candles([minute_candle(infy, "00:00:00", "55.00", 9, "2026-10-01")], are_days=True)
