@@ -27,7 +27,6 @@ HEADERS = (
     # A response of the API is not a page; pages have a policy of their own.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-STREAM = "streams.stream"  # a websocket: its request lasts as long as the connection
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
@@ -76,7 +75,8 @@ def _finish(response: Response) -> Response:
 
 
 def _count(response: Response, began_at: float) -> None:
-    if request.endpoint != STREAM:
+    # The request of a websocket lasts as long as the connection.
+    if request.url_rule is None or not request.url_rule.websocket:
         request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
         request_metric.observe(time.perf_counter() - began_at)
 

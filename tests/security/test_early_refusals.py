@@ -4,7 +4,7 @@ import http.client
 import json
 
 EARLY = {
-    "a line that is too long": ("GET", "/" + "a" * 9_000, {}, 414),
+    "a line that is too long": ("GET", "/" + "a" * 40_000, {}, 414),
     "a header that is too long": ("GET", "/health/live", {"X-Long": "a" * 9_000}, 431),
     "a header with an illegal name": ("GET", "/health/live", {"X(Odd)": "a"}, 400),
 }
