@@ -37,15 +37,20 @@ class OrderMargin:
         return 1 / MARGIN_RATES[self.order.product]
 
 
-def order_margin(order: OrderRequest, *, last_price: Decimal | None, on: date) -> OrderMargin:
-    """Return the margin of an order at its price, else its trigger, else the last price; raises NoPrice.
-
-    A sale of a DELIVERY needs none: it closes, or it is refused.
-    """
+def assumed_price(order: OrderRequest, last_price: Decimal | None) -> Decimal:
+    """Return the price of an order that is not placed: its own, else its trigger, else the last one; raises NoPrice."""
     limit = None if order.order_type == OrderType.MARKET else order.price or order.trigger_price
     price = rounded(limit) if limit else last_price
     if price is None:
         raise NoPrice
+    return price
+
+
+def order_margin(order: OrderRequest, price: Decimal, *, on: date) -> OrderMargin:
+    """Return the margin and the charges of an order at a price and at the rates of a day.
+
+    A sale of a DELIVERY needs no margin: it closes, or it is refused.
+    """
     turnover = price * order.quantity
     charges = unrounded_charges(
         exchange=order.exchange, product=order.product, side=order.side, turnover=turnover, on=on

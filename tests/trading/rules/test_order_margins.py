@@ -8,7 +8,7 @@ import pytest
 
 from trading.rules.decision import OrderRequest, decide
 from trading.rules.errors import NoPrice
-from trading.rules.order_margins import Held, OrderMargin, basket_margin, order_margin
+from trading.rules.order_margins import Held, OrderMargin, assumed_price, basket_margin, order_margin
 
 DAY = date(2026, 11, 20)
 INFY = Held("NSE", "INFY", "INTRADAY")
@@ -21,7 +21,8 @@ def margin_of(
     limit = None if price is None else Decimal(price)
     terms = {"order_type": "MARKET" if price is None else "LIMIT"} | terms
     order = OrderRequest("NSE", "INFY", side, quantity, price=limit, **terms)
-    return order_margin(order, last_price=None if last is None else Decimal(last), on=DAY)
+    price_of_order = assumed_price(order, None if last is None else Decimal(last))
+    return order_margin(order, price_of_order, on=DAY)
 
 
 def together(*orders: OrderMargin, **held: int) -> str:
@@ -46,7 +47,7 @@ def test_the_margin_and_the_leverage_of_a_product(product: str, side: str, margi
 def test_an_order_that_opens_needs_what_its_placement_would_block() -> None:
     order = OrderRequest("NSE", "INFY", "BUY", 7, order_type="LIMIT", price=Decimal("333.33"))
     decision = decide(order, on=DAY)
-    found = order_margin(order, last_price=None, on=DAY)
+    found = order_margin(order, decision.price, on=DAY)
     assert found.margin == decision.margin
     rounded = {name: round(value, 2) for name, value in found.charges.as_dict().items()}
     assert rounded == decision.charges.as_dict()
