@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import envelope, historical, instruments, limits, nothing, quotes, sessions, users
+from . import envelope, historical, instruments, limits, margins, nothing, portfolio, quotes, sessions, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
@@ -12,6 +12,8 @@ RESOURCES = (
     instruments,
     quotes,
     historical,
+    portfolio,
+    margins,
     nothing,
 )
 
