@@ -17,7 +17,7 @@ from models import database
 from runtime import database_url, telemetry
 from schemas.problems import ProblemSchema
 
-from . import account, admin, cron, health, market, metrics, operations, orders, positions, realtime, trades
+from . import account, admin, cron, health, kite, market, metrics, operations, orders, positions, realtime, trades
 from .commands import cli
 from .http import converters, errors, observability, proxies, rate_limits, traces
 from .http.responses import CompactProvider, encode
@@ -88,6 +88,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     metrics.register(app, settings)
     realtime.register(app)
     traces.register(app)
+    kite.register(app)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     rate_limits.register(app, settings)
     for pages in (desk.blueprint, operator.blueprint, docs_page.blueprint, asyncapi.blueprint):

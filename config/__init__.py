@@ -60,6 +60,8 @@ class Settings:
     square_off_time: time | None
     square_off_fee: Decimal
     rate_limit_orders: RateLimit | None
+    kite_strict_rate_limits: bool
+    kite_strict_market_protection: bool
     allowed_origins: tuple[str, ...]
     trusted_proxies: tuple[origins.Network, ...]
     keep_alive_s: int
@@ -110,6 +112,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
         square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),
         rate_limit_orders=_rate_limit(environ, "RATE_LIMIT_ORDERS", "50 per second"),
+        kite_strict_rate_limits=_choice(environ, "KITE_STRICT_RATE_LIMITS", ("off", "on"), "off") == "on",
+        kite_strict_market_protection=_choice(environ, "KITE_STRICT_MARKET_PROTECTION", ("off", "on"), "off") == "on",
         allowed_origins=origins.origins("ALLOWED_ORIGINS", _parts(environ, "ALLOWED_ORIGINS", "")),
         trusted_proxies=origins.networks("TRUSTED_PROXIES", _parts(environ, "TRUSTED_PROXIES", "127.0.0.0/8, ::1")),
         # Longer than the 90 s of Heroku's router (devcenter.heroku.com/articles/http-routing, read 2026-11-26).

@@ -155,8 +155,11 @@ def register(app: Flask) -> None:
 def problem(
     code: str, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a response with a problem document."""
-    request_facts().problem_code = code
+    """Return a response with a problem document, or in the form of the door that the request came by."""
+    facts = request_facts()
+    facts.problem_code = code
+    if facts.write_problem is not None:
+        return facts.write_problem(code, detail, members, headers)
     document = describe_problem(code, detail, members, request.path)
     return Response(encode(document), STATUS_BY_CODE[code], dict(headers or {}), content_type=PROBLEM_TYPE)
 

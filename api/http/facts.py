@@ -1,11 +1,11 @@
 """The facts about a request that the functions serving it share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from flask import g
+from flask import Response, g
 
 from runtime.timing import Stopwatch
 from trading.rules.decision import OrderRequest
@@ -13,6 +13,8 @@ from trading.rules.decision import OrderRequest
 from .token_cache import Principal
 
 Headers = tuple[tuple[str, str], ...]
+# From the code, the detail, the members and the headers of a problem.
+ProblemWriter = Callable[[str, str, Mapping[str, Any] | None, Mapping[str, str] | None], Response]
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class RequestFacts:
     page_headers: Headers | None = None
     problem_code: str | None = None
     problem_fields: Sequence[str] = ()
+    # Writes the problems of a door that has another form for them.
+    write_problem: ProblemWriter | None = None
 
     # For placements and baskets.
     stopwatch: Stopwatch | None = None
