@@ -178,6 +178,9 @@ class StockRow(TypedDict):
     lot_size: int | None
     allows_intraday: bool
     session_class: str
+    instrument_token: int
+    isin: str | None
+    series: str | None
     volume: NotRequired[int | None]
 
 
