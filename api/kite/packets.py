@@ -5,7 +5,7 @@ The clients tell the packets apart by their length alone. All numbers are big-en
 
 import functools
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from api.stream.listeners import binary_frame
@@ -22,13 +22,10 @@ PACKETS_OF_A_FRAME = 350
 
 LTP = struct.Struct(">HII")
 QUOTE = struct.Struct(">H11I")
-# The time of the last trade, three numbers of the open interest, and the time of the quote.
-TIMES = struct.Struct(">5I")
-# Quantity, price, orders, and two bytes without a meaning.
-LEVEL = struct.Struct(">IIHxx")
-EMPTY_LEVELS = bytes(4 * LEVEL.size)  # only the best level of each side is known
+# After a quote: five numbers; then the best level of each side (quantity, price, orders) before four empty ones.
+FULL = struct.Struct(">H11I5IIIH50xIIH50x")
 INDEX_QUOTE = struct.Struct(">H6Ii")
-TIME = struct.Struct(">I")
+INDEX_FULL = struct.Struct(">H6IiI")
 # The lengths of the packets, without the two bytes of the length itself.
 LTP_BYTES, QUOTE_BYTES, FULL_BYTES, INDEX_QUOTE_BYTES, INDEX_FULL_BYTES = 8, 44, 184, 28, 32
 
@@ -41,23 +38,27 @@ def ltp_packet(token: int, quote: LiveQuote) -> bytes:
 def quote_packet(token: int, quote: LiveQuote) -> bytes:
     """Return the packet of the mode quote."""
     if token & 0xFF == INDICES:
-        return _index_packet(token, quote, INDEX_QUOTE_BYTES)
-    return _quote_packet(token, quote, QUOTE_BYTES)
+        return INDEX_QUOTE.pack(INDEX_QUOTE_BYTES, token, *_index_numbers(quote))
+    return QUOTE.pack(QUOTE_BYTES, token, *_quote_numbers(quote))
 
 
 def full_packet(token: int, quote: LiveQuote) -> bytes:
     """Return the packet of the mode full."""
+    quoted_at = _seconds(quote.quoted_at)
     if token & 0xFF == INDICES:
-        return _index_packet(token, quote, INDEX_FULL_BYTES) + TIME.pack(_seconds(quote.quoted_at))
-    parts = (
-        _quote_packet(token, quote, FULL_BYTES),
-        TIMES.pack(_seconds(quote.newest_trade_at or quote.last_price_at), 0, 0, 0, _seconds(quote.quoted_at)),
-        _level(quote.bid_price, quote.bid_quantity),
-        EMPTY_LEVELS,
-        _level(quote.ask_price, quote.ask_quantity),
-        EMPTY_LEVELS,
+        return INDEX_FULL.pack(INDEX_FULL_BYTES, token, *_index_numbers(quote), quoted_at)
+    return FULL.pack(
+        FULL_BYTES,
+        token,
+        *_quote_numbers(quote),
+        _seconds(quote.newest_trade_at or quote.last_price_at),
+        0,  # a stock has no open interest, nor its highest and lowest of the day
+        0,
+        0,
+        quoted_at,
+        *_level(quote.bid_price, quote.bid_quantity),
+        *_level(quote.ask_price, quote.ask_quantity),
     )
-    return b"".join(parts)
 
 
 PACKETS = dict(zip(MODES, (ltp_packet, quote_packet, full_packet), strict=True))
@@ -90,38 +91,38 @@ def paise(price: str | None) -> int:
     return 0 if price is None else int(price.replace(".", ""))
 
 
-def _quote_packet(token: int, quote: LiveQuote, length: int) -> bytes:
-    return QUOTE.pack(
-        length,
-        token,
+def _quote_numbers(quote: LiveQuote) -> tuple[int, ...]:
+    return (
         paise(quote.last_price),
         0,  # the quantity of the last trade is not known
         0,  # nor is the average price of the day
         _whole(quote.volume),
         _whole(quote.bid_quantity),
         _whole(quote.ask_quantity),
-        *_prices_of_the_day(quote.open_price, quote.high_price, quote.low_price, quote.previous_close),
+        paise(quote.open_price),
+        paise(quote.high_price),
+        paise(quote.low_price),
+        paise(quote.previous_close),
     )
 
 
-def _index_packet(token: int, quote: LiveQuote, length: int) -> bytes:
+def _index_numbers(quote: LiveQuote) -> tuple[int, ...]:
     last, close = paise(quote.last_price), paise(quote.previous_close)
-    prices = _prices_of_the_day(quote.high_price, quote.low_price, quote.open_price, quote.previous_close)
-    return INDEX_QUOTE.pack(length, token, last, *prices, last - close if close else 0)
+    change = last - close if close else 0
+    return last, paise(quote.high_price), paise(quote.low_price), paise(quote.open_price), close, change
 
 
-def _prices_of_the_day(*prices: str | None) -> Iterable[int]:
-    return map(paise, prices)
-
-
-def _level(price: str | None, quantity: int | None) -> bytes:
-    return LEVEL.pack(_whole(quantity), paise(price), int(price is not None))
+def _level(price: str | None, quantity: int | None) -> tuple[int, int, int]:
+    """Return the quantity, the price and the orders of the best level; the number of orders is not known."""
+    return _whole(quantity), paise(price), int(price is not None)
 
 
 def _whole(number: int | None) -> int:
     return min(number or 0, LARGEST)
 
 
+# Quotes that come together have the same times.
+@functools.lru_cache(maxsize=1_000)
 def _seconds(moment: str | None) -> int:
     """Return a time in whole seconds since 1970; 0 for None."""
     return 0 if moment is None else int(datetime.fromisoformat(moment).timestamp())
