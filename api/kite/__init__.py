@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import envelope, historical, instruments, limits, margins, nothing, portfolio, quotes, sessions, users
+from . import envelope, historical, instruments, limits, margins, nothing, portfolio, quotes, sessions, ticker, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
@@ -14,6 +14,7 @@ RESOURCES = (
     historical,
     portfolio,
     margins,
+    ticker,
     nothing,
 )
 
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
     """Add the door to the application."""
     envelope.register(app)
     limits.register(app)
+    ticker.register(app)
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     app.wsgi_app = KitePaths(app.wsgi_app)  # type: ignore[method-assign]
