@@ -2,13 +2,14 @@
 
 from flask import Flask
 
-from . import envelope, limits, nothing, sessions, users
+from . import envelope, limits, nothing, orders, sessions, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
 RESOURCES = (
     sessions,
     users,
+    orders,
     nothing,
 )
 
