@@ -152,7 +152,6 @@ class OrderSchema(StrictSchema):
     order_number = fields.String(
         data_key="orderNumber",
         allow_none=True,
-        dump_default=None,
         metadata={
             "example": ORDER_NUMBER,
             "description": "The order's unique number of 15 digits: its day in India as `yymmdd`, and nine digits of a "

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import envelope, historical, instruments, limits, margins, nothing, portfolio, quotes, sessions, ticker, users
+from . import envelope, historical, instruments, limits, margins, nothing, orders, portfolio, quotes, sessions, ticker, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
@@ -15,6 +15,7 @@ RESOURCES = (
     portfolio,
     margins,
     ticker,
+    orders,
     nothing,
 )
 

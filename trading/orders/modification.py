@@ -52,6 +52,7 @@ class OrderChange:
     price: Decimal | None = None
     trigger_price: Decimal | None = None
     order_type: str | None = None
+    market_protection: Decimal | None = None
 
 
 class Asked(NamedTuple):
