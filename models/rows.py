@@ -96,6 +96,9 @@ class OrderRow(TypedDict):
     fill: dict[str, Any] | None
     due_at: datetime | None
     origin: str
+    order_number: int | None
+    modifications: int
+    modified_at: datetime | None
     claimed_at: NotRequired[datetime]
     transactions: NotRequired[list[LedgerRow]]
 
@@ -178,6 +181,9 @@ class StockRow(TypedDict):
     lot_size: int | None
     allows_intraday: bool
     session_class: str
+    instrument_token: int
+    isin: str | None
+    series: str | None
     volume: NotRequired[int | None]
 
 

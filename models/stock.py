@@ -41,3 +41,6 @@ class Stock(Table):
     lot_size = IntegerField(null=True)
     allows_intraday = BooleanField()
     session_class = TextField()
+    instrument_token = IntegerField()
+    isin = TextField(null=True)
+    series = TextField(null=True)

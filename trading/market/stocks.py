@@ -38,7 +38,7 @@ def find_stocks(pairs: Iterable[Pair]) -> list[StockRow]:
     if not wanted:
         return []
     with session():
-        rows = fetch_all(f"{STOCKS} WHERE is_active AND {AMONG}", _columns(wanted), StockRow)
+        rows = fetch_all(f"{STOCKS} WHERE is_active AND {AMONG}", columns_of(wanted), StockRow)
     found = {(row["exchange"], row["symbol"]): row for row in rows}
     return [found[pair] for pair in wanted if pair in found]
 
@@ -93,7 +93,7 @@ def session_classes() -> dict[Pair, str]:
 
 def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
     with session():
-        rows = fetch_all(KNOWN, _columns(pairs))
+        rows = fetch_all(KNOWN, columns_of(pairs))
     return {(row["exchange"], row["symbol"]): (row["id"], row["is_active"]) for row in rows}
 
 
@@ -109,9 +109,10 @@ def _create_missing(pairs: set[Pair], names: Mapping[Pair, str]) -> int:
 
 @transactional
 def _activate(pairs: set[Pair]) -> int:
-    return execute(ACTIVATE, _columns(pairs))
+    return execute(ACTIVATE, columns_of(pairs))
 
 
-def _columns(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
+def columns_of(pairs: Iterable[Pair]) -> tuple[list[str], list[str]]:
+    """Return the two parameters of AMONG."""
     exchanges, symbols = zip(*pairs, strict=True)
     return list(exchanges), list(symbols)

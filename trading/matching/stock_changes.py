@@ -4,12 +4,12 @@ They take the same locks as quotes, so that no order is judged on half of a chan
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from models.database import execute, fetch_all, transactional
+from models.database import array_of, execute, fetch_all, transactional
 from trading.market.quotes import lock_stocks
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import lock_exclusive
@@ -19,10 +19,19 @@ SET_FACTS = """
 UPDATE stock SET tick_size = coalesce(new.tick_size, stock.tick_size),
     lot_size = coalesce(new.lot_size, stock.lot_size),
     allows_intraday = coalesce(new.allows_intraday, stock.allows_intraday),
-    session_class = coalesce(new.session_class, stock.session_class), name = coalesce(new.name, stock.name)
+    session_class = coalesce(new.session_class, stock.session_class), name = coalesce(new.name, stock.name),
+    instrument_token = coalesce(new.instrument_token, stock.instrument_token),
+    isin = coalesce(new.isin, stock.isin), series = coalesce(new.series, stock.series)
 FROM json_to_recordset(%s) AS new (id uuid, tick_size numeric, lot_size integer, allows_intraday boolean,
-    session_class text, name text)
+    session_class text, name text, instrument_token integer, isin text, series text)
 WHERE stock.id = new.id
+"""
+# A token belongs to the stock that the newest import gives it to: a renamed stock keeps the token of its old symbol.
+HOLDERS = "SELECT id FROM stock WHERE instrument_token = ANY(%s::integer[])"
+FREE_TOKENS = """
+UPDATE stock SET instrument_token = synthetic_token(stock.exchange)
+FROM json_to_recordset(%s) AS new (id uuid, instrument_token integer)
+WHERE stock.instrument_token = new.instrument_token AND stock.id <> new.id
 """
 DEACTIVATE = "UPDATE stock SET is_active = false, is_usable = false WHERE id = ANY(%s::uuid[])"
 RESTING = """
@@ -40,6 +49,9 @@ class ImportedFacts(NamedTuple):
     allows_intraday: bool | None = None
     session_class: str | None = None
     name: str | None = None
+    instrument_token: int | None = None
+    isin: str | None = None
+    series: str | None = None
 
     @property
     def are_any(self) -> bool:
@@ -48,7 +60,10 @@ class ImportedFacts(NamedTuple):
 
 
 def set_facts(facts: Sequence[ImportedFacts]) -> None:
-    """Set the known facts of stocks; the last ones of a stock count, and unknown facts stay as they are."""
+    """Set the known facts of stocks; the last ones of a stock count, and unknown facts stay as they are.
+
+    A stock that had the instrument token of another one gets a new token.
+    """
     known = {(one.exchange, one.symbol): one for one in facts if one.are_any}
     if not known:
         return
@@ -60,10 +75,28 @@ def set_facts(facts: Sequence[ImportedFacts]) -> None:
 
 @transactional
 def _set(rows: list[dict[str, Any]]) -> None:
-    stock_ids = [row["id"] for row in rows]
+    tokens = _given_tokens(rows)
+    stock_ids = {row["id"] for row in rows} | (_holders(tokens) if tokens else set())
     lock_exclusive(stock_ids)
     lock_stocks(stock_ids)
+    if tokens:
+        given = [{"id": stock_id, "instrument_token": token} for token, stock_id in tokens.items()]
+        execute(FREE_TOKENS, (json.dumps(given, default=str),))
     execute(SET_FACTS, (json.dumps(rows, default=str),))
+
+
+def _given_tokens(rows: list[dict[str, Any]]) -> dict[int, UUID]:
+    """Return the stocks by the tokens that they get; the last of two with the same token gets it, the other none."""
+    tokens: dict[int, UUID] = {row["instrument_token"]: row["id"] for row in rows if row["instrument_token"]}
+    for row in rows:
+        if tokens.get(row["instrument_token"]) != row["id"]:
+            row["instrument_token"] = None
+    return tokens
+
+
+def _holders(tokens: Iterable[int]) -> set[UUID]:
+    """Return the stocks that have one of these tokens."""
+    return {row["id"] for row in fetch_all(HOLDERS, (array_of(tokens),))}
 
 
 @transactional

@@ -18,7 +18,7 @@ from trading.matching.stock_changes import ImportedFacts, set_facts
 TCS, INFY = ("NSE", "TCS"), ("NSE", "INFY")
 NAMES = {TCS: "Tata Consultancy Services", INFY: "Infosys"}
 # The columns of a stock that indexes may have: those that no quote changes.
-LASTING = {"id", "exchange", "symbol", "name"}
+LASTING = {"id", "exchange", "symbol", "name", "instrument_token"}
 
 
 @pytest.fixture
