@@ -27,7 +27,7 @@ HEADERS = (
     # A response of the API is not a page; pages have a policy of their own.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-STREAM = "streams.stream"  # a websocket: its request lasts as long as the connection
+STREAMS = ("streams.stream", "kite_ticker.ticker")  # websockets: a request lasts as long as its connection
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
@@ -76,7 +76,7 @@ def _finish(response: Response) -> Response:
 
 
 def _count(response: Response, began_at: float) -> None:
-    if request.endpoint != STREAM:
+    if request.endpoint not in STREAMS:
         request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
         request_metric.observe(time.perf_counter() - began_at)
 

@@ -10,7 +10,7 @@ from runtime import tracing
 from .facts import request_facts
 
 # Requests of monitoring, static files, and streams that may last all day.
-UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream")
+UNTRACED = ("/health/", "/metrics", "/static/", "/api/trading/stream", "/kite/ticker")
 
 
 def register(app: Flask) -> None:
