@@ -47,7 +47,7 @@ def test_both_ways_store_the_same_with_the_same_outcome(clean, long_way, state, 
         run(f"UPDATE stock SET {STATES[state]}")
         reception = put(last_price="90.00", calendar=calendar)
         stock = stock_now()
-        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys(("id", "created_at", *TIMES))
+        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys(("id", "created_at", "instrument_token", *TIMES))
         stock["newest_trade_at"] = stock["newest_trade_at"] is None
         results.append((reception, stock))
     assert results[0] == results[1]
