@@ -23,6 +23,7 @@ STATES = {
     "with circuits": "lower_circuit = 1, upper_circuit = 2, circuit_day = now()::date, high_price = 7",
 }
 CALENDARS = [None, "NSE", "NSE with sessions"]
+OWN = ("id", "created_at", "instrument_token")  # of a row, whatever its quotes are
 TIMES = ("last_price_at", "quoted_at")
 
 
@@ -47,7 +48,7 @@ def test_both_ways_store_the_same_with_the_same_outcome(clean, long_way, state, 
         run(f"UPDATE stock SET {STATES[state]}")
         reception = put(last_price="90.00", calendar=calendar)
         stock = stock_now()
-        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys(("id", "created_at", "instrument_token", *TIMES))
+        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys((*OWN, *TIMES))
         stock["newest_trade_at"] = stock["newest_trade_at"] is None
         results.append((reception, stock))
     assert results[0] == results[1]
