@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from models.database import fetch_all, fetch_one
+from models.database import fetch_all, fetch_one, session
 from models.rows import AccountRow
 from trading.rules import day_figures, settlement
 from trading.rules.day_figures import DayFigures, day_pnl
 from trading.rules.money import average_price, proportion
+from trading.rules.order_margins import Held
 from trading.rules.settlement import Buckets, SettlementDays
 from trading.rules.terms import Product
 from trading.rules.valuation import total_unrealized_pnl, unrealized_pnl
@@ -34,6 +35,7 @@ position.product = %s AND (
     position.quantity > CASE WHEN bucket_day >= trading_day THEN today_quantity ELSE 0 END
     OR figures_day >= trading_day AND position.quantity - day_buy_quantity + day_sell_quantity > 0)
 """
+QUANTITIES = "SELECT exchange, symbol, product, quantity FROM position WHERE account_id = %s AND quantity <> 0"
 # One statement, so that the account and its positions are of one moment. JSON keeps the decimals exact.
 ACCOUNT_WITH_POSITIONS = """
 SELECT account.*, (
@@ -90,6 +92,13 @@ def list_position_ids(account_id: UUID, wanted: PositionFilter, limit: int | Non
     conditions = {name: value for name, value in wanted.conditions(account_id).items() if value is not None}
     sql = f"SELECT id FROM position WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %s"
     return [row["id"] for row in fetch_all(sql, [*conditions.values(), limit])]
+
+
+def open_quantities(account_id: UUID) -> dict[Held, int]:
+    """Return the signed quantities of an account's open positions by stock and product."""
+    with session():
+        rows = fetch_all(QUANTITIES, (account_id,))
+    return {Held(row["exchange"], row["symbol"], row["product"]): row["quantity"] for row in rows}
 
 
 def value_position(row: dict[str, Any], days: SettlementDays) -> None:

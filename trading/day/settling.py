@@ -6,7 +6,7 @@ for this job: it writes the same buckets down, so that they are few days behind.
 
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from datetime import time as time_of_day
 from typing import NamedTuple
 from uuid import UUID
@@ -22,7 +22,7 @@ from trading.day.jobs import Progress
 from trading.market.clock import market_time
 from trading.market.trading_days import trading_days
 from trading.rules.sessions import at_indian_time, indian_day
-from trading.rules.settlement import Buckets, SettlementDays, rolled
+from trading.rules.settlement import Buckets, SettlementDays, last_trading_day, rolled
 
 logger = get_logger(__name__)
 
@@ -136,10 +136,3 @@ def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
     rows = fetch_all(LOCK, (ids, array_of(accounts)), PositionRow)
     update_buckets([(row["id"], *bucket_values(rolled(Buckets.of_row(row, day), day, days))) for row in rows])
     return len(rows)
-
-
-def last_trading_day(day: date, days: SettlementDays) -> date:
-    """Return a day if it is a trading day, else the last one before it."""
-    while days.next_trading_day(day - timedelta(days=1)) != day:
-        day -= timedelta(days=1)
-    return day

@@ -123,8 +123,8 @@ def schedule_on(day: date) -> Schedule:
     return max(in_force, key=lambda schedule: schedule.effective_from, default=SCHEDULES[0])
 
 
-def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
-    """Return an order's charges on its turnover (quantity × price, rupees) at the rates of a day."""
+def unrounded_charges(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
+    """Return the charges on a turnover as charges_for does, none of them rounded."""
     schedule = schedule_on(on)
     rates = schedule.products[product]
     buys = side == Side.BUY
@@ -132,10 +132,23 @@ def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on
     exchange_charge = turnover * schedule.exchange_charge[exchange]
     regulatory_fee = turnover * schedule.regulatory_fee
     return Charges(
-        brokerage=rounded(brokerage),
-        transaction_tax=rounded(turnover * (rates.buy_tax if buys else rates.sell_tax)),
-        exchange_charge=rounded(exchange_charge),
-        regulatory_fee=rounded(regulatory_fee),
-        stamp_duty=rounded(turnover * rates.stamp_duty_on_buy) if buys else rounded(Decimal(0)),
-        gst=rounded((brokerage + exchange_charge + regulatory_fee) * schedule.gst),
+        brokerage=brokerage,
+        transaction_tax=turnover * (rates.buy_tax if buys else rates.sell_tax),
+        exchange_charge=exchange_charge,
+        regulatory_fee=regulatory_fee,
+        stamp_duty=turnover * rates.stamp_duty_on_buy if buys else Decimal(0),
+        gst=(brokerage + exchange_charge + regulatory_fee) * schedule.gst,
+    )
+
+
+def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
+    """Return an order's charges on its turnover (quantity × price, rupees) at the rates of a day."""
+    exact = unrounded_charges(exchange=exchange, product=product, side=side, turnover=turnover, on=on)
+    return Charges(
+        brokerage=rounded(exact.brokerage),
+        transaction_tax=rounded(exact.transaction_tax),
+        exchange_charge=rounded(exact.exchange_charge),
+        regulatory_fee=rounded(exact.regulatory_fee),
+        stamp_duty=rounded(exact.stamp_duty),
+        gst=rounded(exact.gst),
     )

@@ -92,6 +92,13 @@ class Buckets:
         return self.t1 + self.later
 
 
+def last_trading_day(day: date, days: SettlementDays) -> date:
+    """Return a day if it is a trading day, else the last one before it."""
+    while days.next_trading_day(day - timedelta(days=1)) != day:
+        day -= timedelta(days=1)
+    return day
+
+
 def rolled(buckets: Buckets, to_day: date, days: SettlementDays = EVERY_DAY) -> Buckets:
     """Return the buckets as they are on a later day, before its trades."""
     buckets = _settled_before(buckets, to_day)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.rules import charges
-from trading.rules.charges import charges_for
+from trading.rules.charges import charges_for, unrounded_charges
 
 DAY = date(2026, 11, 20)
 PARTS = ("brokerage", "transaction_tax", "exchange_charge", "regulatory_fee", "stamp_duty", "gst")
@@ -124,3 +124,14 @@ def test_the_rates_hold_from_their_date_and_cannot_be_changed():
 
 def test_the_cap_of_the_brokerage_is_exact():
     assert charges.SCHEDULES[0].products["INTRADAY"].brokerage_cap == Decimal("20.00")
+
+
+def test_the_items_that_are_not_rounded_are_those_of_kites_documented_note():
+    # One share of SBIN at 560.00; the exchange's rate is today's, and GST is on the fee of SEBI too.
+    turnover = Decimal("560.00")
+    exact = unrounded_charges(exchange="NSE", product="DELIVERY", side="BUY", turnover=turnover, on=DAY)
+    assert exact.transaction_tax == Decimal("0.56")
+    assert exact.regulatory_fee == Decimal("0.00056")
+    assert exact.exchange_charge == Decimal("0.017192")
+    assert exact.gst == Decimal("0.18") * (exact.exchange_charge + exact.regulatory_fee)
+    assert exact.total == sum(exact.as_dict().values())

@@ -15,9 +15,9 @@ from tests.trading.settlement.days import buckets_of, position_of
 from trading.accounts.portfolio import HOLDINGS, IS_HOLDING, value_holding
 from trading.day import jobs, settling
 from trading.day.daily import behind_s, do_daily_work
-from trading.day.settling import last_trading_day
 from trading.market.calendars import import_holidays, import_sessions, make_sessions
 from trading.market.trading_days import trading_days
+from trading.rules.settlement import last_trading_day
 from trading.upkeep.verify import verify
 
 __all__ = ["clock"]
