@@ -111,5 +111,5 @@ requirements: $(INSTALLED) ## write the pinned requirements*.txt from the requir
 	@$(PIP_COMPILE) --output-file requirements-deploy.txt requirements-deploy.in
 
 clean: ## remove .venv and all caches; the data of `make run` stays
-	@rm -rf $(VENV) .venv-deploy .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-deploy .kite-clients .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ from trading.events import retention
 from trading.execution import expiry
 from trading.execution.sweeping import sweep_once
 from trading.market import recorded_prices
+from trading.market.candle_retention import delete_old_candles
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules
 from trading.upkeep.verify import check_and_note
@@ -136,15 +137,16 @@ def record_prices() -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Delete events, idempotency keys and recorded prices that are older than their retention, in the background."""
+    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles."""
     background.start("deletion", _delete)
 
 
 def _delete() -> None:
     try:
         deleted = retention.delete_what_is_old(patience_s=DRAIN_S)
-        if any(deleted):
-            logger.info("deleted", **deleted._asdict())
+        candles = delete_old_candles(settings().candles_kept_days, patience_s=DRAIN_S)
+        if candles or any(deleted):
+            logger.info("deleted", **deleted._asdict(), candles=candles)
     except DatabaseUnavailable as error:  # the next run deletes the rest
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 

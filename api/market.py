@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, after_this_request, current_app
 from marshmallow import ValidationError
 
 from models.database import session, snapshot
@@ -14,6 +14,7 @@ from schemas.market import QuotesSchema, ReceptionSchema, StockKeySchema, StockS
 from schemas.stocks import StockListSchema, StockPageSchema
 from trading.market.calendars import Holiday, find_sessions, today
 from trading.market.calendars import holidays as find_holidays
+from trading.market.candle_recording import recorder
 from trading.market.clock import market_clock
 from trading.market.quotes import GivenQuote
 from trading.market.search import search_stocks
@@ -157,10 +158,21 @@ def put_quotes(body: dict[str, Any]) -> Response:
     Quotes that give only last prices are answered with 204, others with 200 and what became of them. Quotes of one
     stock are taken in their order. After a 503 some of the quotes may be stored: send all of them again.
     """
-    rules = MarketRules.of(current_app.config["SETTINGS"])
+    settings = current_app.config["SETTINGS"]
     quotes = [GivenQuote(**quote) for quote in body["quotes"]]
-    reception = receive_quotes(quotes, rules, tell=execute_matched)
+    reception = receive_quotes(quotes, MarketRules.of(settings), tell=execute_matched)
+    if settings.record_candles and settings.order_dispatch != "queue":
+        _write_candles_when_sent()
     if not goes_beyond_last_prices(body["quotes"]):
         return no_content()
     refusals = [refusal._asdict() for refusal in reception.not_matched]
     return respond(RECEPTION, reception._asdict() | {"not_matched": refusals})
+
+
+def _write_candles_when_sent() -> None:
+    """Write the candles of the quotes after the response: on a host without workers this process may stop then."""
+
+    @after_this_request
+    def write_when_sent(response: Response) -> Response:
+        response.call_on_close(recorder.write_quietly)
+        return response

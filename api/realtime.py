@@ -98,14 +98,14 @@ def _event_page(account_id: UUID, since: int | None, limit: int) -> dict[str, An
 @streams.before_request
 def check_before_the_upgrade() -> None:
     """Refuse bad requests with an HTTP response, before the connection becomes a websocket."""
-    _check_origin(request.headers.get("Origin"))
+    check_origin(request.headers.get("Origin"))
     query, facts = load(STREAM_REQUEST, *read_query()), request_facts()
     facts.stream_account_id, facts.stream_since = query["account_id"], query["since"]
     facts.stream_symbols = query["symbols"]
     if "Authorization" in request.headers:
         authenticate(READERS)
         page_since(requested_account_id(facts.stream_account_id))
-    _refuse_when_full()
+    refuse_when_full()
     facts.stream_is_compressed = _agree_on_compression()
 
 
@@ -128,7 +128,7 @@ def stream(websocket: Server) -> None:
     listener.run(facts.principal, facts.stream_since, facts.stream_symbols)
 
 
-def _refuse_when_full() -> None:
+def refuse_when_full() -> None:
     """Refuse a listener if this process has no room for it."""
     if hub().is_full:
         raise HttpRefusal(
@@ -153,7 +153,7 @@ def _agree_on_compression() -> bool:
     return False
 
 
-def _check_origin(origin: str | None) -> None:
+def check_origin(origin: str | None) -> None:
     """Refuse a browser whose page has a foreign origin."""
     if origin is None or origin.lower() in current_app.config["SETTINGS"].allowed_origins:
         return
@@ -172,7 +172,7 @@ def _resumed_from(since: int | None) -> int | None:
 
 
 def _event_stream(account_id: UUID, since: int | None) -> Response:
-    _refuse_when_full()
+    refuse_when_full()
     connection = request.environ.get("gunicorn.socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)

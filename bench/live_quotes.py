@@ -6,7 +6,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -50,11 +50,15 @@ class Pace(threading.Thread):
             while not self._done.is_set():
                 due = began + self.sent / self.per_second
                 time.sleep(max(0.0, due - time.monotonic()))
-                exchange(self.link, self.requests[self.sent % len(self.requests)])
+                exchange(self.link, self.next_request())
                 self.sent += 1
                 self.latest_s = max(self.latest_s, time.monotonic() - due)
         except Exception as error:  # noqa: BLE001  stop() raises it
             self.failure = error
+
+    def next_request(self) -> bytes:
+        """Return the request that is due."""
+        return self.requests[self.sent % len(self.requests)]
 
     def stop(self) -> None:
         """Stop, and raise what has failed."""
@@ -67,7 +71,7 @@ class Pace(threading.Thread):
 class Crowd:
     """The process of the listeners."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, serve: Callable[[Any, int], None] = serve) -> None:
         context = multiprocessing.get_context("spawn")
         self.control, other = context.Pipe()
         self.process = context.Process(target=serve, args=(other, port), daemon=True)
@@ -114,15 +118,15 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     for one in feeders:
         one.start()
     bench.rest_p50_ms()  # warm up
-    _progress("requests beside quotes that nobody watches")
+    progress("requests beside quotes that nobody watches")
     before_cpu, began = worker.cpu_times(), time.monotonic()
     alone, before_kb = bench.rest_p50_ms(), bench.memory_kb()
-    alone_cpu = _share(worker, before_cpu, began)
-    _progress(f"{options.listeners} listeners join")
+    alone_cpu = share_of(worker, before_cpu, began)
+    progress(f"{options.listeners} listeners join")
     keys = [f"{EXCHANGE}:{RESTING_PREFIX}{number}" for number in range(1, options.stocks + 1)]
     crowd.ask("join", bench.tokens, keys, options.watched)
     crowd.ask("measure", SETTLE_S)
-    _progress("ticks and events")
+    progress("ticks and events")
     orders = Pace(
         bench.services.port,
         [order_request(bench.services.port, 1 + number) for number in range(bench.accounts)],
@@ -133,9 +137,9 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     before_cpu, began, sent = worker.cpu_times(), time.monotonic(), sum(one.sent for one in feeders)
     found: Found = crowd.answer()
     stored = (sum(one.sent for one in feeders) - sent) * QUOTES_OF_REQUEST / (time.monotonic() - began)
-    cpu, kb = _share(worker, before_cpu, began), bench.memory_kb()
+    cpu, kb = share_of(worker, before_cpu, began), bench.memory_kb()
     orders.stop()
-    _progress("requests beside listeners")
+    progress("requests beside listeners")
     beside = bench.rest_p50_ms()
     for one in feeders:
         one.stop()
@@ -144,7 +148,8 @@ def _measure(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     return _figures(options, found, {"quotes": stored, "cpu": cpu, "alone_cpu": alone_cpu}, memory, alone, beside)
 
 
-def _share(process: psutil.Process, before: Any, began: float) -> float:
+def share_of(process: psutil.Process, before: Any, began: float) -> float:
+    """Return the share of a core in percent that a process has taken since the times `before`."""
     now = process.cpu_times()
     used_s: float = now.user + now.system - before.user - before.system
     return 100 * used_s / (time.monotonic() - began)
@@ -199,7 +204,8 @@ def _run(interruption: Interruption, options: argparse.Namespace, allowed: tuple
     return report(options.json, document, live_quoted(document), "the ledgers are right, and no stream broke")
 
 
-def _progress(text: str) -> None:
+def progress(text: str) -> None:
+    """Print a line about the progress."""
     print(f"... {text}", file=sys.stderr, flush=True)
 
 

@@ -56,6 +56,8 @@ class Settings:
     limit_fills: str
     unknown_symbols: str
     max_quote_age_s: int
+    record_candles: bool
+    candles_kept_days: int
     allow_t1_sales: bool
     square_off_time: time | None
     square_off_fee: Decimal
@@ -108,6 +110,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         limit_fills=_choice(environ, "LIMIT_FILLS", ("book", "touch", "through"), "book"),
         unknown_symbols=_choice(environ, "UNKNOWN_SYMBOLS", ("create", "refuse"), "create"),
         max_quote_age_s=_integer(environ, "MAX_QUOTE_AGE_S", 60, 0, 86_400),
+        record_candles=_choice(environ, "RECORD_CANDLES", ("off", "on"), "off") == "on",
+        candles_kept_days=_integer(environ, "CANDLES_KEPT_DAYS", 60, 1, 3_660),
         allow_t1_sales=_choice(environ, "ALLOW_T1_SALES", ("on", "off"), "on") == "on",
         square_off_time=_time(environ, "SQUARE_OFF_TIME"),
         square_off_fee=_rupees(environ, "SQUARE_OFF_FEE", "0.00", 10_000),

@@ -76,6 +76,7 @@ class Run:
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             # A mistyped symbol of a first order is told, with the stocks that it may mean.
             "UNKNOWN_SYMBOLS": os.environ.get("UNKNOWN_SYMBOLS", "").strip() or "refuse",
+            "RECORD_CANDLES": os.environ.get("RECORD_CANDLES", "").strip() or "on",
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.folder.path),
             "PYTHONUNBUFFERED": "1",

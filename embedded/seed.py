@@ -46,7 +46,7 @@ def seed(settings: Settings) -> Demo:
         if settings.market_calendar is not None:
             _add_holidays(settings.market_calendar)
         demo = _existing(path) or _create(path)
-        _name_stocks()
+        _complete_stocks()
         return _with_service_tokens(demo, path)
     finally:
         database.db.dispose()  # processes forked later must not share a connection
@@ -105,12 +105,23 @@ def read_stocks() -> list[Quote]:
         return [(row["exchange"], row["symbol"], Decimal(row["last_price"])) for row in csv.DictReader(file)]
 
 
-def _name_stocks() -> None:
-    """Name the demo's stocks that have no name, as those of an earlier release have not."""
+def _complete_stocks() -> None:
+    """Give the demo's stocks the name, the instrument token and the ISIN that they lack, as those of earlier releases.
+
+    The tokens are Kite Connect's; two public lists of instruments agree on them. The ISINs are those of NSE's list of
+    equities of 2026-03, and of 2024-05 for TATAMOTORS, which has another symbol now. All were read 2026-11.
+    """
     with STOCKS_PATH.open(newline="", encoding="utf-8") as file:
-        names = {(row["exchange"], row["symbol"]): row["name"] for row in csv.DictReader(file)}
-    nameless = [(row["exchange"], row["symbol"]) for row in find_stocks(names) if row["name"] is None]
-    set_facts([ImportedFacts(*pair, name=names[pair]) for pair in nameless])
+        known = {(row["exchange"], row["symbol"]): row for row in csv.DictReader(file)}
+    facts = []
+    for row in find_stocks(known):
+        pair = row["exchange"], row["symbol"]
+        name = known[pair]["name"] if row["name"] is None else None
+        facts.append(ImportedFacts(*pair, name=name))
+        if row["isin"] is None:
+            token, isin = int(known[pair]["instrument_token"]), known[pair]["isin"]
+            facts[-1] = facts[-1]._replace(instrument_token=token, isin=isin)
+    set_facts(facts)
 
 
 def write_private(path: Path, text: str) -> None:

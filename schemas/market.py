@@ -84,6 +84,20 @@ class StockSchema(StrictSchema):
         data_key="sessionClass",
         metadata={"enum": list(SESSION_CLASSES), "description": "AUCTION: its sessions end earlier (docs/market.md)."},
     )
+    instrument_token = Whole(
+        data_key="instrumentToken",
+        metadata={
+            "example": 738561,
+            "description": "Kite Connect's number of the stock; one of this service if no import gave it.",
+        },
+    )
+    isin = fields.String(
+        allow_none=True, metadata={"example": "INE002A01018", "description": "The ISIN; null if it is not known."}
+    )
+    series = fields.String(
+        allow_none=True,
+        metadata={"example": "EQ", "description": "The series on the exchange; null if it is not known."},
+    )
 
 
 def _given(name: str, example: str | None = None, description: str | None = None) -> GivenMoney:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import fields, validates_schema
+from marshmallow import fields, post_load, validates_schema
 from marshmallow.exceptions import ValidationError
 
 from .base import StrictSchema
@@ -18,6 +18,11 @@ MAX_TICK_SIZE = Decimal("1000.00")
 MAX_LOT_SIZE = 1_000_000
 MAX_NAME_LENGTH = 120
 MAX_SEARCH_LENGTH = 64
+# Kite Connect's (3, market quotes, read 2026-11): an instrument token is exchange_token * 256 + segment.
+LARGEST_INSTRUMENT_TOKEN = 2**31 - 1
+SEGMENTS = {"NSE": 1, "BSE": 4}
+ISIN_PATTERN = "[A-Z]{2}[A-Z0-9]{9}[0-9]"
+SERIES_PATTERN = "[A-Z0-9]{1,4}"
 # Clean, and not only blanks.
 SEARCH_PATTERN = rf"^{CLEAN_PATTERN}*[^\s{CLEAN_PATTERN[2:]}{CLEAN_PATTERN}*$"
 
@@ -82,3 +87,25 @@ class StockImportSchema(StockKeySchema):
     lot_size = WholeParameter(data_key="lotSize", minimum=1, maximum=MAX_LOT_SIZE, load_default=None)
     allows_intraday = Choice("true", "false", data_key="intradayAllowed", load_default=None)
     session_class = Choice(*SESSION_CLASSES, data_key="sessionClass", load_default=None)
+    instrument_token = WholeParameter(
+        data_key="instrumentToken", minimum=1, maximum=LARGEST_INSTRUMENT_TOKEN, load_default=None
+    )
+    exchange_token = WholeParameter(
+        data_key="exchangeToken", minimum=1, maximum=LARGEST_INSTRUMENT_TOKEN // 256, load_default=None
+    )
+    isin = Text(maximum=12, pattern=ISIN_PATTERN, load_default=None)
+    series = Text(maximum=4, pattern=SERIES_PATTERN, load_default=None)
+
+    @post_load
+    def make_instrument_token(self, line: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the line with the instrument token that its exchange token gives; refuse two that differ."""
+        of_exchange = line.pop("exchange_token")
+        if of_exchange is None:
+            return line
+        if line["instrument_token"] is None:
+            line["instrument_token"] = of_exchange * 256 + SEGMENTS[line["exchange"]]
+        elif line["instrument_token"] // 256 != of_exchange:
+            raise ValidationError(
+                "Is not that of instrumentToken, which is exchangeToken * 256 + segment.", "exchangeToken"
+            )
+        return line

@@ -4,6 +4,7 @@ import click
 from flask import Flask
 
 from .account_commands import accounts
+from .candle_commands import candles
 from .database_commands import db, ledger
 from .holiday_commands import holidays
 from .job_commands import jobs
@@ -17,7 +18,7 @@ from .token_commands import tokens
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Accounts and trading": (accounts, tokens, orders, stream_command),
-    "The market": (stocks, quotes, sessions, holidays),
+    "The market": (stocks, quotes, candles, sessions, holidays),
     "Operations": (ledger, jobs, db, replay_command),
 }
 

@@ -1,12 +1,14 @@
 """The commands on the ledger and on the database."""
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 from peewee import ProgrammingError
 
 from models import migrate
 from schemas.fields import format_timestamp
 from trading.events.retention import delete_what_is_old
+from trading.market.candle_retention import delete_old_candles
 from trading.upkeep.verify import verify
 
 from .backup_commands import backup, restore, restored
@@ -77,13 +79,14 @@ def db_status(as_json: bool) -> None:
 @as_json
 @with_database
 def db_prune(as_json: bool) -> None:
-    """Delete expired events, idempotency keys and recorded prices.
+    """Delete expired events, idempotency keys, recorded prices and candles of minutes.
 
     Workers do the same by themselves.
     """
     with patience("deleting"):
         done = delete_what_is_old()
-    show(as_json, done._asdict())
+        candles = delete_old_candles(current_app.config["SETTINGS"].candles_kept_days)
+    show(as_json, {**done._asdict(), "candles": candles})
 
 
 def _summary(names: list[str], missing: int) -> str:

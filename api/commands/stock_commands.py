@@ -39,6 +39,7 @@ MAX_LISTED = 1_000
 # After an import that broke off, the next one finds its stocks known.
 STOCKS_PER_TRANSACTION = 1_000
 REFUSALS_SHOWN = 20
+FACTS = [name for name in ImportedFacts._fields if name != "allows_intraday"]  # as the lines have them
 
 csv_file = click.argument("path", metavar="FILE.csv", type=click.Path(exists=True, dir_okay=False))
 
@@ -100,11 +101,11 @@ class Import:
 def stocks_import(path: str, report: TextIO | None, as_json: bool) -> None:
     """Import the stocks of a file; known stocks stay.
 
-    The file has the columns exchange,symbol and optionally
-    name,lastPrice,tickSize,lotSize,intradayAllowed,sessionClass; one line that is not valid refuses the whole file. Or
-    it is Kite's dump of instruments or NSE's list of equities; their lines that are not valid are skipped and reported,
-    and the others imported. Each may be gzipped. No order fills on the prices of Kite's dump, which are not those of
-    now. Its futures tell which shares have a closing auction.
+    The file has the columns exchange,symbol and optionally name,lastPrice,tickSize,lotSize,intradayAllowed,
+    sessionClass,instrumentToken,exchangeToken,isin,series; one line that is not valid refuses the whole file. Or it is
+    Kite's dump of instruments or NSE's list of equities; their lines that are not valid are skipped and reported, and
+    the others imported. Each may be gzipped. No order fills on the prices of Kite's dump, which are not those of now.
+    Its futures tell which shares have a closing auction.
     """
     done = Import()
     with open_csv(path) as file:
@@ -204,8 +205,7 @@ def _stocks_and_names(lines: Iterable[Line]) -> tuple[set[Pair], dict[Pair, str]
 def _facts(line: Line) -> ImportedFacts:
     intraday = line["allows_intraday"]
     allows_intraday = None if intraday is None else intraday == "true"
-    facts = (line["tick_size"], line["lot_size"], allows_intraday, line["session_class"], line["name"])
-    return ImportedFacts(line["exchange"], line["symbol"], *facts)
+    return ImportedFacts(allows_intraday=allows_intraday, **{name: line[name] for name in FACTS})
 
 
 def _raise(refusal: HttpRefusal) -> None:

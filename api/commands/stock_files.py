@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from schemas.fields import UNCLEAN
-from schemas.stocks import MAX_NAME_LENGTH
+from schemas.stocks import ISIN_PATTERN, MAX_NAME_LENGTH
 
 Cells = Mapping[str, str]
 Stock = dict[str, str]  # exchange, symbol, and the facts that are there, by the names of StockImportSchema
@@ -21,6 +21,7 @@ Stock = dict[str, str]  # exchange, symbol, and the facts that are there, by the
 SHARE_SEGMENTS = ("NSE", "BSE")
 SHARE_FUTURES = ("NFO-FUT", "BFO-FUT")
 SHARE_SERIES = {"EQ": "true", "BE": "false", "BZ": "false"}  # whether INTRADAY orders are allowed
+ISIN = re.compile(ISIN_PATTERN)
 NO_PRICE = re.compile(r"0*(\.0*)?")
 NEEDLESS_ZEROS = re.compile(r"(?<=\.[0-9]{2})0+$")
 
@@ -58,6 +59,7 @@ def _kite_stock(cells: Cells) -> Stock | None:
         return None
     price, tick, lot = (_number(cells.get(name, "")) for name in ("last_price", "tick_size", "lot_size"))
     facts = {"name": _name(cells.get("name", "")), "lastPrice": price, "tickSize": tick, "lotSize": lot}
+    facts["instrumentToken"] = cells.get("instrument_token", "")
     return _given(exchange=cells["exchange"], symbol=cells["tradingsymbol"], **facts)
 
 
@@ -79,9 +81,15 @@ def _nse_stock(cells: Cells) -> Stock | None:
     allows_intraday = SHARE_SERIES.get(cells["SERIES"])
     if allows_intraday is None:
         return None
-    lot = _number(cells.get("MARKET LOT", ""))
-    name = _name(cells["NAME OF COMPANY"])
-    return _given(exchange="NSE", symbol=cells["SYMBOL"], name=name, lotSize=lot, intradayAllowed=allows_intraday)
+    isin = cells.get("ISIN NUMBER", "")
+    facts = {
+        "name": _name(cells["NAME OF COMPANY"]),
+        "lotSize": _number(cells.get("MARKET LOT", "")),
+        "intradayAllowed": allows_intraday,
+        "isin": isin if ISIN.fullmatch(isin) else "",
+        "series": cells["SERIES"],
+    }
+    return _given(exchange="NSE", symbol=cells["SYMBOL"], **facts)
 
 
 OWN = Format("list of stocks", ("exchange", "symbol"), _own_stock)

@@ -27,6 +27,7 @@ HEADERS = (
     # A response of the API is not a page; pages have a policy of their own.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+STREAMS = ("streams.stream", "kite_ticker.ticker")  # websockets: a request lasts as long as its connection
 # Two years, as the preload list asks for (hstspreload.org, read 2026-11).
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
@@ -75,8 +76,7 @@ def _finish(response: Response) -> Response:
 
 
 def _count(response: Response, began_at: float) -> None:
-    # The request of a websocket lasts as long as the connection.
-    if request.url_rule is None or not request.url_rule.websocket:
+    if request.endpoint not in STREAMS:
         request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
         request_metric.observe(time.perf_counter() - began_at)
 

@@ -168,7 +168,7 @@ class Hub:
                 return  # the last listener left, and perhaps another came, while the events were read
             self._handed_out[account_id] = event_id
             targets = [listener for listener in self._listeners[account_id] if listener.is_live]
-        message = Message(event_id, event["type"], self._render(event), event["data"]["id"])
+        message = Message(event_id, event["type"], self._render(event), event)
         for listener in targets:
             if listener.last_event_id < event_id:
                 listener.last_event_id = event_id

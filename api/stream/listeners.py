@@ -2,6 +2,7 @@
 
 import functools
 import queue
+from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,8 +10,11 @@ from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol
 
 from api.http.responses import encode
+from models.rows import EventRow
 
 from .outbox import MAX_WAITING_MESSAGES
+
+TEXT, BINARY = 0x1, 0x2  # opcodes
 
 
 class Ending(NamedTuple):
@@ -34,15 +38,26 @@ RESTARTING = Ending(1012, "restarting; resume with since", "The server restarts.
 class Message:
     """An event, or a word about the stream, ready to be sent.
 
-    A websocket's frame and an SSE block are made once for all listeners. `subject_id` is the id of the order, the
-    position or the account that changed; a word about the stream has none.
+    A websocket's frame and an SSE block are made once for all listeners, and so is what another door makes of the
+    event. `subject_id` is the id of the order, the position or the account that changed; a word about the stream has
+    neither an event nor a subject.
     """
 
-    def __init__(self, event_id: int, event_type: str, text: str, subject_id: str | None = None) -> None:
+    def __init__(self, event_id: int, event_type: str, text: str, event: EventRow | None = None) -> None:
         self.event_id = event_id
         self.event_type = event_type
         self.text = text
-        self.subject_id = subject_id
+        self.event = event
+        self.subject_id: str | None = event and event["data"]["id"]
+        self._written: dict[Callable[[EventRow], bytes], bytes] = {}
+
+    def written(self, write: Callable[[EventRow], bytes]) -> bytes:
+        """Return the event as this function writes it; a word about the stream is empty."""
+        if self.event is None:
+            return b""
+        if write not in self._written:
+            self._written[write] = write(self.event)
+        return self._written[write]
 
     @functools.cached_property
     def frame(self) -> bytes:
@@ -66,23 +81,28 @@ def word(name: str, last_event_id: int, event_id: int | None = None) -> Message:
     return Message(last_event_id if event_id is None else event_id, name, text)
 
 
+def binary_frame(payload: bytes) -> bytes:
+    """Return a server's websocket binary frame."""
+    return _plain_frame(payload, BINARY)
+
+
 def text_frame(text: str, *, is_compressed: bool = False) -> bytes:
     """Return a server's websocket text frame; a compressed one does not depend on the frames before it."""
     if not is_compressed:
-        return _plain_frame(text.encode())
+        return _plain_frame(text.encode(), TEXT)
     deflate = PerMessageDeflate(server_no_context_takeover=True)
     deflate.finalize(deflate.name)
     return bytes(FrameProtocol(client=False, extensions=[deflate]).send_data(text, fin=True))
 
 
-def _plain_frame(payload: bytes) -> bytes:
-    """Return a whole text frame without a mask (RFC 6455, section 5.2); the library takes five times as long."""
-    size = len(payload)
+def _plain_frame(payload: bytes, opcode: int) -> bytes:
+    """Return a whole frame without a mask (RFC 6455, section 5.2); the library takes five times as long."""
+    size, first = len(payload), 0x80 | opcode
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+        return bytes((first, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + size.to_bytes(8, "big") + payload
 
 
 def close_frame(ending: Ending) -> bytes:

@@ -5,13 +5,14 @@ The feed knows no socket: each door has its own kind of Watcher, and its own way
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from uuid import UUID
 
 from runtime import metrics
 from trading.market.live_quotes import LastPrice, LiveQuote, read_quotes
 
-from .watchers import Outgoing, Stock, Watcher
+from .watchers import Outgoing, Stock, Watcher, Writer
 
 # A stock's quotes are handed out at most four times a second, the newest each time.
 INTERVAL_S = 0.25
@@ -32,7 +33,7 @@ class QuoteFeed:
         self._stocks: dict[str, Stock] = {}
         self._changed: set[Stock] = set()
         # The stocks that watchers have not got yet: after watch, and while they are behind.
-        self._owed: dict[Watcher, set[Stock]] = {}
+        self._owed: defaultdict[Watcher, set[Stock]] = defaultdict(set)
         self._is_watched = threading.Event()
         self._has_news = threading.Event()
 
@@ -55,16 +56,17 @@ class QuoteFeed:
         """Wait until there is anything to hand out."""
         self._has_news.wait()
 
-    def watch(self, watcher: Watcher, keys: Collection[str]) -> list[str]:
+    def watch(self, watcher: Watcher, keys: Collection[str], write: Writer, *, anew: bool = True) -> list[str]:
         """Let a watcher get the quotes of these stocks, each once at once; return the keys of unknown stocks.
 
+        `write` writes the quotes, also those of stocks that were watched before, unless anew is False.
         Raises DatabaseUnavailable: then the watcher watches what it watched before.
         """
         with self._lock:
             start, self._start = self._start, None
             known = [self._stocks[key] for key in keys if key in self._stocks]
-            added = [stock for stock in known if watcher not in stock.watchers]
-            self._add(watcher, known)
+            before = {stock: watcher.watched.get(stock) for stock in known}
+            self._add(watcher, known, write, anew=anew)
         if start is not None:
             start(self)
         missing = set(keys) - {stock.key for stock in known}
@@ -72,9 +74,9 @@ class QuoteFeed:
             try:
                 found = read_quotes(missing)
             except Exception:
-                self.unwatch(watcher, [stock.key for stock in added])
+                self._restore(watcher, before)
                 raise
-            missing -= self._add_new(watcher, found)
+            missing -= self._add_new(watcher, found, write)
         return [key for key in keys if key in missing]
 
     def unwatch(self, watcher: Watcher, keys: Iterable[str]) -> None:
@@ -133,9 +135,9 @@ class QuoteFeed:
             if watcher.is_behind:
                 self._postpone(watcher, stocks)
                 counts["postponed"] += len(stocks)
-            elif quotes := [stock.newest for stock in stocks if stock in watcher.watched]:
-                watcher.take(quotes)
-                counts["sent"] += len(quotes)
+            elif written := _written(stocks, watcher.watched):
+                watcher.take(written)
+                counts["sent"] += len(written)
             if number % WATCHERS_AT_ONCE == 0:
                 time.sleep(0)
         for outcome, count in counts.items():
@@ -144,38 +146,47 @@ class QuoteFeed:
     def _take_due(self) -> dict[Watcher, set[Stock]]:
         now = time.monotonic()
         with self._lock:
-            owed, self._owed = self._owed, {}
+            owed, self._owed = self._owed, defaultdict(set)
             due = [stock for stock in self._changed if stock.next_at <= now]
             self._changed.difference_update(due)
             for stock in due:
                 stock.next_at = now + INTERVAL_S
                 for watcher in stock.watchers:
-                    owed.setdefault(watcher, set()).add(stock)
+                    owed[watcher].add(stock)
             self._tell()
         return owed
 
     def _postpone(self, watcher: Watcher, stocks: set[Stock]) -> None:
         with self._lock:
-            if still := stocks & watcher.watched:
-                self._owed.setdefault(watcher, set()).update(still)
+            if still := stocks & watcher.watched.keys():
+                self._owed[watcher].update(still)
             self._tell()
 
-    def _add(self, watcher: Watcher, stocks: Collection[Stock]) -> None:
+    def _add(self, watcher: Watcher, stocks: Collection[Stock], write: Writer, *, anew: bool = True) -> None:
         for stock in stocks:
             stock.watchers.add(watcher)
-        watcher.watched.update(stocks)
+            if anew or stock not in watcher.watched:
+                watcher.watched[stock] = write
         if stocks:
-            self._owed.setdefault(watcher, set()).update(stocks)
+            self._owed[watcher].update(stocks)
             self._tell()
 
-    def _add_new(self, watcher: Watcher, found: Iterable[tuple[UUID, LiveQuote]]) -> set[str]:
+    def _add_new(self, watcher: Watcher, found: Iterable[tuple[UUID, LiveQuote]], write: Writer) -> set[str]:
         with self._lock:
             stocks = [self._stocks.setdefault(quote.key, Stock(stock_id, quote)) for stock_id, quote in found]
-            self._add(watcher, stocks)
+            self._add(watcher, stocks, write)
             return {stock.key for stock in stocks}
 
+    def _restore(self, watcher: Watcher, before: Mapping[Stock, Writer | None]) -> None:
+        with self._lock:
+            for stock, write in before.items():
+                if write is None:
+                    self._remove(watcher, stock)
+                else:
+                    watcher.watched[stock] = write
+
     def _remove(self, watcher: Watcher, stock: Stock) -> None:
-        watcher.watched.discard(stock)
+        watcher.watched.pop(stock, None)
         stock.watchers.discard(watcher)
         if not stock.watchers:
             del self._stocks[stock.key]
@@ -195,3 +206,13 @@ class QuoteFeed:
             self._has_news.set()
         else:
             self._has_news.clear()
+
+
+def _written(stocks: Iterable[Stock], watched: Mapping[Stock, Writer]) -> list[bytes]:
+    """Return the newest quotes of those of these stocks that are watched, as they are to be written."""
+    written = []
+    for stock in stocks:
+        write = watched.get(stock)
+        if write is not None:
+            written.append(stock.newest.written(write))
+    return written

@@ -46,18 +46,18 @@ class Stock:
 
 
 class Watcher:
-    """A receiver of quotes; `watched` belongs to the feed."""
+    """A receiver of quotes; `watched` belongs to the feed: each stock with the way to write its quotes."""
 
     __slots__ = ("watched",)
 
     def __init__(self) -> None:
-        self.watched: set[Stock] = set()
+        self.watched: dict[Stock, Writer] = {}
 
     @property
     def is_behind(self) -> bool:
         """True if it should read its earlier quotes before it gets more."""
         raise NotImplementedError
 
-    def take(self, quotes: list[Outgoing]) -> None:
-        """Send quotes; never waits."""
+    def take(self, written: list[bytes]) -> None:
+        """Send quotes, each as it was written; never waits."""
         raise NotImplementedError

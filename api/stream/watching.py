@@ -14,7 +14,7 @@ from trading.market.live_quotes import LiveQuote
 from .listeners import text_frame
 from .outbox import Outbox
 from .quote_feed import QuoteFeed
-from .watchers import Outgoing, Watcher
+from .watchers import Watcher
 
 WATCH = WatchSchema()
 # The members of a quote, with their places in a LiveQuote, whose values are texts and numbers of JSON already.
@@ -52,9 +52,9 @@ class SocketWatcher(Watcher):
         """True if the socket or the other side still has to take earlier data."""
         return self._outbox.is_behind or self._outbox.is_unacknowledged
 
-    def take(self, quotes: list[Outgoing]) -> None:
+    def take(self, written: list[bytes]) -> None:
         """Write quotes, in one write."""
-        self._outbox.push(b"".join([quote.written(self._write) for quote in quotes]))
+        self._outbox.push(b"".join(written))
 
     def answer(self, text: str | bytes) -> str | None:
         """Do as a message says, and return the text of the answer, or None for a message that gets no answer."""
@@ -83,7 +83,7 @@ class SocketWatcher(Watcher):
             detail = f"A connection may watch {MAX_WATCHED} stocks; these would be {number}."
             return problem("validation_failed", detail)
         try:
-            return self._watching(self._feed.watch(self, keys))
+            return self._watching(self._feed.watch(self, keys, self._write))
         except DatabaseUnavailable:
             return problem("service_unavailable", "The database cannot be reached; try again.")
 

@@ -129,8 +129,12 @@ class WatchingCrowd:
 
 
 def serve(control: Connection, port: int) -> None:
-    """Serve a crowd: do what each command of the other process says, and answer it, until the other process ends."""
-    crowd = WatchingCrowd(port)
+    """Serve a crowd of listeners that watch."""
+    serve_crowd(control, WatchingCrowd(port))
+
+
+def serve_crowd(control: Connection, crowd: Any) -> None:
+    """Do what each command of the other process says, and answer it, until the other process ends."""
     try:
         while True:
             while not control.poll(0):

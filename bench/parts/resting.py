@@ -133,9 +133,9 @@ class Feeder:
         self.token = create_token(["feed"])[1]
         self.link = Connection(self.services.port)
 
-    def request(self, numbers: Sequence[int], ask: Decimal) -> bytes:
-        """Return the bytes of a request with one quote for each of these stocks."""
-        prices = {"bidPrice": str(ask - STEP), "askPrice": str(ask), "lastPrice": str(ask)}
+    def request(self, numbers: Sequence[int], ask: Decimal, **more: object) -> bytes:
+        """Return the bytes of a request with one quote for each of these stocks, with further members if given."""
+        prices = {"bidPrice": str(ask - STEP), "askPrice": str(ask), "lastPrice": str(ask), **more}
         quotes = [{"exchange": EXCHANGE, "symbol": f"{RESTING_PREFIX}{number}", **prices} for number in numbers]
         body = json.dumps({"quotes": quotes}, separators=(",", ":")).encode()
         head = (

@@ -7,9 +7,9 @@ from typing import Any
 from bench.reports.figures import number, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-LATEST, PUBLISHED, GROWTH, LISTENERS, LIVE_QUOTES, MATCHING, DESK = (
+LATEST, PUBLISHED, GROWTH, LISTENERS, LIVE_QUOTES, TICKERS, MATCHING, DESK = (
     RESULTS / f"{name}.json"
-    for name in ("latest", "published", "growth", "listeners", "live_quotes", "matching", "desk")
+    for name in ("latest", "published", "growth", "listeners", "live_quotes", "tickers", "matching", "desk")
 )
 
 
@@ -51,6 +51,7 @@ def section(results: dict[str, Any]) -> str:
         (GROWTH, _grown),
         (LISTENERS, listening),
         (LIVE_QUOTES, live_quoted),
+        (TICKERS, ticked),
         (DESK, _desk),
     )
     for path, written in parts:
@@ -92,6 +93,16 @@ def live_quoted(found: dict[str, Any]) -> list[str]:
         f"One web process with {found['listeners']:,} listeners that watch {found['watched']} of {found['stocks']:,}"
         f" stocks each, at {found['quotes']:,} quotes/s ({found['measured_at'][:10]}, measure anew with"
         " `python -m bench.live_quotes`):"
+    )
+    return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
+
+
+def ticked(found: dict[str, Any]) -> list[str]:
+    """Return the table of a web process with many tickers of Kite's clients."""
+    head = (
+        f"One web process with {found['tickers']:,} of Kite's tickers that subscribe to {found['subscribed']} of"
+        f" {found['stocks']:,} stocks each in the mode full, at {found['quotes']:,} quotes/s"
+        f" ({found['measured_at'][:10]}, measure anew with `python -m bench.tickers`):"
     )
     return ["", head, "", table(found["figures"]), "", *_remarks(found["figures"])]
 

@@ -201,8 +201,8 @@ def test_expired_events_and_keys_are_deleted(run_well, account, cleaner):
             " FROM unnest(ARRAY[0, 26, 27]) AS n",
             (holder,),
         )
-    assert json.loads(run_well("db", "prune", "--json")) == {"events": 2, "keys": 2, "prices": 0}
-    assert run_well("db", "prune") == "events: 0\nkeys: 0\nprices: 0\n"
+    assert json.loads(run_well("db", "prune", "--json")) == {"events": 2, "keys": 2, "prices": 0, "candles": 0}
+    assert run_well("db", "prune") == "events: 0\nkeys: 0\nprices: 0\ncandles: 0\n"
 
 
 def test_without_a_database_a_command_names_the_setting(app, run_badly, settings, monkeypatch):

@@ -117,6 +117,60 @@ def test_a_fact_that_is_not_valid_refuses_the_file(run, line, field):
     assert known() == []
 
 
+def instruments():
+    with session():
+        rows = fetch_all("SELECT exchange, symbol, instrument_token, isin, series FROM stock ORDER BY instrument_token")
+    return [(f"{row['exchange']}:{row['symbol']}", row["instrument_token"], row["isin"], row["series"]) for row in rows]
+
+
+def test_kites_tokens_are_those_of_its_dump(run):
+    assert run("exchange,symbol\nNSE,INFY\n").exit_code == 0
+    assert run(KITE).exit_code == 0
+    assert instruments() == [("NSE:INFY", 408065, None, None), ("BSE:INFY", 128053508, None, None)]
+
+
+def test_nses_list_has_the_isins_and_the_series(run):
+    run(NSE)
+    assert {(symbol, isin, series) for symbol, _, isin, series in instruments()} == {
+        ("NSE:20MICRONS", "INE144J01027", "EQ"),
+        ("NSE:ABMINTLTD", "INE251C01017", "BE"),
+        ("NSE:BAJAJ-AUTO", "INE917I01010", "EQ"),
+    }
+
+
+def test_a_list_of_your_own_gives_either_token_or_both(run):
+    header = "exchange,symbol,instrumentToken,exchangeToken,isin,series\n"
+    lines = "NSE,INFY,408065,1594,INE009A01021,EQ\nNSE,TCS,,11536,,\nBSE,SBIN,,500112,,A\nNSE,RELIANCE,738561,,,\n"
+    assert run(header + lines).exit_code == 0
+    found = [
+        ("NSE:INFY", 408065, "INE009A01021", "EQ"),
+        ("NSE:RELIANCE", 738561, None, None),
+        ("NSE:TCS", 2953217, None, None),
+        ("BSE:SBIN", 128028676, None, "A"),
+    ]
+    assert instruments() == found
+    run("exchange,symbol\nNSE,INFY\n")
+    assert instruments() == found
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("0,,,", "instrumentToken"),
+        ("2147483648,,,", "instrumentToken"),
+        ("408065,1595,,", "exchangeToken"),
+        (",1.5,,", "exchangeToken"),
+        (",,INE009A0102,", "isin"),
+        (",,,LARGE", "series"),
+    ],
+)
+def test_an_instrument_that_is_not_valid_refuses_the_file(run, line, field):
+    result = run(f"exchange,symbol,instrumentToken,exchangeToken,isin,series\nNSE,INFY,{line}\n")
+    assert result.exit_code == 1
+    assert f"line 2, {field}" in result.stderr
+    assert known() == []
+
+
 def test_the_session_class_is_imported_and_stays_where_a_later_file_has_none(run):
     def session_class():
         with session():

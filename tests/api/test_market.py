@@ -29,7 +29,7 @@ def price(symbol, last_price="10.00", exchange="NSE"):
 
 # The values of a stock of which only the last price is known.
 UNKNOWN = ("bidPrice", "askPrice", "bidQuantity", "askQuantity", "open", "high", "low", "previousClose", "closePrice")
-UNKNOWN += ("name", "volume", "lowerCircuit", "upperCircuit", "tickSize", "lotSize")
+UNKNOWN += ("name", "volume", "lowerCircuit", "upperCircuit", "tickSize", "lotSize", "isin", "series")
 
 
 def test_quotes_create_stocks_and_set_their_prices(get, put):
@@ -48,6 +48,7 @@ def test_quotes_create_stocks_and_set_their_prices(get, put):
         "halted": False,
         "intradayAllowed": True,
         "sessionClass": "NORMAL",
+        "instrumentToken": stock["instrumentToken"],
     }
     assert get("stocks/NSE/INFY").get_json()["lastPrice"] == "1500.00"
     put(price("TCS", "3501.00"), price("TCS", "3502.00"))

@@ -51,9 +51,9 @@ def test_clicks_on_close_150_ms_apart_sell_no_second_position(
     quote("RELIANCE", "2500.00")
     trader = account()
     desk = desk_of(web).log_in(trader.token)
-    for symbol in ("INFY", "RELIANCE"):
+    for number, symbol in enumerate(("INFY", "RELIANCE"), 1):
         desk.place(symbol=symbol)
-    expect(desk.positions).to_have_count(2)
+        expect(desk.positions).to_have_count(number)  # two orders may be executed in either order
     expect(desk.page.locator("#positions[data-moved]")).to_have_count(0)
     first = desk.positions.first
     close = place_of(first.get_by_role("button", name="Close RELIANCE Intraday"))

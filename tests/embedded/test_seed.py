@@ -28,9 +28,15 @@ def test_the_demo_account_fills_against_quotes_and_an_existing_one_stays(
     stock = "SELECT last_price::text FROM stock WHERE exchange = 'NSE' AND symbol = 'RELIANCE'"
     assert one(stock) == "2500.00"
     assert one("SELECT bool_and(is_usable AND name IS NOT NULL) FROM stock")
+    assert one("SELECT instrument_token FROM stock WHERE exchange = 'NSE' AND symbol = 'INFY'") == 408065
+    assert one("SELECT bool_and(instrument_token / 256 < 4000000 AND isin IS NOT NULL) FROM stock")
     change_account(json.loads((tmp_path / "demo.json").read_text())["account_id"], {"fill_model": "IMMEDIATE"})
     run("UPDATE stock SET name = CASE symbol WHEN 'TCS' THEN 'Mine' END WHERE symbol IN ('TCS', 'INFY')")
+    run("UPDATE stock SET isin = NULL, instrument_token = synthetic_token(exchange) WHERE symbol = 'TCS'")
+    run("UPDATE stock SET instrument_token = 5633 WHERE symbol = 'ITC'")  # and an ISIN, as from an import
     assert seed(environment) == account_id
     assert one("SELECT array_agg(fill_model::text) FROM account") == ["IMMEDIATE"]
     names = "SELECT array_agg(DISTINCT name ORDER BY name) FROM stock WHERE symbol IN ('TCS', 'INFY')"
     assert one(names) == ["Infosys", "Mine"]
+    tokens = "SELECT array_agg(instrument_token::integer) FROM stock WHERE symbol IN ('TCS', 'ITC')"
+    assert sorted(one(tokens)) == [5633, 2953217, 136330244]

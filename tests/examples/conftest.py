@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.kite_clients import JAVASCRIPT, PYTHON, NoClientError, javascript_folder, python_path
 from tests.support.processes import ROOT, ProcessStarter, Running
 
 CLIENT = ROOT / "clients" / "python"
@@ -19,11 +21,14 @@ PROGRAMS = {
     "stop_bot.mjs": "node",
     "feeder.py": sys.executable,
     "ticks.py": sys.executable,
+    "kite_bot.py": sys.executable,
+    "kite_bot.mjs": "node",
 }
+KITE_BOTS = ("kite_bot.py", "kite_bot.mjs")
 
 
 @pytest.fixture
-def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def run(clean: None, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Return a function that starts an example: run("bot.py", web, token, "NSE", "TCS") -> Popen with pipes.
 
     In place of the web process there may be an address. An empty address or token is not given.
@@ -41,6 +46,8 @@ def run(clean: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         }
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [program, str(ROOT / "examples" / name), *arguments]
+        if name in KITE_BOTS:
+            command, environment = _with_its_client(name, command, environment, tmp_path)
         started.append(subprocess.Popen(command, env=environment, text=True, **pipes))
         return started[-1]
 
@@ -62,3 +69,20 @@ def restart(start: ProcessStarter) -> Callable[[Running], Running]:
         return again.wait_until_ready()
 
     return make
+
+
+def _with_its_client(
+    name: str, command: list[str], environment: dict[str, str], folder: Path
+) -> tuple[list[str], dict[str, str]]:
+    """Let an example find the newest official client of Kite Connect, as if its user had installed it beside it."""
+    try:
+        if name.endswith(".py"):
+            program, path, *arguments = command
+            return [program, "-S", path, *arguments], environment | {"PYTHONPATH": python_path(PYTHON[0])}
+        modules = folder / "node_modules"
+        if not modules.exists():
+            modules.symlink_to(javascript_folder(JAVASCRIPT[0]) / "node_modules")
+            shutil.copy(ROOT / "examples" / name, folder)
+        return [command[0], str(folder / name), *command[2:]], environment
+    except NoClientError as error:
+        pytest.skip(str(error))

@@ -96,6 +96,7 @@ class RawStream:
         port: int,
         token: str | None = None,
         *,
+        path: str = PATH,
         query: str = "",
         headers: dict[str, str | None] | None = None,
         receive_buffer: int | None = None,
@@ -107,7 +108,7 @@ class RawStream:
         self.socket.connect((HOST, port))
         self.buffer = b""
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        self.socket.sendall(handshake(port, query, authorization | (headers or {})))
+        self.socket.sendall(handshake(port, query, authorization | (headers or {}), path=path))
         self.status = self._read_head()
 
     def __enter__(self) -> "RawStream":
@@ -196,7 +197,7 @@ def answered_pings(stream: RawStream) -> Iterator[None]:
         thread.join()
 
 
-def handshake(port: int, query: str, headers: dict[str, str | None]) -> bytes:
+def handshake(port: int, query: str, headers: dict[str, str | None], *, path: str = PATH) -> bytes:
     """Return the request of a handshake; a header with the value None is left out."""
     lines = {
         "Host": f"{HOST}:{port}",
@@ -206,7 +207,7 @@ def handshake(port: int, query: str, headers: dict[str, str | None]) -> bytes:
         "Sec-WebSocket-Version": "13",
     } | headers
     text = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value is not None)
-    return f"GET {PATH}{query} HTTP/1.1\r\n{text}\r\n".encode()
+    return f"GET {path}{query} HTTP/1.1\r\n{text}\r\n".encode()
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = True) -> bytes:

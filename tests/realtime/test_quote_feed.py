@@ -1,5 +1,6 @@
 """The feed of quotes in this process, without threads: the newest quotes, at a bounded pace, to whoever keeps up."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from api.stream import quote_feed
 from api.stream.quote_feed import QuoteFeed
-from api.stream.watchers import Outgoing, Watcher
+from api.stream.watchers import Watcher, Writer
 from api.stream.watching import as_text
 from models.database import DatabaseUnavailable
 from tests.realtime.conftest import Database
@@ -26,18 +27,18 @@ class Reader(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self.is_slow = False
-        self.batches: list[list[Outgoing]] = []
+        self.batches: list[list[dict[str, Any]]] = []
 
     @property
     def is_behind(self) -> bool:
         return self.is_slow
 
-    def take(self, ticks: list[Outgoing]) -> None:
-        self.batches.append(ticks)
+    def take(self, written: list[bytes]) -> None:
+        self.batches.append([dict(json.loads(text)["data"]) for text in written])
 
     @property
     def numbers(self) -> list[int]:
-        return [tick.quote.quote_number for batch in self.batches for tick in batch]
+        return [quote["quoteNumber"] for batch in self.batches for quote in batch]
 
 
 @pytest.fixture
@@ -53,9 +54,13 @@ def next_quote(number: int, **changes: Any) -> LiveQuote:
     return quote._replace(quote_number=number, **changes)
 
 
-def watching(feed: QuoteFeed, *keys: str) -> Reader:
+def write_text(quote: LiveQuote) -> bytes:
+    return as_text(quote).encode()
+
+
+def watching(feed: QuoteFeed, *keys: str, write: Writer = write_text) -> Reader:
     reader = Reader()
-    assert feed.watch(reader, keys or [KEY]) == []
+    assert feed.watch(reader, keys or [KEY], write) == []
     return reader
 
 
@@ -92,20 +97,28 @@ def test_one_batch_has_all_quotes_of_a_round_and_each_is_written_once_for_all(ma
 
     def write(quote: LiveQuote) -> bytes:
         written.append(quote.key)
-        return as_text(quote).encode()
+        return write_text(quote)
 
-    readers = [watching(feed, KEY, "NSE:INFY") for _ in range(10)]
+    readers = [watching(feed, KEY, "NSE:INFY", write=write) for _ in range(10)]
     feed.hand_out()
     for reader in readers:
         (batch,) = reader.batches
-        assert {json_of(tick.written(write))["symbol"] for tick in batch} == {"RELIANCE", "INFY"}
+        assert {quote["symbol"] for quote in batch} == {"RELIANCE", "INFY"}
     assert sorted(written) == ["NSE:INFY", KEY]
 
 
-def json_of(text: bytes) -> dict[str, Any]:
-    import json
+def test_a_watcher_gets_each_stock_written_as_it_asked_for_last(market: None) -> None:
+    def write_short(quote: LiveQuote) -> bytes:
+        return b'{"data": {"short": true}}'
 
-    return dict(json.loads(text)["data"])
+    feed = QuoteFeed()
+    reader = watching(feed, KEY, "NSE:INFY")
+    feed.watch(reader, ["NSE:INFY"], write_short)
+    feed.hand_out()
+    feed.watch(reader, [KEY, "NSE:INFY"], write_text, anew=False)  # as before, and at once
+    feed.hand_out()
+    for batch in reader.batches:
+        assert sorted(quote.get("symbol", "short") for quote in batch) == ["RELIANCE", "short"]
 
 
 def test_a_watcher_that_is_behind_gets_the_newest_quotes_when_it_has_caught_up(market: None) -> None:
@@ -141,11 +154,11 @@ def test_a_last_price_after_a_lost_message_is_shown_and_asks_the_database(market
     plain_sql.run("UPDATE stock SET quote_number = 3, high_price = 120, last_price = 101 WHERE symbol = 'RELIANCE'")
     feed.take([LastPrice(KEY, 3, "101.00", AT)])
     feed.hand_out()
-    assert (reader.batches[-1][0].quote.last_price, reader.batches[-1][0].quote.high_price) == ("101.00", None)
+    assert (reader.batches[-1][0]["lastPrice"], reader.batches[-1][0]["high"]) == ("101.00", None)
     known = feed.known
     feed.correct(known, read_changed(known))
     feed.hand_out()
-    assert reader.batches[-1][0].quote.high_price == "120.00"
+    assert reader.batches[-1][0]["high"] == "120.00"
     assert set(feed.known.values()) == {3}  # nothing is asked again
 
 
@@ -173,10 +186,10 @@ def test_a_watch_that_fails_leaves_what_was_watched(market: None, monkeypatch: p
 
     monkeypatch.setattr(quote_feed, "read_quotes", fail)
     with pytest.raises(DatabaseUnavailable):
-        feed.watch(second, [KEY, "NSE:INFY", "NSE:OTHER"])
+        feed.watch(second, [KEY, "NSE:INFY", "NSE:OTHER"], write_text)
     assert {stock.key for stock in second.watched} == {"NSE:INFY"}
     assert {stock.key for stock in first.watched} == {KEY}
-    assert feed.watch(second, [KEY]) == []  # a stock that the feed knows needs no database
+    assert feed.watch(second, [KEY], write_text) == []  # a stock that the feed knows needs no database
 
 
 @pytest.mark.parametrize("at", [AT, "2026-11-27T18:29:59.999999Z", "2026-11-27T18:30:00.000000Z"])

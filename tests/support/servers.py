@@ -29,6 +29,8 @@ TABLES = (
     "stock_search",
     "recorded_price",
     "price_recording",
+    "candle",
+    "day_candle",
     "token_use",
     "api_token",
     "account",

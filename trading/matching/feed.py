@@ -3,7 +3,7 @@
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,12 +15,14 @@ from models.rows import StockRow
 from runtime import metrics
 from runtime.logs import get_logger
 from trading.market.calendars import days as days_of
+from trading.market.candle_recording import recorder
 from trading.market.live_quotes import are_heard, live_quote, publish_last_prices, publish_quotes
 from trading.market.quotes import GivenQuote, Moment, NotStored, Taken, lock_stocks, store, take
 from trading.market.stocks import forget_stocks, remembered_stocks
 from trading.matching.buckets import bucket_of, lock_exclusive
 from trading.matching.crossing import Match, match
 from trading.matching.last_prices import store_last_prices
+from trading.rules.candles import trade_of
 from trading.rules.expiry import session_end
 from trading.rules.matching import on_quote
 from trading.rules.sessions import TradingDays
@@ -35,15 +37,19 @@ logger = get_logger(__name__)
 
 
 class MarketRules(NamedTuple):
-    """The conditions of a usable quote: its greatest age in seconds (0: any), and the calendar if there is one."""
+    """The conditions of a usable quote: its greatest age in seconds (0: any), and the calendar if there is one.
+
+    With records_candles this process gathers the candles of the quotes that it takes.
+    """
 
     max_age_s: int = 0
     calendar: str | None = None
+    records_candles: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "MarketRules":
         """Return the conditions that the settings name."""
-        return cls(settings.max_quote_age_s, settings.market_calendar)
+        return cls(settings.max_quote_age_s, settings.market_calendar, settings.record_candles)
 
 
 class StocksChanged(Exception):
@@ -164,12 +170,16 @@ def _receive_last_prices(portion: Portion, rules: MarketRules, days: TradingDays
     """Store last prices by the short way; return None if they reach any order: then nothing is stored."""
     stock_ids = [stock_id for _, stock_id, _ in portion]
     prices = [quote.last_price for *_, quote in portion if quote.last_price is not None]
-    done = store_last_prices(stock_ids, prices, rules.calendar, are_heard())
+    done = store_last_prices(stock_ids, prices, rules.calendar, are_heard(), rules.records_candles)
     if done is None:
         return None
     outcomes = {place: done.outcomes[stock_id] for place, stock_id, _ in portion if stock_id in done.outcomes}
     taken = [quote for _, stock_id, quote in portion if stock_id not in done.missed]
-    news = [functools.partial(_publish_last_prices, taken, done.numbers, done.at)] if done.numbers else []
+    news: list[Callable[[], None]] = []
+    if done.numbers:
+        news.append(functools.partial(_publish_last_prices, taken, done.numbers, done.at))
+    if done.trades:
+        news.append(functools.partial(recorder.add, done.trades))
     missed = [one for one in portion if one[1] in done.missed]
     if not missed:
         return _Received(done.quotes, outcomes, [], news)
@@ -201,7 +211,11 @@ def _store_and_match(portion: Portion, rules: MarketRules, days: TradingDays | N
     def session_end_of(stock_id: UUID) -> datetime | None:
         return session_end(now, days=days, session_class=stocks[stock_id]["session_class"])
 
-    news = [functools.partial(_publish_quotes, [stocks[one] for one in taken], list(taken.values()))] if taken else []
+    news: list[Callable[[], None]] = []
+    if taken:
+        news.append(functools.partial(_publish_quotes, [stocks[one] for one in taken], list(taken.values())))
+    if rules.records_candles:
+        news.append(functools.partial(_record, portion, stocks, taken))
     return _Received(len(taken), outcomes, match(usable, on_quote, now, session_end_of), news)
 
 
@@ -213,3 +227,15 @@ def _publish_last_prices(quotes: Sequence[GivenQuote], numbers: Sequence[int], a
 def _publish_quotes(stocks: Sequence[StockRow], taken: Sequence[Taken]) -> None:
     if are_heard():
         publish_quotes(live_quote({**stock, **one.columns}) for stock, one in zip(stocks, taken, strict=True))
+
+
+def _record(portion: Portion, stocks: Mapping[UUID, StockRow], taken: Mapping[UUID, Taken]) -> None:
+    """Let the trades of stored quotes be in their candles; the stocks are as they were before."""
+    found = (
+        trade_of(stocks[stock_id], one.quote, quote.last_traded_at, one.columns.get("largest_volume"))
+        for _, stock_id, quote in portion
+        if (one := taken.get(stock_id)) is not None
+    )
+    trades = [trade for trade in found if trade is not None]
+    if trades:
+        recorder.add(trades)

@@ -14,6 +14,7 @@ from uuid import UUID
 from models.database import array_of, db, fetch_one, session
 from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
+from trading.rules.candles import Trade, minute_of
 from trading.rules.quotes import QuoteOutcome
 
 STORE = """
@@ -41,8 +42,16 @@ SELECT now, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
     ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed,
     CASE WHEN %(are_heard)s THEN ARRAY(
-        SELECT quote_number FROM given JOIN stored USING (id) ORDER BY place) END AS numbers
+        SELECT quote_number FROM given JOIN stored USING (id) ORDER BY place) END AS numbers,
+    CASE WHEN %(are_recorded)s THEN ARRAY({traded}) END AS traded
 FROM moment
+"""
+# The places and the quote numbers of those that bring a new trade (trading.rules.quotes.brings_new_trade). Within a
+# statement that updates a stock, its table shows the stock as it was before.
+TRADED = """
+SELECT ARRAY[place, stored.quote_number] FROM given JOIN stored USING (id) JOIN stock AS before USING (id)
+WHERE is_open AND NOT stored.is_halted AND before.last_price IS DISTINCT FROM given.price
+    AND before.newest_trade_at IS NULL AND before.largest_volume IS NULL
 """
 # The classes of stocks whose session is open.
 OPEN_CLASSES = """
@@ -52,16 +61,19 @@ open_classes AS MATERIALIZED (
 """
 # Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
 # lock is a statement of its own all the same, and the next one reads what was committed before it.
-STORE_WITHOUT_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes='', is_open='true', crossed=CROSSED)}"
+STORE_WITHOUT_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes='', is_open='true', crossed=CROSSED, traded=TRADED)}"
 IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
-STORE_WITH_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED)}"
+STORE_WITH_CALENDAR = (
+    f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED, traded=TRADED)}"
+)
 
 
 class Stored(NamedTuple):
     """The number of stored quotes, the outcomes of those that match nothing, and the stocks that took none.
 
     A stock takes no quote if it has a later one, is inactive, or does not exist. `numbers` are those of the stored
-    quotes in the order of their stocks, or None if nobody asks for them; `at` is the quotes' time.
+    quotes in the order of their stocks, or None if nobody asks for them, and `trades` the new trades that the quotes
+    bring, none if nobody asks for them; `at` is the quotes' time.
     """
 
     quotes: int
@@ -69,21 +81,26 @@ class Stored(NamedTuple):
     missed: set[UUID]
     numbers: list[int] | None
     at: datetime
+    trades: list[Trade]
 
 
 def store_last_prices(
-    stock_ids: Sequence[UUID], prices: Sequence[Decimal], calendar: str | None, are_heard: bool = False
+    stock_ids: Sequence[UUID],
+    prices: Sequence[Decimal],
+    calendar: str | None,
+    are_heard: bool = False,
+    are_recorded: bool = False,
 ) -> Stored | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
     Return None if the prices reach any order: then nothing is stored. Without a calendar the market is always open. The
     database's own time and sessions decide, so that no remembered session is used. If quotes are heard, somebody wants
-    to know their numbers.
+    to know their numbers; if they are recorded, their trades.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
     parameters: dict[str, Any] = {"ids": array_of(stock_ids), "prices": array_of(prices), "calendar": calendar}
-    parameters["are_heard"] = are_heard
+    parameters |= {"are_heard": are_heard, "are_recorded": are_recorded}
     with session():
         statement = STORE_WITHOUT_CALENDAR if calendar is None else STORE_WITH_CALENDAR
         row = fetch_one(statement, parameters | lock_parameters(stock_ids))
@@ -92,4 +109,6 @@ def store_last_prices(
         return None
     reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
     outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
-    return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"])
+    minute = minute_of(row["now"])
+    trades = [Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"] or ()]
+    return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"], trades)

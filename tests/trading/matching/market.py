@@ -30,9 +30,12 @@ def q(bid: str | None, ask: str | None, last: str | None = None, symbol: str = S
     return given(symbol, bid_price=bid, ask_price=ask, last_price=last, **values)
 
 
-def put(*quotes: GivenQuote, max_age_s: int = 60, calendar: str | None = None, **values: Any) -> Reception:
+def put(
+    *quotes: GivenQuote, max_age_s: int = 60, calendar: str | None = None, records_candles: bool = False, **values: Any
+) -> Reception:
     """Store quotes, or one quote with these values."""
-    return receive_quotes(list(quotes) or [given(**values)], MarketRules(max_age_s, calendar))
+    rules = MarketRules(max_age_s, calendar, records_candles)
+    return receive_quotes(list(quotes) or [given(**values)], rules)
 
 
 def stock_now(symbol: str = SYMBOL) -> dict[str, Any]:

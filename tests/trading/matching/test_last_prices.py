@@ -24,6 +24,7 @@ STATES = {
 }
 CALENDARS = [None, "NSE", "NSE with sessions"]
 TIMES = ("last_price_at", "quoted_at")
+OWN = ("id", "instrument_token", "created_at", *TIMES)  # of each stock and time
 
 
 @pytest.fixture
@@ -47,10 +48,28 @@ def test_both_ways_store_the_same_with_the_same_outcome(clean, long_way, state, 
         run(f"UPDATE stock SET {STATES[state]}")
         reception = put(last_price="90.00", calendar=calendar)
         stock = stock_now()
-        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys(("id", "created_at", *TIMES))
+        stock |= {"took": stock["quoted_at"] == stock["last_price_at"]} | dict.fromkeys(OWN)
         stock["newest_trade_at"] = stock["newest_trade_at"] is None
         results.append((reception, stock))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("prices", [("90.00", "90.00"), ("90.00", "91.00")])
+@pytest.mark.parametrize("calendar", [None, "NSE"])
+@pytest.mark.parametrize("state", STATES)
+def test_both_ways_record_the_same_trades(clean, long_way, monkeypatch, state, calendar, prices):
+    ways = [], []
+    for turn, trades in enumerate(ways):
+        if turn:
+            run("DELETE FROM stock")
+            long_way()
+        monkeypatch.setattr(feed.recorder, "add", trades.extend)
+        put(last_price="90.00", records_candles=True)
+        run(f"UPDATE stock SET {STATES[state]}")
+        put(*(given(last_price=price) for price in prices), calendar=calendar, records_candles=True)
+    short, long = ([one[2:] for one in trades] for trades in ways)
+    assert short == long
+    assert short[0] == (D("90.00"), 1, None, None)
 
 
 def test_a_last_price_that_reaches_an_order_takes_the_long_way(trader, clean):
