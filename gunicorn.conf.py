@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import gunicorn.glogging
+import gunicorn.http.message
 import gunicorn.http.wsgi
 import gunicorn.util
 
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from config import ConfigurationError, misspelt, require_links, settings_or_exit
 from runtime import addresses, database_url, descriptors, metrics_folder
 from serving.reading import write_problem
+from serving.secrets import without_tokens
 from serving.succession import Supervision, succession
 from serving.worker import Worker
 
@@ -27,13 +29,22 @@ loglevel = _settings.log_level.lower()
 accesslog = None  # the application writes its own line per placement, with the request id
 
 
-class _TimelessLogger(gunicorn.glogging.Logger):  # type: ignore[misc]
-    """Gunicorn's log without times, for a reader that adds them."""
+class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
+    """Gunicorn's log without the tokens of addresses, which it quotes when a request cannot be read or served."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up the log."""
+        super().setup(cfg)
+        self.error_log.addFilter(without_tokens)
+
+
+class _TimelessLogger(_Logger):
+    """The log without times, for a reader that adds them."""
 
     error_fmt = "[%(process)d] [%(levelname)s] %(message)s"
 
 
-logger_class = gunicorn.glogging.Logger if _settings.log_time else _TimelessLogger
+logger_class = _Logger if _settings.log_time else _TimelessLogger
 
 # gevent: thousands of idle listeners in one process, where gthread needs a thread for each.
 # The worker patches the standard library after the fork and before it loads the application,
@@ -51,8 +62,9 @@ keepalive = _settings.keep_alive_s  # longer than the proxy's, so that the proxy
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
-# Room for 200 stocks with long symbols in one address. The default is 4,094.
-limit_request_line = 8000
+# Room for 200 stocks with long symbols in one address, and for the 1,000 of Kite's clients. The default is 4,094.
+# gunicorn allows no more than the constant.
+limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 32_768
 
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None

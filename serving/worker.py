@@ -18,7 +18,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
 from runtime import descriptors
-from serving.reading import REQUEST_S, Parser, Wait, end_all, write_problem
+from serving.reading import REQUEST_S, Parser, Wait, end_all, look_ahead, write_problem
 from serving.succession import succession
 
 # A client that connected just before the worker stops may still send its request.
@@ -147,6 +147,7 @@ class Worker(GeventWorker):
             excess = len(self.connections) - self.allowed
             connection.is_extra = excess > 0 and not self._make_room()
             if connection.is_extra and excess > EXTRA_CONNECTIONS:
+                look_ahead(client)
                 self._refuse(client)
             else:
                 super().handle(listener, client, addr)

@@ -32,25 +32,26 @@ class SharedStorage(RedisStorage):
     DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}
 
 
-class PlacementLimit:
-    """A limit on the placements of a token in each window of one period; a burst may use a whole window at once."""
+class SharedLimit:
+    """A limit on what one subject does in each window of one period; a burst may use a whole window at once."""
 
-    def __init__(self, limit: RateLimit, redis_url: str | None) -> None:
+    def __init__(self, name: str, limit: RateLimit, redis_url: str | None) -> None:
+        self.name = name
         self.limit = limit
         self._here = MemoryStorage()
         pool, prefix = redis_link.client.connection_pool, redis_link.key("limits")
         self._shared = SharedStorage(redis_url, pool, key_prefix=prefix) if redis_url else None
 
-    def hit(self, token_id: str, number: int) -> int:
-        """Count placements and return the number left in this window; a negative number is that many too many."""
-        used = self._ask(lambda storage: storage.incr(f"orders:{token_id}", self.limit.period_s, number))
+    def hit(self, subject: str, number: int) -> int:
+        """Count for a subject and return the number left in this window; a negative number is that many too many."""
+        used = self._ask(lambda storage: storage.incr(f"{self.name}:{subject}", self.limit.period_s, number))
         return self.limit.count - used
 
-    def seconds_left(self, token_id: str) -> int:
+    def seconds_left(self, subject: str) -> int:
         """Return the whole seconds until the window ends, at least 1."""
         if self.limit.period_s == 1:  # no need to ask Redis
             return 1
-        left = self._ask(lambda storage: storage.get_expiry(f"orders:{token_id}")) - time.time()
+        left = self._ask(lambda storage: storage.get_expiry(f"{self.name}:{subject}")) - time.time()
         return max(1, min(self.limit.period_s, math.ceil(left)))
 
     def _ask(self, question: Callable[[Storage], Number]) -> Number:
@@ -63,7 +64,7 @@ class PlacementLimit:
 def register(app: Flask, settings: Settings) -> None:
     """Set up the application's limit, if the settings have one."""
     limit = settings.rate_limit_orders
-    app.extensions["placement_limit"] = limit and PlacementLimit(limit, settings.redis_url)
+    app.extensions["placement_limit"] = limit and SharedLimit("orders", limit, settings.redis_url)
     app.after_request(_add_headers)
 
 

@@ -14,6 +14,7 @@ from api.http.token_cache import Principal
 from api.http.token_use import token_uses
 
 from .envelope import BAD_TOKEN, NOT_PERMITTED, KiteRefusal
+from .limits import count_request
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -44,6 +45,7 @@ def authenticate(scope: str) -> None:
     """Note the principal of the request's token, or refuse."""
     match = TOKEN_PATTERN.fullmatch(request.headers.get("Authorization", ""))
     principal = principal_for(match[1] if match else None, scope)
+    count_request(principal)
     request_facts().principal = principal
     token_uses.after_response(principal.token_id)
 

@@ -9,8 +9,7 @@ from flask import Flask, Response, request
 from api.http.errors import DETAILS, STATUS_BY_CODE
 from api.http.facts import request_facts
 from api.http.responses import encode
-
-from .paths import PREFIX
+from runtime.kite_paths import PREFIX
 
 # Kite's clients compare the type with these very words: no charset may follow.
 JSON = "application/json"

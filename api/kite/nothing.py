@@ -3,9 +3,10 @@
 import flask
 from flask import Response, request
 
+from runtime.kite_paths import PREFIX
+
 from .authentication import requires
 from .envelope import KiteRefusal, success
-from .paths import PREFIX
 
 blueprint = flask.Blueprint("kite_nothing", __name__, url_prefix="/kite")
 

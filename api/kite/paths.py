@@ -4,25 +4,9 @@ from collections.abc import Iterable
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-PREFIX = "/kite"
+from runtime.kite_paths import PREFIX, SEGMENTS
+
 TICKER = f"{PREFIX}/ticker"
-# The first segments of Kite Connect's paths (version 3; its documentation was read 2026-11).
-SEGMENTS = frozenset(
-    (
-        "session",
-        "user",
-        "orders",
-        "trades",
-        "portfolio",
-        "instruments",
-        "quote",
-        "margins",
-        "charges",
-        "gtt",
-        "mf",
-        "alerts",
-    )
-)
 VERSION = "x-kite-version"
 
 

@@ -7,10 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.conftest import CRON_SECRET
+from tests.support.kite import VERSION, kite_headers
 from tests.support.processes import ProcessStarter, wait_until
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -100,6 +102,18 @@ def test_one_trace_leads_from_the_request_to_the_fill(
     assert collector.wait_for("place_order", TRACE_ID).parent_span_id == server.span_id
     assert {service for service, span in collector.spans} == {"tradepost-web", "tradepost-worker"}
     _a_refusal_is_no_failure(trader, collector)
+    _no_span_shows_a_token(web.base_url, trader.http.headers["Authorization"].removeprefix("Bearer "), collector)
+
+
+def _no_span_shows_a_token(base_url: str, token: str, collector: Collector) -> None:
+    """The clients of Kite send their tokens in addresses and in forms."""
+    given = {"api_key": "any", "access_token": token, "request_token": token}
+    for secret in (token, f"{token}A"):
+        requests.get(f"{base_url}/user/profile", params=given, headers=kite_headers(secret), timeout=10)
+        requests.post(f"{base_url}/session/token", data=given, params=given, headers=VERSION, timeout=10)
+    assert attributes(collector.wait_for("GET /kite/user/profile"))["http.route"] == "/kite/user/profile"
+    collector.wait_for("POST /kite/session/token")
+    assert token not in str(collector.spans)
 
 
 def _a_refusal_is_no_failure(trader: Any, collector: Collector) -> None:

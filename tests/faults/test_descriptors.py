@@ -84,6 +84,9 @@ def test_f38_with_every_connection_busy_operators_get_in_and_the_rest_is_refused
     assert refused.headers["Retry-After"] == "1"
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["code"] == "service_unavailable"
+    of_kite = wait_until(lambda: [answer for answer in [web.get("/kite/orders")] if answer.status_code == 503])[0]
+    assert of_kite.headers["Content-Type"] == "application/json"
+    assert (of_kite.json()["status"], of_kite.json()["error_type"]) == ("error", "NetworkException")
     assert [web.get(path).status_code for path in ("/health/live", "/health/ready")] == [200, 200]
     wait_until(lambda: web.metric("tradepost_connections_ended_total", reason="refused") > 0)
     wait_until(web.works, timeout_s=40, what="an unfinished request is ended after ten seconds")

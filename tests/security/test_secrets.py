@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import socket
 import subprocess
 import time
 from urllib.parse import urlsplit
@@ -10,12 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import websockets
+from websockets.sync.client import connect
 
 from api.http import authentication
 from tests.conftest import CRON_SECRET
 from tests.realtime.clients import Stream
 from tests.security.conftest import CRON, bearer
 from tests.support import trading
+from tests.support.kite import VERSION, kite_headers
 from tests.support.processes import ROOT, free_port, wait_until
 from trading.accounts import tokens
 
@@ -151,7 +154,29 @@ def do_everything(base_url, trader_token, admin_token, position_id=None):
     send("GET", f"{base_url}/api/trading/orders?cursor={MARKER}&status={MARKER}", headers=trader)
     send("GET", f"{base_url}/api/trading/events", headers=trader | {"Last-Event-ID": MARKER})
     send("GET", f"{base_url}/health/ready")
+    ask_as_kite(send, base_url, trader_token)
     return made
+
+
+def ask_as_kite(send, base_url, token):
+    """Send good, bad and hostile requests as the clients of Kite do, whose tokens stand in addresses and forms too."""
+    order = {"exchange": "NSE", "tradingsymbol": "RELIANCE", "transaction_type": "BUY", "quantity": 1, "product": "CNC"}
+    order |= {"order_type": "LIMIT", "price": 10, "tag": "X" * 9}
+    for secret in (token, token + "A"):
+        headers = kite_headers(secret, MARKER)
+        form = {"api_key": MARKER, "request_token": secret, "refresh_token": secret, "checksum": MARKER}
+        query = {"api_key": MARKER, "access_token": secret, "refresh_token": secret}
+        for path in ("/session/token", "/session/refresh_token"):
+            send("POST", f"{base_url}{path}", headers=VERSION, data=form)
+            send("POST", f"{base_url}{path}", headers=VERSION, params=form)
+        for path in ("/", "/kite/ticker", "/user/profile", "/kite/orders", "/kite/nothing"):
+            send("GET", f"{base_url}{path}", headers=headers, params=query)
+        send("POST", f"{base_url}/orders/regular", headers=headers, data=order)
+        send("POST", f"{base_url}/orders/regular", headers=headers, data={MARKER: MARKER, "quantity": MARKER})
+        send("POST", f"{base_url}/margins/orders", headers=headers, data=MARKER)
+        send("DELETE", f"{base_url}/session/token", headers=headers, params=query)
+        bare = {"Authorization": f"token {secret}", "X-Kite-Version": "3"}
+        send("GET", f"{base_url}/user/profile?access_token={secret}", headers=bare)
 
 
 def streams(web, token):
@@ -165,6 +190,14 @@ def streams(web, token):
     with Stream(web.port) as stream:
         stream.socket.send(json.dumps({"action": MARKER, "token": token}))
         assert stream.close_code() == 4401
+    for secret in (token, token + "A"):
+        address = f"ws://127.0.0.1:{web.port}/?api_key={MARKER}&access_token={secret}&uid=1"
+        with contextlib.suppress(websockets.WebSocketException), connect(address, proxy=None) as ticker:
+            ticker.send(json.dumps({"a": MARKER, "v": [MARKER]}))
+            ticker.recv(timeout=10)
+    with socket.create_connection(("127.0.0.1", web.port)) as link:
+        link.sendall(f"GET /?api_key=a&access_token={token} x HTTP/1.1\r\n\r\n".encode())
+        assert b" 400 " in link.recv(4096)
 
 
 @pytest.mark.acceptance
