@@ -2,13 +2,15 @@
 
 from flask import Flask
 
-from . import envelope, limits, nothing, sessions, ticker, users
+from . import envelope, instruments, limits, nothing, quotes, sessions, ticker, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
 RESOURCES = (
     sessions,
     users,
+    instruments,
+    quotes,
     nothing,
     ticker,
 )
