@@ -96,6 +96,12 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
     return judged
 
 
+def execute_later(order: OrderRow) -> None:
+    """Start the execution of a placed order, unless it waits for its session; the response does not wait for it."""
+    if not waits_for_session(order):
+        _start_execution([order["id"]], is_awaited=False)
+
+
 def execute_changed(order: OrderRow) -> None:
     """Start the next look at an OPEN order that was changed; the response does not wait for it."""
     if order["status"] == OrderStatus.OPEN and order["due_at"] is not None:

@@ -96,6 +96,9 @@ class OrderRow(TypedDict):
     fill: dict[str, Any] | None
     due_at: datetime | None
     origin: str
+    order_number: int | None
+    modifications: int
+    modified_at: datetime | None
     claimed_at: NotRequired[datetime]
     transactions: NotRequired[list[LedgerRow]]
 

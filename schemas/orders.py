@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from .accounts import FILL_MODELS
 from .base import StrictSchema
-from .examples import ACCOUNT_ID, ORDER_ID, STOCK_ID
+from .examples import ACCOUNT_ID, ORDER_ID, ORDER_NUMBER, STOCK_ID
 from .fields import Identifier, Money, Timestamp, Whole
 from .transactions import TransactionSchema
 
@@ -148,6 +148,16 @@ class OrderSchema(StrictSchema):
     expires_at = Timestamp(data_key="expiresAt", allow_none=True)
     executed_at = Timestamp(data_key="executedAt", allow_none=True)
     updated_at = Timestamp(data_key="updatedAt")
+    # An answer that an earlier release has kept for a key has no number.
+    order_number = fields.String(
+        data_key="orderNumber",
+        allow_none=True,
+        metadata={
+            "example": ORDER_NUMBER,
+            "description": "The order's unique number of 15 digits: its day in India as `yymmdd`, and nine digits of a "
+            "sequence. Null for an order that was final before orders were numbered.",
+        },
+    )
     fill = fields.Nested(
         FillSchema,
         allow_none=True,

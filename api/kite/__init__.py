@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import envelope, instruments, limits, nothing, quotes, sessions, ticker, users
+from . import envelope, instruments, limits, nothing, orders, quotes, sessions, ticker, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
@@ -11,6 +11,7 @@ RESOURCES = (
     users,
     instruments,
     quotes,
+    orders,
     nothing,
     ticker,
 )

@@ -73,8 +73,10 @@ def test_the_response_to_a_placement_holds_the_whole_order(account, place):
         "expiresAt": None,
         "executedAt": None,
         "updatedAt": order["updatedAt"],
+        "orderNumber": order["orderNumber"],
         "fill": None,
     }
+    assert re.fullmatch(r"\d{15}", order["orderNumber"])
 
 
 def test_omitted_fields_have_their_defaults(client, account, quote):

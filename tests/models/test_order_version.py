@@ -10,11 +10,13 @@ from tests.support.trading import one, run
 
 FIXED = {"id", "account_id", "stock_id", "exchange", "symbol", "side", "product"}
 FIXED |= {"fill_model", "limit_fills", "validity", "validity_minutes", "market_protection", "after_market", "tag"}
-FIXED |= {"origin"}
+FIXED |= {"origin", "order_number"}
 UNSEEN = {"attempts", "retry_at", "due_at", "claimed_at", "version", "transactions"}
 # The market's own marks; matched_at and triggered_at tell a client of them.
 UNSEEN |= {"opened_number", "watch_price", "watch_trigger", "trigger_is_told", "match_sequence", "match_class"}
 UNSEEN |= {"match_price", "fill"}
+# They change with the terms that a modification changes.
+UNSEEN |= {"modifications", "modified_at"}
 SEEN = [
     "quantity = 5",
     "price = 5",

@@ -12,7 +12,7 @@ KINDS = {
     "a token": re.compile(r"tp_.+"),
 }
 # Numbers that count what happened before.
-COUNTED = {"id", "eventId", "lastEventId", "conversionId"}
+COUNTED = {"orderNumber", "id", "eventId", "lastEventId", "conversionId"}
 
 
 def example_of(document: dict[str, Any], content: dict[str, Any]) -> Any:

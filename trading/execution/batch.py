@@ -17,12 +17,13 @@ from trading.rules.charges import Charges
 from trading.rules.ledger import AccountLedger
 from trading.rules.terms import OrderStatus, Product
 
+# One time for all orders of a statement: in which order it writes its rows is the planner's choice.
 EXECUTE_ORDERS = """
 UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
-    waiting_for = NULL, executed_at = market_now(), updated_at = market_now()
+    waiting_for = NULL, executed_at = (SELECT market_now()), updated_at = (SELECT market_now())
 FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
 EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"

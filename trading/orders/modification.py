@@ -39,7 +39,7 @@ UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, p
     charge_items = %(charge_items)s, watch_price = NULL, watch_trigger = NULL, opened_number = NULL,
     waiting_for = CASE status WHEN 'PENDING' THEN waiting_for END,
     due_at = CASE status WHEN 'OPEN' THEN market_now() ELSE due_at END,
-    updated_at = market_now()
+    modifications = modifications + 1, modified_at = market_now(), updated_at = market_now()
 WHERE id = %(id)s
 """
 
@@ -52,6 +52,7 @@ class OrderChange:
     price: Decimal | None = None
     trigger_price: Decimal | None = None
     order_type: str | None = None
+    market_protection: Decimal | None = None
 
 
 class Asked(NamedTuple):

@@ -56,20 +56,22 @@ WHERE account.id = %(account_id)s
 CREATE_STOCK = """
 INSERT INTO stock (id, exchange, symbol) VALUES (%s, %s, %s) ON CONFLICT (exchange, symbol) DO NOTHING
 """
-WRITE = """
-SELECT * FROM order_write(
+# Each order that the functions write takes the next number of its connection.
+PLACED = "SELECT placed.*, order_number(placed.placed_at, currval('order_numbers')) FROM"
+WRITE = f"""
+{PLACED} order_write(
     %(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,
     %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s,
     %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s, %(limit_fills)s, %(ends_at)s,
     %(closing_quantity)s, %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s,
-    %(waits)s)
+    %(waits)s) AS placed
 """
-WRITE_AT_ONCE = """
-SELECT * FROM order_at_once(
+WRITE_AT_ONCE = f"""
+{PLACED} order_at_once(
     %(id)s, %(account_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s, %(order_type)s,
     %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s, %(market_protection)s,
     %(after_market)s, %(tag)s, %(limit_fills)s, %(ends_at)s, %(blocked_margin)s, %(charges)s, %(charge_items)s,
-    %(charged_on)s, %(scope)s, %(key)s, %(fingerprint)s)
+    %(charged_on)s, %(scope)s, %(key)s, %(fingerprint)s) AS placed
 """
 # The columns of a new order that no placement gives: the functions return the others.
 UNTOUCHED: dict[str, Any] = {
@@ -78,10 +80,11 @@ UNTOUCHED: dict[str, Any] = {
     "trigger_is_told": False,
     "attempts": 0,
     "origin": OrderOrigin.CLIENT.value,
+    "modifications": 0,
 } | dict.fromkeys(
     ("average_price", "position_id", "rejection_reason", "retry_at", "executed_at", "protection_price", "end_reason",
      "waiting_for", "opened_number", "watch_price", "watch_trigger", "triggered_at", "match_sequence", "match_class",
-     "match_price", "matched_at", "fill")
+     "match_price", "matched_at", "fill", "modified_at")
 )  # fmt: skip
 STEPS = ("stock", "reserve", "order", "ledger")
 # Raised by order_at_once, or by a deadlock: the transaction in steps is tried more than once.

@@ -24,6 +24,7 @@ def changed_request(
     price: Decimal | None = None,
     trigger_price: Decimal | None = None,
     order_type: str | None = None,
+    market_protection: Decimal | None = None,
 ) -> OrderRequest:
     """Return the request that describes an order after a change; None keeps the old term.
 
@@ -42,7 +43,7 @@ def changed_request(
         quantity=request.quantity if quantity is None else quantity,
         price=_price(request, new_type, price),
         trigger_price=_trigger_price(request, new_type, trigger_price, is_triggered),
-        market_protection=None if new_type in LIMITS else request.market_protection,
+        market_protection=None if new_type in LIMITS else market_protection or request.market_protection,
     )
 
 

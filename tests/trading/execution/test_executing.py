@@ -124,6 +124,14 @@ def test_a_loss_is_booked_even_when_it_takes_the_available_margin_below_zero(acc
     assert account_now(trader)["available_margin"] < 0
 
 
+def test_orders_of_one_batch_share_its_time_whichever_is_written_first(trader, account):
+    price_is("100.00")
+    orders = [buy(who, 1) for who in (trader, account().id) for _ in range(3)]
+    execute(*orders)
+    filled = [order_now(order) for order in orders]
+    assert {len({order[column] for order in filled}) for column in ("executed_at", "updated_at")} == {1}
+
+
 def test_a_closed_position_stays_flat_and_is_used_again(trader):
     opened = hold(trader, "BUY", 10, "100.00")
     closed = hold(trader, "SELL", 10, "110.00")

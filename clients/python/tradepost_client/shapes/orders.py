@@ -54,6 +54,7 @@ class Order:
     """An order."""
 
     order_id: str
+    order_number: str | None = None
     trading_account_id: str
     client_order_id: str | None
     exchange: Exchange
