@@ -2,20 +2,7 @@
 
 from flask import Flask
 
-from . import (
-    envelope,
-    historical,
-    instruments,
-    limits,
-    margins,
-    nothing,
-    orders,
-    portfolio,
-    quotes,
-    sessions,
-    ticker,
-    users,
-)
+from . import envelope, historical, instruments, limits, margins, nothing, orders, portfolio, quotes, sessions, ticker, users
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
@@ -27,8 +14,8 @@ RESOURCES = (
     historical,
     portfolio,
     margins,
-    ticker,
     orders,
+    ticker,
     nothing,
 )
 
