@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from . import envelope, historical, instruments, limits, margins, nothing, orders, portfolio, quotes, sessions, ticker, users
+from . import (
+    envelope,
+    historical,
+    instruments,
+    limits,
+    margins,
+    nothing,
+    orders,
+    portfolio,
+    quotes,
+    sessions,
+    ticker,
+    users,
+)
 from .paths import KitePaths
 
 # Each has a blueprint of Flask with the prefix /kite, without a description: the door is not in OpenAPI.
