@@ -120,7 +120,7 @@ TRANSLATIONS: dict[str, Translation] = {
 
 
 def register(app: Flask) -> None:
-    """Write every error of a path of this door in Kite's envelope, those that Flask finds before a route included."""
+    """Write every error of a path of this door in Kite's envelope, and that of a Kite client's path that is unknown."""
     app.before_request(_begin)
     app.register_error_handler(KiteRefusal, _respond_to_refusal)
 
@@ -148,7 +148,8 @@ def refusal_of(code: str, detail: str, members: Members | None = None) -> KiteRe
 
 
 def _begin() -> None:
-    if request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
+    is_lost = request.url_rule is None and "X-Kite-Version" in request.headers
+    if is_lost or request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
         request_facts().write_problem = _write_problem
 
 

@@ -1,6 +1,7 @@
 """Orders of Kite's clients: placed, modified, cancelled and read, in Kite's words and shapes."""
 
 import dataclasses
+import functools
 import json
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.conftest import CRON_SECRET
 from tests.support.kite import kite_headers
-from tests.support.trading import one, rows, run
+from tests.support.trading import at_once, one, rows, run
 
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
 LIMIT = {
@@ -25,6 +26,7 @@ KEYS = {
     "product", "quantity", "disclosed_quantity", "price", "trigger_price", "auction_number", "average_price",
     "filled_quantity", "pending_quantity", "cancelled_quantity", "market_protection", "meta", "tag", "guid",
 }  # fmt: skip
+BEING_MODIFIED = "Order cannot be modified as it is being processed. Try later."
 NOT_FOUND = (404, "GeneralException", "Couldn't find that `order_id`.")
 
 
@@ -426,6 +428,21 @@ def test_an_order_is_modified_25_times_at_most(send, placed):
     answer = send("PUT", f"/orders/regular/{number}", {"quantity": "12"})
     assert refusal(answer) == (400, "InputException", "Maximum allowed order modifications exceeded.")
     assert rows("SELECT quantity, modifications FROM trading_order") == [{"quantity": 11, "modifications": 25}]
+
+
+def test_modifications_at_the_same_time_do_not_exceed_25(app, placed, trader):
+    number = placed()
+    run("UPDATE trading_order SET modifications = 23, updated_at = market_now()")
+
+    def modify(quantity):
+        path, form = f"/orders/regular/{number}", {"quantity": str(quantity)}
+        return app.test_client().put(path, data=form, headers=kite_headers(trader.token))
+
+    answers = at_once([functools.partial(modify, quantity) for quantity in range(11, 17)])
+    messages = [refusal(answer)[2] for answer in answers if answer.status_code == 400]
+    assert sum(answer.status_code == 200 for answer in answers) == 2
+    assert set(messages) <= {"Maximum allowed order modifications exceeded.", BEING_MODIFIED}
+    assert one("SELECT modifications FROM trading_order") == 25
 
 
 def test_a_modification_that_changes_nothing_is_not_counted(send, placed):
