@@ -147,6 +147,14 @@ def test_paid_shares_are_no_cash_and_their_sale_is_told(funds, trader, clock):
     assert funds()["utilised"]["exposure"] == 0
 
 
+def test_a_sale_of_todays_shares_is_no_sale_of_holdings(funds, trader, clock):
+    hold(trader.id, "BUY", 4, "1000.00", product="DELIVERY")
+    clock("2026-11-03 10:00")
+    hold(trader.id, "BUY", 10, "1000.00", product="DELIVERY")
+    hold(trader.id, "SELL", 6, "1050.00", product="DELIVERY")
+    assert funds()["utilised"]["holding_sales"] == 4200
+
+
 def test_a_reset_begins_the_day_anew(funds, trader):
     hold(trader.id, "BUY", 100, "100.00")
     hold(trader.id, "SELL", 100, "90.00")

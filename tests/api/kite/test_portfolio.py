@@ -146,6 +146,16 @@ def test_a_carried_position_that_was_closed_remembers_its_cost(read, trader, pri
     assert [net[name] for name in names] == [0, -10, 1000, 960, 40, 30]
 
 
+def test_the_profit_of_an_earlier_day_is_not_of_this_day(read, trader, priced, begin_day):
+    hold(trader.id, "BUY", 10, "100.00")
+    hold(trader.id, "SELL", 2, "150.00")
+    begin_day(3)
+    priced("105.00", "102.00")
+    hold(trader.id, "SELL", 3, "106.00")
+    (net,) = read("positions")["net"]
+    assert [net[name] for name in ("quantity", "overnight_quantity", "buy_value", "pnl")] == [5, 8, 800, 43]
+
+
 def test_a_delivery_is_a_position_on_its_day_and_a_holding_afterwards(read, trader, priced, begin_day):
     hold(trader.id, "BUY", 10, "1000.00", **CNC)
     priced("1010.00", "990.00")
@@ -254,6 +264,15 @@ def test_shares_are_converted_to_the_other_product(convert, read, trader):
     assert convert(old_product="CNC", new_product="MIS", quantity="4.0").get_json()["data"] is True
     found = {position["product"]: position["quantity"] for position in read("positions")["net"]}
     assert {product: quantity for product, quantity in found.items() if quantity} == {"MIS": 10}
+
+
+def test_carried_shares_that_became_a_delivery_are_a_holding_and_not_sold(convert, read, trader, begin_day):
+    hold(trader.id, "BUY", 10, "100.00")
+    begin_day(3)
+    assert convert(quantity="10", position_type="overnight").get_json()["data"] is True
+    assert read("positions")["net"] == []
+    (holding,) = read("holdings")
+    assert [holding[name] for name in ("quantity", "used_quantity", "average_price")] == [10, 0, 100]
 
 
 @pytest.mark.parametrize(
