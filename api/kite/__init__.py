@@ -27,8 +27,8 @@ RESOURCES = (
     historical,
     portfolio,
     margins,
-    ticker,
     orders,
+    ticker,
     nothing,
 )
 

@@ -44,7 +44,7 @@ def quote_packet(token: int, quote: LiveQuote) -> bytes:
 
 def full_packet(token: int, quote: LiveQuote) -> bytes:
     """Return the packet of the mode full."""
-    quoted_at = _seconds(quote.quoted_at)
+    quoted_at = _seconds(quote.quoted_at or quote.last_price_at)
     if token & 0xFF == INDICES:
         return INDEX_FULL.pack(INDEX_FULL_BYTES, token, *_index_numbers(quote), quoted_at)
     return FULL.pack(

@@ -34,7 +34,11 @@ def renew() -> Response:
 
 @blueprint.delete("/session/token")
 def end() -> Response:
-    """Say yes to the end of a session; a token of this service is revoked by its own door only."""
+    """Say yes to the end of a session; a token of this service is revoked by the first door only, and lives on."""
+    given = forms.values()
+    name = "access_token" if "access_token" in given else "refresh_token"
+    forms.required(given, name)
+    _principal(given[name])
     return success(True)
 
 

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Set
+from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 import flask
@@ -11,21 +13,24 @@ from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
 from api.http.facts import request_facts
+from api.http.responses import encode
 from api.http.token_cache import Principal
 from api.http.token_use import token_uses
 from api.realtime import EXTENSIONS, check_origin, refuse_when_full, sock
 from api.realtime import hub as hub_here
 from api.stream.hub import Hub
-from api.stream.listeners import GONE, Message, binary_frame, text_frame
+from api.stream.listeners import Message, binary_frame, text_frame
 from api.stream.quote_feed import QuoteFeed
-from api.stream.replay import LOOK_AGAIN_S
+from api.stream.replay import replay
 from api.stream.socket_listener import UNAVAILABLE, SocketListener
 from models.database import DatabaseUnavailable
 from runtime import metrics
-from trading.rules.errors import NotFound
+from runtime.logs import get_logger
+from schemas.kite.words import INDIA
 
 from .authentication import principal_for
 from .envelope import TOO_MANY, KiteRefusal
+from .order_updates import update_frames
 from .subscriptions import Instruments, TickWatcher
 
 MAX_MESSAGE_BYTES = 65_536  # a subscription of 3,000 tokens has 33,000
@@ -37,6 +42,8 @@ HEARTBEAT = binary_frame(b"\0")
 LISTENERS_AT_ONCE = 100
 # Kite's own limit on the tickers of one api_key.
 STRICT_CONNECTIONS = 3
+
+logger = get_logger(__name__)
 
 blueprint = flask.Blueprint("kite_ticker", __name__, url_prefix="/kite")
 
@@ -77,7 +84,10 @@ class Tickers:
         """Send heartbeats, with no question to the database: while it does not answer, the clients stay."""
         while True:
             for number, listener in enumerate(self._all(), 1):
-                listener.beat()
+                try:
+                    listener.beat()
+                except Exception:  # one bad socket may not silence all others
+                    logger.exception("heartbeat_failed")
                 if number % LISTENERS_AT_ONCE == 0:
                     time.sleep(0)
             time.sleep(HEARTBEAT_S)
@@ -90,8 +100,9 @@ class Tickers:
 class TickerListener(SocketListener):
     """A websocket of Kite's ticker."""
 
-    def __init__(self, hub: Hub, tickers: Tickers, websocket: Server, principal: Principal) -> None:
+    def __init__(self, hub: Hub, tickers: Tickers, websocket: Server, principal: Principal, since: int) -> None:
         super().__init__(hub, websocket)
+        self._since = since
         self.account_id, self.token_id = principal.account_id, principal.token_id
         self._tickers = tickers
         self._watcher = TickWatcher(tickers.instruments, self._outbox)
@@ -113,7 +124,9 @@ class TickerListener(SocketListener):
             self._outbox.push(HEARTBEAT)
 
     def deliver(self, message: Message) -> None:
-        """Write nothing yet."""
+        """Write the updates of an order."""
+        if updates := message.written(update_frames):
+            self.write(updates)
 
     def take_message(self, message: str | bytes) -> None:
         """Do as a message of the client says."""
@@ -122,15 +135,19 @@ class TickerListener(SocketListener):
             self.write(text_frame(answer))
 
     def _go_live(self) -> None:
-        account_id = self.account_id
-        assert account_id is not None
+        """Deliver the updates since the handshake, and those to come: the client may trade as soon as it is open."""
+        assert self.account_id is not None
         try:
-            while not self._hub.go_live(self, (page := self._hub.look_up(account_id)).newest.id, page.server):
-                time.sleep(LOOK_AGAIN_S)  # the hub has just handed out a later event than the one read here
-        except NotFound:
-            self.close(GONE)
+            for message in replay(self._hub, self, self.account_id, self._since):
+                self.deliver(message)
+            self.write(greeting())
         except DatabaseUnavailable:
             self.close(UNAVAILABLE)
+
+
+def greeting() -> bytes:
+    """Return the frame that Kite sends first; its own clients ignore it, and home-made ones wait for it."""
+    return text_frame(encode({"type": "app_code", "timestamp": datetime.now(INDIA).isoformat(timespec="seconds")}))
 
 
 def register(app: Flask) -> None:
@@ -146,7 +163,9 @@ def check_before_the_upgrade() -> None:
     request_facts().principal = principal
     token_uses.after_response(principal.token_id)
     refuse_when_full()
-    _refuse_a_fourth(principal)
+    account_id = cast(UUID, principal.account_id)
+    _refuse_a_fourth(account_id)
+    request_facts().stream_since = hub_here().look_up(account_id).newest.id
     request.environ.pop(EXTENSIONS, None)  # packets gain little from compression, and it would keep 64 KB for each
 
 
@@ -159,14 +178,13 @@ def refuse_handshake(_error: RemoteProtocolError) -> Response:
 @sock.route("/ticker", bp=blueprint)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def ticker(websocket: Server) -> None:
     """Stream the quotes of subscribed stocks, and the account's order updates, over a websocket."""
-    principal = request_facts().principal
-    assert principal is not None
-    TickerListener(hub_here(), current_app.extensions["tickers"], websocket, principal).run()
+    facts, tickers = request_facts(), current_app.extensions["tickers"]
+    principal, since = cast(Principal, facts.principal), cast(int, facts.stream_since)
+    TickerListener(hub_here(), tickers, websocket, principal, since).run()
 
 
-def _refuse_a_fourth(principal: Principal) -> None:
-    if not current_app.config["SETTINGS"].kite_strict_rate_limits:
-        return
-    assert principal.account_id is not None
-    if current_app.extensions["tickers"].of(principal.account_id) >= STRICT_CONNECTIONS:
+def _refuse_a_fourth(account_id: UUID) -> None:
+    """Refuse a further ticker beyond Kite's own limit, if the settings ask for it; each process counts its own."""
+    is_strict = current_app.config["SETTINGS"].kite_strict_rate_limits
+    if is_strict and current_app.extensions["tickers"].of(account_id) >= STRICT_CONNECTIONS:
         raise KiteRefusal("NetworkException", TOO_MANY, 429)

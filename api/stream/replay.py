@@ -32,7 +32,7 @@ def replay(hub: Hub, listener: Listener, account_id: UUID, since: int | None) ->
         is_whole = not events or events[0]["id"] == last_sent + 1
         for event in events if is_whole else ():
             last_sent = event["id"]
-            yield Message(last_sent, event["type"], as_text(event))
+            yield Message(last_sent, event["type"], as_text(event), event)
         # More events may follow a full page.
         if is_whole and len(events) == REPLAY_PAGE:
             continue

@@ -77,6 +77,12 @@ def test_the_tick_and_the_lot_of_kites_dump_are_taken_and_zeros_mean_unknown():
 def test_a_company_in_nses_list_is_a_stock_if_its_series_is_one_of_shares():
     row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra & Mahindra Limited", "SERIES": "EQ", "MARKET LOT": "1"}
     stock = {"exchange": "NSE", "symbol": "M&M", "name": "Mahindra & Mahindra Limited", "lotSize": "1"}
-    assert NSE.stock_of(row) == stock | {"intradayAllowed": "true"}
-    assert NSE.stock_of(row | {"SERIES": "BE"}) == stock | {"intradayAllowed": "false"}
+    assert NSE.stock_of(row) == stock | {"intradayAllowed": "true", "series": "EQ"}
+    assert NSE.stock_of(row | {"SERIES": "BE"}) == stock | {"intradayAllowed": "false", "series": "BE"}
     assert NSE.stock_of(row | {"SERIES": "N1"}) is None
+
+
+@pytest.mark.parametrize(("written", "isin"), [("INE101A01026", "INE101A01026"), ("", None), ("INE101A0102", None)])
+def test_an_isin_in_nses_list_is_taken_if_it_is_one(written, isin):
+    row = {"SYMBOL": "M&M", "NAME OF COMPANY": "Mahindra", "SERIES": "EQ", "ISIN NUMBER": written}
+    assert NSE.stock_of(row).get("isin") == isin

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.reports.figures import Figure, table
-from bench.reports.page import GROWTH, LISTENERS, LIVE_QUOTES, MATCHING, PUBLISHED, committed, section
+from bench.reports.page import GROWTH, LISTENERS, LIVE_QUOTES, MATCHING, PUBLISHED, TICKERS, committed, section
 from bench.reports.publication import FOLDER, PAGE, profiles_page, with_section
 
 ROWS = ("placements", "placements_one_account", "tail", "placed_and_executed", "accepted_to_executed")
@@ -25,7 +25,7 @@ def test_the_page_and_the_profiles_match_the_results() -> None:
 
 
 def test_the_results_of_the_other_commands_are_committed_and_right() -> None:
-    for path in (GROWTH, LISTENERS, LIVE_QUOTES):
+    for path in (GROWTH, LISTENERS, LIVE_QUOTES, TICKERS):
         results = committed(path)
         assert results is not None, path
         assert not (results["verify"] if path == GROWTH else results)["wrong"]

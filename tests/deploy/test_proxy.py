@@ -12,6 +12,7 @@ import requests
 
 from tests.conftest import TestAccount
 from tests.realtime.clients import Stream, refusal
+from tests.support.kite import VERSION
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
@@ -71,6 +72,13 @@ def nginx(start: ProcessStarter, tmp_path: Path) -> StartNginx:
         return running.wait_until_ready()
 
     return begin
+
+
+def test_an_address_of_thirty_kilobytes_passes_nginx(start: ProcessStarter, nginx: StartNginx) -> None:
+    proxy = nginx(start.web(), HOST_HEADERS)
+    keys = "&".join(f"i=NSE:{'S' * 20}{number:03}" for number in range(1_000))
+    answer = requests.get(f"{proxy.base_url}/quote/nothing?{keys}", headers=VERSION, timeout=10)
+    assert answer.json()["message"] == "Route not found"
 
 
 @pytest.mark.parametrize("way", WAYS)

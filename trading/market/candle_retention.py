@@ -19,8 +19,7 @@ first AS MATERIALIZED (
         + %(days)s * interval '1 day') AS until
     FROM clock CROSS JOIN unnest(%(stocks)s::uuid[]) AS page (id)
     CROSS JOIN LATERAL (
-        SELECT minute FROM candle WHERE stock_id = page.id ORDER BY minute LIMIT 1) AS oldest
-    WHERE oldest.minute < end_of_old),
+        SELECT minute FROM candle WHERE stock_id = page.id ORDER BY minute LIMIT 1) AS oldest),
 gone AS (
     DELETE FROM candle USING first WHERE stock_id = first.id AND minute < first.until RETURNING candle.*),
 made AS (

@@ -42,6 +42,11 @@ def test_an_unknown_path_is_an_error_of_kite(client, path):
     failed(client.get(path), 404, "GeneralException", "Route not found")
 
 
+def test_an_unknown_path_of_a_client_of_kite_is_an_error_of_kite_wherever_it_asks(client):
+    failed(client.get("/nothing", headers=VERSION), 404, "GeneralException", "Route not found")
+    assert client.get("/nothing").get_json()["code"] == "not_found"
+
+
 def test_another_method_is_an_error_of_kite(client):
     failed(client.put("/user/profile", headers=VERSION), 405, "GeneralException", "Requested method not allowed")
 
@@ -90,6 +95,16 @@ def test_a_session_does_not_begin_with_another_text(client, account):
         failed(answer, 403, "TokenException", "Token is invalid or has expired.")
     answer = client.post("/session/token", data={"api_key": "k"}, headers=VERSION)
     failed(answer, 400, "InputException", "Missing or empty field `request_token`")
+
+
+def test_the_end_of_a_session_is_answered_and_leaves_the_token(client, account):
+    trader = account()
+    for name in ("access_token", "refresh_token"):
+        ended = client.delete("/session/token", query_string={"api_key": "k", name: trader.token}, headers=VERSION)
+        assert ended.get_json() == {"status": "success", "data": True}
+    assert client.get("/user/profile", headers=kite_headers(trader.token)).status_code == 200
+    answer = client.delete("/session/token", query_string={"api_key": "k", "access_token": "x"}, headers=VERSION)
+    failed(answer, 403, "TokenException", "Token is invalid or has expired.")
 
 
 def test_what_is_not_offered_is_empty_and_cannot_be_made(client, account):

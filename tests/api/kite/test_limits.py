@@ -43,3 +43,12 @@ def test_kites_own_limits_are_of_each_token(strict_client, account):
     _, other = tokens.create_token(["read"], account_id=trader.id)
     statuses(strict_client, "/user/profile", kite_headers(trader.token), 23)
     assert strict_client.get("/user/profile", headers=kite_headers(other)).status_code == 200
+
+
+def test_an_account_may_place_four_hundred_orders_in_a_minute(strict_client, account, redis_client):
+    headers = kite_headers(account().token)
+    strict_client.post("/orders/regular", headers=headers)
+    (window,) = redis_client.keys("*kite-orders-minute:*")
+    redis_client.set(window, 400, keepttl=True)
+    answer = strict_client.post("/orders/regular", headers=headers)
+    assert (answer.status_code, answer.get_json()["message"]) == (429, "Maximum allowed order requests exceeded.")

@@ -1,5 +1,7 @@
 """A replay: what becomes of orders, row by row, and the same bytes in every run."""
 
+from trading.market.candle_recording import recorder
+
 DAY = "2026-11-06T"
 
 
@@ -129,6 +131,16 @@ def test_two_runs_give_the_same_bytes(replay):
     assert found[0] == found[1]
     assert set(found[0]) >= {"orders.csv", "trades.csv", "ledger.csv", "positions.csv", "accounts.csv", "equity.svg"}
     assert found[0]["trades.csv"].count(b"\n") > 10
+
+
+def test_a_replay_records_no_candles_whatever_the_settings_say(replay, monkeypatch):
+    monkeypatch.setenv("RECORD_CANDLES", "on")
+    gathered = []
+    monkeypatch.setattr(recorder, "add", gathered.extend)
+    prices = [quote("10:00:00", "", "", "100.00"), quote("10:00:01", "97.90", "98.00", "98.00")]
+    orders = [place("10:00:00", "alice", "low", "BUY", 10, price="99.00")]
+    assert replay(prices, orders)["orders"][0]["status"] == "EXECUTED"
+    assert gathered == []
 
 
 def test_an_immediate_account_fills_at_its_own_price(replay):
