@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from kiteconnect import KiteConnect
+from kiteconnect import KiteConnect  # type: ignore[import-not-found]
 
 SYMBOL, QUANTITY, PRICE, PRICE_STEPS = "BENCH1", 1, 1000, 4_000
 WARM_UP = 20

@@ -24,7 +24,8 @@ def trader(account: Any) -> Any:
     """Return an account with five filled orders, and one that was placed with another tag."""
     made = account()
     orders = [buy(made.id, 2, "100.00", tag='a,"b"', client_order_id=f"c-{number}") for number in range(4)]
-    execute_all(*orders)
+    for order in orders:  # each by itself: orders of one batch are executed at the same time
+        execute_all(order)
     execute_all(sell(made.id, 3, "90.00"))
     buy(made.id, 1, "100.00", tag="=1+1")
     return made
