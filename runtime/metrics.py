@@ -34,6 +34,7 @@ EXECUTIONS = Counter("tradepost_executions", "Orders by outcome; rejected ones b
 EXECUTION_DELAY = Histogram("tradepost_execution_delay_seconds", "Time until the end.", ["outcome"], buckets=DELAYS_S)
 EXECUTION_STEPS = Histogram("tradepost_execution_step_seconds", "Steps of batches.", ["step"], buckets=LENGTHS_S)
 QUOTES = Counter("tradepost_quotes", "Quotes by outcome: usable, or the reason against matching.", ["outcome"])
+CANDLES = Counter("tradepost_candles", "Gathered candles that were written, and those that were lost.", ["outcome"])
 MATCHES = Counter("tradepost_matches", "Orders that quotes have matched, by the rule that fills them.", ["rule"])
 LATE_MATCHES = Counter("tradepost_matches_found_late", "Matches that only the level sweep found, by rule.", ["rule"])
 MATCH_SECONDS = Histogram("tradepost_match_seconds", "From a quote to its matches.", ["by"], buckets=LENGTHS_S)
@@ -74,6 +75,7 @@ KNOWN: dict[Counter | Histogram, tuple[tuple[str, ...], ...]] = {
     SWEPT: tuple((by, outcome) for by in ("tick", "cron") for outcome in SWEPT_OUTCOMES),
     ACCOUNT_WAITS: (("freed",), ("held",), ("left",)),
     REPLAYS: (("live",), ("replayed",), ("reset",)),
+    CANDLES: (("written",), ("lost",)),
     LIVE_QUOTES: (("sent",), ("postponed",)),
     TAKEN_BACK: (("accounts",),),
     POOL_WAITS: (("session",), ("account",)),
@@ -153,6 +155,11 @@ def count_quotes(outcomes: Mapping[str, int]) -> None:
     """Count quotes by outcome: `usable`, or the reason for which a quote was not stored or not matched."""
     for outcome, number in outcomes.items():
         of(QUOTES, outcome).inc(number)
+
+
+def count_candles(outcome: str, number: int) -> None:
+    """Count gathered candles: `written` or `lost`."""
+    of(CANDLES, outcome).inc(number)
 
 
 def count_matches(rules: Iterable[str], seconds: float, *, by: str = "quote") -> None:

@@ -10,6 +10,7 @@ from api.http.errors import DETAILS, STATUS_BY_CODE
 from api.http.facts import request_facts
 from api.http.responses import encode
 from runtime.kite_paths import PREFIX
+from schemas.kite.words import in_kites_names
 
 # Kite's clients compare the type with these very words: no charset may follow.
 JSON = "application/json"
@@ -82,6 +83,12 @@ def _on_wrong_side(detail: str, members: Members) -> str:
     return f"Trigger price for stoploss {side} orders should be {place} than the last traded price"
 
 
+def _beyond_price(_detail: str, members: Members) -> str:
+    is_buy = Decimal(members["triggerPrice"]) > Decimal(members["price"])
+    side, place = ("buy", "higher") if is_buy else ("sell", "lower")
+    return f"Trigger price for stoploss {side} orders cannot be {place} than the price of the order."
+
+
 def _not_open(_detail: str, _members: Members) -> str:
     deed = "cancelled" if request.method == "DELETE" else "modified"
     return f"Order cannot be {deed} as it is being processed. Try later."
@@ -99,7 +106,11 @@ TRANSLATIONS: dict[str, Translation] = {
     "unsupported_media_type": Translation(415, "InputException"),
     "order_not_open": Translation(400, "InputException", _not_open),
     "insufficient_margin": Translation(400, "MarginException", _insufficient_margin),
-    "insufficient_holdings": Translation(400, "HoldingException"),
+    "insufficient_holdings": Translation(
+        400,
+        "HoldingException",
+        "Insufficient holdings. The quantity is more than is held and not promised to other orders.",
+    ),
     "market_closed": Translation(
         400,
         "InputException",
@@ -112,6 +123,7 @@ TRANSLATIONS: dict[str, Translation] = {
         "The instrument you are placing an order for has either expired or does not exist.",
     ),
     "price_off_tick": Translation(400, "InputException", _off_tick),
+    "trigger_beyond_price": Translation(400, "InputException", _beyond_price),
     "trigger_on_wrong_side": Translation(400, "InputException", _on_wrong_side),
     "rate_limited": Translation(429, "NetworkException", TOO_MANY),
     "internal_error": Translation(500, "GeneralException"),
@@ -143,6 +155,7 @@ def refusal_of(code: str, detail: str, members: Members | None = None) -> KiteRe
         400 if 400 <= status < 500 else status, "InputException" if status < 500 else "NetworkException"
     )
     found = TRANSLATIONS.get(code, usual)
+    detail = in_kites_names(detail)
     words = found.words(detail, members or {}) if callable(found.words) else found.words or detail
     return KiteRefusal(found.error_type, words, found.status, found.data, code=code)
 

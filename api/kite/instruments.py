@@ -10,15 +10,14 @@ import flask
 from flask import Response, request
 
 from schemas.kite.instruments import HEADER, lines
+from schemas.orders import EXCHANGES
 from trading.market.instruments import list_instruments
-from trading.market.stocks import Pair
 
 from .envelope import KiteRefusal
 
 blueprint = flask.Blueprint("kite_instruments", __name__, url_prefix="/kite")
 
 CSV = "text/csv"  # Kite's clients compare the type with this very word: no charset may follow
-EXCHANGES = (None, "NSE", "BSE")
 PATIENCE_S = 5.0  # Kite's clients give up after 7 s
 PORTION = 500  # stocks in a statement; the process serves others after each
 UNPACKED_AT_ONCE = 64 * 1024
@@ -51,19 +50,20 @@ class Lists:
         try:
             if self._newest.begun_at < asked_at:
                 begun_at = monotonic()
-                self._newest = Packed(begun_at, _gzip(_texts(exchange)))
+                self._newest = Packed(begun_at, _gzip(_texts([exchange] if exchange else EXCHANGES)))
             return self._newest.body
         finally:
             self._lock.release()
 
 
-lists = {exchange: Lists() for exchange in EXCHANGES}
+# Of all exchanges, and of each.
+lists: dict[str | None, Lists] = {exchange: Lists() for exchange in (None, *EXCHANGES)}
 
 
 @blueprint.get("/instruments", defaults={"exchange": None})
 @blueprint.get("/instruments/<exchange>")
 def instruments(exchange: str | None) -> Response:
-    """List all stocks, or those of an exchange, by exchange and symbol; an unknown exchange has none."""
+    """List all stocks, or those of an exchange, by symbol; an unknown exchange has none."""
     known = exchange.upper() if exchange else None
     body = lists[known].read(known) if known in lists else _gzip([HEADER])
     if request.accept_encodings["gzip"] > 0:
@@ -74,15 +74,14 @@ def instruments(exchange: str | None) -> Response:
     return response
 
 
-def _texts(exchange: str | None) -> Iterator[str]:
+def _texts(exchanges: Iterable[str]) -> Iterator[str]:
     """Yield the list in portions."""
     yield HEADER
-    after: Pair | None = None
-    while rows := list_instruments(exchange, after=after, limit=PORTION):
-        yield lines(rows)
-        if len(rows) < PORTION:
-            return
-        after = rows[-1]["exchange"], rows[-1]["symbol"]
+    for exchange in exchanges:
+        after = ""
+        while rows := list_instruments(exchange, after=after, limit=PORTION):
+            yield lines(rows)
+            after = rows[-1]["symbol"]
 
 
 def _gzip(texts: Iterable[str]) -> bytes:

@@ -1,6 +1,7 @@
 """The portfolio: positions of the day, holdings, and conversions between MIS and CNC."""
 
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import flask
 from flask import Response
@@ -51,23 +52,29 @@ def convert() -> Response:
     """Convert bought shares between MIS and CNC."""
     given = forms.values()
     forms.required(given, *CONVERSION)
-    old = OUR_PRODUCTS[str(forms.choice(given, "old_product", OUR_PRODUCTS))]
-    new = OUR_PRODUCTS[str(forms.choice(given, "new_product", OUR_PRODUCTS))]
-    quantity = forms.whole(given, "quantity")
-    is_of_day = forms.choice(given, "position_type", POSITION_TYPES) == "day"
-    if old == new or not quantity:
-        raise forms.invalid("quantity" if old != new else "new_product")
-    # Shorts are not converted, and of a DELIVERY only what was bought on the day.
-    if forms.choice(given, "transaction_type", tuple(Side)) == Side.SELL or (old == Product.DELIVERY and not is_of_day):
-        raise NotConvertible(convertible=0)
+    position_id, quantity = _converted_position(given), forms.whole(given, "quantity")
+    if not quantity:
+        raise forms.invalid("quantity")
+    convert_position(account_id(), position_id, quantity, calendar=market()["calendar"])
+    return success(True)
+
+
+def _converted_position(given: forms.Values) -> UUID:
+    """Return the id of the position to convert, or refuse."""
+    old, new = (OUR_PRODUCTS[str(forms.choice(given, name, OUR_PRODUCTS))] for name in ("old_product", "new_product"))
+    if old == new:
+        raise forms.invalid("new_product")
+    is_short = forms.choice(given, "transaction_type", tuple(Side)) == Side.SELL
+    is_carried = forms.choice(given, "position_type", POSITION_TYPES) == "overnight"
     exchange = forms.choice(given, "exchange", tuple(Exchange))
+    if is_short or (is_carried and old == Product.DELIVERY):
+        raise NotConvertible(convertible=0)
     wanted = PositionFilter(exchange, given["tradingsymbol"].upper(), old, is_open=True)
     with session():
         found = list_position_ids(account_id(), wanted)
     if not found:
         raise KiteRefusal("InputException", "There is no such position to convert.")
-    convert_position(account_id(), found[0], quantity, calendar=market()["calendar"])
-    return success(True)
+    return found[0]
 
 
 @blueprint.get("/holdings")
@@ -98,6 +105,6 @@ def authorise_holdings() -> Response:
     return success({"request_id": uuid4().hex})
 
 
-def _holdings() -> list[tuple[dict[str, object], CarriedHolding]]:
+def _holdings() -> list[tuple[dict[str, Any], CarriedHolding]]:
     book = read_day_book(account_id(), trading_days(market()["calendar"]))
     return [(booked.row, booked.holding) for booked in book if booked.holding is not None]

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Set
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from simple_websocket import Server
 from wsproto.utilities import RemoteProtocolError
 
 from api.http.facts import request_facts
+from api.http.responses import encode
 from api.http.token_cache import Principal
 from api.http.token_use import token_uses
 from api.realtime import EXTENSIONS, check_origin, refuse_when_full, sock
@@ -23,6 +25,8 @@ from api.stream.replay import replay
 from api.stream.socket_listener import UNAVAILABLE, SocketListener
 from models.database import DatabaseUnavailable
 from runtime import metrics
+from runtime.logs import get_logger
+from schemas.kite.words import INDIA
 
 from .authentication import principal_for
 from .envelope import TOO_MANY, KiteRefusal
@@ -38,6 +42,8 @@ HEARTBEAT = binary_frame(b"\0")
 LISTENERS_AT_ONCE = 100
 # Kite's own limit on the tickers of one api_key.
 STRICT_CONNECTIONS = 3
+
+logger = get_logger(__name__)
 
 blueprint = flask.Blueprint("kite_ticker", __name__, url_prefix="/kite")
 
@@ -78,7 +84,10 @@ class Tickers:
         """Send heartbeats, with no question to the database: while it does not answer, the clients stay."""
         while True:
             for number, listener in enumerate(self._all(), 1):
-                listener.beat()
+                try:
+                    listener.beat()
+                except Exception:  # one bad socket may not silence all others
+                    logger.exception("heartbeat_failed")
                 if number % LISTENERS_AT_ONCE == 0:
                     time.sleep(0)
             time.sleep(HEARTBEAT_S)
@@ -131,8 +140,14 @@ class TickerListener(SocketListener):
         try:
             for message in replay(self._hub, self, self.account_id, self._since):
                 self.deliver(message)
+            self.write(greeting())
         except DatabaseUnavailable:
             self.close(UNAVAILABLE)
+
+
+def greeting() -> bytes:
+    """Return the frame that Kite sends first; its own clients ignore it, and home-made ones wait for it."""
+    return text_frame(encode({"type": "app_code", "timestamp": datetime.now(INDIA).isoformat(timespec="seconds")}))
 
 
 def register(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """Kite's words for the terms of this service, its numbers and its times."""
 
 import base64
+import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
@@ -12,6 +13,17 @@ ORDER_TYPES = {"MARKET": "MARKET", "LIMIT": "LIMIT", "STOP_LIMIT": "SL", "STOP_M
 # This service's words for Kite's.
 OUR_PRODUCTS = {kite: ours for ours, kite in PRODUCTS.items()}
 OUR_ORDER_TYPES = {kite: ours for ours, kite in ORDER_TYPES.items()}
+# The names of this service that the texts of its refusals contain.
+NAMES = PRODUCTS | {
+    "STOP_LIMIT": "SL",
+    "STOP_MARKET": "SL-M",
+    "orderType": "order_type",
+    "triggerPrice": "trigger_price",
+    "validityMinutes": "validity_ttl",
+    "marketProtection": "market_protection",
+    "afterMarket": "the variety amo",
+}
+OUR_NAMES = re.compile(rf"\b({'|'.join(NAMES)})\b")
 # Kite knows no order that lasts for days: its validities are DAY, IOC and TTL.
 VALIDITIES = ("DAY", "IOC", "TTL")
 FINAL_STATUSES = {
@@ -37,6 +49,11 @@ def indian_time(moment: datetime | None) -> str | None:
 def indian_clock(moment: datetime | None) -> str | None:
     """Return a time of the day in India, as 09:15:00."""
     return None if moment is None else f"{moment.astimezone(INDIA):%H:%M:%S}"
+
+
+def in_kites_names(text: str) -> str:
+    """Return a text about an order with Kite's names of its terms."""
+    return OUR_NAMES.sub(lambda name: NAMES[name[0]], text)
 
 
 def kite_status(status: str, waiting_for: str | None = None) -> str:

@@ -149,7 +149,7 @@ def test_a_list_of_your_own_gives_either_token_or_both(run):
         ("BSE:SBIN", 128028676, None, "A"),
     ]
     assert instruments() == found
-    run("exchange,symbol\nNSE,INFY\n")
+    run("exchange,symbol,tickSize,isin\nNSE,INFY,0.05,\nBSE,SBIN,0.05,\n")
     assert instruments() == found
 
 

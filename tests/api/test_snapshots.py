@@ -12,6 +12,7 @@ import pytest
 from config import Settings
 from models.database import db, execute, session
 from tests.conftest import METRICS_TOKEN
+from tests.support.kite import kite_headers
 from tests.support.processes import wait_until
 from tests.support.trading import buy, hold, one, sell
 from trading.accounts import tokens
@@ -45,6 +46,24 @@ READS = {
     "operations.read_history": "/api/admin/operations/history",
     "metrics.read": "/metrics",
 }
+# The same for the door of Kite's clients.
+KITE_READS = {
+    "kite_users.profile": "/kite/user/profile",
+    "kite_instruments.instruments": "/kite/instruments/NSE",
+    "kite_quotes.quote": "/kite/quote?i=NSE:RELIANCE",
+    "kite_quotes.ohlc": "/kite/quote/ohlc?i=NSE:RELIANCE",
+    "kite_quotes.ltp": "/kite/quote/ltp?i=NSE:RELIANCE",
+    "kite_orders.list_orders": "/kite/orders",
+    "kite_orders.read_history": "/kite/orders/{order}",
+    "kite_orders.list_trades_of_order": "/kite/orders/{order}/trades",
+    "kite_orders.list_trades": "/kite/trades",
+    "kite_portfolio.positions": "/kite/portfolio/positions",
+    "kite_portfolio.holdings": "/kite/portfolio/holdings",
+    "kite_portfolio.compact_holdings": "/kite/portfolio/holdings/compact",
+    "kite_portfolio.holdings_summary": "/kite/portfolio/holdings/summary",
+    "kite_margins.funds": "/kite/user/margins",
+    "kite_margins.funds_of_segment": "/kite/user/margins/equity",
+}
 # What is of one account; an administrator names it.
 OF_AN_ACCOUNT = "/api/trading/"
 OF_ADMINISTRATORS = ("admin.", "operations.")
@@ -55,6 +74,13 @@ NO_READS = {
     "cron.sweep_orders": "executes, and says what is left",
     "streams.stream": "tells events one after the other, and `reset` where some are gone",
     "health.live": "asks nobody",
+    "kite_historical.read_historical": "looks for the id of a token, which never changes, and then asks once",
+    "kite_ticker.ticker": "streams the latest of each, one after the other",
+    **dict.fromkeys(
+        (f"kite_nothing.{name}" for name in ("list_nothing", "miss_thing", "alert_history", "mf_instruments")),
+        "has nothing",
+    ),
+    "kite_nothing.trigger_range": "has nothing",
     **dict.fromkeys(
         ("api-docs.openapi_json", "desk.page", "desk.file", "ops.page", "docs.page", "asyncapi.show"), "is a file"
     ),
@@ -97,8 +123,8 @@ def trader(account: Any, quote: Any) -> Any:
 
 def test_every_route_that_reads_is_listed_here(app: Any) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if "GET" in rule.methods]
-    endpoints = {rule.endpoint for rule in rules if not rule.rule.startswith("/kite/")}
-    assert endpoints == set(READS) | set(NO_READS), "say in READS or NO_READS what it is"
+    endpoints = {rule.endpoint for rule in rules}
+    assert endpoints == {*READS, *KITE_READS, *NO_READS}, "say in READS, KITE_READS or NO_READS what it is"
 
 
 @pytest.mark.parametrize("is_admin", [False, True], ids=["account", "admin"])
@@ -127,6 +153,24 @@ def test_a_read_is_one_statement_or_one_snapshot(
     statements.clear()
     answer = client.get(path, query_string=query, headers=headers)
     assert answer.status_code == 200, answer.text
+    assert_one_moment(statements)
+
+
+@pytest.mark.parametrize("endpoint", KITE_READS)
+def test_a_read_of_a_kite_client_is_one_statement_or_one_snapshot(
+    client: Any, trader: Any, statements: list[Statement], endpoint: str
+) -> None:
+    order = buy(trader.id, 1, "10.00")
+    path = KITE_READS[endpoint].format(order=order["order_number"])
+    client.get(path, headers=kite_headers(trader.token))
+    statements.clear()
+    answer = client.get(path, headers=kite_headers(trader.token))
+    assert answer.status_code == 200, answer.text
+    assert_one_moment(statements)
+
+
+def assert_one_moment(statements: list[Statement]) -> None:
+    """Fail unless there was one statement, or several in one snapshot."""
     assert statements, "nothing was read: is what a read asks still seen here?"
     if len(statements) > 1:
         assert {statement.isolation for statement in statements} == {"repeatable read"}, statements

@@ -170,16 +170,20 @@ def test_three_thousand_stocks_come_within_a_second_or_so_and_no_more_are_taken(
         assert [tick["token"] for tick in ticker.ticks()] == wanted[MANY:]
 
 
-def test_a_silent_connection_gets_heartbeats_and_no_pong_that_it_has_not_asked_for(
-    served: Served, account: MakeAccount
+def test_a_silent_connection_gets_heartbeats_while_the_database_does_not_answer_and_no_pong_unasked(
+    served: Served, account: MakeAccount, connect: Callable[[], Any]
 ) -> None:
     query = f"?api_key=any&access_token={account().token}"
     with RawStream(served.port, path="/kite/ticker", query=query) as stream:
         assert stream.status == 101
-        times = []
-        for _ in range(3):
-            assert stream.next_frame() == (BINARY, b"\0")
-            times.append(time.monotonic())
+        assert stream.next()["type"] == "app_code"
+        with connect() as connection, connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE account, event, api_token IN ACCESS EXCLUSIVE MODE")
+            times = []
+            for _ in range(5):
+                assert stream.next_frame() == (BINARY, b"\0")
+                times.append(time.monotonic())
+            connection.rollback()
         assert max(later - before for before, later in itertools.pairwise(times)) < 2.0
         stream.send(PING, b"now")
         while (found := stream.next_frame()) == (BINARY, b"\0"):

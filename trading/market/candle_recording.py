@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from models.database import DatabaseUnavailable, array_of, execute, transactional
+from runtime import metrics
 from runtime.logs import get_logger
 from trading.rules.candles import Candle, Trade
 
@@ -82,8 +83,13 @@ class Recorder:
                     _write(waiting[:CANDLES_PER_TRANSACTION])
                     del waiting[:CANDLES_PER_TRANSACTION]
             except DatabaseUnavailable:
-                self._put_back(waiting)
+                metrics.count_candles("lost", self._put_back(waiting))
                 raise
+            except Exception:
+                metrics.count_candles("lost", len(waiting))
+                raise
+            finally:
+                metrics.count_candles("written", count - len(waiting))
             return count
 
     def write_quietly(self) -> None:
@@ -92,10 +98,12 @@ class Recorder:
             self.write()
         except DatabaseUnavailable as error:
             logger.warning("candles_wait_for_database", error=str(error).split("\n")[0])
-        except Exception:  # one bad candle may not end the recording of the next ones
+        except Exception:  # a bad candle may not end the recording of the next ones
             logger.exception("candles_lost")
 
-    def _put_back(self, candles: list[tuple[Key, Candle]]) -> None:
+    def _put_back(self, candles: list[tuple[Key, Candle]]) -> int:
+        """Keep candles that were not written, and return the number of those for which there is no room."""
+        lost = 0
         with self._lock:
             for key, candle in candles:
                 newer = self._candles.get(key)
@@ -103,10 +111,10 @@ class Recorder:
                     newer.add_candle(candle)
                 elif len(self._candles) < MAX_WAITING:
                     self._candles[key] = candle
-            lost = len(candles) - sum(key in self._candles for key, _ in candles)
+                else:
+                    lost += 1
         self._has_news.set()
-        if lost:
-            logger.error("candles_lost", candles=lost, detail="the database is gone for too long")
+        return lost
 
     def _start(self) -> None:
         """Start the thread with the first trade: a process that takes no quotes has none."""

@@ -17,8 +17,7 @@ KEYS = "SELECT exchange, symbol, instrument_token FROM stock WHERE instrument_to
 QUOTED = f"{STOCKS} WHERE is_active AND instrument_token = ANY(%s::integer[])"
 LIST = """
 SELECT instrument_token, exchange, symbol, name, tick_size, lot_size FROM stock
-WHERE is_active AND (exchange, symbol) > (%s, %s) AND exchange = coalesce(%s, exchange)
-ORDER BY exchange, symbol LIMIT %s
+WHERE is_active AND exchange = %s AND symbol > %s ORDER BY symbol LIMIT %s
 """
 LARGEST_TOKEN = 2**31 - 1
 
@@ -73,11 +72,10 @@ def find_instruments(tokens: Iterable[int]) -> list[StockRow]:
         return fetch_all(QUOTED, (array_of(wanted),), StockRow)
 
 
-def list_instruments(exchange: str | None, *, after: Pair | None, limit: int) -> list[InstrumentRow]:
-    """Return the next active stocks of an exchange, or of all, by exchange and symbol."""
-    beginning = after or (exchange or "", "")
+def list_instruments(exchange: str, *, after: str, limit: int) -> list[InstrumentRow]:
+    """Return the next active stocks of an exchange by symbol; `after` is the last symbol before them, or empty."""
     with session():
-        return fetch_all(LIST, (*beginning, exchange, limit), InstrumentRow)
+        return fetch_all(LIST, (exchange, after, limit), InstrumentRow)
 
 
 def _pair(key: str) -> Pair:

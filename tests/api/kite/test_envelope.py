@@ -53,6 +53,7 @@ def test_every_code_has_a_status_and_an_error_type_of_kite(app, code):
         "tickSize": "0.05",
         "triggerPrice": "9.00",
         "lastPrice": "10.00",
+        "price": "8.00",
     }
     with app.test_request_context("/kite/orders/regular", method="POST"):
         refusal = refusal_of(code, "The words.", members)
@@ -73,7 +74,12 @@ def test_every_code_has_a_status_and_an_error_type_of_kite(app, code):
                 "Check the orderbook for open orders."
             ),
         ),
-        (errors.InsufficientHoldings(), 400, "HoldingException", errors.InsufficientHoldings().message),
+        (
+            errors.InsufficientHoldings(),
+            400,
+            "HoldingException",
+            "Insufficient holdings. The quantity is more than is held and not promised to other orders.",
+        ),
         (
             errors.PriceOffTick(field="price", tick_size=Decimal("0.10"), lower_price=None, upper_price=None),
             400,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.kite.words import OUR_NAMES
 from tests.conftest import CRON_SECRET
 from tests.support.kite import kite_headers
 from tests.support.trading import at_once, one, rows, run
@@ -359,13 +360,25 @@ def test_insufficient_funds_are_a_margin_exception(send, feed):
 
 def test_a_delivery_sale_without_holdings_is_a_holding_exception(send, feed):
     form = LIMIT | {"transaction_type": "SELL", "product": "CNC", "price": "101"}
-    assert refusal(send("POST", "/orders/regular", form))[:2] == (400, "HoldingException")
+    status, error_type, message = refusal(send("POST", "/orders/regular", form))
+    assert (status, error_type) == (400, "HoldingException")
+    assert message.startswith("Insufficient holdings.")
 
 
 def test_a_stop_on_the_wrong_side_is_refused_in_kites_words(send, feed):
     form = STOP_MARKET | {"transaction_type": "SELL"}
     message = "Trigger price for stoploss sell orders should be lower than the last traded price"
     assert refusal(send("POST", "/orders/regular", form)) == (400, "InputException", message)
+
+
+@pytest.mark.parametrize(
+    ("side", "trigger", "word"), [("BUY", "107", "buy orders cannot be higher"), ("SELL", "90", "sell")]
+)
+def test_a_stop_beyond_its_price_is_refused(send, feed, side, trigger, word):
+    form = STOP | {"transaction_type": side, "trigger_price": trigger, "price": "106" if side == "BUY" else "91"}
+    status, error_type, message = refusal(send("POST", "/orders/regular", form))
+    assert (status, error_type) == (400, "InputException")
+    assert f"Trigger price for stoploss {word}" in message
 
 
 def test_a_price_outside_the_circuits_is_refused_in_kites_words(send, feed):
@@ -389,7 +402,9 @@ def test_a_suspended_account_is_no_reason_to_log_in_again(send, feed):
 @pytest.mark.parametrize("form", [STOP, {**LIMIT, "validity": "IOC"}])
 def test_an_account_that_fills_at_once_refuses_what_it_does_not_simulate(send, account, feed, form):
     immediate = account()
-    assert refusal(send("POST", "/orders/regular", form, of=immediate))[:2] == (400, "InputException")
+    status, error_type, message = refusal(send("POST", "/orders/regular", form, of=immediate))
+    assert (status, error_type) == (400, "InputException")
+    assert not OUR_NAMES.search(message), message
 
 
 def test_all_terms_may_be_sent_with_a_modification(send, placed, work):
@@ -415,10 +430,15 @@ def test_a_limit_order_becomes_a_market_order_with_the_protection_that_is_sent(s
     ]
 
 
-@pytest.mark.parametrize("form", [{"order_type": "SL", "trigger_price": "105"}, {"validity": "IOC"}])
+@pytest.mark.parametrize(
+    "form",
+    [{"order_type": "SL", "trigger_price": "105"}, {"order_type": "SL-M", "trigger_price": "9"}, {"validity": "IOC"}],
+)
 def test_a_change_that_no_order_takes_is_refused(send, placed, form):
     number = placed()
-    assert refusal(send("PUT", f"/orders/regular/{number}", form))[:2] == (400, "InputException")
+    status, error_type, message = refusal(send("PUT", f"/orders/regular/{number}", form))
+    assert (status, error_type) == (400, "InputException")
+    assert not OUR_NAMES.search(message), message
 
 
 def test_an_order_is_modified_25_times_at_most(send, placed):

@@ -188,10 +188,11 @@ def test_the_candles_that_wait_are_bounded(infy: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(candle_recording, "_write", fail)
     monkeypatch.setattr(candle_recording, "MAX_WAITING", 3)
     own = Recorder()
+    counted = []
+    monkeypatch.setattr(candle_recording.metrics, "count_candles", lambda *count: counted.append(count))
     own.add(trade(infy, "101.00", 1)._replace(minute=minute) for minute in range(5))
-    with pytest.raises(DatabaseUnavailable):
-        own.write()
-    assert len(own._candles) == 3
+    own.write_quietly()
+    assert (len(own._candles), counted) == (3, [("lost", 2), ("written", 0)])
 
 
 def minute_candle(stock_id: Any, time: str, price: str, volume: int = 1, day: str = DAY) -> GivenCandle:

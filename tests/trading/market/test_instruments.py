@@ -1,7 +1,5 @@
 """Instruments: stocks by their tokens."""
 
-from typing import Any
-
 import pytest
 
 from tests.support.trading import run
@@ -37,21 +35,20 @@ def test_a_stock_that_is_not_active_keeps_its_token_and_is_not_offered(stocks: N
     assert tokens_of([INFY]) == {INFY: 408065}
     assert keys_of([408065]) == {408065: INFY}
     assert [row["symbol"] for row in find_instruments([408065, 2953217])] == ["TCS"]
-    assert symbols(None) == ["SBIN", "TCS"]
+    assert symbols("NSE") == ["TCS"]
 
 
-def symbols(exchange: str | None, **options: Any) -> list[str]:
+def symbols(exchange: str, after: str = "", limit: int = 10) -> list[str]:
     """Return the symbols of a list of instruments."""
-    return [row["symbol"] for row in list_instruments(exchange, **({"after": None, "limit": 10} | options))]
+    return [row["symbol"] for row in list_instruments(exchange, after=after, limit=limit)]
 
 
-def test_instruments_are_listed_by_exchange_and_symbol_in_portions(stocks: None) -> None:
-    assert symbols(None) == ["SBIN", "INFY", "TCS"]
+def test_the_instruments_of_an_exchange_are_listed_by_symbol_in_portions(stocks: None) -> None:
     assert symbols("NSE") == ["INFY", "TCS"]
     assert symbols("BSE") == ["SBIN"]
     assert symbols("NFO") == []
-    assert symbols(None, limit=1, after=("BSE", "SBIN")) == ["INFY"]
-    assert symbols("NSE", after=("NSE", "INFY")) == ["TCS"]
+    assert symbols("NSE", limit=1) == ["INFY"]
+    assert symbols("NSE", after="INFY") == ["TCS"]
 
 
 def test_a_renamed_stock_takes_the_token_of_its_old_symbol(stocks: None) -> None:
