@@ -239,18 +239,27 @@ def cleaner(database_url: str) -> Iterator[Any]:
     connection.close()
 
 
-@pytest.fixture
-def clean(migrated: None, cleaner: Any, redis_client: redis.Redis) -> None:
-    """Empty the database and Redis; every fixture that uses them begins with this."""
+@pytest.fixture(scope="session")
+def empty_all(migrated: None, cleaner: Any, redis_client: redis.Redis) -> Callable[[], None]:
+    """Return a function that empties the database and Redis."""
     from runtime import redis_link
     from trading.market import calendars
 
-    with cleaner.cursor() as cursor:
-        deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
-        cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {deletes}")
-    redis_client.flushdb()
-    calendars._remembered.clear()
-    redis_link._end_pause()
+    def make() -> None:
+        with cleaner.cursor() as cursor:
+            deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
+            cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {deletes}")
+        redis_client.flushdb()
+        calendars._remembered.clear()
+        redis_link._end_pause()
+
+    return make
+
+
+@pytest.fixture
+def clean(empty_all: Callable[[], None]) -> None:
+    """Empty the database and Redis; every fixture that uses them begins with this."""
+    empty_all()
 
 
 @pytest.fixture

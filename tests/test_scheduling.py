@@ -14,6 +14,7 @@ def test_every_name_in_the_distribution_is_a_file_or_a_folder() -> None:
 
 def test_the_tests_of_a_file_share_a_process_those_of_browsers_one_and_those_of_faults_four() -> None:
     assert scheduling.group_of("tests/browser/test_ops.py::test_a") == scheduling.BROWSER
+    assert scheduling.group_of("tests/kite_clients/test_orders.py::test_a") == scheduling.KITE_CLIENTS
     assert scheduling.group_of("tests/api/test_orders.py::test_a[x::y]") == "tests/api/test_orders.py"
     files = (ROOT / scheduling.FAULTS).glob("test_*.py")
     assert len({scheduling.group_of(f"{path.relative_to(ROOT)}::test_a") for path in files}) == 4

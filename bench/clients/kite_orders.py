@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from kiteconnect import KiteConnect  # type: ignore[import-not-found]
+from kiteconnect import KiteConnect
 
 SYMBOL, QUANTITY, PRICE, PRICE_STEPS = "BENCH1", 1, 1000, 4_000
 WARM_UP = 20

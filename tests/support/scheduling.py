@@ -39,10 +39,13 @@ FAULT_GROUPS = (
 )
 # One process runs these, with one browser and one web process for all of them.
 BROWSER = "tests/browser/"
+# One process runs these: all that they look at happens once.
+KITE_CLIENTS = "tests/kite_clients/"
 # The longest first, as measured. A file that is not named here is short, and fills the end of a run.
 SLOW = (
     FAULTS,
     BROWSER,
+    KITE_CLIENTS,
     "tests/embedded/test_run.py",
     "tests/security/test_schemathesis.py",
     "tests/realtime/test_what_fails.py",
@@ -78,8 +81,9 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 def group_of(nodeid: str) -> str:
     """Return the name of the tests that one process runs together: those of a file, or of several files."""
     path = nodeid.partition("::")[0]
-    if path.startswith(BROWSER):
-        return BROWSER
+    for folder in (BROWSER, KITE_CLIENTS):
+        if path.startswith(folder):
+            return folder
     if not path.startswith(FAULTS):
         return path
     name = path.removeprefix(f"{FAULTS}test_").removesuffix(".py")

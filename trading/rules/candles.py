@@ -1,13 +1,13 @@
 """Candles: the first, highest, lowest and last price of an interval, and the volume that was traded in it."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from trading.rules.quotes import Quote
-from trading.rules.sessions import INDIAN_TIME, indian_day
+from trading.rules.sessions import at_indian_time, indian_day
 
 MINUTE_S = 60
 
@@ -105,7 +105,7 @@ def _time_of_trade(traded_at: datetime | None, newest_trade_at: datetime | None,
 
 
 # The first interval of a day begins with the usual session: those of an hour begin at a quarter past.
-ORIGIN = datetime(2000, 1, 3, 9, 15, tzinfo=INDIAN_TIME)
+ORIGIN = at_indian_time(date(2000, 1, 3), time(9, 15))
 
 
 def first_interval(at: datetime, step: timedelta) -> datetime:
