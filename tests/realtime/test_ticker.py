@@ -237,6 +237,17 @@ def test_the_token_is_judged_before_the_upgrade(
             pass
 
 
+def test_a_request_that_is_no_handshake_is_answered_in_kites_envelope(served: Served, account: MakeAccount) -> None:
+    query = f"?api_key=any&access_token={account().token}"
+    for headers in ({"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": None}, {"Upgrade": None}):
+        with RawStream(served.port, path="/kite/ticker", query=query, headers=headers) as stream:
+            assert stream.status == 400
+            assert b"application/json\r\n" in stream.head + b"\r\n"
+            while b"}" not in stream.buffer:
+                stream.buffer += stream.socket.recv(4096)
+            assert json.loads(stream.buffer)["error_type"] == "InputException"
+
+
 def test_a_revoked_token_ends_the_ticker(served: Served, account: MakeAccount) -> None:
     trader = account()
     with Ticker(served.port, trader.token) as ticker:
