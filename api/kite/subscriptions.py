@@ -61,7 +61,8 @@ class TickWatcher(Watcher):
 
     def take(self, written: list[bytes]) -> None:
         """Write packets, in one write."""
-        self._outbox.push(b"".join(frames([packet for packet in written if packet])))
+        if packets := [packet for packet in written if packet]:
+            self._outbox.push(b"".join(frames(packets)))
 
     def answer(self, text: str | bytes) -> str | None:
         """Do as a message says, and return the text of the answer, or None for a message that gets no answer."""

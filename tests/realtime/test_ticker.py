@@ -77,6 +77,20 @@ def test_a_mode_subscribes_and_a_second_subscription_keeps_it(
         assert {tick["token"]: tick["mode"] for tick in ticker.ticks()} == {reliance: "ltp", infy: "ltp"}
 
 
+def test_a_stock_without_a_price_is_silent_until_its_first(
+    web: Running, account: MakeAccount, headers_for: Any, token_of: Callable[[str], int], plain_sql: Database
+) -> None:
+    market = Market(web.base_url, headers_for("feed"))
+    market.put("100.00", "RELIANCE")
+    plain_sql.run("INSERT INTO stock (id, exchange, symbol) VALUES (gen_random_uuid(), 'NSE', 'NEW')")
+    new, reliance = token_of("NEW"), token_of("RELIANCE")
+    with Ticker(web.port, account().token) as ticker:
+        ticker.send("mode", ["full", [new, reliance]])
+        assert [tick["token"] for tick in ticker.ticks()] == [reliance]
+        market.put("7.50", "NEW")
+        assert [(tick["token"], tick["price"]) for tick in ticker.ticks()] == [(new, 7.5)]
+
+
 def test_tokens_may_be_texts_and_those_of_no_stock_send_nothing(
     served: Served, account: MakeAccount, market: Market, token_of: Callable[[str], int]
 ) -> None:
