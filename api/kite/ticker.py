@@ -29,7 +29,7 @@ from runtime.logs import get_logger
 from schemas.kite.words import INDIA
 
 from .authentication import principal_for
-from .envelope import TOO_MANY, KiteRefusal
+from .envelope import TOO_MANY, KiteRefusal, failure
 from .order_updates import update_frames
 from .subscriptions import Instruments, TickWatcher
 
@@ -172,7 +172,7 @@ def check_before_the_upgrade() -> None:
 @blueprint.errorhandler(RemoteProtocolError)
 def refuse_handshake(_error: RemoteProtocolError) -> Response:
     """Refuse an upgrade that is not a valid websocket handshake."""
-    raise KiteRefusal("InputException", "The request is not a websocket handshake of version 13.")
+    return failure(400, "InputException", "The request is not a websocket handshake of version 13.")
 
 
 @sock.route("/ticker", bp=blueprint)  # type: ignore[untyped-decorator]  # flask-sock has no types
