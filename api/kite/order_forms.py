@@ -82,12 +82,23 @@ def read_change(given: forms.Values, order: OrderRow) -> OrderChange:
     validity = forms.choice(given, "validity", VALIDITIES)
     if validity not in (None, order["validity"]):
         raise KiteRefusal("InputException", "The validity of an order cannot be changed.")
-    order_type = _order_type(given) or order["order_type"]
+    order_type = _type_after(given, order)
     body = {"quantity": forms.whole(given, "quantity"), **_typed(given, order_type, order["market_protection"])}
     protection = body.pop("marketProtection")
     change = _load(CHANGE, body)
     del change["account_id"]
     return OrderChange(**change, market_protection=Decimal(protection) if protection else None)
+
+
+def _type_after(given: forms.Values, order: OrderRow) -> str:
+    """Return the type after a change; a protected market order that rests is a limit order for the client."""
+    wanted, cap = _order_type(given), order["protection_price"]
+    if cap is None or wanted == "MARKET":
+        return wanted or order["order_type"]
+    price = _price(given, "price")
+    if wanted not in (None, "LIMIT") or price not in (None, str(cap)):
+        raise KiteRefusal("InputException", "The type and the price of a protected MARKET order cannot be changed.")
+    return order["order_type"]
 
 
 def check_variety(variety: str) -> None:

@@ -238,6 +238,19 @@ def test_a_protected_market_order_that_rests_is_a_limit_order(send, placed, work
     assert (order["order_type"], order["price"], order["market_protection"]) == ("LIMIT", 102.0, 2.0)
 
 
+def test_of_a_protected_market_order_that_rests_the_quantity_alone_changes(send, placed, work, feed):
+    feed("99.00", "120.00", "100.00")
+    number = placed(MARKET, market_protection="2")
+    work()
+    shown = {"order_type": "LIMIT", "price": "102.0", "validity": "DAY"}
+    assert data(send("PUT", f"/orders/regular/{number}", shown | {"quantity": "4"})) == {"order_id": number}
+    work()
+    other_type = {"order_type": "SL", "trigger_price": "99"}
+    for form in ({"price": "101"}, {"order_type": "LIMIT", "price": "101"}, other_type):
+        assert refusal(send("PUT", f"/orders/regular/{number}", form))[:2] == (400, "InputException")
+    assert rows("SELECT order_type, quantity FROM trading_order") == [{"order_type": "MARKET", "quantity": 4}]
+
+
 def test_automatic_protection_is_two_percent(send, placed):
     placed(MARKET, market_protection="-1")
     assert data(send("GET", "/orders"))[0]["market_protection"] == 2.0
