@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from schemas.kite.words import OUR_NAMES
 from tests.conftest import CRON_SECRET
@@ -348,6 +349,14 @@ def test_an_invalid_value_is_named(send, feed, form, field):
     assert (status, error_type) == (400, "InputException")
     assert message.startswith(f"Invalid `{field}`.")
     assert one("SELECT count(*) FROM trading_order") == 0
+
+
+def test_a_refused_placement_is_logged_with_the_name_of_what_is_invalid(send, feed):
+    with structlog.testing.capture_logs() as lines:
+        send("POST", "/orders/regular", LIMIT | {"quantity": "0"})
+        send("POST", "/orders/regular", LIMIT | {"tradingsymbol": "NIFTY 50"})
+    found = [(line["code"], line["fields"]) for line in lines if line["event"] == "placement_refused"]
+    assert found == [("validation_failed", "quantity"), ("unknown_symbol", None)]
 
 
 @pytest.mark.parametrize("changes", [{"exchange": "NFO"}, {"tradingsymbol": "NIFTY 50"}])
