@@ -1,6 +1,6 @@
 """Buy a basket of shares for delivery (CNC) with Kite's client, by limits, and rest a limit to sell each with a profit.
 
-TRADEPOST_TOKEN=... python examples/kite_basket.py TCS:10 SBIN:25
+TRADEPOST_TOKEN=... python examples/kite_basket.py TCS:10 SBIN:25               (after pip install kiteconnect)
 """
 
 import logging
@@ -11,10 +11,13 @@ from time import sleep
 
 try:
     from kiteconnect import KiteConnect
-    from kiteconnect.exceptions import InputException
+    from kiteconnect.exceptions import InputException, KiteException
+    from requests import RequestException
 except ModuleNotFoundError:
-    sys.exit("the package kiteconnect is missing: pip install kiteconnect, and run this file with the same Python")
+    sys.exit("the package kiteconnect is missing: pip install kiteconnect")
 
+BASE = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000")
+TOKEN = os.environ.get("TRADEPOST_TOKEN")
 BEGINS, ENDS = time(9, 20), time(15, 29)
 PATIENCE = timedelta(minutes=15)  # at the bid; then the limit goes to the ask
 PROFIT = 0.01
@@ -106,13 +109,21 @@ def run():
             sleep(PAUSE_S)
 
 
-if len(sys.argv) < 2:
+if len(sys.argv) < 2 or not all(text.partition(":")[2].isdecimal() for text in sys.argv[1:]):
     sys.exit("usage: TRADEPOST_TOKEN=... python examples/kite_basket.py SYMBOL:QUANTITY...")
+if not TOKEN:
+    sys.exit("no token: set TRADEPOST_TOKEN")
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-root, token = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000"), os.environ.get("TRADEPOST_TOKEN", "")
-kite = KiteConnect(api_key="any", access_token=token, root=root)
-ticks = {row["tradingsymbol"]: row["tick_size"] for row in kite.instruments("NSE")}
+kite = KiteConnect(api_key="any", access_token=TOKEN, root=BASE)
 shares = [Share(symbol, int(quantity)) for symbol, quantity in (text.split(":") for text in sys.argv[1:])]
-run()
-for position in kite.positions()["day"]:
-    log.info("%(tradingsymbol)s %(product)s: %(quantity)s, profit %(pnl).2f", position)
+try:
+    ticks = {row["tradingsymbol"]: row["tick_size"] for row in kite.instruments("NSE")}
+    if unknown := [share.symbol for share in shares if share.symbol not in ticks]:
+        sys.exit(f"NSE has no {', '.join(unknown)}")
+    run()
+    for position in kite.positions()["day"]:
+        log.info("%(tradingsymbol)s %(product)s: %(quantity)s, profit %(pnl).2f", position)
+except KiteException as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+except RequestException as error:
+    sys.exit(f"no answer from {BASE}: {error}")

@@ -1,6 +1,6 @@
 """Trade the breakout of the opening range with Kite's client: MIS, a stop (SL-M) that follows the price, and an exit.
 
-TRADEPOST_TOKEN=... python examples/kite_opening_range.py RELIANCE INFY
+TRADEPOST_TOKEN=... python examples/kite_opening_range.py RELIANCE INFY     (after pip install kiteconnect)
 """
 
 import logging
@@ -11,10 +11,13 @@ from time import sleep
 
 try:
     from kiteconnect import KiteConnect, KiteTicker
-    from kiteconnect.exceptions import InputException
+    from kiteconnect.exceptions import InputException, KiteException
+    from requests import RequestException
 except ModuleNotFoundError:
-    sys.exit("the package kiteconnect is missing: pip install kiteconnect, and run this file with the same Python")
+    sys.exit("the package kiteconnect is missing: pip install kiteconnect")
 
+BASE = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000")
+TOKEN = os.environ.get("TRADEPOST_TOKEN")
 RANGE_ENDS, LAST_ENTRY, EXIT = time(9, 30), time(14, 30), time(15, 15)
 RISK = 2_000  # rupees between the entry and the stop
 TICK = 0.05
@@ -113,11 +116,19 @@ def on_order_update(_, order):
 
 if len(sys.argv) < 2:
     sys.exit("usage: TRADEPOST_TOKEN=... python examples/kite_opening_range.py SYMBOL...")
+if not TOKEN:
+    sys.exit("no token: set TRADEPOST_TOKEN")
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-root, token = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000"), os.environ.get("TRADEPOST_TOKEN", "")
-kite = KiteConnect(api_key="any", access_token=token, root=root)
-tokens = {row["tradingsymbol"]: row["instrument_token"] for row in kite.instruments("NSE")}
-breakouts = {tokens[symbol]: Breakout(symbol) for symbol in sys.argv[1:]}
-stream = KiteTicker("any", token, root=root.replace("http", "ws", 1) + "/kite/ticker")
+kite = KiteConnect(api_key="any", access_token=TOKEN, root=BASE)
+try:
+    tokens = {row["tradingsymbol"]: row["instrument_token"] for row in kite.instruments("NSE")}
+    breakouts = {tokens[symbol]: Breakout(symbol) for symbol in sys.argv[1:]}
+except KeyError as symbol:
+    sys.exit(f"NSE has no {symbol}")
+except KiteException as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+except RequestException as error:
+    sys.exit(f"no answer from {BASE}: {error}")
+stream = KiteTicker("any", TOKEN, root=BASE.replace("http", "ws", 1) + "/kite/ticker")
 stream.on_connect, stream.on_ticks, stream.on_order_update = on_connect, on_ticks, on_order_update
 stream.connect()

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.examples.conftest import KITE_BOTS
 from tests.support.processes import ROOT, ProcessStarter, Running, wait_until
 from tests.support.trading import one
 from trading.upkeep.verify import verify
 
 pytestmark = [pytest.mark.acceptance]
 
-BOT = pytest.mark.parametrize("name", KITE_BOTS)
+BOT = pytest.mark.parametrize("name", ["kite_bot.py", "kite_bot.mjs"])
 STOPS = "SELECT count(*) FROM trading_order WHERE order_type = 'STOP_MARKET' AND status = 'OPEN' AND due_at IS NULL"
 
 
