@@ -22,7 +22,7 @@ from api.stream.hub import Hub
 from api.stream.listeners import Message, binary_frame, text_frame
 from api.stream.quote_feed import QuoteFeed
 from api.stream.replay import replay
-from api.stream.socket_listener import UNAVAILABLE, SocketListener
+from api.stream.socket_listener import FAILED, UNAVAILABLE, SocketListener
 from models.database import DatabaseUnavailable
 from runtime import metrics
 from runtime.logs import get_logger
@@ -124,8 +124,14 @@ class TickerListener(SocketListener):
             self._outbox.push(HEARTBEAT)
 
     def deliver(self, message: Message) -> None:
-        """Write the updates of an order."""
-        if updates := message.written(update_frames):
+        """Write the updates of an order; a failure may not keep the event from the listeners after this one."""
+        try:
+            updates = message.written(update_frames)
+        except Exception:
+            logger.exception("update_failed")
+            self.close(FAILED)
+            return
+        if updates:
             self.write(updates)
 
     def take_message(self, message: str | bytes) -> None:

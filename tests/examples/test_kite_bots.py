@@ -62,7 +62,7 @@ def ended(bot: "subprocess.Popen[str]") -> list[str]:
 def test_a_bot_sells_when_its_price_has_risen(name: str, guarded: Any, quote_at: Any) -> None:
     bot = guarded(name)
     quote_at("1003.00", "1003.05")
-    assert ended(bot) == ["BUY COMPLETE 1000", "SELL COMPLETE 1003", "profit 3"]
+    assert ended(bot) == ["BUY COMPLETE 1000", "SELL COMPLETE 1003", "profit today 3"]
     assert one("SELECT count(*) FROM trading_order WHERE status = 'CANCELLED'") == 1
 
 
@@ -70,7 +70,7 @@ def test_a_bot_sells_when_its_price_has_risen(name: str, guarded: Any, quote_at:
 def test_a_bot_is_stopped_out(name: str, guarded: Any, quote_at: Any) -> None:
     bot = guarded(name)
     quote_at("994.50", "994.60")
-    assert ended(bot) == ["BUY COMPLETE 1000", "SELL COMPLETE 994.5", "profit -5.5"]
+    assert ended(bot) == ["BUY COMPLETE 1000", "SELL COMPLETE 994.5", "profit today -5.5"]
 
 
 @BOT

@@ -55,8 +55,7 @@ def book_of_day(account_id: UUID, days: SettlementDays) -> list[BookedPosition]:
     pairs = list(zip(rows, figures, strict=True))
     realized, converted = _realized(account_id, pairs, days), _converted(account_id, pairs, days)
     return [
-        _booked(row, its, days, realized=realized.get(row["id"], ZERO), converted=converted.get(row["id"], ZERO))
-        for row, its in pairs
+        _booked(row, its, days, realized.get(row["id"], ZERO) + converted.get(row["id"], ZERO)) for row, its in pairs
     ]
 
 
@@ -70,10 +69,9 @@ def _realized(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> 
 
 
 def _converted(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> Mapping[UUID, Decimal]:
-    """Return the costs that conversions have moved, if a position that is a holding too has changed on the day."""
+    """Return the costs that conversions have moved, if a position has changed what it carried into the day."""
     for row, figures in pairs:
-        has_changed = row["figures_day"] == figures.day
-        if has_changed and row["product"] == Product.DELIVERY and figures.overnight(row["quantity"]):
+        if row["figures_day"] == figures.day and figures.overnight(row["quantity"]):
             return converted_since(account_id, day_start(row["read_on"], days))
     return {}
 
@@ -83,14 +81,12 @@ def _has_closed_carried(row: dict[str, Any], figures: DayFigures) -> bool:
     return bool(figures.sell_quantity if overnight > 0 else figures.buy_quantity if overnight < 0 else 0)
 
 
-def _booked(
-    row: dict[str, Any], figures: DayFigures, days: SettlementDays, *, realized: Decimal, converted: Decimal
-) -> BookedPosition:
+def _booked(row: dict[str, Any], figures: DayFigures, days: SettlementDays, booked: Decimal) -> BookedPosition:
     prices = Prices(row["last_price"], row["previous_close"])
     product, quantity, cost = row["product"], row["quantity"], row["cost"]
-    position = day_position(product, quantity, cost, figures, prices, realized=realized)
+    position = day_position(product, quantity, cost, figures, prices, booked=booked)
     if product != Product.DELIVERY:
         return BookedPosition(row, position, None)
     buckets = settlement.rolled(Buckets.of_row(row, row["read_on"]), row["read_on"], days)
-    holding = carried_holding(quantity, cost - converted, figures, buckets, prices, realized=realized)
+    holding = carried_holding(quantity, cost, figures, buckets, prices, booked=booked)
     return BookedPosition(row, position, holding)
