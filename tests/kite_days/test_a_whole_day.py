@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 BALANCE = "1000000.00"
 BREAKOUTS, BASKET = ["RELIANCE", "INFY", "SBIN"], ["TCS:20", "HDFCBANK:30", "ITC:100"]
+EARLY_SHARES = 5
 ONE_DAY, WEEK = timedelta(days=1), timedelta(days=7)
 ORDERS = "SELECT trading_order.* FROM trading_order JOIN account ON account.id = account_id WHERE account.name = %s"
 
@@ -81,6 +82,7 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
     moments = recorded.moments()
     for symbol in BREAKOUTS:
         breakout.require(lambda symbol=symbol: f"15:29:30 {symbol} at " in breakout.log, f"snapshot of {symbol}")
+    _an_order_is_placed_before_the_open(day, second)
     for earlier, moment in pairwise(moments):
         day.pass_times(earlier.at, moment.at)
         day.follow(moment, breakout, BREAKOUTS, basket)
@@ -95,6 +97,21 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
         _the_door_shows_them(day, account, market.owners[name], moments[-1])
     _the_day_had_every_end(market)
     _shares_settle(day, second)
+
+
+def _an_order_is_placed_before_the_open(day: Rehearsal, account: Any) -> None:
+    """Place an after-market order, as Kite's hint says once a regular one is refused."""
+    day.move(at(DAY, 9, 5))
+    terms = {"exchange": "NSE", "tradingsymbol": "ITC", "transaction_type": "BUY", "product": "CNC"}
+    form = {**terms, "order_type": "LIMIT", "price": 452, "quantity": EARLY_SHARES}
+    headers = kite_headers(account.token)
+    refused = requests.post(f"{day.web.base_url}/orders/regular", form, headers=headers, timeout=30)
+    assert (refused.status_code, refused.json()["data"]) == (400, {"hints": ["switch_to_amo"]})
+    placed = requests.post(f"{day.web.base_url}/orders/amo", form, headers=headers, timeout=30)
+    assert placed.status_code == 200, placed.text
+    (order,) = _read(day, account, "/orders")
+    assert (order["variety"], order["status"]) == ("amo", "AMO REQ RECEIVED")
+    assert order["order_id"] == placed.json()["data"]["order_id"]
 
 
 def _orders_are_as_reckoned(name: str, owner: Any) -> None:
@@ -160,7 +177,7 @@ def _the_day_had_every_end(market: Any) -> None:
         "SBIN": [bought, cancelled, ("MARKET", "EXECUTED", "market")],
         "TCS": [("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXECUTED", "book")],
         "HDFCBANK": [("LIMIT", "EXECUTED", "first_look"), ("LIMIT", "EXPIRED", None)],
-        "ITC": [("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXPIRED", None)],
+        "ITC": [("LIMIT", "EXECUTED", "first_look"), ("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXPIRED", None)],
     }
     changed = {
         market.owners[wish.owner].orders[wish.name].wish.symbol for wish in market.week.wishes if wish.kind == "modify"
@@ -170,7 +187,7 @@ def _the_day_had_every_end(market: Any) -> None:
 
 def _shares_settle(day: Rehearsal, account: Any) -> None:
     """Let the next days come: the shares that are left of the basket are delivered on the day after the next."""
-    left = {"HDFCBANK": 30, "ITC": 100}
+    left = {"HDFCBANK": 30, "ITC": 100 + EARLY_SHARES}
     for moment, is_settled in ((at(DAY_AFTER, 9, 0), False), (at(DAY_AFTER + ONE_DAY, 9, 0), True)):
         day.move(moment)
         wait_until(lambda: settling.behind_s() == 0, what="settlement")
