@@ -12,8 +12,8 @@ from tests.support.trading import one, rows
 
 SPAN = timedelta(minutes=5)
 SUMMED = """
-SELECT min(low_price)::integer AS low, max(high_price)::integer AS high, sum(volume_to - volume_from)::integer AS volume,
-    max(last_number) AS number FROM candle
+SELECT min(low_price)::integer AS low, max(high_price)::integer AS high,
+    sum(volume_to - volume_from)::integer AS volume, max(last_number) AS number FROM candle
 """
 
 
