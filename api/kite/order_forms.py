@@ -10,7 +10,7 @@ from marshmallow.exceptions import ValidationError
 
 from models.rows import OrderRow
 from schemas.kite.words import OUR_ORDER_TYPES, OUR_PRODUCTS, VALIDITIES, in_kites_names
-from schemas.order_requests import LIMITS, MARKETS, STOPS, OrderChangeSchema, OrderTermsSchema
+from schemas.order_requests import LIMITS, MARKETS, MAX_PROTECTION, STOPS, OrderChangeSchema, OrderTermsSchema
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
 
@@ -85,6 +85,8 @@ def read_change(given: forms.Values, order: OrderRow) -> OrderChange:
     order_type = _type_after(given, order)
     body = {"quantity": forms.whole(given, "quantity"), **_typed(given, order_type, order["market_protection"])}
     protection = body.pop("marketProtection")
+    if order["side"] == "SELL" and protection == str(MAX_PROTECTION):
+        raise forms.invalid("market_protection")
     change = _load(CHANGE, body)
     del change["account_id"]
     return OrderChange(**change, market_protection=Decimal(protection) if protection else None)
@@ -174,4 +176,9 @@ def _protection(given: forms.Values) -> str | None:
     percent = forms.signed(given, "market_protection")
     if not percent:
         return None
-    return str((AUTOMATIC_PERCENT if percent == AUTOMATIC else percent).quantize(PAISA))
+    if percent == AUTOMATIC:
+        return str(AUTOMATIC_PERCENT)
+    rounded = percent.quantize(PAISA)
+    if not 0 < rounded <= MAX_PROTECTION:
+        raise forms.invalid("market_protection")
+    return str(rounded)

@@ -463,6 +463,14 @@ def test_a_change_that_no_order_takes_is_refused(send, placed, form):
     assert not OUR_NAMES.search(message), message
 
 
+@pytest.mark.parametrize(("side", "percent"), [("BUY", "101"), ("BUY", "-2"), ("BUY", "0.001"), ("SELL", "100")])
+def test_the_protection_of_a_modification_has_limits(send, placed, side, percent):
+    number = placed(transaction_type=side, price="100" if side == "BUY" else "102")
+    form = {"order_type": "MARKET", "market_protection": percent}
+    answer = send("PUT", f"/orders/regular/{number}", form)
+    assert refusal(answer) == (400, "InputException", "Invalid `market_protection`.")
+
+
 def test_an_order_is_modified_25_times_at_most(send, placed):
     number = placed()
     run("UPDATE trading_order SET modifications = 24, updated_at = market_now()")
