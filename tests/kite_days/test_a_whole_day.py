@@ -1,5 +1,7 @@
 """Two bots written for Kite Connect trade a whole past day, and their books are those of an independent reckoning."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -35,6 +37,7 @@ BALANCE = "1000000.00"
 BREAKOUTS, BASKET = ["RELIANCE", "INFY", "SBIN"], ["TCS:20", "HDFCBANK:30", "ITC:100"]
 EARLY_SHARES = 5
 ONE_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+TOLD = re.compile(r"^(\w+): order \d{15} is ([A-Z ]+)$", re.MULTILINE)
 ORDERS = "SELECT trading_order.* FROM trading_order JOIN account ON account.id = account_id WHERE account.name = %s"
 
 
@@ -89,6 +92,7 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
     day.pass_times(moments[-1].at, at(DAY, 15, 30))
     assert basket.process.wait(10) == 0, basket.log
     assert "Traceback" not in breakout.log, breakout.log
+    _the_bot_was_told_of_its_orders(breakout)
     assert verify() == []
 
     market = play(moments, requests_of_clients(), Decimal(BALANCE))
@@ -97,6 +101,14 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
         _the_door_shows_them(day, account, market.owners[name], moments[-1])
     _the_day_had_every_end(market)
     _shares_settle(day, second)
+
+
+def _the_bot_was_told_of_its_orders(breakout: Bot) -> None:
+    """Require the updates of orders that ended: each stock's entry and exit, and two stops."""
+    told = Counter(TOLD.findall(breakout.log))
+    ends = {key: count for key, count in told.items() if key[1] in ("COMPLETE", "CANCELLED", "REJECTED")}
+    expected = {(symbol, "COMPLETE"): 2 for symbol in BREAKOUTS}
+    assert ends == expected | {("RELIANCE", "CANCELLED"): 1, ("SBIN", "CANCELLED"): 1}
 
 
 def _an_order_is_placed_before_the_open(day: Rehearsal, account: Any) -> None:
