@@ -1,5 +1,7 @@
 """Two bots written for Kite Connect trade a whole past day, and their books are those of an independent reckoning."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +15,7 @@ import requests
 
 from tests.kite_days import recorded
 from tests.kite_days.reckoned import play, requests_of_clients
-from tests.kite_days.recorded import CLASSES, DAY, DAY_AFTER, DAY_BEFORE
+from tests.kite_days.recorded import CLASSES, DAY, DAY_AFTER, DAY_BEFORE, VOLUME, Moment
 from tests.kite_days.rehearsal import Bot, Rehearsal
 from tests.support.kite import kite_headers
 from tests.support.kite_clients import NoClientError, python_path
@@ -35,6 +37,7 @@ BALANCE = "1000000.00"
 BREAKOUTS, BASKET = ["RELIANCE", "INFY", "SBIN"], ["TCS:20", "HDFCBANK:30", "ITC:100"]
 EARLY_SHARES = 5
 ONE_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+TOLD = re.compile(r"^(\w+): order \d{15} is ([A-Z ]+)$", re.MULTILINE)
 ORDERS = "SELECT trading_order.* FROM trading_order JOIN account ON account.id = account_id WHERE account.name = %s"
 
 
@@ -54,7 +57,7 @@ def day(start: ProcessStarter, moving_clock: Any, headers_for: Any) -> Rehearsal
     make_sessions("NSE", DAY - WEEK, DAY + WEEK)
     import_stocks(("NSE", symbol) for symbol in CLASSES)
     set_facts([ImportedFacts("NSE", symbol, recorded.TICK, session_class=name) for symbol, name in CLASSES.items()])
-    settings = {"MARKET_CALENDAR": "NSE"}
+    settings = {"MARKET_CALENDAR": "NSE", "RECORD_CANDLES": "on"}
     start.worker(**settings)
     return Rehearsal(start.web(**settings), moving_clock, headers_for("feed"))
 
@@ -89,6 +92,7 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
     day.pass_times(moments[-1].at, at(DAY, 15, 30))
     assert basket.process.wait(10) == 0, basket.log
     assert "Traceback" not in breakout.log, breakout.log
+    _the_bot_was_told_of_its_orders(breakout)
     assert verify() == []
 
     market = play(moments, requests_of_clients(), Decimal(BALANCE))
@@ -96,7 +100,16 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
         _orders_are_as_reckoned(name, market.owners[name])
         _the_door_shows_them(day, account, market.owners[name], moments[-1])
     _the_day_had_every_end(market)
+    _the_candles_are_those_of_the_quotes(day, second, moments[1:])
     _shares_settle(day, second)
+
+
+def _the_bot_was_told_of_its_orders(breakout: Bot) -> None:
+    """Require the updates of orders that ended: each stock's entry and exit, and two stops."""
+    told = Counter(TOLD.findall(breakout.log))
+    ends = {key: count for key, count in told.items() if key[1] in ("COMPLETE", "CANCELLED", "REJECTED")}
+    expected = {(symbol, "COMPLETE"): 2 for symbol in BREAKOUTS}
+    assert ends == expected | {("RELIANCE", "CANCELLED"): 1, ("SBIN", "CANCELLED"): 1}
 
 
 def _an_order_is_placed_before_the_open(day: Rehearsal, account: Any) -> None:
@@ -183,6 +196,29 @@ def _the_day_had_every_end(market: Any) -> None:
         market.owners[wish.owner].orders[wish.name].wish.symbol for wish in market.week.wishes if wish.kind == "modify"
     }
     assert changed >= {"RELIANCE", "SBIN", "HDFCBANK"}
+
+
+def _the_candles_are_those_of_the_quotes(day: Rehearsal, account: Any, moments: list[Moment]) -> None:
+    """Compare the recorded candles of a stock with the quotes of the day, of which each brought a trade."""
+    (token,) = [one["instrument_token"] for one in _read(day, account, "/quote?i=NSE:SBIN").values()]
+    span = f"from={DAY} 09:15:00&to={DAY} 15:30:00"
+
+    def candles(interval: str) -> list[list[Any]]:
+        return _read(day, account, f"/instruments/historical/{token}/{interval}?{span}")["candles"]
+
+    trades = [
+        (moment.at.replace(second=0), float(quote["lastPrice"]))
+        for moment in moments
+        for quote in moment.quotes
+        if quote["symbol"] == "SBIN"
+    ]
+    minutes = [[f"{minute:%Y-%m-%dT%H:%M:%S%z}", *[price] * 4, VOLUME] for minute, price in trades]
+    wait_until(lambda: candles("minute") == minutes, what="the last minute is written")
+    prices = [price for _, price in trades]
+    (candle,) = candles("day")
+    assert candle[1:] == [prices[0], max(prices), min(prices), prices[-1], VOLUME * len(prices)]
+    opening = prices[:15]  # the range that the breakouts come from, with a trade in each of its minutes
+    assert candles("15minute")[0][1:] == [opening[0], max(opening), min(opening), opening[-1], VOLUME * 15]
 
 
 def _shares_settle(day: Rehearsal, account: Any) -> None:

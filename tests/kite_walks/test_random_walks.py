@@ -9,7 +9,8 @@ import pytest
 
 from tests.kite_walks.model import Model
 from tests.kite_walks.views import compare
-from tests.kite_walks.walk import SYMBOLS, Walk, moments_from
+from tests.kite_walks.walk import Walk
+from tests.kite_walks.wishes import OWNERS, SYMBOLS, moments_from
 from tests.support.market_clock import standing_clock
 from tests.trading.reckoning import Reckoning
 from tests.trading.weeks.calendar_of_weeks import at
@@ -23,8 +24,8 @@ Clock = Callable[[datetime], None]
 
 BALANCE = "4000.00"  # so that some orders are refused, and some are rejected when they would fill
 DAY = date(2026, 11, 4)
-OWNERS = ("alice", "bob")
 STEPS = 200
+SEED = 13  # of a walk that meets every kind of answer
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def play(walk: Walk, move: Clock) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1_000, 1_100))
+@pytest.mark.parametrize("seed", range(1_000, 1_040))
 def test_both_doors_show_the_books_of_many_walks(
     new_walk: Callable[[int], Walk], standing_clock: Clock, seed: int
 ) -> None:
@@ -63,7 +64,7 @@ def test_both_doors_show_the_books_of_many_walks(
 def test_both_doors_show_the_books_of_a_walk_that_meets_every_kind_of_answer(
     new_walk: Callable[[int], Walk], standing_clock: Clock
 ) -> None:
-    walk = new_walk(16)
+    walk = new_walk(SEED)
     play(walk, standing_clock)
     assert walk.outcomes.keys() >= {
         *("accepted", "insufficient_margin", "insufficient_holdings", "not_found", "trigger_on_wrong_side", "spoilt"),
