@@ -37,10 +37,11 @@ class Breakout:
     def take(self, at, price):
         """Take a price of the market."""
         if at.date() != self.day:
-            self.day, self.high, self.low, self.side, self.stop = at.date(), price, price, None, None
+            self.day, self.high, self.low, self.stop = at.date(), price, price, None
+            self.may_enter = at.time() < RANGE_ENDS  # a bot that starts later lets the day pass
         if at.time() < RANGE_ENDS:
             self.high, self.low = max(self.high, price), min(self.low, price)
-        elif self.side is None and at.time() < LAST_ENTRY and not self.low <= price <= self.high:
+        elif self.may_enter and at.time() < LAST_ENTRY and not self.low <= price <= self.high:
             self.enter("BUY" if price > self.high else "SELL")
         elif self.stop and at.time() >= EXIT:
             self.leave()
@@ -58,7 +59,8 @@ class Breakout:
 
     def enter(self, side):
         """Trade at the market, and guard the position by a stop at the other end of the range."""
-        self.side, quantity = side, max(1, int(RISK / (self.high - self.low)))
+        self.may_enter, self.side = False, side
+        quantity = max(1, int(RISK / max(TICK, self.high - self.low)))
         order_id = self.place(side, quantity, order_type=kite.ORDER_TYPE_MARKET, market_protection=2)
         while (order := kite.order_history(order_id)[-1])["status"] not in FINAL:
             sleep(0.1)
