@@ -40,8 +40,7 @@ class Bot:
             "PYTHONPATH": packages,
             "PYTHONUNBUFFERED": "1",
             "NO_PROXY": "*",
-            # The client reads the times of ticks in the zone of its machine.
-            "TZ": "Asia/Kolkata",
+            "TZ": "America/New_York",  # the times of the market are India's wherever a bot runs
             "TRADEPOST_URL": url,
             "TRADEPOST_TOKEN": token,
             "PAUSE_S": "0.1",

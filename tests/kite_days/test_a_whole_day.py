@@ -42,10 +42,10 @@ ORDERS = "SELECT trading_order.* FROM trading_order JOIN account ON account.id =
 
 
 @pytest.fixture
-def packages() -> str:
-    """Return the path of the newest client for Python."""
+def packages() -> dict[str, str]:
+    """Return the paths of the clients with which the bots trade: the newest one, and one before market protection."""
     try:
-        return python_path("5.2.2")
+        return {"kite_opening_range.py": python_path("5.2.2"), "kite_basket.py": python_path("4.2.0")}
     except NoClientError as error:
         pytest.skip(str(error))
 
@@ -63,7 +63,9 @@ def day(start: ProcessStarter, moving_clock: Any, headers_for: Any) -> Rehearsal
 
 
 @pytest.fixture
-def bots(day: Rehearsal, account: Any, packages: str, tmp_path: Path) -> Iterator[dict[str, tuple[Bot, Any]]]:
+def bots(
+    day: Rehearsal, account: Any, packages: dict[str, str], tmp_path: Path
+) -> Iterator[dict[str, tuple[Bot, Any]]]:
     """Start the bots, each with an account of its own, on the evening before the day."""
     opening = recorded.moments()[0]
     day.feed(opening)
@@ -73,7 +75,7 @@ def bots(day: Rehearsal, account: Any, packages: str, tmp_path: Path) -> Iterato
         ("basket", "kite_basket.py", BASKET),
     ):
         owner = account(BALANCE, name=name, fill_model="QUOTES")
-        options = {"url": day.web.base_url, "token": owner.token, "packages": packages, "folder": tmp_path}
+        options = {"url": day.web.base_url, "token": owner.token, "packages": packages[program], "folder": tmp_path}
         started[name] = (Bot(program, arguments, **options), owner)
     yield started
     for bot, _ in started.values():
