@@ -5,6 +5,7 @@ They trade and then listen for a minute, so all that they see is kept and each t
 
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
@@ -21,6 +22,15 @@ PAUSE_S = 0.5
 SETTINGS = {"RECORD_CANDLES": "on", "UNKNOWN_SYMBOLS": "refuse", "MAX_QUOTE_AGE_S": "0"}
 # The sessions take less than this, and read the orders of their day.
 ENOUGH = timedelta(seconds=100)
+# All of the sessions are part of the first test; a busy machine takes some minutes for them.
+PATIENCE_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the tests of this package more time than others."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 @pytest.fixture(scope="package")
