@@ -52,7 +52,7 @@ class Share:
         }
 
     def act(self, quote, orders):
-        """Do what is next; return True if anything was done."""
+        """Take the next step; return True if there was one."""
         bid, ask = (quote["depth"][side][0]["price"] for side in ("buy", "sell"))
         if self.entry is None:
             self.entry, self.since = self.place("BUY", bid), quote["timestamp"]

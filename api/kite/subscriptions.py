@@ -128,7 +128,7 @@ def error_text(text: str) -> str:
 
 
 def _tokens(value: Any) -> set[int]:
-    """Return the tokens of a list; the JavaScript client has them as texts. What can be no token is left out."""
+    """Return the tokens of a list, without its other values; the JavaScript client sends tokens as texts."""
     if not isinstance(value, list):
         raise BadMessage("The tokens must be a list.")
     return {token for one in value if (token := _token(one)) is not None}

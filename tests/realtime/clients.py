@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 import websockets
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 HOST = "127.0.0.1"
 PATH = "/api/trading/stream"
@@ -66,12 +66,17 @@ class Stream:
 
     def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Read until the other side closes, and return its close code, or None without a close frame."""
-        end = time.monotonic() + timeout_s
-        try:
-            while True:
-                self.socket.recv(timeout=max(0.0, end - time.monotonic()))
-        except websockets.ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
+        return close_code(self.socket, timeout_s)
+
+
+def close_code(link: ClientConnection, timeout_s: float) -> int | None:
+    """Read until the other side closes, and return its close code, or None without a close frame."""
+    end = time.monotonic() + timeout_s
+    try:
+        while True:
+            link.recv(timeout=max(0.0, end - time.monotonic()))
+    except websockets.ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
 
 
 def ids(events: list[dict[str, Any]]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 import websockets
 from websockets.sync.client import connect
 
-from tests.realtime.clients import HOST, PATIENCE_S
+from tests.realtime.clients import HOST, PATIENCE_S, close_code
 
 MODES = {8: "ltp", 28: "quote", 32: "full", 44: "quote", 184: "full"}
 
@@ -76,12 +76,7 @@ class Ticker:
 
     def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Read until the other side closes, and return its close code."""
-        end = time.monotonic() + timeout_s
-        try:
-            while True:
-                self.socket.recv(timeout=max(0.0, end - time.monotonic()))
-        except websockets.ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
+        return close_code(self.socket, timeout_s)
 
 
 def packets(frame: bytes) -> list[dict[str, Any]]:

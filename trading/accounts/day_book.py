@@ -30,7 +30,7 @@ Pair = tuple[dict[str, Any], DayFigures]  # a row of POSITIONS, and the figures 
 
 @dataclass(frozen=True, slots=True)
 class BookedPosition:
-    """A row of POSITIONS with what it is on the present day: a position, and the holding of a DELIVERY, if any."""
+    """A row of POSITIONS with its position of the present day, and the holding of a DELIVERY, if any."""
 
     row: dict[str, Any]
     position: DayPosition
@@ -60,7 +60,7 @@ def book_of_day(account_id: UUID, days: SettlementDays) -> list[BookedPosition]:
 
 
 def _realized(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> Mapping[UUID, Decimal]:
-    """Return the profits of the day of the positions that have closed some of what they carried into the day."""
+    """Return the day's profits of the positions that have closed carried shares."""
     closed = [row for row, figures in pairs if _has_closed_carried(row, figures)]
     if not closed:
         return {}
@@ -69,7 +69,7 @@ def _realized(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> 
 
 
 def _converted(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> Mapping[UUID, Decimal]:
-    """Return the costs that conversions have moved, if a position has changed what it carried into the day."""
+    """Return the costs that conversions have moved, if the carried shares of a position have changed."""
     for row, figures in pairs:
         if row["figures_day"] == figures.day and figures.overnight(row["quantity"]):
             return converted_since(account_id, day_start(row["read_on"], days))
