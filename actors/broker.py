@@ -16,6 +16,7 @@ from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
 from runtime import redis_link
 from runtime.redis_pool import make_pool
+from runtime.sender import sender
 
 # Longer than a consumer's wait of a second and the run of a large script in Redis. Together with the second after
 # which Dramatiq's worker tries again, short enough to go on within 5 s after a connection has fallen silent.
@@ -30,26 +31,24 @@ _pipeline: contextvars.ContextVar[redis.client.Pipeline | None] = contextvars.Co
 
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker, with consumers that wait instead of polling, and one round trip for many messages."""
+    """Dramatiq's Redis broker, with consumers that wait instead of polling, and messages that join a pipeline."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.scripts["dispatch"] = _PipelinedScript(self.scripts["dispatch"])
+        self._script = self.scripts["dispatch"]
+        self.scripts["dispatch"] = _PipelinedScript(self._script)
 
-    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
-        """Enqueue messages in one round trip; if it fails, some of them may have arrived."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            reset = _pipeline.set(pipeline)
-            try:
-                for message in messages:
-                    self.enqueue(message)
-            finally:
-                _pipeline.reset(reset)
-            try:
-                pipeline.execute()
-            except redis.exceptions.NoScriptError:  # a new Redis does not know the script yet
-                for message in messages:
-                    self.enqueue(message)
+    def enqueue_in(self, pipeline: redis.client.Pipeline, message: dramatiq.Message[Any]) -> None:
+        """Enqueue a message when the pipeline is executed."""
+        reset = _pipeline.set(pipeline)
+        try:
+            self.enqueue(message)
+        finally:
+            _pipeline.reset(reset)
+
+    def teach(self) -> None:
+        """Load the script that pipelines call into a Redis that does not know it yet."""
+        self.client.script_load(self._script.script)
 
     @property
     def consumer_class(self) -> type[WaitingConsumer]:
@@ -128,6 +127,7 @@ broker = Broker(
     ],
 )
 dramatiq.set_broker(broker)
+sender.on_unknown_script = broker.teach
 
 
 def configure(settings: Settings, *, role: str) -> None:

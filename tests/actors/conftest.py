@@ -1,6 +1,6 @@
 """Two brokers for the same tests: Dramatiq's stub, and the product's broker on a real Valkey."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import dramatiq
@@ -28,9 +28,8 @@ ACTORS = (
 class Stub(StubBroker):
     """Dramatiq's stub with the method that dispatch needs."""
 
-    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
-        for message in messages:
-            self.enqueue(message)
+    def enqueue_in(self, _pipeline: object, message: dramatiq.Message[Any]) -> None:
+        self.enqueue(message)
 
 
 @pytest.fixture
