@@ -20,6 +20,7 @@ Tradepost is ready: {base}   (health: {base}/health/ready)
   desk          {base}/#token={token}
   operations    {base}/ops#token={operator_token}
   reference     {base}/docs
+  Kite Connect  root={base} and access_token={token}, as docs/kite.md says
   demo account  {account_id}
   market        {market}
 

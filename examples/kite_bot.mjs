@@ -42,8 +42,8 @@ async function trade() {
   stop ??= await kite.cancelOrder("regular", stopId).then(() => null, () => final(stopId)); // the stop may be faster
   if (stop) report(stop);
   else await fill("SELL");
-  const { day } = await kite.getPositions();
-  console.log("profit", Number(day.reduce((sum, position) => sum + position.pnl, 0).toFixed(2)));
+  const ours = (await kite.getPositions()).day.filter((position) => position.tradingsymbol === symbol);
+  console.log("profit today", Number(ours.reduce((sum, position) => sum + position.pnl, 0).toFixed(2)));
 }
 
 const [exchange, symbol] = process.argv.slice(2);

@@ -61,7 +61,8 @@ def trade():
             fill("SELL")
         except InputException:  # the stop was faster
             final(stop_id)
-    print("profit", f"{sum(position['pnl'] for position in kite.positions()['day']):g}")
+    ours = [position["pnl"] for position in kite.positions()["day"] if position["tradingsymbol"] == symbol]
+    print("profit today", f"{sum(ours):g}")
 
 
 if len(sys.argv) != 3:

@@ -19,7 +19,16 @@ blueprint = Blueprint("kite_historical", __name__, url_prefix="/kite")
 DAY = "day"
 # The minutes of each interval but the day, and the longest span of a request in days (kite.trade/docs/connect/v3/
 # historical and the forum of Kite Connect, read 2026-11).
-MINUTES = {"minute": 1, "3minute": 3, "5minute": 5, "10minute": 10, "15minute": 15, "30minute": 30, "60minute": 60}
+MINUTES = {
+    "minute": 1,
+    "3minute": 3,
+    "5minute": 5,
+    "10minute": 10,
+    "15minute": 15,
+    "30minute": 30,
+    "60minute": 60,
+    "hour": 60,  # not in the documentation, but in the tests of Kite's client in Python
+}
 MAX_DAYS = {
     "minute": 60,
     "3minute": 100,
@@ -28,6 +37,7 @@ MAX_DAYS = {
     "15minute": 200,
     "30minute": 200,
     "60minute": 400,
+    "hour": 400,
     DAY: 2000,
 }
 LAST_SECOND = time(23, 59, 59)

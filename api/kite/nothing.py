@@ -20,7 +20,7 @@ LISTS = (
 )
 # The part of the path after which a thing is named, and the words for the thing.
 THINGS = {
-    "/gtt/triggers": "trigger",
+    "/gtt/triggers": "GTT trigger",
     "/alerts": "alert",
     "/mf/orders": "mutual fund order",
     "/mf/sips": "mutual fund SIP",

@@ -1,5 +1,7 @@
 """Order updates of the ticker: what Kite's clients hear of the changes of an account's orders."""
 
+import functools
+import time
 from typing import Any
 
 from api.http.responses import encode
@@ -25,6 +27,9 @@ TOLD = frozenset(
 MODIFIED = "UPDATE"
 # The members of Kite's order book that its postbacks and its ticker leave out.
 LEFT_OUT = frozenset(("account_id", "modified", "validity_ttl", "auction_number", "tags"))
+
+# An import may give a stock its real token.
+REMEMBERED_S = 60.0
 
 logger = get_logger(__name__)
 
@@ -55,7 +60,13 @@ def order_update(order: dict[str, Any]) -> dict[str, Any]:
 def _token(key: str) -> int:
     """Return the instrument token of a stock; 0 if the database does not answer, so that the update still comes."""
     try:
-        return tokens_of([key]).get(key, 0)
+        return _token_in(int(time.monotonic() / REMEMBERED_S), key)
     except DatabaseUnavailable as error:
         logger.warning("update_without_token", stock=key, error=str(error))
         return 0
+
+
+@functools.lru_cache(maxsize=10_000)
+def _token_in(_period: int, key: str) -> int:
+    """Return the token of a stock, which is looked up once in each period: the hub's one thread asks for it."""
+    return tokens_of([key]).get(key, 0)

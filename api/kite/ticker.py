@@ -22,14 +22,14 @@ from api.stream.hub import Hub
 from api.stream.listeners import Message, binary_frame, text_frame
 from api.stream.quote_feed import QuoteFeed
 from api.stream.replay import replay
-from api.stream.socket_listener import UNAVAILABLE, SocketListener
+from api.stream.socket_listener import FAILED, UNAVAILABLE, SocketListener
 from models.database import DatabaseUnavailable
 from runtime import metrics
 from runtime.logs import get_logger
 from schemas.kite.words import INDIA
 
 from .authentication import principal_for
-from .envelope import TOO_MANY, KiteRefusal
+from .envelope import TOO_MANY, KiteRefusal, failure
 from .order_updates import update_frames
 from .subscriptions import Instruments, TickWatcher
 
@@ -124,8 +124,14 @@ class TickerListener(SocketListener):
             self._outbox.push(HEARTBEAT)
 
     def deliver(self, message: Message) -> None:
-        """Write the updates of an order."""
-        if updates := message.written(update_frames):
+        """Write the updates of an order; a failure may not keep the event from the listeners after this one."""
+        try:
+            updates = message.written(update_frames)
+        except Exception:
+            logger.exception("update_failed")
+            self.close(FAILED)
+            return
+        if updates:
             self.write(updates)
 
     def take_message(self, message: str | bytes) -> None:
@@ -172,7 +178,7 @@ def check_before_the_upgrade() -> None:
 @blueprint.errorhandler(RemoteProtocolError)
 def refuse_handshake(_error: RemoteProtocolError) -> Response:
     """Refuse an upgrade that is not a valid websocket handshake."""
-    raise KiteRefusal("InputException", "The request is not a websocket handshake of version 13.")
+    return failure(400, "InputException", "The request is not a websocket handshake of version 13.")
 
 
 @sock.route("/ticker", bp=blueprint)  # type: ignore[untyped-decorator]  # flask-sock has no types

@@ -29,6 +29,12 @@ $$;
 CREATE FUNCTION new_order_number(placed_at timestamptz) RETURNS bigint LANGUAGE sql AS $$
     SELECT order_number(placed_at, nextval('order_numbers'))
 $$;
+-- The number of the order that this connection has written last. In PL/pgSQL, because the statement that calls it is
+-- planned each time, and would have the bodies of the functions above in it: 30 µs more (2026-11-27).
+CREATE FUNCTION last_order_number(placed_at timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN order_number(placed_at, currval('order_numbers'));
+END $$;
 
 ALTER TABLE trading_order
     ADD COLUMN order_number  order_number,
@@ -46,7 +52,7 @@ ALTER DOMAIN change_count ADD CONSTRAINT change_count_is_not_negative CHECK (VAL
 """
 
 # As in 0011, with the number of the day of placed_at. It is not returned: another type of the result would break the
-# statements of the previous release that run meanwhile. The caller knows it as order_number(placed_at, currval(...)).
+# statements of the previous release that run meanwhile. The caller asks for it by last_order_number.
 WRITE = """
 CREATE OR REPLACE FUNCTION order_write(
     new_id uuid, the_account uuid, the_stock uuid, the_exchange text, the_symbol text,

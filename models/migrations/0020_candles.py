@@ -27,7 +27,7 @@ CREATE TABLE candle (
     CHECK (low_price <= least(open_price, close_price) AND high_price >= greatest(open_price, close_price)),
     CHECK ((first_number IS NULL) = (last_number IS NULL) AND first_number <= last_number),
     CHECK ((volume_from IS NULL) = (volume_to IS NULL) AND volume_from >= 0 AND volume_from <= volume_to)
-) WITH (fillfactor = 70);  -- the running minute is updated every few seconds: room for HOT updates
+) WITH (fillfactor = 50);  -- updated every 2 s for a minute: with 70 the table is a third larger, with 100 sixfold
 -- The candles of days of which there are no minutes any more, and imported ones.
 CREATE TABLE day_candle (
     stock_id    uuid NOT NULL,

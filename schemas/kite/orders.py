@@ -50,10 +50,10 @@ def status_of(row: Row) -> str:
 
 def kite_order(row: Row, instrument_token: int) -> dict[str, Any]:
     """Return an order as Kite's order book has it."""
-    status = status_of(row)
+    status, user = status_of(row), _user(row)
     found = {
-        "account_id": _user(row),
-        "placed_by": _user(row),
+        "account_id": user,
+        "placed_by": user,
         "order_id": id_of(row),
         "exchange_order_id": exchange_order_id(row) if _has_reached_exchange(status) else None,
         "parent_order_id": None,

@@ -10,6 +10,7 @@ import requests
 from runtime import addresses
 from tests.conftest import METRICS_TOKEN
 from tests.realtime.clients import Stream
+from tests.realtime.tickers import Ticker
 from tests.support.metrics import Metrics, is_served
 from tests.support.processes import ROOT, ProcessStarter, Running, free_port, wait_until
 
@@ -91,15 +92,19 @@ def _the_files_name_what_there_is(web: Running) -> None:
 
 
 def _a_listener_is_counted_while_it_listens(web: Running, token: str) -> None:
-    def listeners() -> float:
-        return read(web.base_url)("tradepost_listeners", state="connected")
+    def listeners(state: str = "connected") -> float:
+        return read(web.base_url)("tradepost_listeners", state=state)
 
     assert listeners() == 0
     with Stream(web.port, token, query="?since=0") as stream:
         assert stream.ready() > 0
         wait_until(lambda: listeners() == 1, timeout_s=30)
         assert read(web.base_url)("tradepost_stream_replays_total", outcome="replayed") == 1
+        assert listeners("tickers") == 0
     wait_until(lambda: listeners() == 0, timeout_s=30)
+    with Ticker(web.port, token):
+        wait_until(lambda: listeners() == listeners("tickers") == 1, timeout_s=30)
+    wait_until(lambda: listeners() == listeners("tickers") == 0, timeout_s=30)
 
 
 def _counts_survive_a_process_and_gauges_do_not(web: Running, placed: int) -> None:

@@ -40,6 +40,7 @@ def test_the_banner_of_a_market_that_is_always_open_has_links_to_each_page() -> 
     assert "  market        always open" in text
     for link in ("/#token=tp_a", "/docs", "/ops#token=tp_o"):
         assert f"http://127.0.0.1:8000{link}\n" in text
+    assert "  Kite Connect  root=http://127.0.0.1:8000 and access_token=tp_a, as docs/kite.md says\n" in text
 
 
 def test_the_banner_names_what_another_shell_needs() -> None:

@@ -23,8 +23,10 @@ PROGRAMS = {
     "ticks.py": sys.executable,
     "kite_bot.py": sys.executable,
     "kite_bot.mjs": "node",
+    "kite_basket.py": sys.executable,
+    "kite_opening_range.py": sys.executable,
 }
-KITE_BOTS = ("kite_bot.py", "kite_bot.mjs")
+KITE_BOTS = tuple(name for name in PROGRAMS if name.startswith("kite_"))
 
 
 @pytest.fixture

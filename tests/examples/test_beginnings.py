@@ -20,6 +20,8 @@ GIVEN = {
     "feeder.py": ["/dev/null"],
     "kite_bot.py": ["NSE", "RELIANCE"],
     "kite_bot.mjs": ["NSE", "RELIANCE"],
+    "kite_basket.py": ["RELIANCE:1"],
+    "kite_opening_range.py": ["RELIANCE"],
 }
 EXAMPLES = pytest.mark.parametrize("name", GIVEN)
 

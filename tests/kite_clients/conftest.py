@@ -3,18 +3,22 @@
 They trade and then listen for a minute, so all that they see is kept and each test looks at a part of it.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from time import monotonic, sleep
 
 import pytest
 
 from tests.kite_clients.market import Market
 from tests.kite_clients.sessions import CLIENTS, Client, Session, open_accounts, start
 from tests.support.processes import ProcessStarter, command_environment
+from trading.rules.sessions import INDIAN_TIME
 
 # A minute in all. A client in JavaScript would connect again after 5 s of silence, one in Python close after 30 s.
 QUOTED_S, SILENT_S, LAST_S = 10, 45, 5
 PAUSE_S = 0.5
+# The sessions take less than this, and read the orders of their day.
+ENOUGH = timedelta(seconds=100)
 
 
 @pytest.fixture(scope="package")
@@ -23,19 +27,24 @@ def sessions(
     configured: None,
     empty_all: Callable[[], None],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[Client, Session]]:
+) -> dict[Client, Session]:
     """Let every client that can be installed trade and listen, and return what each has seen."""
+    _wait_for_a_day_that_lasts()
     empty_all()
     starter = ProcessStarter(command_environment(setting_values), tmp_path_factory.mktemp("kite-clients"))
+    started: dict[Client, Session] = {}
     try:
         market = Market(starter.web(RECORD_CANDLES="on", UNKNOWN_SYMBOLS="refuse"))
         market.open()
         starter.worker()
         secrets = open_accounts(CLIENTS)
-        started = {client: start(client, market.instructions(secrets[client])) for client in CLIENTS}
+        for client in CLIENTS:
+            started[client] = start(client, market.instructions(secrets[client]))
         _conduct([session for session in started.values() if session.process], market)
-        yield started
+        return started
     finally:
+        for session in started.values():
+            session.stop()
         starter.stop()
 
 
@@ -48,19 +57,26 @@ def session(request: pytest.FixtureRequest, sessions: dict[Client, Session]) -> 
     return session
 
 
+def _wait_for_a_day_that_lasts() -> None:
+    now = datetime.now(INDIAN_TIME)
+    end = datetime.combine(now + timedelta(days=1), time(), INDIAN_TIME)
+    if end - now < ENOUGH:
+        sleep((end - now).total_seconds())
+
+
 def _conduct(sessions: list[Session], market: Market) -> None:
     """Let the clients trade, and then listen while the market moves, stands still, and moves again."""
     for session in sessions:
         session.read_trading()
     for session in sessions:
         session.say_next()
-    began_at = time.monotonic()
+    began_at = monotonic()
     market.move_for(QUOTED_S, PAUSE_S)
     market.fall_to_the_stops()
-    time.sleep(SILENT_S)  # silence is the test
+    sleep(SILENT_S)  # silence is the test
     market.move_for(LAST_S, PAUSE_S)
     market.end()
     for session in sessions:
         session.say_next()
-        session.listened_s = time.monotonic() - began_at
+        session.listened_s = monotonic() - began_at
         session.read_listening()

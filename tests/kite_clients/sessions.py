@@ -87,6 +87,12 @@ class Session:
         assert self.process.stdin is not None
         print(file=self.process.stdin, flush=True)
 
+    def stop(self) -> None:
+        """Kill the process, if it still runs."""
+        if self.process is not None:
+            with self.process:  # which closes its pipes and waits
+                self.process.kill()
+
     def _read(self) -> dict[str, Any]:
         assert self.process is not None
         assert self.process.stdout is not None

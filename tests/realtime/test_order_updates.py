@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.conftest import CRON_SECRET, TestAccount
+from tests.realtime.clients import Stream
 from tests.realtime.conftest import Database, Served
 from tests.realtime.test_live_quotes import Market
 from tests.realtime.tickers import Ticker
@@ -126,3 +127,21 @@ def test_a_ticker_starts_with_the_present(served: Served, account: MakeAccount, 
         number = trader.send("POST", "/orders/regular", MARKET)
         trader.work()
         assert ticker.text("order")["order_id"] == number
+
+
+def test_an_update_that_cannot_be_written_keeps_no_event_from_another_listener(
+    server_here: Any, account: MakeAccount, plain_sql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> bytes:
+        raise ValueError
+
+    monkeypatch.setattr("api.kite.ticker.update_frames", fail)
+    trader, port = account(), server_here.server_port
+    # Of listeners in a set the ticker may come first or last.
+    with Ticker(port, trader.token) as first, Stream(port, trader.token) as stream, Ticker(port, trader.token) as last:
+        assert stream.ready() > 0
+        for ticker in (first, last):
+            assert ticker.next()["type"] == "app_code"
+        plain_sql.change(trader.id)
+        assert stream.next()["type"] == "account.updated"
+        assert (first.close_code(), last.close_code()) == (1011, 1011)

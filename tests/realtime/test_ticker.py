@@ -12,10 +12,10 @@ import pytest
 from api.kite.envelope import BAD_TOKEN, NOT_PERMITTED, TOO_MANY
 from api.kite.ticker import MAX_MESSAGE_BYTES
 from tests.conftest import TestAccount
-from tests.realtime.clients import BINARY, PING, PONG, RawStream
+from tests.realtime.clients import BINARY, PING, PONG, TEXT, RawStream
 from tests.realtime.conftest import Database, Served
 from tests.realtime.test_live_quotes import FULL, Market
-from tests.realtime.tickers import Ticker, refused_ticker
+from tests.realtime.tickers import Ticker, packets, refused_ticker
 from tests.support.processes import Running, wait_until
 from trading.accounts import tokens
 
@@ -75,6 +75,20 @@ def test_a_mode_subscribes_and_a_second_subscription_keeps_it(
         assert {tick["token"]: tick["mode"] for tick in ticker.ticks()} == {reliance: "full", infy: "quote"}
         ticker.send("mode", ["ltp", [infy, reliance]])
         assert {tick["token"]: tick["mode"] for tick in ticker.ticks()} == {reliance: "ltp", infy: "ltp"}
+
+
+def test_a_stock_without_a_price_is_silent_until_its_first(
+    web: Running, account: MakeAccount, headers_for: Any, token_of: Callable[[str], int], plain_sql: Database
+) -> None:
+    market = Market(web.base_url, headers_for("feed"))
+    market.put("100.00", "RELIANCE")
+    plain_sql.run("INSERT INTO stock (id, exchange, symbol) VALUES (gen_random_uuid(), 'NSE', 'NEW')")
+    new, reliance = token_of("NEW"), token_of("RELIANCE")
+    with Ticker(web.port, account().token) as ticker:
+        ticker.send("mode", ["full", [new, reliance]])
+        assert [tick["token"] for tick in ticker.ticks()] == [reliance]
+        market.put("7.50", "NEW")
+        assert [(tick["token"], tick["price"]) for tick in ticker.ticks()] == [(new, 7.5)]
 
 
 def test_tokens_may_be_texts_and_those_of_no_stock_send_nothing(
@@ -170,6 +184,35 @@ def test_three_thousand_stocks_come_within_a_second_or_so_and_no_more_are_taken(
         assert [tick["token"] for tick in ticker.ticks()] == wanted[MANY:]
 
 
+def test_a_ticker_that_does_not_read_slows_no_other_and_gets_the_newest_quotes_when_it_reads(
+    web: Running, account: MakeAccount, plain_sql: Database, headers_for: Any
+) -> None:
+    plain_sql.run(MAKE_STOCKS, MANY)
+    market = Market(web.base_url, headers_for("feed"))
+    wanted, changing = [(4000 + number) * 256 + 1 for number in range(1, MANY + 1)], (4000 + 7) * 256 + 1
+    query = f"?api_key=any&access_token={account().token}"
+    with (
+        # With less than the largest segment of this machine's own network the kernel may be silent for a minute.
+        RawStream(web.port, path="/kite/ticker", query=query, receive_buffer=65_536) as slow,
+        Ticker(web.port, account().token) as quick,
+    ):
+        slow.send(TEXT, json.dumps({"a": "mode", "v": ["full", wanted]}).encode())
+        quick.send("mode", ["ltp", [changing]])
+        quick.tick(changing)
+        for number in range(1, 6):
+            put = time.monotonic()
+            market.put(f"{number}.50", "MANY7")
+            quick.tick(changing, price=number + 0.5)
+            assert time.monotonic() - put < 2.0
+        prices: dict[int, list[float]] = {}
+        while len(prices) < MANY or prices[changing][-1] != 5.5:
+            found = slow.next_frame()
+            assert found is not None, "the connection has ended"
+            for tick in packets(found[1]) if found[0] == BINARY and len(found[1]) > 1 else ():
+                prices.setdefault(tick["token"], []).append(tick["price"])
+        assert len(prices[changing]) < 5  # it missed some
+
+
 def test_a_silent_connection_gets_heartbeats_while_the_database_does_not_answer_and_no_pong_unasked(
     served: Served, account: MakeAccount, connect: Callable[[], Any]
 ) -> None:
@@ -208,9 +251,21 @@ def test_the_token_is_judged_before_the_upgrade(
             pass
 
 
+def test_a_request_that_is_no_handshake_is_answered_in_kites_envelope(served: Served, account: MakeAccount) -> None:
+    query = f"?api_key=any&access_token={account().token}"
+    for headers in ({"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": None}, {"Upgrade": None}):
+        with RawStream(served.port, path="/kite/ticker", query=query, headers=headers) as stream:
+            assert stream.status == 400
+            assert b"application/json\r\n" in stream.head + b"\r\n"
+            while b"}" not in stream.buffer:
+                stream.buffer += stream.socket.recv(4096)
+            assert json.loads(stream.buffer)["error_type"] == "InputException"
+
+
 def test_a_revoked_token_ends_the_ticker(served: Served, account: MakeAccount) -> None:
     trader = account()
     with Ticker(served.port, trader.token) as ticker:
+        assert ticker.next()["type"] == "app_code"
         for row in tokens.tokens_of(trader.id):
             tokens.revoke_token(row["id"])
         assert ticker.close_code() == 4401

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.security.kite_routes import FORMS, LISTS, QUERIES, routes_of
@@ -96,7 +96,7 @@ def test_any_values_at_any_route(app, client, trader, data, query, form, changes
     check(answer, sent=f"{path} {text!r} {query} {form} {changes}")
 
 
-@MANY
+@settings(MANY, max_examples=60)
 @given(
     changes=st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=9)), TEXTS, max_size=4),
     variety=st.sampled_from(["regular", "amo", "co", "iceberg", "auction"]),
@@ -111,7 +111,7 @@ def test_any_values_in_an_order_and_in_a_change(client, trader, changes, variety
     path = f"/kite/orders/{variety}/{order_id}"
     check(client.put(path, data=encoded(changes.items()), headers=headers), sent=str(changes))
     check(client.delete(f"/kite/orders/regular/{order_id}", headers=headers))
-    check(client.get("/kite/orders", headers=headers))
+    check(client.get(f"/kite/orders/{order_id}", headers=headers))
 
 
 @MANY

@@ -20,6 +20,8 @@ PYTHON = ("5.2.2", "5.0.1", "4.2.0")
 JAVASCRIPT = ("5.3.0", "4.1.0")
 INSTALLATION_LIMIT_S = 180
 NPM_OPTIONS = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefer-offline", "--fetch-retries=1")
+# Of this process: an installation that failed is not tried again for each test.
+_failures: dict[str, str] = {}
 
 
 class NoClientError(Exception):
@@ -50,7 +52,8 @@ def javascript_folder(version: str) -> Path:
 def _python_folder(version: str) -> Path:
     def install(folder: Path) -> list[str]:
         options = [] if version == PYTHON[0] else ["--no-deps"]
-        return [sys.executable, "-m", "pip", "install", "--quiet", *options, "--target", ".", f"kiteconnect=={version}"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", "--target", "."]
+        return [*pip, *options, f"kiteconnect=={version}"]
 
     return _installed(f"python-{version}", install)
 
@@ -60,13 +63,19 @@ def _installed(name: str, install: Callable[[Path], list[str]]) -> Path:
     folder = FOLDER / name
     if folder.exists():
         return folder
+    if name in _failures:
+        raise NoClientError(_failures[name])
     FOLDER.mkdir(exist_ok=True)
     with _locked(FOLDER / f"{name}.lock"):
         if not folder.exists():
             draft = FOLDER / f"{name}.part"
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
-            _run(install(draft), draft)
+            try:
+                _run(install(draft), draft)
+            except NoClientError as error:
+                _failures[name] = str(error)
+                raise
             draft.rename(folder)  # so that a folder that exists is whole
     return folder
 

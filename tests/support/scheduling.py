@@ -47,6 +47,7 @@ SLOW = (
     BROWSER,
     KITE_CLIENTS,
     "tests/embedded/test_run.py",
+    "tests/kite_days/",
     "tests/security/test_schemathesis.py",
     "tests/realtime/test_what_fails.py",
     "tests/acceptance/test_what_dies.py",

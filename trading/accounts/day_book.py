@@ -1,21 +1,19 @@
 """An account's positions of the present day, apart from the holdings that were carried into it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from models.database import array_of, fetch_all, snapshot
-from trading.accounts.ledgers import first_entry_since
+from models.database import fetch_all, snapshot
+from trading.accounts.day_moves import converted_since, day_start, first_entry_of_day, realized_since
 from trading.rules import day_figures, settlement
 from trading.rules.day_figures import DayFigures
 from trading.rules.day_positions import DayPosition, Prices, day_position
 from trading.rules.holdings import CarriedHolding, carried_holding
 from trading.rules.money import ZERO
-from trading.rules.sessions import at_indian_time
-from trading.rules.settlement import Buckets, SettlementDays, last_trading_day
+from trading.rules.settlement import Buckets, SettlementDays
 from trading.rules.terms import Product
 
 # Those that are open, and those that had trades since the last trading day, which is less than 30 days ago.
@@ -26,11 +24,8 @@ CROSS JOIN position JOIN stock ON stock.id = position.stock_id
 WHERE account_id = %s AND (quantity <> 0 OR figures_day > today - 30)
 ORDER BY position.id
 """
-REALIZED = """
-SELECT position_id, sum(CASE kind WHEN 'PROFIT' THEN amount ELSE -amount END) AS amount FROM fund_transaction
-WHERE account_id = %s AND id >= %s AND kind IN ('PROFIT', 'LOSS') AND position_id = ANY(%s::uuid[])
-GROUP BY position_id
-"""
+
+Pair = tuple[dict[str, Any], DayFigures]  # a row of POSITIONS, and the figures of its day
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +52,41 @@ def book_of_day(account_id: UUID, days: SettlementDays) -> list[BookedPosition]:
     """Return the positions as read_day_book does; needs an open session with one snapshot."""
     rows = fetch_all(POSITIONS, (account_id,))
     figures = [day_figures.rolled(DayFigures.of_row(row, row["read_on"]), row["read_on"], days) for row in rows]
-    closed = [row for row, its in zip(rows, figures, strict=True) if _closed_carried(row["quantity"], its)]
-    realized = _realized(account_id, closed, days) if closed else {}
-    return [_booked(row, its, realized.get(row["id"], ZERO), days) for row, its in zip(rows, figures, strict=True)]
+    pairs = list(zip(rows, figures, strict=True))
+    realized, converted = _realized(account_id, pairs, days), _converted(account_id, pairs, days)
+    return [
+        _booked(row, its, days, realized.get(row["id"], ZERO) + converted.get(row["id"], ZERO)) for row, its in pairs
+    ]
 
 
-def day_began(account_id: UUID, today: date, days: SettlementDays) -> int:
-    """Return the number from which an account's ledger entries are of the last trading day; needs an open session."""
-    number = first_entry_since(account_id, at_indian_time(last_trading_day(today, days), time()))
-    assert number is not None
-    return number
+def _realized(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> Mapping[UUID, Decimal]:
+    """Return the profits of the day of the positions that have closed some of what they carried into the day."""
+    closed = [row for row, figures in pairs if _has_closed_carried(row, figures)]
+    if not closed:
+        return {}
+    first_entry = first_entry_of_day(account_id, closed[0]["read_on"], days)
+    return realized_since(account_id, first_entry, [row["id"] for row in closed])
 
 
-def _closed_carried(quantity: int, figures: DayFigures) -> bool:
-    """Return True if a position has closed some of what it carried into the day."""
-    overnight = figures.overnight(quantity)
+def _converted(account_id: UUID, pairs: Sequence[Pair], days: SettlementDays) -> Mapping[UUID, Decimal]:
+    """Return the costs that conversions have moved, if a position has changed what it carried into the day."""
+    for row, figures in pairs:
+        if row["figures_day"] == figures.day and figures.overnight(row["quantity"]):
+            return converted_since(account_id, day_start(row["read_on"], days))
+    return {}
+
+
+def _has_closed_carried(row: dict[str, Any], figures: DayFigures) -> bool:
+    overnight = figures.overnight(row["quantity"])
     return bool(figures.sell_quantity if overnight > 0 else figures.buy_quantity if overnight < 0 else 0)
 
 
-def _realized(account_id: UUID, rows: Sequence[dict[str, Any]], days: SettlementDays) -> dict[UUID, Decimal]:
-    """Return the profits of the day of these positions by their ids."""
-    since = day_began(account_id, rows[0]["read_on"], days)
-    found = fetch_all(REALIZED, (account_id, since, array_of(row["id"] for row in rows)))
-    return {row["position_id"]: row["amount"] for row in found}
-
-
-def _booked(row: dict[str, Any], figures: DayFigures, realized: Decimal, days: SettlementDays) -> BookedPosition:
+def _booked(row: dict[str, Any], figures: DayFigures, days: SettlementDays, booked: Decimal) -> BookedPosition:
     prices = Prices(row["last_price"], row["previous_close"])
     product, quantity, cost = row["product"], row["quantity"], row["cost"]
-    position = day_position(product, quantity, cost, figures, prices, realized=realized)
+    position = day_position(product, quantity, cost, figures, prices, booked=booked)
     if product != Product.DELIVERY:
         return BookedPosition(row, position, None)
     buckets = settlement.rolled(Buckets.of_row(row, row["read_on"]), row["read_on"], days)
-    holding = carried_holding(quantity, cost, figures, buckets, prices, realized=realized)
+    holding = carried_holding(quantity, cost, figures, buckets, prices, booked=booked)
     return BookedPosition(row, position, holding)

@@ -4,7 +4,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from models.database import fetch_one, snapshot
-from trading.accounts.day_book import BookedPosition, book_of_day, day_began
+from trading.accounts.day_book import BookedPosition, book_of_day
+from trading.accounts.day_moves import first_entry_of_day
 from trading.rules.errors import NotFound
 from trading.rules.funds import Funds
 from trading.rules.money import ZERO
@@ -42,7 +43,7 @@ def read_funds(account_id: UUID, days: SettlementDays) -> Funds:
         account = fetch_one(ACCOUNT, (account_id,))
         if account is None:
             raise NotFound
-        since = day_began(account_id, account["today"], days)
+        since = first_entry_of_day(account_id, account["today"], days)
         day = fetch_one(DAY, {"account": account_id, "since": since})
         book = book_of_day(account_id, days)
     assert day is not None

@@ -33,11 +33,6 @@ class InstrumentRow(TypedDict):
     lot_size: int | None
 
 
-def exchange_token(instrument_token: int) -> int:
-    """Return the number by which the exchange knows a stock."""
-    return instrument_token >> 8
-
-
 def key_of(exchange: str, symbol: str) -> str:
     """Return the key of a stock."""
     return f"{exchange}:{symbol}"

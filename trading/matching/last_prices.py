@@ -20,7 +20,8 @@ from trading.rules.quotes import QuoteOutcome
 STORE = """
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
 given AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) WITH ORDINALITY AS given (id, price, place)),
+    SELECT given.*, {is_new} AS is_new
+    FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) WITH ORDINALITY AS given (id, price, place) {before}),
 {classes}
 moment AS MATERIALIZED (
     SELECT now,
@@ -36,36 +37,47 @@ stored AS (
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
         AND is_active
         AND NOT reaches
-    RETURNING stock.id, quote_number, {is_open} AS is_open, stock.is_halted)
+    RETURNING stock.id, quote_number, {is_open} AS is_open, stock.is_halted, place, is_new)
 SELECT now, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE NOT is_open) AS closed,
     ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
     ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed,
     CASE WHEN %(are_heard)s THEN ARRAY(
-        SELECT quote_number FROM given JOIN stored USING (id) ORDER BY place) END AS numbers,
-    CASE WHEN %(are_recorded)s THEN ARRAY({traded}) END AS traded
+        SELECT quote_number FROM stored ORDER BY place) END AS numbers,
+    ARRAY(SELECT ARRAY[place, quote_number] FROM stored WHERE is_new AND is_open AND NOT is_halted) AS traded
 FROM moment
 """
-# The places and the quote numbers of those that bring a new trade (trading.rules.quotes.brings_new_trade). Within a
-# statement that updates a stock, its table shows the stock as it was before.
-TRADED = """
-SELECT ARRAY[place, stored.quote_number] FROM given JOIN stored USING (id) JOIN stock AS before USING (id)
-WHERE is_open AND NOT stored.is_halted AND before.last_price IS DISTINCT FROM given.price
-    AND before.newest_trade_at IS NULL AND before.largest_volume IS NULL
+# A last price is a new trade by trading.rules.quotes.brings_new_trade. The stock is read as it was before the update.
+IS_NEW = """
+before.last_price IS DISTINCT FROM given.price AND before.newest_trade_at IS NULL AND before.largest_volume IS NULL
 """
+BEFORE = "LEFT JOIN stock AS before ON before.id = given.id AND before.id = ANY(%(ids)s::uuid[])"
 # The classes of stocks whose session is open.
 OPEN_CLASSES = """
 open_classes AS MATERIALIZED (
     SELECT class FROM trading_session, clock WHERE calendar = %(calendar)s
         AND day = (now AT TIME ZONE 'Asia/Kolkata')::date AND opens_at <= now AND now < closes_at),
 """
-# Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
-# lock is a statement of its own all the same, and the next one reads what was committed before it.
-STORE_WITHOUT_CALENDAR = f"{LOCK_EXCLUSIVE};{STORE.format(classes='', is_open='true', crossed=CROSSED, traded=TRADED)}"
 IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
-STORE_WITH_CALENDAR = (
-    f"{LOCK_EXCLUSIVE};{STORE.format(classes=OPEN_CLASSES, is_open=IS_OPEN, crossed=CROSSED, traded=TRADED)}"
-)
+
+
+def _statement(*, has_calendar: bool, are_recorded: bool) -> str:
+    """Return the statement for a market with or without a calendar, whose trades are told or not.
+
+    Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
+    lock is a statement of its own all the same, and the next one reads what was committed before it.
+    """
+    is_new, before = (IS_NEW, BEFORE) if are_recorded else ("false", "")
+    classes, is_open = (OPEN_CLASSES, IS_OPEN) if has_calendar else ("", "true")
+    store = STORE.format(crossed=CROSSED, classes=classes, is_open=is_open, is_new=is_new, before=before)
+    return f"{LOCK_EXCLUSIVE};{store}"
+
+
+STATEMENTS = {
+    (has_calendar, are_recorded): _statement(has_calendar=has_calendar, are_recorded=are_recorded)
+    for has_calendar in (False, True)
+    for are_recorded in (False, True)
+}
 
 
 class Stored(NamedTuple):
@@ -100,9 +112,9 @@ def store_last_prices(
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
     parameters: dict[str, Any] = {"ids": array_of(stock_ids), "prices": array_of(prices), "calendar": calendar}
-    parameters |= {"are_heard": are_heard, "are_recorded": are_recorded}
+    parameters["are_heard"] = are_heard
     with session():
-        statement = STORE_WITHOUT_CALENDAR if calendar is None else STORE_WITH_CALENDAR
+        statement = STATEMENTS[calendar is not None, are_recorded]
         row = fetch_one(statement, parameters | lock_parameters(stock_ids))
     assert row is not None
     if row["reaches"]:
@@ -110,5 +122,5 @@ def store_last_prices(
     reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
     outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
     minute = minute_of(row["now"])
-    trades = [Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"] or ()]
+    trades = [Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"]]
     return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"], trades)

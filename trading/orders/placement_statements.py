@@ -56,8 +56,7 @@ WHERE account.id = %(account_id)s
 CREATE_STOCK = """
 INSERT INTO stock (id, exchange, symbol) VALUES (%s, %s, %s) ON CONFLICT (exchange, symbol) DO NOTHING
 """
-# Each order that the functions write takes the next number of its connection.
-PLACED = "SELECT placed.*, order_number(placed.placed_at, currval('order_numbers')) FROM"
+PLACED = "SELECT placed.*, last_order_number(placed.placed_at) AS order_number FROM"
 WRITE = f"""
 {PLACED} order_write(
     %(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,

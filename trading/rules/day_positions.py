@@ -107,26 +107,27 @@ class DayPosition:
         return abs(self.overnight_quantity) * self.prices.close
 
 
-def overnight_cost(quantity: int, cost: Decimal, figures: DayFigures, realized: Decimal) -> Decimal:
+def overnight_cost(quantity: int, cost: Decimal, figures: DayFigures, booked: Decimal) -> Decimal:
     """Return the cost ≥ 0 in rupees of what a position carried into the day.
 
-    quantity is signed and cost ≥ 0; realized is the profit that the position has realised on the day.
+    quantity is signed and cost ≥ 0. booked is the profit that the position has realised on the day, with the cost by
+    which conversions have changed it beyond the value of the purchases that they moved.
     """
     if not figures.overnight(quantity):
         return ZERO
-    signed_cost = cost if quantity > 0 else -cost
-    return abs(signed_cost - figures.buy_value + figures.sell_value - realized)
+    signed_cost = -cost if quantity < 0 else cost
+    return abs(signed_cost - figures.buy_value + figures.sell_value - booked)
 
 
 def day_position(
-    product: str, quantity: int, cost: Decimal, figures: DayFigures, prices: Prices, *, realized: Decimal
+    product: str, quantity: int, cost: Decimal, figures: DayFigures, prices: Prices, *, booked: Decimal
 ) -> DayPosition:
     """Return the position of a day; that of a DELIVERY is without the shares that were carried into the day."""
     overnight = figures.overnight(quantity)
     if product == Product.DELIVERY and overnight:
         return DayPosition(0, ZERO, figures, _day_average(figures), prices)
     average = cost / abs(quantity) if quantity else ZERO
-    return DayPosition(overnight, overnight_cost(quantity, cost, figures, realized), figures, average, prices)
+    return DayPosition(overnight, overnight_cost(quantity, cost, figures, booked), figures, average, prices)
 
 
 def _day_average(figures: DayFigures) -> Decimal:

@@ -90,7 +90,7 @@ class HoldingsSummary:
 
 
 def carried_holding(
-    quantity: int, cost: Decimal, figures: DayFigures, buckets: Buckets, prices: Prices, *, realized: Decimal
+    quantity: int, cost: Decimal, figures: DayFigures, buckets: Buckets, prices: Prices, *, booked: Decimal
 ) -> CarriedHolding | None:
     """Return the holding of a DELIVERY position, None if nothing was carried into the day."""
     opening = figures.overnight(quantity)
@@ -99,7 +99,7 @@ def carried_holding(
     t1 = min(buckets.unsettled, opening)
     # A conversion of carried shares makes them shares of today in the buckets, but they were not sold.
     used = min(opening - buckets.earlier, figures.sell_quantity)
-    return CarriedHolding(opening - t1, t1, used, overnight_cost(quantity, cost, figures, realized), prices)
+    return CarriedHolding(opening - t1, t1, used, overnight_cost(quantity, cost, figures, booked), prices)
 
 
 def summed(holdings: Sequence[CarriedHolding]) -> HoldingsSummary:

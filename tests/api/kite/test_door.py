@@ -112,8 +112,8 @@ def test_what_is_not_offered_is_empty_and_cannot_be_made(client, account):
     for path in ("/gtt/triggers", "/alerts", "/mf/orders", "/mf/sips", "/mf/holdings", "/portfolio/holdings/auctions"):
         assert client.get(path, headers=headers).get_json() == {"status": "success", "data": []}
     refused = client.post("/gtt/triggers", data={"type": "single"}, headers=headers)
-    failed(refused, 400, "InputException", "This service does not offer triggers yet.")
+    failed(refused, 400, "InputException", "This service does not offer GTT triggers yet.")
     for call in (client.get, client.put, client.delete):
-        failed(call("/gtt/triggers/1", headers=headers), 404, "GeneralException", "There is no such trigger.")
+        failed(call("/gtt/triggers/1", headers=headers), 404, "GeneralException", "There is no such GTT trigger.")
     assert client.get("/mf/instruments", headers=headers).headers["Content-Type"] == "text/csv"
     assert client.get("/instruments/trigger_range/buy?i=NSE:INFY", headers=headers).get_json()["data"] == {}

@@ -55,7 +55,7 @@ def test_minutes_have_the_shape_that_clients_read(ask):
 
 def test_other_intervals_are_made_of_minutes(ask):
     assert [(candle[0][11:16], candle[5]) for candle in found(ask("5minute"))] == [("09:15", 4999), ("09:20", 2504)]
-    for interval in ("3minute", "10minute", "15minute", "30minute", "60minute"):
+    for interval in ("3minute", "10minute", "15minute", "30minute", "60minute", "hour"):
         assert found(ask(interval))[0][0] == "2017-12-15T09:15:00+0530"
     assert found(ask("day")) == [["2017-12-15T00:00:00+0530", 1704.5, 1705, 1699.25, 1702.8, 7503]]
     assert [candle[5] for candle in found(ask("day", "2017-12-01", "2017-12-31"))] == [10, 7503]
@@ -86,7 +86,15 @@ def test_with_oi_each_candle_ends_with_an_open_interest(ask):
 
 @pytest.mark.parametrize(
     ("interval", "days"),
-    [("minute", 60), ("3minute", 100), ("10minute", 100), ("30minute", 200), ("60minute", 400), ("day", 2000)],
+    [
+        ("minute", 60),
+        ("3minute", 100),
+        ("10minute", 100),
+        ("30minute", 200),
+        ("60minute", 400),
+        ("hour", 400),
+        ("day", 2000),
+    ],
 )
 def test_a_span_that_is_too_long_is_refused(ask, interval, days):
     end = START + timedelta(days=days)

@@ -312,6 +312,21 @@ def test_the_profits_do_not_change_by_a_conversion(convert, read, trader, priced
     assert sum(position["pnl"] for position in read("positions")["net"]) == pytest.approx(before)
 
 
+def test_a_conversion_does_not_change_the_cost_of_a_holding(convert, read, trader, priced, begin_day):
+    hold(trader.id, "BUY", 10, "100.00", **CNC)
+    begin_day(3)
+    hold(trader.id, "BUY", 10, "200.00", **CNC)
+    priced("210.00", "190.00")
+    assert convert(quantity="5", old_product="CNC", new_product="MIS").status_code == 200
+    assert [holding["average_price"] for holding in read("holdings")] == [100]
+    net = {position["product"]: (position["quantity"], position["pnl"]) for position in read("positions")["net"]}
+    assert net == {"CNC": (5, 50), "MIS": (5, 50)}
+    hold(trader.id, "SELL", 3, "220.00")
+    assert convert(quantity="1").status_code == 200
+    assert [holding["average_price"] for holding in read("holdings")] == [100]
+    assert sum(position["pnl"] for position in read("positions")["net"]) == 130
+
+
 def test_another_account_sees_nothing_of_it(client, account, trader):
     hold(trader.id, "BUY", 10, "100.00")
     other = kite_headers(account().token)

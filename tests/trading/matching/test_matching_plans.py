@@ -8,7 +8,7 @@ from models import database
 from tests.support.trading import one, run
 from tests.trading.matching.market import put, q, rest, stock_now
 from trading.market import quotes
-from trading.matching import crossing, last_prices, level_sweep
+from trading.matching import crossing, feed, last_prices, level_sweep
 from trading.matching.feed import MarketRules
 from trading.matching.level_sweep import run_once
 
@@ -75,8 +75,10 @@ def buffers(plan):
 
 
 @pytest.mark.parametrize("quote", [q("99.00", "101.00", "100.00"), q(None, None, "100.50")], ids=["book", "last price"])
-def test_a_quote_that_matches_nothing_reads_little(market, plans, quote):
-    put(quote)
+@pytest.mark.parametrize("records_candles", [False, True])
+def test_a_quote_that_matches_nothing_reads_little(market, plans, quote, records_candles, monkeypatch):
+    monkeypatch.setattr(feed.recorder, "add", list)
+    put(quote, records_candles=records_candles)
     assert plans
     for plan in plans:
         assert "Seq Scan" not in plan, plan

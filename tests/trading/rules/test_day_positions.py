@@ -44,14 +44,14 @@ CARRIED = figures(("BUY", 1, 23388), ("SELL", 4, 23340))
 
 
 def test_the_documented_example_of_a_carried_position_that_was_closed() -> None:
-    position = day_position("INTRADAY", 0, ZERO, CARRIED, prices("23355.00", "23232.00"), realized=Decimal("801.00"))
+    position = day_position("INTRADAY", 0, ZERO, CARRIED, prices("23355.00", "23232.00"), booked=Decimal("801.00"))
     assert position.overnight_quantity == 3
     assert numbers(position) == [0, 4, 92559, 93084, 4, 93360, 93360, 801, 801, 276, 0]
 
 
 def test_the_documented_example_of_that_day_alone() -> None:
     position = day_position(
-        "INTRADAY", 0, ZERO, CARRIED, prices("23355.00", "23232.00"), realized=Decimal("801.00")
+        "INTRADAY", 0, ZERO, CARRIED, prices("23355.00", "23232.00"), booked=Decimal("801.00")
     ).of_day()
     assert position.overnight_quantity == 0
     assert numbers(position) == [-3, 1, 23388, 23388, 4, 93360, 93360, 69972, -93, -93, 23340]
@@ -59,7 +59,7 @@ def test_the_documented_example_of_that_day_alone() -> None:
 
 def test_the_documented_example_of_a_round_trip() -> None:
     position = day_position(
-        "INTRADAY", 0, ZERO, figures(("BUY", 1, 311), ("SELL", 1, 309)), prices("308.40"), realized=ZERO
+        "INTRADAY", 0, ZERO, figures(("BUY", 1, 311), ("SELL", 1, 309)), prices("308.40"), booked=ZERO
     )
     assert numbers(position) == [0, 1, 311, 311, 1, 309, 309, -2, -2, -2, 0]
     assert numbers(position.of_day()) == numbers(position)
@@ -67,7 +67,7 @@ def test_the_documented_example_of_a_round_trip() -> None:
 
 def test_a_carried_short_counts_among_the_sales() -> None:
     position = day_position(
-        "INTRADAY", -6, Decimal("660.00"), figures(("BUY", 4, 100)), prices("90.00", "105.00"), realized=Decimal(40)
+        "INTRADAY", -6, Decimal("660.00"), figures(("BUY", 4, 100)), prices("90.00", "105.00"), booked=Decimal(40)
     )
     assert (position.overnight_quantity, position.overnight_cost) == (-10, Decimal("1100.00"))
     assert numbers(position) == [-6, 4, 400, 400, 10, 1100, 1050, 700, 160, 110, 110]
@@ -77,10 +77,10 @@ def test_a_delivery_leaves_its_carried_shares_to_the_holding() -> None:
     # Market example 11 on its Wednesday: 15 of 20 held shares are sold at 1,050.
     sales, shares = figures(("SELL", 15, 1050)), Buckets(DAY, t1=10, t1_settles_on=DAY, settled=10)
     realized = Decimal("675.00")
-    position = day_position("DELIVERY", 5, Decimal("5025.00"), sales, prices("1040.00"), realized=realized)
+    position = day_position("DELIVERY", 5, Decimal("5025.00"), sales, prices("1040.00"), booked=realized)
     assert numbers(position) == [-15, 0, 0, 0, 15, 15750, 15750, 15750, 150, 150, 1050]
     left = sold(shares, 15)
-    holding = carried_holding(5, Decimal("5025.00"), sales, left, prices("1040.00", "1030.00"), realized=realized)
+    holding = carried_holding(5, Decimal("5025.00"), sales, left, prices("1040.00", "1030.00"), booked=realized)
     assert holding is not None
     assert (holding.quantity, holding.t1_quantity, holding.used_quantity, holding.opening_quantity) == (15, 5, 15, 20)
     assert (holding.average_price, holding.pnl, holding.day_change) == (1005, 700, 10)
@@ -90,19 +90,19 @@ def test_a_delivery_leaves_its_carried_shares_to_the_holding() -> None:
 def test_a_delivery_of_today_is_a_position_and_no_holding() -> None:
     purchase = figures(("BUY", 10, 100))
     of_today = bought(Buckets(DAY), 10)
-    position = day_position("DELIVERY", 10, Decimal("1000.00"), purchase, prices("101.00"), realized=ZERO)
+    position = day_position("DELIVERY", 10, Decimal("1000.00"), purchase, prices("101.00"), booked=ZERO)
     assert numbers(position) == [10, 10, 1000, 1000, 0, 0, 0, -1000, 10, 10, 100]
-    assert carried_holding(10, Decimal("1000.00"), purchase, of_today, prices("101.00"), realized=ZERO) is None
+    assert carried_holding(10, Decimal("1000.00"), purchase, of_today, prices("101.00"), booked=ZERO) is None
 
 
 def test_without_a_last_price_a_position_is_worth_its_cost() -> None:
-    position = day_position("INTRADAY", 3, Decimal("100.00"), DayFigures(DAY), Prices(), realized=ZERO)
+    position = day_position("INTRADAY", 3, Decimal("100.00"), DayFigures(DAY), Prices(), booked=ZERO)
     assert round(position.pnl, 10) == round(position.m2m, 10) == 0
     assert (position.prices.last, round(position.last_price, 2)) == (None, Decimal("33.33"))
 
 
 def test_a_position_without_trades_has_none_of_the_day() -> None:
-    held = day_position("INTRADAY", 3, Decimal("90.00"), DayFigures(DAY), prices("31.00"), realized=ZERO)
+    held = day_position("INTRADAY", 3, Decimal("90.00"), DayFigures(DAY), prices("31.00"), booked=ZERO)
     assert not held.has_trades
     assert replace(held, figures=figures(("SELL", 1, 30))).has_trades
 
@@ -117,7 +117,7 @@ def test_the_profit_is_that_of_the_books(carried: int, at: int, todays: list[Tra
         holding = _after(holding, Product.INTRADAY, side, quantity, price)
         day = filled(day, side, quantity, Decimal(price))
     known = prices(str(last), str(close))
-    position = day_position("INTRADAY", holding.quantity, holding.cost, day, known, realized=holding.realized_pnl)
+    position = day_position("INTRADAY", holding.quantity, holding.cost, day, known, booked=holding.realized_pnl)
     signed_cost = holding.cost if holding.quantity > 0 else -holding.cost
     assert position.quantity == holding.quantity
     assert position.pnl == holding.realized_pnl + holding.quantity * last - signed_cost
@@ -137,8 +137,8 @@ def test_holding_and_position_of_a_delivery_add_up(carried: int, at: int, todays
         shares = bought(shares, quantity) if side == "BUY" else sold(shares, quantity)
     facts = (holding.quantity, holding.cost, day)
     known, realized = prices(str(last)), holding.realized_pnl
-    held = carried_holding(*facts, shares, known, realized=realized)
-    position = day_position("DELIVERY", *facts, known, realized=realized)
+    held = carried_holding(*facts, shares, known, booked=realized)
+    position = day_position("DELIVERY", *facts, known, booked=realized)
     pnl, quantity = position.pnl, position.quantity
     if held is not None:
         pnl, quantity = pnl + held.pnl, quantity + held.opening_quantity
@@ -160,7 +160,7 @@ def test_the_documented_holdings(
 ) -> None:
     cost = quantity * Decimal(average)
     shares = Buckets(DAY, settled=quantity)
-    holding = carried_holding(quantity, cost, DayFigures(DAY), shares, prices(last, close), realized=ZERO)
+    holding = carried_holding(quantity, cost, DayFigures(DAY), shares, prices(last, close), booked=ZERO)
     assert holding is not None
     assert holding.average_price == Decimal(average)
     found = (holding.pnl, holding.day_change, holding.day_change_percentage)

@@ -348,9 +348,9 @@ class Market:
     def _modify(self, owner: Owner, wish: Wish) -> None:
         order = self._named(owner, wish)
         old, stock = order.wish, self.stocks[order.wish.symbol]
-        if wish.price is not None and "LIMIT" not in old.order_type:
+        if wish.price is not None and "LIMIT" not in (wish.order_type or old.order_type):
             raise Refused("validation_failed")
-        new = replace(old, quantity=wish.quantity or old.quantity, price=wish.price or old.price)
+        new = _changed(old, wish)
         if new == old:
             return
         session = self._session(stock)
@@ -364,7 +364,7 @@ class Market:
         changed = {**self._money_of(new, margin, debited, closing), "id": order.money["id"]}
         owner.money.change(changed)
         order.wish, order.money = new, changed
-        order.terms = replace(order.terms, price=new.price)
+        order.terms = replace(order.terms, order_type=new.order_type, price=new.price, trigger=new.trigger)
         if not order.waits_for_session:
             self._look(owner, order)
 
@@ -379,6 +379,17 @@ class Market:
         if not closable:
             raise Refused("nothing_to_close")
         self._place(owner, replace(wish, side=side, order_type="MARKET", quantity=closable))
+
+
+def _changed(old: Wish, wish: Wish) -> Wish:
+    """Return the terms of an order after a change; a type that has no price or no trigger loses it."""
+    names = ("order_type", "quantity", "price", "trigger")
+    new = replace(old, **{name: value for name in names if (value := getattr(wish, name))})
+    return replace(
+        new,
+        price=new.price if "LIMIT" in new.order_type else None,
+        trigger=new.trigger if new.order_type in STOPS else None,
+    )
 
 
 def _terms(wish: Wish) -> Terms:

@@ -1,0 +1,1 @@
+"""Bots trade whole days through the door for Kite's clients."""
