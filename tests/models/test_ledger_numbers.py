@@ -7,7 +7,7 @@ from playhouse.migrations import Runner
 from models import database, migrate
 from models.identifiers import new_id
 from tests.models.rows import insert_entry
-from tests.support.trading import one, rows, run
+from tests.support.trading import rows, run
 from trading.accounts import administration
 from trading.upkeep import verify
 
@@ -32,12 +32,6 @@ def test_an_entry_that_is_rolled_back_leaves_no_gap(account_id):
         insert_entry(account_id, amount=0)
     insert_entry(account_id)
     assert numbers(account_id) == [1]
-
-
-def test_no_client_hears_of_the_counters(account_id):
-    run("UPDATE account SET balance = balance + 1")
-    told = one("SELECT data FROM event ORDER BY id DESC LIMIT 1")
-    assert not {"last_entry_id", "numbered_after"} & told.keys()
 
 
 @pytest.fixture
