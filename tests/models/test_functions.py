@@ -12,7 +12,8 @@ from tests.support.trading import one, rows, run
 # A body that is bound at its creation needs no path.
 LATE_BOUND = """
 SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosqlbody IS NULL
-    AND NOT EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting = 'search_path=public, pg_temp')
+    AND NOT EXISTS (SELECT FROM unnest(proconfig) AS setting
+        WHERE setting = 'search_path=' || array_to_string(current_schemas(false), ', ') || ', pg_temp')
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
 """
 OTHER_TABLES = ("account", "event", "trading_order", "position", "fund_transaction", "stock", "idempotency_key")
