@@ -92,7 +92,8 @@ BEGIN
              ELSE least(ends_at, placed_now + make_interval(mins => the_validity_minutes)) END,
         the_closing_quantity, the_margin, the_charges, the_items, placed_now,
         CASE WHEN waits_for_session THEN NULL ELSE placed_now END,
-        CASE WHEN waits_for_session THEN 'session' END, new_order_number(placed_now))
+        CASE WHEN waits_for_session THEN 'session' END,
+        order_number(placed_now, nextval('order_numbers')))
     RETURNING * INTO placed;
     inserted := clock_timestamp();
 
