@@ -9,7 +9,7 @@ from redis.retry import Retry
 from config import sentinel_urls
 from runtime import descriptors
 from runtime.redis_connection import UNVERIFIED, Connection, EncryptedConnection
-from runtime.redis_sentinel import EncryptedPrimaryConnection, PrimaryConnection, sentinels_of
+from runtime.redis_sentinel import Address, EncryptedPrimaryConnection, PrimaryConnection, Sentinels, sentinels_of
 
 
 class Pool(redis.ConnectionPool):
@@ -47,3 +47,9 @@ def make_pool(url: str, *, timeout_s: float) -> Pool:
         driver_info=None,
         **options,
     )
+
+
+def primary_of(client: redis.Redis) -> Address | None:
+    """Return the primary that Sentinels name to a client; None without Sentinels, or before they have answered."""
+    sentinels: Sentinels | None = client.connection_pool.connection_kwargs.get("sentinels")
+    return sentinels.known if sentinels else None

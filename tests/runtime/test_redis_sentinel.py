@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from runtime import redis_link
-from runtime.redis_pool import make_pool
+from runtime.redis_pool import make_pool, primary_of
 from runtime.redis_sentinel import sentinels_of
 from tests.support.processes import wait_until
 from tests.support.sentinels import HOST, SERVICE, FakeSentinel, Watched, client_of
@@ -92,13 +92,34 @@ def test_a_sentinel_that_was_cut_off_and_names_the_old_primary_is_outvoted(senti
     assert client_at(url_of(sentinel(1), *others)).ping()
 
 
-def test_every_connect_asks_again(sentinel, port):
-    only = sentinel(1)
+def test_an_open_connection_to_a_primary_that_was_replaced_leads_to_the_new_one(sentinel, port):
+    old = sentinel(0)  # it answers any command
+    only = sentinel(old.port)
     client = client_at(url_of(only))
+    assert client.set("a", 1)
+    assert b"SET" in old.heard
+    only.named = port
+    wait_until(lambda: primary_of(client).port == port)
+    old.heard = b""
+    assert client.ping()
+    assert old.heard == b""
+
+
+def test_a_sentinel_that_fails_is_reported_once_and_asked_again(sentinel, port, logged):
+    only = sentinel(port)
+    only.close()
+    client = client_at(url_of(only), TIMEOUT_S)
     with pytest.raises(redis.ConnectionError):
         client.ping()
-    only.named = port
-    assert client.ping()
+    only.open()
+    wait_until(lambda: answers(client), what="the Sentinel is asked again")
+    assert [entry["event"] for entry in logged] == ["redis_sentinel_failed", "redis_primary_found"]
+
+
+def answers(client):
+    with contextlib.suppress(redis.ConnectionError):
+        return client.ping()
+    return False
 
 
 def test_sentinels_and_servers_have_passwords_of_their_own(sentinel, port):

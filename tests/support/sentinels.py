@@ -160,7 +160,12 @@ class FakeSentinel:
         self.named = named
         self.delay_s = 0.0
         self.heard = b""
-        self._server = socket.create_server((HOST, 0))
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        """Listen, on the same port as before."""
+        self._server = socket.create_server((HOST, self.port))
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
