@@ -77,11 +77,12 @@ def test_silent_sentinels_cost_half_of_the_time_out(sentinel):
     assert time.monotonic() - start < 20 * TIMEOUT_S
 
 
-def test_the_last_primary_serves_while_no_sentinel_answers(sentinel, port):
+def test_the_last_primary_serves_while_no_sentinel_answers(sentinel, port, logged):
     only = sentinel(port)
     url = url_of(only)
     assert client_at(url).ping()
     only.close()
+    wait_until(lambda: failures_of(only, logged), what="the process has noticed")
     assert client_at(url).ping()  # another pool: what one has found all know
 
 
@@ -113,7 +114,12 @@ def test_a_sentinel_that_fails_is_reported_once_and_asked_again(sentinel, port, 
         client.ping()
     only.open()
     wait_until(lambda: answers(client), what="the Sentinel is asked again")
-    assert [entry["event"] for entry in logged] == ["redis_sentinel_failed", "redis_primary_found"]
+    assert failures_of(only, logged) == 1
+
+
+def failures_of(sentinel, logged):
+    failed = [entry["port"] for entry in logged if entry["event"] == "redis_sentinel_failed"]
+    return failed.count(sentinel.port)
 
 
 def answers(client):

@@ -158,6 +158,7 @@ class FakeSentinel:
 
     def __init__(self, named: int | None) -> None:
         self.named = named
+        self.host = HOST
         self.delay_s = 0.0
         self.heard = b""
         self.port = 0
@@ -165,20 +166,23 @@ class FakeSentinel:
 
     def open(self) -> None:
         """Listen, on the same port as before."""
+        self._connections: list[socket.socket] = []
         self._server = socket.create_server((HOST, self.port))
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Refuse further connections."""
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
+        """End every connection, and refuse further ones."""
+        for opened in (self._server, *self._connections):
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+            opened.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._server.accept()
+                self._connections.append(connection)
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
@@ -194,8 +198,10 @@ class FakeSentinel:
     def _reply(self, command: bytes) -> bytes:
         if b"GET-MASTER-ADDR-BY-NAME" not in command:
             return b"+OK\r\n"
-        port = str(self.named)
-        return f"*2\r\n$9\r\n{HOST}\r\n${len(port)}\r\n{port}\r\n".encode() if self.named else b"*-1\r\n"
+        if not self.named:
+            return b"*-1\r\n"
+        words = self.host, str(self.named)
+        return "".join(["*2\r\n", *(f"${len(word)}\r\n{word}\r\n" for word in words)]).encode()
 
 
 @contextlib.contextmanager
