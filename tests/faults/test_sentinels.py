@@ -32,13 +32,6 @@ def place(machine: Machine, tmp_path: Path) -> Iterator[tuple[System, Watched]]:
         yield system, watched
 
 
-def suspend_primary(watched: Watched) -> Any:
-    """Suspend the primary: its port accepts connections and says nothing."""
-    primary = watched.primary
-    psutil.Process(primary.pid).send_signal(signal.SIGSTOP)
-    return primary
-
-
 def end_most_sentinels(watched: Watched) -> None:
     """End two of three Sentinels, of which the first is one."""
     for sentinel in watched.sentinels[:2]:
@@ -50,7 +43,7 @@ def end_most_sentinels(watched: Watched) -> None:
     [
         pytest.param(Watched.kill_primary, id="killed"),
         pytest.param(Watched.fail_over, id="switched", marks=pytest.mark.long),
-        pytest.param(suspend_primary, id="suspended", marks=pytest.mark.long),
+        pytest.param(Watched.suspend_primary, id="suspended", marks=pytest.mark.long),
     ],
 )
 def test_every_process_follows_the_primary_that_the_sentinels_name(

@@ -118,6 +118,12 @@ class Watched:
         wait_until(lambda: dead.pid is None, what="the primary is dead")
         return dead
 
+    def suspend_primary(self) -> Valkey:
+        """Suspend the primary, whose port goes on to accept connections, and return it."""
+        silent = self.primary
+        os.kill(silent.pid or 0, signal.SIGSTOP)
+        return silent
+
     def fail_over(self) -> Valkey:
         """Ask for a switch to the replica, and return the old primary."""
         old = self.primary
