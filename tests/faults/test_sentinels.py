@@ -21,6 +21,9 @@ from tests.support.sentinels import Watched, client_of, is_replica
 
 pytestmark = pytest.mark.faults
 
+WATCHING = "?symbols=NSE:RELIANCE"
+CHANNELS = 2  # the nudges of events, and the quotes
+
 Break = Callable[[Watched], Any]
 
 
@@ -51,16 +54,19 @@ def test_every_process_follows_the_primary_that_the_sentinels_name(
 ) -> None:
     system, watched = place
     workload = Workload(system, clients=4)
-    with Stream(system.web_port, next(iter(workload.accounts.values()))) as stream, workload.running(pause_s=0.02):
+    token = next(iter(workload.accounts.values()))
+    with Stream(system.web_port, token, query=WATCHING) as stream, workload.running(pause_s=0.02):
         stream.ready()
         wait_until(lambda: len(workload.requests) > 50, what="trading goes on")
+        wait_until(lambda: system.redis.pubsub_numpat() == CHANNELS, what="nudges and quotes are heard")
         old = break_redis(watched)
         promoted = watched.wait_until_promoted(old)
         wait_until_back(system, workload)
         with client_of(promoted) as client:
             is_consumed = lambda: client.info("clients")["blocked_clients"] >= CONSUMERS  # noqa: E731
             wait_until(is_consumed, timeout_s=BACK_S, what="the worker waits for messages")
-            wait_until(lambda: client.pubsub_numpat() >= 1, timeout_s=BACK_S, what="nudges are heard again")
+            is_heard = lambda: client.pubsub_numpat() == CHANNELS  # noqa: E731
+            wait_until(is_heard, timeout_s=BACK_S, what="nudges and quotes are heard again")
             wait_until(lambda: client.zcard("tradepost:workers") == 1, what="the ticker has come along")
             wait_until(lambda: any(client.scan_iter("tradepost:limits:*")), what="placements are counted there")
     placed = [request for request in workload.requests if request.kind == "place"]
