@@ -1,9 +1,10 @@
 """Hosts that are cut off from each other under load, and how long they take to recover."""
 
 import contextlib
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from tests.faults.checks import answered, drain, execution_times, find_leftovers, find_problems
 from tests.faults.followers import Follower
 from tests.faults.hosts import DATABASE, HOSTS, REDIS, WEBS, WORKERS, HostMachine, Hosts, HostWorkload
-from tests.faults.workload import Client
+from tests.faults.workload import Client, Request
 from tests.support.processes import wait_until
 
 # Under load, beside everything else on this machine, a host that can be reached again works within this long.
@@ -77,19 +78,23 @@ class Cutter:
         for follower in self._followers:
             follower.stop()
 
-    def cut(self, cut: Cut) -> Outcome:
-        """Cut a pair under load, heal, wait until the first host does its work again, and check everything."""
+    def cut(self, cut: Cut, *more: Cut) -> Outcome:
+        """Cut a pair under load, heal, wait until the first host does its work again, and check everything.
+
+        More pairs are cut at the same time, and for as long.
+        """
         workload, network = self.workload, self.system.network
         with workload.running(PAUSE_S):
             time.sleep(1)
-            since, before = str(self.system.sql("SELECT clock_timestamp()")[0][0]), len(workload.requests)
-            for sender, receiver in _directions(cut):
+            since, before = str(self.system.sql("SELECT clock_timestamp()")[0][0]), self._counts()
+            for sender, receiver in (pair for one in (cut, *more) for pair in _directions(one)):
                 network.cut(sender, receiver)
-            time.sleep(cut.seconds)
-            network.heal()
-            recovery_s = self._recovery_s(cut.first)
+            with self._asking(one.first for one in (cut, *more)):
+                time.sleep(cut.seconds)
+                network.heal()
+            recovery_s = max(self._recovery_s(one.first) for one in (cut, *more))
         problems = self._problems(recovery_s)
-        times, requests = execution_times(self.system, since), workload.requests[before:]
+        times, requests = execution_times(self.system, since), self._requests_after(before)
         slowest_s = max((seconds for request in requests for seconds in request.seconds), default=0.0)
         return Outcome(cut, answered(requests), slowest_s, *times, recovery_s, problems)
 
@@ -97,15 +102,33 @@ class Cutter:
         """Cut every pair of hosts that do not speak to each other; return what did not go on as ever."""
         workload, network = self.workload, self.system.network
         with workload.running(PAUSE_S):
-            before = len(workload.requests)
+            before = self._counts()
             for pair in SILENT:
                 network.cut(*pair)
                 network.cut(*pair[::-1])
             time.sleep(seconds)
-            seen = answered(workload.requests[before:])
+            seen = answered(self._requests_after(before))
             network.heal()
         failed = [f"answers without a cut that matters: {seen}"] if seen[None] or seen[503] else []
         return failed + self._problems(0.0)
+
+    @contextlib.contextmanager
+    def _asking(self, hosts: Iterable[str]) -> Iterator[None]:
+        """Let one more client place an order at each of these web commands, and wait for its outcome at the end."""
+        asking = [threading.Thread(target=self._probes[host].place) for host in hosts if host in WEBS]
+        for thread in asking:
+            thread.start()
+        yield
+        for thread in asking:
+            thread.join()
+
+    def _counts(self) -> list[int]:
+        return [len(client.requests) for client in self.workload.clients]
+
+    def _requests_after(self, counts: list[int]) -> list[Request]:
+        """Return the requests that each client began later, and the one that was under way."""
+        pairs = zip(self.workload.clients, counts, strict=True)
+        return [request for client, count in pairs for request in client.requests[max(0, count - 1) :]]
 
     def _recovery_s(self, host: str) -> float:
         """Wait until a web command's order is executed promptly, or a worker command executes one; return how long."""

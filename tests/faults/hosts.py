@@ -98,31 +98,24 @@ class Hosts(System):
         return f"http://127.0.0.1:{self.doors[host].port}"
 
     def start(self, webs: int = 2, workers: int = 2, **settings: str) -> "Hosts":
-        """Start web and worker commands, each on a host of its own."""
-        for _ in range(webs):
-            self.start_web(**settings)
-        for _ in range(workers):
-            self.start_worker(**settings)
+        """Start web and worker commands, each on a host of its own, and wait for all of them."""
+        for host in WEBS[:webs]:
+            self._begin_web(host, settings)
+        for host in WORKERS[:workers]:
+            self._begin_worker(host, settings)
+        for web in self.webs:
+            web.wait_until_ready(BOOT_S)
+        for worker in self.workers:
+            _wait_for(worker)
         return self
 
     def start_web(self, **settings: str) -> Running:
         """Start a web command on the first host without one, and wait until it answers."""
-        host = self._free_host(WEBS)
-        if host not in self.doors:
-            self.doors[host] = Proxy(partial(self._knock, host))
-        port = self.doors[host].port
-        if host == WEBS[0]:
-            self.web_port = port
-        web = self._start_on(host, "web", {"PORT": str(port), **settings}, port)
-        self.webs.append(web)
-        return web.wait_until_ready(BOOT_S)
+        return self._begin_web(self._free_host(WEBS), settings).wait_until_ready(BOOT_S)
 
     def start_worker(self, **settings: str) -> Running:
         """Start a worker command on the first host without one, and wait until it works."""
-        worker = self._start_on(self._free_host(WORKERS), "worker", settings, None)
-        self.workers.append(worker)
-        wait_until(lambda: is_booted(worker), timeout_s=BOOT_S, what=f"a worker is ready\n{worker.log}")
-        return worker
+        return _wait_for(self._begin_worker(self._free_host(WORKERS), settings))
 
     def heal(self) -> None:
         """End every cut and every fault."""
@@ -136,6 +129,19 @@ class Hosts(System):
         for door in self.doors.values():
             door.close()
         self._end_delays()
+
+    def _begin_web(self, host: str, settings: dict[str, str]) -> Running:
+        if host not in self.doors:
+            self.doors[host] = Proxy(partial(self._knock, host))
+        port = self.doors[host].port
+        if host == WEBS[0]:
+            self.web_port = port
+        self.webs.append(self._start_on(host, "web", {"PORT": str(port), **settings}, port))
+        return self.webs[-1]
+
+    def _begin_worker(self, host: str, settings: dict[str, str]) -> Running:
+        self.workers.append(self._start_on(host, "worker", settings, None))
+        return self.workers[-1]
 
     def _start_on(self, host: str, name: str, settings: dict[str, str], port: int | None) -> Running:
         started = self.network.inside(host, lambda: self.starter._start(name, settings, port=port))
@@ -174,6 +180,11 @@ class Hosts(System):
             process.kill()
             process.wait(10)
             process.stdout.close()
+
+
+def _wait_for(worker: Running) -> Running:
+    wait_until(lambda: is_booted(worker), timeout_s=BOOT_S, what=f"a worker is ready\n{worker.log}")
+    return worker
 
 
 class RoamingClient(Client):
