@@ -39,9 +39,11 @@ def six_hosts(hosts: HostMachine, tmp_path: Any) -> Iterator[Cutter]:
 
 
 def test_f44_hosts_that_are_cut_off_from_a_server_cost_no_order_and_work_again(six_hosts: Cutter) -> None:
-    """One web host hears no answer of the database, one worker host no answer of Redis; the others do the work."""
+    """One web host hears no database, the other is not heard by Redis, one worker host does not hear Redis."""
     outcome = six_hosts.cut(
-        Cut("web-1", DATABASE, "to the first", CUT_S), Cut("worker-1", REDIS, "to the first", CUT_S)
+        Cut("web-1", DATABASE, "to the first", CUT_S),
+        Cut("web-2", REDIS, "to the second", CUT_S),
+        Cut("worker-1", REDIS, "to the first", CUT_S),
     )
     assert not outcome.problems, outcome
     assert outcome.answers[503], f"nobody noticed the cut: {outcome}"
