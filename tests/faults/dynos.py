@@ -24,7 +24,7 @@ from tests.faults.checks import drain, pending_orders, unbalanced
 from tests.faults.hosts import WEBS, HostMachine, Hosts
 
 CONNECTIONS = 32  # in all, at one web command or at two
-WARM_UP_S = 1.5
+WARM_UP_S, ALONE_S = 1.5, 2.0
 APART_MS = (0.0, 0.5, 5.0)
 
 
@@ -46,6 +46,8 @@ def _measure(system: Hosts, count: int, apart_ms: float, seconds: float) -> str:
     _seed(system)
     _load(system, count, WARM_UP_S)
     drain(system)
+    alone = sorted(_load(system, 1, ALONE_S, connections=1)[0].latencies_ms)
+    drain(system)
     loads = _load(system, count, seconds)
     left = pending_orders(system)
     placed = sum(load.placed for load in loads)
@@ -58,18 +60,18 @@ def _measure(system: Hosts, count: int, apart_ms: float, seconds: float) -> str:
         f"{count} web and {count} worker dynos, {apart_ms:g} ms away: {in_time / seconds:.0f} orders placed"
         f" and {(placed - left) / seconds:.0f} executed a second, 202 after"
         f" p50 {latencies[len(latencies) // 2]:.1f} ms, p99 {latencies[len(latencies) * 99 // 100]:.1f} ms;"
-        f" errors: {errors}"
+        f" with one connection p50 {alone[len(alone) // 2]:.1f} ms; errors: {errors}"
     )
 
 
-def _load(system: Hosts, count: int, seconds: float) -> list[Load]:
+def _load(system: Hosts, count: int, seconds: float, connections: int = CONNECTIONS) -> list[Load]:
     """Place orders at each web command from its own host, which takes no way over the network."""
 
     def place(host: str) -> Load:
         port = system.doors[host].port
         prepared = build_requests(ACCOUNTS, port=port, random_seed=WEBS.index(host) + 1)
         return system.network.inside(
-            host, lambda: place_orders(port, prepared, connections=CONNECTIONS // count, seconds=seconds)
+            host, lambda: place_orders(port, prepared, connections=connections // count, seconds=seconds)
         )
 
     with ThreadPoolExecutor(count) as threads:
