@@ -18,7 +18,12 @@ from tests.support.processes import wait_until
 DEBIAN = Path("/usr/lib/postgresql")
 NEEDED = ("initdb", "pg_basebackup", "pg_ctl", "pg_rewind", "postgres")
 # A killed server loses nothing by fsync=off. pg_rewind needs hints in the log, and the log since the last checkpoint.
-SETTINGS = {"fsync": "off", "wal_log_hints": "on", "wal_keep_size": "512MB"}
+SETTINGS = {
+    "fsync": "off",
+    "wal_log_hints": "on",
+    "wal_keep_size": "512MB",
+    "wal_retrieve_retry_interval": "200ms",  # a promotion waits for the end of such a pause
+}
 CATCH_UP_S = 60.0  # other work may keep this machine busy
 
 
