@@ -6,7 +6,7 @@ TRADEPOST_TOKEN=... python examples/kite_opening_range.py RELIANCE INFY     (aft
 import logging
 import os
 import sys
-from datetime import date, time
+from datetime import date, time, timedelta, timezone
 from time import sleep
 
 try:
@@ -18,6 +18,7 @@ except ModuleNotFoundError:
 
 BASE = os.environ.get("TRADEPOST_URL", "http://127.0.0.1:8000")
 TOKEN = os.environ.get("TRADEPOST_TOKEN")
+INDIA = timezone(timedelta(hours=5, minutes=30))
 RANGE_ENDS, LAST_ENTRY, EXIT = time(9, 30), time(14, 30), time(15, 15)
 RISK = 2_000  # rupees between the entry and the stop
 TICK = 0.05
@@ -36,10 +37,11 @@ class Breakout:
     def take(self, at, price):
         """Take a price of the market."""
         if at.date() != self.day:
-            self.day, self.high, self.low, self.side, self.stop = at.date(), price, price, None, None
+            self.day, self.high, self.low, self.stop = at.date(), price, price, None
+            self.may_enter = at.time() < RANGE_ENDS  # a bot that starts later lets the day pass
         if at.time() < RANGE_ENDS:
             self.high, self.low = max(self.high, price), min(self.low, price)
-        elif self.side is None and at.time() < LAST_ENTRY and not self.low <= price <= self.high:
+        elif self.may_enter and at.time() < LAST_ENTRY and not self.low <= price <= self.high:
             self.enter("BUY" if price > self.high else "SELL")
         elif self.stop and at.time() >= EXIT:
             self.leave()
@@ -57,7 +59,8 @@ class Breakout:
 
     def enter(self, side):
         """Trade at the market, and guard the position by a stop at the other end of the range."""
-        self.side, quantity = side, max(1, int(RISK / (self.high - self.low)))
+        self.may_enter, self.side = False, side
+        quantity = max(1, int(RISK / max(TICK, self.high - self.low)))
         order_id = self.place(side, quantity, order_type=kite.ORDER_TYPE_MARKET, market_protection=2)
         while (order := kite.order_history(order_id)[-1])["status"] not in FINAL:
             sleep(0.1)
@@ -100,10 +103,11 @@ def on_connect(ticker, _):
 
 
 def on_ticks(ticker, ticks):
-    """Give each price to its stock; a tick from before the mode was set does not tell its time."""
+    """Give each price to its stock; only ticks of the full mode tell their time."""
     for tick in ticks:
         if tick["mode"] == ticker.MODE_FULL:
-            breakouts[tick["instrument_token"]].take(tick["exchange_timestamp"], tick["last_price"])
+            at = tick["exchange_timestamp"].astimezone(INDIA)  # the client reads it in the zone of this machine
+            breakouts[tick["instrument_token"]].take(at, tick["last_price"])
 
 
 def on_order_update(_, order):
@@ -121,6 +125,7 @@ if not TOKEN:
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 kite = KiteConnect(api_key="any", access_token=TOKEN, root=BASE)
 try:
+    log.info("trading for %s", kite.profile()["user_id"])
     tokens = {row["tradingsymbol"]: row["instrument_token"] for row in kite.instruments("NSE")}
     breakouts = {tokens[symbol]: Breakout(symbol) for symbol in sys.argv[1:]}
 except KeyError as symbol:

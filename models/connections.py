@@ -69,11 +69,12 @@ class Cursor(psycopg2.extensions.cursor):
 
 
 class Connection(psycopg2.extensions.connection):
-    """A connection of a pool, with the time of its last use and the pool's generation at its creation.
+    """A connection with its pool, the time of its last use and the pool's generation at its creation.
 
     waiting has the statements that were not sent yet: see models.database.later.
     """
 
+    pool: Any  # models.pool.Pool
     generation = 0
     used_at = 0.0
     place: Place = {}

@@ -55,7 +55,7 @@ class Database(PostgresqlDatabase):
         return True
 
     def _close(self, conn: Connection) -> None:
-        self.pool.give_back(conn)
+        conn.pool.give_back(conn)  # which another has replaced if the database was set anew meanwhile
 
     @property
     def held(self) -> Connection:
@@ -84,9 +84,9 @@ class Database(PostgresqlDatabase):
             super().rollback()
 
     def dispose(self) -> None:
-        """Forget this thread's connection, and close the idle connections."""
+        """Forget this thread's connection; close the idle ones now, and those of other threads when they come back."""
         super().dispose()
-        self.pool.close_idle()
+        self.pool.retire()
 
 
 db: Any = Database(None, autoconnect=False)

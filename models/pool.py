@@ -121,12 +121,12 @@ class Pool:
             if time.monotonic() - self._renewed_at < RENEWAL_S:
                 return
             self._renewed_at = time.monotonic()
-            self._generation += 1
-        self.close_idle()
+        self.retire()
 
-    def close_idle(self) -> None:
-        """Close the idle connections."""
+    def retire(self) -> None:
+        """Close the idle connections now, and the lent ones when they come back."""
         with self._lock:
+            self._generation += 1
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
@@ -198,7 +198,7 @@ class Pool:
 
     def _succeed(self, connection: Connection, generation: int) -> float:
         self._failure, self._pause_s, self._retry_at = None, 0.0, 0.0
-        connection.generation, connection.used_at = generation, time.monotonic()
+        connection.generation, connection.used_at, connection.pool = generation, time.monotonic(), self
         if self._is_usable(connection):
             self._offer(connection)
         else:

@@ -22,12 +22,19 @@ Wording = Callable[[str, Members], str]
 
 
 class KiteRefusal(Exception):
-    """A request that this door refuses in Kite's words; `code` is the word for it in logs and counts."""
+    """A request that this door refuses in Kite's words; code and field are for logs and counts."""
 
     is_refusal = True  # tells tracing that this is an answer and not a failure
 
     def __init__(
-        self, error_type: str, message: str, status: int = 400, data: Any = None, *, code: str | None = None
+        self,
+        error_type: str,
+        message: str,
+        status: int = 400,
+        data: Any = None,
+        *,
+        code: str | None = None,
+        field: str | None = None,
     ) -> None:
         super().__init__(message)
         self.error_type = error_type
@@ -35,6 +42,7 @@ class KiteRefusal(Exception):
         self.status = status
         self.data = data
         self.code = code or CODES.get(error_type, "validation_failed")
+        self.fields = () if field is None else (field,)
 
 
 class Translation(NamedTuple):
@@ -173,5 +181,6 @@ def _write_problem(code: str, detail: str, members: Members | None, headers: Map
 
 
 def _respond_to_refusal(refusal: KiteRefusal) -> Response:
-    request_facts().problem_code = refusal.code
+    facts = request_facts()
+    facts.problem_code, facts.problem_fields = refusal.code, refusal.fields
     return failure(refusal.status, refusal.error_type, refusal.message, refusal.data)

@@ -52,12 +52,12 @@ def required(given: Values, *names: str) -> None:
     """Refuse a request that lacks one of the parameters."""
     for name in names:
         if name not in given:
-            raise KiteRefusal("InputException", f"Missing or empty field `{name}`")
+            raise KiteRefusal("InputException", f"Missing or empty field `{name}`", field=name)
 
 
 def invalid(name: str) -> KiteRefusal:
     """Return the refusal of a parameter's value."""
-    return KiteRefusal("InputException", f"Invalid `{name}`.")
+    return KiteRefusal("InputException", f"Invalid `{name}`.", field=name)
 
 
 def decimal(given: Values, name: str) -> Decimal | None:

@@ -1,6 +1,6 @@
 """Read the forms that place and modify orders, as the clients of Kite Connect send them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +9,8 @@ from marshmallow import Schema
 from marshmallow.exceptions import ValidationError
 
 from models.rows import OrderRow
-from schemas.kite.words import OUR_ORDER_TYPES, OUR_PRODUCTS, VALIDITIES
-from schemas.order_requests import LIMITS, MARKETS, STOPS, OrderChangeSchema, OrderTermsSchema
+from schemas.kite.words import OUR_ORDER_TYPES, OUR_PRODUCTS, VALIDITIES, in_kites_names
+from schemas.order_requests import LIMITS, MARKETS, MAX_PROTECTION, STOPS, OrderChangeSchema, OrderTermsSchema
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
 
@@ -81,19 +81,37 @@ def read_change(given: forms.Values, order: OrderRow) -> OrderChange:
     """Return the change of an order that a form asks for; the terms that its type does not have are left out."""
     validity = forms.choice(given, "validity", VALIDITIES)
     if validity not in (None, order["validity"]):
-        raise KiteRefusal("InputException", "The validity of an order cannot be changed.")
-    order_type = _order_type(given) or order["order_type"]
+        raise KiteRefusal("InputException", "The validity of an order cannot be changed.", field="validity")
+    order_type = _type_after(given, order)
     body = {"quantity": forms.whole(given, "quantity"), **_typed(given, order_type, order["market_protection"])}
     protection = body.pop("marketProtection")
+    if order["side"] == "SELL" and protection == str(MAX_PROTECTION):
+        raise forms.invalid("market_protection")
     change = _load(CHANGE, body)
     del change["account_id"]
     return OrderChange(**change, market_protection=Decimal(protection) if protection else None)
 
 
+def _type_after(given: forms.Values, order: OrderRow) -> str:
+    """Return the type after a change; a protected market order that rests is a limit order for the client."""
+    wanted, cap = _order_type(given), order["protection_price"]
+    if cap is None or wanted == "MARKET":
+        return wanted or order["order_type"]
+    price = _price(given, "price")
+    if wanted not in (None, "LIMIT") or price not in (None, str(cap)):
+        raise KiteRefusal("InputException", "The type and the price of a protected MARKET order cannot be changed.")
+    return order["order_type"]
+
+
 def check_variety(variety: str) -> None:
     """Refuse the varieties that this service does not offer."""
     if variety not in VARIETIES:
-        raise KiteRefusal("InputException", f"Invalid `variety`. This service offers {' and '.join(VARIETIES)}.")
+        raise not_offered("variety", VARIETIES)
+
+
+def not_offered(name: str, offered: Iterable[str]) -> KiteRefusal:
+    """Return the refusal of a word of Kite's that this service does not offer."""
+    return KiteRefusal("InputException", f"Invalid `{name}`. This service offers {' and '.join(offered)}.", field=name)
 
 
 def _typed(given: forms.Values, order_type: str, protection: Decimal | None = None) -> dict[str, str | None]:
@@ -106,7 +124,7 @@ def _typed(given: forms.Values, order_type: str, protection: Decimal | None = No
     }
     is_protected = order_type not in MARKETS or body["marketProtection"] or protection
     if not is_protected and current_app.config["SETTINGS"].kite_strict_market_protection:
-        raise KiteRefusal("InputException", UNPROTECTED)
+        raise KiteRefusal("InputException", UNPROTECTED, field="market_protection")
     return body
 
 
@@ -117,8 +135,9 @@ def _load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         (field, messages), *_ = error.messages_dict.items()
         if field == "symbol":
-            raise KiteRefusal("InputException", UNKNOWN_INSTRUMENT) from None
-        raise KiteRefusal("InputException", f"Invalid `{KITE_NAMES.get(field, field)}`. {messages[0]}") from None
+            raise KiteRefusal("InputException", UNKNOWN_INSTRUMENT, code="unknown_symbol") from None
+        name = KITE_NAMES.get(field, field)
+        raise KiteRefusal("InputException", f"Invalid `{name}`. {in_kites_names(messages[0])}", field=name) from None
     return terms
 
 
@@ -129,14 +148,15 @@ def _order_type(given: forms.Values) -> str | None:
 
 def _exchange(given: forms.Values) -> str | None:
     if given["exchange"].upper() in OTHER_EXCHANGES:
-        raise KiteRefusal("InputException", f"{UNKNOWN_INSTRUMENT} This service has the shares of NSE and BSE.")
+        message = f"{UNKNOWN_INSTRUMENT} This service has the shares of NSE and BSE."
+        raise KiteRefusal("InputException", message, code="unknown_symbol")
     return forms.choice(given, "exchange", EXCHANGES)
 
 
 def _product(given: forms.Values) -> str:
     kite = forms.choice(given, "product", (*OUR_PRODUCTS, *OTHER_PRODUCTS))
     if kite not in OUR_PRODUCTS:
-        raise KiteRefusal("InputException", f"Invalid `product`. This service offers {' and '.join(OUR_PRODUCTS)}.")
+        raise not_offered("product", OUR_PRODUCTS)
     return OUR_PRODUCTS[kite]
 
 
@@ -147,7 +167,7 @@ def _price(given: forms.Values, name: str) -> str | None:
         return None
     rounded = price.quantize(PAISA)
     if abs(price - rounded) > TOLERANCE:
-        raise KiteRefusal("InputException", OFF_TICK.format(PAISA))
+        raise KiteRefusal("InputException", OFF_TICK.format(PAISA), code="price_off_tick")
     return str(rounded)
 
 
@@ -156,4 +176,9 @@ def _protection(given: forms.Values) -> str | None:
     percent = forms.signed(given, "market_protection")
     if not percent:
         return None
-    return str((AUTOMATIC_PERCENT if percent == AUTOMATIC else percent).quantize(PAISA))
+    if percent == AUTOMATIC:
+        return str(AUTOMATIC_PERCENT)
+    rounded = percent.quantize(PAISA)
+    if not 0 < rounded <= MAX_PROTECTION:
+        raise forms.invalid("market_protection")
+    return str(rounded)

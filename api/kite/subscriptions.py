@@ -1,6 +1,8 @@
 """The subscriptions of a ticker: its client's messages, their answers, and the packets of its stocks."""
 
 import json
+import math
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -16,6 +18,9 @@ from .packets import MODES, frames, packet_writers
 MAX_SUBSCRIBED = 3_000
 # Reading the quotes of 500 stocks takes about 15 ms; other requests of the process are served between two such parts.
 WATCHED_AT_ONCE = 500
+# Clients name the mode of a subscription in a second message, and bots read the fields of that mode from the first tick
+# on. The packets wait for it so long.
+MODE_COMES_WITHIN_S = 0.1
 # The mode of a subscription that names none.
 USUAL_MODE = "quote"
 NOT_UNDERSTOOD = "The message is not understood."
@@ -47,17 +52,18 @@ class Instruments:
 class TickWatcher(Watcher):
     """A watcher that writes quotes as packets, as many at once as there are."""
 
-    __slots__ = ("_instruments", "_outbox")
+    __slots__ = ("_instruments", "_outbox", "_waits_until")
 
     def __init__(self, instruments: Instruments, outbox: Outbox) -> None:
         super().__init__()
         self._instruments = instruments
         self._outbox = outbox
+        self._waits_until = 0.0  # by time.monotonic()
 
     @property
     def is_behind(self) -> bool:
-        """True if the socket or the other side still has to take earlier data."""
-        return self._outbox.is_behind or self._outbox.is_unacknowledged
+        """True if the socket or the other side still has to take earlier data, or a mode may be on its way."""
+        return self._outbox.is_behind or self._outbox.is_unacknowledged or time.monotonic() < self._waits_until
 
     def take(self, written: list[bytes]) -> None:
         """Write packets, in one write."""
@@ -104,8 +110,12 @@ class TickWatcher(Watcher):
         keys = here.find(tokens)
         if len({stock.key for stock in self.watched}.union(keys)) > MAX_SUBSCRIBED:
             raise BadMessage(TOO_MANY_TOKENS)
-        for first in range(0, len(keys), WATCHED_AT_ONCE):
-            here.feed.watch(self, keys[first : first + WATCHED_AT_ONCE], here.writers[mode], anew=anew)
+        self._waits_until = math.inf
+        try:
+            for first in range(0, len(keys), WATCHED_AT_ONCE):
+                here.feed.watch(self, keys[first : first + WATCHED_AT_ONCE], here.writers[mode], anew=anew)
+        finally:
+            self._waits_until = time.monotonic() + MODE_COMES_WITHIN_S
 
     def _unsubscribe(self, tokens: Collection[int]) -> None:
         here = self._instruments

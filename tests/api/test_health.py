@@ -50,10 +50,10 @@ def read_only(cleaner, database_url):
     name = urlsplit(database_url).path.removeprefix("/")
     with cleaner.cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        database.db.pool.close_idle()
+        database.db.pool.retire()
         yield
         cursor.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-        database.db.pool.close_idle()
+        database.db.pool.retire()
 
 
 def test_on_a_read_only_server_a_process_is_not_ready_and_reconnects(client, read_only):

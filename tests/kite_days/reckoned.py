@@ -39,7 +39,10 @@ def requests_of_clients() -> list[Wish]:
 def _placement(owner: str, order: dict[str, Any]) -> Wish:
     terms = [order[name] for name in ("id", "symbol", "side", "product", "order_type", "quantity")]
     prices = (_price(order["price"]), _price(order["trigger_price"]))
-    return Wish(_time(order["placed_at"]), "place", owner, *terms, *prices, order["validity"])
+    after_market = order["after_market"]
+    return Wish(
+        _time(order["placed_at"]), "place", owner, *terms, *prices, order["validity"], after_market=after_market
+    )
 
 
 def _change(owner: str, order: dict[str, Any], changed: dict[str, Any]) -> Wish:

@@ -12,6 +12,7 @@ from tests.trading.weeks.generating import Quote
 
 DAY, DAY_BEFORE, DAY_AFTER = date(2026, 11, 4), date(2026, 11, 3), date(2026, 11, 5)
 TICK = Decimal("0.05")
+VOLUME = 1_000  # of each stock between two of its quotes
 CLASSES = {
     "RELIANCE": "AUCTION",  # breaks out upwards, and is squared off by the broker at 15:12
     "INFY": "NORMAL",  # breaks out upwards, and falls through its stop
@@ -91,7 +92,7 @@ def _quote(symbol: str, prices: list[Decimal], number: int, now: datetime) -> di
         "askPrice": f"{last + TICK:.2f}",
         "bidQuantity": 500,
         "askQuantity": 400,
-        "volume": number * 1_000,
+        "volume": number * VOLUME,
         "open": f"{prices[0]:.2f}",
         "high": f"{max(prices):.2f}",
         "low": f"{min(prices):.2f}",

@@ -26,6 +26,7 @@ INTRADAY = """
 SELECT count(*) FROM position JOIN stock ON stock.id = stock_id
 WHERE product = 'INTRADAY' AND quantity <> 0 AND session_class = %s
 """
+EARLY = "SELECT count(*) FROM trading_order WHERE waiting_for = 'session'"
 IDLE = re.compile(r"^\S+ nothing to do$", re.MULTILINE)
 
 
@@ -39,8 +40,7 @@ class Bot:
             "PYTHONPATH": packages,
             "PYTHONUNBUFFERED": "1",
             "NO_PROXY": "*",
-            # The client reads the times of ticks in the zone of its machine.
-            "TZ": "Asia/Kolkata",
+            "TZ": "America/New_York",  # the times of the market are India's wherever a bot runs
             "TRADEPOST_URL": url,
             "TRADEPOST_TOKEN": token,
             "PAUSE_S": "0.1",
@@ -107,10 +107,12 @@ class Rehearsal:
 
     def pass_times(self, after: datetime, until: datetime) -> None:
         """Let the times of the sessions come that lie between two times, and wait until what they make due is done."""
-        for clock, name in (((15, 12), "AUCTION"), ((15, 15), None), ((15, 25), "NORMAL"), ((15, 30), None)):
+        times = (((9, 15), None), ((15, 12), "AUCTION"), ((15, 15), None), ((15, 25), "NORMAL"), ((15, 30), None))
+        for clock, name in times:
             moment = at(DAY, *clock)
             if after < moment <= until:
                 self.move(moment)
+                wait_until(lambda: one(EARLY) == 0, what="the orders that waited for the open are released")
                 if name is not None:
                     wait_until(lambda name=name: one(INTRADAY, name) == 0, what=f"square-off of {name}")
                 self.settle()

@@ -1,5 +1,7 @@
 """Two bots written for Kite Connect trade a whole past day, and their books are those of an independent reckoning."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +15,7 @@ import requests
 
 from tests.kite_days import recorded
 from tests.kite_days.reckoned import play, requests_of_clients
-from tests.kite_days.recorded import CLASSES, DAY, DAY_AFTER, DAY_BEFORE
+from tests.kite_days.recorded import CLASSES, DAY, DAY_AFTER, DAY_BEFORE, VOLUME, Moment
 from tests.kite_days.rehearsal import Bot, Rehearsal
 from tests.support.kite import kite_headers
 from tests.support.kite_clients import NoClientError, python_path
@@ -33,15 +35,17 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 BALANCE = "1000000.00"
 BREAKOUTS, BASKET = ["RELIANCE", "INFY", "SBIN"], ["TCS:20", "HDFCBANK:30", "ITC:100"]
+EARLY_SHARES = 5
 ONE_DAY, WEEK = timedelta(days=1), timedelta(days=7)
+TOLD = re.compile(r"^(\w+): order \d{15} is ([A-Z ]+)$", re.MULTILINE)
 ORDERS = "SELECT trading_order.* FROM trading_order JOIN account ON account.id = account_id WHERE account.name = %s"
 
 
 @pytest.fixture
-def packages() -> str:
-    """Return the path of the newest client for Python."""
+def packages() -> dict[str, str]:
+    """Return the paths of the clients with which the bots trade: the newest one, and one before market protection."""
     try:
-        return python_path("5.2.2")
+        return {"kite_opening_range.py": python_path("5.2.2"), "kite_basket.py": python_path("4.2.0")}
     except NoClientError as error:
         pytest.skip(str(error))
 
@@ -53,13 +57,15 @@ def day(start: ProcessStarter, moving_clock: Any, headers_for: Any) -> Rehearsal
     make_sessions("NSE", DAY - WEEK, DAY + WEEK)
     import_stocks(("NSE", symbol) for symbol in CLASSES)
     set_facts([ImportedFacts("NSE", symbol, recorded.TICK, session_class=name) for symbol, name in CLASSES.items()])
-    settings = {"MARKET_CALENDAR": "NSE"}
+    settings = {"MARKET_CALENDAR": "NSE", "RECORD_CANDLES": "on"}
     start.worker(**settings)
     return Rehearsal(start.web(**settings), moving_clock, headers_for("feed"))
 
 
 @pytest.fixture
-def bots(day: Rehearsal, account: Any, packages: str, tmp_path: Path) -> Iterator[dict[str, tuple[Bot, Any]]]:
+def bots(
+    day: Rehearsal, account: Any, packages: dict[str, str], tmp_path: Path
+) -> Iterator[dict[str, tuple[Bot, Any]]]:
     """Start the bots, each with an account of its own, on the evening before the day."""
     opening = recorded.moments()[0]
     day.feed(opening)
@@ -69,7 +75,7 @@ def bots(day: Rehearsal, account: Any, packages: str, tmp_path: Path) -> Iterato
         ("basket", "kite_basket.py", BASKET),
     ):
         owner = account(BALANCE, name=name, fill_model="QUOTES")
-        options = {"url": day.web.base_url, "token": owner.token, "packages": packages, "folder": tmp_path}
+        options = {"url": day.web.base_url, "token": owner.token, "packages": packages[program], "folder": tmp_path}
         started[name] = (Bot(program, arguments, **options), owner)
     yield started
     for bot, _ in started.values():
@@ -81,12 +87,14 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
     moments = recorded.moments()
     for symbol in BREAKOUTS:
         breakout.require(lambda symbol=symbol: f"15:29:30 {symbol} at " in breakout.log, f"snapshot of {symbol}")
+    _an_order_is_placed_before_the_open(day, second)
     for earlier, moment in pairwise(moments):
         day.pass_times(earlier.at, moment.at)
         day.follow(moment, breakout, BREAKOUTS, basket)
     day.pass_times(moments[-1].at, at(DAY, 15, 30))
     assert basket.process.wait(10) == 0, basket.log
     assert "Traceback" not in breakout.log, breakout.log
+    _the_bot_was_told_of_its_orders(breakout)
     assert verify() == []
 
     market = play(moments, requests_of_clients(), Decimal(BALANCE))
@@ -94,7 +102,31 @@ def test_two_bots_trade_a_whole_day_and_their_books_are_those_of_the_reckoning(d
         _orders_are_as_reckoned(name, market.owners[name])
         _the_door_shows_them(day, account, market.owners[name], moments[-1])
     _the_day_had_every_end(market)
+    _the_candles_are_those_of_the_quotes(day, second, moments[1:])
     _shares_settle(day, second)
+
+
+def _the_bot_was_told_of_its_orders(breakout: Bot) -> None:
+    """Require the updates of orders that ended: each stock's entry and exit, and two stops."""
+    told = Counter(TOLD.findall(breakout.log))
+    ends = {key: count for key, count in told.items() if key[1] in ("COMPLETE", "CANCELLED", "REJECTED")}
+    expected = {(symbol, "COMPLETE"): 2 for symbol in BREAKOUTS}
+    assert ends == expected | {("RELIANCE", "CANCELLED"): 1, ("SBIN", "CANCELLED"): 1}
+
+
+def _an_order_is_placed_before_the_open(day: Rehearsal, account: Any) -> None:
+    """Place an after-market order, as Kite's hint says once a regular one is refused."""
+    day.move(at(DAY, 9, 5))
+    terms = {"exchange": "NSE", "tradingsymbol": "ITC", "transaction_type": "BUY", "product": "CNC"}
+    form = {**terms, "order_type": "LIMIT", "price": 452, "quantity": EARLY_SHARES}
+    headers = kite_headers(account.token)
+    refused = requests.post(f"{day.web.base_url}/orders/regular", form, headers=headers, timeout=30)
+    assert (refused.status_code, refused.json()["data"]) == (400, {"hints": ["switch_to_amo"]})
+    placed = requests.post(f"{day.web.base_url}/orders/amo", form, headers=headers, timeout=30)
+    assert placed.status_code == 200, placed.text
+    (order,) = _read(day, account, "/orders")
+    assert (order["variety"], order["status"]) == ("amo", "AMO REQ RECEIVED")
+    assert order["order_id"] == placed.json()["data"]["order_id"]
 
 
 def _orders_are_as_reckoned(name: str, owner: Any) -> None:
@@ -160,7 +192,7 @@ def _the_day_had_every_end(market: Any) -> None:
         "SBIN": [bought, cancelled, ("MARKET", "EXECUTED", "market")],
         "TCS": [("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXECUTED", "book")],
         "HDFCBANK": [("LIMIT", "EXECUTED", "first_look"), ("LIMIT", "EXPIRED", None)],
-        "ITC": [("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXPIRED", None)],
+        "ITC": [("LIMIT", "EXECUTED", "first_look"), ("LIMIT", "EXECUTED", "book"), ("LIMIT", "EXPIRED", None)],
     }
     changed = {
         market.owners[wish.owner].orders[wish.name].wish.symbol for wish in market.week.wishes if wish.kind == "modify"
@@ -168,9 +200,32 @@ def _the_day_had_every_end(market: Any) -> None:
     assert changed >= {"RELIANCE", "SBIN", "HDFCBANK"}
 
 
+def _the_candles_are_those_of_the_quotes(day: Rehearsal, account: Any, moments: list[Moment]) -> None:
+    """Compare the recorded candles of a stock with the quotes of the day, of which each brought a trade."""
+    (token,) = [one["instrument_token"] for one in _read(day, account, "/quote?i=NSE:SBIN").values()]
+    span = f"from={DAY} 09:15:00&to={DAY} 15:30:00"
+
+    def candles(interval: str) -> list[list[Any]]:
+        return _read(day, account, f"/instruments/historical/{token}/{interval}?{span}")["candles"]
+
+    trades = [
+        (moment.at.replace(second=0), float(quote["lastPrice"]))
+        for moment in moments
+        for quote in moment.quotes
+        if quote["symbol"] == "SBIN"
+    ]
+    minutes = [[f"{minute:%Y-%m-%dT%H:%M:%S%z}", *[price] * 4, VOLUME] for minute, price in trades]
+    wait_until(lambda: candles("minute") == minutes, what="the last minute is written")
+    prices = [price for _, price in trades]
+    (candle,) = candles("day")
+    assert candle[1:] == [prices[0], max(prices), min(prices), prices[-1], VOLUME * len(prices)]
+    opening = prices[:15]  # the range that the breakouts come from, with a trade in each of its minutes
+    assert candles("15minute")[0][1:] == [opening[0], max(opening), min(opening), opening[-1], VOLUME * 15]
+
+
 def _shares_settle(day: Rehearsal, account: Any) -> None:
     """Let the next days come: the shares that are left of the basket are delivered on the day after the next."""
-    left = {"HDFCBANK": 30, "ITC": 100}
+    left = {"HDFCBANK": 30, "ITC": 100 + EARLY_SHARES}
     for moment, is_settled in ((at(DAY_AFTER, 9, 0), False), (at(DAY_AFTER + ONE_DAY, 9, 0), True)):
         day.move(moment)
         wait_until(lambda: settling.behind_s() == 0, what="settlement")

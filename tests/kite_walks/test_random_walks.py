@@ -9,7 +9,8 @@ import pytest
 
 from tests.kite_walks.model import Model
 from tests.kite_walks.views import compare
-from tests.kite_walks.walk import SYMBOLS, Walk, moments_from
+from tests.kite_walks.walk import Walk
+from tests.kite_walks.wishes import OWNERS, SYMBOLS, moments_from
 from tests.support.market_clock import standing_clock
 from tests.trading.reckoning import Reckoning
 from tests.trading.weeks.calendar_of_weeks import at
@@ -23,8 +24,8 @@ Clock = Callable[[datetime], None]
 
 BALANCE = "4000.00"  # so that some orders are refused, and some are rejected when they would fill
 DAY = date(2026, 11, 4)
-OWNERS = ("alice", "bob")
-STEPS = 60
+STEPS = 200
+SEED = 13  # of a walk that meets every kind of answer
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def new_walk(client: Any, account: Any, headers_for: Any, standing_clock: Clock)
     return make
 
 
-def play(walk: Walk, move: Clock, steps: int) -> None:
-    for number, moment in enumerate(moments_from(at(DAY, 10, 0, 1), steps, walk.chance), 1):
+def play(walk: Walk, move: Clock) -> None:
+    for number, moment in enumerate(moments_from(at(DAY, 10, 0, 1), STEPS, walk.chance), 1):
         move(moment)
         walk.step(moment)
         if number % 15 == 0:
@@ -52,26 +53,19 @@ def play(walk: Walk, move: Clock, steps: int) -> None:
     assert verify() == []
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_both_doors_show_the_books_of_a_random_walk(
-    new_walk: Callable[[int], Walk], standing_clock: Clock, seed: int
-) -> None:
-    walk = new_walk(seed)
-    play(walk, standing_clock, STEPS)
-    assert walk.outcomes["accepted"] > STEPS / 4
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1_000, 1_100))
+@pytest.mark.parametrize("seed", range(1_000, 1_040))
 def test_both_doors_show_the_books_of_many_walks(
     new_walk: Callable[[int], Walk], standing_clock: Clock, seed: int
 ) -> None:
-    play(new_walk(seed), standing_clock, 200)
+    play(new_walk(seed), standing_clock)
 
 
-def test_a_long_walk_meets_every_kind_of_answer(new_walk: Callable[[int], Walk], standing_clock: Clock) -> None:
-    walk = new_walk(16)
-    play(walk, standing_clock, 200)
+def test_both_doors_show_the_books_of_a_walk_that_meets_every_kind_of_answer(
+    new_walk: Callable[[int], Walk], standing_clock: Clock
+) -> None:
+    walk = new_walk(SEED)
+    play(walk, standing_clock)
     assert walk.outcomes.keys() >= {
         *("accepted", "insufficient_margin", "insufficient_holdings", "not_found", "trigger_on_wrong_side", "spoilt"),
         *("conversion: None", "conversion: not_convertible", "conversion: insufficient_margin"),

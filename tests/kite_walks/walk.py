@@ -1,27 +1,19 @@
 """A walk: two owners ask for random things at both doors, and the product and the model answer."""
 
 import random
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from tests.kite_walks.forms import Speller
 from tests.kite_walks.model import Model
+from tests.kite_walks.wishes import Wishes
 from tests.support.kite import kite_headers
 from tests.support.trading import rows
-from tests.trading.weeks.generating import Quote, Wish
+from tests.trading.weeks.generating import Wish
 from trading.execution import expiry
 from trading.execution.sweeping import MAX_BATCH, sweep_once
 
-SYMBOLS = ("ABC", "DEF")
-KINDS = ("LIMIT", "LIMIT", "MARKET", "STOP_LIMIT", "STOP_MARKET")
-TYPE_CHANGES = {
-    "MARKET": (),
-    "LIMIT": ("MARKET",),
-    "STOP_LIMIT": ("LIMIT", "MARKET"),
-    "STOP_MARKET": ("LIMIT", "MARKET"),
-}
 # The errors of Kite for refusals that have one of their own; the others are InputExceptions.
 ERRORS = {"insufficient_margin": "MarginException", "insufficient_holdings": "HoldingException"}
 POSITIONS = """
@@ -35,11 +27,10 @@ class Walk:
     def __init__(self, client: Any, accounts: dict[str, Any], feeder: dict[str, str], model: Model, seed: int) -> None:
         self.client, self.accounts, self.feeder, self.model = client, accounts, feeder, model
         self.chance = random.Random(seed)
-        self.speller = Speller(self.chance)
+        self.speller, self.wishes = Speller(self.chance), Wishes(self.chance)
         self.numbers: dict[str, str] = {}  # of orders as Kite's clients know them, by name
         self.ids: dict[str, str] = {}  # of orders at the first door, by name
         self.owner_of: dict[str, str] = {}
-        self.prices = dict.fromkeys(SYMBOLS, 100.0)
         self.outcomes: dict[str, int] = {}
         self.seen: set[tuple[str, str, bool]] = (
             set()
@@ -78,23 +69,16 @@ class Walk:
 
     def quote(self, moment: datetime) -> None:
         """Move a price."""
-        symbol = self.chance.choice(SYMBOLS)
-        self.prices[symbol] = min(106.0, max(94.0, self.prices[symbol] + self.chance.randint(-12, 12) / 10))
-        last = Decimal(f"{self.prices[symbol]:.2f}")
-        below, above = (Decimal(self.chance.choice(("0.05", "0.10", "0.50"))) for _ in range(2))
-        quote = Quote(moment, symbol, last, last - below, last + above)
-        if self.chance.random() < 0.1:
-            quote = Quote(moment, symbol, last, last - below)
+        quote = self.wishes.quote(moment)
         names = {"lastPrice": quote.last, "bidPrice": quote.bid, "askPrice": quote.ask}
-        body = {name: f"{price:.2f}" for name, price in names.items() if price is not None}
-        body |= {"exchange": "NSE", "symbol": symbol, "quotedAt": moment.isoformat()}
+        body = {"exchange": "NSE", "symbol": quote.symbol, "quotedAt": moment.isoformat(), **_texts(names)}
         answer = self.client.put("/api/market/quotes", json={"quotes": [body]}, headers=self.feeder)
         assert answer.status_code == 200, answer.text
         self.model.quote(quote)
 
     def place(self, moment: datetime) -> None:
         """Place an order at one of the doors."""
-        wish = self._placement(moment)
+        wish = self.wishes.placement(moment)
         refusal = self.model.ask(wish)
         if self.chance.random() < 0.7:
             answer = self.kite(wish.owner, "POST", "/orders/regular", self.speller.placement(wish))
@@ -110,32 +94,16 @@ class Walk:
         name = self._any_order()
         if name is None:
             return
-        old = self.model.owners[self.owner_of[name]].orders[name].wish
-        wish = Wish(moment, "modify", self.owner_of[name], name, quantity=self._maybe(self.chance.randint(1, 60)))
-        kind = old.order_type
-        if self.chance.random() < 0.25 and (kind, old.validity) != ("MARKET", "DAY"):
-            kind = self.chance.choice(
-                [new for new in TYPE_CHANGES[kind] if new == "LIMIT" or old.validity == "DAY"] or [kind]
-            )
-            wish = replace(wish, order_type=kind if kind != old.order_type else "")
-        if kind in ("LIMIT", "STOP_LIMIT"):
-            wish = replace(wish, price=self._price() if old.price is None else self._maybe(self._price()))
-        if kind == "STOP_MARKET" and old.trigger is not None:
-            wish = replace(wish, trigger=self._maybe(old.trigger + Decimal(self.chance.randint(-10, 10)) / 10))
-        if wish.quantity is wish.price is wish.trigger is None and not wish.order_type:
+        owner = self.owner_of[name]
+        wish = self.wishes.change(moment, owner, name, self.model.owners[owner].orders[name].wish)
+        if wish is None:
             return
         refusal = self.model.ask(wish)
         if self.chance.random() < 0.7:
             form = self.speller.change(wish, self.numbers[name])
             self._agrees(self.kite(wish.owner, "PUT", f"/orders/regular/{self.numbers[name]}", form), refusal)
         else:
-            body = {
-                "orderType": wish.order_type or None,
-                "quantity": wish.quantity,
-                "price": _text(wish.price),
-                "triggerPrice": _text(wish.trigger),
-            }
-            body = {field: value for field, value in body.items() if value is not None}
+            body = _body(wish)
             self._first_agrees(self.first(wish.owner, "PATCH", f"/orders/{self.ids[name]}", body), refusal, 200)
 
     def cancel(self, moment: datetime) -> None:
@@ -169,7 +137,7 @@ class Walk:
 
     def spoil(self, moment: datetime) -> None:
         """Send a form that must be refused and change nothing."""
-        wish = self._placement(moment)
+        wish = self.wishes.placement(moment)
         answer = self.kite(wish.owner, "POST", "/orders/regular", self.speller.spoilt(wish))
         assert (answer.status_code, answer.json["error_type"]) == (400, "InputException"), answer.text
         self._count("spoilt")
@@ -204,33 +172,6 @@ class Walk:
         self.ids[wish.name], self.numbers[wish.name] = str(row["id"]), str(row["order_number"])
         self.owner_of[wish.name] = wish.owner
 
-    # Chances
-
-    def _placement(self, moment: datetime) -> Wish:
-        chance, side, symbol = self.chance, self.chance.choice(("BUY", "SELL")), self.chance.choice(SYMBOLS)
-        kind, price, trigger = chance.choice(KINDS), self._price(), self._price()
-        if (
-            "STOP" in kind and chance.random() < 0.9
-        ):  # a little beyond the last price, with or without room for the limit
-            sign = 1 if side == "BUY" else -1
-            trigger = Decimal(f"{self.prices[symbol]:.2f}") + sign * Decimal(chance.randint(1, 12)) / 10
-            price = trigger + sign * Decimal(chance.choice((0, 0, 1, 5, 20))) / 10
-        validity = "DAY" if kind == "MARKET" else chance.choice(("DAY", "DAY", "DAY", "TTL", "IOC"))
-        if validity == "IOC" and kind != "LIMIT":
-            validity = "DAY"
-        return Wish(
-            moment, "place", chance.choice(sorted(self.accounts)), f"{moment:%H%M%S}", symbol, side,
-            chance.choice(("INTRADAY", "INTRADAY", "DELIVERY")), kind, chance.randint(1, 60),
-            price if "LIMIT" in kind else None, trigger if "STOP" in kind else None, validity,
-            chance.randint(1, 5) if validity == "TTL" else None,
-        )  # fmt: skip
-
-    def _price(self) -> Decimal:
-        return Decimal(100 + self.chance.randint(-6, 6)) + Decimal(self.chance.randint(0, 9)) / 10
-
-    def _maybe(self, value: Any) -> Any:
-        return value if self.chance.random() < 0.6 else None
-
     def _any_order(self) -> str | None:
         """Return the name of an order, one that lives if any does and chance wants it."""
         live = [
@@ -242,22 +183,17 @@ class Walk:
         return self.chance.choice(live if live and self.chance.random() < 0.8 else sorted(self.numbers) or [None])
 
 
-def moments_from(first: datetime, count: int, chance: random.Random) -> list[datetime]:
-    """Return times, no two of them whole minutes apart: an order of minutes ends between two of them."""
-    found = [first]
-    while len(found) < count:
-        found.append(found[-1] + timedelta(seconds=chance.randint(2, 25), milliseconds=1))
-    return found
-
-
-def _text(price: Decimal | None) -> str | None:
-    return None if price is None else f"{price:.2f}"
-
-
 def _body(wish: Wish) -> dict[str, Any]:
-    body = {
-        "exchange": "NSE", "symbol": wish.symbol, "side": wish.side, "product": wish.product,
-        "orderType": wish.order_type, "quantity": wish.quantity, "price": _text(wish.price),
-        "triggerPrice": _text(wish.trigger), "validity": wish.validity, "validityMinutes": wish.minutes,
+    """Return the body of a request to the first door."""
+    terms = {
+        "symbol": wish.symbol, "side": wish.side, "product": wish.product, "orderType": wish.order_type,
+        "quantity": wish.quantity, "validityMinutes": wish.minutes,
+        "exchange": wish.symbol and "NSE", "validity": wish.symbol and wish.validity,
     }  # fmt: skip
-    return {name: value for name, value in body.items() if value is not None}
+    return {name: value for name, value in terms.items() if value} | _texts(
+        {"price": wish.price, "triggerPrice": wish.trigger}
+    )
+
+
+def _texts(prices: dict[str, Decimal | None]) -> dict[str, str]:
+    return {name: f"{price:.2f}" for name, price in prices.items() if price is not None}

@@ -217,6 +217,27 @@ def test_a_connection_that_becomes_free_is_waited_for(database_url, other_url, c
     assert at_once([functools.partial(one, "SELECT 1 FROM pg_sleep(0.05)")] * 6) == [1] * 6
 
 
+def test_a_connection_that_comes_back_after_another_database_was_set_is_closed(other_database, clean):
+    began, may_end = threading.Event(), threading.Event()
+    held = []
+
+    def hold():
+        with database.session():
+            held.append(database.db.held)
+            began.set()
+            assert may_end.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert began.wait(20)
+    other_database()
+    may_end.set()
+    thread.join()
+    assert held[0].closed
+    assert database.db.pool.in_use == 0
+    assert one("SELECT current_database()").endswith("_other")
+
+
 def test_an_error_of_a_statement_is_not_database_unavailable(clean):
     with pytest.raises(Exception, match="nowhere") as error:
         one("SELECT 1 FROM nowhere")

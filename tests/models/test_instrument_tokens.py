@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 from peewee import IntegrityError
 
+from models import migrate
 from models.database import session
 from models.identifiers import new_id
 from tests.models.rows import insert_order
@@ -72,18 +73,23 @@ def test_a_change_of_a_token_and_a_new_order_do_not_wait_for_each_other(
     assert token_of(stock_id) == 2953217
 
 
-def test_the_migration_goes_on_where_a_failure_has_ended_it(stock_id: Any) -> None:
+def test_the_migration_goes_on_where_a_failure_has_ended_it(other_database: Any) -> None:
     """It gives tokens to the stocks that have none, and leaves the others alone."""
-    other = new_id()
-    run(BY_THE_PREVIOUS_RELEASE, other, "BSE", "TCS")
-    kept = token_of(other)
+    other_database()
+    migrate.upgrade()
+    bare, known = new_id(), new_id()
+    for stock_id, exchange in ((bare, "NSE"), (known, "BSE")):
+        run(BY_THE_PREVIOUS_RELEASE, stock_id, exchange, "TCS")
+    kept = token_of(known)
     run("ALTER TABLE stock ALTER COLUMN instrument_token DROP NOT NULL")
     run("DROP INDEX stock_by_instrument_token")
-    run("UPDATE stock SET instrument_token = NULL WHERE id = %s", stock_id)
+    run("UPDATE stock SET instrument_token = NULL WHERE id = %s", bare)
     with session():
         importlib.import_module("models.migrations.0019_instruments").up(None, None)
-    assert token_of(stock_id) >> 8 >= FIRST_OWN
-    assert token_of(other) == kept
+    assert token_of(bare) >> 8 >= FIRST_OWN
+    assert token_of(known) == kept
     assert rows("SELECT indisvalid FROM pg_index WHERE indexrelid = 'stock_by_instrument_token'::regclass") == [
         {"indisvalid": True}
     ]
+    with pytest.raises(IntegrityError):
+        run("UPDATE stock SET instrument_token = NULL")

@@ -59,7 +59,7 @@ def pool_of(connects):
     yield make
     connects.may_end.set()
     for made in pools:
-        made.close_idle()
+        made.retire()
 
 
 @pytest.fixture

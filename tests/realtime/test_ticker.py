@@ -63,6 +63,17 @@ def test_a_subscription_sends_the_last_quote_at_once_and_then_each_change(
         assert ticker.tick(reliance, price=101.0)["mode"] == "quote"
 
 
+def test_the_first_packet_has_the_mode_that_follows_its_subscription(
+    served: Served, account: MakeAccount, market: Market, token_of: Callable[[str], int]
+) -> None:
+    market.put("100.00", "RELIANCE")
+    reliance = token_of("RELIANCE")
+    with Ticker(served.port, account().token) as ticker:
+        ticker.send("subscribe", [reliance])
+        ticker.send("mode", ["full", [reliance]])
+        assert [tick["mode"] for tick in ticker.ticks()] == ["full"]
+
+
 def test_a_mode_subscribes_and_a_second_subscription_keeps_it(
     served: Served, account: MakeAccount, market: Market, token_of: Callable[[str], int]
 ) -> None:

@@ -76,7 +76,8 @@ class Recorder:
         """
         with self._writing:  # whoever ends this process waits for the thread
             with self._lock:
-                waiting, self._candles = sorted(self._candles.items()), {}
+                gathered, self._candles = self._candles, {}
+            waiting = sorted(gathered.items())
             count = len(waiting)
             try:
                 while waiting:

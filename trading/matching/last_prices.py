@@ -20,8 +20,8 @@ from trading.rules.quotes import QuoteOutcome
 STORE = """
 WITH clock AS MATERIALIZED (SELECT market_now() AS now),
 given AS MATERIALIZED (
-    SELECT given.*, {is_new} AS is_new
-    FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) WITH ORDINALITY AS given (id, price, place) {before}),
+    SELECT given.* {is_new} FROM unnest(%(ids)s::uuid[], %(prices)s::numeric[]) WITH ORDINALITY
+        AS given (id, price, place) {before}),
 {classes}
 moment AS MATERIALIZED (
     SELECT now,
@@ -37,21 +37,26 @@ stored AS (
     WHERE stock.id = given.id AND stock.id = ANY(%(ids)s::uuid[]) AND (quoted_at IS NULL OR quoted_at <= now)
         AND is_active
         AND NOT reaches
-    RETURNING stock.id, quote_number, {is_open} AS is_open, stock.is_halted, place, is_new)
+    RETURNING stock.id, quote_number, {is_open} AS is_open, stock.is_halted {returned})
 SELECT now, reaches, (SELECT count(*) FROM stored) AS stored,
     ARRAY(SELECT id FROM stored WHERE NOT is_open) AS closed,
     ARRAY(SELECT id FROM stored WHERE is_open AND is_halted) AS halted,
     ARRAY(SELECT given.id FROM given WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = given.id)) AS missed,
     CASE WHEN %(are_heard)s THEN ARRAY(
-        SELECT quote_number FROM stored ORDER BY place) END AS numbers,
-    ARRAY(SELECT ARRAY[place, quote_number] FROM stored WHERE is_new AND is_open AND NOT is_halted) AS traded
+        SELECT quote_number FROM given JOIN stored USING (id) ORDER BY given.place) END AS numbers
+    {traded}
 FROM moment
 """
-# A last price is a new trade by trading.rules.quotes.brings_new_trade. The stock is read as it was before the update.
-IS_NEW = """
-before.last_price IS DISTINCT FROM given.price AND before.newest_trade_at IS NULL AND before.largest_volume IS NULL
-"""
-BEFORE = "LEFT JOIN stock AS before ON before.id = given.id AND before.id = ANY(%(ids)s::uuid[])"
+# With recording, also the places and the quote numbers of the prices that are new trades, as they are by
+# trading.rules.quotes.brings_new_trade. Within the statement the table has the stocks as they were before it.
+RECORDED = {
+    "is_new": """, before.last_price IS DISTINCT FROM given.price AND before.newest_trade_at IS NULL
+        AND before.largest_volume IS NULL AS is_new""",
+    "before": "LEFT JOIN stock AS before ON before.id = given.id AND before.id = ANY(%(ids)s::uuid[])",
+    "returned": ", place, is_new",
+    "traded": """, ARRAY(
+        SELECT ARRAY[place, quote_number] FROM stored WHERE is_new AND is_open AND NOT is_halted) AS traded""",
+}
 # The classes of stocks whose session is open.
 OPEN_CLASSES = """
 open_classes AS MATERIALIZED (
@@ -62,15 +67,14 @@ IS_OPEN = "(session_class IN (SELECT class FROM open_classes))"
 
 
 def _statement(*, has_calendar: bool, are_recorded: bool) -> str:
-    """Return the statement for a market with or without a calendar, whose trades are told or not.
+    """Return the statement for a market with or without a calendar, whose new trades are told or not.
 
     Several statements sent as one text are one transaction, which ends with them: a portion costs one round trip. The
     lock is a statement of its own all the same, and the next one reads what was committed before it.
     """
-    is_new, before = (IS_NEW, BEFORE) if are_recorded else ("false", "")
+    recorded = RECORDED if are_recorded else dict.fromkeys(RECORDED, "")
     classes, is_open = (OPEN_CLASSES, IS_OPEN) if has_calendar else ("", "true")
-    store = STORE.format(crossed=CROSSED, classes=classes, is_open=is_open, is_new=is_new, before=before)
-    return f"{LOCK_EXCLUSIVE};{store}"
+    return f"{LOCK_EXCLUSIVE};{STORE.format(crossed=CROSSED, classes=classes, is_open=is_open, **recorded)}"
 
 
 STATEMENTS = {
@@ -121,6 +125,8 @@ def store_last_prices(
         return None
     reasons = {"closed": QuoteOutcome.SESSION_CLOSED, "halted": QuoteOutcome.HALTED}
     outcomes = {stock_id: str(reason) for name, reason in reasons.items() for stock_id in row[name]}
-    minute = minute_of(row["now"])
-    trades = [Trade(stock_ids[place - 1], minute, prices[place - 1], number) for place, number in row["traded"]]
+    trades = [
+        Trade(stock_ids[place - 1], minute_of(row["now"]), prices[place - 1], number)
+        for place, number in row.get("traded", ())
+    ]
     return Stored(row["stored"], outcomes, set(row["missed"]), row["numbers"], row["now"], trades)

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from schemas.kite.words import OUR_NAMES
 from tests.conftest import CRON_SECRET
@@ -238,6 +239,19 @@ def test_a_protected_market_order_that_rests_is_a_limit_order(send, placed, work
     assert (order["order_type"], order["price"], order["market_protection"]) == ("LIMIT", 102.0, 2.0)
 
 
+def test_of_a_protected_market_order_that_rests_the_quantity_alone_changes(send, placed, work, feed):
+    feed("99.00", "120.00", "100.00")
+    number = placed(MARKET, market_protection="2")
+    work()
+    shown = {"order_type": "LIMIT", "price": "102.0", "validity": "DAY"}
+    assert data(send("PUT", f"/orders/regular/{number}", shown | {"quantity": "4"})) == {"order_id": number}
+    work()
+    other_type = {"order_type": "SL", "trigger_price": "99"}
+    for form in ({"price": "101"}, {"order_type": "LIMIT", "price": "101"}, other_type):
+        assert refusal(send("PUT", f"/orders/regular/{number}", form))[:2] == (400, "InputException")
+    assert rows("SELECT order_type, quantity FROM trading_order") == [{"order_type": "MARKET", "quantity": 4}]
+
+
 def test_automatic_protection_is_two_percent(send, placed):
     placed(MARKET, market_protection="-1")
     assert data(send("GET", "/orders"))[0]["market_protection"] == 2.0
@@ -335,6 +349,14 @@ def test_an_invalid_value_is_named(send, feed, form, field):
     assert (status, error_type) == (400, "InputException")
     assert message.startswith(f"Invalid `{field}`.")
     assert one("SELECT count(*) FROM trading_order") == 0
+
+
+def test_a_refused_placement_is_logged_with_the_name_of_what_is_invalid(send, feed):
+    with structlog.testing.capture_logs() as lines:
+        send("POST", "/orders/regular", LIMIT | {"quantity": "0"})
+        send("POST", "/orders/regular", LIMIT | {"tradingsymbol": "NIFTY 50"})
+    found = [(line["code"], line["fields"]) for line in lines if line["event"] == "placement_refused"]
+    assert found == [("validation_failed", "quantity"), ("unknown_symbol", None)]
 
 
 @pytest.mark.parametrize("changes", [{"exchange": "NFO"}, {"tradingsymbol": "NIFTY 50"}])
@@ -439,6 +461,14 @@ def test_a_change_that_no_order_takes_is_refused(send, placed, form):
     status, error_type, message = refusal(send("PUT", f"/orders/regular/{number}", form))
     assert (status, error_type) == (400, "InputException")
     assert not OUR_NAMES.search(message), message
+
+
+@pytest.mark.parametrize(("side", "percent"), [("BUY", "101"), ("BUY", "-2"), ("BUY", "0.001"), ("SELL", "100")])
+def test_the_protection_of_a_modification_has_limits(send, placed, side, percent):
+    number = placed(transaction_type=side, price="100" if side == "BUY" else "102")
+    form = {"order_type": "MARKET", "market_protection": percent}
+    answer = send("PUT", f"/orders/regular/{number}", form)
+    assert refusal(answer) == (400, "InputException", "Invalid `market_protection`.")
 
 
 def test_an_order_is_modified_25_times_at_most(send, placed):

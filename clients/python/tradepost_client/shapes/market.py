@@ -39,6 +39,9 @@ class Stock(LiveQuote):
     """A stock with its quote."""
 
     stock_id: str
+    instrument_token: int | None = None
+    isin: str | None = None
+    series: str | None = None
     name: str | None
     close_price: Decimal | None
     lower_circuit: Decimal | None

@@ -101,6 +101,7 @@ function origins(order) {
     ["Fills", order.fillModel === "QUOTES" ? "By quotes" : "At once"],
     ...given("Tag", order.tag, String),
     ["Order", order.orderId],
+    ...given("Order number", order.orderNumber, String),
     ["Client order", order.clientOrderId ?? NOTHING],
     ...given("Position", order.positionId, String),
   ];
