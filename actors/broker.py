@@ -10,7 +10,7 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import CurrentMessage, Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
@@ -123,6 +123,7 @@ broker = Broker(
         # The default's 20 tries over a day would come long after the order is final.
         Retries(max_retries=3, min_backoff=500, max_backoff=5_000),
         RequestContext(),
+        CurrentMessage(),
         OneTermination(),
     ],
 )

@@ -1,7 +1,7 @@
 """The dispatch of accepted and of matched orders to a worker, after their commit."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,14 @@ logger = get_logger(__name__)
 
 
 @tracing.traced("dispatch", "PRODUCER")
-def dispatch(order_ids: Sequence[UUID], request_id: str | None) -> None:
-    """Hand orders to the thread that sends messages; never wait for Redis, and never raise.
+def dispatch(accounts: Mapping[UUID, UUID], request_id: str | None) -> None:
+    """Hand orders, each with its account, to the thread that sends messages; never wait for Redis, and never raise.
 
-    A failure is not reported to the client: the due row is the job, and sweeping finds it.
+    The account is an option of the message, because a worker of the previous release takes one argument. A failure is
+    not reported to the client: the due row is the job, and sweeping finds it.
     """
     options: dict[str, Any] = {"request_id": request_id, **tracing.carrier()}
-    sender.add({order_id: _parcel(order_id, options) for order_id in order_ids})
+    sender.add({order: _parcel(order, options | {"account_id": str(account)}) for order, account in accounts.items()})
 
 
 def _parcel(order_id: UUID, options: dict[str, Any]) -> Parcel:

@@ -6,6 +6,7 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import CurrentMessage
 
 from actors import broker as broker_module
 from actors import maintenance, orders, ticker
@@ -35,7 +36,7 @@ class Stub(StubBroker):
 @pytest.fixture
 def stub_broker(clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBroker]:
     """Move the actors to a stub broker for one test."""
-    stub = Stub(middleware=[RequestContext(), background])
+    stub = Stub(middleware=[RequestContext(), CurrentMessage(), background])
     monkeypatch.setattr("actors.dispatch.broker", stub)
     for actor in ACTORS:
         actor.broker = stub
