@@ -115,7 +115,7 @@ def json_list(maximum: int) -> list[dict[str, Any]]:
     """Return the JSON list of objects that is the body; their numbers with a fraction are Decimals."""
     try:
         body = json.loads(read_body().decode(), parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+    except (ValueError, InvalidOperation, RecursionError):  # an exponent may be too large for a Decimal
         raise KiteRefusal("InputException", "Invalid JSON in the body of the request.") from None
     if not isinstance(body, list) or not all(isinstance(entry, dict) for entry in body):
         raise KiteRefusal("InputException", "The body must be a JSON list of orders.")

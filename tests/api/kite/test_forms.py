@@ -103,7 +103,20 @@ def test_a_choice_is_one_of_its_words():
         forms.choice({"validity": "GTC"}, "validity", ("DAY", "IOC"))
 
 
-@pytest.mark.parametrize("body", ["", "{", "[1]", '{"a":1}', "[NaN]", "[" * 5_000, "\xff", '[{"a":1},{"a":2},{"a":3}]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[1]",
+        '{"a":1}',
+        "[NaN]",
+        "[" * 5_000,
+        "\xff",
+        '[{"a":1},{"a":2},{"a":3}]',
+        '[{"a":1e99999999999999999999}]',
+    ],
+)
 def test_a_list_is_a_bounded_json_list_of_objects(app, body):
     with app.test_request_context("/kite/x", method="POST", data=body.encode("latin-1")), pytest.raises(KiteRefusal):
         forms.json_list(2)
