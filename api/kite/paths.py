@@ -25,7 +25,7 @@ class KitePaths:
         if path in ("/", "", PREFIX, f"{PREFIX}/"):
             if _is_ticker(environ):
                 environ["PATH_INFO"] = TICKER
-        elif path.split("/", 2)[1] in SEGMENTS and _is_kite(environ, path):
+        elif path.startswith("/") and path.split("/", 2)[1] in SEGMENTS and _is_kite(environ, path):
             environ["PATH_INFO"] = PREFIX + path
         return self.application(environ, start_response)
 

@@ -1,6 +1,7 @@
 """The door of Kite's clients: its paths, its envelope, its tokens."""
 
 import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from tests.support.kite import VERSION, kite_headers
 from trading.accounts import tokens
@@ -35,6 +36,12 @@ def test_without_the_header_a_path_of_kite_is_unknown_and_answered_as_by_the_fir
 def test_a_path_that_kite_does_not_have_is_left_to_the_first_door(client):
     assert client.get("/health/live", headers=VERSION).status_code == 200
     assert client.get("/api/trading/account", headers=VERSION).get_json()["code"] == "unauthenticated"
+
+
+def test_a_request_for_the_whole_server_is_left_to_the_first_door(app):
+    environ = EnvironBuilder(method="OPTIONS", headers=VERSION).get_environ() | {"PATH_INFO": "*"}
+    _, status, _ = run_wsgi_app(app.wsgi_app, environ)
+    assert status.startswith("404")
 
 
 @pytest.mark.parametrize("path", ["/kite", "/kite/", "/kite/nothing", "/kite/user", "/kite/user/profile/"])
