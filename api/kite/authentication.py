@@ -45,8 +45,8 @@ def authenticate(scope: str) -> None:
     """Note the principal of the request's token, or refuse."""
     match = TOKEN_PATTERN.fullmatch(request.headers.get("Authorization", ""))
     principal = principal_for(match[1] if match else None, scope)
-    count_request(principal)
     request_facts().principal = principal
+    count_request(principal)
     token_uses.after_response(principal.token_id)
 
 
