@@ -65,6 +65,9 @@ CODES = {
 BAD_TOKEN = "Incorrect `api_key` or `access_token`."
 NOT_PERMITTED = "Insufficient permission for that call."
 TOO_MANY = "Too many requests"
+BEING_PROCESSED = "Order cannot be {} as it is being processed. Try later."
+OFF_TICK = "Tick size for this script is {}. Kindly enter price in the multiple of tick size for this script"
+UNKNOWN_INSTRUMENT = "The instrument you are placing an order for has either expired or does not exist."
 
 
 def _not_found(detail: str, _members: Members) -> str:
@@ -79,8 +82,7 @@ def _insufficient_margin(_detail: str, members: Members) -> str:
 
 
 def _off_tick(_detail: str, members: Members) -> str:
-    size = members["tickSize"]
-    return f"Tick size for this script is {size}. Kindly enter price in the multiple of tick size for this script"
+    return OFF_TICK.format(members["tickSize"])
 
 
 def _on_wrong_side(detail: str, members: Members) -> str:
@@ -98,8 +100,7 @@ def _beyond_price(_detail: str, members: Members) -> str:
 
 
 def _not_open(_detail: str, _members: Members) -> str:
-    deed = "cancelled" if request.method == "DELETE" else "modified"
-    return f"Order cannot be {deed} as it is being processed. Try later."
+    return BEING_PROCESSED.format("cancelled" if request.method == "DELETE" else "modified")
 
 
 # The words were seen at Kite Connect and in its forum (2026-11), where there are any.
@@ -125,11 +126,7 @@ TRANSLATIONS: dict[str, Translation] = {
         "Your order could not be converted to a After Market Order (AMO).",
         {"hints": ["switch_to_amo"]},
     ),
-    "unknown_symbol": Translation(
-        400,
-        "InputException",
-        "The instrument you are placing an order for has either expired or does not exist.",
-    ),
+    "unknown_symbol": Translation(400, "InputException", UNKNOWN_INSTRUMENT),
     "price_off_tick": Translation(400, "InputException", _off_tick),
     "trigger_beyond_price": Translation(400, "InputException", _beyond_price),
     "trigger_on_wrong_side": Translation(400, "InputException", _on_wrong_side),

@@ -11,21 +11,20 @@ from marshmallow.exceptions import ValidationError
 from models.rows import OrderRow
 from schemas.kite.words import OUR_ORDER_TYPES, OUR_PRODUCTS, VALIDITIES, in_kites_names
 from schemas.order_requests import LIMITS, MARKETS, MAX_PROTECTION, STOPS, OrderChangeSchema, OrderTermsSchema
+from schemas.orders import EXCHANGES, SIDES
 from trading.orders.modification import OrderChange
 from trading.rules.decision import OrderRequest
 
 from . import forms
-from .envelope import KiteRefusal
+from .envelope import OFF_TICK, UNKNOWN_INSTRUMENT, KiteRefusal
 
 TERMS, CHANGE = OrderTermsSchema(), OrderChangeSchema()
 
-EXCHANGES = ("NSE", "BSE")
 REGULAR, AFTER_MARKET = "regular", "amo"
 VARIETIES = (REGULAR, AFTER_MARKET)
 # Kite has these, and this service does not offer them.
 OTHER_EXCHANGES = ("NFO", "BFO", "CDS", "BCD", "MCX", "NCO", "NSEIX", "MF")
 OTHER_PRODUCTS = ("NRML", "CO", "BO", "MTF")
-SIDES = ("BUY", "SELL")
 
 PAISA = Decimal("0.01")
 # Python's floats arrive as 100.05000000000001.
@@ -34,13 +33,11 @@ TOLERANCE = Decimal("0.000001")
 # most (help pages of two brokers, read 2026-11).
 AUTOMATIC, AUTOMATIC_PERCENT = Decimal(-1), Decimal("2.00")
 
-UNKNOWN_INSTRUMENT = "The instrument you are placing an order for has either expired or does not exist."
 # Kite Connect's own words since 2026-04-01.
 UNPROTECTED = (
     "Market orders without market protection are not allowed via API. "
     "Please set market protection or use a Limit order."
 )
-OFF_TICK = "Tick size for this script is {}. Kindly enter price in the multiple of tick size for this script"
 # Kite's names of the fields whose names differ.
 KITE_NAMES = {
     "symbol": "tradingsymbol",

@@ -8,13 +8,12 @@ from decimal import Decimal
 from trading.rules.errors import NotFound, PriceOutsideBand
 
 from . import forms
-from .envelope import KiteRefusal
+from .envelope import BEING_PROCESSED, KiteRefusal
 
 NUMBER = re.compile(r"[1-9][0-9]{14}")
 # Bots compare this text and the type with their own, and take the order for rejected.
 UNKNOWN_ORDER = "Couldn't find that `order_id`."
 TOO_OFTEN = "Maximum allowed order modifications exceeded."
-PROCESSED = "Order cannot be {} as it is being processed. Try later."
 OUTSIDE = "Your order price is {} than the current {} circuit limit of {}. Place an order within the daily range."
 OUTSIDE_BY_TRIGGER = (
     "Trigger price for stoploss {} orders cannot be {} the {} circuit price. "
@@ -34,9 +33,9 @@ def order_not_found() -> KiteRefusal:
     return KiteRefusal("GeneralException", UNKNOWN_ORDER, 404)
 
 
-def being_processed(deed: str) -> KiteRefusal:
-    """Return the refusal of an order that is final or about to be; the deed is `modified` or `cancelled`."""
-    return KiteRefusal("InputException", PROCESSED.format(deed), code="order_not_open")
+def modified_too_late() -> KiteRefusal:
+    """Return the refusal of a modification of an order that is final or about to be."""
+    return KiteRefusal("InputException", BEING_PROCESSED.format("modified"), code="order_not_open")
 
 
 def modified_too_often() -> KiteRefusal:

@@ -24,7 +24,7 @@ from .authentication import account_id, requires
 from .envelope import success
 from .limits import limited_placement
 from .order_refusals import (
-    being_processed,
+    modified_too_late,
     modified_too_often,
     order_number,
     refused_outside_band,
@@ -65,7 +65,7 @@ def modify(variety: str, order_id: str) -> Response:
             order = _modified(_found(order_id, variety), given)
             execute_changed(order)
             return _named(order)
-    raise being_processed("modified")
+    raise modified_too_late()
 
 
 @blueprint.delete("/orders/<variety>/<order_id>")
@@ -122,7 +122,7 @@ def _found(order_id: str, variety: str | None = None) -> BookedOrder:
 def _modified(order: BookedOrder, given: forms.Values) -> OrderRow:
     """Return the order after the change that a form asks for; raises PreconditionFailed if it has changed meanwhile."""
     if OrderStatus(order["status"]).is_final:
-        raise being_processed("modified")
+        raise modified_too_late()
     if order["modifications"] >= MAX_MODIFICATIONS:
         raise modified_too_often()
     change = order_forms.read_change(given, order)

@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from schemas.order_requests import STOPS
+
 from .words import ORDER_TYPES, PRODUCTS, indian_clock, indian_time, kite_status, number, user_id
 
 Row = Mapping[str, Any]
 
 # An order fills once and whole, so that the digits of its sequence name its trade.
 TRADE_DIGITS = 9
-STOPS = ("STOP_LIMIT", "STOP_MARKET")
-LIVE = ("PENDING", "OPEN")
 # For people, of orders that ended otherwise than by a fill or by their owner's wish.
 REJECTIONS = {
     "insufficient_margin": "Insufficient funds. Check the orderbook for open orders.",

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from schemas.orders import EXCHANGES
+
 from .words import ORDER_TYPES, PRODUCTS, indian_time, user_id
 
 BROKER = "ZERODHA"
-EXCHANGES = ("NSE", "BSE")
 
 
 def profile_of(account: Mapping[str, Any]) -> dict[str, Any]:
