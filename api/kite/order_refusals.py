@@ -3,12 +3,11 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 from trading.rules.errors import NotFound, PriceOutsideBand
 
 from . import forms
-from .envelope import BEING_PROCESSED, KiteRefusal
+from .envelope import BEING_PROCESSED, KiteRefusal, refusal_of
 
 NUMBER = re.compile(r"[1-9][0-9]{14}")
 # Bots compare this text and the type with their own, and take the order for rejected.
@@ -69,7 +68,9 @@ def refused_outside_band(given: forms.Values) -> Iterator[None]:
 def _outside_band(refusal: PriceOutsideBand, given: forms.Values) -> KiteRefusal:
     lower, upper = refusal.details["lower_circuit"], refusal.details["upper_circuit"]
     is_trigger = refusal.details["field"] == "triggerPrice"
-    price = forms.decimal(given, "trigger_price" if is_trigger else "price") or Decimal(0)
+    price = forms.decimal(given, "trigger_price" if is_trigger else "price")
+    if not price:  # a modification may leave the price as it is, and the circuits may have moved since
+        return refusal_of(refusal.code, refusal.message)
     is_above = upper is not None and price > upper
     limit = upper if is_above else lower
     if is_trigger:

@@ -416,6 +416,14 @@ def test_a_price_outside_the_circuits_is_refused_in_kites_words(send, feed):
     )
 
 
+def test_a_modification_that_keeps_a_price_outside_new_circuits_names_no_wrong_circuit(send, placed, feed, work):
+    number = placed(transaction_type="SELL", price="105")
+    work()
+    feed("100.95", "101.00", "100.98", upperCircuit="104.00")
+    answer = send("PUT", f"/orders/regular/{number}", {"quantity": "11"})
+    assert refusal(answer) == (400, "InputException", "The price lies outside today's circuits.")
+
+
 def test_a_suspended_account_is_no_reason_to_log_in_again(send, feed):
     run("UPDATE account SET status = 'SUSPENDED'")
     assert refusal(send("POST", "/orders/regular", LIMIT))[:2] == (403, "PermissionException")
