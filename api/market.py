@@ -18,7 +18,7 @@ from trading.market.candle_recording import recorder
 from trading.market.clock import market_clock
 from trading.market.quotes import GivenQuote
 from trading.market.search import search_stocks
-from trading.market.stocks import STOCKS, Pair, find_stock, find_stocks
+from trading.market.stocks import STOCKS, find_stock, find_stocks, pair_of
 from trading.matching.feed import MarketRules, receive_quotes
 from trading.rules.errors import NothingThere
 from trading.rules.sessions import Session
@@ -54,7 +54,7 @@ def list_stocks(query: dict[str, Any]) -> Response:
     `symbols` exactly these stocks are listed, in their order; unknown ones are left out.
     """
     if query["symbols"] is not None:
-        return _all_of(find_stocks(_pair(key) for key in query["symbols"]))
+        return _all_of(find_stocks(map(pair_of, query["symbols"])))
     if query["search"] is not None:
         return _all_of(search_stocks(query["search"], exchange=query["exchange"], limit=query["limit"]))
     prefix = query["prefix"]
@@ -67,11 +67,6 @@ def list_stocks(query: dict[str, Any]) -> Response:
     with session():
         page = fetch_page(STOCKS, where, BY_SYMBOL, limit=query["limit"], cursor=query["cursor"])
     return respond(STOCK_PAGE, page)
-
-
-def _pair(key: str) -> Pair:
-    exchange, _, symbol = key.partition(":")
-    return exchange, symbol
 
 
 def _all_of(stocks: list[StockRow]) -> Response:

@@ -13,7 +13,7 @@ from schemas.live_quotes import KEY
 from schemas.market import QuoteSchema, StockSchema
 from schemas.orders import EXCHANGES
 from trading.market.quotes import GivenQuote
-from trading.market.stocks import find_stock, find_stocks
+from trading.market.stocks import find_stock, find_stocks, pair_of
 from trading.matching.feed import MarketRules, receive_quotes
 
 from .command_input import load
@@ -71,7 +71,7 @@ def quotes_show(keys: Sequence[str], as_json: bool) -> None:
     wrong = [key for key in wanted if not KEY.fullmatch(key)]
     if wrong:
         raise invalid({wrong[0]: ["Must be an exchange and a symbol, such as NSE RELIANCE."]})
-    found = find_stocks([(key.partition(":")[0], key.partition(":")[2]) for key in wanted])
+    found = find_stocks(map(pair_of, wanted))
     show(as_json, STOCK.dump(found, many=True), COLUMNS)
     known = {f"{stock['exchange']}:{stock['symbol']}" for stock in found}
     unknown = [key for key in wanted if key not in known]

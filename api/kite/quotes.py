@@ -11,7 +11,7 @@ from models.rows import StockRow
 from schemas.kite.quotes import day_prices, full_quote, last_price
 from schemas.live_quotes import KEY
 from trading.market.instruments import find_instruments, key_of
-from trading.market.stocks import Pair, find_stocks
+from trading.market.stocks import find_stocks, pair_of
 
 from .authentication import requires
 from .envelope import KiteRefusal, success
@@ -61,11 +61,6 @@ def _stocks(names: list[str]) -> dict[str, StockRow]:
     tokens = {name: int(name) for name in names if TOKEN.fullmatch(name)}
     by_token = {row["instrument_token"]: row for row in find_instruments(tokens.values())}
     by_key = {
-        key_of(row["exchange"], row["symbol"]): row for row in find_stocks(map(_pair, filter(KEY.fullmatch, names)))
+        key_of(row["exchange"], row["symbol"]): row for row in find_stocks(map(pair_of, filter(KEY.fullmatch, names)))
     }
     return by_key | {name: by_token[token] for name, token in tokens.items() if token in by_token}
-
-
-def _pair(key: str) -> Pair:
-    exchange, _, symbol = key.partition(":")
-    return exchange, symbol

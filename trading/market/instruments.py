@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from models.database import array_of, fetch_all, session
 from models.rows import StockRow
-from trading.market.stocks import AMONG, STOCKS, Pair, columns_of
+from trading.market.stocks import AMONG, STOCKS, columns_of, pair_of
 
 TOKENS = f"SELECT exchange, symbol, instrument_token FROM stock WHERE {AMONG}"
 KEYS = "SELECT exchange, symbol, instrument_token FROM stock WHERE instrument_token = ANY(%s::integer[])"
@@ -40,7 +40,7 @@ def key_of(exchange: str, symbol: str) -> str:
 
 def tokens_of(keys: Iterable[str]) -> dict[str, int]:
     """Return the instrument tokens of stocks, active or not, by their keys; unknown keys are left out."""
-    pairs = {_pair(key) for key in keys}
+    pairs = {pair_of(key) for key in keys}
     if not pairs:
         return {}
     with session():
@@ -71,11 +71,6 @@ def list_instruments(exchange: str, *, after: str, limit: int) -> list[Instrumen
     """Return the next active stocks of an exchange by symbol; `after` is the last symbol before them, or empty."""
     with session():
         return fetch_all(LIST, (exchange, after, limit), InstrumentRow)
-
-
-def _pair(key: str) -> Pair:
-    exchange, _, symbol = key.partition(":")
-    return exchange, symbol
 
 
 def _possible(tokens: Iterable[int]) -> set[int]:

@@ -32,6 +32,12 @@ def find_stock(exchange: str, symbol: str) -> StockRow | None:
         return fetch_one(f"{STOCKS} WHERE exchange = %s AND symbol = %s AND is_active", (exchange, symbol), StockRow)
 
 
+def pair_of(key: str) -> Pair:
+    """Return the exchange and the symbol of a key such as `NSE:RELIANCE`."""
+    exchange, _, symbol = key.partition(":")
+    return exchange, symbol
+
+
 def find_stocks(pairs: Iterable[Pair]) -> list[StockRow]:
     """Return the rows of the active stocks among some, in the order in which they are given."""
     wanted = list(dict.fromkeys(pairs))
