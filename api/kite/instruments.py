@@ -35,7 +35,7 @@ class Packed(NamedTuple):
 class Lists:
     """The list of an exchange or of all: one is made at a time, and those who waited meanwhile share the next one.
 
-    Nobody gets a list that was begun before his request. Many bots that start together cost one or two lists.
+    No request gets a list that was begun before it. Many bots that start together cost one or two lists.
     """
 
     def __init__(self) -> None:

@@ -51,14 +51,14 @@ def funds_of_segment(segment: str) -> Response:
 @blueprint.post("/margins/orders")
 @requires("read")
 def order_margins() -> Response:
-    """Say what margin orders would need, each by itself."""
+    """Compute the margin that orders would need, each by itself."""
     return success([margin_of(margin) for margin in _margins()])
 
 
 @blueprint.post("/margins/basket")
 @requires("read")
 def basket_margins() -> Response:
-    """Say what margin orders would need together, which close each other and, unless told otherwise, positions."""
+    """Compute the margin that orders would need together; they close each other and, unless told not to, positions."""
     considers = forms.flag(forms.values(), "consider_positions", default=True)
     margins = _margins()
     held = open_quantities(account_id()) if considers else {}
@@ -69,7 +69,7 @@ def basket_margins() -> Response:
 @blueprint.post("/charges/orders")
 @requires("read")
 def order_charges() -> Response:
-    """Say what orders cost that were filled at an average price."""
+    """Compute the charges of orders that were filled at an average price."""
     today, notes = _today(), []
     for entry in _entries():
         margin = order_margin(_order(entry), _average_price(entry), on=today)

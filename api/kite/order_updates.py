@@ -1,4 +1,4 @@
-"""Order updates of the ticker: what Kite's clients hear of the changes of an account's orders."""
+"""Order updates of the ticker: the messages that tell Kite's clients of the changes of an account's orders."""
 
 import functools
 import time

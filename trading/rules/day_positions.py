@@ -1,4 +1,4 @@
-"""Positions as Indian brokers show them: the day's trades apart from what was carried into the day.
+"""Positions as Indian brokers show them: the day's trades apart from the quantity that was carried into the day.
 
 A DELIVERY position is two things there. Its shares of earlier days are a holding, which keeps its quantity until the
 day is over. Its trades of the day are a position, which is negative after a sale of held shares. The profits of both
@@ -108,7 +108,7 @@ class DayPosition:
 
 
 def overnight_cost(quantity: int, cost: Decimal, figures: DayFigures, booked: Decimal) -> Decimal:
-    """Return the cost ≥ 0 in rupees of what a position carried into the day.
+    """Return the cost ≥ 0 in rupees of the quantity that a position carried into the day.
 
     quantity is signed and cost ≥ 0. booked is the profit that the position has realised on the day, with the cost by
     which conversions have changed it beyond the value of the purchases that they moved.
