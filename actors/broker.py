@@ -105,6 +105,14 @@ class OneTermination(Middleware):
         signal.signal(signal.SIGTERM, hear_once)
 
 
+class LastParcels(Middleware):
+    """A worker process that sends what it holds before it ends: Python 3.11 calls no atexit function in a child."""
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Send the nudges of the last executions."""
+        sender.send_all()
+
+
 # Connects on first use, through the pool of configure(); the protocol decides how answers are read.
 client = redis.Redis(protocol=2)
 broker = Broker(
@@ -125,6 +133,7 @@ broker = Broker(
         RequestContext(),
         CurrentMessage(),
         OneTermination(),
+        LastParcels(),
     ],
 )
 dramatiq.set_broker(broker)

@@ -98,7 +98,7 @@ class Server:
     """The server of a URL: one or more hosts, each with one or more addresses, or a socket.
 
     Of several hosts the primary is used. If two of them take writes, it is the one with the newer history: the other
-    is an old primary that has come back, and what it accepts will be thrown away.
+    is an old primary that has come back, and its new rows will be thrown away.
     """
 
     def __init__(self, url: str, application_name: str) -> None:

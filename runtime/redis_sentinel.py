@@ -58,7 +58,7 @@ class Sentinels:
 
     @property
     def known(self) -> Address | None:
-        """The primary that most of the Sentinels name, or named while any of them answered."""
+        """Return the primary that most of the Sentinels name, or have named last; None before they have answered."""
         return self._known
 
     def primary(self, timeout_s: float) -> Address:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import redis
 
 from runtime import redis_link
+from runtime.logs import get_logger
 
+logger = get_logger(__name__)
 Pipeline = redis.client.Pipeline
 
 
@@ -66,7 +68,10 @@ class Sender:
         while True:
             self._wake.wait()
             self._wake.clear()
-            self.send_all()
+            try:
+                self.send_all()
+            except Exception:  # without the thread every later order would wait for a sweep
+                logger.exception("sending_failed")
 
     def _send(self, parcels: list[Parcel]) -> None:
         try:
