@@ -196,13 +196,14 @@ def wait_bounded(connection: Any) -> None:
     deadline = None if limit is None else time.monotonic() + limit
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         event = select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT
-        if getattr(connection, "server", None) is not None:
-            _wait_watchfully(connection, event, deadline)
+        server: Server | None = getattr(connection, "server", None)
+        if server is not None:
+            _wait_watchfully(connection, server, event, deadline)
         elif not _wait(connection.fileno(), event, _remaining_ms(deadline)):
             raise psycopg2.OperationalError(NO_ANSWER)
 
 
-def _wait_watchfully(connection: Connection, event: int, deadline: float | None) -> None:
+def _wait_watchfully(connection: Connection, server: Server, event: int, deadline: float | None) -> None:
     """Wait as `wait_bounded` does, but give up as soon as another host has become the primary.
 
     A lost host does not end its connections. Without this, each one would cost its request CLIENT_TIMEOUT_S.
@@ -215,10 +216,9 @@ def _wait_watchfully(connection: Connection, event: int, deadline: float | None)
             return
         if remaining_ms is not None and pause_ms == remaining_ms:
             raise psycopg2.OperationalError(NO_ANSWER)
-        assert connection.server is not None
-        if connection.server.has_replaced(connection):
+        if server.has_replaced(connection):
             raise psycopg2.OperationalError(REPLACED)
-        connection.server.look_beside(connection)
+        server.look_beside(connection)
         pause_s = LOOK_PAUSE_S
 
 
