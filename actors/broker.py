@@ -10,12 +10,13 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import CurrentMessage, Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
 from runtime import redis_link
 from runtime.redis_pool import make_pool
+from runtime.sender import sender
 
 # Longer than a consumer's wait of a second and the run of a large script in Redis. Together with the second after
 # which Dramatiq's worker tries again, short enough to go on within 5 s after a connection has fallen silent.
@@ -30,26 +31,24 @@ _pipeline: contextvars.ContextVar[redis.client.Pipeline | None] = contextvars.Co
 
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker, with consumers that wait instead of polling, and one round trip for many messages."""
+    """Dramatiq's Redis broker, with consumers that wait instead of polling, and messages that join a pipeline."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.scripts["dispatch"] = _PipelinedScript(self.scripts["dispatch"])
+        self._script = self.scripts["dispatch"]
+        self.scripts["dispatch"] = _PipelinedScript(self._script)
 
-    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
-        """Enqueue messages in one round trip; if it fails, some of them may have arrived."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            reset = _pipeline.set(pipeline)
-            try:
-                for message in messages:
-                    self.enqueue(message)
-            finally:
-                _pipeline.reset(reset)
-            try:
-                pipeline.execute()
-            except redis.exceptions.NoScriptError:  # a new Redis does not know the script yet
-                for message in messages:
-                    self.enqueue(message)
+    def enqueue_in(self, pipeline: redis.client.Pipeline, message: dramatiq.Message[Any]) -> None:
+        """Enqueue a message when the pipeline is executed."""
+        reset = _pipeline.set(pipeline)
+        try:
+            self.enqueue(message)
+        finally:
+            _pipeline.reset(reset)
+
+    def teach(self) -> None:
+        """Load the script that pipelines call into a Redis that does not know it yet."""
+        self.client.script_load(self._script.script)
 
     @property
     def consumer_class(self) -> type[WaitingConsumer]:
@@ -106,6 +105,14 @@ class OneTermination(Middleware):
         signal.signal(signal.SIGTERM, hear_once)
 
 
+class LastParcels(Middleware):
+    """A worker process that sends what it holds before it ends: Python 3.11 calls no atexit function in a child."""
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Send the nudges of the last executions."""
+        sender.send_all()
+
+
 # Connects on first use, through the pool of configure(); the protocol decides how answers are read.
 client = redis.Redis(protocol=2)
 broker = Broker(
@@ -124,10 +131,13 @@ broker = Broker(
         # The default's 20 tries over a day would come long after the order is final.
         Retries(max_retries=3, min_backoff=500, max_backoff=5_000),
         RequestContext(),
+        CurrentMessage(),
         OneTermination(),
+        LastParcels(),
     ],
 )
 dramatiq.set_broker(broker)
+sender.on_unknown_script = broker.teach
 
 
 def configure(settings: Settings, *, role: str) -> None:

@@ -12,6 +12,9 @@ from dramatiq import Message
 from dramatiq.brokers.redis import _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 
+from runtime.redis_pool import primary_of
+from runtime.redis_sentinel import Address
+
 # A wait ends after this time, so that delayed messages, heartbeats and a shutdown get their turn.
 WAIT_S = 1.0
 # The time between two polls of a server that lacks BLMOVE (before Redis 6.2) or forbids it.
@@ -33,7 +36,8 @@ class WaitingConsumer(_RedisConsumer):
 
     Dramatiq replaces a consumer that has lost its connection. Messages that the old one had fetched, or that were in
     the lost answer, would belong to this worker as long as it lives; so the new consumer returns them to the queue.
-    A message in work then comes a second time, which does nothing.
+    A message in work then comes a second time, which does nothing. The same holds for a primary that was replaced by
+    another one, which may not know the last acks.
     """
 
     def __init__(self, broker: Any, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -42,12 +46,16 @@ class WaitingConsumer(_RedisConsumer):
         self._can_wait = True
         self._has_room = threading.Event()
         self._has_begun = False
+        self._primary: Address | None = None
 
     def __next__(self) -> Any:
         with _as_lost_connection():
             if not self._has_begun:
+                self._primary = primary_of(self.broker.client)
                 self._put_back()
-                self._has_begun = True
+                self._has_begun, self._primary = True, self._primary or primary_of(self.broker.client)
+            elif primary_of(self.broker.client) != self._primary:
+                raise redis.ConnectionError("another server is the primary now")
             message = super().__next__()
             if message is None:
                 self._wait()

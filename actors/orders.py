@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import dramatiq
+from dramatiq.middleware import CurrentMessage
 
 from actors.broker import broker
 from models.database import DatabaseUnavailable
@@ -16,6 +17,13 @@ logger = get_logger(__name__)
 def execute_order(order_id: str) -> None:
     """Execute an order that is due, with all matched orders of its account; without a database sweeping does it."""
     try:
-        execute_promptly(UUID(order_id))
+        execute_promptly(UUID(order_id), _account())
     except DatabaseUnavailable:
         logger.warning("execution_left_to_sweeping", order_id=order_id, exc_info=True)
+
+
+def _account() -> UUID | None:
+    """Return the account that the present message names; one of an earlier release names none."""
+    message = CurrentMessage.get_current_message()
+    named = message.options.get("account_id") if message else None
+    return UUID(named) if named else None

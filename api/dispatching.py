@@ -1,7 +1,7 @@
 """The steps after a committed placement: start the execution, and respond."""
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypedDict
 from uuid import UUID
 
@@ -83,7 +83,7 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
     """
     wait_s = preferred_wait()
     if placed:
-        _start_execution(placed, is_awaited=wait_s is not None)
+        _start_execution(dict.fromkeys(placed, account_id), is_awaited=wait_s is not None)
     if wait_s is None:
         return {}
     judged = wait_for_judgements(account_id, accepted, wait_s)
@@ -99,25 +99,28 @@ def execute_placed(account_id: UUID, accepted: Collection[UUID], placed: Sequenc
 def execute_later(order: OrderRow) -> None:
     """Start the execution of a placed order, unless it waits for its session; the response does not wait for it."""
     if not waits_for_session(order):
-        _start_execution([order["id"]], is_awaited=False)
+        _start_execution({order["id"]: order["account_id"]}, is_awaited=False)
 
 
 def execute_changed(order: OrderRow) -> None:
     """Start the next look at an OPEN order that was changed; the response does not wait for it."""
     if order["status"] == OrderStatus.OPEN and order["due_at"] is not None:
-        _start_execution([order["id"]], is_awaited=False)
+        _start_execution({order["id"]: order["account_id"]}, is_awaited=False)
 
 
-def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:
-    """Send orders to the workers; with inline dispatch execute them here, after the response if no client waits."""
+def _start_execution(accounts: Mapping[UUID, UUID], *, is_awaited: bool) -> None:
+    """Send orders, each with its account, to the workers.
+
+    With inline dispatch execute them here, after the response if no client waits.
+    """
     mode = current_app.config["SETTINGS"].order_dispatch
     with stopwatch().step("dispatch"):
         if mode == "queue":
-            dispatch(order_ids, request_facts().request_id)
+            dispatch(accounts, request_facts().request_id)
         elif mode == "inline" and is_awaited:
-            execute_now(order_ids)
+            execute_now(accounts)
     if mode == "inline" and not is_awaited:
-        execute = tracing.carried(functools.partial(execute_now, order_ids))
+        execute = tracing.carried(functools.partial(execute_now, accounts))
 
         @after_this_request
         def execute_after_response(response: Response) -> Response:
@@ -128,10 +131,10 @@ def _start_execution(order_ids: Sequence[UUID], *, is_awaited: bool) -> None:
 def execute_matched(matches: Iterable[Match]) -> None:
     """Start the execution of orders that quotes have matched; the message of one order fills all of its account."""
     first = {match.account_id: match.order_id for match in matches}
-    _start_execution(list(first.values()), is_awaited=False)
+    _start_execution({order_id: account_id for account_id, order_id in first.items()}, is_awaited=False)
 
 
-def execute_now(order_ids: Sequence[UUID]) -> None:
+def execute_now(order_ids: Iterable[UUID]) -> None:
     """Execute orders in this process, each by itself; sweeping executes those that fail here."""
     for order_id in order_ids:
         try:

@@ -5,10 +5,11 @@ import os
 import re
 from urllib.parse import unquote, urlsplit
 
+from . import sentinel_urls
 from .errors import ConfigurationError
 
 DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
-SCHEMES = {DATABASE_URL: ("postgres", "postgresql"), REDIS_URL: ("redis", "rediss")}
+SCHEMES = {DATABASE_URL: ("postgres", "postgresql"), REDIS_URL: ("redis", "rediss", *sentinel_urls.SCHEMES)}
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_PORT = 65_535
 BAD_HOST = "has a bad host or port; write / ? # @ in a password as %2F %3F %23 %40"
@@ -47,7 +48,7 @@ REDIS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 def check(name: str, url: str) -> None:
     """Raise ConfigurationError if the URL of this variable cannot work."""
     schemes = SCHEMES[name]
-    if not re.fullmatch(rf"({'|'.join(schemes)})://[\x21-\x7e]+", url):
+    if not re.fullmatch(rf"({'|'.join(map(re.escape, schemes))})://[\x21-\x7e]+", url):
         raise ConfigurationError(f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
     try:
         urlsplit(url)
@@ -110,6 +111,8 @@ def _check_options(value: str) -> None:
 
 
 def _check_redis(url: str) -> None:
+    if sentinel_urls.is_one(url):
+        url = _server_url(url)
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port != 0
@@ -122,9 +125,22 @@ def _check_redis(url: str) -> None:
     for parameter, value in parameters(REDIS_URL, url):
         _check_redis_parameter(parameter, value)
         if parameter.startswith("ssl_") and parts.scheme != "rediss":
-            raise ConfigurationError(f"{REDIS_URL} has the parameter {parameter}, which needs rediss://")
+            raise ConfigurationError(
+                f"{REDIS_URL} has the parameter {parameter}, which needs rediss:// or rediss+sentinel://"
+            )
         if parameter == "db" and parts.path not in ("", "/", f"/{value}"):
             raise ConfigurationError(f"{REDIS_URL} names two database numbers")
+
+
+def _server_url(url: str) -> str:
+    """Return the servers' part of a URL of Sentinels, after a check of the Sentinels' own part."""
+    for parameter, value in parameters(REDIS_URL, url):
+        if parameter in sentinel_urls.PARAMETERS and not re.fullmatch(WORD, value):
+            raise ConfigurationError(f"{REDIS_URL} has a bad {parameter}")
+    try:
+        return sentinel_urls.split(url).server_url
+    except ValueError as error:
+        raise ConfigurationError(f"{REDIS_URL} {error}") from None
 
 
 def _check_redis_parameter(parameter: str, value: str) -> None:

@@ -85,6 +85,10 @@ class Postgres:
         own = Path(tempfile.gettempdir()).resolve() / name  # TMPDIR may be long, too
         return own if len(str(own)) <= MAX_SOCKET_DIRECTORY_LENGTH else Path("/tmp").resolve() / name  # noqa: S108
 
+    def program(self, name: str) -> Path:
+        """Return the path of one of the server's programs."""
+        return binary(name)
+
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of the server's databases, in libpq's form."""
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_directory))}&port={SOCKET_PORT}"
@@ -164,7 +168,7 @@ class Postgres:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             self.system_user = permissions.ensure_server_user()
             permissions.give_to(self.system_user, self.folder, self.socket_directory)
-            permissions.allow_programs(self.system_user, binary("postgres"))
+            permissions.allow_programs(self.system_user, self.program("postgres"))
             return
         for folder in {self.folder, self.socket_directory}:
             folder.chmod(0o700)  # fails if it is another user's
@@ -216,7 +220,7 @@ class Postgres:
         if self.system_user is not None:
             user = {"user": self.system_user, "group": self.system_user, "extra_groups": []}
         place = {"cwd": self.folder, "env": _environment()}
-        command = [str(binary(program)), *arguments]
+        command = [str(self.program(program)), *arguments]
         programs.run(command, timeout_s=PROGRAM_TIMEOUT_S, check=self.check, **place, **user)
 
 

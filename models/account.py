@@ -19,3 +19,5 @@ class Account(Table):
     created_at = TimestampField()
     updated_at = TimestampField()
     fill_model = TextField()
+    last_entry_id = BigIntegerField()
+    numbered_after = BigIntegerField()

@@ -1,16 +1,18 @@
 """Connections in bounded time to the database server of a URL, on any of its hosts and addresses."""
 
+import contextlib
 import contextvars
-import ipaddress
 import re
 import select
+import threading
 import time
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 
-from models.names import Names
+from models.history import REPLACED, UNKNOWN, history_of
+from models.places import ATTRIBUTES, WRITABLE, Place, Places, for_writing
 
 # Each limit is shorter than the next: the server gives up on a lock, then on a statement, and then the client
 # gives up on the server (a stopped server never answers).
@@ -22,6 +24,12 @@ CLIENT_TIMEOUT_S = 6.0
 # be found within 5 s.
 CONNECT_TIMEOUT_S = 2.0
 CONNECT_ALL_TIMEOUT_S = 4.0
+
+# A statement without an answer for this long makes a process look for a newer primary on the other hosts of its URL,
+# and again and again, until it finds one or the client gives up.
+LOOK_AFTER_S = 2.0
+LOOK_EVERY_S = 1.0
+LOOK_PAUSE_S = 0.25
 
 # The settings of each connection. They override the same options of the URL; the URL's other options stay.
 OPTIONS = {
@@ -44,7 +52,6 @@ NO_ADDRESS = "the database's name cannot be resolved"
 CONNECT_OUTCOMES = ("made", "full", "unresolved", "timed_out", "failed")
 
 deadline_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("deadline_s", default=CLIENT_TIMEOUT_S)
-Place = dict[str, str]
 
 
 class Cursor(psycopg2.extensions.cursor):
@@ -70,6 +77,9 @@ class Connection(psycopg2.extensions.connection):
     pool: Any  # models.pool.Pool
     generation = 0
     used_at = 0.0
+    place: Place = {}
+    history = UNKNOWN
+    server: "Server | None" = None  # of several hosts, one of which may become the primary instead
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,15 +95,18 @@ class Connection(psycopg2.extensions.connection):
 
 
 class Server:
-    """The server of a URL: one or more hosts, each with one or more addresses, or a socket."""
+    """The server of a URL: one or more hosts, each with one or more addresses, or a socket.
+
+    Of several hosts the primary is used. If two of them take writes, it is the one with the newer history: the other
+    is an old primary that has come back, and its new rows will be thrown away.
+    """
 
     def __init__(self, url: str, application_name: str) -> None:
-        given = psycopg2.extensions.parse_dsn(url)
-        self._names = Names()
-        self._failed_at: dict[tuple[str, ...], float] = {}
-        self._places = _places(given)
-        if len(self._places) > 1:  # of several hosts only the writable one is used
-            given.setdefault("target_session_attrs", "read-write")
+        given = for_writing(psycopg2.extensions.parse_dsn(url))
+        self._places = Places(given)
+        self._compares = self._places.are_several and given.get(ATTRIBUTES) in WRITABLE
+        self._newest = UNKNOWN
+        self._looked_at = float("-inf")
         ours = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self._parameters: dict[str, Any] = {
             **DEFAULTS,
@@ -107,46 +120,70 @@ class Server:
         """Return a new connection in autocommit; raise psycopg2.OperationalError with the reasons if there is none.
 
         Without blocking, libpq goes on to the next address only if one refuses, never if one is silent. So each address
-        is tried by itself; the addresses that failed most recently come last.
+        is tried by itself. All of several hosts are compared, unless the last one still serves and was not restarted.
         """
-        places = self._addressed()
+        known = self._newest
+        places = self._places.in_order()
         timeout_s = min(CONNECT_TIMEOUT_S, CONNECT_ALL_TIMEOUT_S / max(1, len(places)))
-        errors = []
-        for place in sorted(places, key=lambda place: self._failed_at.get(tuple(place.values()), 0.0)):
+        errors, found = [], []
+        for place in places:
             try:
-                connection = self._connect(place, timeout_s)
+                found.append(self._connect(place, timeout_s))
             except psycopg2.OperationalError as error:
                 errors.append(f"{place.get('hostaddr') or place.get('host', '')} {error}".strip())
-                self._failed_at[tuple(place.values())] = time.monotonic()
+                self._places.failed(place, is_silent=NO_ANSWER in str(error))
             else:
-                self._failed_at.pop(tuple(place.values()), None)
-                return connection
-        raise psycopg2.OperationalError("; ".join(errors) or NO_ADDRESS)
+                if not self._compares or (place == self._places.preferred and found[-1].history == known):
+                    break
+        if not found:
+            raise psycopg2.OperationalError("; ".join(errors) or NO_ADDRESS)
+        newest = max(found, key=lambda connection: connection.history.timeline)
+        for connection in found:
+            if connection is not newest:
+                connection.close()
+        self._places.served(newest.place)
+        return newest
+
+    def has_replaced(self, connection: Connection) -> bool:
+        """Return True if a newer primary is known than the one of a connection."""
+        return connection.history.is_older_than(self._newest)
+
+    def look_beside(self, connection: Connection) -> None:
+        """Look for a newer primary on the other hosts, in a thread of its own and now and then only."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            threading.Thread(target=self._look, args=(connection,), name="look-beside", daemon=True).start()
+
+    def _look(self, silent: Connection) -> None:
+        for place in self._places.in_order():
+            if place == silent.place:
+                continue
+            with contextlib.suppress(psycopg2.Error):
+                found = self._connect(place, CONNECT_TIMEOUT_S)
+                found.close()
+                if silent.history.is_older_than(found.history):
+                    self._places.served(place)
 
     def _connect(self, place: Place, timeout_s: float) -> Connection:
+        """Return a connection to a place; raise psycopg2.OperationalError if a newer primary is known."""
         reset = deadline_s.set(timeout_s)
         try:
             connection: Connection = psycopg2.connect(
                 **{**self._parameters, **place}, connection_factory=Connection, cursor_factory=Cursor
             )
+            connection.autocommit = True
+            connection.place = place
+            if self._compares:
+                connection.server, connection.history = self, history_of(connection)
         finally:
             deadline_s.reset(reset)
-        connection.autocommit = True
+        if connection.history.is_older_than(self._newest):
+            connection.close()
+            raise psycopg2.OperationalError(REPLACED)
+        if connection.history != UNKNOWN:
+            self._newest = connection.history
         return connection
-
-    def _addressed(self) -> list[Place]:
-        """Return the places with their addresses, because libpq would block while it resolves a name.
-
-        The name stays beside the address: certificates are checked against it, and password files use it.
-        """
-        found = self._names.resolve({place["host"] for place in self._places if _is_name(place)})
-        addressed = []
-        for place in self._places:
-            if _is_name(place):
-                addressed += [{**place, "hostaddr": address} for address in found[place["host"]]]
-            else:
-                addressed.append(place)
-        return addressed
 
 
 def wait_bounded(connection: Any) -> None:
@@ -159,9 +196,34 @@ def wait_bounded(connection: Any) -> None:
     deadline = None if limit is None else time.monotonic() + limit
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         event = select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT
-        remaining_ms = None if deadline is None else max(0, (deadline - time.monotonic()) * 1000)
-        if not _wait(connection.fileno(), event, remaining_ms):
+        server: Server | None = getattr(connection, "server", None)
+        if server is not None:
+            _wait_watchfully(connection, server, event, deadline)
+        elif not _wait(connection.fileno(), event, _remaining_ms(deadline)):
             raise psycopg2.OperationalError(NO_ANSWER)
+
+
+def _wait_watchfully(connection: Connection, server: Server, event: int, deadline: float | None) -> None:
+    """Wait as `wait_bounded` does, but give up as soon as another host has become the primary.
+
+    A lost host does not end its connections. Without this, each one would cost its request CLIENT_TIMEOUT_S.
+    """
+    pause_s = LOOK_AFTER_S
+    while True:
+        remaining_ms = _remaining_ms(deadline)
+        pause_ms = pause_s * 1000 if remaining_ms is None else min(remaining_ms, pause_s * 1000)
+        if _wait(connection.fileno(), event, pause_ms):
+            return
+        if remaining_ms is not None and pause_ms == remaining_ms:
+            raise psycopg2.OperationalError(NO_ANSWER)
+        if server.has_replaced(connection):
+            raise psycopg2.OperationalError(REPLACED)
+        server.look_beside(connection)
+        pause_s = LOOK_PAUSE_S
+
+
+def _remaining_ms(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, (deadline - time.monotonic()) * 1000)
 
 
 def outcome_of(text: str) -> str:
@@ -177,26 +239,3 @@ def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
     poller = select.poll()
     poller.register(descriptor, event)
     return bool(poller.poll(timeout_ms))
-
-
-def _places(given: dict[str, str]) -> list[Place]:
-    """Return each host of a URL as a place; one empty place if the URL names none or its lists do not match."""
-    lists = {name: given[name].split(",") for name in ("host", "hostaddr", "port") if given.get(name)}
-    count = max((len(lists[name]) for name in ("host", "hostaddr") if name in lists), default=0)
-    if len(lists.get("port", ())) == 1:
-        lists["port"] *= count
-    if any(len(values) != count for values in lists.values()):
-        return [{}]
-    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)] or [{}]
-
-
-def _is_name(place: Place) -> bool:
-    """Return True if a place has a host name: neither a socket's folder nor an address."""
-    host = place.get("host", "")
-    if not host or place.get("hostaddr") or host[0] in "/@":
-        return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    return False

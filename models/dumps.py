@@ -11,6 +11,7 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from models.database import fetch_one, session
+from models.places import for_writing
 
 TABLES = """
 SELECT count(*) AS tables FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
@@ -85,7 +86,7 @@ def _run(name: str, url: str, options: list[str]) -> None:
     with session():
         row = fetch_one(SERVER_VERSION)
     assert row is not None
-    parameters = parse_dsn(url)
+    parameters = for_writing(parse_dsn(url))
     # An argument is visible to every user of the machine.
     password = {"PGPASSWORD": parameters.pop("password")} if "password" in parameters else {}
     command = [str(_program(name, row["version"])), f"--dbname={make_dsn(**parameters)}", "--no-password", *options]

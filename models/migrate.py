@@ -21,7 +21,8 @@ LOCK_KEY = 0x74726164
 LOCK_TIMEOUT_MS = 2_000
 LOCK_PAUSE_S = 1.0
 LOCK_ATTEMPTS = 40  # two minutes
-LOCK_NOT_AVAILABLE = "55P03"
+# The lock is not available, or a reader that has one table waits for another one that the migration has.
+LOCK_STATES = frozenset({"55P03", "40P01"})
 
 
 def upgrade() -> list[str]:
@@ -44,7 +45,7 @@ def upgrade() -> list[str]:
                 _runner().up()
                 break
             except OperationalError as error:
-                if attempt == LOCK_ATTEMPTS or sqlstate(error) != LOCK_NOT_AVAILABLE:
+                if attempt == LOCK_ATTEMPTS or sqlstate(error) not in LOCK_STATES:
                     raise
                 time.sleep(LOCK_PAUSE_S)
         return missing

@@ -23,6 +23,8 @@ class AccountRow(TypedDict):
     created_at: datetime
     updated_at: datetime
     fill_model: str
+    last_entry_id: int
+    numbered_after: int
 
 
 class LedgerRow(TypedDict):

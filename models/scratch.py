@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from models.database import execute
+from models.places import for_writing
 
 # Statistics that arrive at some moment would change plans at that moment.
 WITHOUT_VACUUM = """
@@ -54,7 +56,8 @@ def keep_plans() -> None:
 
 
 def _administer(url: str, *statements: sql.Composable) -> None:
-    connection = psycopg2.connect(url, options="-c statement_timeout=60000")
+    parameters = for_writing(parse_dsn(url)) | {"options": "-c statement_timeout=60000"}
+    connection = psycopg2.connect(make_dsn(**parameters))
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

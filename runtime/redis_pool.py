@@ -1,86 +1,15 @@
-"""Connections to Redis that are bounded in time, in a pool that closes those of no more use."""
+"""A pool of connections to Redis, which closes those of no more use."""
 
-import ipaddress
-import re
-import socket
-import time
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from models.names import Names
+from config import sentinel_urls
 from runtime import descriptors
-
-# Errors about the server instead of the command: it is a replica, starting, cut off, full or unable to save. Its name
-# may lead to another server by now. Redis before 7 puts the word into the middle of a script's error.
-OF_THE_SERVER = re.compile(r"\b(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|OOM|UNBLOCKED)\b")
-
-
-_names = Names()
-
-
-class Connection(redis.Connection):
-    """A connection whose name lookup, connect and handshake share the connect's time-out."""
-
-    is_useless = False
-
-    def _connect(self) -> socket.socket:
-        self.is_useless = False
-        timeout_s = float(self.socket_connect_timeout or 0)
-        deadline = time.monotonic() + timeout_s
-        # Half of the time is left for the connect, to the last known addresses if the lookup is slow.
-        addresses = _addresses(self.host, timeout_s / 2)
-        error = OSError("its name cannot be resolved at the moment")
-        for number, address in enumerate(addresses):
-            left_s = max(0.001, deadline - time.monotonic())
-            try:
-                opened = self._open(address, left_s / (len(addresses) - number))
-            except OSError as refusal:
-                error = refusal
-            else:
-                opened.settimeout(max(0.001, deadline - time.monotonic()))
-                return opened
-        raise error
-
-    def _open(self, address: str, timeout_s: float) -> socket.socket:
-        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in self.socket_keepalive_options.items():
-                opened.setsockopt(socket.IPPROTO_TCP, option, value)
-            opened.settimeout(timeout_s)
-            opened.connect((address, self.port))
-        except OSError:
-            opened.close()
-            raise
-        return opened
-
-    def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Do the handshake; the socket's time-out is that of a use from then on."""
-        super().on_connect_check_health(check_health)
-        self.update_current_socket_timeout(-1)  # -1 stands for socket_timeout
-
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        """Return an answer, and mark the connection as useless after an error about the server."""
-        try:
-            return super().read_response(*args, **options)
-        except redis.ResponseError as error:
-            self.is_useless = self.is_useless or OF_THE_SERVER.search(f"{error.status_code} {error}") is not None
-            raise
-
-
-def _addresses(host: str, timeout_s: float) -> list[str]:
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        return _names.resolve([host], timeout_s=timeout_s)[host]
-
-
-class EncryptedConnection(redis.SSLConnection, Connection):
-    """The same over TLS."""
+from runtime.redis_connection import UNVERIFIED, Connection, EncryptedConnection
+from runtime.redis_sentinel import Address, EncryptedPrimaryConnection, PrimaryConnection, Sentinels, sentinels_of
 
 
 class Pool(redis.ConnectionPool):
@@ -97,12 +26,16 @@ class Pool(redis.ConnectionPool):
 def make_pool(url: str, *, timeout_s: float) -> Pool:
     """Return a pool whose connects and reads are bounded, and which never retries by itself.
 
-    A rediss:// certificate is verified only if the URL asks for it (`?ssl_cert_reqs=required`):
-    certificates of hosted Redis are often self-signed.
+    With a URL of Sentinels every connect goes to the primary that they name. A certificate is verified only if the
+    URL asks for it (`?ssl_cert_reqs=required`).
     """
-    options: dict[str, Any] = {"connection_class": Connection}
-    if url.startswith("rediss://"):
-        options = {"connection_class": EncryptedConnection, "ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    options = dict(UNVERIFIED) if (is_encrypted := url.startswith("rediss")) else {}
+    if sentinel_urls.is_one(url):
+        options["sentinels"] = sentinels_of(url)
+        options["connection_class"] = EncryptedPrimaryConnection if is_encrypted else PrimaryConnection
+        url = sentinel_urls.split(url).server_url
+    else:
+        options["connection_class"] = EncryptedConnection if is_encrypted else Connection
     return Pool.from_url(
         url,
         socket_timeout=timeout_s,
@@ -114,3 +47,9 @@ def make_pool(url: str, *, timeout_s: float) -> Pool:
         driver_info=None,
         **options,
     )
+
+
+def primary_of(client: redis.Redis) -> Address | None:
+    """Return the primary that Sentinels name to a client; None without Sentinels, or before they have answered."""
+    sentinels: Sentinels | None = client.connection_pool.connection_kwargs.get("sentinels")
+    return sentinels.known if sentinels else None

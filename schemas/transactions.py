@@ -41,7 +41,12 @@ class TransactionListSchema(AccountListSchema):
 class TransactionSchema(StrictSchema):
     """An entry of the fund ledger."""
 
-    id = Whole(metadata={"example": 123, "description": "The number of the entry: a later entry has a higher one."})
+    id = Whole(
+        metadata={
+            "example": 123,
+            "description": "The number of the entry: a later entry of the account has a higher one.",
+        }
+    )
     kind = fields.String(metadata={"enum": list(KINDS), "example": "MARGIN_BLOCK"})
     amount = Money(
         metadata={"example": "5000.00", "description": "The amount in rupees, over 0: the kind says which way it goes."}

@@ -120,9 +120,6 @@ def _place(account_id: UUID, side: Side, quantity: int, price: Decimal) -> Order
 
 def _parameters(volume: Volume) -> dict[str, Any]:
     step = timedelta(days=EVENT_DAYS) / volume.cycles_with_events
-    with session():
-        last_entry = fetch_one("SELECT max(id) AS id FROM fund_transaction")
-    assert last_entry is not None
     return {
         "account_prefix": ACCOUNT_PREFIX,
         "position_prefix": POSITION_PREFIX,
@@ -137,7 +134,6 @@ def _parameters(volume: Volume) -> dict[str, Any]:
         "cycles": volume.cycles,
         "began_at": datetime.now(UTC) - step * (volume.cycles + 1),
         "step": step,
-        "last_entry": last_entry["id"],
     }
 
 
@@ -174,5 +170,3 @@ def _finish(parameters: dict[str, Any]) -> None:
     execute("SET LOCAL session_replication_role = replica")
     for statement in (rows.POSITIONS, rows.ACCOUNTS, rows.FIRST_EVENTS):
         execute(statement, parameters)
-    last_entry = parameters["last_entry"] + parameters["cycles"] * rows.ENTRIES_PER_CYCLE
-    execute("SELECT setval(pg_get_serial_sequence('fund_transaction', 'id'), %s)", (last_entry,))

@@ -60,7 +60,7 @@ ENTRIES = f"""
 WITH {CYCLE}, {GROWTH}, entry AS (
     SELECT fund_transaction.*, step, row_number() OVER (ORDER BY fund_transaction.id) AS place
     FROM fund_transaction JOIN pattern_order ON pattern_order.id = fund_transaction.order_id)
-SELECT %(last_entry)s + cycle.number * {ENTRIES_PER_CYCLE} + place, cycle.account_id, kind, amount,
+SELECT 1 + turn * {ENTRIES_PER_CYCLE} + place, cycle.account_id, kind, amount,
        balance_after + turn * growth.balance, blocked_after + turn * growth.margin, {ORDER_ID},
        {POSITION_ID.format("entry")}, created_at + shift
 FROM cycle CROSS JOIN growth CROSS JOIN entry ORDER BY cycle.number, place
@@ -116,7 +116,8 @@ CROSS JOIN LATERAL (SELECT (turns - place + %(stocks)s - 1) / %(stocks)s AS roun
 ACCOUNTS = f"""
 WITH {GROWTH}, {TURNS}
 UPDATE account SET balance = account.balance + turns * growth.balance, blocked_margin = turns * margin,
-                   realized_pnl = turns * pnl, last_event_id = 1 + turns * {EVENTS_PER_CYCLE}, created_at = %(began_at)s
+                   realized_pnl = turns * pnl, last_event_id = 1 + turns * {EVENTS_PER_CYCLE},
+                   last_entry_id = 1 + turns * {ENTRIES_PER_CYCLE}, created_at = %(began_at)s
 FROM growth CROSS JOIN turns WHERE account.id = turns.account_id AND turns > 0
 """
 # The event of an account's opening is deleted with the events of its first cycles.

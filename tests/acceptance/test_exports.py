@@ -12,8 +12,9 @@ from tests.support.trading import run
 MANY = 60_000  # some megabytes, more than sockets keep for a reader that has stopped
 FEW = 1_200
 INSERT = """
-INSERT INTO fund_transaction (account_id, kind, amount, balance_after, blocked_after)
-SELECT %s, 'DEPOSIT', 1, number, 0 FROM generate_series(1, %s) AS number
+INSERT INTO fund_transaction (account_id, id, kind, amount, balance_after, blocked_after)
+SELECT account.id, last_entry_id + number, 'DEPOSIT', 1, number, 0
+FROM account, generate_series(1, %s) AS number WHERE account.id = %s
 """
 
 
@@ -34,7 +35,7 @@ def begin(web: Running, account: Any) -> Any:
 
     def request(entries: int) -> http.client.HTTPResponse:
         trader = account()
-        run(INSERT, trader.id, entries)
+        run(INSERT, entries, trader.id)
         link = SmallBuffer("127.0.0.1", web.port)
         link.request("GET", "/api/trading/transactions", headers=trader.headers | {"Accept": "text/csv"})
         response = link.getresponse()

@@ -1,11 +1,12 @@
 """Two brokers for the same tests: Dramatiq's stub, and the product's broker on a real Valkey."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import CurrentMessage
 
 from actors import broker as broker_module
 from actors import maintenance, orders, ticker
@@ -28,15 +29,14 @@ ACTORS = (
 class Stub(StubBroker):
     """Dramatiq's stub with the method that dispatch needs."""
 
-    def enqueue_together(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
-        for message in messages:
-            self.enqueue(message)
+    def enqueue_in(self, _pipeline: object, message: dramatiq.Message[Any]) -> None:
+        self.enqueue(message)
 
 
 @pytest.fixture
 def stub_broker(clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubBroker]:
     """Move the actors to a stub broker for one test."""
-    stub = Stub(middleware=[RequestContext(), background])
+    stub = Stub(middleware=[RequestContext(), CurrentMessage(), background])
     monkeypatch.setattr("actors.dispatch.broker", stub)
     for actor in ACTORS:
         actor.broker = stub

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import dramatiq
 import pytest
@@ -13,8 +14,9 @@ from dramatiq.errors import ConnectionClosed
 from actors import consumer as consumer_module
 from actors.broker import Broker
 from actors.consumer import WAIT_S
-from runtime.redis_pool import make_pool
+from runtime.redis_pool import make_pool, primary_of
 from tests.support.processes import free_port, wait_until
+from tests.support.sentinels import FakeSentinel
 
 
 class Echo:
@@ -209,6 +211,20 @@ def test_consumers_outlive_a_server_that_is_read_only_for_a_while(own_servers: A
         wait_until(lambda: {number for number, _ in echo.called} == {1, 2}, what="both messages are taken")
     finally:
         worker.stop()
+
+
+def test_a_new_primary_is_a_lost_connection_since_it_may_not_know_the_last_acks(servers: Any, clean: None) -> None:
+    sentinel = FakeSentinel(urlsplit(servers.redis_url).port)
+    echo = Echo(f"redis+sentinel://127.0.0.1:{sentinel.port}/service{urlsplit(servers.redis_url).path}")
+    echo.actor.send(1)
+    consumer = echo.broker.consume("echo", prefetch=1)
+    assert next(consumer).args == (1,)
+    sentinel.host = "localhost"  # the same server, by another name
+    wait_until(lambda: primary_of(echo.client).host == "localhost", what="the new primary is known")
+    with pytest.raises(ConnectionClosed):
+        next(consumer)
+    assert next(echo.broker.consume("echo", prefetch=1)).args == (1,)
+    sentinel.close()
 
 
 @pytest.mark.parametrize("text", ["UNBLOCKED instance state changed", "READONLY no", "LOADING in memory"])

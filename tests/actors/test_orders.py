@@ -17,7 +17,8 @@ from actors import orders
 from actors.broker import client
 from actors.dispatch import dispatch
 from models.database import DatabaseUnavailable, execute, fetch_one, session
-from runtime import redis_link
+from runtime import metrics, redis_link
+from runtime.sender import sender
 from tests.actors.placing import place_quietly, status_of
 from tests.support.processes import free_port, wait_until
 from trading.upkeep.verify import verify
@@ -30,9 +31,13 @@ def filled_quantity(account: Any) -> int:
     return int(row["held"])
 
 
+def by_account(*orders: Any) -> dict[uuid.UUID, uuid.UUID]:
+    return {order["id"]: order["account_id"] for order in orders}
+
+
 def test_a_dispatched_order_is_executed(worker: dramatiq.Worker, account: Any) -> None:
     order = place_quietly(account())
-    assert dispatch([order["id"]], "request-1")
+    dispatch(by_account(order), "request-1")
     wait_until(lambda: status_of(order) == "EXECUTED")
     assert verify() == []
 
@@ -40,7 +45,7 @@ def test_a_dispatched_order_is_executed(worker: dramatiq.Worker, account: Any) -
 def test_orders_that_are_dispatched_together_are_executed(worker: dramatiq.Worker, account: Any) -> None:
     holder = account()
     placed = [place_quietly(holder) for _ in range(5)]
-    assert dispatch([order["id"] for order in placed], "request-1")
+    dispatch(by_account(*placed), "request-1")
     wait_until(lambda: {status_of(order) for order in placed} == {"EXECUTED"})
     assert filled_quantity(holder) == 50
     assert verify() == []
@@ -52,13 +57,17 @@ def test_messages_sent_together_take_one_round_trip_and_reach_a_new_redis(clean:
         work()
         return int(client.info("stats")["total_reads_processed"]) - before
 
-    order_ids = [uuid.uuid4() for _ in range(20)]
+    def dispatch_twenty() -> None:
+        with sender._sending:  # the thread waits until all have gathered
+            dispatch({uuid.uuid4(): uuid.uuid4() for _ in range(20)}, None)
+        sender.send_all()
+
     queue = f"{orders.execute_order.broker.namespace}:orders"
-    assert dispatch(order_ids, None)  # connects
+    dispatch_twenty()  # connects
     assert client.llen(queue) == 20
-    assert reads_of(lambda: dispatch(order_ids, None)) < 5
+    assert reads_of(dispatch_twenty) < 5
     client.script_flush()  # a new Redis knows none of Dramatiq's scripts
-    assert dispatch(order_ids, None)
+    dispatch_twenty()
     assert client.llen(queue) == 60
 
 
@@ -88,9 +97,30 @@ def test_the_request_id_travels_with_the_message(
         seen.update(structlog.contextvars.get_contextvars())
 
     monkeypatch.setattr(orders, "execute_promptly", look)
-    dispatch([place_quietly(account())["id"]], "request-77")
+    dispatch(by_account(place_quietly(account())), "request-77")
     wait_until(lambda: seen)
     assert seen["request_id"] == "request-77"
+
+
+def test_the_account_travels_with_the_message(
+    worker: dramatiq.Worker, account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(orders, "execute_promptly", lambda *given: seen.append(given))
+    order = place_quietly(account())
+    dispatch(by_account(order), None)
+    orders.execute_order.send(str(order["id"]))  # as an earlier release sends it
+    wait_until(lambda: len(seen) == 2)
+    assert sorted(seen, key=str) == sorted([(order["id"], order["account_id"]), (order["id"], None)], key=str)
+
+
+def test_a_message_that_names_another_account_executes_nothing(worker: dramatiq.Worker, account: Any) -> None:
+    order = place_quietly(account())
+    dispatch({order["id"]: uuid.uuid4()}, None)
+    sender.send_all()
+    worker.broker.join("orders", timeout=5_000)
+    worker.join()
+    assert status_of(order) == "PENDING"
 
 
 def test_an_order_whose_row_is_locked_is_acked_and_left_to_sweeping(worker: dramatiq.Worker, account: Any) -> None:
@@ -98,7 +128,8 @@ def test_an_order_whose_row_is_locked_is_acked_and_left_to_sweeping(worker: dram
     with session():
         execute("BEGIN")
         execute("SELECT 1 FROM trading_order WHERE id = %s FOR UPDATE", (order["id"],))
-        dispatch([order["id"]], None)
+        dispatch(by_account(order), None)
+        sender.send_all()
         worker.broker.join("orders", timeout=5_000)
         worker.join()
         execute("ROLLBACK")
@@ -131,7 +162,7 @@ def away_redis(configured: None, settings: Any) -> Any:
 def test_dispatch_to_a_redis_that_is_down_says_so_and_raises_nothing(account: Any, away_redis: Any) -> None:
     order = place_quietly(account())
     away_redis(free_port())
-    assert not dispatch([order["id"]], None)
+    assert failures_of(lambda: dispatch(by_account(order), None)) == 1
     assert status_of(order) == "PENDING"
 
 
@@ -146,11 +177,23 @@ def test_dispatch_to_a_silent_redis_ends_soon_and_the_next_is_skipped(
         start = time.monotonic()
         # Redis is left alone for a second, and that second does not pass while the clock stands still.
         monkeypatch.setattr(redis_link, "time", SimpleNamespace(monotonic=lambda: start))
-        assert not dispatch([order["id"]], None)
+        assert failures_of(lambda: dispatch(by_account(order), None)) == 1
         assert time.monotonic() - start < 15  # without a time-out it would never end
-        assert connections_waiting(silent) > 0  # the nudge of the order was tried as well
-        assert not dispatch([order["id"]], None)
+        assert connections_waiting(silent) > 0
+        assert failures_of(lambda: dispatch(by_account(order), None)) == 1
         assert connections_waiting(silent) == 0
+
+
+def failures_of(work: Callable[[], object]) -> int:
+    """Return the number of messages that were not sent for some work."""
+
+    def failed() -> int:
+        return int(metrics.of(metrics.DISPATCHES, "failed")._value.get())
+
+    before = failed()
+    work()
+    sender.send_all()
+    return failed() - before
 
 
 def connections_waiting(server: socket.socket) -> int:

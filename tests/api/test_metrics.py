@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from models.database import DatabaseUnavailable
 from runtime import metrics
+from runtime.sender import sender
 from tests.conftest import METRICS_TOKEN
 from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
 from tests.support.metrics import Metrics
@@ -177,6 +178,7 @@ def test_a_matched_order_is_timed_from_its_match_and_another_from_when_it_was_du
 
 def test_queues_and_dead_letters_are_counted(read, account, place, redis_client):
     assert place(account()).status_code == 202
+    sender.send_all()
     redis_client.zadd("tradepost:orders.XQ", {"a": 1, "b": 2})
     metrics = read()
     assert metrics("tradepost_queue_messages", queue="orders", state="waiting") == 1

@@ -202,8 +202,9 @@ def test_a_refused_placement_writes_no_row(account, place):
 def test_an_accepted_order_is_sent_to_the_workers_with_its_request_id(account, place, monkeypatch):
     sent = []
     monkeypatch.setattr("api.dispatching.dispatch", lambda *message: sent.append(message))
-    order_id = place(account(), headers={"X-Request-Id": "trace-me"}).get_json()["orderId"]
-    assert sent == [([UUID(order_id)], "trace-me")]
+    trader = account()
+    order_id = place(trader, headers={"X-Request-Id": "trace-me"}).get_json()["orderId"]
+    assert sent == [({UUID(order_id): trader.id}, "trace-me")]
 
 
 def test_an_order_is_accepted_and_scheduled_when_no_message_can_be_sent(account, place, monkeypatch):

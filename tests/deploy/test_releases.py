@@ -65,6 +65,16 @@ def test_two_release_phases_at_once_apply_every_migration_once(
     assert sorted(applied.split()) == sorted(["applied"] * len(names) + names)
 
 
+TWO_TABLES = '''
+from models.database import execute
+
+
+def up(migrator, db):
+    """Apply."""
+    execute("LOCK TABLE account, fund_transaction IN ACCESS EXCLUSIVE MODE")
+'''
+
+
 @pytest.fixture
 def one_more_migration(models_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Have one migration to apply, to a table in use; its tries are short, as the tests are."""
@@ -117,6 +127,24 @@ def test_a_release_that_gets_no_lock_fails_whole_and_can_be_repeated(
     assert dict(migrate.status())[one_more_migration] is None
     report.rollback()
     assert migrate.upgrade() == [one_more_migration]
+
+
+def test_a_migration_that_is_the_victim_of_a_deadlock_tries_again(
+    one_more_migration: str, connections: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, other = connections
+    (migrate.DIRECTORY / f"{one_more_migration}.py").write_text(TWO_TABLES)
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT_MS", 5_000)  # above the server's deadlock_timeout
+    _first(report, "SELECT count(*) FROM fund_transaction")
+    applied: list[str] = []
+    release = threading.Thread(target=lambda: applied.extend(migrate.upgrade()))
+    release.start()
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'fund_transaction'::regclass AND NOT granted"
+    wait_until(lambda: _first(other, waiting), what="the migration has the accounts and waits for the ledger")
+    _first(report, "SELECT count(*) FROM account")  # each waits for the other
+    report.rollback()
+    release.join(10)
+    assert applied == [one_more_migration]
 
 
 def _first(connection: Any, sql: str) -> Any:

@@ -12,12 +12,12 @@ from tests.realtime.clients import Stream
 class Follower:
     """Listens to one account, and resumes with `since` whenever its stream breaks."""
 
-    def __init__(self, system: System, account_id: str, token: str) -> None:
+    def __init__(self, system: System, account_id: str, token: str, port: int | None = None) -> None:
         self.account_id = account_id
         self.problems: list[str] = []
         self.last = 0
         self.breaks = 0
-        self._port, self._token = system.web_port, token
+        self._port, self._token = port or system.web_port, token
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

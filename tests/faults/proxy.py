@@ -48,6 +48,9 @@ class Link:
     def __init__(self, proxy: "Proxy", client: socket.socket, server: socket.socket) -> None:
         self.proxy = proxy
         self.ends = {"to_server": (client, server), "to_client": (server, client)}
+        for sock in (client, server):
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it delays by delay_s, and by nothing else
         self.passed = {"to_server": 0, "to_client": 0}
         self.swallowing = False
         self.is_left = False

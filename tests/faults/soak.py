@@ -26,10 +26,11 @@ from tests.faults.checks import (
     pending_orders,
     times,
 )
+from tests.faults.every_series import every_series
 from tests.faults.followers import Follower
 from tests.faults.kinds import KINDS, NotReached, Scene
 from tests.faults.machine import Machine
-from tests.faults.measured import Measured, measured_series, missed
+from tests.faults.measured import Measured, missed
 from tests.faults.system import System
 from tests.faults.workload import Workload
 from tests.support.processes import ROOT, wait_until
@@ -236,7 +237,7 @@ def main() -> int:
             finally:
                 soak.system.close()
             if is_sound and options.stops:
-                text += measure(soak, measured_series(machine, folder, options.seed, options.backlog, options.stops))
+                text += measure(soak, every_series(machine, folder, options.seed, options.backlog, options.stops))
         finally:
             machine.close()
     options.report.parent.mkdir(parents=True, exist_ok=True)

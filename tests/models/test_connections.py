@@ -11,6 +11,7 @@ import pytest
 
 from models import database
 from models.connections import Server, outcome_of
+from models.history import UNKNOWN
 from tests.faults.proxy import Proxy, unix_target
 
 
@@ -195,6 +196,37 @@ def test_of_several_hosts_the_writable_one_is_used(proxy_of, database_url, set_i
     with pytest.raises(psycopg2.OperationalError, match="read-only"):
         port_of(url)
     assert port_of(f"{url}&target_session_attrs=any") == port
+
+
+def test_a_statement_gives_up_on_a_silent_server_once_another_is_the_primary(proxy_of, database_url):
+    silent, other = proxy_of(), proxy_of()
+    server = Server(tcp_url(database_url, f"127.0.0.1:{silent.port},127.0.0.1:{other.port}"), "tradepost-test")
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+        assert int(connection.info.port) == silent.port
+        silent.black_hole()
+        server._newest = connection.history._replace(timeline=connection.history.timeline + 1)
+        start = time.monotonic()
+        with pytest.raises(psycopg2.OperationalError, match="another server has been promoted"):
+            cursor.execute("SELECT 1")
+        assert time.monotonic() - start < 5.0  # 6 s without this
+
+
+def test_a_server_with_an_older_history_is_refused(proxy_of, database_url):
+    server = Server(tcp_url(database_url, f"127.0.0.1:{proxy_of().port},127.0.0.1:{proxy_of().port}"), "tradepost-test")
+    with contextlib.closing(server.connect()) as connection:
+        history = connection.history
+    server._newest = history._replace(timeline=history.timeline + 1)
+    with pytest.raises(psycopg2.OperationalError, match="another server has been promoted"):
+        server.connect()
+    server._newest = history._replace(cluster=history.cluster + 1, timeline=history.timeline + 1)
+    server.connect().close()  # a restored database is another cluster
+
+
+def test_a_single_host_is_not_asked_for_its_history(proxy_of, database_url):
+    with contextlib.closing(
+        Server(tcp_url(database_url, f"127.0.0.1:{proxy_of().port}"), "tradepost-test").connect()
+    ) as connection:
+        assert (connection.history, connection.server) == (UNKNOWN, None)
 
 
 def test_an_ipv6_address_is_understood(database_url):

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from models.names import Names
-from runtime import redis_pool
+from runtime import redis_connection
 from runtime.redis_pool import make_pool
 from tests.support.processes import wait_until
 
@@ -20,7 +20,7 @@ TIMEOUT_S = 0.4
 def names(monkeypatch):
     """Return names in place of the process's own, on which the answers of a name server can be set."""
     names = Names()
-    monkeypatch.setattr(redis_pool, "_names", names)
+    monkeypatch.setattr(redis_connection, "_names", names)
     return names
 
 

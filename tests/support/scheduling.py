@@ -34,8 +34,8 @@ FAULT_GROUPS = (
         "taken_back",
     ),
     ("connection_limit", "database_faults", "lost_traces", "outages", "poison", "restarts", "what_is_remembered"),
-    # These wait, for the claims of dead workers to end, and compute little.
-    ("settlement_faults", "square_off_faults"),
+    # These wait, for the claims of dead workers and for cuts to end, and compute little.
+    ("hosts", "settlement_faults", "square_off_faults"),
 )
 # One process runs these, with one browser and one web process for all of them.
 BROWSER = "tests/browser/"

@@ -10,6 +10,7 @@ from trading.rules.sessions import INDIAN_TIME, Session, indian_day
 from trading.rules.terms import SessionClass, SessionKind
 
 CLOCK = "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS"
+PLAIN_CLOCK = "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql RETURN clock_timestamp()"
 ALMOST_MIDNIGHT = time(23, 59, 59, 999_999)
 
 
@@ -50,4 +51,4 @@ def market_clock_at(moment: datetime) -> Iterator[None]:
     try:
         yield
     finally:
-        run(f"{CLOCK} 'SELECT clock_timestamp()'")
+        run(PLAIN_CLOCK)

@@ -25,7 +25,7 @@ WITH RECURSIVE search (low, high) AS (
     WHERE low < high)
 SELECT high FROM search WHERE low >= high
 """
-LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl FROM account"
+LEDGERS = "SELECT id AS account_id, status, balance, blocked_margin, realized_pnl, last_entry_id FROM account"
 
 
 def lock_ledgers(account_ids: Iterable[UUID]) -> dict[UUID, AccountLedger]:
@@ -48,13 +48,17 @@ def save_ledgers(ledgers: Iterable[AccountLedger]) -> None:
     changed = [ledger for ledger in ledgers if ledger.entries]
     write_rows(
         "UPDATE account SET balance = changed.balance, blocked_margin = changed.blocked_margin,"
-        " realized_pnl = changed.realized_pnl"
-        " FROM (VALUES %s) AS changed (id, balance, blocked_margin, realized_pnl) WHERE account.id = changed.id",
-        [(ledger.account_id, ledger.balance, ledger.blocked_margin, ledger.realized_pnl) for ledger in changed],
+        " realized_pnl = changed.realized_pnl, last_entry_id = changed.last_entry_id"
+        " FROM (VALUES %s) AS changed (id, balance, blocked_margin, realized_pnl, last_entry_id)"
+        " WHERE account.id = changed.id",
+        [
+            (ledger.account_id, ledger.balance, ledger.blocked_margin, ledger.realized_pnl, ledger.last_entry_id)
+            for ledger in changed
+        ],
     )
     write_rows(
         "INSERT INTO fund_transaction"
-        " (account_id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
+        " (account_id, id, kind, amount, balance_after, blocked_after, order_id, position_id) VALUES %s",
         [entry for ledger in changed for entry in ledger.entries],
     )
 

@@ -39,7 +39,7 @@ def _template(values: str) -> str:
 
 INSERTS = {product: f"INSERT INTO position ({IDENTITY}, {columns}) VALUES %s" for product, columns in COLUMNS.items()}
 INSERT_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"{IDENTITY}, {NUMBERS}")}
-UPDATES = {product: _update(columns, ", updated_at = (SELECT market_now())") for product, columns in COLUMNS.items()}
+UPDATES = {product: _update(columns, ", updated_at = (SELECT statement_now())") for product, columns in COLUMNS.items()}
 UPDATE_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, {NUMBERS}")}
 UPDATE_BUCKETS = _update(BUCKETS)
 

@@ -7,8 +7,6 @@ from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from peewee import fn
-
 from models import ApiToken
 from models.database import execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
@@ -29,6 +27,8 @@ SELECT id FROM unnest(%s::uuid[]) AS used (id) WHERE NOT pg_is_in_recovery() AND
     SELECT FROM api_token WHERE api_token.id = used.id AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > clock_timestamp()))
 """
+# The first revocation counts.
+REVOKE = "UPDATE api_token SET revoked_at = coalesce(revoked_at, statement_timestamp()) WHERE id = %s"
 # The start of a list of tokens; the caller adds its conditions.
 TOKENS = """
 SELECT id, account_id, scopes, created_at, expires_at, revoked_at, last_used_on
@@ -84,8 +84,7 @@ def create_token(
 @transactional
 def revoke_token(token_id: UUID) -> None:
     """Revoke a token; a second call changes nothing; raises NothingThere."""
-    revoked_at = fn.coalesce(ApiToken.revoked_at, fn.clock_timestamp())
-    if not ApiToken.update(revoked_at=revoked_at).where(ApiToken.id == token_id).execute():
+    if not execute(REVOKE, (token_id,)):
         raise NothingThere
 
 

@@ -41,7 +41,7 @@ ORDER BY account_id, placed_at, id
 """
 # One time for all: they are taken in the order of their placement.
 RELEASE = """
-UPDATE trading_order SET waiting_for = NULL, due_at = now.now FROM (SELECT market_now() AS now) AS now
+UPDATE trading_order SET waiting_for = NULL, due_at = now.now FROM (SELECT statement_now() AS now) AS now
 WHERE id = ANY(%s::uuid[])
 """
 

@@ -55,7 +55,7 @@ ORDER BY id
 """
 FINISH = f"""
 {PREPARE}
-UPDATE square_off SET finished_at = market_now() FROM {PAIRS}
+UPDATE square_off SET finished_at = (SELECT statement_now()) FROM {PAIRS}
 WHERE square_off.account_id = pair.account_id AND square_off.stock_id = pair.stock_id AND day <= %(day)s
     AND finished_at IS NULL
     AND NOT EXISTS (SELECT FROM position WHERE position.account_id = pair.account_id

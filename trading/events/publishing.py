@@ -1,11 +1,11 @@
 """Nudges: messages on a Redis channel that tell listeners of an account to read its new events."""
 
 import functools
-import threading
 from collections.abc import Iterable
 from uuid import UUID
 
 from runtime import redis_link
+from runtime.sender import Parcel, Pipeline, sender
 
 CALL = "call"
 
@@ -26,48 +26,12 @@ def call_listeners() -> None:
         pipeline.execute()
 
 
-class Nudger:
-    """Publishes nudges from its own thread, all pending ones in one round trip.
-
-    No request and no execution waits for a nudge.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._waiting: set[UUID] = set()
-        self._thread: threading.Thread | None = None
-
-    def add(self, account_ids: Iterable[UUID]) -> None:
-        """Queue nudges for accounts."""
-        with self._lock:
-            self._waiting.update(account_ids)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="nudger", daemon=True)
-                self._thread.start()
-        self._wake.set()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            with self._lock:
-                account_ids, self._waiting = self._waiting, set()
-            if account_ids:
-                redis_link.attempt(functools.partial(_publish, account_ids))
-
-
-_nudger = Nudger()
-
-
 def nudge(account_ids: Iterable[UUID]) -> None:
-    """Tell the listeners of these accounts, after the commit, that there are new events; best effort."""
+    """Tell the listeners of these accounts, after the commit, that there are new events; best effort, no wait."""
     if redis_link.is_enabled():
-        _nudger.add(account_ids)
+        channels = [channel(account_id) for account_id in account_ids]
+        sender.add({name: Parcel(functools.partial(_publish, name)) for name in channels})
 
 
-def _publish(account_ids: Iterable[UUID]) -> None:
-    with redis_link.client.pipeline(transaction=False) as pipeline:
-        for account_id in account_ids:
-            pipeline.publish(channel(account_id), "")
-        pipeline.execute()
+def _publish(name: str, pipeline: Pipeline) -> None:
+    pipeline.publish(name, "")

@@ -23,7 +23,7 @@ UPDATE trading_order
 SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price, position_id = done.position_id,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
-    waiting_for = NULL, executed_at = (SELECT market_now()), updated_at = (SELECT market_now())
+    waiting_for = NULL, executed_at = (SELECT statement_now()), updated_at = (SELECT statement_now())
 FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
 """
 EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"

@@ -24,10 +24,12 @@ TURN_S = 0.5
 # The wait of a turn that begins within half the duration of the last turn after its end.
 COALESCE_S = 0.05
 
+# "IS NOT FALSE" leaves the planner only the primary key, and admits an account that is not known.
 WAITING = """
 SELECT EXISTS (SELECT FROM trading_order WHERE status IN ('PENDING', 'OPEN') AND due_at <= market_now()
                AND retry_at IS NULL AND id <> %(id)s AND account_id <> ALL(%(held)s::uuid[])) AS others
-FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
+FROM trading_order WHERE id = %(id)s AND (account_id = %(account)s::uuid) IS NOT FALSE
+    AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
 """
 
 
@@ -65,8 +67,11 @@ class Coalescer:
         self._sleep = sleep
         self._turn = threading.Lock()
 
-    def execute(self, order_id: UUID) -> None:
-        """Execute an order, and others that are due with it; suspects of a sweep are left to sweeping."""
+    def execute(self, order_id: UUID, account_id: UUID | None = None) -> None:
+        """Execute an order, and others that are due with it; suspects of a sweep are left to sweeping.
+
+        With account_id, an order of another account is left alone.
+        """
         if is_known_final(order_id):
             return
         if not self._turn.acquire(timeout=self._turn_s):
@@ -74,13 +79,13 @@ class Coalescer:
             return
         try:
             if not is_known_final(order_id):
-                self._take_turn(order_id)
+                self._take_turn(order_id, account_id)
         finally:
             self._turn.release()
 
-    def _take_turn(self, order_id: UUID) -> None:
+    def _take_turn(self, order_id: UUID, account_id: UUID | None) -> None:
         held_accounts = held.now()
-        has_company = _has_company(order_id, held_accounts)
+        has_company = _has_company(order_id, account_id, held_accounts)
         if has_company is None:  # another process was faster; a queue of such messages must not wait one by one
             return
         is_busy = self._pace.is_busy(time.monotonic())
@@ -94,16 +99,16 @@ class Coalescer:
         self._pace.record(began_at, time.monotonic(), was_full=was_full)
 
 
-def _has_company(order_id: UUID, held_accounts: Collection[UUID]) -> bool | None:
+def _has_company(order_id: UUID, account_id: UUID | None, held_accounts: Collection[UUID]) -> bool | None:
     """Return True if other orders are due, except those of held accounts; None if this order is not due."""
     with session():
-        row = fetch_one(WAITING, {"id": order_id, "held": list(held_accounts)})
+        row = fetch_one(WAITING, {"id": order_id, "account": account_id, "held": list(held_accounts)})
     return None if row is None else bool(row["others"])
 
 
 _coalescer = Coalescer()
 
 
-def execute_promptly(order_id: UUID) -> None:
-    """Execute an order in the turns of this process."""
-    _coalescer.execute(order_id)
+def execute_promptly(order_id: UUID, account_id: UUID | None = None) -> None:
+    """Execute an order, of this account if it is known, in the turns of this process."""
+    _coalescer.execute(order_id, account_id)

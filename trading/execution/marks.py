@@ -17,7 +17,7 @@ from trading.rules.resting import Verdict
 # Written before an order's status, so that its trigger is told by an event of its own. A trigger is never unset.
 MARK = """
 UPDATE trading_order
-SET triggered_at = CASE WHEN mark.triggers THEN coalesce(triggered_at, (SELECT market_now())) ELSE triggered_at END,
+SET triggered_at = CASE WHEN mark.triggers THEN coalesce(triggered_at, (SELECT statement_now())) ELSE triggered_at END,
     trigger_is_told = trigger_is_told OR mark.triggers OR triggered_at IS NOT NULL,
     fill = coalesce(mark.fill, trading_order.fill)
 FROM (VALUES %s) AS mark (id, triggers, fill) WHERE trading_order.id = mark.id
@@ -32,7 +32,7 @@ UPDATE trading_order
 SET status = 'OPEN', watch_price = opened.watch_price, watch_trigger = opened.watch_trigger,
     waiting_for = opened.waiting_for, opened_number = opened.number, protection_price = opened.protection_price,
     expires_at = least(trading_order.expires_at, opened.ends_at),
-    due_at = NULL, retry_at = NULL, attempts = 0, updated_at = (SELECT market_now())
+    due_at = NULL, retry_at = NULL, attempts = 0, updated_at = (SELECT statement_now())
 FROM (VALUES %s) AS opened (id, watch_price, watch_trigger, waiting_for, number, protection_price, ends_at)
 WHERE trading_order.id = opened.id
 """

@@ -30,10 +30,10 @@ MAX_ROUNDS = 10
 # Other sweeps leave a marked order alone for this long, until the execution has locked its row. If the process dies in
 # between, the order is taken again afterwards.
 RETRY_PAUSE = timedelta(seconds=2)
-UNCOUNT = "attempts = greatest(attempts - 1, 0), retry_at = clock_timestamp()"
+UNCOUNT = "attempts = greatest(attempts - 1, 0), retry_at = statement_timestamp()"
 # Matched orders keep their turns.
 DELAY = """
-UPDATE trading_order SET due_at = market_now() + interval '50 ms' WHERE id IN (
+UPDATE trading_order SET due_at = (SELECT statement_now()) + interval '50 ms' WHERE id IN (
     SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) AND (due_at IS NOT NULL AND matched_at IS NULL
         AND fill_model = 'QUOTES' AND status IN ('PENDING', 'OPEN')) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
 """
@@ -54,11 +54,11 @@ WITH oldest AS (
       AND (retry_at IS NULL OR retry_at <= clock_timestamp() OR retry_at > clock_timestamp() + %(pause)s)
     ORDER BY due_at, placed_at, id LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE trading_order SET retry_at = clock_timestamp() + %(pause)s FROM oldest WHERE trading_order.id = oldest.id
+UPDATE trading_order SET retry_at = statement_timestamp() + %(pause)s FROM oldest WHERE trading_order.id = oldest.id
 RETURNING trading_order.id, account_id, due_at, placed_at, is_fresh
 """
 COUNT_ATTEMPT = """
-UPDATE trading_order SET attempts = attempts + 1, retry_at = clock_timestamp() + %(pause)s
+UPDATE trading_order SET attempts = attempts + 1, retry_at = statement_timestamp() + %(pause)s
 WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
             FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING attempts
@@ -163,7 +163,7 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
     """Execute an order alone, or reject it after MAX_ATTEMPTS attempts."""
     order_id = order["id"]
     if order["account_id"] in busy:
-        _update_live("retry_at = clock_timestamp()", [order_id])
+        _update_live("retry_at = statement_timestamp()", [order_id])
         return SweepCounts(busy=1)
     attempts = _count_attempt(order_id)
     if attempts is None:  # final, or another transaction has locked it
@@ -177,7 +177,7 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
             raise
         logger.exception("order_failed", order_id=str(order_id), attempts=attempts)
         metrics.of(metrics.EXECUTIONS, "failed").inc()
-        _update_live("retry_at = clock_timestamp()", [order_id])
+        _update_live("retry_at = statement_timestamp()", [order_id])
         return SweepCounts(failed=1)
     if outcome.skipped:
         _update_live(UNCOUNT, [order_id])

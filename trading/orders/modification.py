@@ -38,9 +38,10 @@ UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, p
     closing_quantity = %(closing_quantity)s, blocked_margin = %(margin)s, charges = %(charges)s,
     charge_items = %(charge_items)s, watch_price = NULL, watch_trigger = NULL, opened_number = NULL,
     waiting_for = CASE status WHEN 'PENDING' THEN waiting_for END,
-    due_at = CASE status WHEN 'OPEN' THEN market_now() ELSE due_at END,
-    modifications = modifications + 1, modified_at = market_now(), updated_at = market_now()
-WHERE id = %(id)s
+    due_at = CASE status WHEN 'OPEN' THEN (SELECT statement_now()) ELSE due_at END,
+    modifications = modifications + 1, modified_at = (SELECT statement_now()),
+    updated_at = (SELECT statement_now())
+WHERE id = %(id)s AND account_id = %(account_id)s
 """
 
 
@@ -156,6 +157,7 @@ def _write(ledger: AccountLedger, order: OrderRow, request: OrderRequest, decisi
     save_ledgers([ledger])
     changed = {
         "id": order["id"],
+        "account_id": order["account_id"],
         "order_type": request.order_type,
         "quantity": request.quantity,
         "price": request.price,

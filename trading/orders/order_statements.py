@@ -26,7 +26,7 @@ LOCK = "FOR NO KEY UPDATE"
 END_ORDERS = """
 UPDATE trading_order
 SET status = ended.status, rejection_reason = ended.reason, end_reason = ended.end_reason, waiting_for = NULL,
-    updated_at = (SELECT market_now())
+    updated_at = (SELECT statement_now())
 FROM (VALUES %s) AS ended (id, status, reason, end_reason) WHERE trading_order.id = ended.id
 """
 

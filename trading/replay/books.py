@@ -29,7 +29,8 @@ WHERE trading_order.status = 'EXECUTED' ORDER BY executed_at, match_sequence, ma
 LEDGER = """
 SELECT fund_transaction.*, account.name AS account, trading_order.client_order_id
 FROM fund_transaction JOIN account ON account.id = fund_transaction.account_id
-LEFT JOIN trading_order ON trading_order.id = order_id ORDER BY fund_transaction.id
+LEFT JOIN trading_order ON trading_order.id = order_id
+ORDER BY fund_transaction.created_at, fund_transaction.account_id, fund_transaction.id
 """
 BY_ACCOUNT = "ORDER BY position.account_id, position.exchange, position.symbol, position.product"
 ACCOUNTS = "SELECT name, balance, blocked_margin, realized_pnl FROM account ORDER BY id"

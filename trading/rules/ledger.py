@@ -1,6 +1,6 @@
 """The fund ledger's arithmetic: each change of an account's money is one entry with the sums after it.
 
-Placement posts in the database instead: its functions (migrations 0004 and 0011) write the margin and the charges of a
+Placement posts in the database instead: its functions (the newest in migration 0021) write margin and charges of a
 new order in one round trip. They repeat three rules: only an order that opens needs cover (decision.check_cover), one
 that meets an opposite position may close (margin.closing_quantity), and a DELIVERY sell only closes. The database sends
 an order that may close, or is refused, to the placement in steps, where Python decides.
@@ -32,9 +32,10 @@ REALIZED = {LedgerKind.PROFIT: 1, LedgerKind.LOSS: -1}
 
 
 class Entry(NamedTuple):
-    """A row for the fund_transaction table; amounts in rupees."""
+    """A row for the fund_transaction table; amounts in rupees. The account's entries are numbered 1, 2, 3 …"""
 
     account_id: UUID
+    id: int
     kind: str  # of LedgerKind, as plain text: psycopg2 writes it in 0.5 µs, a member of an enum in 3 µs
     amount: Decimal
     balance_after: Decimal
@@ -52,6 +53,7 @@ class AccountLedger:
     balance: Decimal
     blocked_margin: Decimal
     realized_pnl: Decimal
+    last_entry_id: int
     entries: list[Entry] = field(default_factory=list)
 
     @property
@@ -70,6 +72,6 @@ class AccountLedger:
         self.balance += on_balance * amount
         self.blocked_margin += on_blocked * amount
         self.realized_pnl += REALIZED.get(kind, 0) * amount
-        self.entries.append(
-            Entry(self.account_id, str(kind), amount, self.balance, self.blocked_margin, order_id, position_id)
-        )
+        self.last_entry_id += 1
+        money = (amount, self.balance, self.blocked_margin)
+        self.entries.append(Entry(self.account_id, self.last_entry_id, str(kind), *money, order_id, position_id))

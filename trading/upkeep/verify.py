@@ -125,6 +125,16 @@ RULES = {
             ON told.account_id = trading_order.account_id AND told.order_id = trading_order.id
         WHERE placed_at > now() - interval '7 days'
           AND (coalesce(pending, 0), coalesce(final, 0)) <> (1, (status NOT IN ('PENDING', 'OPEN'))::int)""",
+    # Those that an account had before its entries were counted have gaps (migration 0021).
+    "ledger entries are numbered without a gap": """
+        SELECT account.id AS account_id, format('%s entries after %s, the last is %s, the counter says %s',
+                                                coalesce(kept, 0), numbered_after, last, last_entry_id) AS detail
+        FROM account LEFT JOIN (
+            SELECT fund_transaction.account_id, count(*) AS kept, max(fund_transaction.id) AS last
+            FROM fund_transaction JOIN account ON account.id = fund_transaction.account_id
+            WHERE fund_transaction.id > numbered_after GROUP BY 1) AS entries ON entries.account_id = account.id
+        WHERE (coalesce(kept, 0), coalesce(last, numbered_after))
+           <> (last_entry_id - numbered_after, last_entry_id)""",
     "events are numbered without a gap": """
         SELECT account.id AS account_id, format('%s events from %s to %s, the counter says %s',
                                                 kept, first, last, last_event_id) AS detail

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.support.sessions import PLAIN_CLOCK
 from tests.support.trading import account_now, buy, execute, hold, ledger_of, one, order_now, rows, run, sell
 from trading.accounts import administration
 from trading.matching import feed
@@ -135,7 +136,7 @@ def test_the_day_of_an_execution_is_that_of_the_databases_clock(trader, rates_ch
     try:
         execute(order)
     finally:
-        run("CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT clock_timestamp()'")
+        run(PLAIN_CLOCK)
     assert order_now(order)["charges"] == charges_at(order, "100.00", today + timedelta(days=1)).total > 100
 
 

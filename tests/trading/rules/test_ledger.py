@@ -12,7 +12,7 @@ HUNDRED = Decimal("100.00")
 
 @pytest.fixture
 def book():
-    return AccountLedger(uuid4(), "ACTIVE", Decimal("1000.00"), Decimal("200.00"), Decimal("0.00"))
+    return AccountLedger(uuid4(), "ACTIVE", Decimal("1000.00"), Decimal("200.00"), Decimal("0.00"), 6)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_each_kind_has_its_effect(book, kind, balance, blocked, pnl):
     book.post(kind, HUNDRED, order_id=order_id, position_id=position_id)
     assert (book.balance, book.blocked_margin, book.realized_pnl) == (balance, blocked, pnl)
     assert book.available_margin == balance - blocked
-    assert book.entries == [(book.account_id, kind, HUNDRED, balance, blocked, order_id, position_id)]
+    assert book.entries == [(book.account_id, 7, kind, HUNDRED, balance, blocked, order_id, position_id)]
 
 
 def test_the_kinds_are_ten():
@@ -45,7 +45,7 @@ def test_the_kinds_are_ten():
 def test_a_change_of_zero_leaves_no_row(book, kind, zero):
     book.post(kind, Decimal(zero))
     assert book.entries == []
-    assert (book.balance, book.blocked_margin) == (1000, 200)
+    assert (book.balance, book.blocked_margin, book.last_entry_id) == (1000, 200, 6)
 
 
 def test_a_negative_amount_is_a_mistake_of_the_caller(book):
@@ -62,6 +62,8 @@ def test_entries_keep_their_order_and_running_sums(book):
         (900, 300),
         (900, 200),
     ]
+    assert [entry.id for entry in book.entries] == [7, 8, 9]
+    assert book.last_entry_id == 9
 
 
 def test_a_paisa_is_an_amount(book):

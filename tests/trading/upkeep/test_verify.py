@@ -17,6 +17,7 @@ BLOCKED = "blocked margin is that of pending orders and positions"
 FILLS = "a position is the sum of its fills"
 ORDER = "an order's ledger entries match its status"
 EVENTS = "an order has its events"
+ENTRIES = "ledger entries are numbered without a gap"
 NUMBERS = "events are numbered without a gap"
 LAST = "the last events match the rows"
 SHORT = "no delivery position is short"
@@ -72,15 +73,16 @@ def entry(kind, client_order_id=None):
     """Return the WHERE clause for the first ledger entry of a kind (of an order)."""
     order = f"AND client_order_id = '{client_order_id}'" if client_order_id else ""
     return (
-        "WHERE id = (SELECT min(entry.id) FROM fund_transaction AS entry"
-        f" LEFT JOIN trading_order ON trading_order.id = order_id WHERE kind = '{kind}' {order})"
+        "WHERE (account_id, id) = (SELECT entry.account_id, entry.id FROM fund_transaction AS entry"
+        f" LEFT JOIN trading_order ON trading_order.id = order_id WHERE kind = '{kind}' {order}"
+        " ORDER BY entry.created_at, entry.id LIMIT 1)"
     )
 
 
 CHARGES, DEPOSIT, RELEASE = entry("CHARGES"), entry("DEPOSIT"), entry("MARGIN_RELEASE", "cancelled")
 OF_EXPIRED = (
-    "WHERE id = (SELECT max(entry.id) FROM fund_transaction AS entry"
-    " JOIN trading_order ON trading_order.id = order_id WHERE status = 'EXPIRED')"
+    "WHERE (account_id, id) = (SELECT entry.account_id, max(entry.id) FROM fund_transaction AS entry"
+    " JOIN trading_order ON trading_order.id = order_id WHERE status = 'EXPIRED' GROUP BY 1)"
 )
 TCS = "(SELECT id FROM position WHERE symbol = 'TCS')"
 
@@ -118,6 +120,10 @@ TCS = "(SELECT id FROM position WHERE symbol = 'TCS')"
         (EVENTS, "UPDATE trading_order SET status = 'CANCELLED' WHERE client_order_id = 'pending'"),
         (NUMBERS, "DELETE FROM event WHERE id = 4 AND account_id = %(trader)s"),
         (NUMBERS, "UPDATE account SET last_event_id = last_event_id + 1 WHERE id = %(trader)s"),
+        (ENTRIES, f"DELETE FROM fund_transaction {CHARGES}"),
+        (ENTRIES, f"UPDATE fund_transaction SET id = 0 {DEPOSIT}"),
+        (ENTRIES, f"UPDATE fund_transaction SET id = id + 1000 {OF_EXPIRED}"),
+        (ENTRIES, "UPDATE account SET last_entry_id = last_entry_id + 1 WHERE id = %(trader)s"),
         (LAST, "UPDATE account SET name = 'Somebody else' WHERE id = %(trader)s"),
         (LAST, "UPDATE account SET status = 'SUSPENDED' WHERE id = %(trader)s"),
         (LAST, "UPDATE position SET cost = cost + 0.01 WHERE product = 'DELIVERY'"),
