@@ -184,7 +184,7 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 
 @pytest.fixture
 def other_database(
-    servers: Servers, migrated: None, database_url: str
+    servers: Servers, migrated: None, database_url: str, settings: config.Settings
 ) -> Iterator[Callable[..., Callable[[str], None]]]:
     """Return a function that makes a database, of which the models are for this test; other_database("ENCODING …").
 
@@ -208,7 +208,7 @@ def other_database(
         return functools.partial(administer, url)
 
     yield make
-    database.initialise(database_url, pool_size=40)
+    database.initialise(database_url, pool_size=40, shards=settings.shards)
     administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     for role in roles:
         administer(servers.database_url, f"DROP ROLE {role}")
