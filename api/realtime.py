@@ -104,7 +104,7 @@ def check_before_the_upgrade() -> None:
     facts.stream_symbols = query["symbols"]
     if "Authorization" in request.headers:
         authenticate(READERS)
-        page_since(requested_account_id(facts.stream_account_id))
+        page_since(account_id_for(current_principal(), facts.stream_account_id))
     refuse_when_full()
     facts.stream_is_compressed = _agree_on_compression()
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, transactional
+from models.spanning import each_in_transaction
 from trading.market.quotes import lock_stocks
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import lock_exclusive
@@ -109,4 +110,4 @@ def deactivate_stocks(stock_ids: Sequence[UUID]) -> list[UUID]:
     lock_exclusive(stock_ids)
     lock_stocks(stock_ids)
     execute(DEACTIVATE, (list(stock_ids),))
-    return [row["id"] for row in fetch_all(RESTING, (list(stock_ids),))]
+    return [row["id"] for _ in each_in_transaction() for row in fetch_all(RESTING, (list(stock_ids),))]

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from models.connections import LOCK_TIMEOUT_MS
 from models.database import DatabaseUnavailable, array_of, fetch_all, session, transactional
+from models.routing import by_account
 from models.rows import OrderRow
 from trading.accounts.ledgers import lock_ledgers, save_ledgers
 from trading.accounts.reading import account_exists
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     busy: list[UUID]
 
 
+@by_account
 def cancel_orders(account_id: UUID, wanted: OrderFilter) -> Cancellations:
     """Cancel the orders of an account that are live now and pass a filter, the oldest 5,000 of them.
 

@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from models.database import fetch_all, fetch_one
+from models.routing import session_of_all
 from models.rows import LedgerRow, OrderRow
+from models.spanning import each_in_transaction
 from trading.accounts.ledgers import write_rows
 from trading.rules.errors import NotFound
 
@@ -42,12 +44,13 @@ def find_order(account_id: UUID, order_id: UUID) -> OrderRow | None:
 
 
 def account_of_order(order_id: UUID) -> UUID:
-    """Return the account of an order; raises NotFound; needs an open session."""
-    row = fetch_one("SELECT account_id FROM trading_order WHERE id = %s", (order_id,))
-    if row is None:
-        raise NotFound
-    account_id: UUID = row["account_id"]
-    return account_id
+    """Return the account of an order, which is looked for in all buckets; raises NotFound."""
+    with session_of_all():
+        for _ in each_in_transaction():
+            row = fetch_one("SELECT account_id FROM trading_order WHERE id = %s", (order_id,))
+            if row is not None:
+                return UUID(str(row["account_id"]))
+    raise NotFound
 
 
 def find_order_with_entries(account_id: UUID, order_id: UUID) -> OrderRow | None:
