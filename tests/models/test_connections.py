@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from decimal import Decimal
 from urllib.parse import quote, urlsplit
 
 import psycopg2
@@ -11,7 +12,7 @@ import pytest
 
 from models import database
 from models.connections import Server, outcome_of
-from models.history import UNKNOWN
+from models.history import UNKNOWN, History
 from tests.faults.proxy import Proxy, unix_target
 
 
@@ -220,6 +221,33 @@ def test_a_server_with_an_older_history_is_refused(proxy_of, database_url):
         server.connect()
     server._newest = history._replace(cluster=history.cluster + 1, timeline=history.timeline + 1)
     server.connect().close()  # a restored database is another cluster
+
+
+def test_an_idle_connection_to_an_old_primary_is_not_used_again(proxy_of, database_url):
+    server = Server(tcp_url(database_url, f"127.0.0.1:{proxy_of().port},127.0.0.1:{proxy_of().port}"), "tradepost-test")
+    with contextlib.closing(server.connect()) as connection:
+        assert not connection.has_ended
+        server._newest = connection.history._replace(timeline=connection.history.timeline + 1)
+        assert connection.has_ended
+
+
+def test_a_slow_thread_does_not_forget_the_newest_primary(database_url):
+    server = Server(database_url, "tradepost-test")
+    newer = History(1, 2, Decimal(0))
+    other = threading.Thread(target=server._is_newest, args=(newer,))
+
+    class Slow(History):
+        """One that another thread overtakes between the comparison and the note, if it can."""
+
+        def is_older_than(self, known):
+            answer = super().is_older_than(known)
+            other.start()
+            other.join(0.1)
+            return answer
+
+    assert server._is_newest(Slow(1, 1, Decimal(0)))
+    other.join()
+    assert server._newest == newer
 
 
 def test_a_single_host_is_not_asked_for_its_history(proxy_of, database_url):
