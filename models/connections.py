@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from models.history import REPLACED, UNKNOWN, history_of
+from models.history import REPLACED, UNKNOWN, Newest, history_of
 from models.places import ATTRIBUTES, WRITABLE, Place, Places, for_writing
 
 # Each limit is shorter than the next: the server gives up on a lock, then on a statement, and then the client
@@ -30,6 +30,8 @@ CONNECT_ALL_TIMEOUT_S = 4.0
 LOOK_AFTER_S = 2.0
 LOOK_EVERY_S = 1.0
 LOOK_PAUSE_S = 0.25
+# One whose statements are answered looks so often: it may have found an old primary while the new one was away.
+LOOK_ANYWAY_S = 5.0
 
 # The settings of each connection. They override the same options of the URL; the URL's other options stay.
 OPTIONS = {
@@ -87,10 +89,15 @@ class Connection(psycopg2.extensions.connection):
 
     @property
     def has_ended(self) -> bool:
-        """Return True if the server has closed an idle connection; needs no round trip.
+        """Return True if an idle connection cannot be used again; needs no round trip.
 
-        The server sends nothing on an idle connection, so a readable one has received the server's goodbye.
+        The server sends nothing on an idle connection, so a readable one has received the server's goodbye. One to an
+        old primary that lives on would read what is out of date.
         """
+        if self.server is not None:
+            self.server.look_beside(self, LOOK_ANYWAY_S)
+            if self.server.has_replaced(self):
+                return True
         return bool(self.closed or _wait(self.fileno(), select.POLLIN, 0))
 
 
@@ -105,8 +112,8 @@ class Server:
         given = for_writing(psycopg2.extensions.parse_dsn(url))
         self._places = Places(given)
         self._compares = self._places.are_several and given.get(ATTRIBUTES) in WRITABLE
-        self._newest = UNKNOWN
-        self._looked_at = float("-inf")
+        self._newest = Newest()
+        self._looked_at = time.monotonic()
         ours = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self._parameters: dict[str, Any] = {
             **DEFAULTS,
@@ -122,7 +129,7 @@ class Server:
         Without blocking, libpq goes on to the next address only if one refuses, never if one is silent. So each address
         is tried by itself. All of several hosts are compared, unless the last one still serves and was not restarted.
         """
-        known = self._newest
+        known = self._newest.history
         places = self._places.in_order()
         timeout_s = min(CONNECT_TIMEOUT_S, CONNECT_ALL_TIMEOUT_S / max(1, len(places)))
         errors, found = [], []
@@ -146,12 +153,12 @@ class Server:
 
     def has_replaced(self, connection: Connection) -> bool:
         """Return True if a newer primary is known than the one of a connection."""
-        return connection.history.is_older_than(self._newest)
+        return connection.history.is_older_than(self._newest.history)
 
-    def look_beside(self, connection: Connection) -> None:
-        """Look for a newer primary on the other hosts, in a thread of its own and now and then only."""
+    def look_beside(self, connection: Connection, every_s: float) -> None:
+        """Look for a newer primary on the other hosts, in a thread of its own, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self._looked_at >= LOOK_EVERY_S:
+        if now - self._looked_at >= every_s:
             self._looked_at = now
             threading.Thread(target=self._look, args=(connection,), name="look-beside", daemon=True).start()
 
@@ -181,11 +188,9 @@ class Server:
                 connection.server, connection.history = self, history_of(connection)
         finally:
             deadline_s.reset(reset)
-        if connection.history.is_older_than(self._newest):
+        if not self._newest.admit(connection.history):
             connection.close()
             raise psycopg2.OperationalError(REPLACED)
-        if connection.history != UNKNOWN:
-            self._newest = connection.history
         return connection
 
 
@@ -221,7 +226,7 @@ def _wait_watchfully(connection: Connection, server: Server, event: int, deadlin
             raise psycopg2.OperationalError(NO_ANSWER)
         if server.has_replaced(connection):
             raise psycopg2.OperationalError(REPLACED)
-        server.look_beside(connection)
+        server.look_beside(connection, LOOK_EVERY_S)
         pause_s = LOOK_PAUSE_S
 
 
