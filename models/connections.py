@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from models.history import REPLACED, UNKNOWN, history_of
+from models.history import REPLACED, UNKNOWN, History, history_of
 from models.places import ATTRIBUTES, WRITABLE, Place, Places, for_writing
 
 # Each limit is shorter than the next: the server gives up on a lock, then on a statement, and then the client
@@ -88,7 +88,7 @@ class Connection(psycopg2.extensions.connection):
 
     @property
     def has_ended(self) -> bool:
-        """Return True if an idle connection is of no more use; needs no round trip.
+        """Return True if an idle connection cannot be used again; needs no round trip.
 
         The server sends nothing on an idle connection, so a readable one has received the server's goodbye.
         """
@@ -96,7 +96,7 @@ class Connection(psycopg2.extensions.connection):
 
     @property
     def is_replaced(self) -> bool:
-        """Return True if a newer primary is known: the old one may still answer, and even take writes."""
+        """Return True if a newer primary is known: an old one that lives on would read what is out of date."""
         return self.server is not None and self.server.has_replaced(self)
 
 
@@ -112,6 +112,7 @@ class Server:
         self._places = Places(given)
         self._compares = self._places.are_several and given.get(ATTRIBUTES) in WRITABLE
         self._newest = UNKNOWN
+        self._lock = threading.Lock()  # of the newest history: threads connect at the same time
         self._looked_at = float("-inf")
         ours = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self._parameters: dict[str, Any] = {
@@ -184,12 +185,19 @@ class Server:
                 connection.server, connection.history = self, history_of(connection)
         finally:
             deadline_s.reset(reset)
-        if connection.history.is_older_than(self._newest):
+        if not self._is_newest(connection.history):
             connection.close()
             raise psycopg2.OperationalError(REPLACED)
-        if connection.history != UNKNOWN:
-            self._newest = connection.history
         return connection
+
+    def _is_newest(self, history: History) -> bool:
+        """Note a history that was found, and return True; return False if a newer one is known."""
+        with self._lock:
+            if history.is_older_than(self._newest):
+                return False
+            if history != UNKNOWN:
+                self._newest = history
+            return True
 
 
 def wait_bounded(connection: Any) -> None:

@@ -103,7 +103,7 @@ class Sentinels:
                     self._note(place, self._ask(connection))
                     pause_s = ASK_S
                     time.sleep(ASK_S)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  the thread must outlive an answer that makes no sense
                 if pause_s == ASK_S:
                     logger.warning("redis_sentinel_failed", host=host, port=port, error=str(error))
             self._note(place, None)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -133,6 +134,48 @@ def test_f34_an_old_primary_that_returns_unfenced_gets_no_connection(
     pair.door(pair.primary).refuse()  # the new one is away for a moment: the old one must not stand in for it
     with pytest.raises(psycopg2.OperationalError, match="another server has been promoted"):
         running.connect()
+
+
+def readings(system: PairedSystem, workload: Workload, path: str) -> set[int]:
+    """Read a path 64 times, over all connections of the web process at once, and return the statuses."""
+    headers = {"Authorization": f"Bearer {next(iter(workload.accounts.values()))}"}
+    with ThreadPoolExecutor(16) as threads:
+        read = lambda _: requests.get(f"{system.base_url}{path}", headers=headers, timeout=15).status_code  # noqa: E731
+        return set(threads.map(read, range(64)))
+
+
+@pytest.mark.long
+def test_f34_nothing_is_read_from_an_old_primary_that_lives_on(make_system: Callable[..., PairedSystem]) -> None:
+    """Its idle connections work, and what the new one commits is missing there."""
+    system = make_system()
+    workload = Workload(system.start(), clients=2)
+    assert readings(system, workload, "/api/trading/account") == {200}
+    system.pair.cut_off()
+    system.promote()
+    placed = workload.clients[0].place()
+    assert placed.status == 202
+    assert readings(system, workload, f"/api/trading/orders/{placed.document['orderId']}") == {200}
+    system.pair.rejoin()
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.long
+def test_f34_an_old_primary_that_returns_under_load_is_given_nothing(make_system: Callable[..., PairedSystem]) -> None:
+    system = make_system()
+    pair, workload = system.pair, Workload(system.start(), clients=4)
+    written = "SELECT count(*), (SELECT sum(last_event_id) FROM account) FROM trading_order"
+    with workload.running(pause_s=0.02), Probes(workload, count=2) as probes:
+        fail_over(system, probes, "every process killed")
+        old = pair.revive_unfenced()
+        before = ask(old, written, system.name)
+        system.start_worker()
+        probes.wait_for_all(time.monotonic())
+        pair.primary.stop(mode="immediate")  # each process connects anew, while the old one answers
+        pair.primary.start()
+        probes.wait_for_all(time.monotonic())
+    assert ask(old, written, system.name) == before
+    pair.rejoin()
+    heal_drain_check(system, workload)
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from decimal import Decimal
 from urllib.parse import quote, urlsplit
 
 import psycopg2
@@ -11,7 +12,7 @@ import pytest
 
 from models import database
 from models.connections import LOOK_AFTER_S, Server, outcome_of
-from models.history import UNKNOWN
+from models.history import UNKNOWN, History
 from models.pool import Pool
 from tests.faults.proxy import Proxy, unix_target
 
@@ -234,6 +235,25 @@ def test_a_server_with_an_older_history_is_refused(proxy_of, database_url):
         server.connect()
     server._newest = history._replace(cluster=history.cluster + 1, timeline=history.timeline + 1)
     server.connect().close()  # a restored database is another cluster
+
+
+def test_a_slow_thread_does_not_forget_the_newest_primary(database_url):
+    server = Server(database_url, "tradepost-test")
+    newer = History(1, 2, Decimal(0))
+    other = threading.Thread(target=server._is_newest, args=(newer,))
+
+    class Slow(History):
+        """One that another thread overtakes between the comparison and the note, if it can."""
+
+        def is_older_than(self, known):
+            answer = super().is_older_than(known)
+            other.start()
+            other.join(0.1)
+            return answer
+
+    assert server._is_newest(Slow(1, 1, Decimal(0)))
+    other.join()
+    assert server._newest == newer
 
 
 def test_a_single_host_is_not_asked_for_its_history(proxy_of, database_url):

@@ -129,6 +129,16 @@ def test_a_sentinel_that_fails_is_reported_once_and_asked_again(sentinel, port, 
     assert failures_of(only, logged) == 1
 
 
+def test_a_sentinel_that_talks_nonsense_is_reported_and_asked_again(sentinel, port, logged):
+    only = sentinel("no-number")
+    client = client_at(url_of(only), TIMEOUT_S)
+    with pytest.raises(redis.ConnectionError, match="no Sentinel"):
+        client.ping()
+    only.named = port
+    wait_until(lambda: answers(client), what="the Sentinel is asked again")
+    assert failures_of(only, logged) == 1
+
+
 def failures_of(sentinel, logged):
     failed = [entry["port"] for entry in logged if entry["event"] == "redis_sentinel_failed"]
     return failed.count(sentinel.port)
