@@ -29,6 +29,7 @@ CONNECT_ALL_TIMEOUT_S = 4.0
 # and again and again, until it finds one or the client gives up.
 LOOK_AFTER_S = 2.0
 LOOK_EVERY_S = 1.0
+# A statement that waits on the old primary ends within this time after another one has found the newer.
 LOOK_PAUSE_S = 0.25
 # One whose statements are answered looks so often: it may have found an old primary while the new one was away.
 LOOK_ANYWAY_S = 5.0
@@ -91,14 +92,16 @@ class Connection(psycopg2.extensions.connection):
     def has_ended(self) -> bool:
         """Return True if an idle connection cannot be used again; needs no round trip.
 
-        The server sends nothing on an idle connection, so a readable one has received the server's goodbye. One to an
-        old primary that lives on would read what is out of date.
+        The server sends nothing on an idle connection, so a readable one has received the server's goodbye.
         """
         if self.server is not None:
             self.server.look_beside(self, LOOK_ANYWAY_S)
-            if self.server.has_replaced(self):
-                return True
-        return bool(self.closed or _wait(self.fileno(), select.POLLIN, 0))
+        return bool(self.closed or self.is_replaced or _wait(self.fileno(), select.POLLIN, 0))
+
+    @property
+    def is_replaced(self) -> bool:
+        """Return True if a newer primary is known: an old one that lives on would read what is out of date."""
+        return self.server is not None and self.server.has_replaced(self)
 
 
 class Server:
@@ -216,18 +219,18 @@ def _wait_watchfully(connection: Connection, server: Server, event: int, deadlin
 
     A lost host does not end its connections. Without this, each one would cost its request CLIENT_TIMEOUT_S.
     """
-    pause_s = LOOK_AFTER_S
+    look_at = time.monotonic() + LOOK_AFTER_S
+    pause_ms = LOOK_PAUSE_S * 1000
     while True:
         remaining_ms = _remaining_ms(deadline)
-        pause_ms = pause_s * 1000 if remaining_ms is None else min(remaining_ms, pause_s * 1000)
-        if _wait(connection.fileno(), event, pause_ms):
+        if _wait(connection.fileno(), event, pause_ms if remaining_ms is None else min(remaining_ms, pause_ms)):
             return
-        if remaining_ms is not None and pause_ms == remaining_ms:
+        if remaining_ms is not None and remaining_ms <= pause_ms:
             raise psycopg2.OperationalError(NO_ANSWER)
         if server.has_replaced(connection):
             raise psycopg2.OperationalError(REPLACED)
-        server.look_beside(connection, LOOK_EVERY_S)
-        pause_s = LOOK_PAUSE_S
+        if time.monotonic() >= look_at:
+            server.look_beside(connection, LOOK_EVERY_S)
 
 
 def _remaining_ms(deadline: float | None) -> float | None:
