@@ -19,6 +19,7 @@ from .errors import ConfigurationError as ConfigurationError
 REDIS_NAMESPACE = "tradepost"
 SAVED = "env"  # the file in DATA_DIR with the addresses of `make run`
 DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
+MAX_SHARDS = 64
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
 MIN_SECRET_LENGTH = 16
@@ -91,7 +92,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
     # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
-    shards = _integer(environ, "SHARDS", 1, 1, 64)
+    shards = _integer(environ, "SHARDS", 1, 1, MAX_SHARDS)
     settings = Settings(
         database_url=_url(environ, saved, urls.DATABASE_URL),
         redis_url=_url(environ, saved, urls.REDIS_URL),

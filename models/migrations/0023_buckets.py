@@ -16,7 +16,8 @@ from models.database import execute
 
 # The clock is the shared one. Numbers of orders are of the whole product: each bucket counts in steps of its own.
 ACCOUNT_TABLES = (
-    "account, position, trading_order, fund_transaction, event, lost_event, idempotency_key, position_change, square_off"
+    "account, position, trading_order, fund_transaction, event, lost_event, idempotency_key, position_change,"
+    " square_off"
 )
 SHARED_TABLES = (
     "stock, stock_search, session, market_holiday, api_token, token_use, admin_action, ledger_check,"
