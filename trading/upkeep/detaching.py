@@ -22,15 +22,21 @@ from models.partitions import (
 KEPT_DAYS = 31
 
 LIVE = "SELECT count(*) AS live FROM {orders} WHERE status IN ('PENDING', 'OPEN')"
+# The last entry of each account, by the key of the entries: a month has thousands of entries for each account.
+LAST_ENTRIES = """
+FROM account CROSS JOIN LATERAL (
+    SELECT id AS last_id, balance_after, blocked_after FROM {entries} WHERE account_id = account.id
+    ORDER BY id DESC LIMIT 1) AS gone
+"""
 # Each account's entries must be detached from the first one on: a clock that was set back would leave a gap.
-OUT_OF_ORDER = """
-SELECT count(*) AS accounts FROM (SELECT account_id, max(id) AS last FROM {entries} GROUP BY 1) AS gone
-WHERE EXISTS (SELECT FROM fund_transaction AS kept WHERE kept.account_id = gone.account_id AND kept.id < gone.last
+OUT_OF_ORDER = f"""
+SELECT count(*) AS accounts {LAST_ENTRIES}
+WHERE EXISTS (SELECT FROM fund_transaction AS kept WHERE kept.account_id = account.id AND kept.id < gone.last_id
               AND kept.created_at >= %(ended_at)s)
 """
-LEDGER = """
+LEDGER = f"""
 INSERT INTO ledger_opening (account_id, last_id, balance, blocked)
-SELECT DISTINCT ON (account_id) account_id, id, balance_after, blocked_after FROM {entries} ORDER BY account_id, id DESC
+SELECT account.id, last_id, balance_after, blocked_after {LAST_ENTRIES}
 ON CONFLICT (account_id) DO UPDATE
 SET last_id = excluded.last_id, balance = excluded.balance, blocked = excluded.blocked
 """
