@@ -116,7 +116,7 @@ class Server:
             "client_encoding": "UTF8",
         }
 
-    def connect(self) -> Connection:
+    def connect(self, search_path: str | None = None) -> Connection:
         """Return a new connection in autocommit; raise psycopg2.OperationalError with the reasons if there is none.
 
         Without blocking, libpq goes on to the next address only if one refuses, never if one is silent. So each address
@@ -128,7 +128,7 @@ class Server:
         errors, found = [], []
         for place in places:
             try:
-                found.append(self._connect(place, timeout_s))
+                found.append(self._connect(place, timeout_s, search_path))
             except psycopg2.OperationalError as error:
                 errors.append(f"{place.get('hostaddr') or place.get('host', '')} {error}".strip())
                 self._places.failed(place, is_silent=NO_ANSWER in str(error))
@@ -165,12 +165,15 @@ class Server:
                 if silent.history.is_older_than(found.history):
                     self._places.served(place)
 
-    def _connect(self, place: Place, timeout_s: float) -> Connection:
+    def _connect(self, place: Place, timeout_s: float, search_path: str | None = None) -> Connection:
         """Return a connection to a place; raise psycopg2.OperationalError if a newer primary is known."""
+        parameters = {**self._parameters, **place}
+        if search_path is not None:
+            parameters["options"] += f" -c search_path={search_path}"
         reset = deadline_s.set(timeout_s)
         try:
             connection: Connection = psycopg2.connect(
-                **{**self._parameters, **place}, connection_factory=Connection, cursor_factory=Cursor
+                **parameters, connection_factory=Connection, cursor_factory=Cursor
             )
             connection.autocommit = True
             connection.place = place

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from peewee import IntegrityError, OperationalError
 
+from models import buckets
 from models.database import db, execute, fetch_all, fetch_one, session, sqlstate, unbounded
 from models.identifiers import version_7
 from models.migrate import LOCK_KEY, LOCK_PAUSE_S, LOCK_STATES
@@ -106,8 +107,13 @@ def split(first: Month | None = None) -> list[Month]:
     """Split both tables at the beginning of a month, the next one by default, and return the months made.
 
     What is there becomes one partition, and stays where it is. Tables that are split get the partitions of the next
-    months. The service may run: it waits while the two tables are read once. Raises NotSplit.
+    months. The service may run: it waits while the two tables are read once. Each bucket of accounts is split. Raises
+    NotSplit.
     """
+    return sorted({month for _ in buckets.each() for month in _split_bucket(first)})
+
+
+def _split_bucket(first: Month | None) -> list[Month]:
     with unbounded():
         today = _today()
         if is_split():
@@ -119,9 +125,12 @@ def split(first: Month | None = None) -> list[Month]:
 
 
 def add_months() -> list[Month]:
-    """Make the partitions of the next months if the tables are split; return the months made."""
-    with session():
-        return _add_missing(_today()) if is_split() else []
+    """Make the partitions of the next months if the tables are split, in each bucket; return the months made."""
+    made = set[Month]()
+    for _ in buckets.each():
+        with session():
+            made.update(_add_missing(_today()) if is_split() else ())
+    return sorted(made)
 
 
 def patiently(work: Callable[[], None]) -> None:

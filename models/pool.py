@@ -42,7 +42,7 @@ class Pool:
     """
 
     def __init__(self, connect: Callable[[], Connection], size: int) -> None:
-        self.allowed = size
+        self.size = self.allowed = size
         self._connect = connect
         self._lock = threading.Lock()
         self._idle: list[Connection] = []

@@ -7,8 +7,8 @@ asks for it, and trading/upkeep/detaching.py, which writes these tables.
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
-from models.database import execute
 from models.functions import fix_search_path
+from models.parts import execute_in_buckets, migrated
 
 TABLES = """
 CREATE TABLE detached_month (
@@ -117,6 +117,7 @@ END $$;
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Apply."""
-    execute(TABLES)
-    execute(FACTS)
-    fix_search_path("order_facts")
+    execute_in_buckets(TABLES)
+    execute_in_buckets(FACTS)
+    if migrated().has_accounts:
+        fix_search_path("order_facts")

@@ -61,9 +61,7 @@ def within_share(
 def _share_of(account_id: UUID) -> Iterator[Slots]:
     """Yield the account's slots, and delete them after their last use."""
     with _lock:
-        share = _shares.get(account_id) or _shares.setdefault(
-            account_id, Share(Slots(max(1, db.pool.allowed // PARTS)))
-        )
+        share = _shares.get(account_id) or _shares.setdefault(account_id, Share(Slots(max(1, db.pool.size // PARTS))))
         share.users += 1
     try:
         yield share.slots

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
+from models import buckets
 from models.database import DatabaseUnavailable, execute, fetch_all, fetch_one, session, transactional
 from runtime import metrics
 from runtime.logs import get_logger
@@ -37,7 +38,7 @@ UPDATE trading_order SET due_at = (SELECT statement_now()) + interval '50 ms' WH
     SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) AND (due_at IS NOT NULL AND matched_at IS NULL
         AND fill_model = 'QUOTES' AND status IN ('PENDING', 'OPEN')) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
 """
-TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
+TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII; plus the number of the bucket of accounts
 
 logger = get_logger(__name__)
 
@@ -140,7 +141,7 @@ def _take(limit: int, older_than: timedelta, exclusive: bool, but: Collection[UU
 
 
 def _lock_out_other_ticks() -> bool:
-    row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS locked", (TICK_LOCK_KEY,))
+    row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS locked", (TICK_LOCK_KEY + (buckets.current() or 0),))
     return row is not None and bool(row["locked"])
 
 

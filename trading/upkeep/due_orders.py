@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 from uuid import UUID
 
+from models import buckets
 from models.database import fetch_all, session
 
 OLDEST = """
@@ -29,8 +30,11 @@ class DueOrder(TypedDict):
 
 def oldest_due(limit: int) -> list[DueOrder]:
     """Return the due orders, the longest due first; one that is due later has an age of 0."""
-    with session():
-        rows = fetch_all(OLDEST, {"limit": limit})
+    rows = []
+    for _ in buckets.each():
+        with session():
+            rows += fetch_all(OLDEST, {"limit": limit})
+    rows = sorted(rows, key=lambda row: row["due_at"])[:limit]
     for row in rows:
         row["age_ms"] = max(0, round((row.pop("now") - row["due_at"]) / timedelta(milliseconds=1)))
     return rows  # type: ignore[return-value]

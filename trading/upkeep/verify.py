@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from models import buckets
 from models.database import db, execute, fetch_all, session, session_with_deadline
 from runtime.logs import get_logger
 from trading.upkeep.ledger_checks import note_check
@@ -200,8 +201,8 @@ SLICE = "WITH " + ", ".join(
 
 
 def verify() -> list[Violation]:
-    """Return the violations of all rules by all accounts, in one consistent snapshot, beside live traffic."""
-    return _violations("", {}, math.inf)
+    """Return the violations of all rules by all accounts, beside live traffic, in one consistent snapshot a bucket."""
+    return [violation for _ in buckets.each() for violation in _violations("", {}, math.inf)]
 
 
 def verify_accounts(account_ids: Sequence[UUID], *, time_limit_s: float = math.inf) -> list[Violation]:
@@ -221,19 +222,26 @@ def check_and_note(
     is_over returns True between two slices; raises DatabaseUnavailable if the time limit ends within a slice.
     """
     start, violations = time.monotonic(), list[Violation]()
-    account_ids = _accounts_after(UUID(int=0), accounts)
-    while account_ids:
+    for account_ids in _slices(accounts):
         left_s = time_limit_s - (time.monotonic() - start)
         if left_s <= 0 or is_over():
             return None
         violations += verify_accounts(account_ids, time_limit_s=left_s)
-        account_ids = _accounts_after(account_ids[-1], accounts)
     duration_ms = round((time.monotonic() - start) * 1000)
     for violation in violations[:MAX_LOGGED]:
         logger.error("ledger_violation", **{name: str(value) for name, value in violation._asdict().items()})
     logger.info("ledger_checked", violations=len(violations), duration_ms=duration_ms)
     note_check(len(violations), duration_ms)
     return len(violations)
+
+
+def _slices(accounts: int) -> Iterator[list[UUID]]:
+    """Yield the ids of all accounts in slices, each within the bucket of its accounts."""
+    for _ in buckets.each():
+        account_ids = _accounts_after(UUID(int=0), accounts)
+        while account_ids:
+            yield account_ids
+            account_ids = _accounts_after(account_ids[-1], accounts)
 
 
 def _accounts_after(account_id: UUID, count: int) -> list[UUID]:
