@@ -20,10 +20,11 @@ MAX_POINTS = 1_500
 # An hour's price is that of a minute, so it is kept no longer; the last price of each day is kept for ever.
 KEPT = timedelta(days=PRICES_KEPT_DAYS)
 QUERY_CANCELLED = "57014"  # by the time limit of statements
-# An account is created by the machine's clock, its entries by the market's.
+# An account is created by the machine's clock, its entries by the market's. Nothing tells of months that are detached.
 ACCOUNT = """
-SELECT balance, market_now() AS now, least(created_at, (
-    SELECT created_at FROM fund_transaction WHERE account_id = account.id ORDER BY id LIMIT 1)) AS began_at
+SELECT balance, market_now() AS now, greatest(least(created_at, (
+    SELECT created_at FROM fund_transaction WHERE account_id = account.id ORDER BY id LIMIT 1)),
+    (SELECT max(ended_at) FROM detached_month)) AS began_at
 FROM account WHERE id = %s
 """
 # The interval in which a time lies, by its beginning.
