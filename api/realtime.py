@@ -57,7 +57,7 @@ USER_TIMEOUT_MS = 10_000
 def register(app: Flask) -> None:
     """Set up the application's hub, its feed of quotes and its websocket."""
     app.extensions["hub"] = Hub(
-        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size), hub_threads.start
+        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_connections), hub_threads.start
     )
     app.extensions["quotes"] = QuoteFeed(quote_threads.start)
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS

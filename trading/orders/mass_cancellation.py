@@ -31,7 +31,7 @@ MAX_CANCELLED = 5_000
 # wait about 50 ms for it.
 CHUNK = 100
 LIVE = (OrderStatus.PENDING.value, OrderStatus.OPEN.value)
-OF_ACCOUNT = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND account_id = %s"
+OF_ACCOUNT = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND (account_id = %s) IS TRUE"
 
 
 class Cancellations(NamedTuple):
@@ -106,8 +106,7 @@ def _parts(account_id: UUID, order_ids: Sequence[UUID]) -> Iterator[Part]:
 
 @within_share
 def _wait(account_id: UUID, order_ids: Sequence[UUID]) -> None:
-    del account_id  # it is only for the share: those who wait hold a connection
-    wait_for_orders(order_ids)
+    wait_for_orders(account_id, order_ids)  # within the account's share: those who wait hold a connection
 
 
 @within_share
@@ -149,4 +148,4 @@ def _end(ledger: AccountLedger, orders: Sequence[OrderRow]) -> None:
         give_back(ledger, order)
         note_end(order, EndReason.CLIENT)
     save_ledgers([ledger])
-    end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
+    end_orders([(order, OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
