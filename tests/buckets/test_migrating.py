@@ -1,4 +1,4 @@
-"""The schemas of the buckets: made, brought up to date, refused, backed up and restored."""
+"""The schemas of the buckets: made, divided, brought up to date, refused."""
 
 import pytest
 
@@ -6,21 +6,20 @@ from models import buckets, database, migrate, parts
 from models.database import session
 from models.server import DatabaseUnfit
 from tests.buckets.conftest import SHARDS
+from tests.support.servers import administer
 from tests.support.trading import one, run
+
+TWO = 2
 
 
 @pytest.fixture
-def emptied(four, run_in):
-    """Drop all schemas, and make them again afterwards."""
-    drop = "".join(f"DROP SCHEMA IF EXISTS bucket_{shard} CASCADE;" for shard in range(SHARDS))
-    run_in(f"{drop} DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    yield
-    run_in(f"{drop} DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    database.initialise(database.db.database, pool_size=8, shards=SHARDS)
-    migrate.upgrade()
+def of_buckets(empty_url):
+    """Return a function that points the models at an empty database, with one bucket or with two."""
+    return lambda shards, url=empty_url: database.initialise(url, pool_size=2, shards=shards)
 
 
-def test_an_interrupted_upgrade_is_finished_by_the_next_one(emptied, monkeypatch):
+def test_an_interrupted_upgrade_is_finished_by_the_next_one(of_buckets, monkeypatch):
+    of_buckets(TWO)
     upgrade_one, done = migrate._upgrade, []
 
     def upgrade_two(part):
@@ -52,35 +51,34 @@ def test_a_migration_that_one_bucket_lacks_is_missing(four):
     assert migrate.is_current()
 
 
-def test_accounts_of_one_bucket_are_never_dropped(emptied, own_url):
-    database.initialise(own_url, pool_size=2)
+def test_accounts_of_one_bucket_are_never_dropped(of_buckets):
+    of_buckets(1)
     migrate.upgrade()
     run("DELETE FROM schema_migration WHERE name = '0023_buckets'")  # as a release before the buckets left it
     run("INSERT INTO account (id, name) VALUES ('01a21f2a-922f-79bf-8a76-12457f583848', 'A')")
-    database.initialise(own_url, pool_size=2, shards=SHARDS)
-    with pytest.raises(DatabaseUnfit, match="made with SHARDS=1, and SHARDS is 4: set SHARDS=1"):
+    of_buckets(TWO)
+    with pytest.raises(DatabaseUnfit, match="made with SHARDS=1, and SHARDS is 2: set SHARDS=1"):
         migrate.upgrade()
     assert one("SELECT count(*) FROM public.account") == 1
 
 
-def test_an_empty_database_of_an_earlier_release_gets_buckets(emptied, own_url):
-    database.initialise(own_url, pool_size=2)
+def test_an_empty_database_of_an_earlier_release_gets_buckets(of_buckets):
+    of_buckets(1)
     migrate.upgrade()
     run("DELETE FROM schema_migration WHERE name = '0023_buckets'")
-    database.initialise(own_url, pool_size=2, shards=SHARDS)
+    of_buckets(TWO)
     assert migrate.upgrade()
     assert one("SELECT to_regclass('public.account')::text") is None
 
 
-def test_a_role_that_may_make_no_schema_is_told_so(emptied, run_in, own_url):
-    run_in("DROP ROLE IF EXISTS poor; CREATE ROLE poor LOGIN; GRANT CREATE ON SCHEMA public TO poor")
+def test_a_role_that_may_make_no_schema_is_told_so(of_buckets, empty_url):
+    administer(empty_url, "CREATE ROLE poor LOGIN; GRANT CREATE ON SCHEMA public TO poor")
     try:
-        database.initialise(own_url.replace("postgres@", "poor@"), pool_size=2, shards=SHARDS)
-        with pytest.raises(DatabaseUnfit, match=r"GRANT CREATE ON DATABASE tradepost_buckets_.* TO poor"):
+        of_buckets(TWO, empty_url.replace("postgres@", "poor@"))
+        with pytest.raises(DatabaseUnfit, match=r"GRANT CREATE ON DATABASE tradepost_buckets_empty_.* TO poor"):
             migrate.upgrade()
     finally:
-        database.initialise(own_url, pool_size=2, shards=SHARDS)
-        run_in("DROP OWNED BY poor; DROP ROLE poor")
+        administer(empty_url, "DROP OWNED BY poor; DROP ROLE poor")
 
 
 def test_a_later_migration_runs_each_statement_where_its_tables_are(four):
