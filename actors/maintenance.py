@@ -10,7 +10,7 @@ from actors import ledger_checks
 from actors.background import background
 from actors.broker import broker
 from config import MAX_SHARDS, settings
-from models import buckets
+from models import buckets, partitions
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
@@ -147,7 +147,10 @@ def record_prices() -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles."""
+    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
+
+    If orders are stored by month, make the partitions of the next months.
+    """
     background.start("deletion", _delete)
 
 
@@ -157,7 +160,8 @@ def _delete() -> None:
         candles = delete_old_candles(settings().candles_kept_days, patience_s=DRAIN_S)
         if candles or any(deleted):
             logger.info("deleted", **deleted._asdict(), candles=candles)
-    except DatabaseUnavailable as error:  # the next run deletes the rest
+        partitions.add_months()
+    except (DatabaseUnavailable, partitions.NotSplit) as error:  # the next run does the rest
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 
 

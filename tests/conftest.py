@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -174,10 +175,12 @@ def settings(setting_values: dict[str, str]) -> config.Settings:
 @pytest.fixture(scope="session")
 def migrated(settings: config.Settings) -> Iterator[None]:
     """Bring the run's database up to date, and point the models of this process at it."""
-    from models import database, migrate
+    from models import database, migrate, partitions
 
     database.initialise(config.require_database_url(settings), pool_size=40, shards=settings.shards)
     migrate.upgrade()
+    if "PARTITIONS" in os.environ:  # PARTITIONS=1 make test TESTS=tests/trading: with orders and entries by month
+        partitions.split(partitions.Month.of(datetime.now(UTC).date()))
     yield
     database.db.dispose()
 
