@@ -81,6 +81,12 @@ class Settings:
     simulator: bool
 
     @property
+    def database_connections(self) -> int:
+        """Return the number of connections to the database that a web process may open."""
+        pools = 1 if self.shards == 1 else self.shards + 1
+        return self.database_pool_size * pools
+
+    @property
     def is_production(self) -> bool:
         """Return True if the strict rules of production apply."""
         return self.environment == "production"

@@ -151,7 +151,7 @@ class Pool:
                 self._waiting.remove(waiter)
 
     def _is_usable(self, connection: Connection) -> bool:
-        is_current = not connection.closed and connection.generation == self._generation
+        is_current = not connection.closed and connection.generation == self._generation and not connection.is_replaced
         return is_current and connection.get_transaction_status() == IDLE
 
     def _is_away(self) -> bool:

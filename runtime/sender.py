@@ -48,9 +48,7 @@ class Sender:
             for key, parcel in parcels.items():
                 self._waiting.setdefault(key, parcel)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
-                self._thread.start()
-                atexit.register(self.send_all)
+                self._begin()
         self._wake.set()
 
     def send_all(self) -> None:
@@ -63,6 +61,16 @@ class Sender:
                 is_sent = redis_link.attempt(lambda: self._send(parcels))
                 for parcel in parcels:
                     parcel.ended(is_sent)
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no thread to give: the next parcel tries again
+            logger.exception("sender_did_not_start")
+        else:
+            self._thread = thread
+            atexit.register(self.send_all)
 
     def _run(self) -> None:
         while True:

@@ -4,9 +4,10 @@ import pytest
 from peewee import ProgrammingError
 
 from models import buckets, database, migrate
-from models.database import DatabaseUnavailable, session
+from models.database import DatabaseUnavailable, db, fetch_one, session
 from models.identifiers import new_id
 from models.server import DatabaseUnfit
+from models.spanning import each_in_transaction
 from tests.buckets.conftest import SHARDS
 from tests.support.trading import one, rows, run
 
@@ -32,6 +33,14 @@ def test_a_statement_that_nobody_has_routed_fails(open_in):
     open_in(1)
     with pytest.raises(ProgrammingError, match='relation "account" does not exist'):
         one(COUNT)
+
+
+def test_a_transaction_that_has_been_in_every_bucket_is_in_none_of_them_afterwards(open_in):
+    open_in(3)
+    with session(), db.atomic():
+        assert [one(COUNT) for _ in each_in_transaction()] == [0, 0, 0, 1]
+        with pytest.raises(ProgrammingError, match='relation "account" does not exist'):
+            fetch_one(COUNT)
 
 
 def test_the_shared_tables_are_found_in_every_bucket(four):

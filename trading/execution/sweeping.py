@@ -60,8 +60,8 @@ RETURNING trading_order.id, account_id, due_at, placed_at, is_fresh
 """
 COUNT_ATTEMPT = """
 UPDATE trading_order SET attempts = attempts + 1, retry_at = statement_timestamp() + %(pause)s
-WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
-            FOR NO KEY UPDATE SKIP LOCKED)
+WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND (account_id = %(account_id)s
+                AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING attempts
 """
 
@@ -166,11 +166,11 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
     if order["account_id"] in busy:
         _update_live("retry_at = statement_timestamp()", [order_id])
         return SweepCounts(busy=1)
-    attempts = _count_attempt(order_id)
+    attempts = _count_attempt(order["account_id"], order_id)
     if attempts is None:  # final, or another transaction has locked it
         return SweepCounts()
     if attempts > MAX_ATTEMPTS:
-        return _give_up(order_id)
+        return _give_up(order["account_id"], order_id)
     try:
         outcome = _unless_interrupted([order_id], UNCOUNT, alone=True)
     except Exception as error:
@@ -205,9 +205,9 @@ def _delay(outcome: Outcome) -> None:
         execute(DELAY, ([order_id for left in outcome.busy.values() for order_id in left],))
 
 
-def _give_up(order_id: UUID) -> SweepCounts:
+def _give_up(account_id: UUID, order_id: UUID) -> SweepCounts:
     """Reject an order, or leave it to the next sweep if its account is busy."""
-    if not reject_order(order_id, RejectionReason.EXECUTION_FAILED):
+    if not reject_order(account_id, order_id, RejectionReason.EXECUTION_FAILED):
         _update_live(UNCOUNT, [order_id])
         return SweepCounts()
     logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)
@@ -216,9 +216,9 @@ def _give_up(order_id: UUID) -> SweepCounts:
 
 
 @transactional
-def _count_attempt(order_id: UUID) -> int | None:
+def _count_attempt(account_id: UUID, order_id: UUID) -> int | None:
     """Count an attempt that begins now and return its number; None if the order is not due or not free."""
-    row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "pause": RETRY_PAUSE})
+    row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "account_id": account_id, "pause": RETRY_PAUSE})
     return None if row is None else int(row["attempts"])
 
 

@@ -49,12 +49,14 @@ WITH flow AS MATERIALIZED (
         WHERE account_id = %(account_id)s AND status = 'EXECUTED' AND executed_at >= %(first)s
         UNION ALL
         SELECT {INTERVAL.format("entry.created_at")}, stock_id, 0, CASE kind WHEN 'PROFIT' THEN amount ELSE -amount END
-        FROM fund_transaction AS entry JOIN position ON position.id = position_id
+        FROM fund_transaction AS entry
+        JOIN position ON position.id = position_id AND (position.account_id = entry.account_id) IS TRUE
         WHERE entry.account_id = %(account_id)s AND entry.id >= %(first_entry)s AND kind IN ('PROFIT', 'LOSS')
         UNION ALL
         SELECT {INTERVAL.format("changed_at")}, stock_id, -change.quantity,
             -sign(change.quantity::numeric) * change.cost
-        FROM position_change AS change JOIN position ON position.id = from_position
+        FROM position_change AS change
+        JOIN position ON position.id = from_position AND (position.account_id = change.account_id) IS TRUE
         WHERE change.account_id = %(account_id)s AND kind = 'RESET' AND changed_at >= %(first)s) AS told
     GROUP BY 1, 2),
 present AS (

@@ -63,9 +63,10 @@ MATCH = """
 UPDATE trading_order SET match_sequence = new.match_sequence, match_class = new.match_class,
     match_price = new.match_price, matched_at = %(now)s, due_at = %(now)s, fill = new.fill, waiting_for = NULL,
     triggered_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.triggered_at END
-FROM json_to_recordset(%(rows)s) AS new (id uuid, match_sequence bigint, match_class smallint, match_price numeric,
-    fill jsonb, triggers boolean)
+FROM json_to_recordset(%(rows)s) AS new (id uuid, account_id uuid, match_sequence bigint, match_class smallint,
+    match_price numeric, fill jsonb, triggers boolean)
 WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
+    AND (trading_order.account_id = new.account_id) IS TRUE
 """
 REST = """
 UPDATE trading_order SET watch_price = new.watch_price, watch_trigger = new.watch_trigger,
@@ -73,9 +74,10 @@ UPDATE trading_order SET watch_price = new.watch_price, watch_trigger = new.watc
     expires_at = least(trading_order.expires_at, new.ends_at),
     due_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.due_at END,
     triggered_at = CASE WHEN new.triggers THEN %(now)s ELSE trading_order.triggered_at END
-FROM json_to_recordset(%(rows)s) AS new (id uuid, watch_price numeric, watch_trigger numeric, waiting_for text,
-    protection_price numeric, ends_at timestamptz, triggers boolean)
+FROM json_to_recordset(%(rows)s) AS new (id uuid, account_id uuid, watch_price numeric, watch_trigger numeric,
+    waiting_for text, protection_price numeric, ends_at timestamptz, triggers boolean)
 WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
+    AND (trading_order.account_id = new.account_id) IS TRUE
 """
 RESTING = ("watch_price", "watch_trigger", "waiting_for", "protection_price")
 
@@ -136,7 +138,11 @@ def _find(stock_ids: Sequence[UUID], buys: Prices, sells: Prices, lasts: Prices)
 def _resting(order: OrderRow, verdict: Verdict, session_end_of: EndOf) -> dict[str, Any]:
     values = {name: getattr(verdict, name) for name in RESTING}
     ends_at = session_end_of(order["stock_id"]) if verdict.ends_with_session(RestingOrder.of_row(order)) else None
-    return {"id": order["id"], "triggers": verdict.triggers, "ends_at": ends_at, **values}
+    return {**_key(order), "triggers": verdict.triggers, "ends_at": ends_at, **values}
+
+
+def _key(order: OrderRow) -> dict[str, Any]:
+    return {"id": order["id"], "account_id": order["account_id"]}
 
 
 def _matched(filled: News, quotes: Mapping[UUID, Quote], shard: int) -> list[dict[str, Any]]:
@@ -145,7 +151,7 @@ def _matched(filled: News, quotes: Mapping[UUID, Quote], shard: int) -> list[dic
     numbers = dict(zip(stock_ids, next_match_numbers(len(stock_ids), shard), strict=True)) if stock_ids else {}
     return [
         {
-            "id": order["id"],
+            **_key(order),
             "match_sequence": numbers[order["stock_id"]],
             "match_class": verdict.match_class,
             "match_price": verdict.fill_price,

@@ -55,7 +55,8 @@ LEFT JOIN position ON position.account_id = account.id AND position.stock_id = s
 WHERE account.id = %(account_id)s
 """
 CREATE_STOCK = """
-INSERT INTO stock (id, exchange, symbol) VALUES (%s, %s, %s) ON CONFLICT (exchange, symbol) DO NOTHING
+INSERT INTO stock (id, exchange, symbol, instrument_token)
+VALUES (%(id)s, %(exchange)s, %(symbol)s, synthetic_token(%(exchange)s)) ON CONFLICT (exchange, symbol) DO NOTHING
 """
 PLACED = "SELECT placed.*, last_order_number(placed.placed_at) AS order_number FROM"
 WRITE = f"""
@@ -115,7 +116,7 @@ def look_at_state(context: PlacementContext) -> PlacementState:
 @transactional
 def create_stock(exchange: str, symbol: str) -> None:
     """Create a stock that does not exist."""
-    execute(CREATE_STOCK, (new_id(), exchange, symbol))
+    execute(CREATE_STOCK, {"id": new_id(), "exchange": exchange, "symbol": symbol})
 
 
 def write_order(
