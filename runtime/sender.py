@@ -13,9 +13,9 @@ import redis
 
 from runtime import redis_link
 from runtime.logs import get_logger
+from runtime.redis_pipeline import Pipeline
 
 logger = get_logger(__name__)
-Pipeline = redis.client.Pipeline
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Sender:
 
 
 def _execute(parcels: list[Parcel]) -> None:
-    with redis_link.client.pipeline(transaction=False) as pipeline:
-        for parcel in parcels:
-            parcel.write(pipeline)
-        pipeline.execute()
+    pipeline = Pipeline()
+    for parcel in parcels:
+        parcel.write(pipeline)
+    pipeline.send(redis_link.client.connection_pool)
 
 
 sender = Sender()
