@@ -67,7 +67,8 @@ class _PipelinedScript:
         pipeline = _pipeline.get()
         if pipeline is None:
             return self._script(keys=keys, args=args)
-        return pipeline.evalsha(self._script.sha, len(keys), *keys, *args)
+        pipeline.add("EVALSHA", self._script.sha, len(keys), *keys, *args)
+        return None
 
 
 class RequestContext(Middleware):

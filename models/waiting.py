@@ -16,14 +16,14 @@ def wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
         poller.register(descriptor, event)
         return bool(poller.poll(timeout_ms))
     hub = gevent.get_hub()
-    watcher = hub.loop.io(descriptor, 1 if event == select.POLLIN else 2)
+    watcher, has_come = hub.loop.io(descriptor, 1 if event == select.POLLIN else 2), False
     try:
         with gevent.Timeout(None if timeout_ms is None else timeout_ms / 1000, False):
             hub.wait(watcher)
-            return True
-        return False
+            has_come = True
     finally:
         watcher.close()
+    return has_come
 
 
 def is_readable(descriptor: int) -> bool:

@@ -6,18 +6,17 @@ redis-py's own pipeline does this too, in layers that take as long as everything
 from typing import Any
 
 import redis
-from redis.commands.core import CoreCommands
 
 
-class Pipeline(CoreCommands):
+class Pipeline:
     """Redis commands that wait to be sent together; their answers tell only if one of them failed."""
 
     def __init__(self) -> None:
         self._commands: list[tuple[Any, ...]] = []
 
-    def execute_command(self, *args: Any, **_: Any) -> None:
-        """Add a command; redis-py's methods for the commands call this."""
-        self._commands.append(args)
+    def add(self, *command: Any) -> None:
+        """Add a command: its name and its arguments."""
+        self._commands.append(command)
 
     def send(self, pool: redis.ConnectionPool) -> None:
         """Send all commands and wait for their answers; raise redis.RedisError, and the first one that an answer has.

@@ -9,7 +9,7 @@ from gunicorn.http import wsgi
 MAX_JOINED = 65_536
 
 
-class Response(wsgi.Response):  # type: ignore[misc]
+class Response(wsgi.Response):
     """gunicorn's response, whose head is sent together with the first part of its body.
 
     The stock response sends them one by one, and so wakes the client twice.
@@ -17,6 +17,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.headers_sent = False
         self._head = b""
         self._has_body_to_send = False
 

@@ -16,8 +16,8 @@ def pool(servers, redis_client):
 
 def test_the_commands_are_done_in_their_order(pool, redis_client):
     pipeline = Pipeline()
-    pipeline.rpush("piped", "a")
-    pipeline.rpush("piped", "b")
+    pipeline.add("RPUSH", "piped", "a")
+    pipeline.add("RPUSH", "piped", "b")
     assert not redis_client.exists("piped")
     pipeline.send(pool)
     assert redis_client.lrange("piped", 0, -1) == [b"a", b"b"]
@@ -25,13 +25,13 @@ def test_the_commands_are_done_in_their_order(pool, redis_client):
 
 def test_one_that_fails_is_raised_after_all_are_done(pool, redis_client):
     pipeline = Pipeline()
-    pipeline.evalsha("0" * 40, 0)
-    pipeline.rpush("piped", "a")
+    pipeline.add("EVALSHA", "0" * 40, 0)
+    pipeline.add("RPUSH", "piped", "a")
     with pytest.raises(redis.exceptions.NoScriptError):
         pipeline.send(pool)
     assert redis_client.lrange("piped", 0, -1) == [b"a"]
     after = Pipeline()
-    after.rpush("piped", "b")
+    after.add("RPUSH", "piped", "b")
     after.send(pool)  # no answer of the first ones is left on the only connection
     assert redis_client.lrange("piped", 0, -1) == [b"a", b"b"]
 
@@ -41,7 +41,7 @@ def test_a_connection_that_breaks_is_not_used_again(pool):
     pool.release(connection)
     connection.read_response = lambda: exec("raise TimeoutError")
     pipeline = Pipeline()
-    pipeline.ping()
+    pipeline.add("PING")
     with pytest.raises(TimeoutError):
         pipeline.send(pool)
     assert not connection.is_connected

@@ -16,7 +16,7 @@ from runtime.sender import Parcel, sender
 redis_link.configure(sys.argv[1])
 sender._run = lambda: None  # the thread comes too late
 def hold():
-    sender.add({"a": Parcel(lambda pipeline: pipeline.rpush("left", "a"))})
+    sender.add({"a": Parcel(lambda pipeline: pipeline.add("RPUSH", "left", "a"))})
 """
 LEAVES_AT_ONCE = f"""{HOLD}
 hold()
@@ -47,7 +47,7 @@ def linked(servers, redis_client):
 
 
 def parcels(*names, ended=lambda _: None):
-    return {name: Parcel(lambda pipeline, name=name: pipeline.rpush("sent", name), ended) for name in names}
+    return {name: Parcel(lambda pipeline, name=name: pipeline.add("RPUSH", "sent", name), ended) for name in names}
 
 
 def test_parcels_are_sent_in_their_order_and_each_key_once(linked):

@@ -35,4 +35,4 @@ def nudge(account_ids: Iterable[UUID]) -> None:
 
 
 def _publish(name: str, pipeline: Pipeline) -> None:
-    pipeline.publish(name, "")
+    pipeline.add("PUBLISH", name, "")
