@@ -97,7 +97,7 @@ def on_starting(server: Any) -> None:
     limit, needed = descriptors.raise_limit(), descriptors.MIN_DESCRIPTORS
     if limit < needed:
         sys.exit(f"tradepost: {needed} open files are needed, and only {limit} are allowed (ulimit -Hn)")
-    connections = descriptors.for_clients(_settings.database_pool_size)
+    connections = descriptors.for_clients(_settings.database_connections)
     server.log.info("Each worker takes %s connections: it may open %s files", connections, limit)
     server.murder_workers = Supervision(server)
 
@@ -115,6 +115,6 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Connect worker and application: the worker's stopping, its limit of connections, and its counts of them."""
     worker.wsgi.extensions["hub"].is_stopping = lambda: getattr(worker, "is_stopping", not worker.alive)
-    worker.max_connections = descriptors.for_clients(_settings.database_pool_size)
+    worker.max_connections = descriptors.for_clients(_settings.database_connections)
     worker.report = worker.wsgi.extensions["note_connections"]
     succession.note_ready(worker.age)

@@ -9,7 +9,8 @@ from dramatiq.middleware import Interrupt
 from actors import ledger_checks
 from actors.background import background
 from actors.broker import broker
-from config import settings
+from config import MAX_SHARDS, settings
+from models import buckets, partitions
 from models.database import DatabaseUnavailable
 from runtime import metrics, redis_link
 from runtime.logs import get_logger
@@ -33,24 +34,27 @@ RELEASE_LIMIT = 10_000
 CHECK_S = 1800.0
 
 logger = get_logger(__name__)
-_draining, _expiring, _doing_daily_work = threading.Lock(), threading.Lock(), threading.Lock()
+# Of each, one in a process for each bucket of accounts.
+_draining, _expiring, _doing_daily_work = ([threading.Lock() for _ in range(MAX_SHARDS)] for _ in range(3))
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
-def sweep_orders() -> None:
-    """Execute the orders that have been due for longer than one interval."""
+def sweep_orders(shard: int = 0) -> None:
+    """Execute the orders of a bucket that have been due for longer than one interval."""
     try:
-        drain(older_than_ms=settings().order_worker_interval_ms)
+        with buckets.at(shard):
+            drain(older_than_ms=settings().order_worker_interval_ms)
     except Interrupt:  # by the time limit or a shutdown; the next tick goes on, so no dead letter is needed
         logger.warning("sweep_cut_short")
 
 
-def drain(*, older_than_ms: int = 0) -> None:
-    """Sweep batch after batch while batches are full; one drain at a time in a process."""
-    if not _draining.acquire(blocking=False):
+def drain(*, older_than_ms: int = 0, limit_s: float = DRAIN_S) -> None:
+    """Sweep the current bucket batch after batch while batches are full; one drain of it at a time in a process."""
+    draining = _draining[buckets.current() or 0]
+    if not draining.acquire(blocking=False):
         return
     try:
-        end = time.monotonic() + DRAIN_S
+        end = time.monotonic() + limit_s
         limit = settings().order_worker_batch_limit
         while time.monotonic() < end:
             counts = sweep_once(limit=limit, older_than_ms=older_than_ms, exclusive=True)
@@ -62,18 +66,20 @@ def drain(*, older_than_ms: int = 0) -> None:
     except DatabaseUnavailable as error:
         logger.warning("sweep_failed", error=str(error))
     finally:
-        _draining.release()
+        draining.release()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
-def expire_orders() -> None:
-    """End the orders whose time is over."""
-    expire(EXPIRY_S)
+def expire_orders(shard: int = 0, limit_s: float = EXPIRY_S) -> None:
+    """End the orders of a bucket whose time is over."""
+    with buckets.at(shard):
+        expire(limit_s)
 
 
 def expire(limit_s: float) -> None:
-    """End the orders whose time is over, batch after batch; after the limit the next run goes on."""
-    if not _expiring.acquire(blocking=False):
+    """End the current bucket's orders whose time is over, batch after batch; after the limit the next run goes on."""
+    expiring = _expiring[buckets.current() or 0]
+    if not expiring.acquire(blocking=False):
         return
     try:
         end, expired = time.monotonic() + limit_s, expiry.MAX_BATCH
@@ -86,15 +92,16 @@ def expire(limit_s: float) -> None:
     except DatabaseUnavailable as error:
         logger.warning("expiry_failed", error=str(error))
     finally:
-        _expiring.release()
+        expiring.release()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
-def release_orders() -> None:
-    """Release the after-market orders whose session has opened, and execute the orders that are due then."""
+def release_orders(shard: int = 0) -> None:
+    """Release a bucket's after-market orders whose session has opened, and execute the orders that are due then."""
     try:
-        if release.run_once(RELEASE_LIMIT, calendar=settings().market_calendar):
-            drain()
+        with buckets.at(shard):
+            if release.run_once(RELEASE_LIMIT, calendar=settings().market_calendar):
+                drain()
     except Interrupt:
         logger.warning("release_cut_short")
     except DatabaseUnavailable as error:
@@ -102,26 +109,29 @@ def release_orders() -> None:
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
-def do_daily_work() -> None:
-    """Do the daily work that is not done yet; one process does each part at a time."""
-    if not _doing_daily_work.acquire(blocking=False):
+def do_daily_work(shard: int = 0) -> None:
+    """Do the daily work of a bucket that is not done yet; one process does each part at a time."""
+    doing = _doing_daily_work[shard]
+    if not doing.acquire(blocking=False):
         return
     try:
-        daily.do_daily_work()
+        with buckets.at(shard):
+            daily.do_daily_work()
     except Interrupt:  # its claim ends, and the next tick goes on
         logger.warning("daily_work_cut_short")
     except DatabaseUnavailable as error:
         logger.warning("daily_work_failed", error=str(error))
     finally:
-        _doing_daily_work.release()
+        doing.release()
 
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
-def sweep_levels() -> None:
-    """Match the orders that a present quote crosses and that no quote has matched; there should be none."""
+def sweep_levels(shard: int = 0) -> None:
+    """Match a bucket's orders that a present quote crosses and that no quote has matched; there should be none."""
     rules = MarketRules.of(settings())
     try:
-        level_sweep.run_once(rules)
+        with buckets.at(shard):
+            level_sweep.run_once(rules)
     except DatabaseUnavailable as error:
         logger.warning("level_sweep_failed", error=str(error))
 
@@ -137,7 +147,10 @@ def record_prices() -> None:
 
 @dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles."""
+    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
+
+    If orders are stored by month, make the partitions of the next months.
+    """
     background.start("deletion", _delete)
 
 
@@ -147,7 +160,8 @@ def _delete() -> None:
         candles = delete_old_candles(settings().candles_kept_days, patience_s=DRAIN_S)
         if candles or any(deleted):
             logger.info("deleted", **deleted._asdict(), candles=candles)
-    except DatabaseUnavailable as error:  # the next run deletes the rest
+        partitions.add_months()
+    except (DatabaseUnavailable, partitions.NotSplit) as error:  # the next run does the rest
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 
 

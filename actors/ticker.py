@@ -12,6 +12,7 @@ from peewee import PeeweeException
 from actors import maintenance, presence
 from actors.broker import broker
 from config import settings
+from models import buckets
 from models.database import DatabaseUnavailable
 from runtime import redis_link
 from runtime.logs import get_logger
@@ -22,7 +23,7 @@ DATABASE_PERIOD_S = 15.0
 logger = get_logger(__name__)
 
 # The actors that are enqueued once in an interval (ms) for the whole fleet, beside the sweep.
-PERIODIC = (
+PERIODIC: tuple[tuple[dramatiq.Actor[..., None], int], ...] = (
     (maintenance.expire_orders, 1_000),
     (maintenance.release_orders, 1_000),
     (maintenance.do_daily_work, 1_000),
@@ -31,11 +32,22 @@ PERIODIC = (
     (maintenance.delete_what_is_old, 600_000),
     (maintenance.check_ledger, 3_600_000),
 )
+# Of these, each bucket of accounts gets a message of its own.
+OF_A_BUCKET = frozenset(
+    actor.actor_name
+    for actor in (
+        maintenance.sweep_orders,
+        maintenance.expire_orders,
+        maintenance.release_orders,
+        maintenance.do_daily_work,
+        maintenance.sweep_levels,
+    )
+)
 # The actors that are due at the ends of their periods by this process's clock, not some time within them.
 ON_THE_MINUTE = frozenset({maintenance.record_prices.actor_name})
 # The work of those that every process does by itself while Redis cannot be reached; its sweeps wait meanwhile.
-WITHOUT_REDIS: dict[str, Callable[[], None]] = {
-    maintenance.expire_orders.actor_name: functools.partial(maintenance.expire, maintenance.DRAIN_S),
+WITHOUT_REDIS: dict[str, Callable[..., None]] = {
+    maintenance.expire_orders.actor_name: functools.partial(maintenance.expire_orders.fn, limit_s=maintenance.DRAIN_S),
     maintenance.release_orders.actor_name: maintenance.release_orders.fn,
     maintenance.do_daily_work.actor_name: maintenance.do_daily_work.fn,
     maintenance.sweep_levels.actor_name: maintenance.sweep_levels.fn,
@@ -46,19 +58,28 @@ WITHOUT_REDIS: dict[str, Callable[[], None]] = {
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
     if not redis_link.attempt(lambda: _announce(maintenance.sweep_orders, interval_ms)):
-        maintenance.drain()  # orders of any age, since there may be no messages for the young ones
+        for _ in buckets.each():  # orders of any age, since there may be no messages for the young ones
+            maintenance.drain(limit_s=maintenance.DRAIN_S / len(buckets.shards()))
 
 
-def _announce(actor: dramatiq.Actor[[], None], interval_ms: int) -> None:
-    """Enqueue an actor's message unless a process of the fleet has done so in this interval."""
-    # The key lives a little shorter than the interval, so that the next tick of its own process finds it gone.
-    if redis_link.client.set(tick_key(actor), 1, nx=True, px=max(1, interval_ms * 9 // 10)):
-        broker.enqueue(actor.message())
+def _announce(actor: dramatiq.Actor[..., None], interval_ms: int) -> None:
+    """Enqueue an actor's messages unless a process of the fleet has done so in this interval."""
+    for arguments in _arguments_of(actor):
+        # The key lives a little shorter than the interval, so that the next tick of its own process finds it gone.
+        if redis_link.client.set(tick_key(actor, *arguments), 1, nx=True, px=max(1, interval_ms * 9 // 10)):
+            broker.enqueue(actor.message(*arguments))
 
 
-def tick_key(actor: dramatiq.Actor[[], None]) -> str:
+def _arguments_of(actor: dramatiq.Actor[..., None]) -> list[tuple[int, ...]]:
+    """Return the arguments of an actor's messages: where there are several buckets, the number of each."""
+    if buckets.are_several() and actor.actor_name in OF_A_BUCKET:
+        return [(shard,) for shard in buckets.shards()]
+    return [()]
+
+
+def tick_key(actor: dramatiq.Actor[..., None], *arguments: int) -> str:
     """Return the key that marks an actor's message as enqueued in this interval."""
-    return redis_link.key(f"tick:{actor.actor_name}")
+    return redis_link.key(":".join(["tick", actor.actor_name, *map(str, arguments)]))
 
 
 def _announce_periodic(due: dict[int, float]) -> None:
@@ -70,10 +91,11 @@ def _announce_periodic(due: dict[int, float]) -> None:
         if is_sent:
             due[number] = _next_time(actor, period_ms)
         elif actor.actor_name in WITHOUT_REDIS:
-            WITHOUT_REDIS[actor.actor_name]()
+            for arguments in _arguments_of(actor):
+                WITHOUT_REDIS[actor.actor_name](*arguments)
 
 
-def _next_time(actor: dramatiq.Actor[[], None], period_ms: int) -> float:
+def _next_time(actor: dramatiq.Actor[..., None], period_ms: int) -> float:
     """Return the time at which an actor is due again, by time.monotonic()."""
     passed_ms = time.time() * 1000 % period_ms if actor.actor_name in ON_THE_MINUTE else 0.0
     return time.monotonic() + (period_ms - passed_ms) / 1000

@@ -18,7 +18,8 @@ def boot() -> None:
     main = multiprocessing.parent_process()
     try:
         # One connection for each thread, one for the ticker and one for work in the background.
-        database.initialise(require_database_url(settings), pool_size=settings.worker_threads + 2)
+        pool_size = settings.worker_threads + 2
+        database.initialise(require_database_url(settings), pool_size=pool_size, shards=settings.shards)
         broker.configure(settings, role="worker")
         telemetry.begin(settings, "worker", main_pid=main.pid if main and main.pid else os.getpid())
         message_metrics.begin(settings)

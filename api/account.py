@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response
 
 from models.database import session
+from models.routing import by_account
 from schemas.accounts import AccountSchema, EquityQuerySchema, EquitySchema
 from schemas.pages import AccountChoiceSchema
 from schemas.tokens import AccountTokenListSchema, TokenPageSchema
@@ -37,6 +38,7 @@ RANGES = {
 TRANSACTION_LIST = Listing("transactions", Keyset({"id": read_integer}), TRANSACTION_PAGE)
 
 
+@by_account
 def read_account(account_id: UUID) -> ValuedAccount:
     """Return an account's row with its unrealised profit, or refuse; opens its own session."""
     with session():

@@ -32,7 +32,7 @@ from .http.audit import audit
 from .http.authentication import existing_account_session, requires
 from .http.description import IDEMPOTENCY_KEY, LOCATION, described, leads_to
 from .http.idempotency import idempotency_key, mark_replayed
-from .http.pagination import fetch_page
+from .http.pagination import fetch_page_of_all
 from .http.parsing import Blueprint, takes_no_query
 from .http.responses import no_content, respond
 from .http.token_cache import token_cache
@@ -79,8 +79,7 @@ def list_accounts(query: dict[str, Any]) -> Response:
         NAME_CONTAINS: None if query["search"] is None else containing(query["search"]),
         "status = %s": query["status"],
     }
-    with session():
-        page = fetch_page(ACCOUNTS, where, BY_ID, limit=query["limit"], cursor=query["cursor"])
+    page = fetch_page_of_all(ACCOUNTS, where, BY_ID, limit=query["limit"], cursor=query["cursor"])
     return respond(ACCOUNT_PAGE, page)
 
 

@@ -77,8 +77,8 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     settings = settings or config.settings_or_exit(database_url.check)
     if settings.database_url is not None:
         # A request holds one connection at a time, and none while it uses Redis.
-        pool_size = settings.database_pool_size
-        database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web")
+        pool_size, shards = settings.database_pool_size, settings.shards
+        database.initialise(settings.database_url, pool_size=pool_size, application_name="tradepost-web", shards=shards)
     broker.configure(settings, role="web")
     telemetry.begin(settings, "web")  # before anything counts
     app = _new_app(settings)

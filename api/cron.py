@@ -1,18 +1,20 @@
 """The recovery endpoint: the daily work, executions and expiry in the request itself, without Redis."""
 
 import functools
+import random
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from flask import Response, current_app
 
+from models import buckets
 from runtime import metrics
 from schemas.operations import SweepRequestSchema, SweepSchema
 from trading.day import release
 from trading.day.daily import do_daily_work
 from trading.execution import expiry
-from trading.execution.sweeping import sweep_once
+from trading.execution.sweeping import SweepCounts, sweep_once
 from trading.market.recorded_prices import record_prices
 from trading.upkeep.backlog import count_pending
 
@@ -58,11 +60,9 @@ def sweep(limit: int, *, by: str) -> dict[str, Any]:
     """Do the due work, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
     record_prices()
-    is_done = do_daily_work()
-    release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)
-    counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)
+    done = [_sweep_bucket(share) for share in _shares(limit)]
+    counts = SweepCounts(*map(sum, zip(*(part.counts for part in done), strict=True)))
     metrics.count_sweep(by, counts)
-    ended = expiry.run_once(limit)
     return {
         "claimed": counts.claimed,
         "executed": counts.executed,
@@ -70,8 +70,34 @@ def sweep(limit: int, *, by: str) -> dict[str, Any]:
         "failed": counts.failed,
         "opened": counts.opened,
         "cancelled": counts.cancelled,
-        "expired": counts.expired + ended.expired,
+        "expired": counts.expired + sum(part.expired for part in done),
         "remaining": count_pending(),
-        "daily_work_done": is_done,
+        "daily_work_done": all(part.daily_work_done for part in done),
         "duration_ms": round((time.monotonic() - started) * 1000),
     }
+
+
+class Swept(NamedTuple):
+    """The work that was done in a bucket of accounts."""
+
+    daily_work_done: bool
+    counts: SweepCounts
+    expired: int
+
+
+def _shares(limit: int) -> Iterator[int]:
+    """Yield for each bucket, within it, the most orders to do there: an equal part, and of the rest by chance."""
+    shards = list(buckets.shards())
+    random.shuffle(shards)
+    for place, shard in enumerate(shards):
+        with buckets.at(shard):
+            yield (limit + place) // len(shards)
+
+
+def _sweep_bucket(limit: int) -> Swept:
+    is_done = do_daily_work()
+    if not limit:
+        return Swept(is_done, SweepCounts(), 0)
+    release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)
+    counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)
+    return Swept(is_done, counts, expiry.run_once(limit).expired)

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Response, after_this_request, current_app
 
 from actors.dispatch import dispatch
+from models import buckets
 from models.rows import OrderRow
 from runtime import tracing
 from runtime.logs import get_logger
@@ -134,10 +135,11 @@ def execute_matched(matches: Iterable[Match]) -> None:
     _start_execution({order_id: account_id for account_id, order_id in first.items()}, is_awaited=False)
 
 
-def execute_now(order_ids: Iterable[UUID]) -> None:
-    """Execute orders in this process, each by itself; sweeping executes those that fail here."""
-    for order_id in order_ids:
+def execute_now(accounts: Mapping[UUID, UUID]) -> None:
+    """Execute orders in this process, each with its account and by itself; sweeping executes those that fail here."""
+    for order_id, account_id in accounts.items():
         try:
-            execute_orders([order_id])
+            with buckets.of(account_id):
+                execute_orders([order_id])
         except Exception as error:  # the order is accepted: the client gets no error
             logger.error("inline_execution_failed", order_id=str(order_id), exc_info=error)

@@ -197,8 +197,9 @@ def read_by_client_id(query: dict[str, Any], client_order_id: str) -> Response:
     Write every character of it that is not a letter or a digit as `%` and its code. One that contains `/./` or `/../`
     is found by the filter `clientOrderId` of the list only, because clients change such addresses.
     """
+    account_id = requested_account_id(query["account_id"])
     with session():
-        order = find_order_by_client_id(requested_account_id(query["account_id"]), client_order_id)
+        order = find_order_by_client_id(account_id, client_order_id)
     if order is None:
         raise NotFound
     return respond_tagged(ORDER_DETAIL, order, order["version"])
@@ -215,8 +216,9 @@ def read(query: dict[str, Any], order_id: UUID) -> Response:
     The `ETag` is the version of the order: send it as `If-Match` to change or cancel exactly this version, or as
     `If-None-Match` to poll cheaply.
     """
+    account_id = requested_account_id(query["account_id"])
     with session():
-        order = find_order_with_entries(requested_account_id(query["account_id"]), order_id)
+        order = find_order_with_entries(account_id, order_id)
     if order is None:
         raise NotFound
     return respond_tagged(ORDER_DETAIL, order, order["version"])

@@ -85,8 +85,9 @@ def read(query: dict[str, Any], position_id: UUID) -> Response:
 
     A position that was closed can still be read: its quantity is 0, and its realised profit stays.
     """
+    account_id = requested_account_id(query["account_id"])
     with session():
-        row = find_position(requested_account_id(query["account_id"]), position_id)
+        row = find_position(account_id, position_id)
     if row is None:
         raise NotFound
     value_position(row, trading_days(market()["calendar"]))

@@ -57,7 +57,7 @@ USER_TIMEOUT_MS = 10_000
 def register(app: Flask) -> None:
     """Set up the application's hub, its feed of quotes and its websocket."""
     app.extensions["hub"] = Hub(
-        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_pool_size), hub_threads.start
+        as_text, descriptors.for_listeners(app.config["SETTINGS"].database_connections), hub_threads.start
     )
     app.extensions["quotes"] = QuoteFeed(quote_threads.start)
     app.config["SOCK_SERVER_OPTIONS"] = SERVER_OPTIONS
@@ -104,7 +104,7 @@ def check_before_the_upgrade() -> None:
     facts.stream_symbols = query["symbols"]
     if "Authorization" in request.headers:
         authenticate(READERS)
-        page_since(requested_account_id(facts.stream_account_id))
+        page_since(account_id_for(current_principal(), facts.stream_account_id))
     refuse_when_full()
     facts.stream_is_compressed = _agree_on_compression()
 

@@ -58,6 +58,7 @@ def list_trades_of_order(query: dict[str, Any], order_id: UUID) -> Response:
 
     The list is empty until the order is EXECUTED, and has one trade from then on.
     """
+    account_id = requested_account_id(query["account_id"])
     with session():
-        trades = trades_of_order(requested_account_id(query["account_id"]), order_id)
+        trades = trades_of_order(account_id, order_id)
     return respond(ORDER_TRADES, {"data": trades})

@@ -19,6 +19,7 @@ from .errors import ConfigurationError as ConfigurationError
 REDIS_NAMESPACE = "tradepost"
 SAVED = "env"  # the file in DATA_DIR with the addresses of `make run`
 DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
+MAX_SHARDS = 64
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PERIOD_S = {"second": 1, "minute": 60, "hour": 3600}
 MIN_SECRET_LENGTH = 16
@@ -49,6 +50,7 @@ class Settings:
     log_time: bool
     web_concurrency: int
     database_pool_size: int
+    shards: int
     worker_processes: int
     worker_threads: int
     market_calendar: str | None
@@ -79,6 +81,12 @@ class Settings:
     simulator: bool
 
     @property
+    def database_connections(self) -> int:
+        """Return the number of connections to the database that a web process may open."""
+        pools = 1 if self.shards == 1 else self.shards + 1
+        return self.database_pool_size * pools
+
+    @property
     def is_production(self) -> bool:
         """Return True if the strict rules of production apply."""
         return self.environment == "production"
@@ -90,6 +98,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
     # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
+    shards = _integer(environ, "SHARDS", 1, 1, MAX_SHARDS)
     settings = Settings(
         database_url=_url(environ, saved, urls.DATABASE_URL),
         redis_url=_url(environ, saved, urls.REDIS_URL),
@@ -102,7 +111,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         log_format=_choice(environ, "LOG_FORMAT", ("text", "json"), "text"),
         log_time=_choice(environ, "LOG_TIME", ("on", "off"), "on") == "on",
         web_concurrency=_integer(environ, "WEB_CONCURRENCY", 2, 1, 64),
-        database_pool_size=_integer(environ, "DATABASE_POOL_SIZE", 16, 1, 100),
+        database_pool_size=_integer(environ, "DATABASE_POOL_SIZE", max(16 // shards, 4), 1, 100),
+        shards=shards,
         worker_processes=_integer(environ, "WORKER_PROCESSES", 1, 1, 64),
         worker_threads=_integer(environ, "WORKER_THREADS", 4, 1, 64),
         market_calendar=_optional_choice(environ, "MARKET_CALENDAR", ("NSE",)),

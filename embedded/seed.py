@@ -40,7 +40,7 @@ class Demo:
 
 def seed(settings: Settings) -> Demo:
     """Return the demo account of an earlier start if this database has it, else create it and the stocks."""
-    database.initialise(require_database_url(settings), pool_size=2)
+    database.initialise(require_database_url(settings), pool_size=2, shards=settings.shards)
     path = settings.data_dir / "demo.json"
     try:
         if settings.market_calendar is not None:

@@ -12,7 +12,7 @@ import psycopg2
 import psycopg2.extensions
 
 from models import waiting
-from models.history import REPLACED, UNKNOWN, history_of
+from models.history import REPLACED, UNKNOWN, Newest, history_of
 from models.places import ATTRIBUTES, WRITABLE, Place, Places, for_writing
 
 # Each limit is shorter than the next: the server gives up on a lock, then on a statement, and then the client
@@ -30,7 +30,10 @@ CONNECT_ALL_TIMEOUT_S = 4.0
 # and again and again, until it finds one or the client gives up.
 LOOK_AFTER_S = 2.0
 LOOK_EVERY_S = 1.0
+# A statement that waits on the old primary ends within this time after another one has found the newer.
 LOOK_PAUSE_S = 0.25
+# One whose statements are answered looks so often: it may have found an old primary while the new one was away.
+LOOK_ANYWAY_S = 5.0
 
 # The settings of each connection. They override the same options of the URL; the URL's other options stay.
 OPTIONS = {
@@ -88,11 +91,18 @@ class Connection(psycopg2.extensions.connection):
 
     @property
     def has_ended(self) -> bool:
-        """Return True if the server has closed an idle connection; needs no round trip.
+        """Return True if an idle connection cannot be used again; needs no round trip.
 
         The server sends nothing on an idle connection, so a readable one has received the server's goodbye.
         """
-        return bool(self.closed or waiting.is_readable(self.fileno()))
+        if self.server is not None:
+            self.server.look_beside(self, LOOK_ANYWAY_S)
+        return bool(self.closed or self.is_replaced or waiting.is_readable(self.fileno()))
+
+    @property
+    def is_replaced(self) -> bool:
+        """Return True if a newer primary is known: an old one that lives on would read what is out of date."""
+        return self.server is not None and self.server.has_replaced(self)
 
 
 class Server:
@@ -106,8 +116,8 @@ class Server:
         given = for_writing(psycopg2.extensions.parse_dsn(url))
         self._places = Places(given)
         self._compares = self._places.are_several and given.get(ATTRIBUTES) in WRITABLE
-        self._newest = UNKNOWN
-        self._looked_at = float("-inf")
+        self._newest = Newest()
+        self._looked_at = time.monotonic()
         ours = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
         self._parameters: dict[str, Any] = {
             **DEFAULTS,
@@ -117,19 +127,19 @@ class Server:
             "client_encoding": "UTF8",
         }
 
-    def connect(self) -> Connection:
+    def connect(self, search_path: str | None = None) -> Connection:
         """Return a new connection in autocommit; raise psycopg2.OperationalError with the reasons if there is none.
 
         Without blocking, libpq goes on to the next address only if one refuses, never if one is silent. So each address
         is tried by itself. All of several hosts are compared, unless the last one still serves and was not restarted.
         """
-        known = self._newest
+        known = self._newest.history
         places = self._places.in_order()
         timeout_s = min(CONNECT_TIMEOUT_S, CONNECT_ALL_TIMEOUT_S / max(1, len(places)))
         errors, found = [], []
         for place in places:
             try:
-                found.append(self._connect(place, timeout_s))
+                found.append(self._connect(place, timeout_s, search_path))
             except psycopg2.OperationalError as error:
                 errors.append(f"{place.get('hostaddr') or place.get('host', '')} {error}".strip())
                 self._places.failed(place, is_silent=NO_ANSWER in str(error))
@@ -147,12 +157,12 @@ class Server:
 
     def has_replaced(self, connection: Connection) -> bool:
         """Return True if a newer primary is known than the one of a connection."""
-        return connection.history.is_older_than(self._newest)
+        return connection.history.is_older_than(self._newest.history)
 
-    def look_beside(self, connection: Connection) -> None:
-        """Look for a newer primary on the other hosts, in a thread of its own and now and then only."""
+    def look_beside(self, connection: Connection, every_s: float) -> None:
+        """Look for a newer primary on the other hosts, in a thread of its own, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self._looked_at >= LOOK_EVERY_S:
+        if now - self._looked_at >= every_s:
             self._looked_at = now
             threading.Thread(target=self._look, args=(connection,), name="look-beside", daemon=True).start()
 
@@ -166,12 +176,15 @@ class Server:
                 if silent.history.is_older_than(found.history):
                     self._places.served(place)
 
-    def _connect(self, place: Place, timeout_s: float) -> Connection:
+    def _connect(self, place: Place, timeout_s: float, search_path: str | None = None) -> Connection:
         """Return a connection to a place; raise psycopg2.OperationalError if a newer primary is known."""
+        parameters = {**self._parameters, **place}
+        if search_path is not None:
+            parameters["options"] += f" -c search_path={search_path}"
         reset = deadline_s.set(timeout_s)
         try:
             connection: Connection = psycopg2.connect(
-                **{**self._parameters, **place}, connection_factory=Connection, cursor_factory=Cursor
+                **parameters, connection_factory=Connection, cursor_factory=Cursor
             )
             connection.autocommit = True
             connection.place = place
@@ -179,11 +192,9 @@ class Server:
                 connection.server, connection.history = self, history_of(connection)
         finally:
             deadline_s.reset(reset)
-        if connection.history.is_older_than(self._newest):
+        if not self._newest.admit(connection.history):
             connection.close()
             raise psycopg2.OperationalError(REPLACED)
-        if connection.history != UNKNOWN:
-            self._newest = connection.history
         return connection
 
 
@@ -208,18 +219,19 @@ def _wait_watchfully(connection: Connection, server: Server, event: int, deadlin
 
     A lost host does not end its connections. Without this, each one would cost its request CLIENT_TIMEOUT_S.
     """
-    pause_s = LOOK_AFTER_S
+    look_at = time.monotonic() + LOOK_AFTER_S
+    pause_ms = LOOK_PAUSE_S * 1000
     while True:
         remaining_ms = _remaining_ms(deadline)
-        pause_ms = pause_s * 1000 if remaining_ms is None else min(remaining_ms, pause_s * 1000)
-        if waiting.wait(connection.fileno(), event, pause_ms):
+        this_ms = pause_ms if remaining_ms is None else min(remaining_ms, pause_ms)
+        if waiting.wait(connection.fileno(), event, this_ms):
             return
-        if remaining_ms is not None and pause_ms == remaining_ms:
+        if remaining_ms is not None and remaining_ms <= pause_ms:
             raise psycopg2.OperationalError(NO_ANSWER)
         if server.has_replaced(connection):
             raise psycopg2.OperationalError(REPLACED)
-        server.look_beside(connection)
-        pause_s = LOOK_PAUSE_S
+        if time.monotonic() >= look_at:
+            server.look_beside(connection, LOOK_EVERY_S)
 
 
 def _remaining_ms(deadline: float | None) -> float | None:

@@ -12,8 +12,10 @@ import psycopg2.extensions
 import psycopg2.extras
 from peewee import InterfaceError, InternalError, OperationalError, PeeweeException, PostgresqlDatabase
 
+from models import buckets
 from models.connections import Connection, Server, deadline_s, wait_bounded
 from models.pool import Pool
+from models.pools import Pools
 
 Row = dict[str, Any]
 RowType = TypeVar("RowType", bound=Mapping[str, Any])  # a TypedDict, such as those of models.rows
@@ -35,9 +37,9 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(PostgresqlDatabase):
-    """Peewee's database with the pool of models.pool."""
+    """Peewee's database with the pool of models.pool, or with one for each bucket of accounts."""
 
-    pool = Pool(Server("", "tradepost").connect, 0)  # until `initialise` is called
+    pool: Pool | Pools = Pool(Server("", "tradepost").connect, 0)  # until `initialise` is called
     _state: Any
 
     def connect(self, reuse_if_open: bool = False) -> bool:
@@ -49,6 +51,8 @@ class Database(PostgresqlDatabase):
             raise InterfaceError("no database is set for this process")
         if not self.is_closed():
             if reuse_if_open:
+                if isinstance(self.pool, Pools):
+                    self.pool.refuse_other(self.held)
                 return False
             raise OperationalError("Connection already opened.")
         self._state.set_connection(self.pool.take(POOL_TIMEOUT_S))
@@ -92,14 +96,16 @@ class Database(PostgresqlDatabase):
 db: Any = Database(None, autoconnect=False)
 
 
-def initialise(url: str, *, pool_size: int, application_name: str = "tradepost") -> None:
-    """Set the database of this process; the first session makes the first connection."""
+def initialise(url: str, *, pool_size: int, application_name: str = "tradepost", shards: int = 1) -> None:
+    """Set the database of this process and its number of buckets; the first session makes the first connection."""
     psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
     loads = functools.partial(json.loads, parse_float=Decimal)
     psycopg2.extras.register_default_jsonb(loads=loads, globally=True)
     psycopg2.extensions.set_wait_callback(wait_bounded)
     db.dispose()
-    db.pool = Pool(Server(url, application_name).connect, pool_size)
+    buckets.set_count(shards)
+    server = Server(url, application_name)
+    db.pool = Pool(server.connect, pool_size) if shards == 1 else Pools(server.connect, pool_size)
     db.init(url)
 
 

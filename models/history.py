@@ -1,5 +1,6 @@
 """The history of a server: two that both take writes have the same data up to a promotion, and not after it."""
 
+import threading
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -25,6 +26,23 @@ class History(NamedTuple):
 
 
 UNKNOWN = History(0, 0, Decimal(0))
+
+
+class Newest:
+    """The newest history that a process has seen on the hosts of its URL."""
+
+    def __init__(self) -> None:
+        self.history = UNKNOWN
+        self._lock = threading.Lock()  # threads connect at the same time
+
+    def admit(self, history: History) -> bool:
+        """Remember a history and return True; return False if a newer one is known."""
+        with self._lock:
+            if history.is_older_than(self.history):
+                return False
+            if history != UNKNOWN:
+                self.history = history
+            return True
 
 
 def history_of(connection: Any) -> History:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from peewee import OperationalError
 from playhouse.migrations import Runner
 
-from models import server
+from models import buckets, parts, server
 from models.database import db, execute, fetch_one, session, sqlstate, unbounded
+from models.parts import Part
 from models.server import DatabaseUnfit
 
 DIRECTORY = pathlib.Path(__file__).with_name("migrations")
@@ -23,10 +24,12 @@ LOCK_PAUSE_S = 1.0
 LOCK_ATTEMPTS = 40  # two minutes
 # The lock is not available, or a reader that has one table waits for another one that the migration has.
 LOCK_STATES = frozenset({"55P03", "40P01"})
+# Up to this migration the schema of a bucket has copies of the tables that all buckets share (0023).
+LAST_WHOLE = "0022_function_paths"
 
 
 def upgrade() -> list[str]:
-    """Apply the missing migrations in order and return their names.
+    """Apply the missing migrations in order, in each schema, and return their names.
 
     The previous release may be running. Raises DatabaseUnavailable if a table is not free for two minutes, and
     DatabaseUnfit, before the first write, if the database or the rights of its role do not suffice.
@@ -35,31 +38,69 @@ def upgrade() -> list[str]:
         if reason := server.unfit_reason():
             raise DatabaseUnfit(reason)
         execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-        missing = [migration.name for migration in _runner().status() if not migration.applied]
+        missing = [name for name, applied in _status() if not applied]
         if not missing:
             return []
         if reason := server.missing_right():
             raise DatabaseUnfit(reason)
-        for attempt in range(1, LOCK_ATTEMPTS + 1):
-            try:
-                _runner().up()
-                break
-            except OperationalError as error:
-                if attempt == LOCK_ATTEMPTS or sqlstate(error) not in LOCK_STATES:
-                    raise
-                time.sleep(LOCK_PAUSE_S)
+        _make_schemas()
+        for part in parts.all_parts():
+            _upgrade(part)
         return missing
 
 
 def status() -> list[tuple[str, datetime.datetime | None]]:
-    """Return each migration's name with the time of its application, or None."""
+    """Return each migration's name with the time of its application, None if it is missing in any schema."""
     with session():
-        return [(migration.name, migration.applied) for migration in _runner().status()]
+        return _status()
 
 
 def is_current() -> bool:
     """Return True if every migration is applied."""
     return all(applied for _, applied in status())
+
+
+def _status() -> list[tuple[str, datetime.datetime | None]]:
+    runners = [_runner(part) for part in parts.all_parts()]
+    if len(runners) == 1:
+        return [(migration.name, migration.applied) for migration in runners[0].status()]
+    applied = [runner.applied() for runner in runners]
+    found = {migration.name: [times.get(migration.name) for times in applied] for migration in runners[0].status()}
+    return [(name, None if None in times else max(times)) for name, times in found.items()]
+
+
+def _make_schemas() -> None:
+    """Make the schemas of the buckets, all at once: their number tells with how many buckets a database was made."""
+    if buckets.are_several():
+        execute("".join(f"CREATE SCHEMA IF NOT EXISTS {buckets.schema_of(shard)};" for shard in buckets.shards()))
+
+
+def _upgrade(part: Part) -> None:
+    """Apply the missing migrations of one schema."""
+    with parts.migrating(part):
+        if part.shard is None:
+            _up(part)
+            return
+        try:
+            # Until the shared tables are shared, nothing but the bucket's own may be found.
+            execute(f"SET search_path = {buckets.schema_of(part.shard)}")
+            _up(part, LAST_WHOLE)
+            execute(f"SET search_path = {buckets.path_of(part.shard)}")
+            _up(part)
+        finally:
+            execute("RESET search_path")
+
+
+def _up(part: Part, target: str | None = None) -> None:
+    """Apply the missing migrations up to one; try again while a table is locked."""
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            _runner(part).up(target)
+            return
+        except OperationalError as error:
+            if attempt == LOCK_ATTEMPTS or sqlstate(error) not in LOCK_STATES:
+                raise
+            time.sleep(LOCK_PAUSE_S)
 
 
 @contextlib.contextmanager
@@ -82,5 +123,6 @@ def _try_lock() -> bool:
     return bool(found and found["taken"])
 
 
-def _runner() -> Runner:
-    return Runner(db, str(DIRECTORY))
+def _runner(part: Part) -> Runner:
+    schema = None if part.shard is None else buckets.schema_of(part.shard)
+    return Runner(db, str(DIRECTORY), schema=schema)

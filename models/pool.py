@@ -42,7 +42,7 @@ class Pool:
     """
 
     def __init__(self, connect: Callable[[], Connection], size: int) -> None:
-        self.allowed = size
+        self.size = self.allowed = size
         self._connect = connect
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -151,7 +151,7 @@ class Pool:
                 self._waiting.remove(waiter)
 
     def _is_usable(self, connection: Connection) -> bool:
-        is_current = not connection.closed and connection.generation == self._generation
+        is_current = not connection.closed and connection.generation == self._generation and not connection.is_replaced
         return is_current and connection.get_transaction_status() == IDLE
 
     def _is_away(self) -> bool:

@@ -1,11 +1,16 @@
 """Checks of a database before any table is created in it."""
 
-from models.database import fetch_all
+from typing import Any
+
+from models import buckets
+from models.database import fetch_all, fetch_one
 
 OLDEST_VERSION = 15
 ENCODING = "UTF8"
 INSUFFICIENT_PRIVILEGE = "42501"  # the role lacks a right
 # The locale C works with every encoding, also if the server's default is another one.
+# Since this migration the tables of accounts are in the schemas of the buckets, if there are several.
+DIVISION = "0023_buckets"
 CREATION = f"createdb --encoding={ENCODING} --locale=C --template=template0 NAME"
 
 
@@ -16,13 +21,33 @@ class DatabaseUnfit(Exception):
 def unfit_reason() -> str | None:
     """Return the reason why the open session's database cannot be used, or None; the text holds no secret."""
     (found,) = fetch_all(
-        "SELECT current_setting('server_version_num')::int / 10000 AS version, getdatabaseencoding() AS encoding"
+        "SELECT current_setting('server_version_num')::int / 10000 AS version, getdatabaseencoding() AS encoding,"
+        f" ({buckets.COUNT_SCHEMAS}) AS buckets, to_regclass('account') IS NOT NULL AS has_accounts"
     )
     if found["version"] < OLDEST_VERSION:
         return f"its version {found['version']} is too old: PostgreSQL {OLDEST_VERSION} or later is needed"
     if found["encoding"] != ENCODING:
         return f"its encoding {found['encoding']} cannot hold every text: make another with {CREATION}"
-    return None
+    made_with = _other_shards(found)
+    return None if made_with is None else buckets.made_with_other(made_with)
+
+
+def _other_shards(found: dict[str, Any]) -> int | None:
+    """Return the number of buckets with which the database was made if it is not this process's, else None."""
+    if not buckets.are_several():
+        return found["buckets"] if found["buckets"] and not found["has_accounts"] else None
+    if found["buckets"] not in (0, len(buckets.shards())):
+        return int(found["buckets"])
+    return 1 if found["has_accounts"] and _has_all_in_one_schema() else None
+
+
+def _has_all_in_one_schema() -> bool:
+    """Return True if the tables of accounts, which are in the shared schema, stay there: they hold rows, or came so."""
+    row = fetch_one(
+        "SELECT EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM schema_migration WHERE name = %s) AS stays",
+        (DIVISION,),
+    )
+    return row is not None and bool(row["stays"])
 
 
 def is_read_only() -> bool:

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import redis
@@ -78,6 +79,7 @@ class Sentinels:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._named: dict[tuple[str, int], Address | None] = {}
+        self._outvoted: set[tuple[tuple[str, int], Address | None]] = set()
         self._is_settled = threading.Event()
         self._known: Address | None = None
 
@@ -101,7 +103,7 @@ class Sentinels:
                     self._note(place, self._ask(connection))
                     pause_s = ASK_S
                     time.sleep(ASK_S)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  the thread must outlive an answer that makes no sense
                 if pause_s == ASK_S:
                     logger.warning("redis_sentinel_failed", host=host, port=port, error=str(error))
             self._note(place, None)
@@ -118,25 +120,26 @@ class Sentinels:
     def _note(self, place: tuple[str, int], named: Address | None) -> None:
         """Keep an answer, and follow most of those who answer.
 
-        A Sentinel that was cut off from the others may still name the old primary: it is outvoted.
+        A Sentinel that was cut off from the others may still name the old primary: it is outvoted. From then on it
+        counts only with another address, or together with most of the Sentinels: the others may be away for a while.
         """
         with self._lock:
             self._named[place] = named
-            votes = self._votes()
-            most = {address for address, count in votes.items() if 2 * count > len(self._places)}
-            followed = {address for address, count in votes.items() if self._known and 2 * count > votes.total()}
-            for address in most or followed:
-                self._take(address)
-            if most or len(self._named) == len(self._places):
+            most = _majority(self._named.values(), len(self._places))
+            if most is not None:
+                self._outvoted = {vote for vote in self._named.items() if vote[1] != most}
+                self._take(most)
+            elif self._known is not None:
+                believed = [address for place, address in self._named.items() if (place, address) not in self._outvoted]
+                self._take(_majority(believed, len(believed) - believed.count(None)) or self._known)
+            if most is not None or len(self._named) == len(self._places):
                 self._is_settled.set()
 
     def _take_most_named(self) -> None:
         with self._lock:
-            if self._known is None and (votes := self._votes()):
+            votes = Counter(address for address in self._named.values() if address is not None)
+            if self._known is None and votes:
                 self._take(votes.most_common(1)[0][0])
-
-    def _votes(self) -> Counter[Address]:
-        return Counter(address for address in self._named.values() if address is not None)
 
     def _take(self, address: Address) -> None:
         if address != self._known:
@@ -144,9 +147,15 @@ class Sentinels:
             self._known = address
 
 
+def _majority(votes: Iterable[Address | None], voters: int) -> Address | None:
+    """Return the address that more than half of the voters name, None if there is none."""
+    counts = Counter(address for address in votes if address is not None)
+    return next((address for address, count in counts.items() if 2 * count > voters), None)
+
+
 @functools.cache
 def sentinels_of(url: str) -> Sentinels:
-    """Return the Sentinels of a URL, the same for all pools of this process: what one has found all know."""
+    """Return the Sentinels of a URL, the same for all pools of this process, which share the address that is found."""
     parts = sentinel_urls.split(url)
     options: dict[str, Any] = {"username": parts.username, "password": parts.password}
     if url.startswith("rediss"):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
 from tests.support import refusals
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
-from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, TABLES, Servers, administer, numbered, patient
+from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, Servers, administer, emptying, numbered, patient
 
 pytest_plugins = ["tests.support.scheduling"]
 
@@ -161,6 +162,7 @@ def setting_values(servers: Servers, database_url: str, tmp_path_factory: pytest
         "RATE_LIMIT_ORDERS": "off",
         "WEB_CONCURRENCY": "1",
         "TRADEPOST_ENV": "test",
+        "SHARDS": os.environ.get("SHARDS", ""),
     }
 
 
@@ -173,10 +175,12 @@ def settings(setting_values: dict[str, str]) -> config.Settings:
 @pytest.fixture(scope="session")
 def migrated(settings: config.Settings) -> Iterator[None]:
     """Bring the run's database up to date, and point the models of this process at it."""
-    from models import database, migrate
+    from models import database, migrate, partitions
 
-    database.initialise(config.require_database_url(settings), pool_size=40)
+    database.initialise(config.require_database_url(settings), pool_size=40, shards=settings.shards)
     migrate.upgrade()
+    if "PARTITIONS" in os.environ:  # PARTITIONS=1 make test TESTS=tests/trading: with orders and entries by month
+        partitions.split(partitions.Month.of(datetime.now(UTC).date()))
     yield
     database.db.dispose()
 
@@ -247,8 +251,7 @@ def empty_all(migrated: None, cleaner: Any, redis_client: redis.Redis) -> Callab
 
     def make() -> None:
         with cleaner.cursor() as cursor:
-            deletes = "".join(f"DELETE FROM {table};" for table in TABLES)
-            cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {deletes}")
+            cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {emptying()}")
         redis_client.flushdb()
         calendars._remembered.clear()
         redis_link._end_pause()

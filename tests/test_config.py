@@ -153,6 +153,14 @@ def test_the_defaults_are_those_of_the_contract(environment: dict[str, str]) -> 
     assert (settings.metrics_token, settings.metrics_port, settings.tracing) == (None, None, False)
 
 
+@pytest.mark.parametrize(("shards", "pool", "connections"), [("1", "", 16), ("4", "", 4 * 5), ("4", "7", 7 * 5)])
+def test_each_bucket_and_the_shared_tables_have_connections_of_their_own(
+    environment: dict[str, str], shards: str, pool: str, connections: int
+) -> None:
+    settings = config.load(environment | {"SHARDS": shards, "DATABASE_POOL_SIZE": pool})
+    assert settings.database_connections == connections
+
+
 def test_an_empty_value_counts_as_unset(environment: dict[str, str]) -> None:
     names = ["DATABASE_URL", "REDIS_URL", "REDIS_NAMESPACE", "PORT", "CRON_SECRET", "MARKET_CALENDAR"]
     names += ["RATE_LIMIT_ORDERS"]

@@ -14,12 +14,13 @@ from trading.upkeep.verify import verify
 from .backup_commands import backup, restore, restored
 from .failures import fail, with_database
 from .output import Columns, as_json, as_time, show
+from .partition_commands import detach, partition
 from .progress import patience
 from .session_commands import make_missing_sessions
 
 ledger = AppGroup("ledger", help="Verify the ledger.")
 db = AppGroup("db", help="Migrate, back up and restore the database, and delete expired rows.")
-for command in (backup, restore, restored):
+for command in (backup, restore, restored, partition, detach):
     db.add_command(command)
 
 MIGRATIONS: Columns = {"MIGRATION": "name", "APPLIED (IST)": as_time("appliedAt")}

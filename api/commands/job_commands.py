@@ -5,6 +5,7 @@ from datetime import date
 import click
 from flask.cli import AppGroup
 
+from models import buckets
 from schemas.fields import format_timestamp
 from trading.day import jobs as job_runs
 from trading.day.daily import do_daily_work
@@ -36,8 +37,8 @@ def jobs_list(since: date | None, as_json: bool) -> None:
 def jobs_run(as_json: bool) -> None:
     """Do the daily work that is not done yet, as workers do by themselves."""
     with patience("doing the work of the day"):
-        is_done = do_daily_work()
-    show(as_json, {"done": is_done})
+        are_done = [do_daily_work() for _ in buckets.each()]
+    show(as_json, {"done": all(are_done)})
 
 
 @jobs.command("skip")

@@ -1,14 +1,16 @@
 """The commands on orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import click
 from flask.cli import AppGroup
 
-from api.http.pagination import Keyset, fetch_page, read_timestamp, read_uuid
+from api.http.pagination import Keyset, fetch_page, fetch_page_of_all, read_timestamp, read_uuid
+from models import buckets
 from models.database import session
+from models.routing import by_account
 from models.rows import OrderRow
 from schemas.history import OrderHistorySchema
 from schemas.orders import STATUSES, OrderDetailSchema, OrderSchema
@@ -89,8 +91,11 @@ def orders_list(account_id: str | None, statuses: Sequence[str], symbol: str | N
         "status = ANY(%s)": list(statuses) or None,
         "symbol = %s": symbol and symbol.upper(),
     }
-    with session():
-        page = fetch_page(ORDERS, where, NEWEST_FIRST if owner else NEWEST_OF_ALL, limit=limit, cursor=None)
+    if owner is None:
+        page = fetch_page_of_all(ORDERS, where, NEWEST_OF_ALL, limit=limit, cursor=None)
+    else:
+        with buckets.of(owner), session():
+            page = fetch_page(ORDERS, where, NEWEST_FIRST, limit=limit, cursor=None)
     show(as_json, ORDER.dump(page["data"], many=True), COLUMNS)
 
 
@@ -101,16 +106,23 @@ def orders_list(account_id: str | None, statuses: Sequence[str], symbol: str | N
 def orders_show(order_id: str, as_json: bool) -> None:
     """Show an order with its charges, its history and its entries in the ledger."""
     wanted = identifier("order", order_id)
-    with session():
-        order = find_order_with_entries(account_of_order(wanted), wanted)
-    if order is None:
-        raise NotFound
-    document = ORDER_DETAIL.dump(order)
-    document["history"] = HISTORY.dump({"data": order_history(order["account_id"], wanted)})["data"]
+    document = _read(account_of_order(wanted), wanted)
     if as_json:
         show(as_json, document)
     else:
         _tell(document)
+
+
+@by_account
+def _read(account_id: UUID, order_id: UUID) -> dict[str, Any]:
+    """Return an account's order with its charges, its ledger entries and its history."""
+    with session():
+        order = find_order_with_entries(account_id, order_id)
+    if order is None:
+        raise NotFound
+    document: dict[str, Any] = ORDER_DETAIL.dump(order)
+    document["history"] = HISTORY.dump({"data": order_history(account_id, order_id)})["data"]
+    return document
 
 
 @orders.command("cancel")
@@ -136,14 +148,21 @@ def orders_sweep(limit: int, as_json: bool) -> None:
     """Execute due orders in this process, the longest due first."""
     total = SweepCounts()
     with counting(min(limit, count_pending()), "executing") as bar:
-        while total.claimed < limit:
-            wanted = min(limit - total.claimed, SWEEP_BATCH)
-            counts = sweep_once(limit=wanted, older_than_ms=0, exclusive=False)
+        for counts in _sweeps(limit):
             total = SweepCounts(*(sum(pair) for pair in zip(total, counts, strict=True)))
             bar.update(counts.claimed)
+    show(as_json, {**total._asdict(), "remaining": count_pending()})
+
+
+def _sweeps(limit: int) -> Iterator[SweepCounts]:
+    """Execute up to limit due orders, one bucket of accounts after the other, and yield the counts of each batch."""
+    for _ in buckets.each():
+        while wanted := min(limit, SWEEP_BATCH):
+            counts = sweep_once(limit=wanted, older_than_ms=0, exclusive=False)
+            limit -= counts.claimed
+            yield counts
             if counts.claimed < wanted:
                 break
-    show(as_json, {**total._asdict(), "remaining": count_pending()})
 
 
 def _cancel_each(order_ids: Sequence[UUID], as_json: bool) -> None:
@@ -157,8 +176,7 @@ def _cancel_each(order_ids: Sequence[UUID], as_json: bool) -> None:
 
 
 def _cancel(order_id: UUID) -> OrderRow:
-    with session():
-        owner = account_of_order(order_id)
+    owner = account_of_order(order_id)
     record("order.cancel", {"account_id": owner, "order_id": order_id})
     with patience("cancelling"):
         return cancel_order(owner, order_id)

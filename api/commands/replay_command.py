@@ -133,6 +133,7 @@ def _own_database(calendar: str | None) -> Iterator[config.Settings]:
         except ScratchRefused as error:
             fail(f"The server makes no database ({error}): unset DATABASE_URL, and the replay starts its own server.")
         chosen = {"DATABASE_URL": url, "MARKET_CALENDAR": calendar or given.market_calendar or ""}
+        chosen["SHARDS"] = "1"  # its orders are few, and one bucket is the fastest
         chosen["RECORD_CANDLES"] = "off"  # they are written by a thread, which would read the clock at any time
         stack.enter_context(_environment(chosen))
         database.initialise(url, pool_size=CONNECTIONS, application_name="tradepost-replay")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from flask import request
 
+from models import buckets
 from models.database import session, snapshot
 from trading.accounts.reading import account_exists
 from trading.rules.errors import NotFound
@@ -33,12 +34,29 @@ def requires(*scopes: str) -> Callable[[View], View]:
         @functools.wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             authenticate(accepted)
-            return view(*args, **kwargs)
+            return routed(view, *args, **kwargs)
 
         # One entry for each scope: one of them is enough.
         return cast(View, note(checked, security=[{"token": [scope]} for scope in scopes] or [{"token": []}]))
 
     return decorate
+
+
+def routed(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return the view's answer; its sessions are of the bucket of the account for which the request acts."""
+    if not buckets.are_several():
+        return view(*args, **kwargs)
+    with contextlib.ExitStack() as request_facts().routes:
+        own = current_principal().account_id
+        if own is not None:
+            _route_to(own)
+        return view(*args, **kwargs)
+
+
+def _route_to(account_id: UUID) -> None:
+    """Let the request's next sessions be of this account's bucket; a request without a view has no sessions."""
+    if (routes := request_facts().routes) is not None:
+        routes.enter_context(buckets.of(account_id))
 
 
 def current_principal() -> Principal:
@@ -49,9 +67,13 @@ def current_principal() -> Principal:
 def requested_account_id(named: UUID | None, part: str = "query") -> UUID:
     """Return the id of the account for which the request acts; whether it exists is not checked.
 
-    `named` is the tradingAccountId of the request, and `part` the part of the request that may name it.
+    `named` is the tradingAccountId of the request, and `part` the part of the request that may name it. The sessions
+    that open afterwards are of the account's bucket.
     """
-    return account_id_for(current_principal(), named, part)
+    account_id = account_id_for(current_principal(), named, part)
+    if current_principal().account_id is None:
+        _route_to(account_id)
+    return account_id
 
 
 def account_id_for(principal: Principal, named: UUID | None, part: str = "query") -> UUID:

@@ -13,6 +13,7 @@ from uuid import UUID
 from flask import Response, request
 from peewee import PeeweeException
 
+from models import buckets
 from models.database import DatabaseUnavailable, Row, session
 from runtime.logs import get_logger
 from schemas.base import StrictSchema
@@ -91,6 +92,14 @@ class Found(NamedTuple):
     query: Query | None = None
 
 
+class Export(NamedTuple):
+    """The rows of an export, their account, and the function that tells whether the token is still valid."""
+
+    account_id: UUID
+    query: Query
+    is_valid: Callable[[], bool]
+
+
 @dataclass(frozen=True)
 class Listing:
     """A list of an account: its name, its order, and the schema of its pages."""
@@ -113,19 +122,18 @@ class Listing:
         if found.query is None:
             return respond(self.page, found.page, headers=VARIES)
         end = running.begin(account_id)
-        response = Response(self._sent(found.query, found.page["data"], _validity(), end), content_type=CSV)
+        export = Export(account_id, found.query, _validity())
+        response = Response(self._sent(export, found.page["data"], end), content_type=CSV)
         response.call_on_close(end)
         name = f"{self.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         response.headers.update(VARIES)
         return response
 
-    def _sent(
-        self, query: Query, rows: Sequence[Row], is_valid: Callable[[], bool], end: Callable[[], None]
-    ) -> Iterator[bytes]:
+    def _sent(self, export: Export, rows: Sequence[Row], end: Callable[[], None]) -> Iterator[bytes]:
         """Yield the file. An error aborts the chunked body, so that no client takes a part for the whole."""
         try:
-            yield from self._lines(query, rows, is_valid)
+            yield from self._lines(export, rows)
         except (Cut, DatabaseUnavailable, PeeweeException) as error:
             logger.warning("export_cut", list=self.name, reason=str(error).split("\n")[0])
             # gunicorn closes the connection of such an error without the body's end.
@@ -133,7 +141,7 @@ class Listing:
         finally:
             end()
 
-    def _lines(self, query: Query, rows: Sequence[Row], is_valid: Callable[[], bool]) -> Iterator[bytes]:
+    def _lines(self, export: Export, rows: Sequence[Row]) -> Iterator[bytes]:
         lines = CsvRows(cast(StrictSchema, cast(Any, self.page.fields["data"]).inner.schema))
         end = time.monotonic() + LIMIT_S
         yield lines.header.encode()
@@ -143,13 +151,13 @@ class Listing:
                 time.sleep(0)  # let other requests run
             if len(rows) < PORTION:
                 return
-            if not is_valid():
+            if not export.is_valid():
                 raise Cut("the token was revoked, or has expired")
             if time.monotonic() > end:
                 raise Cut("the client reads too slowly")
             # Between two portions a slow reader holds no connection and no snapshot.
-            with session():
-                rows = self._portion(query, self.keyset.values(rows[-1]))
+            with buckets.of(export.account_id), session():
+                rows = self._portion(export.query, self.keyset.values(rows[-1]))
 
     def _portion(self, query: Query, after: Sequence[Any] | None = None) -> list[Row]:
         select, where, selects_by = query

@@ -1,5 +1,6 @@
 """The facts about a request that the functions serving it share."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,6 +25,8 @@ class RequestFacts:
     request_id: str
     began_at: float  # of time.perf_counter()
     principal: Principal | None = None
+    # The buckets that the request has chosen, if there are several; they are left when its view returns.
+    routes: contextlib.ExitStack | None = None
     # The headers of a page, which replace those of the API.
     page_headers: Headers | None = None
     problem_code: str | None = None

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from models.database import Row, fetch_all
+from models.routing import session_of_all
+from models.spanning import each_in_transaction
 from schemas.fields import MAX_IDENTIFIER, format_timestamp, parse_timestamp, parse_uuid
 
 from .errors import invalid
@@ -90,8 +92,25 @@ def fetch_page(
     """
     after = None if cursor is None else keyset.decode(cursor)
     rows = fetch_rows(select, where, keyset, limit=limit + 1, after=after, selects_by=selects_by)
-    has_more = len(rows) > limit
-    return {"data": rows[:limit], "next_cursor": keyset.encode(rows[limit - 1]) if has_more else None}
+    return _page(rows, keyset, limit)
+
+
+def fetch_page_of_all(
+    select: str, where: Mapping[str, Any], keyset: Keyset, *, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """Return a page as fetch_page does, of the rows of all buckets; opens its own session."""
+    after = None if cursor is None else keyset.decode(cursor)
+    rows = list[Row]()
+    with session_of_all():
+        for _ in each_in_transaction():
+            rows += fetch_rows(select, where, keyset, limit=limit + 1, after=after)
+    rows.sort(key=keyset.values, reverse=keyset.descending)
+    return _page(rows, keyset, limit)
+
+
+def _page(rows: list[Row], keyset: Keyset, limit: int) -> dict[str, Any]:
+    """Return the first rows as a page, with a cursor if there are more."""
+    return {"data": rows[:limit], "next_cursor": keyset.encode(rows[limit - 1]) if len(rows) > limit else None}
 
 
 def fetch_rows(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import request
 
-from api.http.authentication import current_principal, principal_of_secret
+from api.http.authentication import current_principal, principal_of_secret, routed
 from api.http.facts import request_facts
 from api.http.token_cache import Principal
 from api.http.token_use import token_uses
@@ -29,7 +29,7 @@ def requires(scope: str) -> Callable[[View], View]:
         @functools.wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             authenticate(scope)
-            return view(*args, **kwargs)
+            return routed(view, *args, **kwargs)
 
         return cast(View, checked)
 

@@ -40,7 +40,7 @@ def wait_for_judgements(account_id: UUID, order_ids: Collection[UUID], wait_s: i
     database while waiting: the hub tells of each change.
     """
     deadline = time.monotonic() + wait_s
-    judged = _judged_orders(order_ids)
+    judged = _judged_orders(account_id, order_ids)
     if len(judged) == len(order_ids) or not _waiters.acquire(blocking=False):
         return judged
     listener, hub = QueueListener(account_id, None), current_app.extensions["hub"]
@@ -48,7 +48,7 @@ def wait_for_judgements(account_id: UUID, order_ids: Collection[UUID], wait_s: i
     try:
         while not hub.go_live(listener, hub.look_up(account_id).newest.id) and time.monotonic() < deadline:
             time.sleep(LOOK_AGAIN_S)  # the hub has just handed out a later event than the one read here
-        while len(judged := _judged_orders(order_ids)) < len(order_ids) and time.monotonic() < deadline:
+        while len(judged := _judged_orders(account_id, order_ids)) < len(order_ids) and time.monotonic() < deadline:
             _wait_for_change(listener, {str(order_id) for order_id in order_ids if order_id not in judged}, deadline)
         return judged
     finally:
@@ -64,6 +64,6 @@ def _wait_for_change(listener: QueueListener, order_ids: Set[str], deadline: flo
             return
 
 
-def _judged_orders(order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+def _judged_orders(account_id: UUID, order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
     with session():
-        return find_judged_orders(order_ids)
+        return find_judged_orders(account_id, order_ids)

@@ -16,6 +16,7 @@ from bench.growth import parts as parts
 from bench.growth import report as report
 from bench.growth.busy import compare_busy
 from bench.growth.load import LoadingError, Volume, load, sizes
+from bench.growth.months import detach_months
 from bench.growth.profiles import profile_busy
 from bench.growth.retention import finish_retention, measure_retention
 from bench.growth.sides import EMPTY, FULL, TENTH, Side, point_at, running_sides, server
@@ -24,8 +25,9 @@ from bench.seeding import seed
 from bench.services import run_to_the_end
 from embedded.interruption import Interruption
 from embedded.postgres import Postgres
-from models import migrate
+from models import migrate, partitions
 from models.database import DatabaseUnavailable
+from models.partitions import Month
 from runtime import logs
 
 # The rows of the empty side: all belong to the reader, whose lists are read.
@@ -52,7 +54,7 @@ def _run(interruption: Interruption, postgres: Postgres, options: argparse.Names
     if options.json.exists() and "load" not in options.parts:
         results = json.loads(options.json.read_text()) | results
     if "load" in options.parts:
-        results["load"] = _load(postgres, Volume(options.orders, options.events))
+        results["load"] = _load(postgres, Volume(options.orders, options.events), options.by_month)
         _keep(results, options.json)
     if set(options.parts) - {"load"}:
         with running_sides(interruption, postgres) as all_sides:
@@ -65,13 +67,15 @@ def _run(interruption: Interruption, postgres: Postgres, options: argparse.Names
     return 1 if results.get("verify", {}).get("wrong") else 0
 
 
-def _load(postgres: Postgres, volume: Volume) -> dict[str, Any]:
+def _load(postgres: Postgres, volume: Volume, by_month: bool) -> dict[str, Any]:
     """Load the databases, and return the load times and the sizes of the full one."""
     tenth = Volume(volume.orders // 10, volume.events // 10)
     for name, amount in ((EMPTY, LITTLE), (TENTH, tenth), (FULL, volume)):
         _progress(f"loading {amount.orders:,} orders into the {name} database")
         point_at(postgres.url(name))
         migrate.upgrade()
+        if by_month and name == FULL:
+            partitions.split(Month.of(amount.began_at.date()).following)
         seed()
         seconds = load(postgres.url(name), amount, _progress)
     orders = {EMPTY: LITTLE.orders, TENTH: tenth.orders, FULL: volume.orders}
@@ -97,6 +101,9 @@ def _measure(part: str, sides: list[Side], options: argparse.Namespace, results:
         return
     elif part == "profiles":
         results[part] = profile_busy(sides, options.seconds)
+        return
+    elif part == "months":
+        results[part] = detach_months(sides[-1])
         return
     elif part == "verify":
         results[part] = parts.time_verification(sides)
@@ -133,10 +140,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="seconds of a round of placements (4)")
     parser.add_argument("--requests", type=int, default=40, help="sequential requests of a round (40)")
+    parser.add_argument(
+        "--by-month", action="store_true", help="store the orders and entries of the full side by month"
+    )
     parser.add_argument("--folder", type=Path, help="a folder to keep the databases in, for runs of single parts")
     parser.add_argument("--json", type=Path, metavar="FILE", default=GROWTH, help="the file for the results")
     options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
+    if unknown := set(options.parts) - {*PARTS, "months"}:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     if min(options.orders, options.events, options.rounds, options.seconds, options.requests) < 1:
         parser.error("every number must be at least 1")

@@ -55,6 +55,16 @@ class Volume:
         return -(-self.orders // rows.ORDERS_PER_CYCLE)
 
     @property
+    def step(self) -> timedelta:
+        """Return the time between two cycles."""
+        return timedelta(days=EVENT_DAYS) / self.cycles_with_events
+
+    @property
+    def began_at(self) -> datetime:
+        """Return the time of the first cycle of a load that begins now."""
+        return datetime.now(UTC) - self.step * (self.cycles + 1)
+
+    @property
     def cycles_with_events(self) -> int:
         """Return the number of cycles at the end that are young enough to have events."""
         return min(self.cycles, max(1, -(-self.events // rows.EVENTS_PER_CYCLE)))
@@ -91,9 +101,11 @@ def sizes() -> dict[str, dict[str, int]]:
     for table in TABLES:
         with session():
             row = fetch_one(
-                "SELECT reltuples AS rows, pg_table_size(oid) / 1e6 AS table_mb, pg_indexes_size(oid) / 1e6 AS index_mb"
-                " FROM pg_class WHERE oid = %s::regclass",
-                (table,),
+                "SELECT sum(greatest(reltuples, 0)) AS rows, sum(pg_table_size(oid)) / 1e6 AS table_mb,"
+                " sum(pg_indexes_size(oid)) / 1e6 AS index_mb"
+                " FROM pg_class WHERE oid = %(table)s::regclass"
+                " OR oid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass))",
+                {"table": table},
             )
         assert row is not None
         found[table] = {name: round(float(value)) for name, value in row.items()}
@@ -119,7 +131,6 @@ def _place(account_id: UUID, side: Side, quantity: int, price: Decimal) -> Order
 
 
 def _parameters(volume: Volume) -> dict[str, Any]:
-    step = timedelta(days=EVENT_DAYS) / volume.cycles_with_events
     return {
         "account_prefix": ACCOUNT_PREFIX,
         "position_prefix": POSITION_PREFIX,
@@ -132,8 +143,8 @@ def _parameters(volume: Volume) -> dict[str, Any]:
         "pattern_id": account_id_of(PATTERN),
         "balance": OPENING_BALANCE,
         "cycles": volume.cycles,
-        "began_at": datetime.now(UTC) - step * (volume.cycles + 1),
-        "step": step,
+        "began_at": volume.began_at,
+        "step": volume.step,
     }
 
 

@@ -32,8 +32,8 @@ ALTER TABLE account
     ALTER COLUMN numbered_after SET DEFAULT 0;
 ALTER TABLE fund_transaction ALTER COLUMN id DROP IDENTITY;
 
--- For the previous release and for work by hand. Who writes an entry has the account's row. Without WHEN, because the
--- text of a condition is read anew for each statement, which takes longer than this call for each row.
+-- For the previous release and for work by hand. A transaction that writes an entry has locked the account's row.
+-- Without WHEN, because the text of a condition is read anew for each statement, which takes longer than this call.
 CREATE FUNCTION number_entry() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.id IS NULL THEN

@@ -39,7 +39,8 @@ BEGIN
 END $$;
 """
 
-# Since 0012 no trigger calls it. It told tables apart by their names, which a distributed table's parts do not have.
+# Since 0012 no trigger calls it, and nothing but a trigger could: without CASCADE the server refuses to drop a function
+# that one does call. It told tables apart by their names, which a distributed table's parts do not have.
 UNUSED = "DROP FUNCTION record_event()"
 
 WITH_TABLES = (

@@ -127,14 +127,15 @@ def test_workers_of_another_machine_have_a_port_of_their_own(
     port = free_port()
     there = {"METRICS_DIR": str(tmp_path / "there"), "METRICS_PORT": str(port)}
     web = start.web(METRICS_DIR=str(tmp_path / "here"))
-    start.worker(**there)
+    first = start.worker(**there)
     url = f"http://127.0.0.1:{port}"
     wait_until(lambda: is_served(url) and read(url).names, timeout_s=60, what="the worker's metrics")
     second = start.worker(**there)  # its port is taken: the first one tells of both
     trader = trader_of(web)
     trader.wait_for(trader.place().json()["orderId"])
     executions = {"outcome": "executed", "process": "worker"}
-    wait_until(lambda: read(url)("tradepost_executions_total", **executions) == 1, timeout_s=30)
+    told = lambda: f"one execution is counted: {read(url).samples}\n{first.log}\n{second.log}"  # noqa: E731
+    wait_until(lambda: read(url)("tradepost_executions_total", **executions) == 1, timeout_s=30, what=told)
     assert read(url)("tradepost_placements_total", outcome="accepted") == 0
     assert read(web.base_url)("tradepost_executions_total", outcome="executed") == 0
     assert requests.get(f"{url}/metrics", timeout=5).status_code == 401

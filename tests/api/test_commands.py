@@ -215,7 +215,7 @@ def test_an_unreachable_database_is_reported_in_one_line(run_badly, monkeypatch)
     def fail():
         raise DatabaseUnavailable("connection refused\nis the server running?")
 
-    monkeypatch.setattr("trading.accounts.reading.session", fail)
+    monkeypatch.setattr("trading.accounts.reading.session_of_all", fail)
     assert "connection refused" in run_badly("accounts", "list")
 
 

@@ -13,7 +13,7 @@ from models.database import fetch_all, session
 from runtime import metrics
 from tests.support.dead_letters import TRACEBACK, bury
 from trading.day import jobs
-from trading.upkeep import backlog, due_orders, operations, operations_history
+from trading.upkeep import backlog, due_orders, newest_orders, operations, operations_history
 
 PATH = "/api/admin/operations"
 
@@ -112,7 +112,7 @@ def test_seconds_before_the_oldest_order_read_are_omitted(
         cursor.execute(
             "UPDATE trading_order SET placed_at = placed_at - interval '5 s', due_at = due_at - interval '5 s'"
         )
-    monkeypatch.setattr(operations, "NEWEST_ORDERS", 4)
+    monkeypatch.setattr(newest_orders, "NEWEST_ORDERS", 4)
     seconds = read()["throughput"]["seconds"]
     assert 3 <= len(seconds) <= 30  # of 60; on a slow machine more have passed
     monkeypatch.setattr(operations, "MAX_COUNTED", 3)
@@ -124,7 +124,7 @@ def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
     parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC), "minutes": 60}
     database.execute("SET enable_seqscan = off; SET enable_sort = off")
     try:
-        for query in (backlog.DUE, due_orders.OLDEST, operations.NEWEST, operations_history.HISTORY):
+        for query in (backlog.DUE, due_orders.OLDEST, newest_orders.NEWEST, operations_history.HISTORY):
             plan = "\n".join(row["QUERY PLAN"] for row in fetch_all(f"EXPLAIN {query}", parameters))
             assert "Index" in plan, plan
             assert "Seq Scan" not in plan, plan

@@ -100,7 +100,7 @@ def test_an_event_of_another_order_that_names_the_awaited_order_causes_no_read(
     app: Any, account: Any, place: Any, when_placed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trader, hub, find, reads = account(), app.extensions["hub"], waiting.find_judged_orders, []
-    monkeypatch.setattr(waiting, "find_judged_orders", lambda order_ids: reads.append(order_ids) or find(order_ids))
+    monkeypatch.setattr(waiting, "find_judged_orders", lambda *asked: reads.append(asked) or find(*asked))
 
     def name_it_and_execute(order_id: Any) -> None:
         wait_until(lambda: trader.id in hub.followed)

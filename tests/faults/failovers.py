@@ -141,8 +141,8 @@ def measure_failovers(folder: Path, seed: int, count: int) -> Iterator[str]:
         problems = run.problems()
         counts = {word: sum(word in problem for problem in problems) for word in ("lost", "doubled", "unbalanced")}
         yield (
-            f"{count} failovers to a synchronous standby under load, {times(run.system).orders} orders:"
-            + ", ".join(f" {word} {number}" for word, number in counts.items())
+            f"{count} failovers to a synchronous standby under load, {times(run.system).orders} orders: "
+            + ", ".join(f"{word} {number}" for word, number in counts.items())
         )
         yield (
             "seconds until placements were answered again, longest:"

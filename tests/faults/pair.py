@@ -235,9 +235,9 @@ def configure(node: Postgres, **settings: str) -> None:
         administer(node, "SELECT pg_reload_conf()")
 
 
-def ask(node: Postgres, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a query in the server's own database."""
-    connection = psycopg2.connect(node.url(), application_name="harness")
+def ask(node: Postgres, query: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    """Return the rows of a query in one of a server's databases."""
+    connection = psycopg2.connect(node.url(database), application_name="harness")
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()

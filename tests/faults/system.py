@@ -19,7 +19,7 @@ from embedded.postgres import SOCKET_PORT
 from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
-from tests.support.servers import TABLES
+from tests.support.servers import emptying
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"
@@ -209,7 +209,7 @@ class System:
             for running in commands[1:]:
                 running.kill()
             del commands[1:]
-        deletes = "".join(f"DELETE FROM {table};" for table in TABLES if table != "api_token")
+        deletes = emptying(but=("api_token",))
         ours = "DELETE FROM api_token WHERE account_id IS NOT NULL;"
         self.sql(f"SET session_replication_role = replica; {deletes} {ours} RESET session_replication_role")
 

@@ -1,14 +1,17 @@
 """F44: hosts that are cut off from each other, in network namespaces of their own."""
 
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from embedded.postgres import SOCKET_PORT
 from tests.faults.checks import SWEPT_S
 from tests.faults.cuts import Cut, Cutter, cutter
 from tests.faults.hosts import DATABASE, REDIS, HostMachine
-from tests.faults.network import missing_right
+from tests.faults.network import Network, missing_right
 
 pytestmark = pytest.mark.faults
 
@@ -29,6 +32,28 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostMachine]:
         yield machine
     finally:
         machine.close()
+
+
+def test_f44_the_kernel_puts_a_host_further_away(hosts: HostMachine) -> None:
+    network, apart_s = hosts.network, 0.1
+    if not network.delay(DATABASE, apart_s / 2):
+        pytest.skip("this kernel has no netem: a proxy delays instead")
+    try:
+        assert round_trip_s(network, "web-1") >= apart_s
+    finally:
+        network.delay(DATABASE, 0.0)
+    assert round_trip_s(network, "web-1") < apart_s
+
+
+def round_trip_s(network: Network, host: str) -> float:
+    """Return the shortest of three times that a host takes to connect to the database's port."""
+
+    def connect() -> float:
+        start = time.monotonic()
+        socket.create_connection((network.addresses[DATABASE], SOCKET_PORT), timeout=10).close()
+        return time.monotonic() - start
+
+    return min(network.inside(host, connect) for _ in range(3))
 
 
 @pytest.fixture

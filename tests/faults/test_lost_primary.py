@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
 import pytest
 import requests
 
+from models import connections
 from models.connections import Server
 from tests.faults.checks import drain, heal_drain_check, unbalanced
 from tests.faults.failovers import (
@@ -24,6 +26,7 @@ from tests.faults.failovers import (
 from tests.faults.name_server import NameServer
 from tests.faults.pair import PairedMachine, PairedSystem, ask, target_of
 from tests.faults.proxy import Proxy
+from tests.faults.test_failover_reads import readiness
 from tests.faults.workload import Workload
 from tests.support.processes import ROOT, wait_until
 
@@ -115,7 +118,7 @@ def test_f34_commands_and_migrations_use_the_writable_host(
 
 
 def test_f34_an_old_primary_that_returns_unfenced_gets_no_connection(
-    make_system: Callable[..., PairedSystem],
+    make_system: Callable[..., PairedSystem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = make_system()
     pair = system.pair
@@ -133,12 +136,76 @@ def test_f34_an_old_primary_that_returns_unfenced_gets_no_connection(
     pair.door(pair.primary).refuse()  # the new one is away for a moment: the old one must not stand in for it
     with pytest.raises(psycopg2.OperationalError, match="another server has been promoted"):
         running.connect()
+    monkeypatch.setattr(connections, "LOOK_ANYWAY_S", 0.1)
+    with contextlib.closing(Server(system.settings["DATABASE_URL"], "knows-nothing").connect()) as connection:
+        assert int(connection.info.port) == pair.door(old).port  # a process cannot know better, but finds out:
+        pair.door(pair.primary).heal()
+        wait_until(lambda: connection.has_ended, what="the process has found the new primary")
+
+
+def readings(system: PairedSystem, workload: Workload, path: str) -> set[int]:
+    """Read a path 64 times, over all connections of the web process at once, and return the statuses."""
+    headers = {"Authorization": f"Bearer {next(iter(workload.accounts.values()))}"}
+    with ThreadPoolExecutor(16) as threads:
+        read = lambda _: requests.get(f"{system.base_url}{path}", headers=headers, timeout=15).status_code  # noqa: E731
+        return set(threads.map(read, range(64)))
+
+
+@pytest.mark.long
+def test_f34_nothing_is_read_from_an_old_primary_that_lives_on(make_system: Callable[..., PairedSystem]) -> None:
+    """Its idle connections work, and what the new one commits is missing there."""
+    system = make_system()
+    workload = Workload(system.start(), clients=2)
+    assert readings(system, workload, "/api/trading/account") == {200}
+    system.pair.cut_off()
+    system.promote()
+    placed = workload.clients[0].place()
+    assert placed.status == 202
+    assert readings(system, workload, f"/api/trading/orders/{placed.document['orderId']}") == {200}
+    system.pair.rejoin()
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.long
+def test_f34_an_old_primary_that_returns_under_load_is_given_nothing(make_system: Callable[..., PairedSystem]) -> None:
+    system = make_system()
+    pair, workload = system.pair, Workload(system.start(), clients=4)
+    written = "SELECT count(*), (SELECT sum(last_event_id) FROM account) FROM trading_order"
+    with workload.running(pause_s=0.02), Probes(workload, count=2) as probes:
+        fail_over(system, probes, "every process killed")
+        old = pair.revive_unfenced()
+        before = ask(old, written, system.name)
+        worker = system.start_worker()
+        wait_until(lambda: " executed " in worker.log, timeout_s=60, what="a worker that started meanwhile works")
+        pair.primary.stop(mode="immediate")  # each process connects anew, while the old one answers
+        wait_until(lambda: readiness(system) == (503, "unavailable"), what="ready tells of it")
+        pair.primary.start()
+        probes.wait_for_all(time.monotonic())
+    assert ask(old, written, system.name) == before
+    pair.rejoin()
+    heal_drain_check(system, workload)
 
 
 @pytest.mark.long
 def test_f34_the_address_stays_and_the_server_behind_it_changes(make_system: Callable[..., PairedSystem]) -> None:
     system = make_system(is_listed=False)
     workload = lose_under_load(system.start(), "every process killed")
+    heal_drain_check(system, workload)
+
+
+@pytest.mark.long
+def test_f34_the_address_moves_and_its_connections_fall_silent(make_system: Callable[..., PairedSystem]) -> None:
+    """As with a virtual address: nobody ends the connections to the old server."""
+    system = make_system(is_listed=False)
+    workload = Workload(system.start(), clients=4)
+    with workload.running(pause_s=0.02), Probes(workload, count=2) as probes:
+        lost = time.monotonic()
+        system.database_proxy.black_hole()
+        system.pair.kill()
+        system.postgres = system.pair.promote()
+        system.database_proxy.lead_to(target_of(system.postgres))
+        answered = probes.wait_for_all(time.monotonic())
+    expect_in_time(AFTER_LOSS_S, answered - lost)
     heal_drain_check(system, workload)
 
 

@@ -99,7 +99,7 @@ def kinds(trader: UUID, database_url: str) -> Kinds:
     assert record("cancel all", lambda: cancel_orders(trader, OrderFilter(side="BUY"))).cancelled
     record("new stock", lambda: quote("1.00", "1.05", "1.00", symbol="NEW"))
     given_up = order(trader, "BUY", "90.00")
-    record("giving up a poison", lambda: cancellation.reject_order(given_up, "execution_failed"))
+    record("giving up a poison", lambda: cancellation.reject_order(trader, given_up, "execution_failed"))
     record_changes_of_positions(record)
     record_square_off(record, trader)
     record("import of facts", lambda: set_facts([ImportedFacts("NSE", "RELIANCE", Decimal("0.05"))]))

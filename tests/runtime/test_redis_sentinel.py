@@ -83,7 +83,7 @@ def test_the_last_primary_serves_while_no_sentinel_answers(sentinel, port, logge
     assert client_at(url).ping()
     only.close()
     wait_until(lambda: failures_of(only, logged), what="the process has noticed")
-    assert client_at(url).ping()  # another pool: what one has found all know
+    assert client_at(url).ping()  # another pool: all share the address that is found
 
 
 def test_a_sentinel_that_was_cut_off_and_names_the_old_primary_is_outvoted(sentinel, port):
@@ -91,6 +91,18 @@ def test_a_sentinel_that_was_cut_off_and_names_the_old_primary_is_outvoted(senti
     for other in others:
         other.delay_s = 0.2  # the one that is cut off answers first
     assert client_at(url_of(sentinel(1), *others)).ping()
+
+
+def test_a_sentinel_that_was_outvoted_is_not_followed_while_the_others_are_away(sentinel, port, logged):
+    outdated, others = sentinel(1), (sentinel(port), sentinel(port))
+    client = client_at(url_of(outdated, *others))
+    assert client.ping()
+    for other in others:
+        other.close()
+    wait_until(lambda: all(failures_of(other, logged) for other in others), what="the process has noticed")
+    assert primary_of(client).port == port
+    outdated.named = 2  # a later failover that only this one can tell of
+    wait_until(lambda: primary_of(client).port == 2)
 
 
 def test_an_open_connection_to_a_primary_that_was_replaced_leads_to_the_new_one(sentinel, port):
@@ -113,6 +125,16 @@ def test_a_sentinel_that_fails_is_reported_once_and_asked_again(sentinel, port, 
     with pytest.raises(redis.ConnectionError):
         client.ping()
     only.open()
+    wait_until(lambda: answers(client), what="the Sentinel is asked again")
+    assert failures_of(only, logged) == 1
+
+
+def test_a_sentinel_that_talks_nonsense_is_reported_and_asked_again(sentinel, port, logged):
+    only = sentinel("no-number")
+    client = client_at(url_of(only), TIMEOUT_S)
+    with pytest.raises(redis.ConnectionError, match="no Sentinel"):
+        client.ping()
+    only.named = port
     wait_until(lambda: answers(client), what="the Sentinel is asked again")
     assert failures_of(only, logged) == 1
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -21,6 +22,11 @@ def hold():
 LEAVES_AT_ONCE = f"""{HOLD}
 hold()
 sys.exit(3)
+"""
+WEB_LEAVES = f"""
+from gevent import monkey
+monkey.patch_all()
+{LEAVES_AT_ONCE}
 """
 WORKER_STOPS = f"""{HOLD}
 import multiprocessing
@@ -83,7 +89,32 @@ def test_the_thread_outlives_a_parcel_whose_end_raises(linked):
     wait_until(lambda: linked.lrange("sent", 0, -1) == [b"a", b"b"])
 
 
-@pytest.mark.parametrize("script", [LEAVES_AT_ONCE, WORKER_STOPS], ids=["web", "worker"])
+def test_a_thread_that_cannot_start_fails_nobody_and_starts_with_the_next_parcel(linked, monkeypatch):
+    sender = Sender()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        sender.add(parcels("a"))
+    sender.add(parcels("b"))
+    wait_until(lambda: linked.lrange("sent", 0, -1) == [b"a", b"b"])
+
+
+def refuse(_):
+    raise RuntimeError("can't start new thread")
+
+
+def test_what_comes_soon_after_a_round_trip_shares_the_next_one(linked, monkeypatch):
+    monkeypatch.setattr("runtime.sender.PAUSE_S", 0.3)
+    sender, sent = Sender(), []
+    monkeypatch.setattr(sender, "_send", lambda parcels: sent.append(len(parcels)))
+    sender.add(parcels("a"))
+    wait_until(lambda: sent == [1])
+    for name in ("b", "c", "d"):
+        sender.add(parcels(name))
+    wait_until(lambda: sum(sent) == 4)
+    assert sent == [1, 3]
+
+
+@pytest.mark.parametrize("script", [LEAVES_AT_ONCE, WEB_LEAVES, WORKER_STOPS], ids=["command", "web", "worker"])
 def test_a_process_that_ends_sends_what_it_holds(linked, servers, script):
     done = subprocess.run([sys.executable, "-c", script, servers.redis_url], timeout=30, check=False)
     assert done.returncode == 3

@@ -38,12 +38,15 @@ def dead_proxies() -> dict[str, str]:
     return {**dict.fromkeys(names, proxy), "no_proxy": "", "NO_PROXY": ""}
 
 
-def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str = "") -> Any:
-    """Return the first true result of the condition; fail when there is none within the time-out."""
+def wait_until(condition: Callable[[], Any], *, timeout_s: float = 20.0, what: str | Callable[[], str] = "") -> Any:
+    """Return the first true result of the condition; fail when there is none within the time-out.
+
+    what says what is awaited, or returns it at the failure.
+    """
     deadline = time.monotonic() + timeout_s
     while not (answer := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s} s: {what or condition}")
+            raise AssertionError(f"not within {timeout_s} s: {what() if callable(what) else what or condition}")
         time.sleep(0.02)
     return answer
 

@@ -160,9 +160,9 @@ class Watched:
 
 
 class FakeSentinel:
-    """A port that answers as a Sentinel which names one port, is silent (None) or knows no such service (0)."""
+    """A port that answers as a Sentinel that names a port or a text, is silent (None) or knows no such service (0)."""
 
-    def __init__(self, named: int | None) -> None:
+    def __init__(self, named: int | str | None) -> None:
         self.named = named
         self.host = HOST
         self.delay_s = 0.0

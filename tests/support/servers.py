@@ -1,6 +1,7 @@
 """The servers of a run, and the work on them that needs no session of the product."""
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -8,17 +9,20 @@ import psycopg2
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
+from models import buckets
 
 # On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
 REDIS_PATIENCE_S = 5
 # Nothing of a test is to outlive a power failure; killed servers lose nothing by these settings.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 # All are emptied between tests. Triggers refuse that, so they are switched off for it.
-TABLES = (
+OF_ACCOUNTS = (
+    "detached_month",
+    "ledger_opening",
+    "position_opening",
+    "taken_client_order_id",
     "position_change",
     "idempotency_key",
-    "admin_action",
-    "ledger_check",
     "event",
     "lost_event",
     "job_run",
@@ -26,6 +30,12 @@ TABLES = (
     "fund_transaction",
     "trading_order",
     "position",
+    "account",
+)
+SHARED = (
+    "admin_action",
+    "ledger_check",
+    "job_run",
     "stock_search",
     "recorded_price",
     "price_recording",
@@ -33,7 +43,6 @@ TABLES = (
     "day_candle",
     "token_use",
     "api_token",
-    "account",
     "stock",
     "market_holiday",
     "session",
@@ -48,6 +57,14 @@ class Servers:
     redis_url: str
     postgres: Postgres | None
     valkey: Valkey | None
+
+
+def emptying(but: Collection[str] = ()) -> str:
+    """Return the statements that empty the tables but for some, those of all buckets if there are several."""
+    of_accounts: Sequence[str] = OF_ACCOUNTS
+    if buckets.are_several():
+        of_accounts = [f"{buckets.schema_of(shard)}.{table}" for shard in buckets.shards() for table in OF_ACCOUNTS]
+    return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *SHARED]) if table not in but)
 
 
 def patient(redis_url: str) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import cast
 from uuid import UUID
 
-from models import Account
+from models import Account, buckets
 from models.database import transactional
 from models.identifiers import new_id
 from models.rows import AccountRow, LedgerRow
@@ -21,8 +21,10 @@ from trading.rules.terms import AccountStatus, FillModel, LedgerKind
 
 def create_account(name: str, opening_balance: Decimal = ZERO, *, fill_model: str = FillModel.IMMEDIATE) -> AccountRow:
     """Open an ACTIVE account with a deposit of opening_balance ≥ 0 rupees and return its row."""
-    account = _create(name, opening_balance, fill_model)
-    publishing.nudge([account["id"]])
+    account_id = new_id()
+    with buckets.of(account_id):
+        account = _create(account_id, name, opening_balance, fill_model)
+    publishing.nudge([account_id])
     return account
 
 
@@ -63,8 +65,7 @@ def change_account(account_id: UUID, changes: Mapping[str, str]) -> AccountRow:
 
 
 @transactional
-def _create(name: str, opening_balance: Decimal, fill_model: str) -> AccountRow:
-    account_id = new_id()
+def _create(account_id: UUID, name: str, opening_balance: Decimal, fill_model: str) -> AccountRow:
     Account.insert(id=account_id, name=name, fill_model=fill_model).execute()
     _post(account_id, LedgerKind.DEPOSIT, opening_balance)
     return _account(account_id)

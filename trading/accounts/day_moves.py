@@ -27,7 +27,7 @@ WITH change AS (
     WHERE account_id = %(account)s AND changed_at >= %(since)s AND kind = 'CONVERSION')
 SELECT position.id, moved.cost + bought.value - day_buy_value AS amount
 FROM (SELECT id, sum(quantity) AS quantity, sum(cost) AS cost FROM change GROUP BY id) AS moved
-JOIN position ON position.id = moved.id
+JOIN position ON position.id = moved.id AND (position.account_id = %(account)s) IS TRUE
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(filled_quantity), 0) AS quantity, coalesce(sum(filled_quantity * average_price), 0) AS value
     FROM trading_order

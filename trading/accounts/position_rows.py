@@ -28,7 +28,8 @@ def _update(columns: str, more: str = "") -> str:
     changes = ", ".join(f"{column} = changed.{column}" for column in columns.split(", "))
     return (
         f"UPDATE position SET {changes}{more}"
-        f" FROM (VALUES %s) AS changed (id, {columns}) WHERE position.id = changed.id"
+        f" FROM (VALUES %s) AS changed (id, account_id, {columns})"
+        " WHERE position.id = changed.id AND (position.account_id = changed.account_id) IS TRUE"
     )
 
 
@@ -40,7 +41,7 @@ def _template(values: str) -> str:
 INSERTS = {product: f"INSERT INTO position ({IDENTITY}, {columns}) VALUES %s" for product, columns in COLUMNS.items()}
 INSERT_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"{IDENTITY}, {NUMBERS}")}
 UPDATES = {product: _update(columns, ", updated_at = (SELECT statement_now())") for product, columns in COLUMNS.items()}
-UPDATE_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, {NUMBERS}")}
+UPDATE_TEMPLATES: Templates = {Product.INTRADAY: None, Product.DELIVERY: _template(f"id, account_id, {NUMBERS}")}
 UPDATE_BUCKETS = _update(BUCKETS)
 
 
@@ -96,12 +97,12 @@ def insert_positions(rows: Sequence[tuple[Any, ...]], product: str) -> None:
     write_rows(INSERTS[product], rows, INSERT_TEMPLATES[product])
 
 
-def update_positions(positions: Sequence[LockedPosition], product: str) -> None:
-    """Write changed positions of a product."""
-    rows = [(position.id, *position.values) for position in positions]
+def update_positions(positions: Sequence[tuple[UUID, LockedPosition]], product: str) -> None:
+    """Write changed positions of a product, given as (account id, position)."""
+    rows = [(position.id, account_id, *position.values) for account_id, position in positions]
     write_rows(UPDATES[product], rows, UPDATE_TEMPLATES[product])
 
 
 def update_buckets(rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write the buckets of positions, given as their ids and the values of BUCKETS; it makes no event."""
-    write_rows(UPDATE_BUCKETS, rows, f"(%s, {BUCKET_VALUES})")
+    """Write the buckets of positions, given as (id, account id, *values of BUCKETS); it makes no event."""
+    write_rows(UPDATE_BUCKETS, rows, f"(%s, %s, {BUCKET_VALUES})")

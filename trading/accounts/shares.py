@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from models.database import POOL_TIMEOUT_S, DatabaseUnavailable, db
+from models.routing import by_account
 from models.slots import Slots
 from runtime import metrics
 
@@ -39,11 +40,12 @@ _lock = threading.Lock()
 def within_share(
     function: Callable[Concatenate[UUID, Parameters], Result],
 ) -> Callable[Concatenate[UUID, Parameters], Result]:
-    """Run a function within the share of the account that is its first argument.
+    """Run a function in the bucket and within the share of the account that is its first argument.
 
     Raises DatabaseUnavailable if the share has no free connection in time.
     """
 
+    @by_account
     @functools.wraps(function)
     def run(account_id: UUID, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         with _share_of(account_id) as slots:
@@ -61,9 +63,7 @@ def within_share(
 def _share_of(account_id: UUID) -> Iterator[Slots]:
     """Yield the account's slots, and delete them after their last use."""
     with _lock:
-        share = _shares.get(account_id) or _shares.setdefault(
-            account_id, Share(Slots(max(1, db.pool.allowed // PARTS)))
-        )
+        share = _shares.get(account_id) or _shares.setdefault(account_id, Share(Slots(max(1, db.pool.size // PARTS))))
         share.users += 1
     try:
         yield share.slots

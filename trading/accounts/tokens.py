@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from models import ApiToken
+from models import ApiToken, buckets
 from models.database import array_of, execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
 from models.rows import TokenRow
@@ -67,11 +68,16 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-@transactional
 def create_token(
     scopes: Sequence[str], account_id: UUID | None = None, expires_at: datetime | None = None
 ) -> tuple[UUID, str]:
     """Create a token and return its id and its secret, which is not stored; raises NotFound for an unknown account."""
+    with nullcontext() if account_id is None else buckets.of(account_id):
+        return _create(scopes, account_id, expires_at)
+
+
+@transactional
+def _create(scopes: Sequence[str], account_id: UUID | None, expires_at: datetime | None) -> tuple[UUID, str]:
     if account_id is not None and not account_exists(account_id):
         raise NotFound
     token_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)

@@ -24,8 +24,10 @@ ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 MATCH = """
 UPDATE trading_order SET status = 'OPEN', match_sequence = new.match_sequence, match_class = 1,
     match_price = new.price, matched_at = now, due_at = now, fill = new.fill, waiting_for = NULL
-FROM json_to_recordset(%(rows)s) AS new (id uuid, match_sequence bigint, price numeric, fill jsonb), market_now() AS now
+FROM json_to_recordset(%(rows)s) AS new (id uuid, account_id uuid, match_sequence bigint, price numeric, fill jsonb),
+    market_now() AS now
 WHERE trading_order.id = new.id AND trading_order.id = ANY(%(ids)s::uuid[])
+    AND (trading_order.account_id = new.account_id) IS TRUE
 """
 
 
@@ -58,6 +60,7 @@ def _match(of: SquareOff, orders: Sequence[OrderAndStock]) -> list[UUID]:
     rows = [
         {
             "id": order["id"],
+            "account_id": order["account_id"],
             "match_sequence": numbers[order["stock_id"]],
             "price": prices[order["stock_id"]],
             "fill": _evidence(stocks[order["stock_id"]], of),

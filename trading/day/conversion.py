@@ -166,8 +166,8 @@ def _write(ledger: AccountLedger, pair: Pair, quantity: int, conversion: Convers
         identity = (target.id, row["account_id"], row["stock_id"], pair.to_product, row["exchange"], row["symbol"])
         insert_positions([(*identity, *target.values)], pair.to_product)
     else:
-        update_positions([target], pair.to_product)
-    update_positions([source], other_product(pair.to_product))
+        update_positions([(row["account_id"], target)], pair.to_product)
+    update_positions([(row["account_id"], source)], other_product(pair.to_product))
     kind = LedgerKind.MARGIN_BLOCK if conversion.margin_change > 0 else LedgerKind.MARGIN_RELEASE
     ledger.post(kind, abs(conversion.margin_change), position_id=target.id)
     save_ledgers([ledger])

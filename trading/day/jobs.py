@@ -4,13 +4,18 @@ The row says whether the work of a day is done, so that restarts, two workers an
 repeatable all the same: a claim ends after LEASE, whether its process has died or is only slow.
 """
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
+from operator import itemgetter
 from typing import Any, TypedDict
 
+from models import buckets
 from models.database import execute, fetch_all, fetch_one, session, transactional
+from models.routing import session_of_all
+from models.spanning import each_in_transaction
 from runtime.logs import get_logger
 
 LEASE = timedelta(seconds=15)
@@ -110,19 +115,45 @@ def is_done(name: str, day: date, *, due_at: datetime | None = None) -> bool:
 
 
 def skip(name: str, day: date) -> bool:
-    """Let the work of a day count as done; return False if it was."""
-    return _change(SKIP, (day, name))
+    """Let the work of a day count as done in all buckets; return False if it was."""
+    changed = [_change(SKIP, (day, name)) for _ in buckets.each()]
+    return any(changed)
 
 
 def repeat(name: str, day: date) -> bool:
-    """Let the work of a day be due again; return False if it was not done."""
-    return _change(REPEAT, (day, name))
+    """Let the work of a day be due again in all buckets; return False if it was not done in any."""
+    changed = [_change(REPEAT, (day, name)) for _ in buckets.each()]
+    return any(changed)
 
 
 def list_runs(since: date) -> list[JobRun]:
-    """Return the newest runs of the days since one, the latest day first."""
-    with session():
-        return fetch_all(LIST, (since, LISTED), JobRun)
+    """Return the newest runs of the days since one, the latest day first; one stands for those of all buckets."""
+    with session_of_all():
+        lists = [fetch_all(LIST, (since, LISTED), JobRun) for _ in each_in_transaction()]
+    if len(lists) == 1:
+        return lists[0]
+    found: dict[tuple[date, str], list[JobRun]] = {}
+    for run in itertools.chain(*lists):
+        found.setdefault((run["day"], run["name"]), []).append(run)
+    runs = sorted(map(_joined, found.values()), key=itemgetter("name"))
+    return sorted(runs, key=itemgetter("day"), reverse=True)[:LISTED]
+
+
+def _joined(parts: Sequence[JobRun]) -> JobRun:
+    """Return the run of all buckets, given those of the buckets that have begun: it is done when each of them is."""
+    claims = [part["claimed_until"] for part in parts if part["claimed_until"] is not None]
+    ends = [part["finished_at"] for part in parts if part["finished_at"] is not None]
+    detail = {name: value for part in parts for name, value in part["detail"].items()}
+    if not all(part["detail"].get("skipped") for part in parts):
+        detail.pop("skipped", None)
+    return JobRun(
+        day=parts[0]["day"],
+        name=parts[0]["name"],
+        started_at=min(part["started_at"] for part in parts),
+        claimed_until=max(claims, default=None),
+        finished_at=max(ends) if len(ends) == len(buckets.shards()) else None,
+        detail=detail,
+    )
 
 
 @transactional

@@ -18,6 +18,7 @@ from trading.events import publishing
 from trading.execution.executing import execute_orders
 from trading.orders.cancellation import give_back, note_end
 from trading.orders.order_statements import end_orders
+from trading.orders.promises import wait_for_orders
 from trading.rules.day_figures import DayFigures
 from trading.rules.errors import NotFound
 from trading.rules.fills import Holding
@@ -27,7 +28,6 @@ from trading.rules.settlement import Buckets
 from trading.rules.terms import EndReason, LedgerKind, OrderStatus, Product
 
 LIVE = "SELECT * FROM trading_order WHERE account_id = %s AND status IN ('PENDING', 'OPEN') ORDER BY id"
-WAIT = "SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 HELD = """
 SELECT *, market_now() AS read_at FROM position WHERE account_id = %s AND quantity <> 0 ORDER BY id FOR NO KEY UPDATE
 """
@@ -63,7 +63,7 @@ def reset_account(account_id: UUID, balance: Decimal) -> AccountRow:
                 raise DatabaseUnavailable("orders of the account stayed busy") from None
             # Who holds an account waits for no order, so the wait holds nothing else.
             execute_orders(orders.matched)
-            _wait_for(orders.busy)
+            wait_for_orders(account_id, orders.busy)
         else:
             publishing.nudge([account_id])
             return account
@@ -95,7 +95,7 @@ def _end_orders(ledger: AccountLedger) -> None:
     for order in orders:
         give_back(ledger, order)
         note_end(order, EndReason.RESET)
-    end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.RESET)
+    end_orders([(order, OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.RESET)
 
 
 def _write_off_positions(ledger: AccountLedger) -> None:
@@ -103,7 +103,7 @@ def _write_off_positions(ledger: AccountLedger) -> None:
     rows = fetch_all(HELD, (ledger.account_id,), ReadPosition)
     note_write_offs([(ledger.account_id, row["id"], row["quantity"], row["cost"]) for row in rows])
     for product in Product:
-        update_positions([_flat(row) for row in rows if row["product"] == product], product)
+        update_positions([(ledger.account_id, _flat(row)) for row in rows if row["product"] == product], product)
     for row in rows:
         ledger.post(LedgerKind.MARGIN_RELEASE, row["blocked_margin"], position_id=row["id"])
 
@@ -117,8 +117,3 @@ def _flat(row: ReadPosition) -> LockedPosition:
         DayFigures(day),
         Buckets(day) if row["product"] == Product.DELIVERY else None,
     )
-
-
-@transactional
-def _wait_for(order_ids: Sequence[UUID]) -> None:
-    fetch_all(WAIT, (list(order_ids),))

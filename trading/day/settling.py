@@ -134,5 +134,8 @@ def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
     accounts = lock_free_ledgers(place.account_id for place in due)
     ids = array_of(place.id for place in due if place.account_id in accounts)
     rows = fetch_all(LOCK, (ids, array_of(accounts)), PositionRow)
-    update_buckets([(row["id"], *bucket_values(rolled(Buckets.of_row(row, day), day, days))) for row in rows])
+    rolled_on = [rolled(Buckets.of_row(row, day), day, days) for row in rows]
+    update_buckets(
+        [(row["id"], row["account_id"], *bucket_values(its)) for row, its in zip(rows, rolled_on, strict=True)]
+    )
     return len(rows)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from config import settings
+from models import buckets
 from models.database import DatabaseUnavailable, sqlstate
 from runtime import metrics
 from runtime.logs import get_logger
@@ -38,7 +39,7 @@ SETTLES_AFTER = timedelta(seconds=30)
 FIND_EVERY = timedelta(seconds=10)
 
 logger = get_logger(__name__)
-_found_at: dict[tuple[date, str], datetime] = {}
+_found_at: dict[tuple[int | None, date, str], datetime] = {}
 
 
 class Pass(NamedTuple):
@@ -108,7 +109,7 @@ def work_on(of: SquareOff) -> Progress:
 
 def _is_time_to_find(of: SquareOff, now: datetime) -> bool:
     """Return True if nothing is left that was found, or it was found some time ago."""
-    key = of.day, str(of.session_class)
+    key = buckets.current(), of.day, str(of.session_class)
     last = _found_at.get(key)
     if last is not None and last <= now < last + FIND_EVERY and square_off_rows.unfinished(of, 1):
         return False

@@ -14,14 +14,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.database import execute, fetch_all, fetch_one, session, transactional
+from models.routing import each_of
 from runtime import metrics
 from runtime.logs import get_logger
 from trading.events.retention import EVENTS_KEPT_DAYS
 
-# Identifies the server and its event table; null on a standby, which may lag. Events can be lost only if another server
-# starts or is promoted, or if another table replaces this one.
+# Identifies the server and its tables, by one that all buckets share; null on a standby, which may lag. Events can be
+# lost only if another server starts or is promoted, or if other tables replace these.
 SERVER = """(SELECT CASE WHEN NOT pg_is_in_recovery()
-    THEN concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), to_regclass('event')::oid) END)"""
+    THEN concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), to_regclass('stock')::oid) END)"""
 # The pair of number and time identifies an event. Retention has not deleted a missing event if the event is younger
 # than EVENTS_KEPT_DAYS. All events that replaced lost ones are younger than the event that was seen.
 FIND_LOST = """
@@ -58,12 +59,19 @@ def present_server() -> str | None:
     return row["server"] if row else None
 
 
-@transactional
 def find_lost_events(seen: dict[UUID, Seen]) -> dict[UUID, Seen | None]:
     """Return the newest valid event of each account whose seen event is lost; None if the account is lost too.
 
     Keeps the numbers after that event, up to the seen one, as lost.
     """
+    found: dict[UUID, Seen | None] = {}
+    for accounts in each_of(seen):
+        found |= _find_lost({account_id: seen[account_id] for account_id in accounts})
+    return found
+
+
+@transactional
+def _find_lost(seen: dict[UUID, Seen]) -> dict[UUID, Seen | None]:
     ids, times = [event.id for event in seen.values()], [event.at for event in seen.values()]
     found: dict[UUID, Seen | None] = {}
     for row in fetch_all(FIND_LOST, (list(seen), ids, times, EVENTS_KEPT_DAYS)):

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from models.database import fetch_all, session
+from models.routing import by_account, each_of
 from models.rows import EventRow
 from trading.events.lost_events import SERVER, Seen
 from trading.rules.errors import NotFound
@@ -29,10 +30,11 @@ CROSS JOIN LATERAL (
     ORDER BY event.id LIMIT %s) AS event
 ORDER BY event.account_id, event.id
 """
-# The conditions match the index event_of_order.
+# The conditions match the index event_of_order. "IS TRUE" keeps the planner from the events of the whole account.
 ORDER_EVENTS = """
 SELECT * FROM (
-    SELECT * FROM event WHERE type LIKE 'order.%%' AND (data ->> 'id')::uuid = %s ORDER BY id DESC LIMIT %s
+    SELECT * FROM event WHERE type LIKE 'order.%%' AND (data ->> 'id')::uuid = %s AND (account_id = %s) IS TRUE
+    ORDER BY id DESC LIMIT %s
 ) AS newest ORDER BY id
 """
 
@@ -61,6 +63,7 @@ class EventPage(NamedTuple):
         return self.oldest - 1 <= since <= self.newest.id and not self.is_lost
 
 
+@by_account
 def events_since(account_id: UUID, since: int, limit: int) -> list[EventRow]:
     """Return up to limit events of an account with a number above since, oldest first."""
     with session():
@@ -69,10 +72,15 @@ def events_since(account_id: UUID, since: int, limit: int) -> list[EventRow]:
 
 def new_events(since: Mapping[UUID, int], limit: int) -> list[ServerEventRow]:
     """Return up to limit events of each account after its number in since, with the server that returned them."""
-    with session():
-        return fetch_all(NEW_EVENTS, (list(since), list(since.values()), limit), ServerEventRow)
+    events = list[ServerEventRow]()
+    for accounts in each_of(since):
+        with session():
+            numbers = [since[account_id] for account_id in accounts]
+            events += fetch_all(NEW_EVENTS, (accounts, numbers, limit), ServerEventRow)
+    return events
 
 
+@by_account
 def page_since(account_id: UUID, since: int = 0, limit: int = 0) -> EventPage:
     """Return up to limit events above since with the limits of all events at that moment; raises NotFound."""
     with session():
@@ -85,6 +93,6 @@ def page_since(account_id: UUID, since: int = 0, limit: int = 0) -> EventPage:
     return EventPage(oldest, newest, row["server"], row["is_lost"], cast(list[EventRow], events))
 
 
-def events_of_order(order_id: UUID, limit: int) -> list[EventRow]:
-    """Return the newest events of an order, up to limit, oldest first; needs an open session."""
-    return fetch_all(ORDER_EVENTS, (order_id, limit), EventRow)
+def events_of_order(account_id: UUID, order_id: UUID, limit: int) -> list[EventRow]:
+    """Return the newest events of an account's order, up to limit, oldest first; needs an open session."""
+    return fetch_all(ORDER_EVENTS, (order_id, account_id, limit), EventRow)

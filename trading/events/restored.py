@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, transactional
+from models.spanning import each_in_transaction
 
 # Numbers that were lost before may be the higher ones.
 NEWEST = """
@@ -24,7 +25,7 @@ ON CONFLICT (account_id, first_id) DO UPDATE SET last_id = greatest(lost_event.l
 @transactional
 def newest_events() -> dict[UUID, int]:
     """Return the highest number that a listener of each account can have."""
-    return {row["id"]: row["newest"] for row in fetch_all(NEWEST)}
+    return {row["id"]: row["newest"] for _ in each_in_transaction() for row in fetch_all(NEWEST)}
 
 
 @transactional
@@ -34,5 +35,5 @@ def note_lost_events(before: Mapping[UUID, int], unknown: int) -> int:
     `before` has the newest numbers before the restore, by account; of another account as many numbers as `unknown` may
     be lost.
     """
-    accounts, newest = array_of(before), array_of(before.values())
-    return execute(KEEP_NUMBERS, {"accounts": accounts, "newest": newest, "unknown": unknown})
+    known = {"accounts": array_of(before), "newest": array_of(before.values()), "unknown": unknown}
+    return sum(execute(KEEP_NUMBERS, known) for _ in each_in_transaction())

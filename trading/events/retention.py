@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
+from models import buckets
 from models.database import array_of, execute, fetch_all, transactional
 
 EVENTS_KEPT_DAYS = 7  # a trigger of the database refuses to delete a younger event
@@ -47,8 +48,8 @@ DELETE FROM recorded_price WHERE ctid = ANY (ARRAY (
 """
 DELETE_RECORDINGS = "DELETE FROM price_recording WHERE minute < market_now() - %(kept)s * interval '1 day'"
 
-# The deletion has reached this account and this stock; the next call goes on behind it.
-_reached = UUID(int=0)
+# The deletion has reached this account in each bucket, and this stock; the next call goes on behind it.
+_reached: dict[int | None, UUID] = {}
 _reached_stock = UUID(int=0)
 
 
@@ -61,9 +62,15 @@ class Deleted(NamedTuple):
 
 
 def delete_what_is_old(*, patience_s: float = math.inf) -> Deleted:
-    """Delete all events, idempotency keys and recorded prices that are too old, for at most patience_s each."""
-    deletions = (delete_old_events, delete_old_keys, delete_old_prices)
-    return Deleted(*(_repeat(delete, patience_s) for delete in deletions))
+    """Delete all events, idempotency keys and recorded prices that are too old.
+
+    It takes at most patience_s for each of them, and for those of each bucket of accounts.
+    """
+    events = keys = 0
+    for _ in buckets.each():
+        events += _repeat(delete_old_events, patience_s)
+        keys += _repeat(delete_old_keys, patience_s)
+    return Deleted(events, keys, _repeat(delete_old_prices, patience_s))
 
 
 def _repeat(delete: Callable[[], int | None], patience_s: float) -> int:
@@ -79,11 +86,11 @@ def delete_old_events(*, accounts: int = ACCOUNTS, each: int = EVENTS_EACH) -> i
     Deletes events older than 7 days by the database's clock. A call covers the next `accounts` accounts, again the same
     ones while they have old events.
     """
-    global _reached
-    deleted, last = _delete_events_after(_reached, accounts, each)
+    shard = buckets.current()
+    deleted, last = _delete_events_after(_reached.get(shard, UUID(int=0)), accounts, each)
     if deleted:
         return deleted
-    _reached = last or UUID(int=0)
+    _reached[shard] = last or UUID(int=0)
     return None if last is None else 0
 
 

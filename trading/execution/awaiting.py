@@ -3,9 +3,10 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from models import buckets
 from models.database import execute, fetch_one
 
-WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII
+WAIT_LOCK_KEY = 0x77616974  # "wait" in ASCII; plus the number of the bucket of accounts
 
 TRY_TO_WAIT = "SELECT pg_try_advisory_xact_lock(%s) AS may_wait, set_config('lock_timeout', %s, true)"
 LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
@@ -29,7 +30,7 @@ def wait_for(wait: Await | None) -> None:
     """
     if wait is None:
         return
-    row = fetch_one(TRY_TO_WAIT, (WAIT_LOCK_KEY, f"{wait.limit_ms}ms"))
+    row = fetch_one(TRY_TO_WAIT, (WAIT_LOCK_KEY + (buckets.current() or 0), f"{wait.limit_ms}ms"))
     if row is None or not row["may_wait"]:
         raise AnotherWaits
     execute(LOCK_ACCOUNT, (wait.account_id,))

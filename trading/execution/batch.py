@@ -24,13 +24,15 @@ SET status = 'EXECUTED', filled_quantity = quantity, average_price = done.price,
     charges = coalesce(done.charges, trading_order.charges),
     charge_items = coalesce(done.charge_items, trading_order.charge_items),
     waiting_for = NULL, executed_at = (SELECT statement_now()), updated_at = (SELECT statement_now())
-FROM (VALUES %s) AS done (id, price, position_id, charges, charge_items) WHERE trading_order.id = done.id
+FROM (VALUES %s) AS done (id, account_id, price, position_id, charges, charge_items)
+WHERE trading_order.id = done.id AND (trading_order.account_id = done.account_id) IS TRUE
 """
-EXECUTED_ROW = "(%s, %s, %s, %s::numeric, %s::jsonb)"
+EXECUTED_ROW = "(%s, %s, %s, %s, %s::numeric, %s::jsonb)"
 # The entries of the placement get the position that the execution has found or opened.
 LINK_ENTRIES = """
 UPDATE fund_transaction SET position_id = filled.position_id FROM trading_order AS filled
-WHERE filled.id = fund_transaction.order_id AND fund_transaction.position_id IS NULL AND filled.id = ANY(%s::uuid[])
+WHERE filled.id = fund_transaction.order_id AND (filled.account_id = fund_transaction.account_id) IS TRUE
+    AND fund_transaction.position_id IS NULL AND filled.id = ANY(%s::uuid[])
 """
 
 
@@ -53,7 +55,7 @@ class Execution(NamedTuple):
     def row(self) -> tuple[Any, ...]:
         """Return the values that the order gets."""
         final = (None, None) if self.charges is None else (self.charges.total, self.charges.as_json())
-        return self.order["id"], self.price, self.position_id, *final
+        return self.order["id"], self.order["account_id"], self.price, self.position_id, *final
 
 
 @dataclass
@@ -91,14 +93,14 @@ class Batch:
 
 def write_batch(batch: Batch) -> None:
     """Write the results of a batch in one round trip; positions come first: ledger entries and orders refer to them."""
-    tell([order["id"] for order in batch.told])
+    tell(batch.told)
     write_marks(batch.handled, batch.looks, {done.order["id"] for done in batch.executions})
     _write_positions(batch)
     save_ledgers(batch.ledgers.values())
     write_rows(EXECUTE_ORDERS, [done.row for done in batch.executions], EXECUTED_ROW)
     if batch.executions:
         later(LINK_ENTRIES, ([done.order["id"] for done in batch.executions],))
-    end_orders([(rejection.order["id"], OrderStatus.REJECTED, rejection.reason) for rejection in batch.rejections])
+    end_orders([(order, OrderStatus.REJECTED, reason) for order, reason in batch.rejections])
     open_orders(batch.openings)
     write_ends(batch.ends)
     send_waiting()
@@ -115,4 +117,4 @@ def _write_positions(batch: Batch) -> None:
             if position.row is None
         ]
         insert_positions(opened, product)
-        update_positions([position for _, position in of_product if position.row is not None], product)
+        update_positions([(key[0], position) for key, position in of_product if position.row is not None], product)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Collection
 from uuid import UUID
 
+from config import MAX_SHARDS
+from models import buckets
 from models.database import fetch_one, session
 from trading.execution.executing import is_known_final
 from trading.execution.patience import execute_patiently, held
@@ -106,9 +108,17 @@ def _has_company(order_id: UUID, account_id: UUID | None, held_accounts: Collect
     return None if row is None else bool(row["others"])
 
 
-_coalescer = Coalescer()
+_coalescers = [Coalescer() for _ in range(MAX_SHARDS)]
 
 
 def execute_promptly(order_id: UUID, account_id: UUID | None = None) -> None:
-    """Execute an order, of this account if it is known, in the turns of this process."""
-    _coalescer.execute(order_id, account_id)
+    """Execute an order, of this account if it is known, in the turns of this process for the account's bucket.
+
+    Where there are several buckets, an order without an account is left to sweeping.
+    """
+    if account_id is None:
+        if not buckets.are_several():
+            _coalescers[0].execute(order_id)
+        return
+    with buckets.of(account_id):
+        _coalescers[buckets.shard_of(account_id)].execute(order_id, account_id)

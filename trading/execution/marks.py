@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from models.database import later
 from models.rows import OrderRow
 from trading.accounts.ledgers import write_rows
 from trading.execution.looks import Judged
@@ -20,12 +19,14 @@ UPDATE trading_order
 SET triggered_at = CASE WHEN mark.triggers THEN coalesce(triggered_at, (SELECT statement_now())) ELSE triggered_at END,
     trigger_is_told = trigger_is_told OR mark.triggers OR triggered_at IS NOT NULL,
     fill = coalesce(mark.fill, trading_order.fill)
-FROM (VALUES %s) AS mark (id, triggers, fill) WHERE trading_order.id = mark.id
+FROM (VALUES %s) AS mark (id, account_id, triggers, fill)
+WHERE trading_order.id = mark.id AND (trading_order.account_id = mark.account_id) IS TRUE
 """
 # The order rests on: its watch is the matching's.
 TELL = """
 UPDATE trading_order SET trigger_is_told = triggered_at IS NOT NULL, due_at = NULL, retry_at = NULL, attempts = 0
-WHERE id = ANY(%s::uuid[])
+FROM (VALUES %s) AS told (id, account_id)
+WHERE trading_order.id = told.id AND (trading_order.account_id = told.account_id) IS TRUE
 """
 OPEN = """
 UPDATE trading_order
@@ -33,8 +34,8 @@ SET status = 'OPEN', watch_price = opened.watch_price, watch_trigger = opened.wa
     waiting_for = opened.waiting_for, opened_number = opened.number, protection_price = opened.protection_price,
     expires_at = least(trading_order.expires_at, opened.ends_at),
     due_at = NULL, retry_at = NULL, attempts = 0, updated_at = (SELECT statement_now())
-FROM (VALUES %s) AS opened (id, watch_price, watch_trigger, waiting_for, number, protection_price, ends_at)
-WHERE trading_order.id = opened.id
+FROM (VALUES %s) AS opened (id, account_id, watch_price, watch_trigger, waiting_for, number, protection_price, ends_at)
+WHERE trading_order.id = opened.id AND (trading_order.account_id = opened.account_id) IS TRUE
 """
 
 
@@ -68,24 +69,23 @@ def write_marks(orders: Iterable[OrderRow], looks: dict[UUID, Judged], filled: s
         if judged is not None and judged.verdict.rule is not None and order["id"] in filled:
             fill = json.dumps(judged.quote.evidence(judged.verdict.rule))
         if triggers or is_untold or fill is not None:
-            marks.append((order["id"], triggers, fill))
-    write_rows(MARK, marks, template="(%s, %s, %s::jsonb)")
+            marks.append((order["id"], order["account_id"], triggers, fill))
+    write_rows(MARK, marks, template="(%s, %s, %s, %s::jsonb)")
 
 
-def tell(order_ids: list[UUID]) -> None:
+def tell(orders: Iterable[OrderRow]) -> None:
     """Tell the triggers of orders that rest on."""
-    if order_ids:
-        later(TELL, (order_ids,))
+    write_rows(TELL, [(order["id"], order["account_id"]) for order in orders])
 
 
 def open_orders(openings: Iterable[Opening]) -> None:
     """Let orders rest, watched as their verdicts say."""
     rows = [
-        (order["id"], verdict.watch_price, verdict.watch_trigger, verdict.waiting_for, verdict.opened_number,
-         verdict.protection_price, ends_at)
+        (order["id"], order["account_id"], verdict.watch_price, verdict.watch_trigger, verdict.waiting_for,
+         verdict.opened_number, verdict.protection_price, ends_at)
         for order, verdict, ends_at in openings
     ]  # fmt: skip
-    template = "(%s, %s::numeric, %s::numeric, %s::text, %s::bigint, %s::numeric, %s::timestamptz)"
+    template = "(%s, %s, %s::numeric, %s::numeric, %s::text, %s::bigint, %s::numeric, %s::timestamptz)"
     write_rows(OPEN, rows, template=template)
 
 
@@ -93,4 +93,4 @@ def write_ends(ends: Iterable[End]) -> None:
     """Write the ends of orders whose money was given back."""
     by_reason = sorted(ends, key=lambda end: end.end_reason or "")
     for reason, group in groupby(by_reason, key=lambda end: end.end_reason):
-        end_orders([(end.order["id"], end.status, None) for end in group], end_reason=reason)
+        end_orders([(end.order, end.status, None) for end in group], end_reason=reason)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
+from models import buckets
 from models.database import DatabaseUnavailable, execute, fetch_all, fetch_one, session, transactional
 from runtime import metrics
 from runtime.logs import get_logger
@@ -37,7 +38,7 @@ UPDATE trading_order SET due_at = (SELECT statement_now()) + interval '50 ms' WH
     SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) AND (due_at IS NOT NULL AND matched_at IS NULL
         AND fill_model = 'QUOTES' AND status IN ('PENDING', 'OPEN')) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
 """
-TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII
+TICK_LOCK_KEY = 0x7377656570  # "sweep" in ASCII; plus the number of the bucket of accounts
 
 logger = get_logger(__name__)
 
@@ -59,8 +60,8 @@ RETURNING trading_order.id, account_id, due_at, placed_at, is_fresh
 """
 COUNT_ATTEMPT = """
 UPDATE trading_order SET attempts = attempts + 1, retry_at = statement_timestamp() + %(pause)s
-WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL
-            FOR NO KEY UPDATE SKIP LOCKED)
+WHERE id = (SELECT id FROM trading_order WHERE id = %(id)s AND (account_id = %(account_id)s
+                AND status IN ('PENDING', 'OPEN') AND due_at IS NOT NULL) IS TRUE FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING attempts
 """
 
@@ -140,7 +141,7 @@ def _take(limit: int, older_than: timedelta, exclusive: bool, but: Collection[UU
 
 
 def _lock_out_other_ticks() -> bool:
-    row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS locked", (TICK_LOCK_KEY,))
+    row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS locked", (TICK_LOCK_KEY + (buckets.current() or 0),))
     return row is not None and bool(row["locked"])
 
 
@@ -165,11 +166,11 @@ def _execute_alone(order: TakenOrder, busy: set[UUID]) -> SweepCounts:
     if order["account_id"] in busy:
         _update_live("retry_at = statement_timestamp()", [order_id])
         return SweepCounts(busy=1)
-    attempts = _count_attempt(order_id)
+    attempts = _count_attempt(order["account_id"], order_id)
     if attempts is None:  # final, or another transaction has locked it
         return SweepCounts()
     if attempts > MAX_ATTEMPTS:
-        return _give_up(order_id)
+        return _give_up(order["account_id"], order_id)
     try:
         outcome = _unless_interrupted([order_id], UNCOUNT, alone=True)
     except Exception as error:
@@ -204,9 +205,9 @@ def _delay(outcome: Outcome) -> None:
         execute(DELAY, ([order_id for left in outcome.busy.values() for order_id in left],))
 
 
-def _give_up(order_id: UUID) -> SweepCounts:
+def _give_up(account_id: UUID, order_id: UUID) -> SweepCounts:
     """Reject an order, or leave it to the next sweep if its account is busy."""
-    if not reject_order(order_id, RejectionReason.EXECUTION_FAILED):
+    if not reject_order(account_id, order_id, RejectionReason.EXECUTION_FAILED):
         _update_live(UNCOUNT, [order_id])
         return SweepCounts()
     logger.error("order_given_up", order_id=str(order_id), attempts=MAX_ATTEMPTS)
@@ -215,9 +216,9 @@ def _give_up(order_id: UUID) -> SweepCounts:
 
 
 @transactional
-def _count_attempt(order_id: UUID) -> int | None:
+def _count_attempt(account_id: UUID, order_id: UUID) -> int | None:
     """Count an attempt that begins now and return its number; None if the order is not due or not free."""
-    row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "pause": RETRY_PAUSE})
+    row = fetch_one(COUNT_ATTEMPT, {"id": order_id, "account_id": account_id, "pause": RETRY_PAUSE})
     return None if row is None else int(row["attempts"])
 
 

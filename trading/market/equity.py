@@ -20,10 +20,11 @@ MAX_POINTS = 1_500
 # An hour's price is that of a minute, so it is kept no longer; the last price of each day is kept for ever.
 KEPT = timedelta(days=PRICES_KEPT_DAYS)
 QUERY_CANCELLED = "57014"  # by the time limit of statements
-# An account is created by the machine's clock, its entries by the market's.
+# An account is created by the machine's clock, its entries by the market's. Nothing tells of months that are detached.
 ACCOUNT = """
-SELECT balance, market_now() AS now, least(created_at, (
-    SELECT created_at FROM fund_transaction WHERE account_id = account.id ORDER BY id LIMIT 1)) AS began_at
+SELECT balance, market_now() AS now, greatest(least(created_at, (
+    SELECT created_at FROM fund_transaction WHERE account_id = account.id ORDER BY id LIMIT 1)),
+    (SELECT max(ended_at) FROM detached_month)) AS began_at
 FROM account WHERE id = %s
 """
 # The interval in which a time lies, by its beginning.
@@ -48,12 +49,14 @@ WITH flow AS MATERIALIZED (
         WHERE account_id = %(account_id)s AND status = 'EXECUTED' AND executed_at >= %(first)s
         UNION ALL
         SELECT {INTERVAL.format("entry.created_at")}, stock_id, 0, CASE kind WHEN 'PROFIT' THEN amount ELSE -amount END
-        FROM fund_transaction AS entry JOIN position ON position.id = position_id
+        FROM fund_transaction AS entry
+        JOIN position ON position.id = position_id AND (position.account_id = entry.account_id) IS TRUE
         WHERE entry.account_id = %(account_id)s AND entry.id >= %(first_entry)s AND kind IN ('PROFIT', 'LOSS')
         UNION ALL
         SELECT {INTERVAL.format("changed_at")}, stock_id, -change.quantity,
             -sign(change.quantity::numeric) * change.cost
-        FROM position_change AS change JOIN position ON position.id = from_position
+        FROM position_change AS change
+        JOIN position ON position.id = from_position AND (position.account_id = change.account_id) IS TRUE
         WHERE change.account_id = %(account_id)s AND kind = 'RESET' AND changed_at >= %(first)s) AS told
     GROUP BY 1, 2),
 present AS (

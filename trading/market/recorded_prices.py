@@ -1,6 +1,7 @@
 """Prices of each minute: recorded by a worker, once for the whole fleet, apart from the quotes' path."""
 
 from models.database import execute, fetch_all, transactional
+from models.spanning import each_in_transaction
 
 # The process that records goes by its own clock, the label by the database's: the minute whose end is near. A minute
 # that nobody records near its end is left out, so that no price gets a label that is half a minute wrong.
@@ -33,4 +34,7 @@ ORDER BY minute DESC LIMIT 1
 def record_prices() -> int | None:
     """Record the prices of the minute that has just ended; return their number, or None if that was done or is past."""
     claimed = fetch_all(CLAIM)
-    return execute(RECORD, (claimed[0]["minute"],)) if claimed else None
+    if not claimed:
+        return None
+    # A stock that accounts of several buckets hold has its price from the first of them.
+    return sum(execute(RECORD, (claimed[0]["minute"],)) for _ in each_in_transaction())

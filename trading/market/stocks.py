@@ -20,6 +20,10 @@ FROM stock
 # A list in the statement's text would be up to a thousand ORs: on a table without statistics each row tries them all.
 AMONG = "(exchange, symbol) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 KNOWN = f"SELECT id, exchange, symbol, is_active FROM stock WHERE {AMONG}"
+# The statement gives the token, not the trigger: where the table has copies on several servers, all get the same one.
+CREATE = """
+INSERT INTO stock (id, exchange, symbol, name, instrument_token) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING
+"""
 ACTIVATE = f"""
 UPDATE stock SET is_active = true WHERE id IN (
     SELECT id FROM stock WHERE NOT is_active AND {AMONG} ORDER BY exchange, symbol FOR NO KEY UPDATE)
@@ -107,8 +111,9 @@ def _known(pairs: set[Pair]) -> dict[Pair, tuple[UUID, bool]]:
 def _create_missing(pairs: set[Pair], names: Mapping[Pair, str]) -> int:
     missing = sorted(pairs - _known(pairs).keys())
     write_rows(
-        "INSERT INTO stock (id, exchange, symbol, name) VALUES %s ON CONFLICT (exchange, symbol) DO NOTHING",
-        [(new_id(), *pair, names.get(pair)) for pair in missing],
+        CREATE,
+        [(new_id(), *pair, names.get(pair), pair[0]) for pair in missing],
+        template="(%s, %s, %s, %s, synthetic_token(%s))",
     )
     return len(missing)
 

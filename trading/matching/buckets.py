@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from models import buckets as account_buckets
 from models.database import fetch_all, later
 
 BUCKETS = 256
@@ -24,7 +25,7 @@ LOCK = "SELECT {function}(%(space)s, bucket) FROM unnest(%(buckets)s::integer[])
 LOCK_EXCLUSIVE = PREPARE + LOCK.format(function="pg_advisory_xact_lock")
 LOCK_SHARED = LOCK.format(function="pg_advisory_xact_lock_shared")
 NUMBERS = """
-SELECT pg_advisory_xact_lock(%s, 0);
+SELECT pg_advisory_xact_lock(%s, %s);
 SELECT nextval('match_sequence') AS number FROM generate_series(1, %s)
 """
 
@@ -53,9 +54,11 @@ def lock_parameters(stock_ids: Iterable[UUID]) -> dict[str, Any]:
     return {"space": BUCKET_LOCKS, "buckets": sorted({bucket_of(stock_id) for stock_id in stock_ids})}
 
 
-def next_match_numbers(count: int) -> list[int]:
-    """Return new numbers of matches; until its commit the transaction may wait for nothing more.
+def next_match_numbers(count: int, shard: int | None = None) -> list[int]:
+    """Return new numbers of matches in a bucket of accounts, by default in the current one.
 
-    The lock lets one transaction at a time take numbers and commit them: otherwise a later number could be seen first.
+    Until its commit the transaction may wait for nothing more but for the numbers of the next buckets. The lock lets
+    one transaction at a time take numbers and commit them: otherwise a later number could be seen first.
     """
-    return [row["number"] for row in fetch_all(NUMBERS, (SEQUENCE_LOCKS, count))]
+    number = (account_buckets.current() or 0) if shard is None else shard
+    return [row["number"] for row in fetch_all(NUMBERS, (SEQUENCE_LOCKS, number, count))]

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from models import buckets
 from models.database import array_of, db, fetch_one, session
 from trading.matching.buckets import LOCK_EXCLUSIVE, lock_parameters
 from trading.matching.crossing import CROSSED
@@ -109,12 +110,15 @@ def store_last_prices(
 ) -> Stored | None:
     """Store last prices as quotes of now, under the exclusive locks of their stocks' buckets.
 
-    Return None if the prices reach any order: then nothing is stored. Without a calendar the market is always open. The
+    Return None if the prices reach any order: then nothing is stored. One statement cannot see the orders of several
+    buckets of accounts, so it stores nothing there either. Without a calendar the market is always open. The
     database's own time and sessions decide, so that no remembered session is used. If quotes are heard, somebody wants
     to know their numbers; if they are recorded, their trades.
     """
     if db.in_transaction():
         raise RuntimeError("last prices may not be stored inside another transaction")
+    if buckets.are_several():
+        return None
     parameters: dict[str, Any] = {"ids": array_of(stock_ids), "prices": array_of(prices), "calendar": calendar}
     parameters["are_heard"] = are_heard
     with session():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, transactional
+from models.spanning import each_in_transaction
 from trading.market.quotes import lock_stocks
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import lock_exclusive
@@ -28,10 +29,15 @@ WHERE stock.id = new.id
 """
 # A token belongs to the stock that the newest import gives it to: a renamed stock keeps the token of its old symbol.
 HOLDERS = "SELECT id FROM stock WHERE instrument_token = ANY(%s::integer[])"
-FREE_TOKENS = """
-UPDATE stock SET instrument_token = synthetic_token(stock.exchange)
-FROM json_to_recordset(%s) AS new (id uuid, instrument_token integer)
-WHERE stock.instrument_token = new.instrument_token AND stock.id <> new.id
+# The new tokens are read first: where the table has copies on several servers, all get the same ones.
+NEW_TOKENS = """
+SELECT stock.id, synthetic_token(stock.exchange) AS instrument_token
+FROM stock JOIN json_to_recordset(%s) AS new (id uuid, instrument_token integer)
+    ON stock.instrument_token = new.instrument_token AND stock.id <> new.id
+"""
+SET_TOKENS = """
+UPDATE stock SET instrument_token = new.instrument_token
+FROM json_to_recordset(%s) AS new (id uuid, instrument_token integer) WHERE stock.id = new.id
 """
 DEACTIVATE = "UPDATE stock SET is_active = false, is_usable = false WHERE id = ANY(%s::uuid[])"
 RESTING = """
@@ -81,7 +87,9 @@ def _set(rows: list[dict[str, Any]]) -> None:
     lock_stocks(stock_ids)
     if tokens:
         given = [{"id": stock_id, "instrument_token": token} for token, stock_id in tokens.items()]
-        execute(FREE_TOKENS, (json.dumps(given, default=str),))
+        freed = fetch_all(NEW_TOKENS, (json.dumps(given, default=str),))
+        if freed:
+            execute(SET_TOKENS, (json.dumps(freed, default=str),))
     execute(SET_FACTS, (json.dumps(rows, default=str),))
 
 
@@ -109,4 +117,4 @@ def deactivate_stocks(stock_ids: Sequence[UUID]) -> list[UUID]:
     lock_exclusive(stock_ids)
     lock_stocks(stock_ids)
     execute(DEACTIVATE, (list(stock_ids),))
-    return [row["id"] for row in fetch_all(RESTING, (list(stock_ids),))]
+    return [row["id"] for _ in each_in_transaction() for row in fetch_all(RESTING, (list(stock_ids),))]

@@ -11,7 +11,7 @@ from trading.accounts.ledgers import lock_free_ledgers, save_ledgers
 from trading.accounts.shares import within_share
 from trading.events import publishing
 from trading.orders.open_orders import Attempt, lock_open_order, when_free
-from trading.orders.order_statements import end_orders, find_live_order, find_order, lock_free_live_order
+from trading.orders.order_statements import end_orders, find_order, lock_free_live_order
 from trading.rules.ledger import AccountLedger
 from trading.rules.terms import EndReason, LedgerKind, OrderStatus
 
@@ -29,15 +29,15 @@ def cancel_order(account_id: UUID, order_id: UUID, *, expected_versions: Collect
     return order
 
 
-def reject_order(order_id: UUID, reason: str) -> bool:
-    """Reject an order that cannot be executed; the reason is a code of the error table.
+def reject_order(account_id: UUID, order_id: UUID, reason: str) -> bool:
+    """Reject an account's order that cannot be executed; the reason is a code of the error table.
 
     Return False, with nothing done, if the order is final or its account or row is locked.
     """
-    account_id = _reject(order_id, reason)
-    if account_id is not None:
+    is_rejected = _reject(account_id, order_id, reason)
+    if is_rejected:
         publishing.nudge([account_id])
-    return account_id is not None
+    return is_rejected
 
 
 @transactional
@@ -50,17 +50,13 @@ def _cancel(account_id: UUID, order_id: UUID, attempt: Attempt, expected_version
 
 
 @transactional
-def _reject(order_id: UUID, reason: str) -> UUID | None:
-    order = find_live_order(order_id)
-    if order is None:
-        return None
-    account_id = order["account_id"]
+def _reject(account_id: UUID, order_id: UUID, reason: str) -> bool:
     ledger = lock_free_ledgers([account_id]).get(account_id)
-    order = lock_free_live_order(order_id)
+    order = lock_free_live_order(account_id, order_id)
     if ledger is None or order is None:
-        return None
+        return False
     _end(ledger, order, OrderStatus.REJECTED, reason)
-    return account_id
+    return True
 
 
 def _end(
@@ -68,7 +64,7 @@ def _end(
 ) -> None:
     give_back(ledger, order)
     save_ledgers([ledger])
-    end_orders([(order["id"], status, reason)], end_reason=end_reason)
+    end_orders([(order, status, reason)], end_reason=end_reason)
     if status == OrderStatus.REJECTED:
         log_order_at_commit(logger, "order_rejected", order, reason=reason)
     else:

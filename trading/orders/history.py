@@ -85,7 +85,7 @@ def _read(account_id: UUID, order_id: UUID) -> tuple[OrderRow, list[EventRow], l
         order = find_order(account_id, order_id)
         if order is None:
             raise NotFound
-        return order, events_of_order(order_id, MAX_EVENTS), entries_of_order(order_id)
+        return order, events_of_order(account_id, order_id, MAX_EVENTS), entries_of_order(account_id, order_id)
 
 
 def tell(order: OrderRow, events: Sequence[EventRow], entries: Sequence[LedgerRow]) -> list[HistoryEntry]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from models.connections import LOCK_TIMEOUT_MS
 from models.database import DatabaseUnavailable, array_of, fetch_all, session, transactional
+from models.routing import by_account
 from models.rows import OrderRow
 from trading.accounts.ledgers import lock_ledgers, save_ledgers
 from trading.accounts.reading import account_exists
@@ -30,7 +31,7 @@ MAX_CANCELLED = 5_000
 # wait about 50 ms for it.
 CHUNK = 100
 LIVE = (OrderStatus.PENDING.value, OrderStatus.OPEN.value)
-OF_ACCOUNT = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND account_id = %s"
+OF_ACCOUNT = f"{ORDERS} WHERE id = ANY(%s::uuid[]) AND (account_id = %s) IS TRUE"
 
 
 class Cancellations(NamedTuple):
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     busy: list[UUID]
 
 
+@by_account
 def cancel_orders(account_id: UUID, wanted: OrderFilter) -> Cancellations:
     """Cancel the orders of an account that are live now and pass a filter, the oldest 5,000 of them.
 
@@ -104,8 +106,7 @@ def _parts(account_id: UUID, order_ids: Sequence[UUID]) -> Iterator[Part]:
 
 @within_share
 def _wait(account_id: UUID, order_ids: Sequence[UUID]) -> None:
-    del account_id  # it is only for the share: those who wait hold a connection
-    wait_for_orders(order_ids)
+    wait_for_orders(account_id, order_ids)  # within the account's share: those who wait hold a connection
 
 
 @within_share
@@ -147,4 +148,4 @@ def _end(ledger: AccountLedger, orders: Sequence[OrderRow]) -> None:
         give_back(ledger, order)
         note_end(order, EndReason.CLIENT)
     save_ledgers([ledger])
-    end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
+    end_orders([(order, OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)

@@ -41,7 +41,7 @@ UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, p
     due_at = CASE status WHEN 'OPEN' THEN (SELECT statement_now()) ELSE due_at END,
     modifications = modifications + 1, modified_at = (SELECT statement_now()),
     updated_at = (SELECT statement_now())
-WHERE id = %(id)s AND account_id = %(account_id)s
+WHERE id = %(id)s AND (account_id = %(account_id)s) IS TRUE
 """
 
 

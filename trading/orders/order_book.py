@@ -36,9 +36,9 @@ SELECT book.*, stock.instrument_token FROM (
 ORDER BY book.executed_at DESC, book.id DESC
 """
 ORDER = f"""
-SELECT book.*, stock.instrument_token FROM ({NUMBERED} AND order_number = %(order_number)s) AS book
-JOIN stock ON stock.id = book.stock_id
-WHERE book.status IN ('PENDING', 'OPEN') OR book.updated_at >= ({TODAY})
+SELECT book.*, stock.instrument_token FROM trading_order AS book JOIN stock ON stock.id = book.stock_id
+WHERE order_number = %(order_number)s AND (account_id = %(account_id)s) IS TRUE
+    AND (book.status IN ('PENDING', 'OPEN') OR book.updated_at >= ({TODAY}))
 """
 
 
@@ -78,7 +78,7 @@ def history_in_book(account_id: UUID, order_number: int) -> BookedHistory:
     """Return the order of an account's book that has this number, with its events; raises NotFound."""
     with snapshot():
         order = find_in_book(account_id, order_number)
-        return BookedHistory(order, events_of_order(order["id"], MAX_EVENTS))
+        return BookedHistory(order, events_of_order(account_id, order["id"], MAX_EVENTS))
 
 
 def _of_today(sql: str, account_id: UUID) -> list[BookedOrder]:

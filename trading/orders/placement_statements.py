@@ -42,7 +42,8 @@ SELECT account.status, account.available_margin, account.fill_model, moment AS r
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.upper_circuit END
         AS upper_circuit,
     coalesce(position.quantity, 0) AS held, coalesce(position.blocked_margin, 0) AS held_margin,
-    (SELECT id FROM trading_order
+    (SELECT id FROM trading_order WHERE account_id = account.id AND client_order_id = %(client_order_id)s
+        UNION ALL SELECT order_id FROM taken_client_order_id
         WHERE account_id = account.id AND client_order_id = %(client_order_id)s) AS duplicate_of,
     (SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
         WHERE account_id = account.id AND stock_id = stock.id AND product = %(product)s AND side = %(side)s
@@ -54,7 +55,8 @@ LEFT JOIN position ON position.account_id = account.id AND position.stock_id = s
 WHERE account.id = %(account_id)s
 """
 CREATE_STOCK = """
-INSERT INTO stock (id, exchange, symbol) VALUES (%s, %s, %s) ON CONFLICT (exchange, symbol) DO NOTHING
+INSERT INTO stock (id, exchange, symbol, instrument_token)
+VALUES (%(id)s, %(exchange)s, %(symbol)s, synthetic_token(%(exchange)s)) ON CONFLICT (exchange, symbol) DO NOTHING
 """
 PLACED = "SELECT placed.*, last_order_number(placed.placed_at) AS order_number FROM"
 WRITE = f"""
@@ -114,7 +116,7 @@ def look_at_state(context: PlacementContext) -> PlacementState:
 @transactional
 def create_stock(exchange: str, symbol: str) -> None:
     """Create a stock that does not exist."""
-    execute(CREATE_STOCK, (new_id(), exchange, symbol))
+    execute(CREATE_STOCK, {"id": new_id(), "exchange": exchange, "symbol": symbol})
 
 
 def write_order(

@@ -28,14 +28,17 @@ WHERE account_id = %s AND stock_id = %s AND product = %s AND side = %s AND closi
   AND status IN ('PENDING', 'OPEN') AND matched_at IS NULL AND origin = 'CLIENT'
 ORDER BY id
 """
-WAIT = "SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+WAIT = """
+SELECT id FROM trading_order WHERE id = ANY(%s::uuid[]) AND (account_id = %s) IS TRUE ORDER BY id FOR NO KEY UPDATE
+"""
 
 
 class PromisesBusy(Exception):
-    """Other transactions have locked some of the orders."""
+    """Other transactions have locked some of the account's orders."""
 
-    def __init__(self, order_ids: Sequence[UUID]) -> None:
-        super().__init__(order_ids)
+    def __init__(self, account_id: UUID, order_ids: Sequence[UUID]) -> None:
+        super().__init__(account_id, order_ids)
+        self.account_id = account_id
         self.order_ids = order_ids
 
 
@@ -49,7 +52,7 @@ def cancel_promises(account_id: UUID, stock_id: UUID | None, request: OrderReque
     locked = {order["id"] for order in orders}
     busy = [order["id"] for order in fetch_all(PROMISES, where, OrderRow) if order["id"] not in locked]
     if busy:
-        raise PromisesBusy(busy)
+        raise PromisesBusy(account_id, busy)
     if not orders:
         return False
     ledger = lock_ledgers([account_id])[account_id]
@@ -57,7 +60,7 @@ def cancel_promises(account_id: UUID, stock_id: UUID | None, request: OrderReque
         give_back(ledger, order)
         note_end(order, EndReason.CLIENT)
     save_ledgers([ledger])
-    end_orders([(order["id"], OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
+    end_orders([(order, OrderStatus.CANCELLED, None) for order in orders], end_reason=EndReason.CLIENT)
     return True
 
 
@@ -73,10 +76,10 @@ def when_promises_are_free(action: Callable[[], Result]) -> Result:
         except PromisesBusy as busy:
             if time.monotonic() >= end:
                 raise DatabaseUnavailable("orders of the position stayed busy") from None
-            wait_for_orders(busy.order_ids)
+            wait_for_orders(busy.account_id, busy.order_ids)
 
 
 @transactional
-def wait_for_orders(order_ids: Sequence[UUID]) -> None:
-    """Wait until no other transaction has locked any of these orders; hold nothing meanwhile."""
-    fetch_all(WAIT, (list(order_ids),))
+def wait_for_orders(account_id: UUID, order_ids: Sequence[UUID]) -> None:
+    """Wait until no other transaction has locked any of these orders of an account; hold nothing meanwhile."""
+    fetch_all(WAIT, (list(order_ids), account_id))

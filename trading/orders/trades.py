@@ -44,7 +44,7 @@ class Trade(TypedDict):
 
 def trades_of_order(account_id: UUID, order_id: UUID) -> list[Trade]:
     """Return the trades of an account's order; needs an open session. Raises NotFound."""
-    orders = fetch_all(f"{TRADES} WHERE id = %s AND account_id = %s", (order_id, account_id), Trade)
+    orders = fetch_all(f"{TRADES} WHERE id = %s AND (account_id = %s) IS TRUE", (order_id, account_id), Trade)
     if not orders:
         raise NotFound
     return [order for order in orders if order["status"] == OrderStatus.EXECUTED]

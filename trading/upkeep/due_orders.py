@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 from uuid import UUID
 
-from models.database import fetch_all, session
+from models.database import fetch_all
+from models.routing import session_of_all
+from models.spanning import each_in_transaction
 
 OLDEST = """
 SELECT id, account_id, exchange, symbol, side, quantity, status, due_at, market_now() AS now
@@ -29,8 +31,11 @@ class DueOrder(TypedDict):
 
 def oldest_due(limit: int) -> list[DueOrder]:
     """Return the due orders, the longest due first; one that is due later has an age of 0."""
-    with session():
-        rows = fetch_all(OLDEST, {"limit": limit})
+    rows = []
+    with session_of_all():
+        for _ in each_in_transaction():
+            rows += fetch_all(OLDEST, {"limit": limit})
+    rows = sorted(rows, key=lambda row: row["due_at"])[:limit]
     for row in rows:
         row["age_ms"] = max(0, round((row.pop("now") - row["due_at"]) / timedelta(milliseconds=1)))
     return rows  # type: ignore[return-value]

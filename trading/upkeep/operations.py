@@ -1,51 +1,24 @@
 """The figures of the operator's page that the database knows, such as backlog, throughput and daily work."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
-from models.database import fetch_one, snapshot
+from models.database import snapshot
+from models.spanning import each_in_transaction
 from trading.day import daily, jobs
 from trading.day.jobs import JobRun
-from trading.upkeep.backlog import PendingOrders, read_pending
+from trading.upkeep.backlog import PendingOrders, read_pending, sum_pending
 from trading.upkeep.due_orders import DueOrder, oldest_due
 from trading.upkeep.ledger_checks import LedgerCheck, last_check
-from trading.upkeep.resting_orders import RestingOrders, count_resting
+from trading.upkeep.newest_orders import NewestOrders, read_newest, sum_newest
+from trading.upkeep.resting_orders import RestingOrders, count_resting, sum_resting
 
-# No query reads more rows than NEWEST_ORDERS, however large the table is. Ids grow with time, so that the primary key
-# finds the newest orders: 5,000 orders are one minute at 80 orders/s.
-NEWEST_ORDERS = 5_000
 MAX_COUNTED = 10_000
-SERIES_S = 60
-LATENCY_AGE = timedelta(minutes=5)
 RATE_S = 10
 SHOWN_ORDERS = 10
 SHOWN_DAYS = timedelta(days=7)
-
-NEWEST = """
-WITH newest AS MATERIALIZED (
-    SELECT placed_at, executed_at, matched_at, floor(extract(epoch FROM placed_at))::bigint AS placed_second,
-           floor(extract(epoch FROM executed_at))::bigint AS executed_second
-    FROM trading_order ORDER BY id DESC LIMIT %(limit)s),
-executions AS (
-    SELECT matched_at IS NOT NULL AS is_matched,
-           1000 * extract(epoch FROM executed_at - coalesce(matched_at, placed_at))::float8 AS ms
-    FROM newest WHERE executed_at >= %(latency_since)s),
-placed AS (
-    SELECT placed_second AS second, count(*) AS orders FROM newest WHERE placed_second >= %(since)s GROUP BY 1),
-executed AS (
-    SELECT executed_second AS second, count(*) AS orders FROM newest WHERE executed_second >= %(since)s GROUP BY 1)
-SELECT
-    (SELECT count(*) FROM executions WHERE NOT is_matched) AS orders,
-    (SELECT count(*) FROM executions WHERE is_matched) AS matched_orders,
-    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms)
-     FROM executions WHERE NOT is_matched) AS percentiles,
-    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms)
-     FROM executions WHERE is_matched) AS matched_percentiles,
-    (SELECT CASE WHEN count(*) = %(limit)s THEN min(placed_second) END FROM newest) AS cut_second,
-    (SELECT jsonb_object_agg(second, orders) FROM placed) AS placed,
-    (SELECT jsonb_object_agg(second, orders) FROM executed) AS executed
-"""
 
 
 class Pending(TypedDict):
@@ -106,16 +79,13 @@ class Operations(TypedDict):
     resting: RestingOrders
 
 
-class NewestOrders(TypedDict):
-    """The row of NEWEST: placed and executed count orders by second."""
+class Part(NamedTuple):
+    """The figures of a bucket of accounts."""
 
-    orders: int
-    matched_orders: int
-    percentiles: list[float] | None
-    matched_percentiles: list[float] | None
-    cut_second: int | None
-    placed: dict[str, int] | None
-    executed: dict[str, int] | None
+    pending: PendingOrders
+    newest: NewestOrders
+    resting: RestingOrders
+    behind_s: dict[str, float]
 
 
 def read_operations() -> Operations:
@@ -124,29 +94,30 @@ def read_operations() -> Operations:
     Throughput and latencies cover the newest 5,000 orders; seconds beyond them are left out.
     """
     with snapshot():
-        pending = read_pending(MAX_COUNTED)
-        now = pending["at"]
-        since = int(now.timestamp()) - SERIES_S
-        parameters = {"limit": NEWEST_ORDERS, "since": since, "latency_since": now - LATENCY_AGE}
-        newest = fetch_one(NEWEST, parameters, NewestOrders)
-        ledger_check = last_check()
-        resting, due = count_resting(MAX_COUNTED), oldest_due(SHOWN_ORDERS)
-        runs, behind_s = jobs.list_runs(now.date() - SHOWN_DAYS), daily.behind_s()
-    assert newest is not None
-    # The second of the oldest order that was read is incomplete, and so is the present second.
-    first = since if newest["cut_second"] is None else max(since, newest["cut_second"] + 1)
+        parts = [_read_part() for _ in each_in_transaction()]
+        pending = sum_pending([part.pending for part in parts])
+        now, ledger_check = pending["at"], last_check()
+        due, runs = oldest_due(SHOWN_ORDERS), jobs.list_runs(now.date() - SHOWN_DAYS)
+    newest = sum_newest([part.newest for part in parts])
+    behind_s = {work: max(part.behind_s[work] for part in parts) for work in parts[0].behind_s}
     return {
         "at": now,
         "pending": _pending(pending),
-        "throughput": _throughput(newest, range(first, int(now.timestamp()))),
-        "latency": _latency(newest["orders"], newest["percentiles"]),
-        "fills": _latency(newest["matched_orders"], newest["matched_percentiles"]),
+        "throughput": _throughput(newest, range(newest.first, int(now.timestamp()))),
+        "latency": _latency(newest.latencies_ms),
+        "fills": _latency(newest.fills_ms),
         "due_orders": due,
         "daily_work": [{"work": work, "behind_ms": round(1000 * late_s)} for work, late_s in behind_s.items()],
         "job_runs": runs,
         "ledger_check": ledger_check,
-        "resting": resting,
+        "resting": sum_resting([part.resting for part in parts]),
     }
+
+
+def _read_part() -> Part:
+    """Return the figures of the current bucket; needs an open snapshot."""
+    pending = read_pending(MAX_COUNTED)
+    return Part(pending, read_newest(pending["at"]), count_resting(MAX_COUNTED), daily.behind_s())
 
 
 def _pending(found: PendingOrders) -> Pending:
@@ -157,12 +128,11 @@ def _pending(found: PendingOrders) -> Pending:
 
 def _throughput(newest: NewestOrders, seconds: range) -> Throughput:
     """Return the orders placed and executed in each of these seconds, and the means of the last ten."""
-    placed, executed = newest["placed"] or {}, newest["executed"] or {}
     series: list[Second] = [
         {
             "at": datetime.fromtimestamp(second, UTC),
-            "placed": placed.get(str(second), 0),
-            "executed": executed.get(str(second), 0),
+            "placed": newest.placed[str(second)],
+            "executed": newest.executed[str(second)],
         }
         for second in seconds
     ]
@@ -177,6 +147,16 @@ def _mean(series: Sequence[Second], name: Literal["placed", "executed"]) -> floa
     return round(sum(second[name] for second in series) / max(1, len(series)), 1)
 
 
-def _latency(orders: int, found: Sequence[float | None] | None) -> Latency:
-    p50_ms, p95_ms, p99_ms = (None if value is None else round(value, 1) for value in found or (None, None, None))
-    return {"orders": orders, "p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms}
+def _latency(times_ms: Sequence[float]) -> Latency:
+    ordered = sorted(times_ms)
+    p50_ms, p95_ms, p99_ms = (_percentile(ordered, part) for part in (0.5, 0.95, 0.99))
+    return {"orders": len(ordered), "p50_ms": p50_ms, "p95_ms": p95_ms, "p99_ms": p99_ms}
+
+
+def _percentile(ordered: Sequence[float], part: float) -> float | None:
+    """Return a percentile between its two neighbours, as PostgreSQL's percentile_cont does; None of no values."""
+    if not ordered:
+        return None
+    place = part * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return round(low + (high - low) * (place - math.floor(place)), 1)

@@ -1,13 +1,18 @@
 """The orders of each minute of the last hour, as far as the newest orders tell."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from models.database import fetch_one, session
+from models import buckets
+from models.database import fetch_one
+from models.routing import session_of_all
+from models.spanning import each_in_transaction
 
 # They are read once for a page, in some 100 ms; at 14 orders/s they are an hour.
 NEWEST_ORDERS = 50_000
 MINUTES = 60
+NONE = (0, 0)
 
 HISTORY = """
 WITH newest AS MATERIALIZED (
@@ -45,15 +50,22 @@ class Found(TypedDict):
 
 def read_minutes() -> list[Minute]:
     """Return the whole minutes of the last hour that the newest orders cover, the oldest first."""
-    with session():
-        found = fetch_one(HISTORY, {"limit": NEWEST_ORDERS, "minutes": MINUTES}, Found)
+    with session_of_all():
+        found = [_read() for _ in each_in_transaction()]
+    end = found[0]["now"]
+    first = max([end - MINUTES, *(one["cut"] + 1 for one in found if one["cut"] is not None)])
+    orders = [one["minutes"] or {} for one in found]
+    return [_minute(number, [one.get(str(number), NONE) for one in orders]) for number in range(first, end)]
+
+
+def _read() -> Found:
+    """Return the minutes of a bucket; all buckets together read NEWEST_ORDERS."""
+    found = fetch_one(HISTORY, {"limit": NEWEST_ORDERS // len(buckets.shards()), "minutes": MINUTES}, Found)
     assert found is not None
-    first, orders = found["now"] - MINUTES, found["minutes"] or {}
-    if found["cut"] is not None:
-        first = max(first, found["cut"] + 1)
-    return [_minute(number, orders.get(str(number), [0, 0])) for number in range(first, found["now"])]
+    return found
 
 
-def _minute(number: int, orders: list[int]) -> Minute:
-    placed, executed = orders
+def _minute(number: int, orders: Sequence[Sequence[int]]) -> Minute:
+    """Return a minute with the sums of the orders that the buckets have placed and executed."""
+    placed, executed = map(sum, zip(*orders, strict=True))
     return {"at": datetime.fromtimestamp(60 * number, UTC), "placed": placed, "executed": executed}

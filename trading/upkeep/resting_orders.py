@@ -1,5 +1,6 @@
 """The resting orders, counted up to a limit, and the delay of their expiry: figures for scrapers and operators."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from models.database import fetch_one, session
@@ -33,8 +34,18 @@ class RestingOrders(TypedDict):
     expiry_behind_s: float
 
 
+def sum_resting(parts: Sequence[RestingOrders]) -> RestingOrders:
+    """Return the numbers of all buckets, given those of each."""
+    return RestingOrders(
+        for_price=sum(part["for_price"] for part in parts),
+        for_trigger=sum(part["for_trigger"] for part in parts),
+        for_session=sum(part["for_session"] for part in parts),
+        expiry_behind_s=max(part["expiry_behind_s"] for part in parts),
+    )
+
+
 def count_resting(limit: int) -> RestingOrders:
-    """Return the numbers of resting orders, each counted to a limit. Raises DatabaseUnavailable."""
+    """Return the numbers of a bucket's resting orders, each counted to a limit. Raises DatabaseUnavailable."""
     with session():
         row = fetch_one(RESTING, {"limit": limit}, RestingOrders)
     assert row is not None

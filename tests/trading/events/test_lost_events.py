@@ -120,7 +120,7 @@ def test_the_memory_is_bounded_and_keeps_the_newest_event_of_each_account(clean)
     assert memory.items() == [(account_id, Seen(5, None)) for account_id in accounts[-3:]]
 
 
-def test_a_server_is_identified_by_its_start_and_its_event_table(clean):
+def test_a_server_is_identified_by_its_start_and_by_a_table_that_all_buckets_share(clean):
     began, table = present_server().split()
     assert float(began) == pytest.approx(float(one("SELECT extract(epoch FROM pg_postmaster_start_time())")))
-    assert int(table) == one("SELECT 'event'::regclass::oid::bigint")
+    assert int(table) == one("SELECT 'stock'::regclass::oid::bigint")

@@ -135,6 +135,6 @@ def test_a_delivery_sale_beyond_the_holding_is_rejected_at_execution(trader):
 
 def test_a_final_order_is_not_rejected_again(trader):
     order = buy(trader, 10, "100.00")
-    assert reject_order(order["id"], "execution_failed") is True
-    assert reject_order(order["id"], "execution_failed") is False
+    assert reject_order(trader, order["id"], "execution_failed") is True
+    assert reject_order(trader, order["id"], "execution_failed") is False
     assert_all_given_back(order, "execution_failed")

@@ -1,11 +1,14 @@
 """Instruments: stocks by their tokens."""
 
+from types import ModuleType
+
 import pytest
 
 from tests.support.trading import run
 from trading.market.instruments import find_instruments, keys_of, list_instruments, tokens_of
 from trading.market.stocks import import_stocks
 from trading.matching.stock_changes import ImportedFacts, set_facts
+from trading.orders.placement_statements import create_stock
 
 INFY, TCS, SBIN = "NSE:INFY", "NSE:TCS", "BSE:SBIN"
 REAL = {INFY: 408065, TCS: 2953217, SBIN: 128028676}
@@ -74,3 +77,16 @@ def test_an_import_without_tokens_leaves_them(stocks: None) -> None:
     (row,) = find_instruments([408065])
     assert (row["isin"], row["series"]) == ("INE009A01021", "EQ")
     assert tokens_of(REAL) == REAL
+
+
+def test_a_new_stock_gets_its_token_without_a_trigger(database: ModuleType) -> None:
+    database.execute("SET session_replication_role = replica")  # no trigger fires
+    try:
+        import_stocks([("NSE", "INFY"), ("BSE", "SBIN")])
+        create_stock("BSE", "TCS")
+        give({"NSE:INFY": tokens_of([SBIN])[SBIN]})  # so that SBIN gets another one
+    finally:
+        database.execute("RESET session_replication_role")
+    tokens = tokens_of([INFY, SBIN, "BSE:TCS"])
+    assert len(set(tokens.values())) == 3
+    assert [tokens[key] % 256 for key in (SBIN, "BSE:TCS")] == [4, 4]

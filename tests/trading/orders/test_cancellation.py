@@ -99,7 +99,7 @@ def test_a_suspended_account_may_cancel(trader):
 
 
 def test_an_unknown_order_is_not_rejected(clean):
-    assert reject_order(uuid4(), "execution_failed") is False
+    assert reject_order(uuid4(), uuid4(), "execution_failed") is False
 
 
 def test_when_cancel_and_execution_race_exactly_one_wins(trader):
@@ -122,7 +122,8 @@ def test_an_order_cancelled_and_rejected_at_once_is_refunded_once(trader):
     for _ in range(10):
         order = buy(trader, 10, "100.00")
         before = account_now(trader)
-        actions = [functools.partial(cancel, order), functools.partial(reject_order, order["id"], "execution_failed")]
+        reject = functools.partial(reject_order, trader, order["id"], "execution_failed")
+        actions = [functools.partial(cancel, order), reject]
         results = at_once(actions * 4)
         assert sum(bool(result) and not isinstance(result, Refused) for result in results) == 1
         assert account_now(trader)["balance"] == before["balance"] + order["charges"]
@@ -139,7 +140,7 @@ def test_each_way_to_end_an_order_is_logged_with_its_terms(trader, logged):
     cancel_order(trader, one["id"])
     with pytest.raises(OrderNotOpen):
         cancel_order(trader, one["id"])
-    reject_order(bad["id"], "execution_failed")
+    reject_order(trader, bad["id"], "execution_failed")
     cancel_orders(trader, OrderFilter())
     assert told(logged) == [
         ("order_ended", str(one["id"]), "BUY", 1, "client"),

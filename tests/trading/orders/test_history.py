@@ -89,7 +89,10 @@ def test_every_change_has_its_new_values_and_its_ledger_entries(trader):
 
 @pytest.mark.parametrize(
     ("ending", "status"),
-    [(cancel, "CANCELLED"), (lambda order: reject_order(order["id"], "execution_failed"), "REJECTED")],
+    [
+        (cancel, "CANCELLED"),
+        (lambda order: reject_order(order["account_id"], order["id"], "execution_failed"), "REJECTED"),
+    ],
 )
 def test_an_order_that_ended_without_a_fill_has_the_entries_of_its_refund(trader, ending, status):
     order = buy(trader, 10, "100.00")
@@ -198,7 +201,7 @@ def test_events_are_found_by_their_index(trader, cleaner):
     order = buy(trader, 10, "100.00")
     with cleaner.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute("EXPLAIN " + ORDER_EVENTS, (str(order["id"]), 10))
+        cursor.execute("EXPLAIN " + ORDER_EVENTS, (str(order["id"]), str(trader), 10))
         plan = "\n".join(row[0] for row in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert "event_of_order" in plan, plan

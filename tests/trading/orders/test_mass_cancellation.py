@@ -51,7 +51,7 @@ def test_a_busy_order_is_waited_for_while_the_others_are_cancelled_and_nothing_i
 def test_an_order_that_ends_while_it_is_waited_for_is_refused_with_its_new_status(trader, held_order, monkeypatch):
     busy, holder = held_order
 
-    def fill(order_ids):
+    def fill(_, order_ids):
         holder.rollback()
         assert execute_orders(order_ids).executed == 1
 
@@ -122,7 +122,7 @@ def test_who_waits_for_a_busy_order_holds_a_part_of_the_accounts_share_of_connec
     _, holder = held_order
     used = []
 
-    def look(_):
+    def look(*_):
         used.append(shares._shares[trader].users)
         holder.rollback()
 

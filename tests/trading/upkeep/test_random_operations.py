@@ -193,7 +193,7 @@ class Trading:
     def reject(self, which):
         if pending := self.pending():
             order = pending[which % len(pending)]
-            assert reject_order(order["id"], "execution_failed")
+            assert reject_order(order["account_id"], order["id"], "execution_failed")
             self.reckonings[order["account_id"]].give_back(order)
 
     def close(self, which):

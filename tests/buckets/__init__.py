@@ -1,0 +1,1 @@
+"""Accounts in several buckets: each is a schema of its own of one database."""

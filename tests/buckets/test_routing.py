@@ -1,0 +1,107 @@
+"""Every statement finds the bucket of its account, or fails."""
+
+import pytest
+from peewee import ProgrammingError
+
+from models import buckets, database, migrate
+from models.database import DatabaseUnavailable, db, fetch_one, session
+from models.identifiers import new_id
+from models.server import DatabaseUnfit
+from models.spanning import each_in_transaction
+from tests.buckets.conftest import SHARDS
+from tests.support.trading import one, rows, run
+
+COUNT = "SELECT count(*) FROM account"
+
+
+def test_an_account_is_in_the_bucket_of_its_id_and_in_no_other(open_in):
+    account_id = open_in(2)
+    assert buckets.shard_of(account_id) == 2
+    assert [one(COUNT) for _ in buckets.each()] == [0, 0, 1, 0]
+    with buckets.of(account_id):
+        assert one("SELECT id FROM account") == account_id
+
+
+def test_new_ids_fall_into_all_buckets_alike(four):
+    counts = [0] * SHARDS
+    for _ in range(4_000):
+        counts[buckets.shard_of(new_id())] += 1
+    assert min(counts) > 850
+
+
+def test_a_statement_that_nobody_has_routed_fails(open_in):
+    open_in(1)
+    with pytest.raises(ProgrammingError, match='relation "account" does not exist'):
+        one(COUNT)
+
+
+def test_a_transaction_that_has_been_in_every_bucket_is_in_none_of_them_afterwards(open_in):
+    open_in(3)
+    with session(), db.atomic():
+        assert [one(COUNT) for _ in each_in_transaction()] == [0, 0, 0, 1]
+        with pytest.raises(ProgrammingError, match='relation "account" does not exist'):
+            fetch_one(COUNT)
+
+
+def test_the_shared_tables_are_found_in_every_bucket(four):
+    run("INSERT INTO stock (id, exchange, symbol) VALUES (%s, 'NSE', 'TCS')", new_id())
+    assert [one("SELECT symbol FROM stock") for _ in buckets.each()] == ["TCS"] * SHARDS
+
+
+def test_a_session_of_another_bucket_is_not_joined(four):
+    with buckets.at(1), session():
+        assert one(COUNT) == 0
+        with buckets.at(2), pytest.raises(RuntimeError, match="not of the bucket 2"):
+            one(COUNT)
+
+
+def test_one_bucket_needs_no_routing(monkeypatch):
+    monkeypatch.setattr(buckets, "_count", 1)
+    with buckets.of(new_id()), buckets.at(0):
+        assert buckets.current() is None
+    assert list(buckets.each()) == [0]
+
+
+def test_a_session_of_the_shared_tables_is_not_joined_for_an_account(four):
+    with session(), buckets.at(0), pytest.raises(RuntimeError):
+        one(COUNT)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 8])
+def test_a_database_of_another_number_of_buckets_is_refused(four, own_url, shards):
+    database.initialise(own_url, pool_size=2, shards=shards)
+    try:
+        with pytest.raises(DatabaseUnfit, match=f"made with SHARDS=4, and SHARDS is {shards}: set SHARDS=4"):
+            migrate.upgrade()
+        if shards > 1:
+            with buckets.at(0), pytest.raises(DatabaseUnavailable, match="SHARDS=4"):
+                one(COUNT)
+    finally:
+        database.initialise(own_url, pool_size=8, shards=SHARDS)
+
+
+def test_order_numbers_of_two_buckets_are_never_equal(four):
+    counted = [one("SELECT nextval('order_numbers')") for _ in range(3) for _ in buckets.each()]
+    assert len(set(counted)) == 12
+    assert max(counted) - min(counted) == 11
+
+
+def test_every_function_of_a_bucket_looks_in_it_first_and_then_in_what_is_shared(four):
+    for shard in buckets.each():
+        found = rows(
+            "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+            " AND prosqlbody IS NULL"
+        )
+        assert len(found) > 10
+        path = [f"search_path=bucket_{shard}, public, pg_temp"]
+        assert {row["proname"] for row in found if row["proconfig"] != path} == set()
+
+
+def test_no_reference_and_no_default_leaves_the_bucket_but_for_shared_tables(four):
+    found = rows(
+        "SELECT DISTINCT conrelid::regclass::text AS from, confrelid::regclass::text AS to FROM pg_constraint"
+        " JOIN pg_class AS of ON of.oid = conrelid JOIN pg_class AS at ON at.oid = confrelid"
+        " WHERE contype = 'f' AND of.relnamespace <> at.relnamespace"
+    )
+    assert {row["to"].removeprefix("public.") for row in found} == {"stock"}
+    assert len(found) == 3 * SHARDS
