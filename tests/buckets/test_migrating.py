@@ -2,10 +2,8 @@
 
 import pytest
 
-from models import buckets, database, migrate, parts
-from models.database import session
+from models import database, migrate
 from models.server import DatabaseUnfit
-from tests.buckets.conftest import SHARDS
 from tests.support.servers import administer
 from tests.support.trading import one, run
 
@@ -39,18 +37,6 @@ def test_an_interrupted_upgrade_is_finished_by_the_next_one(of_buckets, monkeypa
     assert migrate.upgrade() == []
 
 
-def test_a_migration_that_one_bucket_lacks_is_missing(four):
-    with buckets.at(2):
-        row = "DELETE FROM bucket_2.schema_migration WHERE name = '0023_buckets' RETURNING applied"
-        with session():
-            (found,) = database.fetch_all(row)
-    try:
-        assert [name for name, applied in migrate.status() if applied is None] == ["0023_buckets"]
-    finally:
-        run("INSERT INTO bucket_2.schema_migration (name, applied) VALUES ('0023_buckets', %s)", found["applied"])
-    assert migrate.is_current()
-
-
 def test_accounts_of_one_bucket_are_never_dropped(of_buckets):
     of_buckets(1)
     migrate.upgrade()
@@ -79,13 +65,3 @@ def test_a_role_that_may_make_no_schema_is_told_so(of_buckets, empty_url):
             migrate.upgrade()
     finally:
         administer(empty_url, "DROP OWNED BY poor; DROP ROLE poor")
-
-
-def test_a_later_migration_runs_each_statement_where_its_tables_are(four):
-    where = "INSERT INTO job_run (day, name) VALUES ('2026-01-01', '{}')"
-    for part in parts.all_parts():
-        with parts.migrating(part), buckets.at(part.shard) if part.shard is not None else session(), session():
-            parts.execute_in_shared(where.format("shared"))
-            parts.execute_in_buckets(where.format("accounts"))
-    assert one("SELECT name FROM job_run") == "shared"
-    assert [one("SELECT name FROM job_run") for _ in buckets.each()] == ["accounts"] * SHARDS
