@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from actors import broker
 from api import create_app
 from api.http import exports
 from api.stream.event_view import as_text
@@ -39,7 +40,8 @@ def door(own_url, settings, configured):
     app = create_app(dataclasses.replace(settings, database_url=own_url, shards=SHARDS, order_dispatch="inline"))
     app.testing = True
     check_refusals(app)
-    return app
+    yield app
+    broker.configure(settings, role="web")
 
 
 @pytest.fixture
@@ -338,13 +340,12 @@ def test_listeners_of_all_buckets_get_the_events_of_their_account(accounts):
     assert hub.memory.server == lost_events.present_server()
 
 
-def test_a_backup_holds_all_buckets(door, invoke, accounts, tmp_path, monkeypatch, own_url):
-    monkeypatch.setitem(door.config, "SETTINGS", dataclasses.replace(door.config["SETTINGS"], database_url=own_url))
+def test_a_backup_holds_all_buckets(invoke, accounts, tmp_path):
     kept = buy_in(accounts[1])
     assert invoke("db", "backup", str(tmp_path / "dump"))["bytes"] > 10_000
     buy_in(accounts[2])
-    restored_there = invoke("db", "restore", str(tmp_path / "dump"), "--replace")
-    assert (restored_there["accountsToReset"], restored_there["violations"]) == (1, 0)
+    result = invoke("db", "restore", str(tmp_path / "dump"), "--replace")
+    assert (result["accountsToReset"], result["violations"]) == (1, 0)
     assert [row["orderId"] for row in invoke("orders", "list")] == [str(kept["id"])]
 
 
