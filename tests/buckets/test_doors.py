@@ -6,11 +6,12 @@ import io
 import json
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from actors import broker
-from api import create_app
+from api import create_app, cron
 from api.http import exports
 from api.stream.event_view import as_text
 from api.stream.hub import Hub
@@ -248,6 +249,22 @@ def test_seconds_that_one_bucket_does_not_cover_are_left_out(accounts, monkeypat
             )
     seconds = operations.read_operations()["throughput"]["seconds"]
     assert seconds[0]["at"].timestamp() == int((now - timedelta(seconds=20)).timestamp()) + 1
+
+
+def test_the_cron_endpoint_begins_no_daily_work_when_a_host_may_end_it(client, four, settings, monkeypatch):
+    now, worked_in = [0.0], []
+
+    def work():
+        worked_in.append(buckets.current())
+        now[0] += 0.6 * cron.DAILY_S
+        return True
+
+    monkeypatch.setattr(cron, "do_daily_work", work)
+    monkeypatch.setattr(cron, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    headers = {"Authorization": f"Bearer {settings.cron_secret}"}
+    swept = client.get("/api/cron/order-worker", headers=headers).get_json()
+    assert len(set(worked_in)) == 2
+    assert swept["dailyWorkDone"] is False
 
 
 def test_the_cron_endpoint_works_in_all_buckets_within_its_limit(client, accounts, settings):
