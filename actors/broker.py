@@ -15,6 +15,7 @@ from dramatiq.middleware import CurrentMessage, Middleware, Retries, ShutdownNot
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
 from runtime import redis_link
+from runtime.redis_pipeline import Pipeline
 from runtime.redis_pool import make_pool
 from runtime.sender import sender
 
@@ -27,7 +28,7 @@ RESTART_S = 1.0
 # work wait with it, and return to the queue 10 s after its death.
 TIME_LIMIT_MS = 15_000
 
-_pipeline: contextvars.ContextVar[redis.client.Pipeline | None] = contextvars.ContextVar("pipeline", default=None)
+_pipeline: contextvars.ContextVar[Pipeline | None] = contextvars.ContextVar("pipeline", default=None)
 
 
 class Broker(RedisBroker):
@@ -38,7 +39,7 @@ class Broker(RedisBroker):
         self._script = self.scripts["dispatch"]
         self.scripts["dispatch"] = _PipelinedScript(self._script)
 
-    def enqueue_in(self, pipeline: redis.client.Pipeline, message: dramatiq.Message[Any]) -> None:
+    def enqueue_in(self, pipeline: Pipeline, message: dramatiq.Message[Any]) -> None:
         """Enqueue a message when the pipeline is executed."""
         reset = _pipeline.set(pipeline)
         try:
@@ -66,7 +67,8 @@ class _PipelinedScript:
         pipeline = _pipeline.get()
         if pipeline is None:
             return self._script(keys=keys, args=args)
-        return pipeline.evalsha(self._script.sha, len(keys), *keys, *args)
+        pipeline.add("EVALSHA", self._script.sha, len(keys), *keys, *args)
+        return None
 
 
 class RequestContext(Middleware):

@@ -9,7 +9,8 @@ from actors.broker import broker
 from actors.orders import execute_order
 from runtime import metrics, redis_link, tracing
 from runtime.logs import get_logger
-from runtime.sender import Parcel, Pipeline, sender
+from runtime.redis_pipeline import Pipeline
+from runtime.sender import Parcel, sender
 
 logger = get_logger(__name__)
 

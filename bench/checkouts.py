@@ -18,6 +18,7 @@ import psycopg2
 import redis
 
 from bench.clients.load import CONNECTIONS, LoadError, build_requests, place_orders
+from bench.reports.figures import number
 from bench.seeding import ACCOUNTS
 from bench.services import LOG_SETTINGS, run_to_the_end, settings_of
 from embedded.interruption import Interruption
@@ -53,7 +54,7 @@ COUNT_EXECUTED = "SELECT count(*) FROM trading_order WHERE status = 'EXECUTED'"
 
 @dataclass
 class Side:
-    """A checkout's web process on its own servers, and its rates (per second) by measure."""
+    """A checkout's web process on its own servers, and its rates (per second) and p50s (ms) by measure."""
 
     root: Path
     database_url: str
@@ -70,6 +71,13 @@ class Side:
         if load.errors:
             raise LoadError(f"{self.root}: {dict(load.errors)}")
         return load.orders_per_second
+
+    def place_one_by_one(self, seconds: float) -> float:
+        """Place orders on one connection, without a worker, and return the p50 of the 202 in milliseconds."""
+        load = place_orders(self.port, self.requests, connections=1, seconds=seconds)
+        if load.errors:
+            raise LoadError(f"{self.root}: {dict(load.errors)}")
+        return median(load.latencies_ms)
 
     def sweep(self, seconds: float) -> float:
         """Place orders, execute them through the cron endpoint, and return the executed orders per second."""
@@ -156,15 +164,17 @@ def start_side(root: Path, resting: int = 0) -> Iterator[Side]:
         yield Side(root, settings["DATABASE_URL"], client, starter, web, requests, token)
 
 
-def compare(sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int) -> None:
+def compare(
+    sides: tuple[Side, Side], name: str, measure: Callable[[Side], float], *, rounds: int, unit: str = "a second"
+) -> None:
     """Measure both sides in alternating order, and print the ratio of the first to the second."""
-    for number in range(rounds):
-        for side in sides if number % 2 == 0 else reversed(sides):
+    for turn in range(rounds):
+        for side in sides if turn % 2 == 0 else reversed(sides):
             side.rates.setdefault(name, []).append(measure(side))
     ours, theirs = (side.rates[name] for side in sides)
     ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
     print(
-        f"{name}: {median(ours):.0f} against {median(theirs):.0f} a second,"
+        f"{name}: {number(median(ours))} against {number(median(theirs))} {unit},"
         f" ratio {median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
         flush=True,
     )
@@ -180,6 +190,8 @@ def measure_both(options: argparse.Namespace, interruption: Interruption) -> int
         for side in sides:  # warm up: processes load, connect and plan
             side.place(seconds)
         compare(sides, "placements", lambda side: side.place(seconds), rounds=rounds)
+        one_by_one = "p50 of the 202 at 1 connection"
+        compare(sides, one_by_one, lambda side: side.place_one_by_one(seconds), rounds=rounds, unit="ms")
         compare(sides, "execution by sweeps", lambda side: side.sweep(seconds), rounds=rounds)
         compare(sides, "placed and executed", lambda side: side.place_and_execute(seconds), rounds=rounds)
         compare(sides, "last prices", lambda side: side.quote(seconds), rounds=rounds)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
+from models import waiting
 from models.history import REPLACED, UNKNOWN, Newest, history_of
 from models.places import ATTRIBUTES, WRITABLE, Place, Places, for_writing
 
@@ -96,7 +97,7 @@ class Connection(psycopg2.extensions.connection):
         """
         if self.server is not None:
             self.server.look_beside(self, LOOK_ANYWAY_S)
-        return bool(self.closed or self.is_replaced or _wait(self.fileno(), select.POLLIN, 0))
+        return bool(self.closed or self.is_replaced or waiting.is_readable(self.fileno()))
 
     @property
     def is_replaced(self) -> bool:
@@ -200,7 +201,6 @@ class Server:
 def wait_bounded(connection: Any) -> None:
     """Wait for the server until the deadline; psycopg2 calls this while a query or a connect runs.
 
-    It works with plain threads and with gevent, whose patched poll lets other greenlets run.
     Raises psycopg2.OperationalError at the deadline; the caller closes the connection.
     """
     limit = deadline_s.get()
@@ -210,7 +210,7 @@ def wait_bounded(connection: Any) -> None:
         server: Server | None = getattr(connection, "server", None)
         if server is not None:
             _wait_watchfully(connection, server, event, deadline)
-        elif not _wait(connection.fileno(), event, _remaining_ms(deadline)):
+        elif not waiting.wait(connection.fileno(), event, _remaining_ms(deadline)):
             raise psycopg2.OperationalError(NO_ANSWER)
 
 
@@ -223,7 +223,8 @@ def _wait_watchfully(connection: Connection, server: Server, event: int, deadlin
     pause_ms = LOOK_PAUSE_S * 1000
     while True:
         remaining_ms = _remaining_ms(deadline)
-        if _wait(connection.fileno(), event, pause_ms if remaining_ms is None else min(remaining_ms, pause_ms)):
+        this_ms = pause_ms if remaining_ms is None else min(remaining_ms, pause_ms)
+        if waiting.wait(connection.fileno(), event, this_ms):
             return
         if remaining_ms is not None and remaining_ms <= pause_ms:
             raise psycopg2.OperationalError(NO_ANSWER)
@@ -244,9 +245,3 @@ def outcome_of(text: str) -> str:
     if NO_ADDRESS in text:
         return "unresolved"
     return "timed_out" if NO_ANSWER in text else "failed"
-
-
-def _wait(descriptor: int, event: int, timeout_ms: float | None) -> bool:
-    poller = select.poll()
-    poller.register(descriptor, event)
-    return bool(poller.poll(timeout_ms))

@@ -221,6 +221,8 @@ def _first_missing() -> Month:
 
 def _add_month(month: Month) -> None:
     alone()
+    if month in attached():  # another worker was faster
+        return
     for table in KEYS:
         bounds = f"FROM ('{_bound(table, month)}') TO ('{_bound(table, month.following)}')"
         _add(table, month.suffix, f"FOR VALUES {bounds}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 import gunicorn.http
+import gunicorn.http.wsgi
 from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
@@ -20,6 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from runtime import descriptors
 from serving.reading import REQUEST_S, Parser, Wait, end_all, look_ahead, write_problem
 from serving.succession import succession
+from serving.writing import Response
 
 # A client that connected just before the worker stops may still send its request.
 LAST_REQUEST_S = 1.0
@@ -68,8 +70,9 @@ class Worker(GeventWorker):
         self.is_stopping = False
 
     def init_process(self) -> None:
-        """Start serving, with requests read by Parser."""
+        """Start serving, with requests read by Parser and answers written by Response."""
         gunicorn.http.RequestParser = Parser
+        gunicorn.http.wsgi.Response = Response
         super().init_process()
 
     def load_wsgi(self) -> None:

@@ -112,8 +112,23 @@ def test_one_query_checks_all_tokens_in_use(account, monkeypatch):
     for _ in range(2):
         cache._asked_at = float("-inf")
         assert cache.find(secrets[0]).is_valid()
-    assert asked == [3, 1]  # the others were not used in between
+    assert asked == [3, 3]
     assert looked_up == [*secrets, "tp_wrong"]
+
+
+def test_a_token_that_is_not_used_for_a_minute_or_one_of_too_many_is_not_checked(account, monkeypatch):
+    secrets, asked = [account().token for _ in range(3)], []
+    monkeypatch.setattr(token_cache, "changed_tokens", lambda versions: asked.append(len(versions)) or set())
+    cache = token_cache.TokenCache(size=10, staleness_s=60)
+    cache._asked_at = time.monotonic()
+    for secret in secrets:
+        cache.find(secret)
+    cache._used_at[tokens.digest_of(secrets[0])] -= token_cache.IN_USE_S
+    for most in (10, 1):
+        monkeypatch.setattr(token_cache, "MOST_IN_USE", most)
+        cache._asked_at = float("-inf")
+        cache.find(secrets[2])
+    assert asked == [2, 1]
 
 
 def last_used_on(account_id):

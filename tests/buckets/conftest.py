@@ -10,20 +10,32 @@ from uuid import UUID
 
 import pytest
 
+from tests.support import citus
 from tests.support.servers import administer
 
 SHARDS = 4
+NEEDS_CITUS = pytest.mark.skipif(citus.URL is None, reason=citus.SKIPPED)
 Open = Callable[..., UUID]
 
 
+@pytest.fixture(scope="session", params=["one server", pytest.param("Citus", marks=NEEDS_CITUS)])
+def engine(request) -> str:
+    """Return where the buckets are: on one server, or on the workers of a coordinator."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def four_url(servers, settings, migrated) -> Iterator[str]:
+def four_url(engine, servers, settings, migrated) -> Iterator[str]:
     """Create a database with four buckets for this run, and drop it afterwards."""
     from models import database, migrate
 
-    with _database(servers.database_url, "four") as url:
+    on_citus = engine == "Citus"
+    made = citus.database(f"tradepost_buckets_{os.getpid()}") if on_citus else _database(servers.database_url, "four")
+    with made as url:
         database.initialise(url, pool_size=8, shards=SHARDS)
         migrate.upgrade()
+        if on_citus:
+            citus.distribute(url)
         _go_back(settings)
         yield url
 
@@ -72,11 +84,19 @@ def run_in(own_url) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def four(own_url, run_in) -> None:
+def without_triggers(engine, own_url, run_in) -> Callable[[str], None]:
+    """Return a function that runs statements in the database with all triggers switched off."""
+    if engine == "Citus":
+        return functools.partial(citus.without_triggers, own_url)
+    return lambda statements: run_in(f"SET session_replication_role = replica; {statements}")
+
+
+@pytest.fixture
+def four(without_triggers) -> None:
     """Empty the database of four buckets."""
     from tests.support.servers import emptying
 
-    run_in(f"SET session_replication_role = replica; {emptying()}")
+    without_triggers(emptying())
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from models.identifiers import new_id
 from models.server import DatabaseUnfit
 from models.spanning import each_in_transaction
 from tests.buckets.conftest import SHARDS
-from tests.support.trading import one, rows, run
+from tests.support.trading import one, rows
+from trading.orders.placement_statements import create_stock
 
 COUNT = "SELECT count(*) FROM account"
 
@@ -44,7 +45,7 @@ def test_a_transaction_that_has_been_in_every_bucket_is_in_none_of_them_afterwar
 
 
 def test_the_shared_tables_are_found_in_every_bucket(four):
-    run("INSERT INTO stock (id, exchange, symbol) VALUES (%s, 'NSE', 'TCS')", new_id())
+    create_stock("NSE", "TCS")
     assert [one("SELECT symbol FROM stock") for _ in buckets.each()] == ["TCS"] * SHARDS
 
 

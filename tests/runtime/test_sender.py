@@ -17,7 +17,7 @@ from runtime.sender import Parcel, sender
 redis_link.configure(sys.argv[1])
 sender._run = lambda: None  # the thread comes too late
 def hold():
-    sender.add({"a": Parcel(lambda pipeline: pipeline.rpush("left", "a"))})
+    sender.add({"a": Parcel(lambda pipeline: pipeline.add("RPUSH", "left", "a"))})
 """
 LEAVES_AT_ONCE = f"""{HOLD}
 hold()
@@ -53,7 +53,7 @@ def linked(servers, redis_client):
 
 
 def parcels(*names, ended=lambda _: None):
-    return {name: Parcel(lambda pipeline, name=name: pipeline.rpush("sent", name), ended) for name in names}
+    return {name: Parcel(lambda pipeline, name=name: pipeline.add("RPUSH", "sent", name), ended) for name in names}
 
 
 def test_parcels_are_sent_in_their_order_and_each_key_once(linked):
@@ -100,6 +100,18 @@ def test_a_thread_that_cannot_start_fails_nobody_and_starts_with_the_next_parcel
 
 def refuse(_):
     raise RuntimeError("can't start new thread")
+
+
+def test_what_comes_soon_after_a_round_trip_shares_the_next_one(linked, monkeypatch):
+    monkeypatch.setattr("runtime.sender.PAUSE_S", 0.3)
+    sender, sent = Sender(), []
+    monkeypatch.setattr(sender, "_send", lambda parcels: sent.append(len(parcels)))
+    sender.add(parcels("a"))
+    wait_until(lambda: sent == [1])
+    for name in ("b", "c", "d"):
+        sender.add(parcels(name))
+    wait_until(lambda: sum(sent) == 4)
+    assert sent == [1, 3]
 
 
 @pytest.mark.parametrize("script", [LEAVES_AT_ONCE, WEB_LEAVES, WORKER_STOPS], ids=["command", "web", "worker"])

@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from models import ApiToken, buckets
-from models.database import execute, fetch_all, fetch_one, session, transactional
+from models.database import array_of, execute, fetch_all, fetch_one, session, transactional
 from models.identifiers import new_id
 from models.rows import TokenRow
 from trading.accounts.reading import account_exists
@@ -103,7 +103,7 @@ def find_token(secret: str) -> KnownToken | None:
 def changed_tokens(versions: dict[UUID, str]) -> set[UUID]:
     """Return the ids of those tokens whose rows have another version now or are gone."""
     with session():
-        rows = fetch_all(CHANGED, (list(versions), list(versions.values())))
+        rows = fetch_all(CHANGED, (array_of(versions), array_of(versions.values())))
     return {row["id"] for row in rows}
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from runtime import redis_link
-from runtime.sender import Parcel, Pipeline, sender
+from runtime.redis_pipeline import Pipeline
+from runtime.sender import Parcel, sender
 
 CALL = "call"
 
@@ -34,4 +35,4 @@ def nudge(account_ids: Iterable[UUID]) -> None:
 
 
 def _publish(name: str, pipeline: Pipeline) -> None:
-    pipeline.publish(name, "")
+    pipeline.add("PUBLISH", name, "")
