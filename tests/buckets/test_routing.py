@@ -9,7 +9,7 @@ from models.identifiers import new_id
 from models.server import DatabaseUnfit
 from models.spanning import each_in_transaction
 from tests.buckets.conftest import SHARDS
-from tests.support.trading import one, rows
+from tests.support.trading import one, rows, run
 from trading.orders.placement_statements import create_stock
 
 COUNT = "SELECT count(*) FROM account"
