@@ -28,7 +28,7 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support import refusals
+from tests.support import joined, refusals
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, Servers, administer, emptying, numbered, path_to, patient
 
@@ -179,6 +179,8 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 
     database.initialise(config.require_database_url(settings), pool_size=40, shards=settings.shards)
     migrate.upgrade()
+    if settings.shards > 1:
+        joined.read_all_buckets()
     if "PARTITIONS" in os.environ:  # PARTITIONS=1 make test TESTS=tests/trading: with orders and entries by month
         partitions.split(partitions.Month.of(datetime.now(UTC).date()))
     yield
