@@ -10,7 +10,7 @@ from peewee import OperationalError
 from playhouse.migrations import Runner
 
 from models import buckets, parts, server
-from models.database import db, execute, fetch_one, session, sqlstate, unbounded
+from models.database import db, execute, fetch_all, fetch_one, session, sqlstate, unbounded
 from models.parts import Part
 from models.server import DatabaseUnfit
 
@@ -26,6 +26,9 @@ LOCK_ATTEMPTS = 40  # two minutes
 LOCK_STATES = frozenset({"55P03", "40P01"})
 # Up to this migration the schema of a bucket has copies of the tables that all buckets share (0023).
 LAST_WHOLE = "0022_function_paths"
+MISSING_RECORDS = """
+SELECT to_regclass(schema || '.schema_migration') IS NULL AS missing FROM unnest(%s::text[]) AS schema
+"""
 
 
 def upgrade() -> list[str]:
@@ -61,12 +64,21 @@ def is_current() -> bool:
 
 
 def _status() -> list[tuple[str, datetime.datetime | None]]:
-    runners = [_runner(part) for part in parts.all_parts()]
-    if len(runners) == 1:
-        return [(migration.name, migration.applied) for migration in runners[0].status()]
-    applied = [runner.applied() for runner in runners]
-    found = {migration.name: [times.get(migration.name) for times in applied] for migration in runners[0].status()}
-    return [(name, None if None in times else max(times)) for name, times in found.items()]
+    known = [(migration.name, migration.applied) for migration in _runner(parts.all_parts()[0]).status()]
+    if not buckets.are_several():
+        return known
+    applied = _applied_in_all_buckets()
+    return [(name, at and applied.get(name)) for name, at in known]
+
+
+def _applied_in_all_buckets() -> dict[str, datetime.datetime]:
+    """Return the migrations that every bucket has, each with its last time; with one statement for all buckets."""
+    schemas = [buckets.schema_of(shard) for shard in buckets.shards()]
+    if any(row["missing"] for row in fetch_all(MISSING_RECORDS, (schemas,))):
+        return {}
+    records = " UNION ALL ".join(f"SELECT name, applied FROM {schema}.schema_migration" for schema in schemas)
+    rows = fetch_all(f"SELECT name, max(applied) AS at, count(*) AS count FROM ({records}) AS record GROUP BY name")
+    return {row["name"]: row["at"] for row in rows if row["count"] == len(schemas)}
 
 
 def _make_schemas() -> None:

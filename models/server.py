@@ -60,8 +60,15 @@ def missing_right() -> str | None:
     """Return the right to create tables that the session's role lacks, with the statement that grants it, or None."""
     (found,) = fetch_all(
         "SELECT quote_ident(current_user) AS role, current_setting('search_path') AS path,"
-        " quote_ident(current_schema()) AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may_create"
+        " quote_ident(current_schema()) AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may_create,"
+        " quote_ident(current_database()) AS database,"
+        f" has_database_privilege(current_database(), 'CREATE') OR ({buckets.COUNT_SCHEMAS}) > 0 AS may_make_schemas"
     )
+    if buckets.are_several() and not found["may_make_schemas"]:
+        return (
+            f"the role {found['role']} may not make the schemas of the buckets: let the database's owner run"
+            f" GRANT CREATE ON DATABASE {found['database']} TO {found['role']}"
+        )
     if found["may_create"]:
         return None
     if found["schema"] is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 from marshmallow import RAISE, Schema, ValidationError, missing
 
@@ -65,6 +65,14 @@ class StrictSchema(Schema):
             name, deserialize = self._loaders[key]
             result[name] = deserialize(value, key, data)
         return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the schema itself: nothing changes it once it is made.
+
+        The description of a route is copied by each of its decorators. With all fields of its schemas that took a fifth
+        of the time in which a web process begins.
+        """
+        return self
 
     def handle_error(self, error: ValidationError, data: Any, *, many: bool, **options: Any) -> None:
         """Add to the message for each unknown key the key that was probably meant."""

@@ -28,9 +28,9 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support import refusals
+from tests.support import joined, refusals
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
-from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, Servers, administer, emptying, numbered, patient
+from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, Servers, administer, emptying, numbered, path_to, patient
 
 pytest_plugins = ["tests.support.scheduling"]
 
@@ -179,6 +179,8 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 
     database.initialise(config.require_database_url(settings), pool_size=40, shards=settings.shards)
     migrate.upgrade()
+    if settings.shards > 1:
+        joined.read_all_buckets()
     if "PARTITIONS" in os.environ:  # PARTITIONS=1 make test TESTS=tests/trading: with orders and entries by month
         partitions.split(partitions.Month.of(datetime.now(UTC).date()))
     yield
@@ -187,7 +189,7 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 
 @pytest.fixture
 def other_database(
-    servers: Servers, migrated: None, database_url: str
+    servers: Servers, migrated: None, database_url: str, settings: config.Settings
 ) -> Iterator[Callable[..., Callable[[str], None]]]:
     """Return a function that makes a database, of which the models are for this test; other_database("ENCODING …").
 
@@ -211,7 +213,7 @@ def other_database(
         return functools.partial(administer, url)
 
     yield make
-    database.initialise(database_url, pool_size=40)
+    database.initialise(database_url, pool_size=40, shards=settings.shards)
     administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     for role in roles:
         administer(servers.database_url, f"DROP ROLE {role}")
@@ -344,7 +346,7 @@ def take_back(clean: None, cleaner: Any) -> Callable[[UUID, int], None]:
 
     def make(account_id: UUID, last: int) -> None:
         with cleaner.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(f"{path_to(account_id)} SET session_replication_role = replica")
             cursor.execute("DELETE FROM event WHERE account_id = %s AND id > %s", (str(account_id), last))
             cursor.execute("UPDATE account SET last_event_id = %s WHERE id = %s", (last, str(account_id)))
             cursor.execute("SET session_replication_role = DEFAULT")

@@ -1,5 +1,6 @@
 """A database of four buckets, whatever SHARDS the rest of the run has."""
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator
@@ -9,28 +10,71 @@ from uuid import UUID
 
 import pytest
 
+from tests.support import citus
 from tests.support.servers import administer
 
 SHARDS = 4
+ENGINES = ["one server", "Citus"] if citus.URL else ["one server"]
 Open = Callable[..., UUID]
 
 
-@pytest.fixture(scope="module")
-def own_url(servers, settings) -> Iterator[str]:
-    """Create a database for these tests, point the models of this process at it, and drop it afterwards."""
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request) -> str:
+    """Return where the buckets are: on one server, or on the workers of a coordinator."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def four_url(engine, servers, settings, migrated) -> Iterator[str]:
+    """Create a database with four buckets for this run, and drop it afterwards."""
     from models import database, migrate
+
+    on_citus = engine == "Citus"
+    made = citus.database(f"tradepost_buckets_{os.getpid()}") if on_citus else _database(servers.database_url, "four")
+    with made as url:
+        database.initialise(url, pool_size=8, shards=SHARDS)
+        migrate.upgrade()
+        if on_citus:
+            citus.distribute(url)
+        _go_back(settings)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_url(four_url, settings) -> Iterator[str]:
+    """Point the models of this process at the database of four buckets."""
+    from models import database
     from trading.market import stocks
 
-    name = f"tradepost_buckets_{os.getpid()}"
-    administer(servers.database_url, f'CREATE DATABASE "{name}"')
-    url = urlsplit(servers.database_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
-    database.initialise(url, pool_size=8, shards=SHARDS)
+    database.initialise(four_url, pool_size=8, shards=SHARDS)
     stocks.forget_stocks()
-    migrate.upgrade()
-    yield url
+    yield four_url
     stocks.forget_stocks()
+    _go_back(settings)
+
+
+@pytest.fixture
+def empty_url(servers, settings, migrated) -> Iterator[str]:
+    """Create an empty database, at which the test points the models of this process."""
+    with _database(servers.database_url, "empty") as url:
+        yield url
+        _go_back(settings)
+
+
+@contextlib.contextmanager
+def _database(server_url: str, kind: str) -> Iterator[str]:
+    name = f"tradepost_buckets_{kind}_{os.getpid()}"
+    administer(server_url, f'CREATE DATABASE "{name}"')
+    try:
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
+    finally:
+        administer(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _go_back(settings) -> None:
+    from models import database
+
     database.initialise(settings.database_url, pool_size=40, shards=settings.shards)
-    administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -40,11 +84,19 @@ def run_in(own_url) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def four(own_url, run_in) -> None:
+def without_triggers(engine, own_url, run_in) -> Callable[[str], None]:
+    """Return a function that runs statements in the database with all triggers switched off."""
+    if engine == "Citus":
+        return functools.partial(citus.without_triggers, own_url)
+    return lambda statements: run_in(f"SET session_replication_role = replica; {statements}")
+
+
+@pytest.fixture
+def four(without_triggers) -> None:
     """Empty the database of four buckets."""
     from tests.support.servers import emptying
 
-    run_in(f"SET session_replication_role = replica; {emptying()}")
+    without_triggers(emptying())
 
 
 @pytest.fixture

@@ -6,11 +6,17 @@ import io
 import json
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from api import create_app
+from actors import broker
+from api import create_app, cron
 from api.http import exports
+from api.stream.event_view import as_text
+from api.stream.hub import Hub
+from api.stream.listeners import QueueListener
+from api.stream.replay import replay
 from models import buckets
 from tests.buckets.conftest import SHARDS
 from tests.support.refusals import check_refusals
@@ -35,7 +41,8 @@ def door(own_url, settings, configured):
     app = create_app(dataclasses.replace(settings, database_url=own_url, shards=SHARDS, order_dispatch="inline"))
     app.testing = True
     check_refusals(app)
-    return app
+    yield app
+    broker.configure(settings, role="web")
 
 
 @pytest.fixture
@@ -189,6 +196,19 @@ def test_kites_door_trades_in_the_bucket_of_its_token(client, accounts):
         assert session.get_json()["data"]["user_id"]
 
 
+def test_a_quote_fills_the_orders_of_all_buckets_without_a_worker(client, open_in):
+    watchers = [open_in(shard, fill_model="QUOTES") for shard in range(SHARDS)]
+    feed.set_quotes([("NSE", "RELIANCE", Decimal("110.00"))])
+    for account_id in watchers:
+        with buckets.of(account_id):
+            assert execute(buy(account_id, 1, Decimal("100.00"))).opened == 1
+    quote = {"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "99.00"}
+    answer = client.put("/api/market/quotes", json={"quotes": [quote]}, headers=bearer("feed"))
+    answer.close()  # what follows a response runs now
+    assert answer.status_code == 204
+    assert [one("SELECT status FROM trading_order") for _ in buckets.each()] == ["EXECUTED"] * SHARDS
+
+
 def test_the_operators_page_counts_the_orders_of_all_buckets(client, accounts):
     placed = [buy_in(account_id) for account_id in accounts]
     execute_in(placed[1])
@@ -229,6 +249,22 @@ def test_seconds_that_one_bucket_does_not_cover_are_left_out(accounts, monkeypat
             )
     seconds = operations.read_operations()["throughput"]["seconds"]
     assert seconds[0]["at"].timestamp() == int((now - timedelta(seconds=20)).timestamp()) + 1
+
+
+def test_the_cron_endpoint_begins_no_daily_work_when_a_host_may_end_it(client, four, settings, monkeypatch):
+    now, worked_in = [0.0], []
+
+    def work():
+        worked_in.append(buckets.current())
+        now[0] += 0.6 * cron.DAILY_S
+        return True
+
+    monkeypatch.setattr(cron, "do_daily_work", work)
+    monkeypatch.setattr(cron, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    headers = {"Authorization": f"Bearer {settings.cron_secret}"}
+    swept = client.get("/api/cron/order-worker", headers=headers).get_json()
+    assert len(set(worked_in)) == 2
+    assert swept["dailyWorkDone"] is False
 
 
 def test_the_cron_endpoint_works_in_all_buckets_within_its_limit(client, accounts, settings):
@@ -317,6 +353,39 @@ def test_the_numbers_before_a_restore_are_kept_in_all_buckets(accounts):
     assert before.keys() == set(accounts)
     assert restored.note_lost_events({account_id: newest + 3 for account_id, newest in before.items()}, 0) == SHARDS
     assert all(reading.page_since(account_id, before[account_id] + 2).is_lost for account_id in accounts)
+
+
+def test_listeners_of_all_buckets_get_the_events_of_their_account(accounts):
+    hub, listeners = Hub(as_text), [QueueListener(account_id, None) for account_id in accounts]
+    for listener in listeners:
+        hub.add(listener)
+        assert len(list(replay(hub, listener, listener.account_id, 0))) > 1
+        buy_in(listener.account_id)
+    hub.hand_out(hub.followed)
+    for listener in listeners:
+        told = [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]
+        assert {"order.pending", "account.updated"} <= {message.event_type for message in told}
+        assert {message.event["account_id"] for message in told} == {listener.account_id}
+    hub.compare_server()
+    assert hub.memory.server == lost_events.present_server()
+
+
+def test_a_backup_holds_all_buckets(invoke, accounts, tmp_path):
+    kept = buy_in(accounts[1])
+    assert invoke("db", "backup", str(tmp_path / "dump"))["bytes"] > 10_000
+    buy_in(accounts[2])
+    result = invoke("db", "restore", str(tmp_path / "dump"), "--replace")
+    assert (result["accountsToReset"], result["violations"]) == (1, 0)
+    assert [row["orderId"] for row in invoke("orders", "list")] == [str(kept["id"])]
+
+
+def test_the_metrics_and_the_health_are_those_of_all_buckets(client, accounts, settings):
+    for account_id in accounts:
+        buy_in(account_id)
+    told = client.get("/metrics", headers={"Authorization": f"Bearer {settings.metrics_token}"}).text
+    assert f"tradepost_pending_orders {SHARDS}.0" in told
+    ready = client.get("/health/ready").get_json()
+    assert (ready["database"], ready["migrations"]) == ("ok", "ok")
 
 
 def buy_in(account_id):

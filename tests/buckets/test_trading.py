@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from actors import ticker
-from models import buckets
+from models import buckets, partitions
 from models.database import session
 from tests.buckets.conftest import SHARDS
 from tests.support.trading import at_once, buy, cancel, execute, one, rows, run, sell
@@ -16,6 +16,7 @@ from trading.execution.sweeping import sweep_once
 from trading.matching import feed, level_sweep
 from trading.matching.feed import MarketRules
 from trading.upkeep import backlog, due_orders
+from trading.upkeep.detaching import CannotDetach, detach_oldest
 from trading.upkeep.verify import check_and_note, verify
 
 STATUSES = "SELECT status FROM trading_order ORDER BY placed_at, id"
@@ -153,18 +154,34 @@ def test_the_proof_of_the_books_reads_every_bucket(accounts):
     assert one("SELECT count(*) FROM ledger_check") == 1
 
 
-def test_old_keys_and_events_are_deleted_in_every_bucket(accounts):
+def test_old_keys_and_events_are_deleted_in_every_bucket(accounts, without_triggers):
     for shard in buckets.each():
         run(
             "INSERT INTO idempotency_key (account_id, scope, key, fingerprint, answer, created_at)"
             " VALUES (%s, 'POST', 'k', decode(repeat('00', 32), 'hex'), '{}', now() - interval '2 days')",
             accounts[shard],
         )
-        run(
-            "SET LOCAL session_replication_role = replica; UPDATE event SET at = now() - interval '8 days' WHERE id = 1"
-        )
+        without_triggers(f"UPDATE bucket_{shard}.event SET at = now() - interval '8 days' WHERE id = 1")
     deleted = retention.delete_what_is_old()
     assert (deleted.keys, deleted.events) == (SHARDS, SHARDS)
+
+
+def test_each_bucket_is_split_by_month_and_all_lose_a_month_together(accounts):
+    in_each(accounts, lambda account_id: execute(buy(account_id, 10, "100.00")))
+    partitions.split()
+    with buckets.of(accounts[1]):
+        live = buy(accounts[1], 1, "90.00")
+    clock = one("SELECT pg_get_functiondef('market_now'::regproc)")
+    run(clock.replace("RETURN clock_timestamp()", "RETURN clock_timestamp() + interval '90 days'"))
+    with pytest.raises(CannotDetach, match="1 of its orders"):
+        detach_oldest()
+    assert in_each(accounts, lambda _: one("SELECT count(*) FROM trading_order")) == [1, 2, 1, 1]
+    with buckets.of(accounts[1]):
+        cancel(live)
+    detach_oldest()
+    assert in_each(accounts, lambda _: one("SELECT count(*) FROM trading_order")) == [0] * SHARDS
+    assert verify() == []
+    run(clock)
 
 
 def test_the_tick_sends_a_message_for_each_bucket(four):

@@ -15,6 +15,7 @@ from tests.conftest import TestAccount
 from tests.realtime.clients import HOST
 from tests.realtime.network import Proxy
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port
+from tests.support.servers import path_to
 
 RENAMES = """
 DO $$ BEGIN
@@ -35,7 +36,8 @@ class Database:
     def run(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows, if any."""
         with self._connection.cursor() as cursor:
-            cursor.execute(sql, tuple(str(part) if isinstance(part, UUID) else part for part in parameters))
+            path = next((path_to(part) for part in parameters if isinstance(part, UUID)), "")
+            cursor.execute(path + sql, tuple(str(part) if isinstance(part, UUID) else part for part in parameters))
             return cursor.fetchall() if cursor.description else []
 
     def change(self, account_id: UUID, times: int = 1, text: str = "Changed ") -> None:

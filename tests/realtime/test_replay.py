@@ -14,6 +14,7 @@ from api.stream.listeners import QueueListener
 from tests.actors.placing import place_quietly
 from tests.realtime.conftest import Database
 from tests.support.processes import wait_until
+from tests.support.servers import path_to
 from trading.events.lost_events import Seen
 
 
@@ -27,7 +28,7 @@ def test_events_deleted_in_the_middle_of_a_replay_are_a_reset(account: Any, clea
     replayed = replay_module.replay(hub, listener, holder.id, 0)
     begun = [next(replayed) for _ in range(3)]
     with cleaner.cursor() as cursor:
-        cursor.execute("DELETE FROM event WHERE account_id = %s AND id <= 5", (str(holder.id),))
+        cursor.execute(f"{path_to(holder.id)} DELETE FROM event WHERE account_id = %s AND id <= 5", (str(holder.id),))
     rest = list(replayed)
     hub.remove(listener)
     assert [(message.event_type, message.event_id) for message in begun] == [

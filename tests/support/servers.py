@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import psycopg2
 
@@ -65,6 +66,11 @@ def emptying(but: Collection[str] = ()) -> str:
     if buckets.are_several():
         of_accounts = [f"{buckets.schema_of(shard)}.{table}" for shard in buckets.shards() for table in OF_ACCOUNTS]
     return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *SHARED]) if table not in but)
+
+
+def path_to(account_id: UUID) -> str:
+    """Return the statement that lets a plain connection find the tables of an account, empty with one bucket."""
+    return f"SET search_path = {buckets.path_of(buckets.shard_of(account_id))};" if buckets.are_several() else ""
 
 
 def patient(redis_url: str) -> str:

@@ -30,18 +30,20 @@ IS_DONE = """
     AND (run.detail @> '{"skipped": true}' OR coalesce(run.finished_at >= %(due_at)s::timestamptz, true)))
 """
 READ = f"SELECT {IS_DONE} AS is_done FROM job_run AS run WHERE day = %(day)s AND name = %(name)s"
-# The claim goes by the machine's clock: a replay's clock stands still while a process works.
+# The claim goes by the machine's clock: a replay's clock stands still while a process works. It is read beforehand,
+# because Citus lets no condition of an ON CONFLICT read it: another claim may be a little later. One that lies much
+# further in the future is void, because the clock was set back.
+CLOCK = "SELECT clock_timestamp() AS now"
 CLAIM = f"""
-INSERT INTO job_run AS run (day, name, claimed_until) VALUES (%(day)s, %(name)s, clock_timestamp() + %(lease)s)
+INSERT INTO job_run AS run (day, name, claimed_until) VALUES (%(day)s, %(name)s, %(until)s)
 ON CONFLICT (day, name) DO UPDATE SET claimed_until = excluded.claimed_until
-WHERE NOT {IS_DONE} AND (run.claimed_until IS NULL OR run.claimed_until <= clock_timestamp()
-    OR run.claimed_until > clock_timestamp() + %(lease)s)
+WHERE NOT {IS_DONE} AND (run.claimed_until IS NULL OR run.claimed_until <= %(now)s OR run.claimed_until > %(void)s)
 RETURNING true AS is_ours
 """
-EXTEND = "UPDATE job_run SET claimed_until = clock_timestamp() + %s WHERE day = %s AND name = %s"
+EXTEND = "UPDATE job_run SET claimed_until = statement_timestamp() + %s WHERE day = %s AND name = %s"
 RELEASE = f"""
 UPDATE job_run AS run SET claimed_until = NULL,
-    finished_at = CASE WHEN %(is_done)s THEN CASE WHEN {IS_DONE} THEN finished_at ELSE market_now() END END
+    finished_at = CASE WHEN %(is_done)s THEN CASE WHEN {IS_DONE} THEN finished_at ELSE (SELECT statement_now()) END END
 WHERE day = %(day)s AND name = %(name)s
 """
 SKIP = """
@@ -158,7 +160,10 @@ def _joined(parts: Sequence[JobRun]) -> JobRun:
 
 @transactional
 def _claim(name: str, day: date, due_at: datetime | None) -> bool:
-    return bool(fetch_all(CLAIM, {"day": day, "name": name, "due_at": due_at, "lease": LEASE}))
+    (clock,) = fetch_all(CLOCK)
+    until = clock["now"] + LEASE
+    given = {"day": day, "name": name, "due_at": due_at, "now": clock["now"], "until": until, "void": until + LEASE}
+    return bool(fetch_all(CLAIM, given))
 
 
 def _extend(name: str, day: date) -> bool:

@@ -55,7 +55,12 @@ class Seen(NamedTuple):
 def present_server() -> str | None:
     """Return the identity of the server that answers, or None for a standby."""
     with session():
-        row = fetch_one(f"SELECT {SERVER} AS server")
+        return answering_server()
+
+
+def answering_server() -> str | None:
+    """Return the identity of the open session's server, or None for a standby."""
+    row = fetch_one(f"SELECT {SERVER} AS server")
     return row["server"] if row else None
 
 

@@ -5,10 +5,11 @@ from operator import itemgetter
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from models.database import fetch_all, session
+from models import buckets
+from models.database import Row, SqlParameters, fetch_all, session
 from models.routing import by_account, each_of
 from models.rows import EventRow
-from trading.events.lost_events import SERVER, Seen
+from trading.events.lost_events import SERVER, Seen, answering_server
 from trading.rules.errors import NotFound
 
 EVENTS = "SELECT * FROM event WHERE account_id = %s AND id > %s ORDER BY id LIMIT %s"
@@ -72,19 +73,19 @@ def events_since(account_id: UUID, since: int, limit: int) -> list[EventRow]:
 
 def new_events(since: Mapping[UUID, int], limit: int) -> list[ServerEventRow]:
     """Return up to limit events of each account after its number in since, with the server that returned them."""
-    events = list[ServerEventRow]()
+    events = list[Row]()
     for accounts in each_of(since):
         with session():
             numbers = [since[account_id] for account_id in accounts]
-            events += fetch_all(NEW_EVENTS, (accounts, numbers, limit), ServerEventRow)
-    return events
+            events += _read(NEW_EVENTS, (accounts, numbers, limit))
+    return cast(list[ServerEventRow], events)
 
 
 @by_account
 def page_since(account_id: UUID, since: int = 0, limit: int = 0) -> EventPage:
     """Return up to limit events above since with the limits of all events at that moment; raises NotFound."""
     with session():
-        rows = fetch_all(PAGE, {"account_id": account_id, "since": since, "limit": limit})
+        rows = _read(PAGE, {"account_id": account_id, "since": since, "limit": limit})
     if not rows:
         raise NotFound
     row, newest = rows[0], Seen(rows[0]["newest"], rows[0]["newest_at"])
@@ -96,3 +97,13 @@ def page_since(account_id: UUID, since: int = 0, limit: int = 0) -> EventPage:
 def events_of_order(account_id: UUID, order_id: UUID, limit: int) -> list[EventRow]:
     """Return the newest events of an account's order, up to limit, oldest first; needs an open session."""
     return fetch_all(ORDER_EVENTS, (order_id, account_id, limit), EventRow)
+
+
+def _read(sql: str, parameters: SqlParameters) -> list[Row]:
+    """Return rows with the identity of the session's server: a statement of one bucket may run on another server."""
+    rows = fetch_all(sql, parameters)
+    if rows and buckets.are_several():
+        server = answering_server()
+        for row in rows:
+            row["server"] = server
+    return rows

@@ -89,7 +89,8 @@ UNTOUCHED: dict[str, Any] = {
 )  # fmt: skip
 STEPS = ("stock", "reserve", "order", "ledger")
 # Raised by order_at_once, or by a deadlock: the transaction in steps is tried more than once.
-IN_STEPS_STATES = RETRIED_STATES | {"TP100"}
+# 23505, a key that was written meanwhile: on Citus a request in steps locks its key on another server than this one.
+IN_STEPS_STATES = RETRIED_STATES | {"TP100", "23505"}
 
 
 def read_state(context: PlacementContext) -> PlacementState:

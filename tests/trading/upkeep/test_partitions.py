@@ -240,6 +240,13 @@ def test_tables_are_split_once(at, trader):
         partitions.split(Month(2026, 1))
 
 
+def test_a_month_that_another_worker_has_made_meanwhile_is_left(at, trader, monkeypatch):
+    monkeypatch.setattr(partitions, "_first_missing", lambda: Month(2026, 9))
+    at("2026-07-01 12:00")
+    assert partitions.add_months() == [Month(2026, 9), Month(2026, 10)]
+    assert len(rows(PARTITIONS, "trading_order")) == 7
+
+
 def test_a_row_of_a_month_without_a_partition_is_kept_too(at, trader):
     at("2027-03-01 12:00")
     hold(trader, "SELL", 1, "100.00", product="DELIVERY", symbol="TCS")
