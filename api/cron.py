@@ -27,6 +27,9 @@ from .http.responses import respond
 blueprint = Blueprint("cron", __name__, url_prefix="/api/cron", description="Recovery")
 
 SWEEP = SweepSchema()
+# Daily work begins in no further bucket of accounts after this time of a request, in each of which it may take 10 s and
+# more: hosts end a request after 30 s. The next call begins with other buckets.
+DAILY_S = 10.0
 
 
 def needs_secret(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -60,7 +63,7 @@ def sweep(limit: int, *, by: str) -> dict[str, Any]:
     """Do the due work, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
     record_prices()
-    done = [_sweep_bucket(share) for share in _shares(limit)]
+    done = _sweep_all(limit, until=started + DAILY_S)
     counts = SweepCounts(*map(sum, zip(*(part.counts for part in done), strict=True)))
     metrics.count_sweep(by, counts)
     return {
@@ -94,8 +97,23 @@ def _shares(limit: int) -> Iterator[int]:
             yield (limit + place) // len(shards)
 
 
-def _sweep_bucket(limit: int) -> Swept:
-    is_done = do_daily_work()
+def _sweep_all(limit: int, *, until: float) -> list[Swept]:
+    """Do each bucket's part; buckets that have more to do get what the others have left."""
+    done, full = [], []
+    for share in _shares(limit):
+        done.append(_sweep_bucket(share, has_time=time.monotonic() < until))
+        if done[-1].counts.claimed >= share:
+            full.append(buckets.current() or 0)
+    for shard in full:
+        left = limit - sum(part.counts.claimed for part in done)
+        if left > 0 and buckets.are_several():
+            with buckets.at(shard):
+                done.append(Swept(True, sweep_once(limit=left, older_than_ms=0, exclusive=False), 0))
+    return done
+
+
+def _sweep_bucket(limit: int, *, has_time: bool) -> Swept:
+    is_done = has_time and do_daily_work()
     if not limit:
         return Swept(is_done, SweepCounts(), 0)
     release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)

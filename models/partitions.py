@@ -106,9 +106,9 @@ def has_before() -> bool:
 def split(first: Month | None = None) -> list[Month]:
     """Split both tables at the beginning of a month, the next one by default, and return the months made.
 
-    What is there becomes one partition, and stays where it is. Tables that are split get the partitions of the next
-    months. The service may run: it waits while the two tables are read once. Each bucket of accounts is split. Raises
-    NotSplit.
+    The rows that are there become one partition, and stay where they are. Tables that are split get the partitions of
+    the next months. The service may run: it waits while the two tables are read once. Each bucket of accounts is split.
+    Raises NotSplit.
     """
     return sorted({month for _ in buckets.each() for month in _split_bucket(first)})
 

@@ -21,8 +21,8 @@ from .progress import patience
 def partition(first: Month | None, as_json: bool) -> None:
     """Store orders and ledger entries by month from the next month on, or make the partitions that are missing.
 
-    What is there becomes one partition. The service waits while both tables are read once. Workers make the partitions
-    of later months.
+    The rows that are there become one partition. The service waits while both tables are read once. Workers make
+    the partitions of later months.
     """
     try:
         with patience("splitting the tables"):

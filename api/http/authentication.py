@@ -46,7 +46,9 @@ def routed(view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return the view's answer; its sessions are of the bucket of the account for which the request acts."""
     if not buckets.are_several():
         return view(*args, **kwargs)
-    with contextlib.ExitStack() as request_facts().routes:
+    facts = request_facts()
+    with contextlib.ExitStack() as facts.routes:
+        facts.routes.callback(setattr, facts, "routes", None)
         own = current_principal().account_id
         if own is not None:
             _route_to(own)

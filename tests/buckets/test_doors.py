@@ -6,11 +6,12 @@ import io
 import json
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from actors import broker
-from api import create_app
+from api import create_app, cron
 from api.http import exports
 from api.stream.event_view import as_text
 from api.stream.hub import Hub
@@ -195,6 +196,19 @@ def test_kites_door_trades_in_the_bucket_of_its_token(client, accounts):
         assert session.get_json()["data"]["user_id"]
 
 
+def test_a_quote_fills_the_orders_of_all_buckets_without_a_worker(client, open_in):
+    watchers = [open_in(shard, fill_model="QUOTES") for shard in range(SHARDS)]
+    feed.set_quotes([("NSE", "RELIANCE", Decimal("110.00"))])
+    for account_id in watchers:
+        with buckets.of(account_id):
+            assert execute(buy(account_id, 1, Decimal("100.00"))).opened == 1
+    quote = {"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "99.00"}
+    answer = client.put("/api/market/quotes", json={"quotes": [quote]}, headers=bearer("feed"))
+    answer.close()  # what follows a response runs now
+    assert answer.status_code == 204
+    assert [one("SELECT status FROM trading_order") for _ in buckets.each()] == ["EXECUTED"] * SHARDS
+
+
 def test_the_operators_page_counts_the_orders_of_all_buckets(client, accounts):
     placed = [buy_in(account_id) for account_id in accounts]
     execute_in(placed[1])
@@ -235,6 +249,22 @@ def test_seconds_that_one_bucket_does_not_cover_are_left_out(accounts, monkeypat
             )
     seconds = operations.read_operations()["throughput"]["seconds"]
     assert seconds[0]["at"].timestamp() == int((now - timedelta(seconds=20)).timestamp()) + 1
+
+
+def test_the_cron_endpoint_begins_no_daily_work_when_a_host_may_end_it(client, four, settings, monkeypatch):
+    now, worked_in = [0.0], []
+
+    def work():
+        worked_in.append(buckets.current())
+        now[0] += 0.6 * cron.DAILY_S
+        return True
+
+    monkeypatch.setattr(cron, "do_daily_work", work)
+    monkeypatch.setattr(cron, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    headers = {"Authorization": f"Bearer {settings.cron_secret}"}
+    swept = client.get("/api/cron/order-worker", headers=headers).get_json()
+    assert len(set(worked_in)) == 2
+    assert swept["dailyWorkDone"] is False
 
 
 def test_the_cron_endpoint_works_in_all_buckets_within_its_limit(client, accounts, settings):
