@@ -1,7 +1,6 @@
 """The parts of the OpenAPI document that routes share: headers, parameters, problems and security."""
 
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from typing import Any, TypeVar, cast
 
 from schemas.examples import ACCOUNT_ID, MESSAGE_ID, ORDER_ID, POSITION_ID, TOKEN_ID
@@ -144,9 +143,9 @@ def described(
 
 def note(view: View, **facts: Any) -> View:
     """Attach facts to a view for the OpenAPI document; requests are not affected."""
-    known = deepcopy(getattr(view, "_apidoc", {}))
-    manual = known.setdefault("manual_doc", {})
+    known = getattr(view, "_apidoc", {})
+    manual = dict(known.get("manual_doc", {}))
     for name, fact in facts.items():
         manual[name] = {**manual.get(name, {}), **fact} if isinstance(fact, dict) else fact
-    cast(Any, view)._apidoc = known
+    cast(Any, view)._apidoc = {**known, "manual_doc": manual}
     return view

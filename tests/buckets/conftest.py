@@ -14,11 +14,11 @@ from tests.support import citus
 from tests.support.servers import administer
 
 SHARDS = 4
-NEEDS_CITUS = pytest.mark.skipif(citus.URL is None, reason=citus.SKIPPED)
+ENGINES = ["one server", "Citus"] if citus.URL else ["one server"]
 Open = Callable[..., UUID]
 
 
-@pytest.fixture(scope="session", params=["one server", pytest.param("Citus", marks=NEEDS_CITUS)])
+@pytest.fixture(scope="session", params=ENGINES)
 def engine(request) -> str:
     """Return where the buckets are: on one server, or on the workers of a coordinator."""
     return request.param

@@ -196,6 +196,19 @@ def test_kites_door_trades_in_the_bucket_of_its_token(client, accounts):
         assert session.get_json()["data"]["user_id"]
 
 
+def test_a_quote_fills_the_orders_of_all_buckets_without_a_worker(client, open_in):
+    watchers = [open_in(shard, fill_model="QUOTES") for shard in range(SHARDS)]
+    feed.set_quotes([("NSE", "RELIANCE", Decimal("110.00"))])
+    for account_id in watchers:
+        with buckets.of(account_id):
+            assert execute(buy(account_id, 1, Decimal("100.00"))).opened == 1
+    quote = {"exchange": "NSE", "symbol": "RELIANCE", "lastPrice": "99.00"}
+    answer = client.put("/api/market/quotes", json={"quotes": [quote]}, headers=bearer("feed"))
+    answer.close()  # what follows a response runs now
+    assert answer.status_code == 204
+    assert [one("SELECT status FROM trading_order") for _ in buckets.each()] == ["EXECUTED"] * SHARDS
+
+
 def test_the_operators_page_counts_the_orders_of_all_buckets(client, accounts):
     placed = [buy_in(account_id) for account_id in accounts]
     execute_in(placed[1])

@@ -8,7 +8,8 @@ from models.database import DatabaseUnavailable, db, fetch_one, session
 from models.identifiers import new_id
 from models.server import DatabaseUnfit
 from models.spanning import each_in_transaction
-from tests.buckets.conftest import SHARDS
+from tests.buckets.conftest import ENGINES, SHARDS
+from tests.support import citus
 from tests.support.trading import one, rows, run
 from trading.orders.placement_statements import create_stock
 
@@ -21,6 +22,12 @@ def test_an_account_is_in_the_bucket_of_its_id_and_in_no_other(open_in):
     assert [one(COUNT) for _ in buckets.each()] == [0, 0, 1, 0]
     with buckets.of(account_id):
         assert one("SELECT id FROM account") == account_id
+
+
+@pytest.mark.skipif(citus.URL is None, reason=citus.SKIPPED)
+def test_the_buckets_are_on_citus_too():
+    """Where this is skipped, the other cases of this folder run on one server only."""
+    assert "Citus" in ENGINES
 
 
 def test_new_ids_fall_into_all_buckets_alike(four):
