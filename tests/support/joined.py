@@ -10,7 +10,7 @@ SCHEMA = "joined"
 def read_all_buckets() -> None:
     """Let the statements of this process that nobody has routed read all buckets; those of other processes fail."""
     with session():
-        execute("".join([f"CREATE SCHEMA {SCHEMA};", *map(_view_of, OF_ACCOUNTS)]))
+        execute(creation())
     path_of = buckets.path_of
 
     def with_views(shard: int | None) -> str:
@@ -18,6 +18,11 @@ def read_all_buckets() -> None:
 
     setattr(buckets, "path_of", with_views)  # noqa: B010  mypy takes no assignment to a function
     db.pool.retire()
+
+
+def creation() -> str:
+    """Return the statements that make the views."""
+    return "".join([f"CREATE SCHEMA {SCHEMA};", *map(_view_of, OF_ACCOUNTS)])
 
 
 def _view_of(table: str) -> str:
