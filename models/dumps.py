@@ -107,8 +107,13 @@ def _run(name: str, url: str, options: list[str]) -> str:
 
 
 def _program(name: str, server_version: int) -> Path:
-    """Return the program in the newest version, which must not be older than the server."""
+    """Return the program in the server's version, or else in the newest one, which must not be older than the server.
+
+    pg_restore 17 and later sets a parameter that servers before 17 do not know.
+    """
     found = {_version(path): path for path in _places(name)}
+    if server_version in found:
+        return found[server_version]
     newest = max(found, default=0)
     if newest < server_version:
         has = f"{name} is {newest}" if newest else f"there is no {name} on PATH"
