@@ -49,7 +49,8 @@ class Machine:
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=MIGRATE_S)
         buckets.set_count(SHARDS)
         if buckets.are_several():
-            administer(self.postgres, joined.creation(), TEMPLATE)
+            for statement in joined.creation():
+                administer(self.postgres, statement, TEMPLATE)
 
     def close(self) -> None:
         """Stop the servers and remove their files."""
