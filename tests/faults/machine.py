@@ -1,6 +1,7 @@
 """The servers that Tradepost stands on: a PostgreSQL and a Valkey of our own."""
 
 import contextlib
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ import redis
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
+from models import buckets
+from tests.support import joined, servers
 from tests.support.processes import ROOT, command_environment
 from tests.support.servers import FORGETFUL
 
@@ -42,6 +45,9 @@ class Machine:
         environment = command_environment({"DATABASE_URL": self.postgres.url(TEMPLATE)})
         command = ["flask", "--app", "api", "db", "upgrade"]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=MIGRATE_S)
+        buckets.set_count(int(os.environ.get("SHARDS") or 1))
+        if buckets.are_several():
+            servers.administer(self.postgres.url(TEMPLATE), joined.views())
 
     def close(self) -> None:
         """Stop the servers and remove their files."""

@@ -18,6 +18,7 @@ from actors.orders import execute_order
 from embedded.postgres import SOCKET_PORT
 from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
+from tests.support import joined
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
 from tests.support.servers import emptying
 
@@ -69,7 +70,8 @@ class System:
 
     def connect(self) -> Any:
         """Return a connection past the proxy, in autocommit."""
-        connection = psycopg2.connect(self.postgres.url(self.name), application_name="harness", connect_timeout=10)
+        url, options = self.postgres.url(self.name), joined.OPTIONS
+        connection = psycopg2.connect(url, application_name="harness", connect_timeout=10, options=options)
         connection.autocommit = True
         return connection
 

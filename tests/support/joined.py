@@ -5,12 +5,19 @@ from models.database import db, execute, session
 from tests.support.servers import OF_ACCOUNTS
 
 SCHEMA = "joined"
+# The settings of a plain connection that reads the views; without them it has no such schema, and nothing changes.
+OPTIONS = f"-c search_path={SCHEMA},public"
+
+
+def views() -> str:
+    """Return the statements that make the views."""
+    return "".join([f"CREATE SCHEMA {SCHEMA};", *map(_view_of, OF_ACCOUNTS)])
 
 
 def read_all_buckets() -> None:
     """Let the statements of this process that nobody has routed read all buckets; those of other processes fail."""
     with session():
-        execute("".join([f"CREATE SCHEMA {SCHEMA};", *map(_view_of, OF_ACCOUNTS)]))
+        execute(views())
     path_of = buckets.path_of
 
     def with_views(shard: int | None) -> str:
