@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without the caches of compiled modules, each of the many processes of a test run would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-fast faults bench bench-growth lint check-deploy audit types format requirements clean
+.PHONY: help install run test test-buckets test-fast faults bench bench-growth lint check-deploy audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
