@@ -28,7 +28,7 @@ import structlog
 import config
 from embedded.postgres import Postgres, create_database
 from embedded.valkey import Valkey
-from tests.support import joined, refusals
+from tests.support import citus, joined, refusals
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment
 from tests.support.servers import FORGETFUL, REDIS_PATIENCE_S, Servers, administer, emptying, numbered, path_to, patient
 
@@ -153,6 +153,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def database_url(servers: Servers) -> Iterator[str]:
     """Create a database for this run, and drop it afterwards."""
     name = f"tradepost_test_{os.getpid()}"
+    if citus.IS_USED:
+        with citus.database(name) as url:
+            yield url
+        return
     create_database(servers.database_url, name)
     yield urlsplit(servers.database_url)._replace(path=f"/{name}").geturl().replace(":///", "://", 1)
     administer(servers.database_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -188,6 +192,8 @@ def migrated(settings: config.Settings) -> Iterator[None]:
 
     database.initialise(config.require_database_url(settings), pool_size=40, shards=settings.shards)
     migrate.upgrade()
+    if citus.IS_USED:
+        citus.distribute(config.require_database_url(settings))
     if settings.shards > 1:
         joined.read_all_buckets()
     if "PARTITIONS" in os.environ:  # PARTITIONS=1 make test TESTS=tests/trading: with orders and entries by month
@@ -255,14 +261,17 @@ def cleaner(database_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def empty_all(migrated: None, cleaner: Any, redis_client: redis.Redis) -> Callable[[], None]:
+def empty_all(migrated: None, cleaner: Any, database_url: str, redis_client: redis.Redis) -> Callable[[], None]:
     """Return a function that empties the database and Redis."""
     from runtime import redis_link
     from trading.market import calendars
 
     def make() -> None:
-        with cleaner.cursor() as cursor:
-            cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {emptying()}")
+        if citus.IS_USED:
+            citus.without_triggers(database_url, emptying())
+        else:
+            with cleaner.cursor() as cursor:
+                cursor.execute(f"SET session_replication_role = replica; SET lock_timeout = '4s'; {emptying()}")
         redis_client.flushdb()
         calendars._remembered.clear()
         redis_link._end_pause()

@@ -1,5 +1,6 @@
 """`make audit`: bandit over the deployed code, and pip-audit over its packages where an advisory service answers."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -32,14 +33,20 @@ ACCEPTED = {
 }
 
 
-def findings() -> list[str]:
-    """Return the findings of bandit that are not in ACCEPTED."""
+@functools.cache
+def read() -> list[dict[str, Any]]:
+    """Return all findings of bandit."""
     command = [sys.executable, "-m", "bandit", "-q", "-r", "-f", "json", *DEPLOYED]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    results = json.loads(done.stdout)["results"]
+    results: list[dict[str, Any]] = json.loads(done.stdout)["results"]
+    return results
+
+
+def findings() -> list[str]:
+    """Return the findings of bandit that are not in ACCEPTED."""
     return [
         f"{result['filename']}:{result['line_number']} {result['test_id']} {result['issue_text']}"
-        for result in results
+        for result in read()
         if not any(
             result["test_id"] == test and result["filename"].removeprefix("./").startswith(place)
             for test, place in ACCEPTED

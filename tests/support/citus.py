@@ -14,6 +14,8 @@ from tests.support.servers import administer
 
 # The URL of a database with the extension, on a coordinator that has workers; the tests make others beside it.
 URL = os.environ.get("CITUS_URL")
+# With SHARDS above 1 as well, the whole run is on Citus: SHARDS=4 CITUS_URL=… pytest tests/acceptance
+IS_USED = URL is not None and int(os.environ.get("SHARDS") or 1) > 1
 SKIPPED = "CITUS_URL names no coordinator of Citus"
 NODES = "SELECT nodename, nodeport, groupid FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid"
 DISTRIBUTION = ROOT / "data/citus.sql"
