@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without the caches of compiled modules, each of the many processes of a test run would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test test-fast faults bench bench-growth lint check-deploy audit types format requirements clean
+.PHONY: help install run test test-buckets test-fast faults bench bench-growth lint check-deploy audit types format requirements clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -65,11 +65,14 @@ run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print link
 test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")
 	@$(BIN)/python -m pytest -n auto $(ARGS) $(TESTS)
 
+test-buckets: $(INSTALLED) ## run the tests over real processes with four buckets of accounts (ARGS="-x")
+	@SHARDS=4 $(BIN)/python -m pytest -n auto $(ARGS) tests/acceptance tests/realtime
+
 test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API, in less than a minute (ARGS="-x")
 	@$(BIN)/python -m pytest -n auto $(ARGS) tests/trading/rules tests/models tests/api
 
 faults: $(INSTALLED) ## run all fault tests, fail over 20 times, cut hosts off from each other (20 minutes), and soak for MINUTES=25 from SEED (a printed random one)
-	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/matching_stress tests/trading/weeks tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
+	@$(BIN)/python -m pytest -m "" $(ARGS) tests/faults tests/matching_stress tests/trading/weeks tests/trading/replay/test_stretches.py tests/security/test_machine.py tests/realtime/test_what_fails.py tests/realtime/test_delivery.py
 	@$(BIN)/python -m tests.faults.failovers $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tests.faults.partitions $(if $(SEED),--seed $(SEED))
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))

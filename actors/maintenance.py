@@ -149,7 +149,7 @@ def record_prices() -> None:
 def delete_what_is_old() -> None:
     """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
 
-    If orders are stored by month, make the partitions of the next months.
+    If orders are stored by month, make the partition of the next month.
     """
     background.start("deletion", _delete)
 

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import threading
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -40,18 +41,39 @@ RESOURCES = (orders, trades, positions, account, market, admin, operations, cron
 
 
 class DocumentedApi(Api):
-    """The description of the API; api.http.errors handles the errors."""
+    """The description of the API; api.http.errors handles the errors.
+
+    The routes are described when somebody asks for the document: that takes a fifth of a web process's start.
+    """
 
     ERROR_SCHEMA = ProblemSchema
     # Each route names its own problems; see api.http.description.
     DEFAULT_ERROR_RESPONSE_NAME = None
+    DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app)
+        self._document: dict[str, Any] | None = None
+        self._lock = threading.Lock()
 
     def _openapi_json(self) -> Response:
         return Response(self._text, content_type="application/json")
 
-    @functools.cached_property
+    @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document."""
+        with self._lock:
+            if self._document is None:
+                self._document = self._described()
+            return self._document
+
+    def _described(self) -> dict[str, Any]:
+        self.spec.options["info"] = {"description": sections.description(), "license": {"name": "MIT"}}
+        event_schemas.register(self.spec)
+        for resource in RESOURCES:
+            blueprint = resource.blueprint
+            blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+            self.spec.tag({"name": blueprint.name, "description": blueprint.description})
         names: dict[tuple[type, ...], str] = self.ma_plugin.converter.refs
         return openapi.complete(self.spec.to_dict(), {name: schema[0] for schema, name in names.items()})
 
@@ -123,10 +145,7 @@ def _allow_origins(app: Flask, origins: Iterable[str]) -> None:
 
 def _register_resources(app: Flask) -> None:
     api = app.extensions["documented_api"] = DocumentedApi(app)
-    api.DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
     api.register_converter(converters.OpaqueUuid, converters.describe_opaque_uuid)
     api.register_converter(converters.OpaqueWord, converters.describe_opaque_word)
-    api.spec.options["info"] = {"description": sections.description(), "license": {"name": "MIT"}}
-    event_schemas.register(api.spec)
     for resource in RESOURCES:
-        api.register_blueprint(resource.blueprint)
+        app.register_blueprint(resource.blueprint)

@@ -63,7 +63,7 @@ def sweep(limit: int, *, by: str) -> dict[str, Any]:
     """Do the due work, at most `limit` orders of each kind, and return the counts; `by` names the caller in metrics."""
     started = time.monotonic()
     record_prices()
-    done = [_sweep_bucket(share, has_time=time.monotonic() - started < DAILY_S) for share in _shares(limit)]
+    done = _sweep_all(limit, until=started + DAILY_S)
     counts = SweepCounts(*map(sum, zip(*(part.counts for part in done), strict=True)))
     metrics.count_sweep(by, counts)
     return {
@@ -95,6 +95,21 @@ def _shares(limit: int) -> Iterator[int]:
     for place, shard in enumerate(shards):
         with buckets.at(shard):
             yield (limit + place) // len(shards)
+
+
+def _sweep_all(limit: int, *, until: float) -> list[Swept]:
+    """Do each bucket's part; buckets that have more to do get what the others have left."""
+    done, full = [], []
+    for share in _shares(limit):
+        done.append(_sweep_bucket(share, has_time=time.monotonic() < until))
+        if done[-1].counts.claimed >= share:
+            full.append(buckets.current() or 0)
+    for shard in full:
+        left = limit - sum(part.counts.claimed for part in done)
+        if left > 0 and buckets.are_several():
+            with buckets.at(shard):
+                done.append(Swept(True, sweep_once(limit=left, older_than_ms=0, exclusive=False), 0))
+    return done
 
 
 def _sweep_bucket(limit: int, *, has_time: bool) -> Swept:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from models import buckets
 from models.database import fetch_one, session
 from models.places import for_writing
 
@@ -51,9 +52,17 @@ def read_dump(url: str, path: Path, *, replaces: bool) -> None:
         raise DumpFailed(f"{path}: there is no such file")
     if not replaces and not is_empty():
         raise DumpFailed(f"{name_of(url)} has tables: restore into an empty database, or with --replace in their place")
+    _refuse_other_buckets(url, path)
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments"]
     options += ["--clean", "--if-exists"] if replaces else []
     _run("pg_restore", url, [*options, str(path)])
+
+
+def _refuse_other_buckets(url: str, path: Path) -> None:
+    """Refuse a dump of another number of buckets before it replaces tables that this process can use."""
+    of_buckets = re.findall(r"SCHEMA - bucket_\d+ ", _run("pg_restore", url, ["--list", str(path)]))
+    if len(of_buckets) != (len(buckets.shards()) if buckets.are_several() else 0):
+        raise DumpFailed(f"{path} cannot be restored here: {buckets.made_with_other(len(of_buckets) or 1)}")
 
 
 def name_of(url: str) -> str:
@@ -82,7 +91,8 @@ def _keep(path: Path) -> None:
         os.fsync(file)
 
 
-def _run(name: str, url: str, options: list[str]) -> None:
+def _run(name: str, url: str, options: list[str]) -> str:
+    """Run a program of PostgreSQL on the database of a URL, and return what it has printed."""
     with session():
         row = fetch_one(SERVER_VERSION)
     assert row is not None
@@ -93,6 +103,7 @@ def _run(name: str, url: str, options: list[str]) -> None:
     done = subprocess.run(command, env={**os.environ, **password}, capture_output=True, text=True)
     if done.returncode != 0:
         raise DumpFailed(" ".join(done.stderr.split()) or f"{name} ended with {done.returncode}")
+    return done.stdout
 
 
 def _program(name: str, server_version: int) -> Path:

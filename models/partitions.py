@@ -23,7 +23,6 @@ from models.migrate import LOCK_KEY, LOCK_PAUSE_S, LOCK_STATES
 
 INDIA = ZoneInfo("Asia/Kolkata")
 KEYS = {"trading_order": "id", "fund_transaction": "created_at"}
-MONTHS_AHEAD = 3
 BEFORE, REST = "before", "rest"  # all before the first month, and rows of a month that has no partition yet
 # Other statements wait behind one that waits for a table: half a second at a time.
 LOCK_TIMEOUT_MS = 500
@@ -106,8 +105,8 @@ def has_before() -> bool:
 def split(first: Month | None = None) -> list[Month]:
     """Split both tables at the beginning of a month, the next one by default, and return the months made.
 
-    The rows that are there become one partition, and stay where they are. Tables that are split get the partitions of
-    the next months. The service may run: it waits while the two tables are read once. Each bucket of accounts is split.
+    The rows that are there become one partition, and stay where they are. Tables that are split get the missing
+    partitions. The service may run: it waits while the two tables are read once. Each bucket of accounts is split.
     Raises NotSplit.
     """
     return sorted({month for _ in buckets.each() for month in _split_bucket(first)})
@@ -125,7 +124,7 @@ def _split_bucket(first: Month | None) -> list[Month]:
 
 
 def add_months() -> list[Month]:
-    """Make the partitions of the next months if the tables are split, in each bucket; return the months made."""
+    """Make the partition of the next month if the tables are split, in each bucket; return the months made."""
     made = set[Month]()
     for _ in buckets.each():
         with session():
@@ -193,10 +192,11 @@ def _split(table: str, first: Month) -> None:
 
 
 def _add_missing(today: date) -> list[Month]:
-    """Make the partitions up to MONTHS_AHEAD months after a day; return the months made."""
-    last, made = Month.of(today), list[Month]()
-    for _ in range(MONTHS_AHEAD):
-        last = last.following
+    """Make the partitions up to the month after that of a day; return the months made.
+
+    One ahead is enough, since workers come every ten minutes: each partition makes plans longer.
+    """
+    last, made = Month.of(today).following, list[Month]()
     month = _first_missing()
     while month <= last:
         patiently(functools.partial(_add_month, month))

@@ -30,6 +30,42 @@ class StrictSchema(Schema):
             for name, field in self.dump_fields.items()
         ]
 
+    def _init_fields(self) -> None:
+        super()._init_fields()
+        fields = self.load_fields.items()
+        self._loaders = {field.data_key or name: (field.attribute or name, field.deserialize) for name, field in fields}
+        self._needed = {
+            field.data_key or name for name, field in fields if field.required or callable(field.load_default)
+        }
+        defaults = {field.attribute or name: field.load_default for name, field in fields}
+        self._defaults = {name: value for name, value in defaults.items() if value is not missing}
+
+    def _deserialize(self, data: Any, **options: Any) -> Any:
+        """Return the values of an object that has no mistake; leave any other to marshmallow, which finds them all.
+
+        marshmallow's own way is twice as long, because it asks much of the fields that an object lacks.
+        """
+        if (
+            type(data) is dict
+            and not options.get("many")
+            and options.get("partial") is None
+            and options.get("unknown") == RAISE
+            and data.keys() <= self._loaders.keys()
+            and data.keys() >= self._needed
+        ):
+            try:
+                return self._loaded(data)
+            except ValidationError:
+                pass
+        return super()._deserialize(data, **options)
+
+    def _loaded(self, data: dict[str, Any]) -> dict[str, Any]:
+        result = dict(self._defaults)
+        for key, value in data.items():
+            name, deserialize = self._loaders[key]
+            result[name] = deserialize(value, key, data)
+        return result
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the schema itself: nothing changes it once it is made.
 

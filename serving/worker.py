@@ -15,6 +15,7 @@ import gevent
 import gunicorn.http
 import gunicorn.http.wsgi
 from gevent.server import StreamServer
+from gunicorn.config import Config
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -46,6 +47,12 @@ class Connection:
         self.is_extra = False
 
 
+def keep_at_hand(settings: Config) -> None:
+    """Make attributes of gunicorn's settings: a lookup through its layers 25 times a request takes 16 µs."""
+    names = [name for name in settings.settings if not hasattr(Config, name)]
+    vars(settings).update({name: settings.settings[name].get() for name in names})
+
+
 class Worker(GeventWorker):
     """gunicorn's gevent worker with a limit of connections; the stock worker falls silent beyond its own.
 
@@ -73,6 +80,7 @@ class Worker(GeventWorker):
         """Start serving, with requests read by Parser and answers written by Response."""
         gunicorn.http.RequestParser = Parser
         gunicorn.http.wsgi.Response = Response
+        keep_at_hand(self.cfg)
         super().init_process()
 
     def load_wsgi(self) -> None:

@@ -66,11 +66,11 @@ class OwnCommands:
 
 # The commands of `flask` would load the whole application, twice.
 MIGRATION_WITH_ACCOUNT = """
-import sys
+import os, sys
 from decimal import Decimal
 from models import database, migrate
 from trading.accounts import administration, tokens
-database.initialise(sys.argv[1], pool_size=1)
+database.initialise(sys.argv[1], pool_size=1, shards=int(os.environ.get("SHARDS") or 1))
 migrate.upgrade()
 account_id = administration.create_account("A", Decimal("1000000.00"))["id"]
 print(account_id, tokens.create_token(["trade", "read"], account_id=account_id)[1])
@@ -111,6 +111,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 # Based on the profile that Hypothesis has chosen by itself, which in CI is one without chance.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run with several buckets of accounts, if this run has them."""
+    if os.environ.get("SHARDS", "1") == "1":
+        return
+    for item in items:
+        if mark := item.get_closest_marker("one_bucket"):
+            item.add_marker(pytest.mark.skip(reason=f"SHARDS: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,8 @@ def sizes() -> dict[str, dict[str, int]]:
     for table in TABLES:
         with session():
             row = fetch_one(
-                "SELECT sum(greatest(reltuples, 0)) AS rows, sum(pg_table_size(oid)) / 1e6 AS table_mb,"
-                " sum(pg_indexes_size(oid)) / 1e6 AS index_mb"
+                "SELECT sum(greatest(reltuples, 0)) FILTER (WHERE relkind = 'r') AS rows,"
+                " sum(pg_table_size(oid)) / 1e6 AS table_mb, sum(pg_indexes_size(oid)) / 1e6 AS index_mb"
                 " FROM pg_class WHERE oid = %(table)s::regclass"
                 " OR oid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass))",
                 {"table": table},
@@ -179,5 +179,5 @@ def _pipe(url: str, source: str, target: str) -> None:
 def _finish(parameters: dict[str, Any]) -> None:
     """Set the accounts and positions to the end of their histories."""
     execute("SET LOCAL session_replication_role = replica")
-    for statement in (rows.POSITIONS, rows.ACCOUNTS, rows.FIRST_EVENTS):
+    for statement in (rows.POSITIONS, rows.ACCOUNTS, rows.FIRST_ENTRIES, rows.FIRST_EVENTS):
         execute(statement, parameters)

@@ -120,6 +120,11 @@ UPDATE account SET balance = account.balance + turns * growth.balance, blocked_m
                    last_entry_id = 1 + turns * {ENTRIES_PER_CYCLE}, created_at = %(began_at)s
 FROM growth CROSS JOIN turns WHERE account.id = turns.account_id AND turns > 0
 """
+# An account was opened before its first cycle: months are detached in the order of an account's entries.
+FIRST_ENTRIES = """
+UPDATE fund_transaction SET created_at = %(began_at)s
+WHERE id = 1 AND account_id IN (SELECT id FROM account WHERE last_entry_id > 1 AND id <> %(pattern_id)s)
+"""
 # The event of an account's opening is deleted with the events of its first cycles.
 FIRST_EVENTS = """
 DELETE FROM event WHERE id = 1 AND account_id IN (

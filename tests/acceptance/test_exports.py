@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from models import buckets
 from tests.support.processes import Running
 from tests.support.trading import run
 
@@ -35,7 +36,8 @@ def begin(web: Running, account: Any) -> Any:
 
     def request(entries: int) -> http.client.HTTPResponse:
         trader = account()
-        run(INSERT, entries, trader.id)
+        with buckets.of(trader.id):
+            run(INSERT, entries, trader.id)
         link = SmallBuffer("127.0.0.1", web.port)
         link.request("GET", "/api/trading/transactions", headers=trader.headers | {"Accept": "text/csv"})
         response = link.getresponse()
@@ -49,6 +51,7 @@ def test_an_export_that_is_read_to_its_end_is_whole(begin: Any) -> None:
     assert begin(FEW).read().count(b"\r\n") == 1 + FEW + 1  # the headings, and the opening balance
 
 
+@pytest.mark.one_bucket("it renames a table, and the other buckets keep theirs")
 def test_a_body_that_is_broken_off_is_no_whole_file(web: Running, begin: Any) -> None:
     response = begin(MANY)
     response.read(1_000)

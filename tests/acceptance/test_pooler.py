@@ -37,7 +37,10 @@ ignore_startup_parameters = options
 # The settings that a process requests at connect, which a pooler cannot pass on (docs/scaling.md).
 LIMITS = {"statement_timeout": "5s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "10s"}
 
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer")
+pytestmark = [
+    pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer"),
+    pytest.mark.one_bucket("a pooler in transaction mode loses the path of a bucket's connections"),
+]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import signal
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg2
 import pytest
 import requests
 
@@ -12,6 +11,7 @@ from tests.acceptance.conftest import Trader
 from tests.conftest import OwnCommands
 from tests.support.processes import ProcessStarter, Running, wait_until
 from tests.support.servers import Servers
+from tests.support.trading import one
 from trading.upkeep.verify import verify
 
 
@@ -119,7 +119,7 @@ def test_a_restarted_database_costs_503s_and_no_order(own_processes: Any, own_se
 
 
 def test_a_web_process_killed_after_its_commit_leaves_the_order_to_the_sweeper(
-    start: ProcessStarter, trader_of: Any, database_url: str
+    start: ProcessStarter, trader_of: Any
 ) -> None:
     web = start.web(REDIS_URL="redis://127.0.0.1:1")  # commits, and cannot send
     trader = trader_of(web)
@@ -128,9 +128,7 @@ def test_a_web_process_killed_after_its_commit_leaves_the_order_to_the_sweeper(
     start.worker()
 
     def status() -> str:
-        with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT status FROM trading_order WHERE id = %s", (order_id,))
-            return str(cursor.fetchone()[0])
+        return str(one("SELECT status FROM trading_order WHERE id = %s", order_id))
 
     wait_until(lambda: status() == "EXECUTED", timeout_s=30)
     assert verify() == []

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from api import create_app
 from api.http.errors import STATUS_BY_CODE
 from api.reference.examples import HINTS
 from tests.conftest import CRON_SECRET
@@ -51,6 +53,15 @@ def problems_of(document: dict[str, Any]) -> Iterator[tuple[Operation, str, str,
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)
+
+
+def test_routes_are_described_when_somebody_asks_for_the_document(settings: Any, document: dict[str, Any]) -> None:
+    described = create_app(settings).extensions["documented_api"]
+    assert described.spec.to_dict()["paths"] == {}
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(lambda _: described.document, range(4))
+    assert first == document
+    assert all(other is first for other in others)
 
 
 def test_every_operation_has_an_id_a_summary_and_tags(document: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from api.stream.hub import Hub
 from api.stream.listeners import QueueListener
 from api.stream.replay import replay
 from models import buckets
+from models.dumps import DumpFailed, read_dump
 from tests.buckets.conftest import SHARDS
 from tests.support.refusals import check_refusals
 from tests.support.trading import buy, execute, one, run
@@ -377,6 +378,18 @@ def test_a_backup_holds_all_buckets(invoke, accounts, tmp_path):
     result = invoke("db", "restore", str(tmp_path / "dump"), "--replace")
     assert (result["accountsToReset"], result["violations"]) == (1, 0)
     assert [row["orderId"] for row in invoke("orders", "list")] == [str(kept["id"])]
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_backup_of_another_number_of_buckets_replaces_nothing(
+    invoke, own_url, accounts, tmp_path, monkeypatch, shards
+):
+    invoke("db", "backup", str(tmp_path / "dump"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(buckets, "_count", shards)
+        with pytest.raises(DumpFailed, match=f"made with SHARDS=4, and SHARDS is {shards}"):
+            read_dump(own_url, tmp_path / "dump", replaces=True)
+    assert len(invoke("accounts", "list")) == SHARDS
 
 
 def test_the_metrics_and_the_health_are_those_of_all_buckets(client, accounts, settings):

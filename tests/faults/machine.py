@@ -1,6 +1,7 @@
 """The servers that Tradepost stands on: a PostgreSQL and a Valkey of our own."""
 
 import contextlib
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -11,10 +12,14 @@ import redis
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
+from models import buckets
+from tests.support import joined
 from tests.support.processes import ROOT, command_environment
 from tests.support.servers import FORGETFUL
 
 TEMPLATE = "faults_template"
+# The buckets of accounts of every system: SHARDS=4 make faults.
+SHARDS = int(os.environ.get("SHARDS") or 1)
 MIGRATE_S = 120.0  # other work may keep this machine busy
 
 
@@ -42,6 +47,10 @@ class Machine:
         environment = command_environment({"DATABASE_URL": self.postgres.url(TEMPLATE)})
         command = ["flask", "--app", "api", "db", "upgrade"]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=MIGRATE_S)
+        buckets.set_count(SHARDS)
+        if buckets.are_several():
+            for statement in joined.creation():
+                administer(self.postgres, statement, TEMPLATE)
 
     def close(self) -> None:
         """Stop the servers and remove their files."""
@@ -62,9 +71,9 @@ def signal_postgres(postgres: Postgres, number: int) -> None:
             process.send_signal(number)
 
 
-def administer(postgres: Postgres, statement: str) -> None:
-    """Run a statement in the server's own database, outside those of the systems."""
-    connection = psycopg2.connect(postgres.url(), application_name="harness")
+def administer(postgres: Postgres, statement: str, database: str = "postgres") -> None:
+    """Run a statement in the server's own database, outside those of the systems, or in another one."""
+    connection = psycopg2.connect(postgres.url(database), application_name="harness")
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

@@ -36,8 +36,9 @@ class Database:
     def run(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows, if any."""
         with self._connection.cursor() as cursor:
-            path = next((path_to(part) for part in parameters if isinstance(part, UUID)), "")
-            cursor.execute(path + sql, tuple(str(part) if isinstance(part, UUID) else part for part in parameters))
+            owner = next((part for part in parameters if isinstance(part, UUID)), None)
+            given = tuple(str(part) if isinstance(part, UUID) else part for part in parameters)
+            cursor.execute(path_to(owner) + sql, given)
             return cursor.fetchall() if cursor.description else []
 
     def change(self, account_id: UUID, times: int = 1, text: str = "Changed ") -> None:

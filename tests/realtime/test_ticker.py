@@ -17,6 +17,7 @@ from tests.realtime.conftest import Database, Served
 from tests.realtime.test_live_quotes import FULL, Market
 from tests.realtime.tickers import Ticker, packets, refused_ticker
 from tests.support.processes import Running, wait_until
+from tests.support.servers import path_to
 from trading.accounts import tokens
 
 MakeAccount = Callable[..., TestAccount]
@@ -227,12 +228,13 @@ def test_a_ticker_that_does_not_read_slows_no_other_and_gets_the_newest_quotes_w
 def test_a_silent_connection_gets_heartbeats_while_the_database_does_not_answer_and_no_pong_unasked(
     served: Served, account: MakeAccount, connect: Callable[[], Any]
 ) -> None:
-    query = f"?api_key=any&access_token={account().token}"
+    trader = account()
+    query = f"?api_key=any&access_token={trader.token}"
     with RawStream(served.port, path="/kite/ticker", query=query) as stream:
         assert stream.status == 101
         assert stream.next()["type"] == "app_code"
         with connect() as connection, connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE account, event, api_token IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(f"{path_to(trader.id)} LOCK TABLE account, event, api_token IN ACCESS EXCLUSIVE MODE")
             times = []
             for _ in range(5):
                 assert stream.next_frame() == (BINARY, b"\0")

@@ -89,5 +89,7 @@ def test_the_worker_uses_it(monkeypatch):
     monkeypatch.setattr(wsgi, "Response", wsgi.Response)
     monkeypatch.setattr("gunicorn.http.RequestParser", Parser)
     monkeypatch.setattr("gunicorn.workers.ggevent.GeventWorker.init_process", lambda self: None)
-    Worker.init_process(object.__new__(Worker))
+    worker = object.__new__(Worker)
+    worker.cfg = Config()
+    Worker.init_process(worker)
     assert wsgi.Response is Response

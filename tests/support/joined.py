@@ -10,7 +10,7 @@ SCHEMA = "joined"
 def read_all_buckets() -> None:
     """Let the statements of this process that nobody has routed read all buckets; those of other processes fail."""
     with session():
-        for statement in (f"CREATE SCHEMA {SCHEMA}", *map(_view_of, OF_ACCOUNTS)):  # Citus takes one at a time
+        for statement in creation():  # Citus takes one at a time
             execute(statement)
     path_of = buckets.path_of
 
@@ -19,6 +19,11 @@ def read_all_buckets() -> None:
 
     setattr(buckets, "path_of", with_views)  # noqa: B010  mypy takes no assignment to a function
     db.pool.retire()
+
+
+def creation() -> list[str]:
+    """Return the statements that make the views."""
+    return [f"CREATE SCHEMA {SCHEMA}", *map(_view_of, OF_ACCOUNTS)]
 
 
 def _view_of(table: str) -> str:

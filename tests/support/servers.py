@@ -68,9 +68,13 @@ def emptying(but: Collection[str] = ()) -> str:
     return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *SHARED]) if table not in but)
 
 
-def path_to(account_id: UUID) -> str:
-    """Return the statement that lets a plain connection find the tables of an account, empty with one bucket."""
-    return f"SET search_path = {buckets.path_of(buckets.shard_of(account_id))};" if buckets.are_several() else ""
+def path_to(account_id: UUID | None) -> str:
+    """Return the statement that lets a plain connection find the tables of an account; it is empty with one bucket.
+
+    Without an account the connection finds the views over all buckets (tests.support.joined).
+    """
+    path = buckets.path_of(None if account_id is None else buckets.shard_of(account_id))
+    return f"SET search_path = {path};" if buckets.are_several() else ""
 
 
 def patient(redis_url: str) -> str:

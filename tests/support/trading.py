@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from models import database
+from models import buckets, database
 from trading.execution import executing
 from trading.orders import cancellation, closing, modification, placement
 from trading.rules.decision import OrderRequest
@@ -100,9 +101,14 @@ def one(sql: str, *parameters: Any) -> Any:
 
 
 def run(sql: str, *parameters: Any) -> int:
-    """Run a statement and commit it."""
-    with database.session(), database.db.atomic():
-        return database.execute(sql, parameters)
+    """Run a statement and commit it; a change of rows that nobody has routed is made in every bucket."""
+    changes_rows = sql.lstrip().startswith(("UPDATE", "DELETE"))
+    shards = buckets.shards() if changes_rows and buckets.current() is None else [buckets.current() or 0]
+    changed = 0
+    for shard in shards:
+        with buckets.at(shard) if changes_rows else nullcontext(), database.session(), database.db.atomic():
+            changed += database.execute(sql, parameters)
+    return changed
 
 
 def row_of(table: str, row_id: Any) -> Row:

@@ -49,7 +49,8 @@ def account_of_order(order_id: UUID) -> UUID:
         for _ in each_in_transaction():
             row = fetch_one("SELECT account_id FROM trading_order WHERE id = %s", (order_id,))
             if row is not None:
-                return UUID(str(row["account_id"]))
+                owner: UUID = row["account_id"]
+                return owner
     raise NotFound
 
 

@@ -32,9 +32,10 @@ FROM account CROSS JOIN LATERAL (
 """
 # Each account's entries must be detached from the first one on: a clock that was set back would leave a gap.
 OUT_OF_ORDER = f"""
-SELECT count(*) AS accounts {LAST_ENTRIES}
-WHERE EXISTS (SELECT FROM fund_transaction AS kept WHERE kept.account_id = account.id AND kept.id < gone.last_id
-              AND kept.created_at >= %(ended_at)s)
+SELECT count(*) AS accounts {LAST_ENTRIES} CROSS JOIN LATERAL (
+    SELECT id AS first_id FROM fund_transaction WHERE account_id = account.id AND created_at >= %(ended_at)s
+    ORDER BY id LIMIT 1) AS kept
+WHERE first_id < last_id
 """
 LEDGER = f"""
 INSERT INTO ledger_opening (account_id, last_id, balance, blocked)

@@ -168,15 +168,22 @@ def shift_clock(seconds):
 
 
 def shorten_time_limit(milliseconds):
-    """Shorten Dramatiq's time limit, so that its exception comes at any moment of a busy job."""
+    """Shorten Dramatiq's time limit for jobs that execute orders: its exception comes at any moment of a busy one."""
+    import threading
+
     import dramatiq.middleware.time_limit as limits
 
-    usual = limits.TimeLimit.__init__
+    usual, begin = limits.TimeLimit.__init__, limits.TimeLimit.before_process_message
 
-    def short(self, **options):
-        usual(self, **(options | {"time_limit": milliseconds, "interval": 20}))
+    def watchful(self, **options):
+        usual(self, **(options | {"interval": 20}))
 
-    limits.TimeLimit.__init__ = short
+    def begin_short(self, broker, message):
+        begin(self, broker, message)
+        if message.actor_name in ("execute_order", "sweep_orders"):  # a struck job of another kind is a dead letter
+            self.manager.add_timeout(threading.get_ident(), milliseconds)
+
+    limits.TimeLimit.__init__, limits.TimeLimit.before_process_message = watchful, begin_short
 
 
 if FOLDER:

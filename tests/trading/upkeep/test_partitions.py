@@ -66,18 +66,20 @@ def trade(at):
     feed.set_quotes([("NSE", "RELIANCE", Decimal("100.00")), ("NSE", "TCS", Decimal("50.00"))])
     hold(account_id, "BUY", 10, "100.00", client_order_id="first")
     cancel(buy(account_id, 1, "90.00"))
-    assert partitions.split(Month(2026, 6)) == [Month(2026, number) for number in (6, 7, 8)]
+    assert partitions.split(Month(2026, 6)) == [Month(2026, 6)]
     at("2026-06-30 23:59:59")
+    assert partitions.split() == [Month(2026, 7)]
     hold(account_id, "SELL", 4, "120.00")
     late = buy(account_id, 3, "100.00")
     at("2026-07-01 00:00:10")
     assert execute(late).executed == 1
-    assert partitions.split() == [Month(2026, 9), Month(2026, 10)]
+    assert partitions.add_months() == [Month(2026, 8)]
     assert partitions.add_months() == []
     at("2026-07-15 12:00")
     hold(account_id, "SELL", 2, "90.00")
     hold(account_id, "BUY", 5, "50.00", product="DELIVERY", symbol="TCS", client_order_id="july")
     at("2026-08-03 12:00")
+    assert partitions.add_months() == [Month(2026, 9)]
     hold(account_id, "SELL", 7, "130.00")
     assert verify.verify() == []
 
@@ -242,7 +244,7 @@ def test_tables_are_split_once(at, trader):
 
 def test_a_month_that_another_worker_has_made_meanwhile_is_left(at, trader, monkeypatch):
     monkeypatch.setattr(partitions, "_first_missing", lambda: Month(2026, 9))
-    at("2026-07-01 12:00")
+    at("2026-09-01 12:00")
     assert partitions.add_months() == [Month(2026, 9), Month(2026, 10)]
     assert len(rows(PARTITIONS, "trading_order")) == 7
 
