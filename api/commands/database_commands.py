@@ -5,7 +5,8 @@ from flask import current_app
 from flask.cli import AppGroup
 from peewee import ProgrammingError
 
-from models import migrate
+from models import migrate, partitions
+from models.partitions import NotSplit
 from schemas.fields import format_timestamp
 from trading.events.retention import delete_what_is_old
 from trading.market.candle_retention import delete_old_candles
@@ -82,11 +83,15 @@ def db_status(as_json: bool) -> None:
 def db_prune(as_json: bool) -> None:
     """Delete expired events, idempotency keys, recorded prices and candles of minutes.
 
-    Workers do the same by themselves.
+    If orders are stored by month, make the partitions of the next months. Workers do the same by themselves.
     """
     with patience("deleting"):
         done = delete_what_is_old()
         candles = delete_old_candles(current_app.config["SETTINGS"].candles_kept_days)
+        try:
+            partitions.add_months()
+        except NotSplit as error:
+            fail(f"All that is old is deleted, but a month has no partition: {error}.")
     show(as_json, {**done._asdict(), "candles": candles})
 
 

@@ -43,6 +43,8 @@ def test_a_database_by_month_is_backed_up_restored_and_detached(run: Callable[..
     assert one("SELECT count(*) FROM pg_inherits WHERE inhparent = 'trading_order'::regclass") == len(made) + 2
 
     execute_sql(LATER)
+    assert run("db", "prune").exit_code == 0
+    assert run("db", "partition").output == "monthsMade: none\n"
     live = run("db", "detach")
     assert (live.exit_code, "1 of its orders are PENDING or OPEN" in live.output) == (1, True)
     assert run("orders", "cancel", "--all-of", account_id).exit_code == 0
