@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import dramatiq
@@ -55,6 +56,9 @@ WITHOUT_REDIS: dict[str, Callable[..., None]] = {
 }
 
 
+_turns: Counter[str] = Counter()  # by actor: so many buckets have had their turn
+
+
 def tick(interval_ms: int) -> None:
     """Enqueue the fleet's one sweep of this interval, or sweep here when Redis cannot be reached."""
     if not redis_link.attempt(lambda: _announce(maintenance.sweep_orders, interval_ms)):
@@ -91,8 +95,17 @@ def _announce_periodic(due: dict[int, float]) -> None:
         if is_sent:
             due[number] = _next_time(actor, period_ms)
         elif actor.actor_name in WITHOUT_REDIS:
-            for arguments in _arguments_of(actor):
-                WITHOUT_REDIS[actor.actor_name](*arguments)
+            _work_without_redis(actor)
+
+
+def _work_without_redis(actor: dramatiq.Actor[..., None]) -> None:
+    """Do an actor's work here, one bucket after the other; after DRAIN_S the next tick goes on with the next one."""
+    end, arguments = time.monotonic() + maintenance.DRAIN_S, _arguments_of(actor)
+    for _ in arguments:
+        WITHOUT_REDIS[actor.actor_name](*arguments[_turns[actor.actor_name] % len(arguments)])
+        _turns[actor.actor_name] += 1
+        if time.monotonic() >= end:
+            return
 
 
 def _next_time(actor: dramatiq.Actor[..., None], period_ms: int) -> float:

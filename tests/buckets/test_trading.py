@@ -1,6 +1,7 @@
 """Accounts of all buckets trade: placements, executions, quotes, sweeps, the day's work and the proof of the books."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -182,6 +183,22 @@ def test_each_bucket_is_split_by_month_and_all_lose_a_month_together(accounts):
     assert in_each(accounts, lambda _: one("SELECT count(*) FROM trading_order")) == [0] * SHARDS
     assert verify() == []
     run(clock)
+
+
+def test_without_redis_each_bucket_gets_its_turn_and_the_sweeps_wait_for_one_alone(four, monkeypatch):
+    now, turns = [0.0], []
+
+    def work(shard):
+        turns.append(shard)
+        now[0] += ticker.maintenance.DRAIN_S
+
+    actor = ticker.maintenance.do_daily_work
+    monkeypatch.setattr(ticker, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setitem(ticker.WITHOUT_REDIS, actor.actor_name, work)
+    for done in range(1, SHARDS + 1):
+        ticker._work_without_redis(actor)
+        assert len(turns) == done
+    assert sorted(turns) == list(range(SHARDS))
 
 
 def test_the_tick_sends_a_message_for_each_bucket(four):

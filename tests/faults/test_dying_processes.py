@@ -3,6 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.faults.checks import SWEPT_S, heal_drain_check
 from tests.faults.series import series_of_stops
 from tests.faults.system import System
 from tests.support.processes import Running, wait_until
+from tests.support.servers import path_to
 
 pytestmark = pytest.mark.faults
 
@@ -72,7 +74,8 @@ def test_f2_a_web_process_killed_during_its_statement_places_once_with_the_retry
     client = workload.clients[0]
     holder = system.connect()
     holder.autocommit = False
-    holder.cursor().execute("SELECT 1 FROM account WHERE id = %s FOR UPDATE", (client.account_id,))
+    path = path_to(UUID(client.account_id))
+    holder.cursor().execute(f"{path} SELECT 1 FROM account WHERE id = %s FOR UPDATE", (client.account_id,))
     with ThreadPoolExecutor(1) as pool:
         placing = pool.submit(client.place, side="BUY")
         wait_until(lambda: system.sql("SELECT 1 FROM pg_locks WHERE NOT granted"), what="the placement waits")
