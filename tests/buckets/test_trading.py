@@ -9,7 +9,8 @@ from actors import ticker
 from models import buckets, partitions
 from models.database import session
 from tests.buckets.conftest import SHARDS
-from tests.support.trading import at_once, buy, cancel, execute, one, rows, run, sell
+from tests.support.trading import at_once, buy, cancel, close, execute, hold, modify, one, rows, run, sell
+from trading.day import conversion, reset
 from trading.events import retention
 from trading.execution import expiry
 from trading.execution.coalescing import execute_promptly
@@ -210,3 +211,26 @@ def test_the_tick_sends_a_message_for_each_bucket(four):
 def read_backlog_counts():
     found = backlog.read_backlog()
     return found.pending, found.resting["for_price"]
+
+
+def test_an_order_is_modified_in_its_bucket(accounts):
+    def change(account_id):
+        order = modify(buy(account_id, 10, "100.00"), 4, "99.00")
+        assert execute(order).executed == 1
+        return order["quantity"], order["modifications"]
+
+    assert in_each(accounts, change) == [(4, 1)] * SHARDS
+    assert verify() == []
+
+
+def test_positions_are_converted_closed_and_written_off_in_their_bucket(accounts):
+    feed.set_quotes([("NSE", "RELIANCE", Decimal("100.00"))])
+
+    def trade(account_id):
+        position = hold(account_id, "BUY", 10, "100.00")
+        conversion.convert_position(account_id, position["id"], 4, calendar=None)
+        closed = execute(close(account_id, position["id"])).executed
+        return closed, reset.reset_account(account_id, Decimal("500000.00"))["balance"]
+
+    assert in_each(accounts, trade) == [(1, Decimal("500000.00"))] * SHARDS
+    assert verify() == []

@@ -37,8 +37,8 @@ UPDATE trading_order SET order_type = %(order_type)s, quantity = %(quantity)s, p
     trigger_price = %(trigger_price)s, market_protection = %(market_protection)s, protection_price = NULL,
     closing_quantity = %(closing_quantity)s, blocked_margin = %(margin)s, charges = %(charges)s,
     charge_items = %(charge_items)s, watch_price = NULL, watch_trigger = NULL, opened_number = NULL,
-    waiting_for = CASE status WHEN 'PENDING' THEN waiting_for END,
-    due_at = CASE status WHEN 'OPEN' THEN (SELECT statement_now()) ELSE due_at END,
+    waiting_for = CASE WHEN status = 'PENDING' THEN waiting_for END,
+    due_at = CASE WHEN status = 'OPEN' THEN (SELECT statement_now()) ELSE due_at END,
     modifications = modifications + 1, modified_at = (SELECT statement_now()),
     updated_at = (SELECT statement_now())
 WHERE id = %(id)s AND (account_id = %(account_id)s) IS TRUE
