@@ -180,7 +180,10 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
 
     Otherwise each idle connection would cost one more request up to CLIENT_TIMEOUT_S.
     """
-    if db.connection().closed or sqlstate(error) == READ_ONLY_STATE:
+    is_read_only = sqlstate(error) == READ_ONLY_STATE
+    if is_read_only and not db.in_transaction():
+        db.connection().close()  # the pool may have been renewed a moment ago, before this one was made
+    if is_read_only or db.connection().closed:
         db.pool.renew()
     return DatabaseUnavailable(str(error))
 

@@ -149,6 +149,20 @@ def test_a_read_only_server_is_unavailable(account_id):
     run("UPDATE account SET name = 'Asha'")
 
 
+def test_a_write_leaves_a_read_only_server_though_the_pool_was_just_renewed(account_id, elsewhere, database_url):
+    elsewhere(database_url, pool_size=1)
+    database.db.pool.renew()
+    with database.session():
+        database.execute("SET default_transaction_read_only = on")  # as if this connection led to a standby
+
+    @database.transactional
+    def rename():
+        database.execute("UPDATE account SET name = 'Asha'")
+
+    rename()
+    assert one("SELECT name FROM account") == "Asha"
+
+
 def test_connections_are_not_shared_between_threads(clean):
     barrier = threading.Barrier(4)
 
