@@ -14,7 +14,7 @@ from peewee import InterfaceError, InternalError, OperationalError, PeeweeExcept
 
 from models import buckets
 from models.connections import Connection, Server, deadline_s, wait_bounded
-from models.pool import Pool
+from models.pool import OUTDATED, Pool
 from models.pools import Pools
 
 Row = dict[str, Any]
@@ -181,8 +181,8 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
     Otherwise each idle connection would cost one more request up to CLIENT_TIMEOUT_S.
     """
     is_read_only = sqlstate(error) == READ_ONLY_STATE
-    if is_read_only and not db.in_transaction():
-        db.connection().close()  # the pool may have been renewed a moment ago, before this one was made
+    if is_read_only:
+        db.held.generation = OUTDATED  # the pool may have been renewed a moment ago, before this one was made
     if is_read_only or db.connection().closed:
         db.pool.renew()
     return DatabaseUnavailable(str(error))

@@ -20,6 +20,8 @@ RENEWAL_S = 1.0
 # A connection that is idle for this long is closed, since another process may need its place on the server.
 IDLE_S = 60.0
 
+# The generation of a connection that is closed when it comes back.
+OUTDATED = -1
 IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
 
