@@ -25,6 +25,9 @@ from trading.orders.order_statements import (
 from trading.orders.trades import TRADES
 from trading.rules.terms import Product
 
+# Its figures of tables outlive its transaction, and other tests of plans would meet them.
+pytestmark = pytest.mark.long
+
 ONE, OTHER, OWNER = UUID(int=1), UUID(int=2), UUID(int=3)
 # Each account has one order with one ledger entry and one event when the statistics are made: by them, all orders of an
 # account are as quickly read as one order.
