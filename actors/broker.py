@@ -108,7 +108,7 @@ class OneTermination(Middleware):
 
 
 class LastParcels(Middleware):
-    """A worker process that sends what it holds before it ends: Python 3.11 calls no atexit function in a child."""
+    """A worker process that sends its last messages before it ends: Python 3.11 calls no atexit function in a child."""
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Send the nudges of the last executions."""

@@ -98,7 +98,7 @@ def _shares(limit: int) -> Iterator[int]:
 
 
 def _sweep_all(limit: int, *, until: float) -> list[Swept]:
-    """Do each bucket's part; buckets that have more to do get what the others have left."""
+    """Do each bucket's share, and give the rest of the limit to the buckets that have more to do."""
     done, full = [], []
     for share in _shares(limit):
         done.append(_sweep_bucket(share, has_time=time.monotonic() < until))

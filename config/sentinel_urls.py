@@ -29,7 +29,7 @@ def is_one(url: str) -> bool:
 
 
 def split(url: str) -> SentinelUrl:
-    """Return the parts of a URL of Sentinels. Raises ValueError, which says what is wrong."""
+    """Return the parts of a URL of Sentinels. Raises ValueError with the reason."""
     parts = urlsplit(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     path = PATH.fullmatch(parts.path)

@@ -101,7 +101,7 @@ class Connection(psycopg2.extensions.connection):
 
     @property
     def is_replaced(self) -> bool:
-        """Return True if a newer primary is known: an old one that lives on would read what is out of date."""
+        """Return True if a newer primary is known: an old one that lives on has outdated rows."""
         return self.server is not None and self.server.has_replaced(self)
 
 

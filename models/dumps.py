@@ -92,7 +92,7 @@ def _keep(path: Path) -> None:
 
 
 def _run(name: str, url: str, options: list[str]) -> str:
-    """Run a program of PostgreSQL on the database of a URL, and return what it has printed."""
+    """Run a program of PostgreSQL on the database of a URL, and return its output."""
     with session():
         row = fetch_one(SERVER_VERSION)
     assert row is not None
