@@ -48,4 +48,4 @@ SELECT create_distributed_function(oid::regprocedure) FROM pg_proc
 WHERE proname = 'quote_is_usable' AND pronamespace = 'public'::regnamespace;
 
 SELECT create_distributed_function(oid::regprocedure, colocate_with => pronamespace::regnamespace || '.account')
-FROM pg_proc WHERE proname = 'order_at_once' AND pronamespace::regnamespace IN (SELECT schema_name FROM citus_schemas);
+FROM pg_proc WHERE proname = 'order_opened' AND pronamespace::regnamespace IN (SELECT schema_name FROM citus_schemas);

@@ -256,6 +256,18 @@ def array_of(values: Iterable[Any]) -> str:
     return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
 
 
+def row_of(values: Iterable[Any]) -> str:
+    """Return the text of a composite value, for a parameter with a cast to its type; a None is a NULL."""
+    return f"({','.join(map(_part, values))})"
+
+
+def _part(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'
+
+
 def execute(sql: str, parameters: SqlParameters = ()) -> int:
     """Run a statement and return the number of rows that it changed; needs an open session."""
     return int(db.execute_sql(sql, parameters).rowcount)

@@ -57,15 +57,17 @@ def test_events_go_to_the_schema_of_their_account(other_schema, account_id, stoc
     assert one("SELECT last_entry_id FROM account") == 1
 
 
-def test_a_placement_is_written_into_the_schema_of_its_function(other_schema, account_id, stock_id):
+TERMS = (
+    "'NSE', 'TCS', NULL, 'BUY', 'INTRADAY', 'LIMIT', 1, 100, NULL, 'DAY', NULL, NULL, false, NULL, 'book', NULL, 20, 1,"
+    " '{}', (now() AT TIME ZONE 'Asia/Kolkata')::date, 'POST', 'key', decode(repeat('00', 32), 'hex')"
+)
+
+
+@pytest.mark.parametrize("call", ["order_at_once(%s, %s, {})", "order_opened(ROW(%s, %s, {})::public.order_terms)"])
+def test_a_placement_is_written_into_the_schema_of_its_function(other_schema, account_id, stock_id, call):
     with session(), db.atomic():
         execute("SET LOCAL search_path = other, public")
-        execute(
-            "SELECT public.order_at_once(%s, %s, 'NSE', 'TCS', NULL, 'BUY', 'INTRADAY', 'LIMIT', 1, 100, NULL, 'DAY',"
-            " NULL, NULL, false, NULL, 'book', NULL, 20, 1, '{}', (now() AT TIME ZONE 'Asia/Kolkata')::date,"
-            " 'POST', 'key', decode(repeat('00', 32), 'hex'))",
-            (new_id(), account_id),
-        )
+        execute(f"SELECT public.{call.format(TERMS)}", (new_id(), account_id))
     assert [one(f"SELECT count(*) FROM other.{table}") for table in OTHER_TABLES] == [0] * len(OTHER_TABLES)
     assert one("SELECT count(*) FROM trading_order") == 1
     assert one("SELECT count(*) FROM idempotency_key") == 1

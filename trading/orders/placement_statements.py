@@ -12,6 +12,7 @@ from models.database import (
     Row,
     execute,
     fetch_one,
+    row_of,
     session,
     sqlstate,
     transactional,
@@ -58,22 +59,21 @@ CREATE_STOCK = """
 INSERT INTO stock (id, exchange, symbol, instrument_token)
 VALUES (%(id)s, %(exchange)s, %(symbol)s, synthetic_token(%(exchange)s)) ON CONFLICT (exchange, symbol) DO NOTHING
 """
-PLACED = "SELECT placed.*, last_order_number(placed.placed_at) AS order_number FROM"
-WRITE = f"""
-{PLACED} order_write(
+WRITE = """
+SELECT placed.*, last_order_number(placed.placed_at) AS order_number FROM order_write(
     %(id)s, %(account_id)s, %(stock_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s,
     %(order_type)s, %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s,
     %(market_protection)s, %(after_market)s, %(tag)s, %(fill_model)s, %(limit_fills)s, %(ends_at)s,
     %(closing_quantity)s, %(blocked_margin)s, %(charges)s, %(charge_items)s, %(scope)s, %(key)s, %(fingerprint)s,
     %(waits)s) AS placed
 """
-WRITE_AT_ONCE = f"""
-{PLACED} order_at_once(
-    %(id)s, %(account_id)s, %(exchange)s, %(symbol)s, %(client_order_id)s, %(side)s, %(product)s, %(order_type)s,
-    %(quantity)s, %(price)s, %(trigger_price)s, %(validity)s, %(validity_minutes)s, %(market_protection)s,
-    %(after_market)s, %(tag)s, %(limit_fills)s, %(ends_at)s, %(blocked_margin)s, %(charges)s, %(charge_items)s,
-    %(charged_on)s, %(scope)s, %(key)s, %(fingerprint)s) AS placed
-"""
+# One value, whose parts the server neither coerces nor plans one by one.
+WRITE_AT_ONCE = "SELECT * FROM order_opened(%s::order_terms)"
+TERMS = (
+    "id", "account_id", "exchange", "symbol", "client_order_id", "side", "product", "order_type", "quantity", "price",
+    "trigger_price", "validity", "validity_minutes", "market_protection", "after_market", "tag", "limit_fills",
+    "ends_at", "blocked_margin", "charges", "charge_items", "charged_on", "scope", "key", "fingerprint",
+)  # fmt: skip
 # The columns of a new order that no placement gives: the functions return the others.
 UNTOUCHED: dict[str, Any] = {
     "status": OrderStatus.PENDING.value,
@@ -88,7 +88,7 @@ UNTOUCHED: dict[str, Any] = {
      "match_price", "matched_at", "fill", "modified_at")
 )  # fmt: skip
 STEPS = ("stock", "reserve", "order", "ledger")
-# Raised by order_at_once, or by a deadlock: the transaction in steps is tried more than once.
+# Raised by order_opened, or by a deadlock: the transaction in steps is tried more than once.
 # 23505, a key that was written meanwhile: on Citus a request in steps locks its key on another server than this one.
 IN_STEPS_STATES = RETRIED_STATES | {"TP100", "23505"}
 
@@ -149,10 +149,11 @@ def write_order_at_once(
     watch = stopwatch()
     order = _new_order(context, decision)
     given = {"charge_items": decision.charges.as_json(), "charged_on": charged_on, "ends_at": ends_at}
+    terms = {**_key_of(context), **order, **given}
     watch.mark()
     try:
         with session():
-            written = fetch_one(WRITE_AT_ONCE, {**_asked(context), **order, **given})
+            written = fetch_one(WRITE_AT_ONCE, (row_of(terms[name] for name in TERMS),))
     except (DatabaseError, DatabaseUnavailable) as error:
         if sqlstate(error) in IN_STEPS_STATES:
             return None
@@ -165,7 +166,7 @@ def write_order_at_once(
 
 
 def _asked(context: PlacementContext) -> dict[str, Any]:
-    request, key = context.request, context.idempotency_key
+    request = context.request
     return {
         "account_id": context.account_id,
         "exchange": request.exchange,
@@ -174,10 +175,13 @@ def _asked(context: PlacementContext) -> dict[str, Any]:
         "product": request.product,
         "client_order_id": request.client_order_id,
         "max_quote_age_s": context.fills.max_quote_age_s,
-        "scope": key and key.scope,
-        "key": key and key.key,
-        "fingerprint": key and key.fingerprint,
+        **_key_of(context),
     }
+
+
+def _key_of(context: PlacementContext) -> dict[str, Any]:
+    key = context.idempotency_key
+    return {"scope": key and key.scope, "key": key and key.key, "fingerprint": key and key.fingerprint}
 
 
 def _new_order(context: PlacementContext, decision: Decision) -> dict[str, Any]:
