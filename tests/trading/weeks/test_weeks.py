@@ -194,7 +194,7 @@ def compare_orders(market, lines):
 
 
 def compare_holdings(market, day):
-    """Compare the buckets, as of a day, with the days on which the shares were bought."""
+    """Compare the settlement buckets, as of a day, with the days on which the shares were bought."""
     names = {row["id"]: row["name"] for row in fetch_all("SELECT id, name FROM account")}
     # At the weekend the shares of Friday are still those of the trading day.
     trading_day = max(one for one in market.days.all() if market.days.has_session(one))
