@@ -17,7 +17,7 @@ from . import origins, urls
 from .errors import ConfigurationError as ConfigurationError
 
 REDIS_NAMESPACE = "tradepost"
-SAVED = "env"  # the file in DATA_DIR with the addresses of `make run`
+SAVED = "env"  # the file in DATA_DIR with the addresses of `make run` and the number of its buckets
 DEFAULT_PORT, DEFAULT_DATA_DIR = 8000, ".data"
 MAX_SHARDS = 64
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -98,7 +98,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     environment = _choice(environ, "TRADEPOST_ENV", ("development", "test", "production"), "development")
     # In production no URL may come from a file of `make run`.
     saved = {} if environment == "production" else read_saved_environment(data_dir)
-    shards = _integer(environ, "SHARDS", 1, 1, MAX_SHARDS)
+    shards = _shards(environ, saved)
     settings = Settings(
         database_url=_url(environ, saved, urls.DATABASE_URL),
         redis_url=_url(environ, saved, urls.REDIS_URL),
@@ -276,6 +276,12 @@ def _url(environ: Mapping[str, str], saved: Mapping[str, str], name: str) -> str
     if url is not None:
         urls.check(name, url)
     return url
+
+
+def _shards(environ: Mapping[str, str], saved: Mapping[str, str]) -> int:
+    """Return the number of buckets; the one that `make run` keeps is that of its own database."""
+    is_given = _text(environ, "SHARDS") or _text(environ, "DATABASE_URL")
+    return _integer(environ if is_given else saved, "SHARDS", 1, 1, MAX_SHARDS)
 
 
 def _secret(environ: Mapping[str, str], name: str) -> str | None:

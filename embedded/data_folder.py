@@ -32,9 +32,9 @@ class DataFolder:
             return False
         return True
 
-    def write_environment(self, urls: dict[str, str], embedded: list[str]) -> None:
-        """Write the URLs of the servers and of the service to `env`, for commands in other shells."""
-        lines = [f"{name}={url}" for name, url in urls.items()]
+    def write_environment(self, settings: dict[str, str], embedded: list[str]) -> None:
+        """Write the URLs and the number of buckets to `env`, for commands in other shells."""
+        lines = [f"{name}={value}" for name, value in settings.items()]
         # config refuses these in production.
         lines.append(f"EMBEDDED_SERVERS={','.join(embedded)}")
         write_private(self.path / "env", "\n".join(lines) + "\n")

@@ -77,6 +77,7 @@ class Run:
             # A mistyped symbol of a first order is told, with the stocks that it may mean.
             "UNKNOWN_SYMBOLS": os.environ.get("UNKNOWN_SYMBOLS", "").strip() or "refuse",
             "RECORD_CANDLES": os.environ.get("RECORD_CANDLES", "").strip() or "on",
+            "SHARDS": os.environ.get("SHARDS", "").strip() or "1",  # not that of an earlier run
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.folder.path),
             "PYTHONUNBUFFERED": "1",
@@ -98,7 +99,7 @@ class Run:
             self.environment["REDIS_URL"] = self._start_valkey()
         urls = {name: self.environment[name].strip() for name in ("DATABASE_URL", "REDIS_URL")}
         self.environment.update(urls)
-        own = {"TRADEPOST_URL": f"http://127.0.0.1:{self.settings.port}"}
+        own = {"SHARDS": self.environment["SHARDS"], "TRADEPOST_URL": f"http://127.0.0.1:{self.settings.port}"}
         self.folder.write_environment(urls | own, embedded)
         if embedded:
             self.stack.callback(self.folder.forget_environment)

@@ -38,8 +38,7 @@ def upgrade() -> list[str]:
     DatabaseUnfit, before the first write, if the database or the rights of its role do not suffice.
     """
     with unbounded(), _alone():
-        if reason := server.unfit_reason():
-            raise DatabaseUnfit(reason)
+        server.refuse_unfit()
         execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         missing = [name for name, applied in _status() if not applied]
         if not missing:

@@ -11,6 +11,9 @@ from models import buckets
 from models.connections import Connection
 from models.pool import Pool
 
+# The number of buckets' schemas, and whether accounts are in the schema that others share.
+FOUND = f"SELECT ({buckets.COUNT_SCHEMAS}), to_regclass('{buckets.SHARED_SCHEMA}.account') IS NOT NULL"
+
 
 class Pools:
     """A pool for each bucket and one for the shared tables, used as if they were one: the current bucket's lends."""
@@ -74,9 +77,11 @@ def _connect(connect: Callable[[str], Connection], shard: int | None) -> Connect
     with contextlib.ExitStack() as stack:
         stack.callback(connection.close)
         with connection.cursor() as cursor:
-            cursor.execute(buckets.COUNT_SCHEMAS)
-            (count,) = cursor.fetchone() or (0,)
+            cursor.execute(FOUND)
+            count, is_whole = cursor.fetchone() or (0, False)
         if count != len(buckets.shards()):
-            raise psycopg2.OperationalError(f"the database cannot be used: {buckets.made_with_other(count or 1)}")
+            is_made = count or is_whole
+            reason = buckets.made_with_other(count or 1) if is_made else "it has no tables: run `tradepost db upgrade`"
+            raise psycopg2.OperationalError(f"the database cannot be used: {reason}")
         stack.pop_all()
     return connection

@@ -32,6 +32,12 @@ def unfit_reason() -> str | None:
     return None if made_with is None else buckets.made_with_other(made_with)
 
 
+def refuse_unfit() -> None:
+    """Raise DatabaseUnfit if the open session's database cannot be used."""
+    if reason := unfit_reason():
+        raise DatabaseUnfit(reason)
+
+
 def _other_shards(found: dict[str, Any]) -> int | None:
     """Return the number of buckets with which the database was made if it is not this process's, else None."""
     if not buckets.are_several():

@@ -161,6 +161,13 @@ def test_each_bucket_and_the_shared_tables_have_connections_of_their_own(
     assert settings.database_connections == connections
 
 
+def test_the_buckets_of_make_run_are_those_of_its_own_database(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("DATABASE_URL=postgresql://localhost/kept\nSHARDS=4\n")
+    assert config.load(environment).shards == 4
+    assert config.load(environment | {"SHARDS": "2"}).shards == 2
+    assert config.load(environment | {"DATABASE_URL": "postgresql://localhost/other"}).shards == 1
+
+
 def test_an_empty_value_counts_as_unset(environment: dict[str, str]) -> None:
     names = ["DATABASE_URL", "REDIS_URL", "REDIS_NAMESPACE", "PORT", "CRON_SECRET", "MARKET_CALENDAR"]
     names += ["RATE_LIMIT_ORDERS"]

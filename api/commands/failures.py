@@ -12,7 +12,8 @@ from peewee import DataError, ProgrammingError
 
 import config
 from api.http.errors import HttpRefusal
-from models.database import DatabaseUnavailable, sqlstate
+from models import server
+from models.database import DatabaseUnavailable, session, sqlstate
 from models.server import CREATION, INSUFFICIENT_PRIVILEGE, DatabaseUnfit
 from trading.rules.errors import NotFound, Refused
 
@@ -36,11 +37,16 @@ def fail(message: str) -> NoReturn:
 
 
 def with_database(command: Callable[..., None]) -> Callable[..., None]:
-    """Run a command that needs the database; print each refusal and database error as one line and exit with 1."""
+    """Run a command that needs the database; print each refusal and database error as one line and exit with 1.
+
+    With another SHARDS than that of the database it would miss tables, or write into those that nobody reads.
+    """
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         config.require_database_url(current_app.config["SETTINGS"])
+        with session():
+            server.refuse_unfit()
         command(*args, **kwargs)
 
     return telling_failures(run)
@@ -95,6 +101,8 @@ def _connection_failure(error: DatabaseUnavailable) -> str:
     for pattern, remedy in REMEDIES.items():
         if found := re.search(pattern, text):
             return f"The database refuses the connection: {found[0]}; {remedy}."
+    if found := re.search(r"the database cannot be used: (.*)", text):
+        return f"The database cannot be used: {found[1]}."
     return f"The database cannot be reached: {text.splitlines()[0]}"
 
 

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from tests.support.deactivation import deactivate_stocks
 from tests.support.trading import run
 from trading.market.stocks import import_stocks
-from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
+from trading.matching.stock_changes import ImportedFacts, set_facts
 
 STOCKS = {
     ("NSE", "TATAMOTORS"): "Tata Motors",

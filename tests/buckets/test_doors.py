@@ -17,7 +17,7 @@ from api.stream.event_view import as_text
 from api.stream.hub import Hub
 from api.stream.listeners import QueueListener
 from api.stream.replay import replay
-from models import buckets
+from models import buckets, database
 from models.dumps import DumpFailed, read_dump
 from tests.buckets.conftest import SHARDS
 from tests.support.refusals import check_refusals
@@ -390,6 +390,36 @@ def test_a_backup_of_another_number_of_buckets_replaces_nothing(
         with pytest.raises(DumpFailed, match=f"made with SHARDS=4, and SHARDS is {shards}"):
             read_dump(own_url, tmp_path / "dump", replaces=True)
     assert len(invoke("accounts", "list")) == SHARDS
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("accounts", "list"),
+        ("orders", "list"),
+        ("quotes", "set", "NSE", "TCS", "100.00"),
+        ("stocks", "list"),
+        ("tokens", "create", "--scopes", "admin"),
+        ("jobs", "run"),
+        ("jobs", "skip", "2026-11-02", "settlement"),
+        ("ledger", "verify"),
+        ("db", "status"),
+        ("db", "upgrade"),
+        ("db", "prune"),
+        ("db", "partition"),
+        ("db", "restored"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_with_another_number_of_buckets_names_that_of_the_database(door, four, own_url, shards, command):
+    database.initialise(own_url, pool_size=2, shards=shards)
+    try:
+        result = door.test_cli_runner().invoke(args=command)
+    finally:
+        database.initialise(own_url, pool_size=8, shards=SHARDS)
+    reason = f"it was made with SHARDS=4, and SHARDS is {shards}: set SHARDS=4"
+    assert (result.exit_code, result.stderr) == (1, f"tradepost: The database cannot be used: {reason}.\n")
 
 
 def test_the_metrics_and_the_health_are_those_of_all_buckets(client, accounts, settings):

@@ -1,8 +1,13 @@
 """The schemas of the buckets: made, divided, brought up to date, refused."""
 
+import dataclasses
+
 import pytest
 
+from actors import broker
+from api import create_app
 from models import database, migrate
+from models.identifiers import new_id
 from models.server import DatabaseUnfit
 from tests.support.servers import administer
 from tests.support.trading import one, run
@@ -65,3 +70,15 @@ def test_a_role_that_may_make_no_schema_is_told_so(of_buckets, empty_url):
             migrate.upgrade()
     finally:
         administer(empty_url, "DROP OWNED BY poor; DROP ROLE poor")
+
+
+@pytest.mark.parametrize("shards", [1, TWO])
+def test_a_command_on_a_database_without_tables_names_the_migration(empty_url, settings, configured, shards):
+    runner = create_app(dataclasses.replace(settings, database_url=empty_url, shards=shards)).test_cli_runner()
+    try:
+        for command in (("accounts", "show", str(new_id())), ("orders", "list"), ("ledger", "verify")):
+            result = runner.invoke(args=command)
+            assert result.exit_code == 1
+            assert result.stderr.endswith("run `tradepost db upgrade`.\n"), result.stderr
+    finally:
+        broker.configure(settings, role="web")

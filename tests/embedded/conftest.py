@@ -19,6 +19,7 @@ UNSET = (
     "TRADEPOST_ENV",
     "ORDER_DISPATCH",
     "MARKET_CALENDAR",
+    "SHARDS",
     "SIMULATOR",
 )
 

@@ -148,6 +148,20 @@ def test_outside_the_session_the_printed_order_waits_for_it_and_without_the_simu
     assert set(last_prices(read).values()) <= {f"{price:.2f}" for *_, price in read_stocks()}
 
 
+def test_a_command_in_another_shell_finds_all_buckets_of_the_run(runs: Runs) -> None:
+    runs.launch(SHARDS="2", SIMULATOR="off").wait_for_log("Ctrl-C stops", 60)
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    listed = subprocess.run(
+        [str(Path(sys.executable).with_name("flask")), "--app", "api", "accounts", "list", "--json"],
+        cwd=ROOT,
+        env=environment | {"DATA_DIR": str(runs.data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(json.loads(listed.stdout)) == 1
+
+
 def test_a_killed_run_does_not_block_the_next(runs: Runs) -> None:
     runs.launch().wait_for_log("Ctrl-C stops", 60).kill()
     assert runs.processes() != []

@@ -10,6 +10,7 @@ import pytest
 
 from models.database import execute
 from tests.matching_stress.locks import Transaction, recorded
+from tests.support.deactivation import deactivate_stocks
 from tests.support.trading import rows
 from trading.accounts import administration
 from trading.day import release, square_off_rows
@@ -28,7 +29,7 @@ from trading.market.clock import market_time
 from trading.market.quotes import GivenQuote
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules, receive_quotes
-from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
+from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.orders import cancellation, closing, modification, placement
 from trading.orders.mass_cancellation import cancel_orders
 from trading.orders.modification import OrderChange

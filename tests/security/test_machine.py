@@ -429,7 +429,7 @@ def test_the_reckoning_agrees_on_every_way_an_order_goes(world):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("examples", [12, pytest.param(80, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [20, pytest.param(80, marks=pytest.mark.long)])
 def test_any_sequence_of_requests_keeps_the_books(world, examples):
     walks = settings(
         max_examples=examples,

@@ -38,7 +38,7 @@ def charges(order: dict, price: Fraction) -> Fraction:
 
 
 def earlier_shares(row: Mapping[str, Any]) -> int:
-    """Return the shares of a DELIVERY position that were bought on earlier days, by its buckets of its last change."""
+    """Return the shares of a DELIVERY position that were bought on earlier days, by its last settlement buckets."""
     bought_today = row["today_quantity"] if row["bucket_day"] == row["present_day"] else 0
     return int(row["quantity"] - bought_today)
 

@@ -12,7 +12,7 @@ from trading.rules.fills import Holding
 from trading.rules.settlement import Buckets
 from trading.rules.terms import Product
 
-# Only a DELIVERY has buckets: the statements of the others, which are far more frequent, stay short.
+# Only a DELIVERY has settlement buckets: the statements of the others, which are far more frequent, stay short.
 IDENTITY = "id, account_id, stock_id, product, exchange, symbol"
 NUMBERS = (
     "quantity, cost, blocked_margin, realized_pnl,"
@@ -49,7 +49,7 @@ UPDATE_BUCKETS = _update(BUCKETS)
 class LockedPosition:
     """A position while its account is locked; row is that of an existing one.
 
-    The figures of its day and the buckets of a DELIVERY are read from the row when the position changes.
+    The figures of its day and the settlement buckets of a DELIVERY are read from the row when the position changes.
     """
 
     id: UUID
@@ -104,5 +104,5 @@ def update_positions(positions: Sequence[tuple[UUID, LockedPosition]], product: 
 
 
 def update_buckets(rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write the buckets of positions, given as (id, account id, *values of BUCKETS); it makes no event."""
+    """Write the settlement buckets of positions, given as (id, account id, *values of BUCKETS); it makes no event."""
     write_rows(UPDATE_BUCKETS, rows, f"(%s, %s, {BUCKET_VALUES})")

@@ -1,7 +1,7 @@
-"""Settlement: once a day the quantities of deliveries move on through their buckets.
+"""Settlement: once a day the quantities of deliveries move on through their settlement buckets.
 
-Who reads a position or sells from it moves its buckets on by himself (trading.rules.settlement), so that nobody waits
-for this job: it writes the same buckets down, so that they are few days behind.
+Who reads a position or sells from it moves its settlement buckets on by himself (trading.rules.settlement), so that
+nobody waits for this job: it writes the same settlement buckets down, so that they are few days behind.
 """
 
 import time
@@ -88,7 +88,7 @@ def _work() -> Progress:
 
 
 def settle(calendar: str | None, *, limit_s: float) -> Settlement:
-    """Move the buckets of all deliveries on to the present day; busy accounts are tried again until the limit.
+    """Move the settlement buckets of all deliveries on to this day; busy accounts are tried again until the limit.
 
     It may end anywhere and be run again: what is done is not due any more.
     """
@@ -130,7 +130,7 @@ def _cut(due: list[Place]) -> list[Place]:
 
 @transactional
 def _move_on(due: Sequence[Place], day: date, days: SettlementDays) -> int:
-    """Move the buckets on of those of these positions whose accounts are free, and return their number."""
+    """Move the settlement buckets on of those of these positions whose accounts are free, and return their number."""
     accounts = lock_free_ledgers(place.account_id for place in due)
     ids = array_of(place.id for place in due if place.account_id in accounts)
     rows = fetch_all(LOCK, (ids, array_of(accounts)), PositionRow)

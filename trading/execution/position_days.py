@@ -1,4 +1,4 @@
-"""A fill's part in the day of its position: the figures of the day, and the buckets of a DELIVERY."""
+"""A fill's part in the day of its position: the figures of the day, and the settlement buckets of a DELIVERY."""
 
 from datetime import date
 from decimal import Decimal
@@ -23,7 +23,7 @@ def is_held(position: LockedPosition, order: OrderRow) -> bool:
 
 
 def keep_day(position: LockedPosition, order: OrderRow, price: Decimal) -> None:
-    """Enter a fill into the figures of the position's day, and into the buckets of a DELIVERY."""
+    """Enter a fill into the figures of the position's day, and into the settlement buckets of a DELIVERY."""
     day, quantity = indian_day(order["claimed_at"]), order["quantity"]
     position.figures = day_figures.filled(figures_on(position, day), order["side"], quantity, price)
     if order["product"] != Product.DELIVERY:
@@ -45,7 +45,7 @@ def figures_on(position: LockedPosition, day: date) -> DayFigures:
 
 
 def buckets_on(position: LockedPosition, day: date) -> Buckets:
-    """Return the buckets of a DELIVERY position on a day, before its next change."""
+    """Return the settlement buckets of a DELIVERY position on a day, before its next change."""
     buckets = position.buckets
     if buckets is None:
         buckets = Buckets(day) if position.row is None else Buckets.of_row(position.row, day)

@@ -1,4 +1,4 @@
-"""Changes of stocks that are no quotes: the facts that imports bring, and deactivation.
+"""Changes of stocks that are no quotes: the facts that imports bring.
 
 They take the same locks as quotes, so that no order is judged on half of a change.
 """
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models.database import array_of, execute, fetch_all, transactional
-from models.spanning import each_in_transaction
 from trading.market.quotes import lock_stocks
 from trading.market.stocks import ensure_stocks
 from trading.matching.buckets import lock_exclusive
@@ -38,10 +37,6 @@ FROM stock JOIN json_to_recordset(%s) AS new (id uuid, instrument_token integer)
 SET_TOKENS = """
 UPDATE stock SET instrument_token = new.instrument_token
 FROM json_to_recordset(%s) AS new (id uuid, instrument_token integer) WHERE stock.id = new.id
-"""
-DEACTIVATE = "UPDATE stock SET is_active = false, is_usable = false WHERE id = ANY(%s::uuid[])"
-RESTING = """
-SELECT id FROM trading_order WHERE stock_id = ANY(%s::uuid[]) AND status = 'OPEN' AND matched_at IS NULL ORDER BY id
 """
 
 
@@ -105,16 +100,3 @@ def _given_tokens(rows: list[dict[str, Any]]) -> dict[int, UUID]:
 def _holders(tokens: Iterable[int]) -> set[UUID]:
     """Return the stocks that have one of these tokens."""
     return {row["id"] for row in fetch_all(HOLDERS, (array_of(tokens),))}
-
-
-@transactional
-def deactivate_stocks(stock_ids: Sequence[UUID]) -> list[UUID]:
-    """Deactivate up to STOCKS_PER_TRANSACTION stocks; return their resting orders, which the caller must end.
-
-    No order of the stocks can open meanwhile, and none that opens later finds a usable quote. The orders end with the
-    reason stock_inactive afterwards, because whoever holds a bucket may not wait for an account.
-    """
-    lock_exclusive(stock_ids)
-    lock_stocks(stock_ids)
-    execute(DEACTIVATE, (list(stock_ids),))
-    return [row["id"] for _ in each_in_transaction() for row in fetch_all(RESTING, (list(stock_ids),))]

@@ -28,7 +28,7 @@ def other_product(product: str) -> Product:
 def convertible(
     source: Holding, target: Holding, buckets: Buckets | None, *, promised: int, allow_t1_sales: bool
 ) -> int:
-    """Return the quantity that may be converted; buckets are those of a DELIVERY source.
+    """Return the quantity that may be converted; settlement buckets are those of a DELIVERY source.
 
     Shorts are not converted, nor into shorts. A DELIVERY gives only what was bought today. promised is the part that
     live orders will sell.

@@ -97,7 +97,7 @@ def carried_holding(
     if opening <= 0:
         return None
     t1 = min(buckets.unsettled, opening)
-    # A conversion of carried shares makes them shares of today in the buckets, but they were not sold.
+    # A conversion of carried shares makes them shares of today in the settlement buckets, but they were not sold.
     used = min(opening - buckets.earlier, figures.sell_quantity)
     return CarriedHolding(opening - t1, t1, used, overnight_cost(quantity, cost, figures, booked), prices)
 

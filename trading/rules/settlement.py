@@ -1,4 +1,4 @@
-"""The settlement of deliveries: the buckets that a DELIVERY position's quantity passes through.
+"""The settlement of deliveries: the settlement buckets that a DELIVERY position's quantity passes through.
 
 A share is in `today` on the day on which it is bought, in `t1` from the next trading day to the end of the day on which
 its trade settles, and `settled` afterwards. No money moves at a settlement.
@@ -55,10 +55,10 @@ class Buckets:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any], on: date) -> "Buckets":
-        """Return the buckets of a position's row, which need not be those of its day `on`.
+        """Return the settlement buckets of a position's row, which need not be those of its day `on`.
 
-        The release before this one changes quantities without their buckets. What the buckets do not explain is held
-        for long, and counts as settled, or has been sold.
+        The release before this one changes quantities without their settlement buckets. What these do not explain is
+        held for long, and counts as settled, or has been sold.
         """
         if row["bucket_day"] is None:
             return cls(on, settled=row["quantity"])
@@ -78,7 +78,7 @@ class Buckets:
 
     @property
     def quantity(self) -> int:
-        """Return the sum of the buckets, which is the quantity of the position."""
+        """Return the sum of the settlement buckets, which is the quantity of the position."""
         return self.today + self.earlier
 
     @property
@@ -100,7 +100,7 @@ def last_trading_day(day: date, days: SettlementDays) -> date:
 
 
 def rolled(buckets: Buckets, to_day: date, days: SettlementDays = EVERY_DAY) -> Buckets:
-    """Return the buckets as they are on a later day, before its trades."""
+    """Return the settlement buckets as they are on a later day, before its trades."""
     buckets = _settled_before(buckets, to_day)
     if buckets.day < to_day and days.next_trading_day(buckets.day) <= to_day:
         buckets = replace(_aged(buckets, days.settles_on(buckets.day)), day=to_day)
@@ -108,23 +108,23 @@ def rolled(buckets: Buckets, to_day: date, days: SettlementDays = EVERY_DAY) -> 
 
 
 def bought(buckets: Buckets, quantity: int) -> Buckets:
-    """Return the buckets after a purchase on their day."""
+    """Return the settlement buckets after a purchase on their day."""
     return replace(buckets, today=buckets.today + quantity)
 
 
 def taken_back(buckets: Buckets, quantity: int) -> Buckets:
-    """Return the buckets after a conversion of shares that were bought on their day."""
+    """Return the settlement buckets after a conversion of shares that were bought on their day."""
     assert quantity <= buckets.today
     return replace(buckets, today=buckets.today - quantity)
 
 
 def sellable(buckets: Buckets, *, allow_t1_sales: bool = True) -> int:
-    """Return the quantity that may be sold on the buckets' day."""
+    """Return the quantity that may be sold on the settlement buckets' day."""
     return buckets.quantity if allow_t1_sales else buckets.settled + buckets.today
 
 
 def sold(buckets: Buckets, quantity: int, *, allow_t1_sales: bool = True) -> Buckets:
-    """Return the buckets after a sale: it takes settled shares first, then t1, then those of the day.
+    """Return the settlement buckets after a sale: it takes settled shares first, then t1, then those of the day.
 
     Raises InsufficientHoldings.
     """
@@ -145,14 +145,14 @@ def sold(buckets: Buckets, quantity: int, *, allow_t1_sales: bool = True) -> Buc
 
 
 def _settled_before(buckets: Buckets, day: date) -> Buckets:
-    """Return the buckets after the settlements that were due before a day."""
+    """Return the settlement buckets after the settlements that were due before a day."""
     while buckets.t1 and buckets.t1_settles_on is not None and buckets.t1_settles_on < day:
         buckets = _with_t1(replace(buckets, settled=buckets.settled + buckets.t1, t1=0))
     return buckets
 
 
 def _aged(buckets: Buckets, settles_on: date) -> Buckets:
-    """Return the buckets after the end of their trading day, whose trades settle on a day."""
+    """Return the settlement buckets after the end of their trading day, whose trades settle on a day."""
     bought_today, buckets = buckets.today, replace(buckets, today=0)
     if not bought_today:
         return buckets
@@ -162,7 +162,7 @@ def _aged(buckets: Buckets, settles_on: date) -> Buckets:
 
 
 def _with_t1(buckets: Buckets) -> Buckets:
-    """Return the buckets with the shares that settle next in t1."""
+    """Return the settlement buckets with the shares that settle next in t1."""
     if not buckets.t1:
         buckets = replace(buckets, t1=buckets.later, t1_settles_on=buckets.later_settles_on, later=0)
     if not buckets.later:

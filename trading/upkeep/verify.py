@@ -83,7 +83,7 @@ RULES = {
             ) AS change GROUP BY 1, 2) AS made
             USING (account_id, position_id)
         WHERE position.quantity IS DISTINCT FROM coalesce(made.quantity, 0)""",
-    # Without a bucket_day the buckets were never kept: all is settled.
+    # Without a bucket_day the settlement buckets were never kept: all is settled.
     "the buckets of a delivery sum to its position": """
         SELECT account_id, format('position %s holds %s, in buckets %s + %s + %s + %s', id, quantity, today_quantity,
                                   t1_quantity, later_quantity, settled_quantity) AS detail

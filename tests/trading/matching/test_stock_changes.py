@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from tests.support.deactivation import deactivate_stocks
 from tests.support.trading import run
 from tests.trading.matching.market import order_of, put, q, rest, stock_now
-from trading.matching.stock_changes import ImportedFacts, deactivate_stocks, set_facts
+from trading.matching.stock_changes import ImportedFacts, set_facts
 
 D = Decimal
 

@@ -196,8 +196,8 @@ def test_the_sessions_around_a_moment_fit_together(now, holidays, session_class)
     assert not {last.day, following.day} & holidays
 
 
-# A week with a change of the hours, a holiday and a session on a Sunday.
-FIRST_DAY, MINUTES = date(2026, 7, 29), 7 * 24 * 60
+# Two weeks with a change of the hours, a holiday, a settlement holiday and a session on a Sunday.
+FIRST_DAY, MINUTES = date(2026, 7, 27), 14 * 24 * 60
 HOLIDAY, MUHURAT = date(2026, 7, 30), date(2026, 8, 2)
 WALK = """
 import json, sys, time
@@ -235,7 +235,7 @@ def expected_session(minute, name):
     return str(day) if 9 * 60 + 15 <= clock < closes else None
 
 
-def test_every_minute_of_a_week_has_the_same_session_in_every_time_zone():
+def test_every_minute_of_two_weeks_has_the_same_session_in_every_time_zone():
     expected = [expected_session(minute, name) for minute in range(MINUTES) for name in SessionClass]
     results = {}
     for zone in ("UTC", "Asia/Kolkata", "America/New_York"):

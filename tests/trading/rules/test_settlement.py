@@ -1,4 +1,4 @@
-"""The buckets through which a delivery settles."""
+"""The settlement buckets through which a delivery settles."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,7 +29,7 @@ def days_of(
 
 
 def quantities(buckets: Buckets) -> dict[str, int]:
-    """Return the quantities of the buckets that are not empty."""
+    """Return the quantities of the settlement buckets that are not empty."""
     named = {"today": buckets.today, "t1": buckets.t1, "later": buckets.later, "settled": buckets.settled}
     return {name: quantity for name, quantity in named.items() if quantity}
 
@@ -156,7 +156,7 @@ def test_buckets_are_those_of_a_list_of_lots(
     open_days: set[date],
     allow_t1_sales: bool,
 ) -> None:
-    """Each purchase is a lot with its own day of settlement; the buckets must sum them up on every day."""
+    """Each purchase is a lot with its own day of settlement; the settlement buckets must sum them up on every day."""
     weekends = [day for day in open_days if day.weekday() >= 5]
     days = days_of(holidays=closed, settlement_holidays=without_settlement, open_days=weekends)
     day, buckets = THURSDAY, Buckets(THURSDAY)

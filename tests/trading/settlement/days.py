@@ -1,4 +1,4 @@
-"""Short functions for tests of the trading day: let days pass, and read the buckets of a position."""
+"""Short functions for tests of the trading day: let days pass, and read the settlement buckets of a position."""
 
 from datetime import date
 from typing import Any
@@ -29,6 +29,6 @@ def position_of(account_id: UUID, product: str = "DELIVERY") -> Row:
 
 
 def buckets_of(row: Row) -> dict[str, Any]:
-    """Return the quantities of a position's buckets that are not empty, by their names."""
+    """Return the quantities of a position's settlement buckets that are not empty, by their names."""
     names = ("today", "t1", "later", "settled")
     return {name: row[f"{name}_quantity"] for name in names if row[f"{name}_quantity"]}

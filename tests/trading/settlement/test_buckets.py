@@ -1,4 +1,4 @@
-"""Fills enter the buckets and the figures of the day of their positions."""
+"""Fills enter the settlement buckets and the figures of the day of their positions."""
 
 from dataclasses import replace
 from decimal import Decimal

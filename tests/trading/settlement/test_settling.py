@@ -1,4 +1,4 @@
-"""Settlement moves the buckets of all deliveries on, in parts that may end anywhere."""
+"""The daily work moves the settlement buckets of all deliveries on, in parts that may end anywhere."""
 
 from collections.abc import Callable
 from typing import Any

@@ -194,7 +194,7 @@ def compare_orders(market, lines):
 
 
 def compare_holdings(market, day):
-    """Compare the buckets, as of a day, with the days on which the shares were bought."""
+    """Compare the settlement buckets, as of a day, with the days on which the shares were bought."""
     names = {row["id"]: row["name"] for row in fetch_all("SELECT id, name FROM account")}
     # At the weekend the shares of Friday are still those of the trading day.
     trading_day = max(one for one in market.days.all() if market.days.has_session(one))
@@ -209,13 +209,13 @@ def compare_holdings(market, day):
             assert (line["settledQuantity"], line["t1Quantity"]) == (settled, unsettled), (name, symbol, shares)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 5))])
+@pytest.mark.parametrize("seed", range(5))
 def test_a_week_ends_as_reckoned(own_database, monkeypatch, seed):
     replay = play(random_week(seed), Deaths(monkeypatch, seed, 0))
     assert len(replay.market.owners) == 3
 
 
-@pytest.mark.parametrize("seed", [100, *(pytest.param(seed, marks=pytest.mark.long) for seed in (101, 102))])
+@pytest.mark.parametrize("seed", range(100, 103))
 def test_a_week_with_dying_workers_ends_as_reckoned(own_database, monkeypatch, seed):
     replay = play(random_week(seed), Deaths(monkeypatch, seed, 0.15))
     assert replay.died > 5
