@@ -109,7 +109,7 @@ def existing_account_session(named: UUID | None) -> Iterator[UUID]:
 
 def bearer_secret() -> str | None:
     """Return the secret of the Authorization header, or None."""
-    match = BEARER_PATTERN.fullmatch(request.headers.get("Authorization", ""))
+    match = BEARER_PATTERN.fullmatch(request.environ.get("HTTP_AUTHORIZATION", ""))
     return match[1] if match else None
 
 

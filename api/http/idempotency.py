@@ -21,7 +21,7 @@ def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
 
     A key also belongs to an account, which the functions that use the key take as an argument.
     """
-    given = request.headers.get(HEADER)
+    given = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return None
     quoted = QUOTED.fullmatch(given.strip())
