@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response
 
@@ -25,6 +26,7 @@ class RequestFacts:
 
     request_id: str
     began_at: float  # of time.perf_counter()
+    environ: WSGIEnvironment
     principal: Principal | None = None
     # The buckets that the request has chosen, if there are several; they are left when its view returns.
     routes: contextlib.ExitStack | None = None
@@ -57,9 +59,9 @@ class RequestFacts:
 _facts: ContextVar[RequestFacts] = ContextVar("request_facts")
 
 
-def begin_request(request_id: str, began_at: float) -> None:
+def begin_request(request_id: str, began_at: float, environ: WSGIEnvironment) -> None:
     """Create the facts about the current request."""
-    _facts.set(RequestFacts(request_id, began_at))
+    _facts.set(RequestFacts(request_id, began_at, environ))
 
 
 def request_facts() -> RequestFacts:

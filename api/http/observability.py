@@ -52,9 +52,10 @@ def timed_placement(view: View) -> View:
 
 
 def _begin() -> None:
-    began_at, given = time.perf_counter(), request.environ.get("HTTP_X_REQUEST_ID", "")
+    began_at, environ = time.perf_counter(), request.environ
+    given = environ.get("HTTP_X_REQUEST_ID", "")
     request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else os.urandom(16).hex()
-    begin_request(request_id, began_at)
+    begin_request(request_id, began_at, environ)
     # A thread serves many requests: the variables of the previous one must not remain.
     clear_contextvars()
     bind_contextvars(request_id=request_id)
@@ -64,7 +65,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     facts = request_facts()
     headers = [("X-Request-Id", facts.request_id), *(facts.page_headers or HEADERS)]
-    environ = request.environ
+    environ = facts.environ
     if environ["wsgi.url_scheme"] == "https" or environ.get("HTTP_X_FORWARDED_PROTO") == "https":
         headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
     if (watch := facts.stopwatch) is not None:
