@@ -39,7 +39,7 @@ EXPOSED_HEADERS = [
     "X-Request-Id",
 ]
 # Hosts that are certain to be valid, as most are: Flask checks the others, and refuses some.
-PLAIN_HOST = re.compile(r"[a-z0-9-]{1,60}(\.[a-z0-9-]{1,60}){0,5}(:[0-9]{1,4})?")
+PLAIN_HOST = re.compile(r"[a-z0-9-]{1,60}(\.[a-z0-9-]{1,60}){0,5}(:[0-9]{1,5})?")
 RESOURCES = (orders, trades, positions, account, market, admin, operations, cron, realtime, health, metrics)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from wsgiref.types import WSGIEnvironment
@@ -20,13 +19,9 @@ Headers = tuple[tuple[str, str], ...]
 ProblemWriter = Callable[[str, str, Mapping[str, Any] | None, Mapping[str, str] | None], Response]
 
 
-@dataclass(slots=True)
 class RequestFacts:
     """The facts about one request, collected while it is served; None until known, or if not applicable."""
 
-    request_id: str
-    began_at: float  # of time.perf_counter()
-    environ: WSGIEnvironment
     principal: Principal | None = None
     # The buckets that the request has chosen, if there are several; they are left when its view returns.
     routes: contextlib.ExitStack | None = None
@@ -53,6 +48,11 @@ class RequestFacts:
     stream_since: int | None = None
     stream_symbols: Sequence[str] = ()
     stream_is_compressed: bool = False
+
+    def __init__(self, request_id: str, began_at: float, environ: WSGIEnvironment) -> None:
+        self.request_id = request_id
+        self.began_at = began_at  # of time.perf_counter()
+        self.environ = environ
 
 
 # Not in Flask's g, which takes ten times as long to find; a request asks for its facts a dozen times.
