@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
 
 from flask import Response, request
@@ -41,7 +41,7 @@ class JsonResponse(Response):
         """Return the body as it is, unless something has to be done after it."""
         if self._on_close or environ["REQUEST_METHOD"] == "HEAD":
             return super().get_app_iter(environ)
-        return self.response
+        return cast(Iterable[bytes], self.response)
 
 
 def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
