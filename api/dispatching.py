@@ -76,9 +76,10 @@ def respond_to_placement(placement: Placement) -> Response:
         give_back_placement()
     accepted = [] if waits_for_session(order) else [order_id]
     order = execute_placed(account_id, accepted, [] if placement.is_replay else accepted).get(order_id, order)
-    body = {"order_id": order["id"], "execution_scheduled": not is_final(order), "order": order}
+    is_over = is_final(order)
+    body = {"order_id": order["id"], "execution_scheduled": not is_over, "order": order}
     headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    response = respond(PLACEMENT, body, 200 if is_final(order) else 202, headers)
+    response = respond(PLACEMENT, body, 200 if is_over else 202, headers)
     return mark_replayed(response) if placement.is_replay else response
 
 
