@@ -3,14 +3,15 @@
 import functools
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface
 from flask_cors import CORS
 from flask_smorest import Api
 from werkzeug.exceptions import NotFound
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 import config
 from actors import broker
@@ -37,6 +38,8 @@ EXPOSED_HEADERS = [
     "Server-Timing",
     "X-Request-Id",
 ]
+# Hosts that are certain to be valid, as most are: Flask checks the others, and refuses some.
+PLAIN_HOST = re.compile(r"[a-z0-9-]{1,60}(\.[a-z0-9-]{1,60}){0,5}(:[0-9]{1,5})?")
 RESOURCES = (orders, trades, positions, account, market, admin, operations, cron, realtime, health, metrics)
 
 
@@ -82,10 +85,39 @@ class DocumentedApi(Api):
         return encode(self.document)
 
 
+class NoSessions(SessionInterface):
+    """The sessions of a service without cookies."""
+
+    none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """Return the session of every request, which is empty and never saved."""
+        del app, request
+        return self.none
+
+
 class TradepostFlask(Flask):
-    """A Flask application with compact JSON and without redirects."""
+    """A Flask application with compact JSON and without redirects, sessions, coroutines and hosts of routes."""
 
     json_provider_class = CompactProvider
+    session_interface = NoSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is; Flask would look whether it is a coroutine, five times a request."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return the search for the route of a request, which goes by the path and the method alone.
+
+        Flask's own takes the Host header apart for it, twice.
+        """
+        if request is None:
+            return None
+        environ = request.environ
+        if "HTTP_UPGRADE" in environ or not PLAIN_HOST.fullmatch(environ.get("HTTP_HOST", "")):
+            return super().create_url_adapter(request)
+        scheme, path = environ["wsgi.url_scheme"], environ["PATH_INFO"] and request.path
+        return MapAdapter(self.url_map, "", "/", "", scheme, path, environ["REQUEST_METHOD"])
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """Raise NotFound for a path that lacks only its final slash; Flask would redirect it, in HTML."""

@@ -57,6 +57,11 @@ def waits_for_session(order: OrderRow) -> bool:
     return order.get("waiting_for") == WaitingFor.SESSION
 
 
+def as_uuid(value: UUID | str) -> UUID:
+    """Return the id of an order's row, or of an answer kept for a key, which has texts."""
+    return value if isinstance(value, UUID) else UUID(value)
+
+
 def respond_to_placement(placement: Placement) -> Response:
     """Respond for a committed order: 202, or 200 if the order became final within the client's preferred wait.
 
@@ -66,14 +71,15 @@ def respond_to_placement(placement: Placement) -> Response:
     """
     order = request_facts().placed_order = placement.order
     request_facts().is_replayed = placement.is_replay
-    order_id, account_id = UUID(str(order["id"])), UUID(str(order["account_id"]))
+    order_id, account_id = as_uuid(order["id"]), as_uuid(order["account_id"])
     if placement.is_replay:
         give_back_placement()
     accepted = [] if waits_for_session(order) else [order_id]
     order = execute_placed(account_id, accepted, [] if placement.is_replay else accepted).get(order_id, order)
-    body = {"order_id": order["id"], "execution_scheduled": not is_final(order), "order": order}
+    is_over = is_final(order)
+    body = {"order_id": order["id"], "execution_scheduled": not is_over, "order": order}
     headers = {"Location": f"/api/trading/orders/{order['id']}"}
-    response = respond(PLACEMENT, body, 200 if is_final(order) else 202, headers)
+    response = respond(PLACEMENT, body, 200 if is_over else 202, headers)
     return mark_replayed(response) if placement.is_replay else response
 
 

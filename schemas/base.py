@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Self
 
-from marshmallow import RAISE, Schema, ValidationError, missing
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 UNKNOWN = "Unknown field."
 # The likeness of a name with a slip of the pen.
@@ -32,12 +32,15 @@ class StrictSchema(Schema):
 
     def _init_fields(self) -> None:
         super()._init_fields()
-        fields = self.load_fields.items()
-        self._loaders = {field.data_key or name: (field.attribute or name, field.deserialize) for name, field in fields}
-        self._needed = {
-            field.data_key or name for name, field in fields if field.required or callable(field.load_default)
+        loaded = self.load_fields.items()
+        self._loaders = {
+            field.data_key or name: (field.attribute or name, field.deserialize, _value_loader(field))
+            for name, field in loaded
         }
-        defaults = {field.attribute or name: field.load_default for name, field in fields}
+        self._needed = {
+            field.data_key or name for name, field in loaded if field.required or callable(field.load_default)
+        }
+        defaults = {field.attribute or name: field.load_default for name, field in loaded}
         self._defaults = {name: value for name, value in defaults.items() if value is not missing}
 
     def _deserialize(self, data: Any, **options: Any) -> Any:
@@ -62,8 +65,8 @@ class StrictSchema(Schema):
     def _loaded(self, data: dict[str, Any]) -> dict[str, Any]:
         result = dict(self._defaults)
         for key, value in data.items():
-            name, deserialize = self._loaders[key]
-            result[name] = deserialize(value, key, data)
+            name, deserialize, load = self._loaders[key]
+            result[name] = deserialize(value, key, data) if value is None else load(value, key, data)
         return result
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -92,10 +95,16 @@ class StrictSchema(Schema):
         if self.many if many is None else many:
             return [self.dump(row, many=False) for row in obj]
         return {
-            key: render(value, name, obj)
+            key: None if value is None else render(value, name, obj)
             for name, key, render in self.renderers
             if (value := obj.get(name, missing)) is not missing
         }
+
+
+def _value_loader(field: fields.Field[Any]) -> Callable[..., Any]:
+    """Return the function that loads a value that is not null, less the steps that most fields do not have."""
+    has_steps = field.validators or field.pre_load or field.post_load
+    return field.deserialize if has_steps else field._deserialize
 
 
 def _folded(name: str) -> str:

@@ -70,7 +70,9 @@ def described(options: dict[str, Any], **facts: Any) -> dict[str, Any]:
 
 def format_timestamp(moment: datetime) -> str:
     """Return a time as RFC 3339 in UTC with six fractional digits and Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 class Money(fields.Field[Decimal]):

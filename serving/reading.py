@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import gunicorn.util
+from gunicorn.http.body import LengthReader
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from werkzeug.exceptions import RequestTimeout
@@ -103,7 +104,9 @@ class Parser(RequestParser):
 
     def finish_body(self, *args: Any, **options: Any) -> bool:
         """Drop the rest of the last request's body, and start a new time limit for the next one."""
-        is_finished: bool = super().finish_body(*args, **options)
+        reader = getattr(getattr(self.mesg, "body", None), "reader", None)
+        is_read = isinstance(reader, LengthReader) and not reader.length
+        is_finished: bool = is_read or super().finish_body(*args, **options)
         self.unreader.deadline = None
         return is_finished
 

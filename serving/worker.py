@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 import gunicorn.http
 import gunicorn.http.wsgi
+import gunicorn.util
 from gevent.server import StreamServer
 from gunicorn.config import Config
 from gunicorn.sock import ssl_context
@@ -22,7 +23,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from runtime import descriptors
 from serving.reading import REQUEST_S, Parser, Wait, end_all, look_ahead, write_problem
 from serving.succession import succession
-from serving.writing import Response
+from serving.writing import Response, http_date
 
 # A client that connected just before the worker stops may still send its request.
 LAST_REQUEST_S = 1.0
@@ -80,6 +81,7 @@ class Worker(GeventWorker):
         """Start serving, with requests read by Parser and answers written by Response."""
         gunicorn.http.RequestParser = Parser
         gunicorn.http.wsgi.Response = Response
+        gunicorn.util.http_date = http_date
         keep_at_hand(self.cfg)
         super().init_process()
 

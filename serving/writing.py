@@ -1,5 +1,8 @@
 """Writing responses to connections: a short response is sent in one piece."""
 
+import functools
+import time
+from email.utils import formatdate
 from typing import Any
 
 from gunicorn import util
@@ -7,6 +10,16 @@ from gunicorn.http import wsgi
 
 # A longer part of a body is not copied to join it to the head.
 MAX_JOINED = 65_536
+
+
+def http_date() -> str:
+    """Return the present time for a header; it is put into words once a second."""
+    return _date_of(int(time.time()))
+
+
+@functools.lru_cache(maxsize=1)
+def _date_of(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class Response(wsgi.Response):

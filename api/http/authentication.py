@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from flask import request
-
 from models import buckets
 from models.database import session, snapshot
 from trading.accounts.reading import account_exists
@@ -109,7 +107,7 @@ def existing_account_session(named: UUID | None) -> Iterator[UUID]:
 
 def bearer_secret() -> str | None:
     """Return the secret of the Authorization header, or None."""
-    match = BEARER_PATTERN.fullmatch(request.headers.get("Authorization", ""))
+    match = BEARER_PATTERN.fullmatch(request_facts().environ.get("HTTP_AUTHORIZATION", ""))
     return match[1] if match else None
 
 

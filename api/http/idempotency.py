@@ -9,6 +9,7 @@ from flask import Response, request
 from trading.accounts.idempotency import IdempotencyKey, fingerprint_of
 
 from .errors import invalid
+from .facts import request_facts
 
 HEADER = "Idempotency-Key"
 # 1 to 255 printable ASCII characters, bare or as a quoted string (RFC 8941, section 3.3.3).
@@ -21,7 +22,7 @@ def idempotency_key(body: Mapping[str, Any]) -> IdempotencyKey | None:
 
     A key also belongs to an account, which the functions that use the key take as an argument.
     """
-    given = request.headers.get(HEADER)
+    given = request_facts().environ.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return None
     quoted = QUOTED.fullmatch(given.strip())

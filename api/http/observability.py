@@ -1,14 +1,14 @@
 """Request ids, response headers, metrics and timings of every request."""
 
 import functools
+import os
 import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from uuid import uuid4
 
 from flask import Flask, Response, request
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bind_contextvars
 
 from runtime import metrics, redis_link
 from runtime.timing import Stopwatch, timed
@@ -20,6 +20,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STEPS = ("parse", "session", "schema", "place", "dispatch", "stock", "margin", "reserve", "order", "ledger", "commit")
+TIMING = ", ".join(f"{name};dur=%.3f" for name in STEPS)
 HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -51,11 +52,11 @@ def timed_placement(view: View) -> View:
 
 
 def _begin() -> None:
-    began_at, given = time.perf_counter(), request.headers.get("X-Request-Id", "")
-    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
-    begin_request(request_id, began_at)
-    # A thread serves many requests: the variables of the previous one must not remain.
-    clear_contextvars()
+    began_at, environ = time.perf_counter(), request.environ
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else os.urandom(16).hex()
+    begin_request(request_id, began_at, environ)
+    # It replaces the only variable of the thread's previous request.
     bind_contextvars(request_id=request_id)
     redis_link.allow(redis_link.REQUEST_S)
 
@@ -63,27 +64,28 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     facts = request_facts()
     headers = [("X-Request-Id", facts.request_id), *(facts.page_headers or HEADERS)]
-    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+    environ = facts.environ
+    if environ["wsgi.url_scheme"] == "https" or environ.get("HTTP_X_FORWARDED_PROTO") == "https":
         headers.append(("Strict-Transport-Security", STRICT_TRANSPORT))
     if (watch := facts.stopwatch) is not None:
         headers.append(("Server-Timing", server_timing(watch)))
         if not facts.placement_is_logged:
             _log_placement(facts, response.status_code, watch)
     response.headers.extend(headers)
-    _count(response, facts.began_at)
+    _count(request.endpoint or "none", response, facts.began_at)
     redis_link.allow(None)
     return response
 
 
-def _count(response: Response, began_at: float) -> None:
-    if request.endpoint not in STREAMS:
-        request_metric = metrics.of(metrics.REQUESTS, request.endpoint or "none", f"{response.status_code // 100}xx")
+def _count(endpoint: str, response: Response, began_at: float) -> None:
+    if endpoint not in STREAMS:
+        request_metric = metrics.of(metrics.REQUESTS, endpoint, f"{response.status_code // 100}xx")
         request_metric.observe(time.perf_counter() - began_at)
 
 
 def server_timing(watch: Stopwatch) -> str:
     """Return the Server-Timing header: every step in milliseconds, 0 for a step that was not reached."""
-    return ", ".join(f"{name};dur={watch.steps.get(name, 0.0):.3f}" for name in STEPS)
+    return TIMING % tuple([watch.steps.get(name, 0.0) for name in STEPS])
 
 
 def _log_placement(facts: RequestFacts, status: int, watch: Stopwatch) -> None:

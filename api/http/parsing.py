@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast
+from wsgiref.types import WSGIEnvironment
 
 import flask_smorest
 from flask import Request, request
@@ -22,6 +23,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 MAX_BODY_SIZE = 64 * 1024
 MAX_INTEGER_LENGTH = 30
+JSON = "application/json"
+BODY = "tradepost.body"  # the key of a request's environment for the body, once it is read
 
 
 class StrictParser(FlaskParser):
@@ -136,29 +139,51 @@ def read_query(lists: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, l
 
 def read_body(max_size: int = MAX_BODY_SIZE) -> bytes:
     """Return the whole body; refuse one that is too large or incomplete."""
-    # werkzeug refuses a larger Content-Length, but truncates a larger chunked body without an error: one byte
-    # more than allowed shows it.
-    request.max_content_length = max_size + 1
-    try:
-        raw = request.get_data()
-    except ParseException:
-        raise HttpRefusal("bad_request", "The chunked encoding of the body is malformed.") from None
-    except RequestEntityTooLarge:
-        raise too_large(max_size) from None
+    return _body_of(request.environ, max_size)
+
+
+def _body_of(environ: WSGIEnvironment, max_size: int) -> bytes:
+    if BODY not in environ:
+        environ[BODY] = _received(environ, max_size)
+    raw: bytes = environ[BODY]
     if len(raw) > max_size:
         raise too_large(max_size)
-    # gunicorn returns the bytes that came before a connection broke, and werkzeug does not check their number.
-    if len(raw) < (request.content_length or 0):
+    return raw
+
+
+def _received(environ: WSGIEnvironment, max_size: int) -> bytes:
+    given = environ.get("CONTENT_LENGTH", "")
+    length = int(given) if given.isdecimal() and len(given) < 10 and "HTTP_TRANSFER_ENCODING" not in environ else 0
+    try:
+        raw: bytes = environ["wsgi.input"].read(length) if 0 < length <= max_size else _stream(max_size)
+    except OSError:  # the connection broke
+        raise HttpRefusal("bad_request") from None
+    # gunicorn returns the bytes that came before a connection broke.
+    if len(raw) < length:
         raise HttpRefusal("bad_request", "The body is shorter than its Content-Length.")
     return raw
 
 
+def _stream(max_size: int) -> bytes:
+    """Return a body of unknown length, or refuse one that is too large, in werkzeug's way."""
+    # werkzeug refuses a larger Content-Length, but truncates a larger chunked body without an error: one byte
+    # more than allowed shows it.
+    request.max_content_length = max_size + 1
+    try:
+        return request.get_data()
+    except ParseException:
+        raise HttpRefusal("bad_request", "The chunked encoding of the body is malformed.") from None
+    except RequestEntityTooLarge:
+        raise too_large(max_size) from None
+
+
 def read_json(max_size: int = MAX_BODY_SIZE) -> dict[str, Any]:
     """Return the JSON object of the body, or refuse a body that is not one."""
-    raw = read_body(max_size)
-    if raw and request.mimetype != "application/json":
+    environ = request.environ
+    raw = _body_of(environ, max_size)
+    if raw and environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
         raise HttpRefusal("unsupported_media_type")
-    if (request.headers.get("Content-Encoding") or "identity").lower() != "identity":
+    if (environ.get("HTTP_CONTENT_ENCODING") or "identity").lower() != "identity":
         detail = "The body must not be compressed: the only accepted Content-Encoding is identity."
         # RFC 9110, section 15.5.16: this header tells the client that the encoding is refused, not the type.
         raise HttpRefusal("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
@@ -189,7 +214,7 @@ def takes_no_query(view: View) -> View:
 
 def _unknown_parameters() -> dict[str, list[str]]:
     """Return an error for each query parameter; for a route that takes none."""
-    return {name: ["Unknown parameter."] for name in request.args} if request.query_string else {}
+    return {name: ["Unknown parameter."] for name in request.args} if request.environ.get("QUERY_STRING") else {}
 
 
 def _unknown_members() -> dict[str, list[str]]:

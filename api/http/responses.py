@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import Schema
+from werkzeug.datastructures import Headers
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
 # One element of If-Match (RFC 9110, sections 5.6.1 and 8.8.3), which may be empty. A bare word is a tag whose
@@ -24,9 +26,27 @@ class CompactProvider(DefaultJSONProvider):
     sort_keys = False
 
 
+class JsonResponse(Response):
+    """A response with JSON, which needs no correction: it has a body and its length, and its Location is an ASCII path.
+
+    To find that out takes werkzeug 30 µs.
+    """
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Return the headers as they are."""
+        del environ
+        return self.headers
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return the body as it is, unless something has to be done after it."""
+        if self._on_close or environ["REQUEST_METHOD"] == "HEAD":
+            return super().get_app_iter(environ)
+        return cast(Iterable[bytes], self.response)
+
+
 def respond(schema: Schema, row: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response with a row as JSON, rendered by the schema."""
-    return Response(encode(schema.dump(row)), status, dict(headers or {}), content_type="application/json")
+    return JsonResponse(encode(schema.dump(row)), status, headers, content_type="application/json")
 
 
 def no_content() -> Response:

@@ -166,8 +166,8 @@ def refusal_of(code: str, detail: str, members: Members | None = None) -> KiteRe
 
 
 def _begin() -> None:
-    is_lost = request.url_rule is None and "X-Kite-Version" in request.headers
-    if is_lost or request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
+    path, is_lost = request.path, request.url_rule is None and "X-Kite-Version" in request.headers
+    if is_lost or path == PREFIX or path.startswith(f"{PREFIX}/"):
         request_facts().write_problem = _write_problem
 
 

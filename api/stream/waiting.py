@@ -25,7 +25,8 @@ _waiters = threading.BoundedSemaphore(MAX_WAITERS)
 
 def preferred_wait() -> int | None:
     """Return the seconds that the client is willing to wait, at most 10, or None if it names none."""
-    for preference in request.headers.get("Prefer", "").split(","):
+    given = request.environ.get("HTTP_PREFER")
+    for preference in given.split(",") if given else ():
         match = WAIT.fullmatch(preference)
         if match:
             # Python refuses to read more than 4,300 digits; three of them show that the number is over 10.
