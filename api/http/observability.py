@@ -5,11 +5,11 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from uuid import uuid4
 
 from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from models.identifiers import random_id
 from runtime import metrics, redis_link
 from runtime.timing import Stopwatch, timed
 
@@ -52,7 +52,7 @@ def timed_placement(view: View) -> View:
 
 def _begin() -> None:
     began_at, given = time.perf_counter(), request.headers.get("X-Request-Id", "")
-    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else random_id().hex
     begin_request(request_id, began_at)
     # A thread serves many requests: the variables of the previous one must not remain.
     clear_contextvars()
