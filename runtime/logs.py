@@ -16,7 +16,7 @@ from runtime import order_lines
 def _with_level_and_time(_: Any, level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Add the level and the time, as two processors of structlog do, in a fourth of their time."""
     facts["level"] = level
-    facts["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    facts["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
     return facts
 
 
@@ -171,7 +171,8 @@ def _as_text(is_detailed: bool, has_time: bool, _: Any, __: str, facts: MutableM
         facts = _timings(facts) if is_detailed else {}
     else:
         line += event
-    line += "".join(f" {key}={_quoted(value)}" for key, value in facts.items())
+    for key, value in facts.items():
+        line += f" {key}={_quoted(value)}"
     return line + (f"\n{exception}" if exception else "")
 
 
