@@ -131,11 +131,9 @@ def _from(least: str) -> Any:
 
 
 def _renderers(output_format: str, *, is_detailed: bool, has_time: bool) -> list[Any]:
-    # format_exc_info writes plain tracebacks; structlog's pretty ones show local variables, and so tokens.
-    first = [structlog.processors.format_exc_info, _without_rows]
     if output_format == "json":
-        return [*first, _with_timings, structlog.processors.JSONRenderer()]
-    return [*first, functools.partial(_as_text, is_detailed, has_time)]
+        return [_with_traceback, _with_timings, structlog.processors.JSONRenderer()]
+    return [_with_traceback, functools.partial(_as_text, is_detailed, has_time)]
 
 
 def _timings(facts: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -150,8 +148,13 @@ def _with_timings(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMa
     return facts
 
 
-def _without_rows(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Remove from a traceback the row that PostgreSQL quotes, since it holds values of a client."""
+def _with_traceback(logger: Any, level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write the exception of a line as its traceback, without the row that PostgreSQL quotes: it has a client's values.
+
+    The traceback is plain: structlog's pretty ones show local variables, and so tokens.
+    """
+    if "exc_info" in facts:
+        facts = structlog.processors.format_exc_info(logger, level, facts)
     if "exception" in facts:
         facts["exception"] = re.sub(r"^DETAIL: .*$", "DETAIL: left out", facts["exception"], flags=re.MULTILINE)
     return facts
