@@ -97,7 +97,9 @@ class Connection(psycopg2.extensions.connection):
         """
         if self.server is not None:
             self.server.look_beside(self, LOOK_ANYWAY_S)
-        return bool(self.closed or self.is_replaced or waiting.is_readable(self.fileno()))
+            if self.is_replaced:
+                return True
+        return bool(self.closed or waiting.is_readable(self.fileno()))
 
     @property
     def is_replaced(self) -> bool:

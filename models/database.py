@@ -10,7 +10,14 @@ from typing import Any, ParamSpec, TypeVar, overload
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
-from peewee import InterfaceError, InternalError, OperationalError, PeeweeException, PostgresqlDatabase
+from peewee import (  # type: ignore[attr-defined]
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PeeweeException,
+    PostgresqlDatabase,
+    __exception_wrapper__,
+)
 
 from models import buckets
 from models.connections import Connection, Server, deadline_s, wait_bounded
@@ -49,17 +56,37 @@ class Database(PostgresqlDatabase):
         """
         if self.deferred:
             raise InterfaceError("no database is set for this process")
-        if not self.is_closed():
+        state = self._state
+        if not state.closed:
             if reuse_if_open:
                 if isinstance(self.pool, Pools):
                     self.pool.refuse_other(self.held)
                 return False
             raise OperationalError("Connection already opened.")
-        self._state.set_connection(self.pool.take(POOL_TIMEOUT_S))
+        state.set_connection(self.pool.take(POOL_TIMEOUT_S))
         return True
 
-    def _close(self, conn: Connection) -> None:
-        conn.pool.give_back(conn)  # which another has replaced if the database was set anew meanwhile
+    def close(self) -> bool:
+        """Give this thread's connection back; return False if it has none. It holds no lock either."""
+        state = self._state
+        if state.closed:
+            return False
+        if state.transactions:
+            raise OperationalError("Attempting to close database while transaction is open.")
+        connection: Connection = state.conn
+        state.closed, state.conn = True, None
+        connection.pool.give_back(connection)  # another has replaced it if the database was set anew meanwhile
+        return True
+
+    def execute_sql(self, sql: Any, params: Any = None) -> Any:
+        """Run a statement and return its cursor; peewee's own method looks for a log and for hooks before."""
+        state = self._state
+        if state.closed:
+            raise InterfaceError("no connection is open")
+        with __exception_wrapper__:
+            cursor = state.conn.cursor()
+            cursor.execute(sql, params or ())
+        return cursor
 
     @property
     def held(self) -> Connection:
@@ -147,24 +174,31 @@ def _restore_limits() -> None:
             db.connection().close()
 
 
-@contextlib.contextmanager
-def session() -> Iterator[None]:
+class session:  # noqa: N801  it is used as a function
     """Hold a connection for the block; an open session is joined and stays open afterwards.
 
     Raises DatabaseUnavailable if the server cannot be reached or is too slow, or if no connection is free.
     """
-    is_ours = _open()
-    try:
-        yield
-    except (OperationalError, InterfaceError, psycopg2.OperationalError) as error:
+
+    __slots__ = ("_is_ours",)
+
+    def __enter__(self) -> None:
+        self._is_ours = _open()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if error is not None:
+                _raise_if_unavailable(error)
+        finally:
+            if self._is_ours:
+                db.close()
+
+
+def _raise_if_unavailable(error: BaseException) -> None:
+    if isinstance(error, OperationalError | InterfaceError | psycopg2.OperationalError):
         raise _unavailable(error) from error
-    except InternalError as error:
-        if sqlstate(error) in UNAVAILABLE_STATES:
-            raise _unavailable(error) from error
-        raise
-    finally:
-        if is_ours:
-            db.close()
+    if isinstance(error, InternalError) and sqlstate(error) in UNAVAILABLE_STATES:
+        raise _unavailable(error) from error
 
 
 def _open() -> bool:

@@ -83,12 +83,14 @@ class Pool:
 
     def take(self, timeout_s: float) -> Connection:
         """Return a connection; raise psycopg2.OperationalError with the reason if there is none within the time."""
-        waiter = Waiter()
-        while (connection := self._take_idle_or_queue(waiter)) is not None:
-            if not connection.has_ended:
-                return connection
-            connection.close()
-            self.give_back(connection)
+        while not isinstance(found := self._take_idle_or_queue(), Waiter):
+            if not found.has_ended:
+                return found
+            found.close()
+            self.give_back(found)
+        return self._wait(found, timeout_s)
+
+    def _wait(self, waiter: Waiter, timeout_s: float) -> Connection:
         try:
             waiter.gate.acquire(timeout=timeout_s)
         except BaseException:  # the thread is being stopped
@@ -133,19 +135,20 @@ class Pool:
         for connection in idle:
             connection.close()
 
-    def _take_idle_or_queue(self, waiter: Waiter) -> Connection | None:
+    def _take_idle_or_queue(self) -> Connection | Waiter:
         with self._lock:
             if self._idle:
                 self._in_use += 1
                 return self._idle.pop()  # the one used last, so that surplus ones stay idle and are closed
+            waiter = Waiter()
             if self._is_away():
                 waiter.error = self._failure
                 waiter.gate.release()
-                return None
+                return waiter
             self._waits += 1
             self._waiting.append(waiter)
             self._connect_more()
-            return None
+            return waiter
 
     def _leave(self, waiter: Waiter) -> None:
         with self._lock:

@@ -30,6 +30,8 @@ class Slots:
 
     def take_waits(self) -> int:
         """Return the number of waits since the last call."""
+        if not self._waits:
+            return 0
         with self._lock:
             waits, self._waits = self._waits, 0
             return waits

@@ -5,17 +5,22 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
 
 from runtime import order_lines
 
-SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+
+def _with_level_and_time(_: Any, level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the level and the time, as two processors of structlog do, in a fourth of their time."""
+    facts["level"] = level
+    facts["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
+    return facts
+
+
+SHARED: list[Any] = [structlog.contextvars.merge_contextvars, _with_level_and_time]
 
 
 class Forgiving:
@@ -35,6 +40,49 @@ class Forgiving:
 
     def flush(self) -> None:
         """Do nothing: write() flushes."""
+
+    def msg(self, line: str) -> None:
+        """Write a line of this product."""
+        self.write(line + "\n")
+
+
+class Logger:
+    """A logger whose methods take an event name and facts as keyword arguments.
+
+    It runs structlog's processors by itself: structlog's layers around them take a third of a placement's line.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Write a line that only a log at DEBUG has."""
+        self._write("debug", event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Write a line."""
+        self._write("info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Write a line about something that is wrong."""
+        self._write("warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Write a line about a failure."""
+        self._write("error", event, facts)
+
+    def exception(self, event: str, **facts: Any) -> None:
+        """Write a line about a failure, with the traceback of the exception that is being handled."""
+        self._write("error", event, {"exc_info": True, **facts})
+
+    def _write(self, level: str, event: str, facts: dict[str, Any]) -> None:
+        configuration, line = structlog.get_config(), {"module": self._name, **facts, "event": event}
+        try:
+            for process in configuration["processors"]:
+                line = process(None, level, line)
+        except structlog.DropEvent:
+            return
+        configuration["logger_factory"]().msg(line)
 
 
 _lost_lines = 0
@@ -56,11 +104,7 @@ def configure(level: str, output_format: str, stream: TextIO | None = None, *, h
     """
     forgiving: Any = Forgiving(stream or sys.stderr)
     renderers = _renderers(output_format, is_detailed=level == "DEBUG", has_time=has_time)
-    structlog.configure(
-        processors=[*SHARED, *renderers],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(forgiving),
-    )
+    structlog.configure(processors=[_from(level), *SHARED, *renderers], logger_factory=lambda: forgiving)
     handler = logging.StreamHandler(forgiving)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -73,12 +117,23 @@ def configure(level: str, output_format: str, stream: TextIO | None = None, *, h
     logging.getLogger("peewee").setLevel(max(logging.INFO, logging.getLevelName(level)))
 
 
+def _from(least: str) -> Any:
+    """Return a processor that drops the lines below a level."""
+    values = logging.getLevelNamesMapping()
+    dropped = {name.lower() for name, value in values.items() if value < values[least]}
+
+    def check(_: Any, level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if level in dropped:
+            raise structlog.DropEvent
+        return facts
+
+    return check
+
+
 def _renderers(output_format: str, *, is_detailed: bool, has_time: bool) -> list[Any]:
-    # format_exc_info writes plain tracebacks; structlog's pretty ones show local variables, and so tokens.
-    first = [structlog.processors.format_exc_info, _without_rows]
     if output_format == "json":
-        return [*first, _with_timings, structlog.processors.JSONRenderer()]
-    return [*first, functools.partial(_as_text, is_detailed, has_time)]
+        return [_with_traceback, _with_timings, structlog.processors.JSONRenderer()]
+    return [_with_traceback, functools.partial(_as_text, is_detailed, has_time)]
 
 
 def _timings(facts: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -93,8 +148,13 @@ def _with_timings(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMa
     return facts
 
 
-def _without_rows(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Remove from a traceback the row that PostgreSQL quotes, since it holds values of a client."""
+def _with_traceback(logger: Any, level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write the exception of a line as its traceback, without the row that PostgreSQL quotes: it has a client's values.
+
+    The traceback is plain: structlog's pretty ones show local variables, and so tokens.
+    """
+    if "exc_info" in facts:
+        facts = structlog.processors.format_exc_info(logger, level, facts)
     if "exception" in facts:
         facts["exception"] = re.sub(r"^DETAIL: .*$", "DETAIL: left out", facts["exception"], flags=re.MULTILINE)
     return facts
@@ -114,7 +174,8 @@ def _as_text(is_detailed: bool, has_time: bool, _: Any, __: str, facts: MutableM
         facts = _timings(facts) if is_detailed else {}
     else:
         line += event
-    line += "".join(f" {key}={_quoted(value)}" for key, value in facts.items())
+    for key, value in facts.items():
+        line += f" {key}={_quoted(value)}"
     return line + (f"\n{exception}" if exception else "")
 
 
@@ -123,6 +184,6 @@ def _quoted(value: Any) -> str:
     return repr(text) if not text or " " in text or not text.isprintable() else text
 
 
-def get_logger(name: str) -> Any:
-    """Return a logger whose methods take an event name and facts as keyword arguments."""
-    return structlog.get_logger(module=name)
+def get_logger(name: str) -> Logger:
+    """Return the logger of a module."""
+    return Logger(name)

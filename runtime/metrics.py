@@ -4,6 +4,7 @@ Each metric has a label, so it has no value before its first use. Therefore keep
 of this module, where Dramatiq needs it.
 """
 
+import atexit
 import functools
 import os
 import threading
@@ -19,6 +20,7 @@ from models.connections import CONNECT_OUTCOMES
 from models.database import db
 from models.rows import OrderRow
 from runtime import descriptors, logs, metrics_files
+from runtime.metrics_gathering import GatheredSteps
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 SAMPLE_S = 1.0
@@ -92,6 +94,10 @@ def of(metric: Metric, *labels: str) -> Metric:
     return metric.labels(*labels)
 
 
+# Recorded once a second, before this process is read, and when it ends.
+placement_steps = GatheredSteps(functools.partial(of, PLACEMENT_STEPS))
+
+
 def keep_in(folder: Path) -> None:
     """Keep the counts of this process in files of a folder that others read; call this before the first count."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
@@ -109,6 +115,7 @@ def begin() -> None:
     Call this before the first count.
     """
     metrics_files.install()
+    atexit.register(placement_steps.settle)
     for metric, known in KNOWN.items():
         for labels in known:
             of(metric, *labels)
@@ -119,6 +126,7 @@ def begin() -> None:
 def _sample_on() -> None:
     while True:
         sample()
+        placement_steps.settle()
         metrics_files.settle()
         time.sleep(SAMPLE_S)
 

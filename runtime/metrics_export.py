@@ -28,6 +28,7 @@ class OwnCounts(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the metrics."""
         metrics.sample()
+        metrics.placement_steps.settle()
         return [metric for metric in REGISTRY.collect() if metric.name.startswith("tradepost_")]
 
 
@@ -45,6 +46,7 @@ class SharedCounts(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics, each name once."""
+        metrics.placement_steps.settle()
         found: dict[str, Metric] = {}
         incomplete = GaugeMetricFamily("tradepost_metrics_incomplete", "Counts left out.", labels=["process"])
         all_damaged: dict[str, str] = {}

@@ -17,7 +17,9 @@ VERBS = {
     "order_ended": ("", (("by", "reason"),)),  # its status is its verb
     "order_expired": ("expired", (("", "validity"),)),
 }
+PRICES = (("", "limit_price"), ("trigger", "trigger_price"))
 TAIL = (("acct", "account_id"), ("order", "order_id"))
+REQUEST = (("request", "request_id"),)
 
 
 def is_about_order(event: str) -> bool:
@@ -28,22 +30,26 @@ def is_about_order(event: str) -> bool:
 def line_of(event: str, facts: Mapping[str, Any]) -> str:
     """Return the line of an event about an order, without its time and its timings by step."""
     verb, details = VERBS[event]
-    words = [verb or str(facts["status"]).lower()]
+    line = verb or str(facts["status"]).lower()
     if "side" in facts:
-        words += _terms(facts)
+        line += _terms(facts)
     elif "path" in facts:
-        words.append(str(facts["path"]))
-    words += _pairs(details, facts)
-    words += _pairs(TAIL, facts)
+        line += f" {facts['path']}"
+    line += _pairs((*details, *TAIL), facts)
     if (took_ms := facts.get("took_ms")) is not None:
-        words.append(f"{took_ms:.1f} ms")
-    return " ".join([*words, *_pairs((("request", "request_id"),), facts)])
+        line += f" {took_ms:.1f} ms"
+    return line + _pairs(REQUEST, facts)
 
 
-def _terms(facts: Mapping[str, Any]) -> list[str]:
-    order = [str(facts["side"]), str(facts["quantity"]), f"{facts['exchange']}:{facts['symbol']}", facts["order_type"]]
-    return [*order, *_pairs((("", "limit_price"), ("trigger", "trigger_price")), facts)]
+def _terms(facts: Mapping[str, Any]) -> str:
+    order = f" {facts['side']} {facts['quantity']} {facts['exchange']}:{facts['symbol']} {facts['order_type']}"
+    return order + _pairs(PRICES, facts)
 
 
-def _pairs(names: tuple[tuple[str, str], ...], facts: Mapping[str, Any]) -> list[str]:
-    return [f"{word} {facts[name]}".strip() for word, name in names if facts.get(name) is not None]
+def _pairs(names: tuple[tuple[str, str], ...], facts: Mapping[str, Any]) -> str:
+    """Return the facts that there are, each with its word and after a space."""
+    pairs = ""
+    for word, name in names:
+        if (value := facts.get(name)) is not None:
+            pairs += f" {word} {value}" if word else f" {value}"
+    return pairs

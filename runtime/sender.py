@@ -8,7 +8,7 @@ import atexit
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import redis
 
@@ -23,8 +23,7 @@ logger = get_logger(__name__)
 PAUSE_S = 0.005
 
 
-@dataclass(frozen=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Commands that `write` adds to a pipeline; `ended` learns if they were sent."""
 
     write: Callable[[Pipeline], None]
@@ -54,7 +53,8 @@ class Sender:
                 self._waiting.setdefault(key, parcel)
             if self._thread is None:
                 self._begin()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def send_all(self) -> None:
         """Send what has gathered, after what is being sent."""

@@ -1,8 +1,6 @@
 """A stopwatch for the steps of one piece of work, known to all the code that does the work."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from contextvars import ContextVar
 
 
@@ -32,28 +30,39 @@ class Stopwatch:
         self.steps[name] = (now - self._mark) * 1000
         self._mark = now
 
-    @contextlib.contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> "Step":
         """Record the duration of the block, also if it raises."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.steps[name] = (time.perf_counter() - start) * 1000
+        return Step(self, name)
+
+
+class Step:
+    """A block whose duration is recorded; a generator of contextlib takes three times as long."""
+
+    __slots__ = ("_name", "_start", "_watch")
+
+    def __init__(self, watch: Stopwatch, name: str) -> None:
+        self._watch, self._name = watch, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.steps[self._name] = (time.perf_counter() - self._start) * 1000
 
 
 _current: ContextVar[Stopwatch | None] = ContextVar("stopwatch", default=None)
 
 
-@contextlib.contextmanager
-def timed() -> Iterator[Stopwatch]:
+class timed:  # noqa: N801  it is used as a function
     """Time the block with a new stopwatch, which `stopwatch()` returns inside the block."""
-    watch = Stopwatch()
-    token = _current.set(watch)
-    try:
-        yield watch
-    finally:
-        _current.reset(token)
+
+    def __enter__(self) -> Stopwatch:
+        watch = Stopwatch()
+        self._token = _current.set(watch)
+        return watch
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def stopwatch() -> Stopwatch:

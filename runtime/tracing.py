@@ -181,6 +181,8 @@ def carried(function: Callable[[], Result]) -> Callable[[], Result]:
 
 def remember(order_id: UUID) -> None:
     """Keep an order's place in the current trace for the process that executes the order."""
+    if _kit is None:
+        return
     parent = carrier().get("traceparent")
     if parent is not None and parent.endswith("01"):  # it is sampled
         redis_link.attempt(lambda: redis_link.client.set(_key(order_id), parent, ex=KEPT_S))

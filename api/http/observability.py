@@ -1,7 +1,6 @@
 """Request ids, response headers, metrics and timings of every request."""
 
 import functools
-import os
 import re
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, request
 from structlog.contextvars import bind_contextvars
 
+from models.identifiers import random_id
 from runtime import metrics, redis_link
 from runtime.timing import Stopwatch, timed
 
@@ -54,7 +54,7 @@ def timed_placement(view: View) -> View:
 def _begin() -> None:
     began_at, environ = time.perf_counter(), request.environ
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else os.urandom(16).hex()
+    request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else random_id().hex
     begin_request(request_id, began_at, environ)
     # It replaces the only variable of the thread's previous request.
     bind_contextvars(request_id=request_id)

@@ -32,7 +32,7 @@ class Measured(NamedTuple):
 
     def as_facts(self) -> dict[str, Any]:
         """Record the steps, and return the facts of a log line."""
-        metrics.observe_steps(metrics.PLACEMENT_STEPS, self.watch.steps)
+        metrics.placement_steps.note(self.watch.steps)
         return {"status": self.status, "took_ms": self.took_ms, "steps": self.watch.steps}
 
 

@@ -4,13 +4,10 @@ With --product the threads call the product's functions instead of the plain SQL
 """
 
 import argparse
-import logging
 import os
 import sys
 import tempfile
 from pathlib import Path
-
-import structlog
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
@@ -57,10 +54,11 @@ def run_product(url: str, redis_url: str, folder: str, settings: Settings) -> Re
     import config
     from actors import broker
     from models import database
+    from runtime import logs
     from tests.matching_stress.defects import defect
     from tests.matching_stress.product import ProductRun
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logs.configure("ERROR", "text")
     broker.configure(config.settings(), role="web")
     database.initialise(url, pool_size=40)
     with defect(settings.mutation):

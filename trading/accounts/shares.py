@@ -6,8 +6,7 @@ the share wait without a connection, and the requests of other accounts find one
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -25,7 +24,7 @@ Result = TypeVar("Result")
 PARTS = 4
 
 
-@dataclass
+@dataclass(slots=True)
 class Share:
     """The connections that an account may hold, and the number of requests that hold or await one."""
 
@@ -48,29 +47,34 @@ def within_share(
     @by_account
     @functools.wraps(function)
     def run(account_id: UUID, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with _share_of(account_id) as slots:
-            if not slots.acquire(POOL_TIMEOUT_S):
+        share = _join(account_id)
+        try:
+            if not share.slots.acquire(POOL_TIMEOUT_S):
                 raise DatabaseUnavailable("other requests of the account hold all of its share of the connections")
             try:
                 return function(account_id, *args, **kwargs)
             finally:
-                slots.release()
+                share.slots.release()
+        finally:
+            _leave(account_id, share)
 
     return run
 
 
-@contextmanager
-def _share_of(account_id: UUID) -> Iterator[Slots]:
-    """Yield the account's slots, and delete them after their last use."""
+def _join(account_id: UUID) -> Share:
     with _lock:
-        share = _shares.get(account_id) or _shares.setdefault(account_id, Share(Slots(max(1, db.pool.size // PARTS))))
+        share = _shares.get(account_id)
+        if share is None:
+            share = _shares[account_id] = Share(Slots(max(1, db.pool.size // PARTS)))
         share.users += 1
-    try:
-        yield share.slots
-    finally:
-        with _lock:
-            share.users -= 1
-            if not share.users:
-                del _shares[account_id]
-        if waits := share.slots.take_waits():
-            metrics.of(metrics.POOL_WAITS, "account").inc(waits)
+        return share
+
+
+def _leave(account_id: UUID, share: Share) -> None:
+    """Leave a share, and delete it after its last use."""
+    with _lock:
+        share.users -= 1
+        if not share.users:
+            del _shares[account_id]
+    if waits := share.slots.take_waits():
+        metrics.of(metrics.POOL_WAITS, "account").inc(waits)

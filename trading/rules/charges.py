@@ -4,6 +4,7 @@ Source: the published list of charges of a retail discount broker, and the circu
 as collected in the project's accounting rules; rates in force since 2026-04-01.
 """
 
+import functools
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -117,6 +118,7 @@ def have_same_rates(first: date, second: date) -> bool:
     return first == second or schedule_on(first) is schedule_on(second)
 
 
+@functools.lru_cache(maxsize=100)
 def schedule_on(day: date) -> Schedule:
     """Return the schedule in force on a day, or the first schedule before its date."""
     in_force = [schedule for schedule in SCHEDULES if schedule.effective_from <= day]
@@ -125,30 +127,27 @@ def schedule_on(day: date) -> Schedule:
 
 def unrounded_charges(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
     """Return the charges on a turnover as charges_for does, none of them rounded."""
+    return Charges(*_items(exchange, product, side, turnover, on))
+
+
+def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
+    """Return an order's charges on its turnover (quantity × price, rupees) at the rates of a day."""
+    return Charges(*map(rounded, _items(exchange, product, side, turnover, on)))
+
+
+def _items(exchange: str, product: str, side: str, turnover: Decimal, on: date) -> tuple[Decimal, ...]:
+    """Return the exact charges in the order of ITEMS."""
     schedule = schedule_on(on)
     rates = schedule.products[product]
     buys = side == Side.BUY
     brokerage = min(turnover * rates.brokerage, rates.brokerage_cap)
     exchange_charge = turnover * schedule.exchange_charge[exchange]
     regulatory_fee = turnover * schedule.regulatory_fee
-    return Charges(
-        brokerage=brokerage,
-        transaction_tax=turnover * (rates.buy_tax if buys else rates.sell_tax),
-        exchange_charge=exchange_charge,
-        regulatory_fee=regulatory_fee,
-        stamp_duty=turnover * rates.stamp_duty_on_buy if buys else Decimal(0),
-        gst=(brokerage + exchange_charge + regulatory_fee) * schedule.gst,
-    )
-
-
-def charges_for(*, exchange: str, product: str, side: str, turnover: Decimal, on: date) -> Charges:
-    """Return an order's charges on its turnover (quantity × price, rupees) at the rates of a day."""
-    exact = unrounded_charges(exchange=exchange, product=product, side=side, turnover=turnover, on=on)
-    return Charges(
-        brokerage=rounded(exact.brokerage),
-        transaction_tax=rounded(exact.transaction_tax),
-        exchange_charge=rounded(exact.exchange_charge),
-        regulatory_fee=rounded(exact.regulatory_fee),
-        stamp_duty=rounded(exact.stamp_duty),
-        gst=rounded(exact.gst),
+    return (
+        brokerage,
+        turnover * (rates.buy_tax if buys else rates.sell_tax),
+        exchange_charge,
+        regulatory_fee,
+        turnover * rates.stamp_duty_on_buy if buys else Decimal(0),
+        (brokerage + exchange_charge + regulatory_fee) * schedule.gst,
     )

@@ -3,6 +3,7 @@
 Moments are half-open: at the very close a session is closed. A session lies within one day of Indian time.
 """
 
+import functools
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -146,6 +147,7 @@ def at_indian_time(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, INDIAN_TIME)
 
 
+@functools.lru_cache(maxsize=100)
 def end_of_day(day: date) -> datetime:
     """Return the midnight in India with which a day ends."""
     return at_indian_time(day + ONE_DAY, time())
