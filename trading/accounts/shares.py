@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from models.database import POOL_TIMEOUT_S, DatabaseUnavailable, db
+from models.database import DatabaseUnavailable, db
+from models.pooled_database import POOL_TIMEOUT_S
 from models.routing import by_account
 from models.slots import Slots
 from runtime import metrics
