@@ -4,7 +4,6 @@ Source: the published list of charges of a retail discount broker, and the circu
 as collected in the project's accounting rules; rates in force since 2026-04-01.
 """
 
-import functools
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -118,7 +117,6 @@ def have_same_rates(first: date, second: date) -> bool:
     return first == second or schedule_on(first) is schedule_on(second)
 
 
-@functools.lru_cache(maxsize=100)
 def schedule_on(day: date) -> Schedule:
     """Return the schedule in force on a day, or the first schedule before its date."""
     in_force = [schedule for schedule in SCHEDULES if schedule.effective_from <= day]
