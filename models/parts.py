@@ -24,7 +24,7 @@ _migrated = WHOLE
 
 
 def all_parts() -> list[Part]:
-    """Return the schemas to migrate; what is shared comes first, because a bucket refers to it."""
+    """Return the schemas to migrate, the shared one first, because the buckets refer to it."""
     if not buckets.are_several():
         return [WHOLE]
     of_buckets = [Part(shard, has_shared=False, has_accounts=True) for shard in buckets.shards()]

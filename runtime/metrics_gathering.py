@@ -26,7 +26,7 @@ class GatheredSteps:
             self.settle()
 
     def settle(self) -> None:
-        """Record what has gathered."""
+        """Record the gathered steps."""
         with self._settling:
             lengths_s = defaultdict[str, list[float]](list)
             while self._gathered:

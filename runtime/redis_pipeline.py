@@ -25,7 +25,7 @@ class Pipeline:
         """
         connection: Any = pool.get_connection()
         try:
-            connection.send_packed_command([b"".join(map(_packed, self._commands))])
+            connection.send_packed_command(connection.pack_commands(self._commands))
             failures = [error for _ in self._commands if (error := _read_failure(connection)) is not None]
         except BaseException:
             connection.disconnect()
@@ -34,15 +34,6 @@ class Pipeline:
             pool.release(connection)
         if failures:
             raise failures[0]
-
-
-def _packed(command: tuple[Any, ...]) -> bytes:
-    """Return a command in Redis's protocol; redis-py's own encoder takes a fifth of a message's time."""
-    parts = [b"*%d\r\n" % len(command)]
-    for argument in command:
-        data = argument if isinstance(argument, bytes) else str(argument).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
 
 
 def _read_failure(connection: Any) -> redis.ResponseError | None:

@@ -57,7 +57,7 @@ class Sender:
             self._wake.set()
 
     def send_all(self) -> None:
-        """Send what has gathered, after what is being sent."""
+        """Send the gathered parcels, after those that are being sent."""
         with self._sending:
             with self._lock:
                 waiting, self._waiting = self._waiting, {}

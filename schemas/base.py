@@ -108,7 +108,7 @@ def _value_loader(field: fields.Field[Any]) -> Callable[..., Any]:
 
 
 def _folded(name: str) -> str:
-    """Return a name without what distinguishes orderType, order_type and ORDER-TYPE, and no longer than a key."""
+    """Return a name in lower case with letters and digits alone, cut to the length of a key."""
     return "".join(letter for letter in name[:64].lower() if letter.isalnum())
 
 

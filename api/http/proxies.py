@@ -30,8 +30,7 @@ class TrustedProxies:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request with the client's scheme and host."""
         address = environ["REMOTE_ADDR"] = plain(environ.get("REMOTE_ADDR", ""))
-        proto, host, port = _NAMES  # a loop over them takes a microsecond
-        if (proto in environ or host in environ or port in environ) and self.is_trusted(address):
+        if any(name in environ for name in _NAMES) and self.is_trusted(address):
             _apply(environ)
         return self.application(environ, start_response)
 
