@@ -186,12 +186,13 @@ class RawStream:
 
 @contextlib.contextmanager
 def answered_pings(stream: RawStream) -> Iterator[None]:
-    """Answer a ping that may come, every second, for a listener that reads nothing."""
+    """Answer a ping that may come, every second, for a listener that reads nothing, or so slowly that pings wait."""
     is_over = threading.Event()
 
     def answer() -> None:
-        while not is_over.wait(1):
-            stream.send(PONG, b"")
+        with contextlib.suppress(OSError):  # the server has closed the connection
+            while not is_over.wait(1):
+                stream.send(PONG, b"")
 
     thread = threading.Thread(target=answer)
     thread.start()

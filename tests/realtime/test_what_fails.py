@@ -179,18 +179,18 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     trader = account()
     slow = RawStream(web.port, trader.token, receive_buffer=4096)
     assert slow.next()["type"] == "ready"
-    with answered_pings(slow):  # a slow machine takes longer than the server waits for an answer
+    with answered_pings(slow):  # a slow machine, and the probes below, take longer than the server waits for an answer
         plain_sql.change(trader.id, 4_000, "x" * 180)
         last = plain_sql.last_event_id(trader.id)
         with Stream(web.port, trader.token) as reader:  # its event comes after the hub has handed out all others
             reader.ready()
             plain_sql.change(trader.id)
             assert reader.next()["id"] == last + 1
-    received: list[int] = []
-    # The longer the window of the connection was closed, the later the kernel probes it again: up to a minute.
-    while (found := slow.next_frame(80.0)) and found[0] != CLOSE:
-        if found[1]:  # a ping has no payload
-            received.append(json.loads(found[1])["id"])
+        received: list[int] = []
+        # The longer the window of the connection was closed, the later the kernel probes it again: up to a minute.
+        while (found := slow.next_frame(80.0)) and found[0] != CLOSE:
+            if found[1]:  # a ping has no payload
+                received.append(json.loads(found[1])["id"])
     assert found is not None
     assert int.from_bytes(found[1][:2], "big") == 4408, found[1][2:]
     assert received == list(range(3, 3 + len(received)))
