@@ -22,6 +22,7 @@ from trading.market import recorded_prices
 from trading.market.candle_retention import delete_old_candles
 from trading.matching import level_sweep
 from trading.matching.feed import MarketRules
+from trading.upkeep import gathering
 from trading.upkeep.verify import check_and_note
 
 # A backlog is drained batch after batch; after this time the next tick goes on with it.
@@ -149,7 +150,7 @@ def record_prices() -> None:
 def delete_what_is_old() -> None:
     """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
 
-    If orders are stored by month, make the partition of the next month.
+    If orders are stored by month, make the partition of the next month, and gather the sums of those that have ended.
     """
     background.start("deletion", _delete)
 
@@ -161,6 +162,7 @@ def _delete() -> None:
         if candles or any(deleted):
             logger.info("deleted", **deleted._asdict(), candles=candles)
         partitions.add_months()
+        gathering.gather_ended()
     except (DatabaseUnavailable, partitions.NotSplit) as error:  # the next run does the rest
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 

@@ -10,6 +10,7 @@ from models.partitions import NotSplit
 from schemas.fields import format_timestamp
 from trading.events.retention import delete_what_is_old
 from trading.market.candle_retention import delete_old_candles
+from trading.upkeep.gathering import gather_ended
 from trading.upkeep.verify import verify
 
 from .backup_commands import backup, restore, restored
@@ -83,7 +84,8 @@ def db_status(as_json: bool) -> None:
 def db_prune(as_json: bool) -> None:
     """Delete expired events, idempotency keys, recorded prices and candles of minutes.
 
-    If orders are stored by month, make the partitions of the next months. Workers do the same by themselves.
+    If orders are stored by month, make the partitions of the next months, and gather the sums of months that have
+    ended. Workers do the same by themselves.
     """
     with patience("deleting"):
         done = delete_what_is_old()
@@ -92,6 +94,7 @@ def db_prune(as_json: bool) -> None:
             partitions.add_months()
         except NotSplit as error:
             fail(f"All that is old is deleted, but a month has no partition: {error}.")
+        gather_ended()
     show(as_json, {**done._asdict(), "candles": candles})
 
 

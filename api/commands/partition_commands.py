@@ -5,7 +5,8 @@ from flask.cli import with_appcontext
 
 from models import partitions
 from models.partitions import Month, NotSplit
-from trading.upkeep.detaching import CannotDetach, detach_oldest
+from trading.upkeep.detaching import detach_oldest
+from trading.upkeep.gathering import CannotDetach
 
 from .failures import fail, with_database
 from .options import MONTH

@@ -6,16 +6,21 @@ from typing import Any
 from bench.growth.sides import Side
 from models.database import fetch_one, session
 from models.partitions import KEYS
-from trading.upkeep.detaching import CannotDetach, detach_oldest
+from trading.upkeep.detaching import detach_oldest
+from trading.upkeep.gathering import CannotDetach, gather_ended
 from trading.upkeep.verify import verify
 
 
 def detach_months(full: Side) -> list[dict[str, Any]]:
     """Detach every month that may be detached; return for each its rows, the seconds that it took and the violations.
 
-    `locked_s` is the part of the time in which nobody else could use the two tables.
+    Their sums are gathered before, as workers do. `locked_s` is the part of the time in which nobody else could use
+    the two tables.
     """
     full.enter()
+    began = time.monotonic()
+    gather_ended()
+    print(f"gathered in {time.monotonic() - began:.1f} s")
     found: list[dict[str, Any]] = []
     while True:
         began = time.monotonic()

@@ -18,7 +18,8 @@ from trading.execution.sweeping import sweep_once
 from trading.matching import feed, level_sweep
 from trading.matching.feed import MarketRules
 from trading.upkeep import backlog, due_orders
-from trading.upkeep.detaching import CannotDetach, detach_oldest
+from trading.upkeep.detaching import detach_oldest
+from trading.upkeep.gathering import CannotDetach
 from trading.upkeep.verify import check_and_note, verify
 
 STATUSES = "SELECT status FROM trading_order ORDER BY placed_at, id"

@@ -19,6 +19,8 @@ FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 # All are emptied between tests. Triggers refuse that, so they are switched off for it.
 OF_ACCOUNTS = (
     "detached_month",
+    "gathered_month",
+    "gathered_position",
     "ledger_opening",
     "position_opening",
     "taken_client_order_id",

@@ -44,7 +44,7 @@ SELECT account.status, account.available_margin, account.fill_model, moment AS r
         AS upper_circuit,
     coalesce(position.quantity, 0) AS held, coalesce(position.blocked_margin, 0) AS held_margin,
     (SELECT id FROM trading_order WHERE account_id = account.id AND client_order_id = %(client_order_id)s
-        UNION ALL SELECT order_id FROM taken_client_order_id
+        UNION SELECT order_id FROM taken_client_order_id
         WHERE account_id = account.id AND client_order_id = %(client_order_id)s) AS duplicate_of,
     (SELECT coalesce(sum(closing_quantity), 0) FROM trading_order
         WHERE account_id = account.id AND stock_id = stock.id AND product = %(product)s AND side = %(side)s

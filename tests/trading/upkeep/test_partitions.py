@@ -21,9 +21,12 @@ from trading.accounts import administration
 from trading.market.equity import Range, equity_curve
 from trading.matching import feed
 from trading.orders import order_statements
+from trading.orders.preview import preview_order
+from trading.rules.decision import OrderRequest
 from trading.rules.errors import DuplicateClientOrderId
 from trading.upkeep import verify
-from trading.upkeep.detaching import CannotDetach, detach_oldest
+from trading.upkeep.detaching import detach_oldest
+from trading.upkeep.gathering import CannotDetach, gather_ended
 
 INDIA = ZoneInfo("Asia/Kolkata")
 PARTITIONS = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
@@ -153,6 +156,72 @@ def test_the_check_still_finds_a_wrong_sum(at, trader, statement, rules):
     run(f"SET session_replication_role = replica; {statement}; SET session_replication_role = DEFAULT")
     found = {violation.rule for violation in violations()}
     assert found == rules if rules else "an order's ledger entries match its status" in found
+
+
+def test_the_sums_of_all_months_that_have_ended_are_gathered_before_one_is_detached(at, trader):
+    at("2026-09-20 12:00")
+    gather_ended()
+    assert one("SELECT count(*) FROM gathered_month") == 3
+    assert violations() == []
+    gathered = rows("SELECT * FROM gathered_position")
+    gather_ended()
+    assert rows("SELECT * FROM gathered_position") == gathered
+    for left in (2, 1, 0):
+        detach_oldest()
+        assert one("SELECT count(*) FROM gathered_month") == left
+        assert violations() == []
+    assert rows("SELECT * FROM gathered_position") == []
+
+
+def test_a_month_is_detached_with_the_sums_that_were_gathered(at, trader):
+    at("2026-09-20 12:00")
+    gather_ended()
+    run(
+        "UPDATE gathered_position SET quantity = quantity + 1 WHERE ended_at = (SELECT min(ended_at) FROM gathered_month)"
+    )
+    detach_oldest()
+    assert {violation.rule for violation in violations()} == {"a position is the sum of its fills"}
+
+
+def test_sums_are_gathered_anew_if_a_slow_clock_has_added_to_the_month(at, trader):
+    at("2026-09-20 12:00")
+    quiet = administration.create_account("Ravi", money("100000.00"))["id"]
+    run("UPDATE account SET created_at = '2026-05-01' WHERE id = %s", quiet)
+    run("ALTER TABLE fund_transaction DISABLE TRIGGER USER")
+    run("UPDATE fund_transaction SET created_at = '2026-05-01' WHERE account_id = %s", quiet)
+    run("ALTER TABLE fund_transaction ENABLE TRIGGER USER")
+    gather_ended()
+    at("2026-05-25 12:00")
+    hold(quiet, "BUY", 10, "100.00")
+    hold(quiet, "SELL", 10, "110.00")
+    at("2026-09-20 12:00")
+    detach_oldest()
+    assert violations() == []
+    assert one("SELECT count(*) FROM trading_order WHERE account_id = %s", quiet) == 0
+
+
+def test_a_month_with_a_live_order_is_gathered_when_the_order_has_ended(at, trader):
+    at("2026-08-04 12:00")
+    left = buy(trader, 1, "80.00")
+    at("2026-10-20 12:00")
+    gather_ended()
+    assert one("SELECT count(*) FROM gathered_month") == 3
+    cancel(left)
+    gather_ended()
+    assert one("SELECT count(*) FROM gathered_month") == 4
+
+
+def test_a_client_order_id_of_a_gathered_month_is_found_once(at, trader):
+    taken = one("SELECT id FROM trading_order WHERE client_order_id = 'july'")
+    at("2026-09-20 12:00")
+    gather_ended()
+    assert one("SELECT order_id FROM taken_client_order_id WHERE client_order_id = 'july'") == taken
+    terms = OrderRequest("NSE", "TCS", "BUY", 1, "LIMIT", money("50.00"), product="DELIVERY", client_order_id="july")
+    refusal = preview_order(trader, terms, calendar=None).refusal
+    assert isinstance(refusal, DuplicateClientOrderId)
+    assert refusal.details["order_id"] == taken
+    with pytest.raises(DuplicateClientOrderId):
+        buy(trader, 1, "50.00", client_order_id="july")
 
 
 def test_a_client_order_id_stays_taken(at, trader):
