@@ -176,9 +176,8 @@ def test_the_sums_of_all_months_that_have_ended_are_gathered_before_one_is_detac
 def test_a_month_is_detached_with_the_sums_that_were_gathered(at, trader):
     at("2026-09-20 12:00")
     gather_ended()
-    run(
-        "UPDATE gathered_position SET quantity = quantity + 1 WHERE ended_at = (SELECT min(ended_at) FROM gathered_month)"
-    )
+    first = one("SELECT min(ended_at) FROM gathered_month")
+    run("UPDATE gathered_position SET quantity = quantity + 1 WHERE ended_at = %s", first)
     detach_oldest()
     assert {violation.rule for violation in violations()} == {"a position is the sum of its fills"}
 
