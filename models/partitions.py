@@ -152,10 +152,10 @@ def patiently(work: Callable[[], None]) -> None:
 
 
 def alone() -> None:
-    """Keep migrations, and other changes of partitions, away for the rest of the transaction; raises NotSplit."""
+    """Keep migrations and other work on months away for the rest of the transaction; raises NotSplit."""
     row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS taken", (LOCK_KEY,))
     if not (row and row["taken"]):
-        raise NotSplit("a migration is running: try again after it")
+        raise NotSplit("a migration, or the gathering of a month, is running: try again after it")
 
 
 def _today() -> date:

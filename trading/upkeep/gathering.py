@@ -131,7 +131,7 @@ def _gather(ended: Ended, facts: dict[str, Any]) -> None:
 
 
 def be_alone() -> None:
-    """Keep migrations and other changes of months away for the rest of the transaction; raises CannotDetach."""
+    """Keep migrations and other work on months away for the rest of the transaction; raises CannotDetach."""
     try:
         alone()
     except NotSplit as error:
