@@ -106,6 +106,42 @@ def test_each_account_trades_and_reads_through_its_own_token(client, accounts):
         assert [event["id"] for event in events] == list(range(1, len(events) + 1))
 
 
+def test_a_basket_and_a_close_of_all_with_a_key_are_done_once_and_a_refused_one_is_judged_anew(client, accounts):
+    for account_id in accounts:
+        headers = trader(account_id) | {"Idempotency-Key": "basket", "Prefer": "wait=2"}
+        refused = {"orders": [ORDER | {"quantity": 1_000_000, "price": "9000.00"}] * 2}
+        results = client.post("/api/trading/orders/batch", json=refused, headers=headers).get_json()["results"]
+        assert [result["status"] for result in results] == [422, 422]
+        basket = {"orders": [ORDER, ORDER | {"symbol": "TCS"}]}
+        first, second = (client.post("/api/trading/orders/batch", json=basket, headers=headers) for _ in range(2))
+        assert [result["status"] for result in first.get_json()["results"]] == [200, 200]
+        assert second.get_json() == first.get_json()
+        other = client.post("/api/trading/orders/batch", json={"orders": [ORDER]}, headers=headers)
+        assert other.get_json()["code"] == "idempotency_conflict"
+        feed.set_quotes([("NSE", "RELIANCE", Decimal("100.00")), ("NSE", "TCS", Decimal("100.00"))])
+        first, second = (client.post("/api/trading/positions/close", headers=headers) for _ in range(2))
+        assert len(first.get_json()["placed"]) == 2
+        assert second.get_json() == first.get_json()
+
+
+@pytest.mark.parametrize("fill_model", ["IMMEDIATE", "QUOTES"])
+def test_an_order_is_previewed_and_modified_to_the_terms_that_it_has(client, open_in, fill_model):
+    quote = {"exchange": "NSE", "symbol": "RELIANCE", "bidPrice": "99.95", "askPrice": "100.05", "lastPrice": "100.00"}
+    quotes = client.put("/api/market/quotes", json={"quotes": [quote]}, headers=bearer("feed"))
+    assert quotes.status_code in (200, 204)
+    for shard in range(SHARDS):
+        account_id = open_in(shard, fill_model=fill_model)
+        headers = trader(account_id)
+        preview = client.post("/api/trading/orders/preview", json=ORDER, headers=headers)
+        assert preview.status_code == 200, preview.text
+        with buckets.of(account_id):
+            order = buy(account_id, 1, Decimal("90.00"))
+        path = f"/api/trading/orders/{order['id']}"
+        for quantity in (1, 2):
+            changed = client.patch(path, json={"quantity": quantity}, headers=headers | {"If-Match": "*"})
+            assert (changed.status_code, changed.get_json()["quantity"]) == (200, quantity)
+
+
 def test_an_administrator_reads_and_trades_for_an_account_of_any_bucket(client, accounts):
     admin = bearer("admin")
     for account_id in accounts:

@@ -16,22 +16,24 @@ from trading.rules.errors import IdempotencyConflict, IdempotencyInProgress, Not
 
 # The claim on a key, for a request in parts (a basket), counts the equal requests that are running. If no part was
 # accepted, the last of them deletes the claim. A claim is older than its parts, so retention deletes it first.
-CLAIM = """
+# The count is text first: Citus takes no jsonb_build_object here, which is not immutable.
+AT_WORK = """('{"atWork": ' || ((%s.answer ->> 'atWork')::integer + %d)::text || '}')::jsonb"""
+CLAIM = f"""
 WITH part AS (
     SELECT scope, fingerprint, answer FROM idempotency_key
     WHERE account_id = %(account_id)s AND scope = ANY(%(scopes)s::text[]) AND key = %(key)s),
 claim AS (
     INSERT INTO idempotency_key AS known (account_id, scope, key, fingerprint, answer)
-    SELECT %(account_id)s, %(scope)s, %(key)s, %(fingerprint)s, '{"atWork": 1}'
+    SELECT %(account_id)s, %(scope)s, %(key)s, %(fingerprint)s, '{{"atWork": 1}}'
     WHERE NOT EXISTS (SELECT FROM part WHERE fingerprint <> %(fingerprint)s)
     ON CONFLICT (account_id, scope, key)
-        DO UPDATE SET answer = jsonb_build_object('atWork', (known.answer ->> 'atWork')::integer + 1)
+        DO UPDATE SET answer = {AT_WORK % ("known", 1)}
         WHERE known.fingerprint = excluded.fingerprint
     RETURNING scope, answer)
 SELECT scope, answer FROM part UNION ALL SELECT scope, answer FROM claim
 """
-GIVE_UP = """
-UPDATE idempotency_key SET answer = jsonb_build_object('atWork', (answer ->> 'atWork')::integer - 1)
+GIVE_UP = f"""
+UPDATE idempotency_key AS known SET answer = {AT_WORK % ("known", -1)}
 WHERE account_id = %s AND scope = %s AND key = %s AND fingerprint = %s
 RETURNING (answer ->> 'atWork')::integer AS at_work
 """

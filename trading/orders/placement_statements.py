@@ -31,12 +31,13 @@ READ = """
 SELECT * FROM order_facts(%(account_id)s, %(exchange)s, %(symbol)s, %(side)s, %(product)s, %(client_order_id)s,
                           %(scope)s, %(key)s, %(max_quote_age_s)s)
 """
-# The same without a lock.
+# The same without a lock. It says what quote_is_usable says: Citus has no row of a stock to give to a function here.
 LOOK = """
 SELECT account.status, account.available_margin, account.fill_model, moment AS read_at, stock.id AS stock_id,
     stock.last_price, stock.tick_size, stock.lot_size, coalesce(stock.allows_intraday, true) AS allows_intraday,
     coalesce(stock.quote_number, 0) AS quote_number, coalesce(stock.usable_number, 0) AS usable_number,
-    quote_is_usable(stock, moment, %(max_quote_age_s)s) AS is_usable,
+    coalesce(stock.is_usable AND NOT stock.is_halted AND (%(max_quote_age_s)s = 0
+        OR stock.quoted_at >= moment - make_interval(secs => %(max_quote_age_s)s)), false) AS is_usable,
     stock.bid_price, stock.ask_price, stock.quoted_at, coalesce(stock.session_class, 'NORMAL') AS session_class,
     CASE WHEN stock.circuit_day = (moment AT TIME ZONE 'Asia/Kolkata')::date THEN stock.lower_circuit END
         AS lower_circuit,
