@@ -81,11 +81,20 @@ def test_one_answer_holds_the_counts_of_every_process(
 
 
 def place_until_sent(web: Running, trader: Any, count: int) -> list[str]:
-    """Place orders until so many were sent to the workers: to a busy machine Redis may seem away, and one is not."""
+    """Place orders until so many were sent to the workers: to a busy machine Redis may seem away, and one is not.
+
+    An order is sent after its answer, so that each is waited for: a count that came late would have one more placed.
+    """
     order_ids: list[str] = []
-    while read(web.base_url)("tradepost_dispatches_total", outcome="sent") < count:
+
+    def ended(*outcomes: str) -> float:
+        metrics = read(web.base_url)
+        return sum(metrics("tradepost_dispatches_total", outcome=outcome) for outcome in outcomes)
+
+    while ended("sent") < count:
         assert len(order_ids) < 20 * count
         order_ids.append(trader.place(quantity=1).json()["orderId"])
+        wait_until(lambda: ended("sent", "failed") == len(order_ids), timeout_s=30)
     return order_ids
 
 
