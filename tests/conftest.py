@@ -359,15 +359,14 @@ def quote(clean: None) -> Callable[..., None]:
 
 
 @pytest.fixture
-def take_back(clean: None, cleaner: Any) -> Callable[[UUID, int], None]:
+def take_back(clean: None, database_url: str) -> Callable[[UUID, int], None]:
     """Return a function that takes back all events of an account after one, as a failover that lost them does."""
 
     def make(account_id: UUID, last: int) -> None:
-        with cleaner.cursor() as cursor:
-            cursor.execute(f"{path_to(account_id)} SET session_replication_role = replica")
-            cursor.execute("DELETE FROM event WHERE account_id = %s AND id > %s", (str(account_id), last))
-            cursor.execute("UPDATE account SET last_event_id = %s WHERE id = %s", (last, str(account_id)))
-            cursor.execute("SET session_replication_role = DEFAULT")
+        events = "DELETE FROM event WHERE account_id = %s AND id > %s"
+        number = "UPDATE account SET last_event_id = %s WHERE id = %s"
+        given = (str(account_id), last, last, str(account_id))
+        citus.without_triggers(database_url, f"{path_to(account_id)} {events}; {number}", *given)
 
     return make
 

@@ -9,6 +9,7 @@ import requests
 
 from models import buckets
 from tests.acceptance.conftest import ORDER
+from tests.support import citus
 from tests.support.processes import ProcessStarter, Running, wait_until
 from tests.support.trading import one, rows
 from trading.execution.sweeping import sweep_once
@@ -33,15 +34,18 @@ def send(account: Callable[..., Any]) -> Callable[[Running], Any]:
 
 
 def test_a_basket_whose_web_process_is_killed_midway_is_placed_once_by_a_retry(
-    start: ProcessStarter, send: Callable[[Running], Any], connect: Callable[[], Any]
+    start: ProcessStarter, send: Callable[[Running], Any], connect: Callable[[], Any], quote: Callable[..., None]
 ) -> None:
+    for number in range(3):  # on Citus an order of any unknown stock would wait
+        quote(f"S{number}")
     web, holder = start.web(), connect()
     holder.cursor().execute(  # who wants the fourth order's stock waits for this
-        "INSERT INTO stock (id, exchange, symbol) VALUES (gen_random_uuid(), 'NSE', 'S3')"
+        "INSERT INTO stock (id, exchange, symbol, instrument_token)"
+        " VALUES (gen_random_uuid(), 'NSE', 'S3', synthetic_token('NSE'))"
     )
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(send, web)
-        wait_until(lambda: one("SELECT count(*) FROM pg_locks WHERE NOT granted"), what="the fourth order waits")
+        wait_until(lambda: one(f"SELECT count(*) FROM {citus.LOCKS} WHERE NOT granted"), what="the fourth order waits")
         web.kill()
         holder.rollback()
         assert isinstance(first.result(), requests.ConnectionError)

@@ -94,7 +94,10 @@ def test_a_stock_without_a_price_is_silent_until_its_first(
 ) -> None:
     market = Market(web.base_url, headers_for("feed"))
     market.put("100.00", "RELIANCE")
-    plain_sql.run("INSERT INTO stock (id, exchange, symbol) VALUES (gen_random_uuid(), 'NSE', 'NEW')")
+    plain_sql.run(
+        "INSERT INTO stock (id, exchange, symbol, instrument_token)"
+        " VALUES (gen_random_uuid(), 'NSE', 'NEW', synthetic_token('NSE'))"
+    )
     new, reliance = token_of("NEW"), token_of("RELIANCE")
     with Ticker(web.port, account().token) as ticker:
         ticker.send("mode", ["full", [new, reliance]])

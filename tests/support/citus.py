@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psycopg2
@@ -16,6 +17,8 @@ from tests.support.servers import administer
 URL = os.environ.get("CITUS_URL")
 # With SHARDS above 1 as well, the whole run is on Citus: SHARDS=4 CITUS_URL=… pytest tests/acceptance
 IS_USED = URL is not None and int(os.environ.get("SHARDS") or 1) > 1
+# Where the locks of the run's database stand, those of its workers included.
+LOCKS = "citus_locks" if IS_USED else "pg_locks"
 SKIPPED = "CITUS_URL names no coordinator of Citus"
 NODES = "SELECT nodename, nodeport, groupid FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid"
 DISTRIBUTION = ROOT / "data/citus.sql"
@@ -57,13 +60,13 @@ def _drop(name: str) -> None:
             administer(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def without_triggers(url: str, statements: str) -> None:
-    """Run statements with all triggers switched off, by a setting that travels to the workers."""
+def without_triggers(url: str, statements: str, *parameters: Any) -> None:
+    """Run statements with all triggers switched off, by a setting that travels to the workers, if there are any."""
     connection = psycopg2.connect(url)
     with connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statements)
+        cursor.execute(statements, parameters or None)
     connection.close()
 
 
