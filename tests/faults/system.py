@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psutil
 import psycopg2
@@ -21,7 +21,7 @@ from tests.faults.machine import TEMPLATE, Machine, administer, signal_postgres
 from tests.faults.proxy import Proxy, tcp_target, unix_target
 from tests.support import joined
 from tests.support.processes import ProcessStarter, Running, command_environment, free_port, wait_until
-from tests.support.servers import emptying
+from tests.support.servers import emptying, path_to
 
 HOOKS = Path(__file__).parent / "hooks"
 CRON_SECRET = "a-cron-key-of-the-faults-81bd"
@@ -69,13 +69,19 @@ class System:
             cursor.execute(query, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
-    def connect(self) -> Any:
-        """Return a connection past the proxy, in autocommit."""
+    def change(self, account_id: str, statement: str, *parameters: Any) -> None:
+        """Change rows of an account; what `sql` reads may be a view over all buckets, which cannot be changed."""
+        connection = self.connect(account_id)
+        connection.cursor().execute(statement, parameters or None)
+        connection.close()
+
+    def connect(self, account_id: str | None = None) -> Any:
+        """Return a connection past the proxy, in autocommit, which can change and lock the rows of an account."""
         connection = psycopg2.connect(self.postgres.url(self.name), application_name="harness", connect_timeout=10)
         connection.autocommit = True
         if buckets.are_several():  # what the harness reads is of all of them
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET search_path = {joined.SCHEMA}, public")
+            path = f"SET search_path = {joined.SCHEMA}, public" if account_id is None else path_to(UUID(account_id))
+            connection.cursor().execute(path)
         return connection
 
     def _session(self) -> Any:

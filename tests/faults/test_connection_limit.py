@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+from models import buckets
 from tests.faults.checks import answered, heal_drain_check
 from tests.faults.system import System
 from tests.faults.workload import Workload
@@ -24,8 +25,10 @@ def limited_url(system: System) -> str:
     """Return the database's URL for a role that may have few connections."""
     role = f"{system.name}_limited"
     system.sql(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT {LIMIT}")
-    for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
-        system.sql(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}")
+    for schema in [buckets.SHARED_SCHEMA, *(map(buckets.schema_of, buckets.shards()) if buckets.are_several() else [])]:
+        system.sql(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+            system.sql(f"GRANT ALL ON ALL {kind} IN SCHEMA {schema} TO {role}")
     return system.settings["DATABASE_URL"].replace("postgres@", f"{role}@")
 
 

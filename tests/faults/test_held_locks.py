@@ -32,7 +32,7 @@ ROWS = {
 @contextlib.contextmanager
 def held(system: System, row: str, account_id: str) -> Iterator[None]:
     """Hold a row of an account as an operator's open transaction does."""
-    session = system.connect()
+    session = system.connect(account_id)
     session.autocommit = False
     try:
         session.cursor().execute(ROWS[row], (account_id,))

@@ -21,6 +21,7 @@ from tests.support.processes import wait_until
 pytestmark = pytest.mark.faults
 
 CROSSING = ("98.40", "98.50", "98.45")
+END = "UPDATE trading_order SET expires_at = clock_timestamp() WHERE id = %s"
 HOLD = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
 
 
@@ -117,7 +118,7 @@ def test_f39_killed_in_mid_expiry_an_order_ends_once_and_gives_its_money_back(ma
     order_id = market.rest()
     armed = system.arm("worker_dies_in_expiry")
     with system.kept():
-        system.sql("UPDATE trading_order SET expires_at = clock_timestamp() WHERE id = %s", order_id)
+        system.change(market.trader.account_id, END, order_id)
         system.wait_for_hit(armed)
         market.wait_for(order_id, "EXPIRED")
     assert market.events(order_id) == ["order.pending", "order.open", "order.expired"]
@@ -131,7 +132,7 @@ def test_f39_without_redis_orders_open_match_fill_and_expire(market: Market, sys
     matched, ended = market.rest(), market.rest("50.00")
     assert market.quote(*CROSSING)["matched"] == 1
     filled_once(market, matched, 99.0, "book")
-    system.sql("UPDATE trading_order SET expires_at = clock_timestamp() WHERE id = %s", ended)
+    system.change(market.trader.account_id, END, ended)
     market.wait_for(ended, "EXPIRED")
     heal_drain_check(system, market.workload)
     system.is_whole = False  # its processes avoid Redis for a while
@@ -226,7 +227,7 @@ def test_f39_a_quote_and_its_fill_delivered_to_four_workers_three_times_fill_onc
 @contextlib.contextmanager
 def held(system: System, account_id: str) -> Iterator[None]:
     """Hold an account's row as an operator's open transaction does."""
-    session = system.connect()
+    session = system.connect(account_id)
     session.autocommit = False
     try:
         session.cursor().execute(HOLD, (account_id,))

@@ -53,7 +53,7 @@ def innocents_in_time(system: System, order_id: str, longest_s: float) -> None:
 
 def test_f25_a_poison_that_raises_is_rejected_and_the_queue_behind_it_goes_on(system: System, begin: Any) -> None:
     workload = begin(clients=4)
-    system.sql(REFUSE_POISON)
+    system.change(next(iter(workload.accounts)), REFUSE_POISON)
     order_id = place_poison(workload)
     with workload.running(pause_s=0.05):
         wait_until(lambda: is_over_among_innocents(system, order_id), timeout_s=60)

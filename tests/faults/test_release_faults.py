@@ -52,7 +52,7 @@ class Evening:
             f"SELECT (timestamp '{moment}' AT TIME ZONE 'Asia/Kolkata' - clock_timestamp())::text"
         )
         self.system.sql(
-            "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql"
+            "CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql"
             f" AS $$SELECT clock_timestamp() + interval '{ahead}'$$"
         )
 

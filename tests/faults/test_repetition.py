@@ -75,8 +75,9 @@ def test_f19_an_order_whose_message_met_a_locked_row_is_swept_after_the_rollback
 ) -> None:
     system.start_web()
     workload = Workload(system, clients=1)
-    order_id = workload.clients[0].place(side="BUY").document["orderId"]
-    holder = system.connect()
+    client = workload.clients[0]
+    order_id = client.place(side="BUY").document["orderId"]
+    holder = system.connect(client.account_id)
     holder.autocommit = False
     holder.cursor().execute("SELECT 1 FROM trading_order WHERE id = %s FOR UPDATE", (order_id,))
     system.start_worker()

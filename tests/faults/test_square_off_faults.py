@@ -36,7 +36,7 @@ class TradingDay:
             f"SELECT (timestamp '{day} {time_of_day}' AT TIME ZONE 'Asia/Kolkata' - clock_timestamp())::text"
         )
         self.system.sql(
-            "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql"
+            "CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql"
             f" AS $$SELECT clock_timestamp() + interval '{ahead}'$$"
         )
 
@@ -149,9 +149,10 @@ def test_f41_a_day_that_no_worker_saw_is_made_up_for(day: TradingDay, system: Sy
 def test_f41_an_account_that_is_held_is_closed_when_it_is_free_and_the_others_meanwhile(
     day: TradingDay, system: System
 ) -> None:
-    session: Any = system.connect()
+    account_id = day.traders[0].account_id
+    session: Any = system.connect(account_id)
     session.autocommit = False
-    session.cursor().execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (day.traders[0].account_id,))
+    session.cursor().execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", (account_id,))
     day.close()
     day.wait_for("SELECT count(*) FROM position WHERE quantity = 0", TRADERS - 1, CLOSED_S)
     assert system.sql("SELECT count(*) FROM position WHERE quantity <> 0") == [(1,)]

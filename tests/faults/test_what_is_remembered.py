@@ -1,5 +1,7 @@
 """G6, G20 and G21: a restored backup, a database's clock that went back, a check of the ledger that takes long."""
 
+import functools
+
 import pytest
 
 from tests.faults.checks import SWEPT_S, drain, heal_drain_check, pending_orders
@@ -48,9 +50,10 @@ def test_g20_orders_and_marks_from_before_the_clock_went_back_are_executed_at_on
     workload = Workload(system, clients=1)
     for _ in range(4):
         workload.clients[0].place(side="BUY")
-    system.sql("UPDATE trading_order SET placed_at = placed_at + interval '120 s', due_at = due_at + interval '120 s'")
+    change = functools.partial(system.change, workload.clients[0].account_id)
+    change("UPDATE trading_order SET placed_at = placed_at + interval '120 s', due_at = due_at + interval '120 s'")
     marked = "SELECT id FROM trading_order ORDER BY placed_at LIMIT 2"
-    system.sql(f"UPDATE trading_order SET retry_at = placed_at + interval '2 s' WHERE id IN ({marked})")
+    change(f"UPDATE trading_order SET retry_at = placed_at + interval '2 s' WHERE id IN ({marked})")
     assert cron(system, limit=1)["executed"] == 1
     assert pending_orders(system) == 3
     system.start_worker()

@@ -1,7 +1,7 @@
 """The servers of a run, and the work on them that needs no session of the product."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -64,10 +64,11 @@ class Servers:
 
 def emptying(but: Collection[str] = ()) -> str:
     """Return the statements that empty the tables but for some, those of all buckets if there are several."""
-    of_accounts: Sequence[str] = OF_ACCOUNTS
+    of_accounts, shared = ([table for table in tables if table not in but] for tables in (OF_ACCOUNTS, SHARED))
     if buckets.are_several():
-        of_accounts = [f"{buckets.schema_of(shard)}.{table}" for shard in buckets.shards() for table in OF_ACCOUNTS]
-    return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *SHARED]) if table not in but)
+        of_accounts = [f"{buckets.schema_of(shard)}.{table}" for shard in buckets.shards() for table in of_accounts]
+        shared = [f"{buckets.SHARED_SCHEMA}.{table}" for table in shared]
+    return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *shared]))
 
 
 def path_to(account_id: UUID | None) -> str:
