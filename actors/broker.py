@@ -10,7 +10,7 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import CurrentMessage, Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import CurrentMessage, Interrupt, Middleware, Retries, ShutdownNotifications, TimeLimit
 
 from actors.consumer import WaitingConsumer
 from config import REDIS_NAMESPACE, Settings, require_redis_url
@@ -27,6 +27,8 @@ RESTART_S = 1.0
 # which end before a host's 30 s. Prefetch stays Dramatiq's two messages a thread: a worker's messages beyond those in
 # work wait with it, and return to the queue 10 s after its death.
 TIME_LIMIT_MS = 15_000
+# The queue of the periodic work.
+MAINTENANCE = "maintenance"
 
 _pipeline: contextvars.ContextVar[Pipeline | None] = contextvars.ContextVar("pipeline", default=None)
 
@@ -86,6 +88,25 @@ class RequestContext(Middleware):
     after_skip_message = after_process_message
 
 
+class CutShort(Middleware):
+    """Periodic work that leaves no dead letter when a time limit or a shutdown ends it: the next tick goes on.
+
+    The actors say so themselves, but the exception may come just before or after them, in Dramatiq's own steps.
+    """
+
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,
+        message: dramatiq.MessageProxy,
+        *,
+        exception: BaseException | None = None,
+        **_: Any,
+    ) -> None:
+        """Acknowledge the message, which Retries has failed."""
+        if message.queue_name == MAINTENANCE and isinstance(exception, Interrupt):
+            message.failed = False
+
+
 class OneTermination(Middleware):
     """A worker process that obeys only the first SIGTERM.
 
@@ -127,6 +148,7 @@ broker = Broker(
     # Dead letters are kept for a week, in which /ops shows them and can send them again.
     dead_message_ttl=7 * 24 * 60 * 60 * 1000,
     middleware=[
+        CutShort(),  # the first of them comes last after a message
         TimeLimit(time_limit=TIME_LIMIT_MS),
         ShutdownNotifications(),
         # Sweeping makes execution certain, so a message that raises is tried again only while that is faster.

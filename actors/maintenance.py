@@ -8,7 +8,7 @@ from dramatiq.middleware import Interrupt
 
 from actors import ledger_checks
 from actors.background import background
-from actors.broker import broker
+from actors.broker import MAINTENANCE, broker
 from config import MAX_SHARDS, settings
 from models import buckets, partitions
 from models.database import DatabaseUnavailable
@@ -39,7 +39,7 @@ logger = get_logger(__name__)
 _draining, _expiring, _doing_daily_work = ([threading.Lock() for _ in range(MAX_SHARDS)] for _ in range(3))
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=0, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=0, max_retries=0)
 def sweep_orders(shard: int = 0) -> None:
     """Execute the orders of a bucket that have been due for longer than one interval."""
     try:
@@ -70,7 +70,7 @@ def drain(*, older_than_ms: int = 0, limit_s: float = DRAIN_S) -> None:
         draining.release()
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=5, max_retries=0)
 def expire_orders(shard: int = 0, limit_s: float = EXPIRY_S) -> None:
     """End the orders of a bucket whose time is over."""
     with buckets.at(shard):
@@ -96,7 +96,7 @@ def expire(limit_s: float) -> None:
         expiring.release()
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=5, max_retries=0)
 def release_orders(shard: int = 0) -> None:
     """Release a bucket's after-market orders whose session has opened, and execute the orders that are due then."""
     try:
@@ -109,7 +109,7 @@ def release_orders(shard: int = 0) -> None:
         logger.warning("release_failed", error=str(error))
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=5, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=5, max_retries=0)
 def do_daily_work(shard: int = 0) -> None:
     """Do the daily work of a bucket that is not done yet; one process does each part at a time."""
     doing = _doing_daily_work[shard]
@@ -126,7 +126,7 @@ def do_daily_work(shard: int = 0) -> None:
         doing.release()
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=10, max_retries=0)
 def sweep_levels(shard: int = 0) -> None:
     """Match a bucket's orders that a present quote crosses and that no quote has matched; there should be none."""
     rules = MarketRules.of(settings())
@@ -137,7 +137,7 @@ def sweep_levels(shard: int = 0) -> None:
         logger.warning("level_sweep_failed", error=str(error))
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=10, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=10, max_retries=0)
 def record_prices() -> None:
     """Record the prices of the minute that has just ended."""
     try:
@@ -146,7 +146,7 @@ def record_prices() -> None:
         logger.warning("prices_not_recorded", error=str(error))
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=20, max_retries=0)
 def delete_what_is_old() -> None:
     """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
 
@@ -167,7 +167,7 @@ def _delete() -> None:
         logger.warning("deletion_failed", error=type(error).__name__, detail=str(error))
 
 
-@dramatiq.actor(broker=broker, queue_name="maintenance", priority=20, max_retries=0)
+@dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=20, max_retries=0)
 def check_ledger() -> None:
     """Check the ledger in the background and store the result, which /health/ready shows."""
     background.start("ledger_check", _check)
