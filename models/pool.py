@@ -1,5 +1,6 @@
 """A pool of connections, which serves requests in their order with returned and with new connections."""
 
+import _thread
 import threading
 import time
 from collections import Counter, deque
@@ -19,6 +20,8 @@ MAX_PAUSE_S = 1.0
 RENEWAL_S = 1.0
 # A connection that is idle for this long is closed, since another process may need its place on the server.
 IDLE_S = 60.0
+# A connect that has not ended after this time never will; it ends within its own time limits.
+LOST_S = 15.0
 
 # The generation of a connection that is closed when it comes back.
 OUTDATED = -1
@@ -50,7 +53,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._waiting: deque[Waiter] = deque()
         self._in_use = 0
-        self._connecting = 0
+        self._connecting: dict[object, float] = {}  # the connects that run, and when each began
         self._generation = 0
         self._renewed_at = float("-inf")
         self._failure: str | None = None
@@ -177,14 +180,19 @@ class Pool:
 
     def _connect_more(self) -> None:
         """Start connects for the waiting threads, within the limits."""
-        if time.monotonic() < self._retry_at:
+        now = time.monotonic()
+        if now < self._retry_at:
             return
+        self._connecting = {connect: at for connect, at in self._connecting.items() if now < at + LOST_S}
         at_once = min(len(self._waiting), CONNECTS_AT_ONCE if self._failure is None else 1)
-        while self._connecting < at_once and self.open + self._connecting < self.allowed:
-            threading.Thread(target=self._make, args=(self._generation,), name="connect", daemon=True).start()
-            self._connecting += 1
+        while len(self._connecting) < at_once and self.open + len(self._connecting) < self.allowed:
+            connect = object()
+            self._connecting[connect] = now
+            # No Thread, whose start waits: Python 3.11 throws a time limit of this thread into one that it has just
+            # made. The new one would be lost, and this one would wait for it for ever, with the lock.
+            _thread.start_new_thread(self._make, (connect, self._generation))
 
-    def _make(self, generation: int) -> None:
+    def _make(self, connect: object, generation: int) -> None:
         """Make one connection; after a failure pause and start the next connect."""
         connection, failure = None, "the connect was interrupted"
         try:
@@ -193,7 +201,7 @@ class Pool:
             failure = str(error)
         finally:
             with self._lock:
-                self._connecting -= 1
+                self._connecting.pop(connect, None)
                 self._outcomes["made" if connection is not None else outcome_of(failure)] += 1
                 pause_s = self._fail(failure) if connection is None else self._succeed(connection, generation)
         if pause_s:

@@ -293,3 +293,17 @@ def test_surplus_connections_are_closed(pool_of, monkeypatch):
         made.give_back(made.take(5))
     assert [connection.closed for connection in lent] == [1, 1, 0]
     assert made.open == 1
+
+
+def test_a_connect_whose_thread_was_lost_takes_no_place_for_ever(pool_of, connects, monkeypatch):
+    of_one = pool_of(1)
+    monkeypatch.setattr(pool._thread, "start_new_thread", lambda *_: None)
+    with pytest.raises(psycopg2.OperationalError, match="no connection became free in time"):
+        of_one.take(0.01)
+    monkeypatch.undo()
+    with pytest.raises(psycopg2.OperationalError, match="no connection became free in time"):
+        of_one.take(0.01)
+    assert connects.count == 0  # the lost one may still come
+    monkeypatch.setattr(pool, "LOST_S", 0.0)
+    of_one.give_back(of_one.take(10))
+    assert connects.count == 1
