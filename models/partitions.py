@@ -155,7 +155,7 @@ def alone() -> None:
     """Keep migrations and other work on months away for the rest of the transaction; raises NotSplit."""
     row = fetch_one("SELECT pg_try_advisory_xact_lock(%s) AS taken", (LOCK_KEY,))
     if not (row and row["taken"]):
-        raise NotSplit("a migration, or the gathering of a month, is running: try again after it")
+        raise NotSplit("a migration, or other work on months, is running: try again after it")
 
 
 def _today() -> date:

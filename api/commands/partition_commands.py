@@ -46,7 +46,7 @@ def detach(as_json: bool) -> None:
         with patience("detaching the oldest month"):
             done = detach_oldest()
     except CannotDetach as error:
-        fail(f"Nothing has changed: {error}.")
+        fail(f"Not detached: {error}.")
     tables = list(done.tables) if as_json else ", ".join(done.tables)
     show(as_json, {"month": str(done.month) if done.month else None, "tables": tables, "bytes": done.bytes})
 

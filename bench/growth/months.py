@@ -20,7 +20,7 @@ def detach_months(full: Side) -> list[dict[str, Any]]:
     full.enter()
     began = time.monotonic()
     gather_ended()
-    print(f"gathered in {time.monotonic() - began:.1f} s")
+    print(f"the sums of the months were gathered in {time.monotonic() - began:.1f} s")
     found: list[dict[str, Any]] = []
     while True:
         began = time.monotonic()

@@ -1,9 +1,10 @@
 """Keep the sums of a month that has ended, before it is detached.
 
-To sum a month up takes its size's time, and a month that ended a month ago does not change: workers gather its sums,
-so that detaching only adds them to the openings. See trading/upkeep/gathering.py.
+To sum a month up takes the longer the larger it is. A month that ended a month ago should not change any more, so
+workers gather its sums, and detaching only adds them to the openings. See trading/upkeep/gathering.py.
 
-The previous release goes on beside this one: it sums a month up itself when it detaches it.
+The previous release goes on beside this one, but for two things, once the clientOrderIds of a month are noted: its
+preview of an order with one of them fails, and its `db detach` of that month fails and changes nothing.
 """
 
 from peewee import Database
@@ -14,7 +15,7 @@ from models.parts import execute_in_buckets
 TABLES = """
 CREATE TABLE gathered_month (
     ended_at timestamptz PRIMARY KEY,
-    entries  numeric NOT NULL  -- the sum of the last numbers of all accounts: one more entry of the month changes it
+    mark     numeric NOT NULL  -- one more order or entry of the month changes it
 );
 -- The fills and the profit of a position in the month.
 CREATE TABLE gathered_position (

@@ -6,6 +6,7 @@ import dramatiq
 import redis
 from dramatiq.middleware import Retries, TimeLimitExceeded
 
+from actors import broker as service
 from actors.broker import MAINTENANCE, Broker, CutShort
 from actors.dead_letters import SPENT_OPTIONS
 from runtime.redis_pool import make_pool
@@ -50,3 +51,4 @@ def test_periodic_work_that_a_time_limit_ends_outside_of_its_actor_is_no_dead_le
         worker.stop()
     dead = [text for queue in (MAINTENANCE, "orders") for text in client.hvals(f"cut:{queue}.XQ.msgs")]
     assert {dramatiq.Message.decode(text).actor_name for text in dead} == {"maintenance_fail", "orders_end"}
+    assert isinstance(service.broker.middleware[0], CutShort)  # the last one after a message

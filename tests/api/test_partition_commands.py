@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from actors import maintenance
 from models.partitions import Month
 from tests.api.test_backup_commands import place, run
 from tests.support.trading import one
@@ -47,7 +48,12 @@ def test_a_database_by_month_is_backed_up_restored_and_detached(run: Callable[..
     assert run("db", "partition").output == "monthsMade: none\n"
     live = run("db", "detach")
     assert (live.exit_code, "1 of its orders are PENDING or OPEN" in live.output) == (1, True)
+    without_live = one("SELECT count(*) FROM gathered_month")
     assert run("orders", "cancel", "--all-of", account_id).exit_code == 0
+    for gather in (lambda: run("db", "prune"), maintenance._delete):  # workers do the same
+        execute_sql("DELETE FROM gathered_month")
+        gather()
+        assert one("SELECT count(*) FROM gathered_month") == without_live + 1
     detached = json.loads(run("db", "detach", "--json").output)
     assert (detached["month"], detached["tables"]) == (None, ["trading_order_before", "fund_transaction_before"])
     assert run("ledger", "verify").exit_code == 0

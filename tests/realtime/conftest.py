@@ -57,7 +57,7 @@ class Database:
 
     def forget_events(self, account_id: UUID, up_to: int) -> None:
         """Age an account's first events past the 7 days, and delete them as retention does."""
-        # Citus reckons with the column of no row here.
+        # Citus takes no interval from a column in an UPDATE.
         age = "UPDATE event SET at = now() - interval '8 days' WHERE account_id = %s AND id <= %s"
         citus.without_triggers(self._url, path_to(account_id) + age, str(account_id), up_to)
         self.run("DELETE FROM event WHERE account_id = %s AND at < now() - interval '7 days'", account_id)

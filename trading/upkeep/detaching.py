@@ -84,7 +84,7 @@ def _detach_in(shard: int, ended: Ended) -> tuple[int, float]:
     facts = {"ended_at": ended.at, "first_order_id": first_order_id(Month.of(ended.at.date()))}
     with buckets.at(shard), unbounded():
         with db.atomic():
-            be_alone()
+            be_alone(ended)
             for statement in (LEDGER.format(**ended.tables), POSITIONS, FORGET, NOTE):
                 execute(statement, facts)
             began = time.monotonic()

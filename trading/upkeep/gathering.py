@@ -1,7 +1,7 @@
 """Gather the sums of months that have ended, so that detaching one of them takes no longer than the change of tables.
 
-A month that ended KEPT_DAYS ago changes no more. Its clientOrderIds are noted as taken at once; the sums of its
-positions wait in tables of their own, since the ledger check still reads the month itself.
+A month that ended KEPT_DAYS ago should not change any more. Its clientOrderIds are noted as taken at once; the sums of
+its positions wait in a table of their own, since the ledger check still reads the month itself.
 """
 
 import contextlib
@@ -9,6 +9,8 @@ import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+
+from peewee import IntegrityError
 
 from models import buckets
 from models.database import db, execute, fetch_all, fetch_one, session_with_deadline
@@ -32,12 +34,14 @@ SELECT count(*) AS accounts {LAST_ENTRIES} CROSS JOIN LATERAL (
     ORDER BY id LIMIT 1) AS kept
 WHERE first_id < last_id
 """
-ENTRIES = f"SELECT coalesce(sum(last_id), 0) AS entries {LAST_ENTRIES}"
-GATHERED = "SELECT entries FROM gathered_month WHERE ended_at = %(ended_at)s"
+# One more order changes it, and so does one more entry, since entries count from 1 in each account. A wrong clock may
+# put an order into another month than its entries.
+MARK = f"SELECT (SELECT count(*) FROM {{orders}}) + (SELECT coalesce(sum(last_id), 0) {LAST_ENTRIES}) AS mark"
+GATHERED = "SELECT mark FROM gathered_month WHERE ended_at = %(ended_at)s"
 FORGET = "DELETE FROM gathered_position WHERE ended_at = %(ended_at)s"
 NOTE = """
-INSERT INTO gathered_month (ended_at, entries) VALUES (%(ended_at)s, %(entries)s)
-ON CONFLICT (ended_at) DO UPDATE SET entries = excluded.entries
+INSERT INTO gathered_month (ended_at, mark) VALUES (%(ended_at)s, %(mark)s)
+ON CONFLICT (ended_at) DO UPDATE SET mark = excluded.mark
 """
 POSITIONS = """
 INSERT INTO gathered_position (ended_at, position_id, account_id, quantity, realized_pnl)
@@ -111,31 +115,39 @@ def gather(ended: Ended) -> None:
     """
     with db.atomic():
         execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")  # holds behind a pooler, too
+        be_alone(ended)
         if live := _number(LIVE, ended):
             raise CannotDetach(f"{live} of its orders are PENDING or OPEN")
         if accounts := _number(OUT_OF_ORDER, ended):
             raise CannotDetach(f"{accounts} accounts have entries of it after entries of a later month")
-        entries = _number(ENTRIES, ended)
-        if [entries] != [row["entries"] for row in fetch_all(GATHERED, {"ended_at": ended.at})]:
-            _gather(ended, {"ended_at": ended.at, "entries": entries})
+        mark = _number(MARK, ended)
+        if [mark] != [row["mark"] for row in fetch_all(GATHERED, {"ended_at": ended.at})]:
+            _gather(ended, {"ended_at": ended.at, "mark": mark})
 
 
 def _gather(ended: Ended, facts: dict[str, Any]) -> None:
     began = time.monotonic()
-    be_alone()
     execute(FORGET, facts)
     execute(NOTE, facts)
-    execute(POSITIONS.format(**ended.tables), facts)
+    try:
+        execute(POSITIONS.format(**ended.tables), facts)
+    except IntegrityError as error:  # a profit without a position, which only a hand can have written
+        raise CannotDetach(f"its entries are wrong: run `tradepost ledger verify` ({error})") from None
     execute(CLIENT_ORDER_IDS.format(**ended.tables))
     logger.info("month_gathered", month=str(ended), duration_ms=round((time.monotonic() - began) * 1000))
 
 
-def be_alone() -> None:
-    """Keep migrations and other work on months away for the rest of the transaction; raises CannotDetach."""
+def be_alone(ended: Ended) -> None:
+    """Keep migrations and other work on months away for the rest of the transaction.
+
+    Raises CannotDetach if there is such work, or if the month is detached already.
+    """
     try:
         alone()
     except NotSplit as error:
         raise CannotDetach(str(error)) from None
+    if ended not in attached_ends():
+        raise CannotDetach("another process has just detached it")
 
 
 def _number(sql: str, ended: Ended) -> Decimal:

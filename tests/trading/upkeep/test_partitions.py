@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from trading.rules.decision import OrderRequest
 from trading.rules.errors import DuplicateClientOrderId
 from trading.upkeep import verify
 from trading.upkeep.detaching import detach_oldest
-from trading.upkeep.gathering import CannotDetach, gather_ended
+from trading.upkeep.gathering import CannotDetach, attached_ends, gather, gather_ended
 
 INDIA = ZoneInfo("Asia/Kolkata")
 PARTITIONS = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
@@ -163,9 +164,11 @@ def test_the_sums_of_all_months_that_have_ended_are_gathered_before_one_is_detac
     gather_ended()
     assert one("SELECT count(*) FROM gathered_month") == 3
     assert violations() == []
+    run("UPDATE gathered_position SET account_id = gen_random_uuid()")
     gathered = rows("SELECT * FROM gathered_position")
     gather_ended()
-    assert rows("SELECT * FROM gathered_position") == gathered
+    assert rows("SELECT * FROM gathered_position") == gathered  # those that are there are left
+    run("UPDATE gathered_position SET account_id = %s", trader)
     for left in (2, 1, 0):
         detach_oldest()
         assert one("SELECT count(*) FROM gathered_month") == left
@@ -197,6 +200,43 @@ def test_sums_are_gathered_anew_if_a_slow_clock_has_added_to_the_month(at, trade
     detach_oldest()
     assert violations() == []
     assert one("SELECT count(*) FROM trading_order WHERE account_id = %s", quiet) == 0
+
+
+def test_sums_are_gathered_anew_if_an_order_with_an_old_id_has_come(at, trader):
+    at("2026-09-20 12:00")
+    gather_ended()
+    old = int(datetime(2026, 5, 25, tzinfo=INDIA).timestamp() * 1000)
+    with identifiers.drawn_from(
+        lambda: identifiers.version_7(old, int.from_bytes(os.urandom(10), "big"))
+    ):  # a process's clock is slow, that of the database is right
+        hold(trader, "BUY", 3, "100.00", client_order_id="slow")
+    detach_oldest()
+    assert violations() == []
+    assert rows("SELECT FROM trading_order WHERE client_order_id = 'slow'") == []
+    with pytest.raises(DuplicateClientOrderId):
+        buy(trader, 1, "100.00", client_order_id="slow")
+
+
+def test_a_month_that_another_process_has_detached_meanwhile_is_not_gathered(at, trader):
+    at("2026-09-20 12:00")
+    with database.session():
+        first = attached_ends()[0]
+    detach_oldest()
+    with pytest.raises(CannotDetach, match="just detached"), database.session_with_deadline():
+        gather(first)
+    assert one("SELECT count(*) FROM gathered_month") == 0
+
+
+def test_months_wait_for_a_migration(at, trader):
+    at("2026-09-20 12:00")
+    with database.session(), database.db.atomic():
+        partitions.alone()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(gather_ended).result()
+            refused = other.submit(detach_oldest).exception()
+    assert isinstance(refused, CannotDetach)
+    assert "a migration, or other work on months, is running" in str(refused)
+    assert one("SELECT count(*) FROM gathered_month") == 0
 
 
 def test_a_month_with_a_live_order_is_gathered_when_the_order_has_ended(at, trader):
