@@ -76,7 +76,9 @@ def row_of(desk: Desk, symbol: str) -> Any:
 def test_a_watch_list_is_searched_for_followed_ordered_and_kept(
     desk_of: Callable[..., Desk], web: Running, account: Any, feed: Feed
 ) -> None:
-    desk = desk_of(web).log_in(account().token)
+    desk = desk_of(web)
+    with desk.page.expect_response("**/api/market/stocks?limit=*"):  # a new list begins with a server's stocks, if any
+        desk.log_in(account().token)
     expect(desk.page.locator("#watch-empty")).to_be_visible()
     for symbol in ("RELIANCE", "INFY", "TCS"):
         feed(symbol, lastPrice="2412.50", bidPrice="2412.00", askPrice="2413.00", **DAY)
