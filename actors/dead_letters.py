@@ -9,10 +9,10 @@ from uuid import UUID
 import dramatiq
 from dramatiq.errors import DecodeError
 
-from actors.broker import broker
+from actors.broker import MAINTENANCE, broker
 
 # The queues of actors.worker; a process that only sends does not declare them all.
-QUEUES = ("orders", "maintenance")
+QUEUES = ("orders", MAINTENANCE)
 MAX_SHOWN = 50
 MAX_TEXT = 300
 # The options of a message that a new try does not inherit.

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypedDict
 
 import dramatiq
 
-from actors.broker import broker
+from actors.broker import MAINTENANCE, broker
 from runtime import redis_link
 
 State = Literal["asked", "running"]
@@ -24,7 +24,7 @@ class CheckState(TypedDict):
 def ask_for_check() -> CheckState:
     """Have the ledger checked unless a check is asked for or running; return its state. Raises redis.RedisError."""
     if _note("asked", ASKED_MS, only_if_none=True):
-        message: dramatiq.Message[Any] = dramatiq.Message("maintenance", "check_ledger", (), {}, {})
+        message: dramatiq.Message[Any] = dramatiq.Message(MAINTENANCE, "check_ledger", (), {}, {})
         broker.enqueue(message)
     return unfinished_check() or {"state": "asked", "since": datetime.now(UTC)}
 

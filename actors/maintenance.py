@@ -148,7 +148,7 @@ def record_prices() -> None:
 
 @dramatiq.actor(broker=broker, queue_name=MAINTENANCE, priority=20, max_retries=0)
 def delete_what_is_old() -> None:
-    """Delete what is older than its retention, in the background: events, keys, recorded prices, minute candles.
+    """Delete old events, idempotency keys, recorded prices and minute candles in the background.
 
     If orders are stored by month, make the partition of the next month, and gather the sums of those that have ended.
     """

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from models import buckets
-from models.database import db, execute, fetch_all, session, unbounded
+from models.database import db, execute, fetch_all, session, session_with_deadline, unbounded
 from models.partitions import Month, first_order_id, patiently
 from trading.upkeep.gathering import (
     KEPT_DAYS,
@@ -62,7 +62,7 @@ def detach_oldest() -> Detached:
     oldest = min(ends, key=lambda ended: ended.at)
     shards = [shard for shard, ended in zip(buckets.shards(), ends, strict=True) if ended.at == oldest.at]
     for shard in shards:
-        with buckets.at(shard), unbounded():
+        with buckets.at(shard), session_with_deadline():
             gather(oldest)
     done = [_detach_in(shard, oldest) for shard in shards]
     sizes, times = zip(*done, strict=True)
@@ -80,7 +80,7 @@ def _oldest() -> Ended:
 
 
 def _detach_in(shard: int, ended: Ended) -> tuple[int, float]:
-    """Detach the month of a bucket; return the size of its tables, and how long nobody else could use the two."""
+    """Detach the month of a bucket; return the bytes of its tables, and the seconds for which they were locked."""
     facts = {"ended_at": ended.at, "first_order_id": first_order_id(Month.of(ended.at.date()))}
     with buckets.at(shard), unbounded():
         with db.atomic():

@@ -33,20 +33,21 @@ INDIA = ZoneInfo("Asia/Kolkata")
 PARTITIONS = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
 
 
+def id_of(moment):
+    """Return a new id of a moment."""
+    return identifiers.version_7(int(moment.timestamp() * 1000), int.from_bytes(os.urandom(10), "big"))
+
+
 @contextlib.contextmanager
 def running_clock():
     """Yield a function that sets the clock of the database, and of the ids that this process draws."""
     moments = []
 
-    def drawn():
-        milliseconds = int(moments[-1].timestamp() * 1000)
-        return identifiers.version_7(milliseconds, int.from_bytes(os.urandom(10), "big"))
-
     def move(moment):
         moments.append(datetime.fromisoformat(moment).replace(tzinfo=INDIA))
         set_to(moment)
 
-    with identifiers.drawn_from(drawn), market_clock.set_to(lambda: moments[-1]):
+    with identifiers.drawn_from(lambda: id_of(moments[-1])), market_clock.set_to(lambda: moments[-1]):
         yield move
 
 
@@ -205,10 +206,8 @@ def test_sums_are_gathered_anew_if_a_slow_clock_has_added_to_the_month(at, trade
 def test_sums_are_gathered_anew_if_an_order_with_an_old_id_has_come(at, trader):
     at("2026-09-20 12:00")
     gather_ended()
-    old = int(datetime(2026, 5, 25, tzinfo=INDIA).timestamp() * 1000)
-    with identifiers.drawn_from(
-        lambda: identifiers.version_7(old, int.from_bytes(os.urandom(10), "big"))
-    ):  # a process's clock is slow, that of the database is right
+    may = datetime(2026, 5, 25, tzinfo=INDIA)
+    with identifiers.drawn_from(lambda: id_of(may)):  # a process's clock is slow, that of the database is right
         hold(trader, "BUY", 3, "100.00", client_order_id="slow")
     detach_oldest()
     assert violations() == []
