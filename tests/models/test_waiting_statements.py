@@ -1,5 +1,7 @@
 """Statements that wait are sent with the next one or with the commit: in one round trip, in their order, once."""
 
+import threading
+
 import pytest
 from peewee import IntegrityError
 
@@ -11,12 +13,13 @@ INSERT = "INSERT INTO stock (id, exchange, symbol) VALUES (gen_random_uuid(), 'N
 
 @pytest.fixture
 def sent(clean, monkeypatch):
-    """Return the texts that were sent to the server."""
-    texts, usual = [], connections.Cursor.execute
+    """Return the texts that this thread sent to the server; a hub of an earlier test may still look at it."""
+    texts, usual, sender = [], connections.Cursor.execute, threading.get_ident()
 
     def execute(self, query, parameters=None):
         usual(self, query, parameters)
-        texts.append(self.query.decode())
+        if threading.get_ident() == sender:
+            texts.append(self.query.decode())
 
     monkeypatch.setattr(connections.Cursor, "execute", execute)
     return texts

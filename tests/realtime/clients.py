@@ -149,6 +149,12 @@ class RawStream:
         assert found[0] == TEXT, found
         return json.loads(found[1])
 
+    def wait_until_live(self) -> None:
+        """Read until the hub delivers events; the server answers no ping while it replays at the reader's pace."""
+        self.send(PING, b"live?")
+        while (found := self.next_frame()) != (PONG, b"live?"):
+            assert found is not None, "the connection has ended"
+
     def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
         """Read to the end of the connection, and return the code of the close frame, or None without one."""
         code = None

@@ -179,6 +179,7 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     trader = account()
     slow = RawStream(web.port, trader.token, receive_buffer=4096)
     assert slow.next()["type"] == "ready"
+    slow.wait_until_live()
     with answered_pings(slow):  # a slow machine, and the probes below, take longer than the server waits for an answer
         plain_sql.change(trader.id, 4_000, "x" * 180)
         last = plain_sql.last_event_id(trader.id)
