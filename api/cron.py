@@ -101,21 +101,22 @@ def _sweep_all(limit: int, *, until: float) -> list[Swept]:
     """Do each bucket's share, and give the rest of the limit to the buckets that have more to do."""
     done, full = [], []
     for share in _shares(limit):
-        done.append(_sweep_bucket(share, has_time=time.monotonic() < until))
+        is_done = time.monotonic() < until and do_daily_work()
+        done.append(Swept(is_done, *_do_orders(share)))
         if done[-1].counts.claimed >= share:
             full.append(buckets.current() or 0)
     for shard in full:
-        left = limit - sum(part.counts.claimed for part in done)
+        left = limit - max(sum(part.counts.claimed for part in done), sum(part.expired for part in done))
         if left > 0 and buckets.are_several():
             with buckets.at(shard):
-                done.append(Swept(True, sweep_once(limit=left, older_than_ms=0, exclusive=False), 0))
+                done.append(Swept(True, *_do_orders(left)))
     return done
 
 
-def _sweep_bucket(limit: int, *, has_time: bool) -> Swept:
-    is_done = has_time and do_daily_work()
+def _do_orders(limit: int) -> tuple[SweepCounts, int]:
+    """Release, execute and expire the orders of a bucket, at most `limit` of each kind."""
     if not limit:
-        return Swept(is_done, SweepCounts(), 0)
+        return SweepCounts(), 0
     release.run_once(limit, calendar=current_app.config["SETTINGS"].market_calendar)
     counts = sweep_once(limit=limit, older_than_ms=0, exclusive=False)
-    return Swept(is_done, counts, expiry.run_once(limit).expired)
+    return counts, expiry.run_once(limit).expired

@@ -22,6 +22,7 @@ from models.dumps import DumpFailed, read_dump
 from tests.buckets.conftest import SHARDS
 from tests.support.refusals import check_refusals
 from tests.support.trading import buy, execute, one, run
+from tests.trading.execution import market
 from trading.accounts.tokens import create_token
 from trading.day import jobs
 from trading.events import lost_events, reading, restored
@@ -325,6 +326,16 @@ def test_a_limit_below_the_number_of_buckets_forgets_none_of_them(client, accoun
         assert swept[-1]["executed"] <= 1
         assert len(swept) < 200
     assert sum(one["executed"] for one in swept) == SHARDS
+
+
+def test_what_a_small_limit_leaves_ends_orders_of_any_bucket(client, accounts, settings):
+    market.quote("99.95", "101.00", "100.50")
+    for account_id in accounts:
+        market.rest(account_id, "BUY", 1, price="10.00")
+        market.rest(account_id, "BUY", 1, price="10.00", ends_at=market.now())
+    headers = {"Authorization": f"Bearer {settings.cron_secret}"}
+    swept = [client.get("/api/cron/order-worker?limit=1", headers=headers).get_json() for _ in accounts]
+    assert [(one["opened"], one["expired"]) for one in swept] == [(1, 1)] * SHARDS
 
 
 def test_the_commands_see_all_buckets(invoke, accounts):
