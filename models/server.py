@@ -22,7 +22,7 @@ def unfit_reason() -> str | None:
     """Return the reason why the open session's database cannot be used, or None; the text holds no secret."""
     (found,) = fetch_all(
         "SELECT current_setting('server_version_num')::int / 10000 AS version, getdatabaseencoding() AS encoding,"
-        f" ({buckets.COUNT_SCHEMAS}) AS buckets, to_regclass('account') IS NOT NULL AS has_accounts"
+        f" ({buckets.COUNT_SCHEMAS}) AS buckets, to_regclass('{_accounts()}') IS NOT NULL AS has_accounts"
     )
     if found["version"] < OLDEST_VERSION:
         return f"its version {found['version']} is too old: PostgreSQL {OLDEST_VERSION} or later is needed"
@@ -47,10 +47,15 @@ def _other_shards(found: dict[str, Any]) -> int | None:
     return 1 if found["has_accounts"] and _has_all_in_one_schema() else None
 
 
+def _accounts() -> str:
+    """Return the name of the table of accounts where one bucket has it."""
+    return f"{buckets.SHARED_SCHEMA}.account" if buckets.are_several() else "account"
+
+
 def _has_all_in_one_schema() -> bool:
     """Return True if the tables of accounts, which are in the shared schema, stay there: they hold rows, or came so."""
     row = fetch_one(
-        "SELECT EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM schema_migration WHERE name = %s) AS stays",
+        f"SELECT EXISTS (SELECT FROM {_accounts()}) OR EXISTS (SELECT FROM schema_migration WHERE name = %s) AS stays",
         (DIVISION,),
     )
     return row is not None and bool(row["stays"])

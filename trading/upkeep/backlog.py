@@ -84,7 +84,9 @@ def sum_pending(parts: Sequence[PendingOrders]) -> PendingOrders:
     """Return the due orders of all buckets, given those of each."""
     oldest = [part["oldest_due_at"] for part in parts if part["oldest_due_at"] is not None]
     return PendingOrders(
-        at=parts[0]["at"], count=sum(part["count"] for part in parts), oldest_due_at=min(oldest, default=None)
+        at=max(part["at"] for part in parts),
+        count=sum(part["count"] for part in parts),
+        oldest_due_at=min(oldest, default=None),
     )
 
 
