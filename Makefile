@@ -65,8 +65,8 @@ run: $(RUNNABLE) $(COMMAND) ## start the service and its servers, and print link
 test: $(INSTALLED) ## run all tests in parallel processes (TESTS=tests/api ARGS="-x -k cancel")
 	@$(BIN)/python -m pytest -n auto $(ARGS) $(TESTS)
 
-test-buckets: $(INSTALLED) ## run the tests over real processes with four buckets of accounts (ARGS="-x")
-	@SHARDS=4 $(BIN)/python -m pytest -n auto $(ARGS) tests/acceptance tests/realtime
+test-buckets: $(INSTALLED) ## run the tests of the doors and of trading with four buckets of accounts (ARGS="-x")
+	@SHARDS=4 $(BIN)/python -m pytest -n auto $(ARGS) tests/acceptance tests/realtime tests/api tests/trading
 
 test-fast: $(INSTALLED) ## run the tests of the rules, the database and the API, in less than a minute (ARGS="-x")
 	@$(BIN)/python -m pytest -n auto $(ARGS) tests/trading/rules tests/models tests/api

@@ -5,9 +5,8 @@ from decimal import Decimal
 import pytest
 
 from models.database import execute, session
-from tests.support.trading import hold
+from tests.support.trading import execute_orders, hold
 from trading.accounts.tokens import create_token
-from trading.execution.executing import execute_orders
 from trading.matching.feed import set_quotes
 
 EQUITY = "/api/trading/account/equity"

@@ -11,8 +11,7 @@ from api import create_app
 from config import RateLimit
 from models.database import DatabaseUnavailable
 from runtime import redis_link
-from tests.support.trading import at_once, one, rows
-from trading.execution.executing import execute_orders
+from tests.support.trading import at_once, execute_orders, one, rows
 from trading.orders import placement
 from trading.upkeep.verify import verify
 

@@ -9,8 +9,8 @@ import pytest
 
 from models.database import DatabaseUnavailable
 from tests.support.processes import wait_until
-from tests.support.trading import at_once, one, rows
-from trading.execution.executing import execute_orders
+from tests.support.servers import path_to
+from tests.support.trading import at_once, execute_orders, one, rows
 from trading.upkeep.verify import verify
 
 PATH = "/api/trading/orders/batch"
@@ -62,10 +62,12 @@ def code(answer: Any) -> tuple[int, str]:
 CONFLICT = (422, "idempotency_conflict")
 
 
+@pytest.mark.one_bucket("of the smaller pool of a bucket, one connection is an account's share: the other basket waits")
 def test_a_basket_claims_its_key_before_its_first_order(send: Any, trader: Any, connect: Any) -> None:
     holder = connect()
     with ThreadPoolExecutor(1) as pool:
-        holder.cursor().execute("SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE", (str(trader.id),))
+        lock = "SELECT 1 FROM account WHERE id = %s FOR NO KEY UPDATE"
+        holder.cursor().execute(path_to(trader.id) + lock, (str(trader.id),))
         first = pool.submit(send, "A")
         wait_until(lambda: one("SELECT count(*) FROM pg_locks WHERE NOT granted"), what="the first order waits")
         other = send("B")

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.trading import account_now, at_once, row_of, run
-from trading.execution.executing import execute_orders
+from tests.support.trading import account_now, at_once, execute_orders, row_of, run
 from trading.orders import mass_cancellation
 from trading.upkeep.verify import verify
 
@@ -118,13 +117,11 @@ def test_a_list_has_no_version(cancel: Any, place: Any, trader: Any) -> None:
 
 
 def test_orders_that_may_not_be_cancelled_are_refused_with_their_reason(
-    client: Any, cancel: Any, place: Any, trader: Any
+    client: Any, cancel: Any, place: Any, trader: Any, cleaner: Any
 ) -> None:
     ours, square_off, other = (place(trader, symbol=name).get_json()["orderId"] for name in ("A", "B", "C"))
-    run(
-        "SET LOCAL session_replication_role = replica; UPDATE trading_order SET origin = 'SQUARE_OFF' WHERE id = %s",
-        square_off,
-    )
+    with cleaner.cursor() as cursor:
+        cursor.execute("UPDATE trading_order SET origin = 'SQUARE_OFF' WHERE id = %s", (square_off,))
     answer = cancel().get_json()
     assert [order["orderId"] for order in answer["cancelled"]] == [ours, other]
     (refused,) = answer["refused"]

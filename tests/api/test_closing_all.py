@@ -6,8 +6,7 @@ import pytest
 
 from api import closing
 from models.database import DatabaseUnavailable
-from tests.support.trading import account_now, at_once, one, row_of, rows, run
-from trading.execution.executing import execute_orders
+from tests.support.trading import account_now, at_once, execute_orders, one, row_of, rows, run
 from trading.upkeep.verify import verify
 
 PATH = "/api/trading/positions/close"

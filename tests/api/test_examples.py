@@ -14,7 +14,7 @@ import pytest
 
 from tests.security.operations import operations_of
 from tests.support.examples import differences, example_of, optional_members
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders
 from trading.market.stocks import import_stocks
 from trading.matching.stock_changes import ImportedFacts, set_facts
 from trading.rules.ledger import EFFECTS

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.identifiers import NOT_THERE
-from tests.support.trading import hold, run, sell
+from tests.support.trading import execute_orders, hold, run, sell
 from tests.trading.settlement.days import let_days_pass
-from trading.execution.executing import execute_orders
 
 DELIVERY = {"product": "DELIVERY"}
 HELD = ("quantity", "settledQuantity", "t1Quantity", "soldToday")

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from models.database import fetch_one, session
+from tests.support.trading import execute_orders
 from trading.accounts.administration import set_status
-from trading.execution.executing import execute_orders
 from trading.upkeep.verify import verify
 
 

@@ -6,8 +6,7 @@ from decimal import Decimal
 import pytest
 
 from models.database import execute, session
-from tests.support.trading import one, order_now, row_of
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders, one, order_now, row_of
 
 
 @pytest.fixture

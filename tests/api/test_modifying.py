@@ -2,7 +2,7 @@
 
 import pytest
 
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders
 
 STALE = '"0123456789abcdef0123456789abcdef"'
 

@@ -9,6 +9,7 @@ import pytest
 from actors import dead_letters, ledger_checks, maintenance, presence, worker
 from actors.broker import broker
 from config.version import VERSION
+from models import buckets
 from models.database import fetch_all, session
 from runtime import metrics
 from tests.support.dead_letters import TRACEBACK, bury
@@ -89,12 +90,10 @@ def test_resting_orders_and_late_matches_are_counted(account: Any, place: Any, r
     for _ in range(2):
         place(account())
     with cleaner.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
         cursor.execute(
             "UPDATE trading_order SET fill_model = 'QUOTES', status = 'OPEN', due_at = NULL, watch_price = price,"
             " expires_at = clock_timestamp() - interval '5 s'"
         )
-        cursor.execute("RESET session_replication_role")
     metrics.count_late_matches(["book", "stop"], 0.1)
     found = read()["resting"]
     assert (found["forPrice"], found["forTrigger"]) == (2, 0)
@@ -119,6 +118,7 @@ def test_seconds_before_the_oldest_order_read_are_omitted(
     assert read()["pending"]["count"] == 3
 
 
+@pytest.mark.one_bucket("its session is of no bucket")
 def test_no_query_reads_a_whole_table(database: Any, cleaner: Any) -> None:
     """The planner would scan a small table anyway: what it would do with a large one is asked with scans forbidden."""
     parameters = {"limit": 5_000, "since": 0, "latency_since": datetime.now(UTC), "minutes": 60}
@@ -262,12 +262,10 @@ def test_a_fill_is_measured_from_its_match_and_an_order_that_waited_is_not_slow(
     quote("RELIANCE", "99.00")
     execute(client, settings)
     with cleaner.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
         cursor.execute(
             "UPDATE trading_order SET placed_at = placed_at - interval '1 h',"
             " matched_at = executed_at - interval '40 ms' WHERE fill_model = 'QUOTES'"
         )
-        cursor.execute("RESET session_replication_role")
     found = read()
     assert (found["fills"]["orders"], found["fills"]["p50Ms"]) == (1, 40.0)
     assert found["latency"]["orders"] == 1
@@ -276,7 +274,7 @@ def test_a_fill_is_measured_from_its_match_and_an_order_that_waited_is_not_slow(
 
 def test_the_daily_work_of_the_last_week_is_listed(read: Any, clean: None) -> None:
     today = datetime.now(UTC).date()
-    assert jobs.run_daily("settlement", today, lambda: None)
+    assert all(jobs.run_daily("settlement", today, lambda: None) for _ in buckets.each())
     assert jobs.skip("square-off NORMAL", today)
     assert jobs.skip("square-off NORMAL", today - timedelta(days=9))
     runs = {run["name"]: run for run in read()["jobRuns"]}
@@ -286,6 +284,7 @@ def test_the_daily_work_of_the_last_week_is_listed(read: Any, clean: None) -> No
     assert (runs["settlement"]["skipped"], runs["square-off NORMAL"]["skipped"]) == (False, True)
 
 
+@pytest.mark.one_bucket("three orders are fewer than one of each bucket")
 def test_the_last_hour_is_counted_by_minute_as_far_as_the_newest_orders_reach(
     client: Any, account: Any, place: Any, settings: Any, headers_for: Any, cleaner: Any, monkeypatch: Any
 ) -> None:

@@ -5,8 +5,7 @@ from urllib.parse import quote as quoted
 
 import pytest
 
-from tests.support.trading import run
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders, run
 
 
 @pytest.fixture

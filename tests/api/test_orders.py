@@ -6,7 +6,7 @@ from urllib.parse import quote as quoted
 import pytest
 
 from tests.support.identifiers import NOT_THERE
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders
 
 
 @pytest.fixture

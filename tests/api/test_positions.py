@@ -3,8 +3,7 @@
 import pytest
 
 from tests.support.identifiers import NOT_THERE
-from tests.support.trading import one
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders, one
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from models.database import fetch_one, session, snapshot
 from tests.conftest import CRON_SECRET
+from tests.support.servers import path_to
 from trading.orders.preview import preview_order
 from trading.rules.decision import OrderRequest
 
@@ -144,7 +145,9 @@ def test_a_preview_does_not_wait_for_locks(trader: Any, preview: Any, connect: A
     holder = connect()
     with holder.cursor() as cursor:
         for table, column in (("account", "id"), ("trading_order", "account_id"), ("position", "account_id")):
-            cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", (str(trader.id),))
+            cursor.execute(
+                f"{path_to(trader.id)} SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", (str(trader.id),)
+            )
     assert preview(trader).get_json() == before
 
 

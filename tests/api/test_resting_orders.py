@@ -6,6 +6,7 @@ import pytest
 
 from api import dispatching
 from tests.conftest import CRON_SECRET
+from tests.support.trading import one, run
 from trading.accounts.idempotency import fingerprint_of
 
 CRON = {"Authorization": f"Bearer {CRON_SECRET}"}
@@ -179,8 +180,8 @@ def test_the_history_of_an_order_names_the_quote_that_filled_it(send, resting, f
     assert send("GET", f"{ORDERS}/{order_id}/history").get_json()["data"][-1]["changes"]["fill"] == evidence["fill"]
 
 
-def test_each_refusal_is_a_problem_with_its_facts(place, account, trader, feed, database):
-    database.execute(
+def test_each_refusal_is_a_problem_with_its_facts(place, account, trader, feed):
+    run(
         "UPDATE stock SET tick_size = 0.05, lot_size = 10, lower_circuit = 90, upper_circuit = 110,"
         " circuit_day = (market_now() AT TIME ZONE 'Asia/Kolkata')::date"
     )
@@ -197,7 +198,7 @@ def test_each_refusal_is_a_problem_with_its_facts(place, account, trader, feed, 
     assert problem(**STOP | {"price": "104.00"})["code"] == "trigger_beyond_price"
     assert problem(**STOP | {"triggerPrice": "95.00"})["lastPrice"] == "99.98"
     assert problem(price="110.05")["upperCircuit"] == "110.00"
-    database.execute("UPDATE stock SET allows_intraday = false")
+    run("UPDATE stock SET allows_intraday = false")
     assert problem()["code"] == "intraday_not_allowed"
 
 
@@ -311,10 +312,10 @@ def test_the_history_of_a_triggered_order_tells_each_step(send, resting, feed, w
     assert [len(moment["transactions"]) for moment in moments] == [2, 0, 0, 0]
 
 
-def test_a_request_without_the_new_terms_has_the_fingerprint_of_the_previous_release(place, trader, feed, database):
+def test_a_request_without_the_new_terms_has_the_fingerprint_of_the_previous_release(place, trader, feed):
     """An Idempotency-Key that the previous release has stored is still answered."""
     place(trader, headers={"Idempotency-Key": "one"}, price="95.00")
-    stored = database.fetch_one("SELECT fingerprint FROM idempotency_key")["fingerprint"]
+    stored = one("SELECT fingerprint FROM idempotency_key")
     body = {"exchange": "NSE", "symbol": "RELIANCE", "side": "BUY", "quantity": 10, "order_type": "LIMIT"}
     body |= {"price": "95.00", "product": "INTRADAY", "client_order_id": None}
     assert bytes(stored) == fingerprint_of(body)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models import buckets
 from tests.support.market_clock import clock, set_up  # noqa: F401  fixtures
 from tests.support.trading import execute
 from tests.trading.execution.market import quote
@@ -22,7 +23,8 @@ def test_a_closing_order_that_waits_is_shown_and_refuses_its_client(
     trader = account(fill_model="QUOTES")
     execute(place_on(trader.id, "BUY", 10, price="100.00"))
     clock("2026-11-02 15:12")  # the quote is too old now
-    square_off.run_once()
+    for _ in buckets.each():
+        square_off.run_once()
 
     def send(method: str, path: str, body: Any = None) -> Any:
         return client.open(path, method=method, json=body, headers=trader.headers | {"If-Match": "*"})

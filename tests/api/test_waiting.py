@@ -11,7 +11,7 @@ from api.stream.listeners import QueueListener
 from models.database import db, fetch_all, session
 from tests.actors.placing import place_quietly
 from tests.support.processes import wait_until
-from trading.execution.executing import execute_orders
+from tests.support.trading import execute_orders
 from trading.orders.cancellation import cancel_order
 
 

@@ -20,7 +20,7 @@ from models import database, migrate
 from tests.acceptance.conftest import Trader
 from tests.deploy.test_dynos import PROCFILE
 from tests.support.processes import ROOT, ProcessStarter, Running, command_environment, free_port, wait_until
-from tests.support.servers import Servers
+from tests.support.servers import Servers, point_models_at
 
 # The code before it is the previous release. Raise it at each release.
 FIRST_UNRELEASED = "0010"
@@ -50,7 +50,7 @@ def models_at(empty_database: str, database_url: str) -> Iterator[str]:
     """Point this process's models at the empty database, and back."""
     database.initialise(empty_database, pool_size=4)
     yield empty_database
-    database.initialise(database_url, pool_size=40)
+    point_models_at(database_url)
 
 
 def test_two_release_phases_at_once_apply_every_migration_once(

@@ -15,6 +15,7 @@ from models.connections import LOOK_AFTER_S, Server, outcome_of
 from models.history import UNKNOWN, History, Newest
 from models.pool import Pool
 from tests.faults.proxy import Proxy, unix_target
+from tests.support.servers import point_models_at
 
 
 @pytest.fixture(autouse=True)
@@ -311,4 +312,4 @@ def test_a_connect_is_bounded_also_in_an_unbounded_session(database_url, silent_
     try:
         assert ended.wait(20)
     finally:
-        database.initialise(database_url, pool_size=40)
+        point_models_at(database_url)

@@ -10,6 +10,7 @@ from peewee import OperationalError
 
 from models import Account, database
 from models.identifiers import new_id
+from tests.support.servers import point_models_at
 from tests.support.trading import at_once, one, rows, run
 
 
@@ -17,7 +18,7 @@ from tests.support.trading import at_once, one, rows, run
 def other_url(database_url):
     """Return a function that sets another database; the fixture sets the usual one back."""
     yield
-    database.initialise(database_url, pool_size=40)
+    point_models_at(database_url)
 
 
 def backend():

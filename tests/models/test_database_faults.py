@@ -8,6 +8,7 @@ import pytest
 
 from models import Account, connections, database, pool
 from tests.support.processes import wait_until
+from tests.support.servers import point_models_at
 from tests.support.trading import at_once, one, rows, run
 
 
@@ -15,7 +16,7 @@ from tests.support.trading import at_once, one, rows, run
 def elsewhere(database_url):
     """Return a function that sets another database; the fixture sets the usual one back."""
     yield database.initialise
-    database.initialise(database_url, pool_size=40)
+    point_models_at(database_url)
 
 
 @pytest.fixture

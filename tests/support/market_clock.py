@@ -16,15 +16,15 @@ import pytest
 from runtime import market_clock
 from tests.support.trading import one, run
 
-READ = "SELECT pg_get_functiondef('market_now'::regproc)"
+READ = "SELECT pg_get_functiondef('public.market_now'::regproc)"
 REPLACE = """
-CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql
+CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql
 AS 'SELECT clock_timestamp() + interval ''{}'''
 """
 # The time that the clock is ahead of the machine's, or its time since 1970, in microseconds.
 INSTALL = """
 CREATE SEQUENCE market_clock MINVALUE -9223372036854775808;
-CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql
+CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql
 AS 'SELECT {begin} + last_value * interval ''1 microsecond'' FROM market_clock';
 """
 MOVE = "SELECT setval('market_clock', (extract(epoch FROM %s::timestamptz - {begin}) * 1000000)::bigint)"

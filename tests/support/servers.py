@@ -10,8 +10,10 @@ import psycopg2
 
 from embedded.postgres import Postgres
 from embedded.valkey import Valkey
-from models import buckets
+from models import buckets, database
 
+# The number of buckets of accounts that this run has.
+SHARDS = int(os.environ.get("SHARDS") or 1)
 # On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
 REDIS_PATIENCE_S = 5
 # Nothing of a test is to outlive a power failure; killed servers lose nothing by these settings.
@@ -62,6 +64,11 @@ class Servers:
     valkey: Valkey | None
 
 
+def point_models_at(url: str) -> None:
+    """Let the models of this process be of the run's database, as they are for all tests but a few."""
+    database.initialise(url, pool_size=40, shards=SHARDS)
+
+
 def emptying(but: Collection[str] = ()) -> str:
     """Return the statements that empty the tables but for some, those of all buckets if there are several."""
     of_accounts, shared = ([table for table in tables if table not in but] for tables in (OF_ACCOUNTS, SHARED))
@@ -71,12 +78,19 @@ def emptying(but: Collection[str] = ()) -> str:
     return "".join(f"DELETE FROM {table};" for table in dict.fromkeys([*of_accounts, *shared]))
 
 
+def path_option() -> str | None:
+    """Return the option by which a plain connection finds the tables of the bucket that the test is in, if any."""
+    shard = buckets.current() if buckets.are_several() else None
+    return None if shard is None else f"-csearch_path={buckets.path_of(shard)}"
+
+
 def path_to(account_id: UUID | None) -> str:
     """Return the statement that lets a plain connection find the tables of an account; it is empty with one bucket.
 
-    Without an account the connection finds the views over all buckets (tests.support.joined).
+    Without an account the connection finds those of the bucket that the test is in, or else the views over all buckets
+    (tests.support.joined).
     """
-    path = buckets.path_of(None if account_id is None else buckets.shard_of(account_id))
+    path = buckets.path_of(buckets.current() if account_id is None else buckets.shard_of(account_id))
     return f"SET search_path = {path};" if buckets.are_several() else ""
 
 

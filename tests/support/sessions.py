@@ -9,8 +9,8 @@ from trading.market.calendars import import_sessions
 from trading.rules.sessions import INDIAN_TIME, Session, indian_day
 from trading.rules.terms import SessionClass, SessionKind
 
-CLOCK = "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql AS"
-PLAIN_CLOCK = "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql RETURN clock_timestamp()"
+CLOCK = "CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql AS"
+PLAIN_CLOCK = "CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql RETURN clock_timestamp()"
 ALMOST_MIDNIGHT = time(23, 59, 59, 999_999)
 
 

@@ -1,7 +1,7 @@
 """Short functions for the tests of trading: place, execute, cancel, and read rows."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from decimal import Decimal
@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from models import buckets, database
+from models.routing import each_of
 from trading.execution import executing
 from trading.orders import cancellation, closing, modification, placement
 from trading.rules.decision import OrderRequest
@@ -53,19 +54,51 @@ def close(account_id: UUID, position_id: UUID) -> Row:
     return closing.close_position(account_id, position_id, calendar=None).order
 
 
-def execute(*orders: Row) -> executing.Outcome:
-    """Execute these orders as one batch."""
-    return executing.execute_orders([order["id"] for order in orders])
+def execute_orders(order_ids: Iterable[Any], **options: Any) -> executing.Outcome:
+    """Execute orders, of which only the ids are at hand, as one batch of each bucket of accounts."""
+    if not _is_unrouted():
+        return executing.execute_orders(order_ids, **options)
+    ids = list(order_ids)
+    return execute(*rows("SELECT id, account_id FROM trading_order WHERE id = ANY(%s::uuid[])", ids), **options)
+
+
+def execute(*orders: Row, **options: Any) -> executing.Outcome:
+    """Execute these orders as one batch, one of each bucket if there are several buckets of accounts."""
+    outcomes = [executing.execute_orders(part, **options) for part in _by_bucket(orders)]
+    return executing.Outcome(
+        executed=sum(outcome.executed for outcome in outcomes),
+        rejected=sum(outcome.rejected for outcome in outcomes),
+        skipped=sum(outcome.skipped for outcome in outcomes),
+        busy={account_id: left for outcome in outcomes for account_id, left in outcome.busy.items()},
+        opened=sum(outcome.opened for outcome in outcomes),
+        cancelled=sum(outcome.cancelled for outcome in outcomes),
+        expired=sum(outcome.expired for outcome in outcomes),
+    )
 
 
 def execute_all(*orders: Row) -> int:
     """Execute these orders in batches until no other transaction holds any; return the number executed here."""
-    executed, left = 0, [order["id"] for order in orders]
-    while left:
-        outcome = executing.execute_orders(left)
-        executed += outcome.executed
-        left = [order_id for of_account in outcome.busy.values() for order_id in of_account]
+    executed = 0
+    for left in _by_bucket(orders):
+        while left:
+            outcome = executing.execute_orders(left)
+            executed += outcome.executed
+            left = [order_id for of_account in outcome.busy.values() for order_id in of_account]
     return executed
+
+
+def _is_unrouted() -> bool:
+    return buckets.are_several() and buckets.current() is None
+
+
+def _by_bucket(orders: Sequence[Row]) -> Iterator[list[UUID]]:
+    """Yield the ids of the orders of each bucket, within the bucket; of all orders if the test is in one already."""
+    if not _is_unrouted():
+        yield [order["id"] for order in orders]
+        return
+    of_account = {order["id"]: order["account_id"] for order in orders}
+    for accounts in each_of(dict.fromkeys(of_account.values())):
+        yield [order_id for order_id, account_id in of_account.items() if account_id in accounts]
 
 
 def hold(account_id: UUID, side: str, quantity: int, price: str, **rest: Any) -> Row:

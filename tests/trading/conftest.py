@@ -1,15 +1,25 @@
 """Fixtures of the tests of trading."""
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from models import buckets
 from tests.support import trading
 from tests.support.logs import logged
 
 __all__ = ["logged", "trader", "trigger"]
+
+
+@pytest.fixture(autouse=True)
+def in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where accounts are in several buckets, run a test in the first one: callers of the package are in one already."""
+    if buckets.are_several():
+        monkeypatch.setattr(buckets, "shard_of", lambda _: 0)
+        monkeypatch.setattr(buckets, "_current", ContextVar("bucket", default=0))  # of every thread
 
 
 @pytest.fixture

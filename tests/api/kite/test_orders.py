@@ -557,9 +557,7 @@ def test_the_book_has_the_orders_of_today_and_all_that_are_live(send, placed, cl
     for number, days, updated in ((old, 2, 2), (ended, 1, 0), (late, 40, 0)):
         age(number, days, updated=updated)
         with cleaner.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
             cursor.execute("UPDATE trading_order SET status = 'CANCELLED' WHERE order_number = %s", (int(number),))
-            cursor.execute("SET session_replication_role = DEFAULT")
     assert [order["order_id"] for order in data(send("GET", "/orders"))] == [late, live, ended, new]
     assert refusal(send("GET", f"/orders/{old}")) == NOT_FOUND
     assert data(send("GET", f"/orders/{late}"))[-1]["status"] == "CANCELLED"
@@ -568,9 +566,7 @@ def test_the_book_has_the_orders_of_today_and_all_that_are_live(send, placed, cl
 def test_an_order_without_a_number_is_not_in_the_book(send, placed, cleaner):
     placed()
     with cleaner.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE trading_order SET order_number = NULL")
-        cursor.execute("SET session_replication_role = DEFAULT")
     assert data(send("GET", "/orders")) == []
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.kite import kite_headers
 from tests.support.market_clock import clock
-from tests.support.trading import cancel, hold, one, rows, run, sell
-from trading.execution.executing import execute_orders
+from tests.support.trading import cancel, execute_orders, hold, one, rows, run, sell
 
 CNC = {"product": "DELIVERY"}
 CONVERSION = {

@@ -15,7 +15,7 @@ from trading.rules.errors import Refused
 @pytest.fixture
 def share(clean, monkeypatch):
     """Set a share of two connections and a wait of 0.2 s, and return requests to start."""
-    monkeypatch.setattr(shares, "PARTS", db.pool.allowed // 2)
+    monkeypatch.setattr(shares, "PARTS", db.pool.size // 2)
     monkeypatch.setattr(shares, "POOL_TIMEOUT_S", 0.2)
     return Requests()
 

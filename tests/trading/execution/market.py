@@ -58,9 +58,9 @@ def hold(account_id: UUID) -> Row:
 
 
 def _written(parameters: dict[str, Any]) -> Row:
-    from models import database
+    from models import buckets, database
 
-    with database.session(), database.db.atomic():
+    with buckets.of(parameters["account"]), database.session(), database.db.atomic():
         database.fetch_all(WRITE, parameters)
         (order,) = database.fetch_all("SELECT * FROM trading_order WHERE id = %(id)s", parameters)
     return order

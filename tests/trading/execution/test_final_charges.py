@@ -130,7 +130,7 @@ def test_the_day_of_an_execution_is_that_of_the_databases_clock(trader, rates_ch
     order = buy(trader, 100, "100.00")
     today = rates_change(in_days=1)
     run(
-        "CREATE OR REPLACE FUNCTION market_now() RETURNS timestamptz LANGUAGE sql"
+        "CREATE OR REPLACE FUNCTION public.market_now() RETURNS timestamptz LANGUAGE sql"
         " AS $$SELECT clock_timestamp() + interval '1 day'$$"
     )
     try:

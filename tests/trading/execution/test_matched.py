@@ -179,10 +179,10 @@ def test_a_message_that_names_a_resting_order_does_nothing(trader):
 
 def test_an_order_that_this_process_opened_is_filled_by_a_later_message(trader):
     order = rest(trader, "BUY", 1, price="100.00")
-    execute_promptly(order["id"])
+    execute_promptly(order["id"], trader)
     assert statuses(order) == ["OPEN"]
     cross()
-    execute_promptly(order["id"])
+    execute_promptly(order["id"], trader)
     assert statuses(order) == ["EXECUTED"]
 
 

@@ -178,7 +178,7 @@ def test_an_order_that_could_not_be_executed_is_not_remembered_as_final(trader, 
     other.cursor().execute("SELECT FROM account FOR NO KEY UPDATE")
     assert sweep_once(limit=50) == SweepCounts(busy=1)
     other.rollback()
-    execute_promptly(order["id"])
+    execute_promptly(order["id"], trader)
     assert statuses([order]) == ["EXECUTED"]
 
 

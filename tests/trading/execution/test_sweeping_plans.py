@@ -98,6 +98,7 @@ def resting(trader, account):
     return order
 
 
+@pytest.mark.one_bucket("its session is of one bucket, and the count is of all")
 def test_a_sweep_and_an_expiry_read_no_resting_order(resting):
     assert read_by(lambda: sweep_once(limit=LIMIT)) < 20
     assert read_by(lambda: expiry.run_once(LIMIT)) < 5

@@ -62,6 +62,7 @@ def test_quotes_are_told_as_they_were_stored(subscription: Any) -> None:
     assert (third.high_price, third.volume, third.bid_price) == ("101.50", 7, None)
 
 
+@pytest.mark.one_bucket("where there are several, a last price is written as a quote is, and told as one")
 def test_last_prices_are_told_with_the_numbers_of_their_quotes(subscription: Any) -> None:
     receive_quotes([given("INFY"), given(), given(last="101.00"), given("TCS", "7.50")], RULES)
     receive_quotes([given("TCS", "8.00"), given("INFY", "9.00")], RULES)

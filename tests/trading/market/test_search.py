@@ -55,6 +55,7 @@ def test_a_quote_and_new_facts_leave_the_texts_alone(stocks: None) -> None:
     assert one(versions) != before
 
 
+@pytest.mark.one_bucket("the migration makes shared tables")
 def test_stocks_that_were_there_before_the_migration_are_found(stocks: None) -> None:
     with session():
         fetch_all("DELETE FROM stock_search RETURNING 1")

@@ -35,6 +35,7 @@ def held_order(trader, connect):
     return order, other
 
 
+@pytest.mark.one_bucket("of the smaller pool of a bucket, one connection is an account's share")
 def test_a_busy_order_is_waited_for_while_the_others_are_cancelled_and_nothing_is_held(trader, held_order):
     (busy, holder), free = held_order, buy(trader, 10, "100.00")
     with ThreadPoolExecutor(1) as pool:

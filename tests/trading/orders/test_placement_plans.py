@@ -24,7 +24,7 @@ def copy(order, status, count):
 def rows_read():
     """Return the number of rows of the order table that were read so far."""
     one("SELECT pg_stat_force_next_flush()::text")
-    return one("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'trading_order'")
+    return one("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'trading_order'::regclass")
 
 
 def test_a_closing_order_reads_only_its_own_account_among_many_pending_orders(trader, account):

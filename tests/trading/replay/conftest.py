@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from models import database
 from runtime import logs, redis_link
+from tests.support.servers import point_models_at
 from trading.market import calendars
 from trading.market.stocks import forget_stocks
 
@@ -33,7 +33,7 @@ def replay(app, settings, tmp_path, capsys):
     yield run
     calendars._remembered.clear()
     forget_stocks()
-    database.initialise(settings.database_url, pool_size=40)
+    point_models_at(settings.database_url)
     redis_link.configure(settings.redis_url, settings.redis_namespace)
     logs.configure(settings.log_level, settings.log_format)
 

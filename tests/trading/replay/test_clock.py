@@ -8,6 +8,7 @@ from models.database import DatabaseUnavailable, db, fetch_one, session, snapsho
 from models.identifiers import new_id
 from models.scratch import scratch_database
 from runtime import market_clock
+from tests.support.servers import point_models_at
 from trading.replay.clock import MICROSECOND, VirtualClock
 
 AT = datetime(2026, 11, 6, 3, 45, tzinfo=UTC)
@@ -24,7 +25,7 @@ def clock(servers, settings, migrated):
         found = VirtualClock()
         with session(), found.installed():
             yield found
-        database.initialise(settings.database_url, pool_size=40)
+        point_models_at(settings.database_url)
 
 
 def now():

@@ -15,7 +15,7 @@ from models import database, identifiers, migrate, partitions
 from models.partitions import Month, NotSplit
 from runtime import market_clock
 from tests.support.market_clock import set_to
-from tests.support.servers import administer
+from tests.support.servers import administer, point_models_at
 from tests.support.trading import buy, cancel, execute, hold, money, one, rows, run, sell
 from tests.trading.execution import market
 from trading.accounts import administration
@@ -61,7 +61,7 @@ def traded(servers, migrated, database_url):
     with running_clock() as at:
         at("2026-05-20 11:00")
         trade(at)
-    database.initialise(database_url, pool_size=40)
+    point_models_at(database_url)
     yield name
     administer(servers.database_url, f'DROP DATABASE "{name}"')
 

@@ -269,6 +269,7 @@ def test_the_check_finds_nothing_under_live_traffic(trader):
     assert len(trades) >= 10
 
 
+@pytest.mark.one_bucket("its session is of one bucket, and the check is of all")
 def test_the_check_leaves_the_callers_connection_open(database, trader):
     order = buy(trader, 1, "10.00")
     assert verify.verify() == []

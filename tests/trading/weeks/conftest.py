@@ -8,6 +8,7 @@ import config
 from models import database
 from models.scratch import scratch_database
 from runtime import redis_link
+from tests.support.servers import point_models_at
 from trading.market import calendars
 from trading.market.stocks import forget_stocks
 
@@ -27,6 +28,6 @@ def own_database(servers, settings, migrated, monkeypatch):
         database.initialise(url, pool_size=4)
         redis_link.configure(None)
         yield
-        database.initialise(settings.database_url, pool_size=40)
+        point_models_at(settings.database_url)
         redis_link.configure(settings.redis_url, settings.redis_namespace)
         monkeypatch.undo()
