@@ -55,7 +55,7 @@ def _accounts() -> str:
 def _has_all_in_one_schema() -> bool:
     """Return True if the tables of accounts, which are in the shared schema, stay there: they hold rows, or came so."""
     row = fetch_one(
-        f"SELECT EXISTS (SELECT FROM {_accounts()}) OR EXISTS (SELECT FROM schema_migration WHERE name = %s) AS stays",
+        "SELECT EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM schema_migration WHERE name = %s) AS stays",
         (DIVISION,),
     )
     return row is not None and bool(row["stays"])
