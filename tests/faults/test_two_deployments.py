@@ -62,7 +62,8 @@ def test_g24_two_namespaces_do_not_touch_each_other(deploy: Callable[..., System
     names = {key.decode().partition(":")[0] for key in first.redis.scan_iter(count=1000)}
     assert names == {"tradepost", "second-1"}
     for namespace in names:
-        assert first.redis.zcard(f"{namespace}:workers") == first.redis.zcard(f"{namespace}:databases") == 1
+        known = [f"{namespace}:workers", f"{namespace}:databases"]  # a worker reads its database while it runs already
+        wait_until(lambda known=known: [first.redis.zcard(name) for name in known] == [1, 1], what=f"one of {known}")
         assert first.redis.exists(f"{namespace}:__heartbeats__")  # its worker consumes there
         assert first.redis.zcard(f"{namespace}:orders.XQ") == 0
     assert warnings(first) is None
