@@ -1,6 +1,5 @@
 """Metrics of several processes: one answer holds the counts of all."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from tests.realtime.clients import Stream
 from tests.realtime.tickers import Ticker
 from tests.support.metrics import Metrics, is_served
 from tests.support.processes import ROOT, ProcessStarter, Running, free_port, wait_until
+from tests.support.servers import SHARDS
 
-SHARDS = int(os.environ.get("SHARDS") or 1)
 DOCUMENT = ROOT / "docs" / "observability.md"
 FILES = [DOCUMENT, *sorted((ROOT / "docs" / "observability").iterdir())]
 TOKEN = {"Authorization": f"Bearer {METRICS_TOKEN}"}

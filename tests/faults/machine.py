@@ -1,7 +1,6 @@
 """The servers that Tradepost stands on: a PostgreSQL and a Valkey of our own."""
 
 import contextlib
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -15,11 +14,9 @@ from embedded.valkey import Valkey
 from models import buckets
 from tests.support import joined
 from tests.support.processes import ROOT, command_environment
-from tests.support.servers import FORGETFUL
+from tests.support.servers import FORGETFUL, SHARDS
 
 TEMPLATE = "faults_template"
-# The buckets of accounts of every system: SHARDS=4 make faults.
-SHARDS = int(os.environ.get("SHARDS") or 1)
 MIGRATE_S = 120.0  # other work may keep this machine busy
 
 

@@ -11,12 +11,12 @@ import psycopg2
 from embedded.postgres import create_database
 from models.connections import deadline_s
 from tests.support.processes import ROOT
-from tests.support.servers import administer
+from tests.support.servers import SHARDS, administer
 
 # The URL of a database with the extension, on a coordinator that has workers; the tests make others beside it.
 URL = os.environ.get("CITUS_URL")
 # With SHARDS above 1 as well, the whole run is on Citus: SHARDS=4 CITUS_URL=… pytest tests/acceptance
-IS_USED = URL is not None and int(os.environ.get("SHARDS") or 1) > 1
+IS_USED = URL is not None and SHARDS > 1
 # Where the locks of the run's database stand, those of its workers included.
 LOCKS = "citus_locks" if IS_USED else "pg_locks"
 SKIPPED = "CITUS_URL names no coordinator of Citus"

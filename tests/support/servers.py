@@ -12,7 +12,7 @@ from embedded.postgres import Postgres
 from embedded.valkey import Valkey
 from models import buckets, database
 
-# The number of buckets of accounts that this run has.
+# The number of buckets of accounts that this run has: SHARDS=4 make faults.
 SHARDS = int(os.environ.get("SHARDS") or 1)
 # On a busy machine Redis may answer late, which must not count as an outage. Tests of the limits use another URL.
 REDIS_PATIENCE_S = 5
