@@ -60,6 +60,10 @@ class Stream:
         assert message["type"] == "ready", message
         return message["lastEventId"]
 
+    def wait_until_live(self) -> None:
+        """Wait until the hub delivers events; the server answers no ping while it replays."""
+        assert self.socket.ping().wait(PATIENCE_S), "no answer to a ping"
+
     def events(self, count: int, timeout_s: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Return a number of next messages, each within the time-out."""
         return [self.next(timeout_s) for _ in range(count)]

@@ -184,8 +184,9 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     with answered_pings(slow):  # a slow machine takes longer than the server waits for an answer
         plain_sql.change(trader.id, 4_000, "x" * 180)
         last = plain_sql.last_event_id(trader.id)
-        with Stream(web.port, trader.token) as reader:  # its event comes after the hub has handed out all others
+        with Stream(web.port, trader.token) as reader:
             reader.ready()
+            reader.wait_until_live()  # a replay would bring the next event before the hub has handed out the others
             plain_sql.change(trader.id)
             assert reader.next()["id"] == last + 1
         received: list[int] = []
