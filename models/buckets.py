@@ -6,9 +6,12 @@ tables of its accounts in a schema of its own. See docs/decisions/buckets.md.
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import TypeVar
 from uuid import UUID
+
+Result = TypeVar("Result")
 
 # The schema of the tables that all buckets share.
 SHARED_SCHEMA = "public"
@@ -60,10 +63,23 @@ def of(account_id: UUID) -> AbstractContextManager[None]:
 
 
 def each() -> Iterator[int]:
-    """Yield the number of each bucket, each within its own `at`."""
+    """Yield the number of each bucket, each within its own `at`.
+
+    For loops only. The frame of a comprehension keeps its iterator (Python 3.11), so that a failure within one would
+    not leave the bucket as long as somebody holds the exception: in_each is for those.
+    """
     for shard in shards():
         with at(shard):
             yield shard
+
+
+def in_each(work: Callable[[], Result]) -> list[Result]:
+    """Return the result of a function in each bucket, one after the other."""
+    results = list[Result]()
+    for shard in shards():
+        with at(shard):
+            results.append(work())
+    return results
 
 
 def schema_of(shard: int) -> str:

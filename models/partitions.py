@@ -109,7 +109,7 @@ def split(first: Month | None = None) -> list[Month]:
     partitions. The service may run: it waits while the two tables are read once. Each bucket of accounts is split.
     Raises NotSplit.
     """
-    return sorted({month for _ in buckets.each() for month in _split_bucket(first)})
+    return sorted(set[Month]().union(*buckets.in_each(lambda: _split_bucket(first))))
 
 
 def _split_bucket(first: Month | None) -> list[Month]:

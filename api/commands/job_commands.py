@@ -37,7 +37,7 @@ def jobs_list(since: date | None, as_json: bool) -> None:
 def jobs_run(as_json: bool) -> None:
     """Do the daily work that is not done yet, as workers do by themselves."""
     with patience("doing the work of the day"):
-        are_done = [do_daily_work() for _ in buckets.each()]
+        are_done = buckets.in_each(do_daily_work)
     show(as_json, {"done": all(are_done)})
 
 

@@ -57,6 +57,6 @@ def test_a_basket_whose_web_process_is_killed_midway_is_placed_once_by_a_retry(
     assert [result["orderId"] for result in results][: len(placed)] == placed
     assert one("SELECT count(*) FROM trading_order") == 6
     assert send(again)["results"] == results
-    assert sum(sweep_once(limit=50).executed for _ in buckets.each()) == 6
+    assert sum(buckets.in_each(lambda: sweep_once(limit=50).executed)) == 6
     assert one("SELECT array_agg(DISTINCT quantity) FROM position") == [1]
     assert verify() == []

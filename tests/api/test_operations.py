@@ -274,7 +274,7 @@ def test_a_fill_is_measured_from_its_match_and_an_order_that_waited_is_not_slow(
 
 def test_the_daily_work_of_the_last_week_is_listed(read: Any, clean: None) -> None:
     today = datetime.now(UTC).date()
-    assert all(jobs.run_daily("settlement", today, lambda: None) for _ in buckets.each())
+    assert all(buckets.in_each(lambda: jobs.run_daily("settlement", today, lambda: None)))
     assert jobs.skip("square-off NORMAL", today)
     assert jobs.skip("square-off NORMAL", today - timedelta(days=9))
     runs = {run["name"]: run for run in read()["jobRuns"]}

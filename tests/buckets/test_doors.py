@@ -244,7 +244,7 @@ def test_a_quote_fills_the_orders_of_all_buckets_without_a_worker(client, open_i
     answer = client.put("/api/market/quotes", json={"quotes": [quote]}, headers=bearer("feed"))
     answer.close()  # what follows a response runs now
     assert answer.status_code == 204
-    assert [one("SELECT status FROM trading_order") for _ in buckets.each()] == ["EXECUTED"] * SHARDS
+    assert buckets.in_each(lambda: one("SELECT status FROM trading_order")) == ["EXECUTED"] * SHARDS
 
 
 def test_the_operators_page_counts_the_orders_of_all_buckets(client, accounts):

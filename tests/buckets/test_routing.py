@@ -19,7 +19,7 @@ COUNT = "SELECT count(*) FROM account"
 def test_an_account_is_in_the_bucket_of_its_id_and_in_no_other(open_in):
     account_id = open_in(2)
     assert buckets.shard_of(account_id) == 2
-    assert [one(COUNT) for _ in buckets.each()] == [0, 0, 1, 0]
+    assert buckets.in_each(lambda: one(COUNT)) == [0, 0, 1, 0]
     with buckets.of(account_id):
         assert one("SELECT id FROM account") == account_id
 
@@ -53,7 +53,7 @@ def test_a_transaction_that_has_been_in_every_bucket_is_in_none_of_them_afterwar
 
 def test_the_shared_tables_are_found_in_every_bucket(four):
     create_stock("NSE", "TCS")
-    assert [one("SELECT symbol FROM stock") for _ in buckets.each()] == ["TCS"] * SHARDS
+    assert buckets.in_each(lambda: one("SELECT symbol FROM stock")) == ["TCS"] * SHARDS
 
 
 def test_a_session_of_another_bucket_is_not_joined(four):
@@ -68,6 +68,18 @@ def test_one_bucket_needs_no_routing(monkeypatch):
     with buckets.of(new_id()), buckets.at(0):
         assert buckets.current() is None
     assert list(buckets.each()) == [0]
+
+
+def test_a_failure_in_one_bucket_leaves_it_at_once(four):
+    def fail():
+        assert buckets.current() == 0
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as failure:
+        buckets.in_each(fail)
+    assert buckets.current() is None
+    assert failure  # held until here, with its frames
+    assert buckets.in_each(buckets.current) == list(range(SHARDS))
 
 
 def test_a_session_of_the_shared_tables_is_not_joined_for_an_account(four):
@@ -133,4 +145,4 @@ def test_a_later_migration_runs_each_statement_where_its_tables_are(four):
             parts.execute_in_shared(where.format("shared"))
             parts.execute_in_buckets(where.format("accounts"))
     assert one("SELECT name FROM job_run") == "shared"
-    assert [one("SELECT name FROM job_run") for _ in buckets.each()] == ["accounts"] * SHARDS
+    assert buckets.in_each(lambda: one("SELECT name FROM job_run")) == ["accounts"] * SHARDS

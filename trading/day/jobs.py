@@ -118,14 +118,12 @@ def is_done(name: str, day: date, *, due_at: datetime | None = None) -> bool:
 
 def skip(name: str, day: date) -> bool:
     """Let the work of a day count as done in all buckets; return False if it was."""
-    changed = [_change(SKIP, (day, name)) for _ in buckets.each()]
-    return any(changed)
+    return any(buckets.in_each(lambda: _change(SKIP, (day, name))))
 
 
 def repeat(name: str, day: date) -> bool:
     """Let the work of a day be due again in all buckets; return False if it was not done in any."""
-    changed = [_change(REPEAT, (day, name)) for _ in buckets.each()]
-    return any(changed)
+    return any(buckets.in_each(lambda: _change(REPEAT, (day, name))))
 
 
 def list_runs(since: date) -> list[JobRun]:

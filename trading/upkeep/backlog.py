@@ -48,7 +48,7 @@ class Backlog(NamedTuple):
 
 def read_backlog() -> Backlog:
     """Return the backlog, the last check of the ledger and the resting orders. Raises DatabaseUnavailable."""
-    parts = [_read_part() for _ in buckets.each()]
+    parts = buckets.in_each(_read_part)
     pending, resting = sum_pending([part[0] for part in parts]), sum_resting([part[1] for part in parts])
     behind_s = {name: max(part[2][name] for part in parts) for name in parts[0][2]}
     check, days_left = parts[0][3:]

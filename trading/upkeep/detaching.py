@@ -58,7 +58,7 @@ def detach_oldest() -> Detached:
     gathered yet are gathered first. Of several buckets of accounts all are checked before the first one loses its
     month. Raises CannotDetach.
     """
-    ends = [_oldest() for _ in buckets.each()]
+    ends = buckets.in_each(_oldest)
     oldest = min(ends, key=lambda ended: ended.at)
     shards = [shard for shard, ended in zip(buckets.shards(), ends, strict=True) if ended.at == oldest.at]
     for shard in shards:

@@ -1,5 +1,6 @@
 """The check of the ledger: each account's balance, margin, positions, orders and events must agree in the tables."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -202,7 +203,7 @@ SLICE = "WITH " + ", ".join(
 
 def verify() -> list[Violation]:
     """Return the violations of all rules by all accounts, beside live traffic, in one consistent snapshot a bucket."""
-    return [violation for _ in buckets.each() for violation in _violations("", {}, math.inf)]
+    return list(itertools.chain.from_iterable(buckets.in_each(lambda: _violations("", {}, math.inf))))
 
 
 def verify_accounts(account_ids: Sequence[UUID], *, time_limit_s: float = math.inf) -> list[Violation]:
