@@ -78,10 +78,11 @@ class Cutter:
         for follower in self._followers:
             follower.stop()
 
-    def cut(self, cut: Cut, *more: Cut) -> Outcome:
+    def cut(self, cut: Cut, *more: Cut, executed: int = 0) -> Outcome:
         """Cut a pair under load, heal, wait until the first host does its work again, and check everything.
 
-        More pairs are cut at the same time, and for as long.
+        More pairs are cut at the same time, and for as long. The load goes on until more than `executed` of its orders
+        are executed: a busy machine takes longer for them than the cut lasts.
         """
         workload, network = self.workload, self.system.network
         with workload.running(PAUSE_S):
@@ -93,6 +94,7 @@ class Cutter:
                 time.sleep(cut.seconds)
                 network.heal()
             recovery_s = max(self._recovery_s(one.first) for one in (cut, *more))
+            wait_until(lambda: execution_times(self.system, since)[0] > executed, timeout_s=60)
         problems = self._problems(recovery_s)
         times, requests = execution_times(self.system, since), self._requests_after(before)
         slowest_s = max((seconds for request in requests for seconds in request.seconds), default=0.0)

@@ -69,6 +69,7 @@ def test_f44_hosts_that_are_cut_off_from_a_server_cost_no_order_and_work_again(s
         Cut("web-1", DATABASE, "to the first", CUT_S),
         Cut("web-2", REDIS, "to the second", CUT_S),
         Cut("worker-1", REDIS, "to the first", CUT_S),
+        executed=50,
     )
     assert not outcome.problems, outcome
     assert outcome.answers[503], f"nobody noticed the cut: {outcome}"
