@@ -155,9 +155,10 @@ def _number(text: str) -> Decimal | None:
         number = Decimal(text.strip())
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number) > MAX_NUMBER or (number and number.adjusted() < -MAX_NUMBER_LENGTH):
+    # Comparisons are exact, while abs() of a number with a huge exponent overflows.
+    if not number.is_finite() or not -MAX_NUMBER <= number <= MAX_NUMBER:
         return None
-    return number
+    return None if number and number.adjusted() < -MAX_NUMBER_LENGTH else number
 
 
 def _printable(name: str) -> str:

@@ -31,7 +31,8 @@ NAMES = [
 WORDS = [
     *("NSE", "BSE", "NFO", "RELIANCE", "NSE:RELIANCE", "NSE:", ":", "408065", "BUY", "SELL", "CNC", "MIS", "NRML"),
     *("MARKET", "LIMIT", "SL", "SL-M", "DAY", "IOC", "TTL", "regular", "amo", "co", "minute", "day", "equity", "True"),
-    *("undefined", "null", "", "0", "-1", "1.0", "1e3", "1e400", "NaN", "Infinity", "-0", "1_000", "0x10", "١٢", " 1 "),
+    *("undefined", "null", "", "0", "-1", "1.0", "1e3", "1e400", "-1e52095163", "NaN", "Infinity", "-0", "1_000"),
+    *("0x10", "١٢", " 1 "),
     *(
         "2026-01-01",
         "2026-01-01 09:15:00",

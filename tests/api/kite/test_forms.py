@@ -72,6 +72,8 @@ def test_a_value_that_no_text_holds_is_refused(read, body):
         ("1" * 41, None),
         ("1e-999999999", None),
         ("True", None),
+        ("-12855e52095163", None),
+        ("1e-52095163", None),
     ],
 )
 def test_a_number_is_read_exactly(text, number):
