@@ -53,7 +53,8 @@ class ProductRun(Run):
 
     def __init__(self, url: str, settings: Settings) -> None:
         super().__init__(url, settings)
-        self.messages: queue.SimpleQueue[list[UUID]] = queue.SimpleQueue()
+        # No SimpleQueue: one of several takers was seen to wait for ever in spite of its time limit (Python 3.11).
+        self.messages: queue.Queue[list[UUID]] = queue.Queue()
 
     def prepare(self) -> tuple[list[UUID], list[UUID]]:
         """Open accounts with money enough for almost every order, and make the stocks and the logs."""

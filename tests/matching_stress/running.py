@@ -1,6 +1,7 @@
 """The threads of a run, and its report."""
 
 import abc
+import contextlib
 import random
 import threading
 import time
@@ -14,8 +15,10 @@ from uuid import UUID
 from tests.matching_stress.connection import DEADLOCK, Link
 from tests.matching_stress.judgement import MAX_SHOWN, Judgement, judge
 from tests.matching_stress.settings import Settings
+from tests.support.processes import wait_until
 
 DRAIN_S = 30.0
+PATIENCE_S = 90.0
 TICK = Decimal("0.05")
 LOCK_ACCOUNT = "SELECT FROM account WHERE id = %s FOR NO KEY UPDATE"
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -111,6 +114,8 @@ class Run(abc.ABC):
         for _, thread in threads:
             thread.start()
         self.is_over.wait(self.settings.seconds)
+        with contextlib.suppress(AssertionError):  # the test judges
+            wait_until(self._has_traded_enough, timeout_s=PATIENCE_S)
         self.is_over.set()
         for duty, thread in threads:
             if duty.is_trading:
@@ -125,6 +130,10 @@ class Run(abc.ABC):
         self.finish()
         self.link.close()
         return self.report
+
+    def _has_traded_enough(self) -> bool:
+        counts, settings = self.report.counts, self.settings
+        return counts["matched"] >= settings.matches and counts["released"] >= settings.releases
 
     def hold(self, link: Link, account_id: UUID) -> None:
         """Hold an account's row, as an operator's open transaction does."""

@@ -22,6 +22,8 @@ class Settings:
     """The size of a run."""
 
     seconds: float = 60.0
+    matches: int = 0  # trading goes on until so many orders are matched: a busy machine takes longer
+    releases: int = 0  # and until so many after-market orders are released
     seed: int = 1
     mutation: Mutation = Mutation.NONE
     stocks: int = 8

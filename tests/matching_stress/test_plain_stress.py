@@ -31,7 +31,7 @@ def stress(servers: Servers) -> Callable[..., Report]:
 
 
 def test_no_quote_that_crosses_a_resting_order_passes_it(stress: Callable[..., Report]) -> None:
-    report = stress(seconds=SECONDS, seed=1)
+    report = stress(seconds=SECONDS, seed=1, matches=61)
     assert report.losses == []
     assert report.judgement.matches > 60
 

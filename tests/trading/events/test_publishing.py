@@ -8,7 +8,7 @@ from runtime import redis_link
 from tests.support.processes import wait_until
 from tests.support.trading import buy, cancel, execute
 from trading.accounts import administration
-from trading.events.publishing import nudge
+from trading.events.publishing import CALL, nudge
 from trading.execution.executing import execute_orders
 
 
@@ -29,9 +29,16 @@ def listener(redis_client, linked):
         yield pubsub
 
 
+def nudge_of(pubsub):
+    """Return the channel of a nudge that has come; a call, as the hub of an earlier test sends it, is none."""
+    message = pubsub.get_message(timeout=0.1)
+    if message is not None and message["channel"].decode() != channel(CALL):
+        return message["channel"].decode()
+    return None
+
+
 def nudged(pubsub):
-    message = wait_until(lambda: pubsub.get_message(timeout=0.1), what="a nudge")
-    return message["channel"].decode()
+    return wait_until(lambda: nudge_of(pubsub), what="a nudge")
 
 
 def channel(account_id):
@@ -62,13 +69,13 @@ def test_a_batch_nudges_each_account_once(trader, account, listener):
         assert nudged(listener) == channel(who)  # before the next, with which it would be told together
     execute(*orders)
     assert {nudged(listener), nudged(listener)} == {channel(trader), channel(other)}
-    assert listener.get_message(timeout=0.1) is None
+    assert nudge_of(listener) is None
 
 
 def test_no_change_sends_no_nudge(trader, listener):
     execute_orders([trader])
     nudge([])
-    assert listener.get_message(timeout=0.1) is None
+    assert nudge_of(listener) is None
 
 
 def test_trading_goes_on_without_redis(trader, linked):
