@@ -67,7 +67,7 @@ def plan_of(queries: list[tuple[str, Any]], database: Any, forbidden: Sequence[s
     """Return the plan of the only query without these methods."""
     ((sql, parameters),) = queries
     try:
-        # Left by another test, or made by the server since: with them it may go through a small table by the id alone.
+        # With statistics, of another test or made by the server since, the planner may read a small table by id alone.
         database.execute("DELETE FROM pg_statistic WHERE starelid >= 16384")
         for method in forbidden:
             database.execute(f"SET enable_{method} = off")
