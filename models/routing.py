@@ -28,7 +28,7 @@ def by_account(
 
 
 def each_of(account_ids: Iterable[UUID]) -> Iterator[list[UUID]]:
-    """Yield the accounts of each bucket that has some of them, each list within its own bucket."""
+    """Yield the accounts of each bucket that has some of them, each list within its own bucket; for loops only."""
     of_shard = defaultdict[int, list[UUID]](list)
     for account_id in account_ids:
         of_shard[buckets.shard_of(account_id)].append(account_id)

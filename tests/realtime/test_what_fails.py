@@ -177,7 +177,7 @@ def test_a_slow_listener_is_closed_with_4408_and_resumes_with_since(
     web: Running, account: MakeAccount, plain_sql: Database
 ) -> None:
     trader = account()
-    # With the usual buffers: a tiny window opens again only by probes, of which a busy machine makes few.
+    # With the usual buffers, which the flood overflows: through a tiny window the rest would come slowly.
     slow = RawStream(web.port, trader.token)
     assert slow.next()["type"] == "ready"
     slow.wait_until_live()

@@ -1,5 +1,6 @@
 """Short functions for the tests of trading: place, execute, cancel, and read rows."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,8 @@ def execute_orders(order_ids: Iterable[Any], **options: Any) -> executing.Outcom
 
 def execute(*orders: Row, **options: Any) -> executing.Outcome:
     """Execute these orders as one batch, one of each bucket if there are several buckets of accounts."""
-    outcomes = [executing.execute_orders(part, **options) for part in _by_bucket(orders)]
+    # No comprehension: it would stay in a bucket in which an execution fails (models.buckets.each).
+    outcomes = list(map(functools.partial(executing.execute_orders, **options), _by_bucket(orders)))
     return executing.Outcome(
         executed=sum(outcome.executed for outcome in outcomes),
         rejected=sum(outcome.rejected for outcome in outcomes),
